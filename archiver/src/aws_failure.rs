@@ -1,0 +1,122 @@
+//! What a failed AWS call means, without the SDK's types: the kind decides what to do, the message is for people.
+
+use aws_sdk_dynamodb::config::http::HttpResponse;
+use aws_sdk_dynamodb::error::{DisplayErrorContext, ProvideErrorMetadata, SdkError};
+use std::fmt;
+
+/// What went wrong, as far as a caller decides by it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FailureKind {
+    /// The service refuses for want of a permission.
+    AccessDenied,
+    /// No credentials, or ones the service does not know.
+    Credentials,
+    /// The stream or table is not there.
+    NotFound,
+    /// Too many calls or too much data for now.
+    Throttled,
+    /// The endpoint cannot be reached, or the connection broke.
+    Network,
+    /// No answer in time.
+    TimedOut,
+    /// A write's condition does not hold.
+    ConditionFailed,
+    /// The service failed.
+    Service,
+    /// The request can never succeed as it is.
+    Refused,
+}
+
+/// A failed call.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AwsFailure {
+    /// What went wrong.
+    pub kind: FailureKind,
+    /// The service's or the connection's own words.
+    pub message: String,
+}
+
+impl AwsFailure {
+    /// Whether the same call may succeed later.
+    #[must_use]
+    pub fn is_transient(&self) -> bool {
+        match self.kind {
+            FailureKind::Throttled | FailureKind::Network | FailureKind::TimedOut | FailureKind::Service => true,
+            FailureKind::AccessDenied
+            | FailureKind::Credentials
+            | FailureKind::NotFound
+            | FailureKind::ConditionFailed
+            | FailureKind::Refused => false,
+        }
+    }
+}
+
+impl fmt::Display for AwsFailure {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(&self.message)
+    }
+}
+
+impl std::error::Error for AwsFailure {}
+
+impl<E> From<SdkError<E, HttpResponse>> for AwsFailure
+where
+    E: ProvideErrorMetadata + std::error::Error + Send + Sync + 'static,
+{
+    fn from(error: SdkError<E, HttpResponse>) -> Self {
+        let kind = match &error {
+            SdkError::TimeoutError(_) => FailureKind::TimedOut,
+            SdkError::DispatchFailure(failure) if failure.is_timeout() => FailureKind::TimedOut,
+            SdkError::DispatchFailure(failure) if failure.is_io() => FailureKind::Network,
+            // What is neither: the credentials could not be loaded, or no region or endpoint is known.
+            SdkError::DispatchFailure(_) => FailureKind::Credentials,
+            SdkError::ConstructionFailure(_) => FailureKind::Refused,
+            SdkError::ResponseError(_) => FailureKind::Network,
+            SdkError::ServiceError(service) => kind_of_answer(service.err().code(), service.raw().status().as_u16()),
+            _ => FailureKind::Service,
+        };
+        let message = match error.as_service_error().map(ProvideErrorMetadata::meta) {
+            Some(meta) => match (meta.code(), meta.message()) {
+                (Some(code), Some(message)) => format!("{code}: {message}"),
+                (Some(code), None) => code.to_owned(),
+                (None, Some(message)) => message.to_owned(),
+                (None, None) => innermost_message(&error),
+            },
+            None => innermost_message(&error),
+        };
+        Self { kind, message }
+    }
+}
+
+fn kind_of_answer(code: Option<&str>, status: u16) -> FailureKind {
+    let code = code.unwrap_or_default();
+    match code {
+        "ConditionalCheckFailedException" => FailureKind::ConditionFailed,
+        "ResourceNotFoundException" => FailureKind::NotFound,
+        "UnrecognizedClientException"
+        | "InvalidSignatureException"
+        | "ExpiredTokenException"
+        | "ExpiredToken"
+        | "InvalidClientTokenId"
+        | "MissingAuthenticationTokenException"
+        | "IncompleteSignatureException" => FailureKind::Credentials,
+        "LimitExceededException" | "ProvisionedThroughputExceededException" | "RequestLimitExceeded" => FailureKind::Throttled,
+        code if code.starts_with("AccessDenied") || code.ends_with("KMSAccessDeniedException") => FailureKind::AccessDenied,
+        code if code.contains("Throttl") => FailureKind::Throttled,
+        _ if status >= 500 => FailureKind::Service,
+        _ => FailureKind::Refused,
+    }
+}
+
+/// The innermost cause says what happened ("connection refused"); the layers above only repeat that something did.
+fn innermost_message<E>(error: &SdkError<E, HttpResponse>) -> String
+where
+    E: std::error::Error + Send + Sync + 'static,
+{
+    let mut innermost: &dyn std::error::Error = error;
+    while let Some(source) = innermost.source() {
+        innermost = source;
+    }
+    let message = innermost.to_string();
+    if message.is_empty() { DisplayErrorContext(error).to_string() } else { message }
+}

@@ -1,0 +1,18 @@
+//! Archives Kinesis streams in DynamoDB.
+//!
+//! The library holds what an archive is (tags, tables, items) for every program that reads or writes one, and the handler that
+//! the Lambda function `bootstrap` runs. The archives of the Node.js original are read and continued as they are.
+
+pub mod aws_failure;
+pub mod backoff;
+pub mod event;
+pub mod handler;
+pub mod item;
+pub mod record;
+pub mod sequence;
+pub mod settings;
+pub mod settings_cache;
+pub mod store;
+pub mod stream;
+pub mod table;
+pub mod tags;

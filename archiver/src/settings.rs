@@ -1,0 +1,272 @@
+//! What the tags of a stream say about its archive, read from them and written to them. The tags are the only configuration there
+//! is; a value that cannot be read is an error and never a guess.
+
+use crate::stream::StreamName;
+use std::fmt;
+use std::num::NonZeroU64;
+use std::str::FromStr;
+
+/// The tag that chooses the mode.
+pub const MODE_TAG: &str = "StreamArchiveMode";
+/// The tag that says how long an item is kept.
+pub const TTL_TAG: &str = "ArchiveTTL";
+/// The only setting inside the TTL tag: whole seconds.
+const TTL_SETTING: &str = "expireSeconds";
+
+/// Which records of a stream the archive keeps.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum ArchiveMode {
+    /// Every record.
+    All,
+    /// Only the newest record of each partition key.
+    Latest,
+}
+
+/// How long after it was archived an item expires, in whole seconds, at least one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Ttl(NonZeroU64);
+
+/// The settings of one stream's archive.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ArchiveSettings {
+    /// Which records are kept.
+    pub mode: ArchiveMode,
+    /// The mode as the tag spells it, which is the suffix of the table's name; `None` where there is no mode tag.
+    pub mode_as_written: Option<String>,
+    /// How long items are kept; `None` is for ever.
+    pub ttl: Option<Ttl>,
+}
+
+/// A tag whose value cannot be read.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("stream {stream} has the tag {tag} = \"{value}\", which cannot be read; {expected}")]
+pub struct InvalidTag {
+    /// The stream that carries the tag.
+    pub stream: StreamName,
+    /// The tag's key.
+    pub tag: &'static str,
+    /// The value as it stands.
+    pub value: String,
+    /// What may stand there.
+    pub expected: &'static str,
+}
+
+/// A text that is not a mode.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("\"{text}\" is not an archive mode; {EXPECTED_MODE}")]
+pub struct InvalidMode {
+    text: String,
+}
+
+/// A text that is not a time to live.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("\"{text}\" is not a time to live; {EXPECTED_DURATION}")]
+pub struct InvalidTtl {
+    text: String,
+}
+
+const EXPECTED_MODE: &str = "use ALL or LATEST";
+const EXPECTED_TTL: &str = "use expireSeconds=<whole seconds, at least 1>, or remove the tag to keep items for ever";
+const EXPECTED_DURATION: &str = "use whole seconds, or a number with s, m, h, d or w, such as 30d";
+
+impl ArchiveMode {
+    /// The mode in upper case, as new tags and tables have it.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::All => "ALL",
+            Self::Latest => "LATEST",
+        }
+    }
+}
+
+impl fmt::Display for ArchiveMode {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(self.as_str())
+    }
+}
+
+impl FromStr for ArchiveMode {
+    type Err = InvalidMode;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let trimmed = text.trim();
+        [Self::All, Self::Latest]
+            .into_iter()
+            .find(|mode| trimmed.eq_ignore_ascii_case(mode.as_str()))
+            .ok_or_else(|| InvalidMode { text: text.to_owned() })
+    }
+}
+
+impl Ttl {
+    /// A time to live of so many seconds; `None` for zero, which would expire items before they are written.
+    #[must_use]
+    pub fn from_seconds(seconds: u64) -> Option<Self> {
+        NonZeroU64::new(seconds).map(Self)
+    }
+
+    /// Whole seconds.
+    #[must_use]
+    pub fn seconds(self) -> u64 {
+        self.0.get()
+    }
+
+    /// The value of the stream's tag.
+    #[must_use]
+    pub fn tag_value(self) -> String {
+        format!("{TTL_SETTING}={}", self.seconds())
+    }
+}
+
+impl FromStr for Ttl {
+    type Err = InvalidTtl;
+
+    /// Reads what a person types: `86400`, `90s`, `15m`, `12h`, `30d` or `2w`.
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let trimmed = text.trim();
+        let (digits, unit_seconds) = match trimmed.char_indices().last() {
+            Some((at, 's')) => (&trimmed[..at], 1),
+            Some((at, 'm')) => (&trimmed[..at], 60),
+            Some((at, 'h')) => (&trimmed[..at], 3_600),
+            Some((at, 'd')) => (&trimmed[..at], 86_400),
+            Some((at, 'w')) => (&trimmed[..at], 604_800),
+            _ => (trimmed, 1),
+        };
+        parse_digits(digits.trim_end())
+            .and_then(|count| count.checked_mul(unit_seconds))
+            .and_then(Self::from_seconds)
+            .ok_or_else(|| InvalidTtl { text: text.to_owned() })
+    }
+}
+
+impl fmt::Display for Ttl {
+    /// In the largest unit that divides it: `30 d`, `36 h`, `90 s`.
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let seconds = self.seconds();
+        let (unit_seconds, unit) = [(86_400, "d"), (3_600, "h"), (60, "m")]
+            .into_iter()
+            .find(|(unit_seconds, _)| seconds.is_multiple_of(*unit_seconds))
+            .unwrap_or((1, "s"));
+        write!(formatter, "{} {unit}", seconds / unit_seconds)
+    }
+}
+
+impl ArchiveSettings {
+    /// Reads the settings from a stream's tags; tags of other keys are not looked at.
+    ///
+    /// # Errors
+    /// Names the stream and the value when the mode or the TTL cannot be read.
+    pub fn from_tags<'t>(stream: &StreamName, tags: impl IntoIterator<Item = (&'t str, &'t str)>) -> Result<Self, InvalidTag> {
+        let mut settings = Self { mode: ArchiveMode::Latest, mode_as_written: None, ttl: None };
+        let invalid = |tag, value: &str, expected| InvalidTag { stream: stream.clone(), tag, value: value.to_owned(), expected };
+        for (key, value) in tags {
+            match key {
+                MODE_TAG => {
+                    settings.mode = value.parse().map_err(|_| invalid(MODE_TAG, value, EXPECTED_MODE))?;
+                    settings.mode_as_written = Some(value.trim().to_owned());
+                }
+                TTL_TAG => {
+                    let ttl = parse_ttl_tag(value).ok_or_else(|| invalid(TTL_TAG, value, EXPECTED_TTL))?;
+                    settings.ttl = Some(ttl);
+                }
+                _ => {}
+            }
+        }
+        Ok(settings)
+    }
+
+    /// The settings that a new configuration writes: the mode in upper case.
+    #[must_use]
+    pub fn new(mode: ArchiveMode, ttl: Option<Ttl>) -> Self {
+        Self { mode, mode_as_written: Some(mode.as_str().to_owned()), ttl }
+    }
+
+    /// The tags that say these settings.
+    #[must_use]
+    pub fn to_tags(&self) -> Vec<(&'static str, String)> {
+        let mode = self.mode_as_written.clone().map(|written| (MODE_TAG, written));
+        let ttl = self.ttl.map(|ttl| (TTL_TAG, ttl.tag_value()));
+        mode.into_iter().chain(ttl).collect()
+    }
+}
+
+/// `expireSeconds=<whole seconds>`, blanks allowed around each part.
+fn parse_ttl_tag(value: &str) -> Option<Ttl> {
+    let (name, seconds) = value.split_once('=')?;
+    if name.trim() != TTL_SETTING {
+        return None;
+    }
+    parse_digits(seconds.trim()).and_then(Ttl::from_seconds)
+}
+
+/// Digits only: the standard parser would let a `+` through.
+fn parse_digits(text: &str) -> Option<u64> {
+    if text.bytes().all(|byte| byte.is_ascii_digit()) { text.parse().ok() } else { None }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn orders() -> StreamName {
+        StreamName::parse("orders").unwrap()
+    }
+
+    fn read(tags: &[(&str, &str)]) -> Result<ArchiveSettings, InvalidTag> {
+        ArchiveSettings::from_tags(&orders(), tags.iter().copied())
+    }
+
+    #[test]
+    fn a_mode_is_read_in_any_case_and_its_spelling_is_kept() {
+        let settings = read(&[(MODE_TAG, " all ")]).unwrap();
+        assert_eq!(settings.mode, ArchiveMode::All);
+        assert_eq!(settings.mode_as_written.as_deref(), Some("all"));
+        assert_eq!(read(&[(MODE_TAG, "LATEST")]).unwrap().mode, ArchiveMode::Latest);
+    }
+
+    #[test]
+    fn without_a_mode_tag_the_mode_is_latest_and_a_ttl_still_counts() {
+        let settings = read(&[(TTL_TAG, "expireSeconds=60"), ("team", "checkout")]).unwrap();
+        assert_eq!(settings.mode, ArchiveMode::Latest);
+        assert_eq!(settings.mode_as_written, None);
+        assert_eq!(settings.ttl, Ttl::from_seconds(60));
+    }
+
+    #[test]
+    fn an_unreadable_value_names_stream_tag_and_value() {
+        let error = read(&[(MODE_TAG, "everything")]).unwrap_err().to_string();
+        assert_eq!(error, "stream orders has the tag StreamArchiveMode = \"everything\", which cannot be read; use ALL or LATEST");
+        for value in
+            ["", "60", "expireSeconds", "expireSeconds=", "expireSeconds=+5", "expireSeconds=1.5", "expireSeconds=0", "days=3"]
+        {
+            assert!(read(&[(TTL_TAG, value)]).is_err(), "{value:?} was accepted");
+        }
+    }
+
+    #[test]
+    fn a_person_types_durations_with_units() {
+        for (text, seconds) in [("86400", 86_400), ("90s", 90), ("15m", 900), ("12 h", 43_200), ("30d", 2_592_000), ("1w", 604_800)]
+        {
+            assert_eq!(text.parse::<Ttl>().unwrap().seconds(), seconds, "{text}");
+        }
+        for text in ["", "d", "-1d", "1.5h", "5x", "0", "99999999999999999999d"] {
+            assert!(text.parse::<Ttl>().is_err(), "{text:?} was accepted");
+        }
+        assert_eq!("48h".parse::<Ttl>().unwrap().to_string(), "2 d");
+        assert_eq!("90s".parse::<Ttl>().unwrap().to_string(), "90 s");
+    }
+
+    proptest! {
+        #[test]
+        fn settings_survive_their_tags(is_all: bool, lower_case: bool, seconds in proptest::option::of(1..u64::MAX)) {
+            let mode = if is_all { ArchiveMode::All } else { ArchiveMode::Latest };
+            let written = if lower_case { mode.as_str().to_lowercase() } else { mode.as_str().to_owned() };
+            let settings = ArchiveSettings { mode, mode_as_written: Some(written), ttl: seconds.and_then(Ttl::from_seconds) };
+            let tags = settings.to_tags();
+            let read_back = ArchiveSettings::from_tags(&orders(), tags.iter().map(|(key, value)| (*key, value.as_str())));
+            prop_assert_eq!(read_back, Ok(settings));
+        }
+    }
+}

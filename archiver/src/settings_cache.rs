@@ -1,0 +1,130 @@
+//! The archives known to a running function: what the tags of a stream said, and which table that meant, read again after a
+//! stated time. While reading again fails, the last good answer serves on.
+
+use crate::stream::StreamArn;
+use std::collections::HashMap;
+use std::future::Future;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+use tokio::time::Instant;
+
+/// How long settings serve before they are read again. Kinesis allows 5 tag reads a second per account.
+pub const DEFAULT_REFRESH: Duration = Duration::from_secs(180);
+
+/// Answers by stream ARN: two streams of one name may live in two accounts.
+#[derive(Debug)]
+pub struct SettingsCache<V> {
+    refresh: Duration,
+    entries: Mutex<HashMap<StreamArn, Entry<V>>>,
+}
+
+#[derive(Debug)]
+struct Entry<V> {
+    value: Arc<V>,
+    read_at: Instant,
+}
+
+/// An error that may be only passing.
+pub trait MayPass {
+    /// Whether an older answer is still the best one there is.
+    fn may_pass(&self) -> bool;
+}
+
+impl<V> SettingsCache<V> {
+    /// A cache whose answers serve so long.
+    #[must_use]
+    pub fn new(refresh: Duration) -> Self {
+        Self { refresh, entries: Mutex::new(HashMap::new()) }
+    }
+
+    /// The stream's answer, read where none is known or the known one is too old.
+    ///
+    /// # Errors
+    /// What reading gave, when nothing is known yet or the error will not pass by itself.
+    pub async fn get<E: MayPass + std::fmt::Display>(
+        &self,
+        stream: &StreamArn,
+        read: impl Future<Output = Result<V, E>>,
+    ) -> Result<Arc<V>, E> {
+        let known = self.known(stream);
+        if let Some((value, read_at)) = &known
+            && read_at.elapsed() < self.refresh
+        {
+            return Ok(Arc::clone(value));
+        }
+        match (read.await, known) {
+            (Ok(value), _) => {
+                let value = Arc::new(value);
+                let entry = Entry { value: Arc::clone(&value), read_at: Instant::now() };
+                self.entries.lock().unwrap_or_else(PoisonError::into_inner).insert(stream.clone(), entry);
+                Ok(value)
+            }
+            (Err(error), Some((value, _))) if error.may_pass() => {
+                tracing::warn!(%stream, %error, "settings could not be read again; the last good ones serve on");
+                Ok(value)
+            }
+            (Err(error), _) => Err(error),
+        }
+    }
+
+    /// Forgets a stream, so that its settings are read again.
+    pub fn forget(&self, stream: &StreamArn) {
+        self.entries.lock().unwrap_or_else(PoisonError::into_inner).remove(stream);
+    }
+
+    fn known(&self, stream: &StreamArn) -> Option<(Arc<V>, Instant)> {
+        let entries = self.entries.lock().unwrap_or_else(PoisonError::into_inner);
+        entries.get(stream).map(|entry| (Arc::clone(&entry.value), entry.read_at))
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    #[derive(Debug, PartialEq, thiserror::Error)]
+    enum ReadError {
+        #[error("throttled")]
+        Throttled,
+        #[error("invalid tag")]
+        InvalidTag,
+    }
+
+    impl MayPass for ReadError {
+        fn may_pass(&self) -> bool {
+            match self {
+                Self::Throttled => true,
+                Self::InvalidTag => false,
+            }
+        }
+    }
+
+    fn orders() -> StreamArn {
+        StreamArn::parse("arn:aws:kinesis:eu-west-1:123456789012:stream/orders").unwrap()
+    }
+
+    async fn get(cache: &SettingsCache<u32>, answer: Result<u32, ReadError>) -> Result<u32, ReadError> {
+        cache.get(&orders(), async { answer }).await.map(|value| *value)
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_answer_serves_until_it_is_too_old() {
+        let cache = SettingsCache::new(DEFAULT_REFRESH);
+        assert_eq!(get(&cache, Ok(1)).await, Ok(1));
+        tokio::time::advance(DEFAULT_REFRESH - Duration::from_secs(1)).await;
+        assert_eq!(get(&cache, Ok(2)).await, Ok(1));
+        tokio::time::advance(Duration::from_secs(1)).await;
+        assert_eq!(get(&cache, Ok(3)).await, Ok(3));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_last_good_answer_serves_while_reading_fails_but_not_over_a_tag_that_is_wrong() {
+        let cache = SettingsCache::new(DEFAULT_REFRESH);
+        assert_eq!(get(&cache, Err(ReadError::Throttled)).await, Err(ReadError::Throttled));
+        assert_eq!(get(&cache, Ok(1)).await, Ok(1));
+        tokio::time::advance(DEFAULT_REFRESH).await;
+        assert_eq!(get(&cache, Err(ReadError::Throttled)).await, Ok(1));
+        assert_eq!(get(&cache, Err(ReadError::InvalidTag)).await, Err(ReadError::InvalidTag));
+    }
+}

@@ -1,0 +1,100 @@
+//! The tables of an archive: their names, keys and attributes. The only place where these are spelled.
+
+use crate::settings::{ArchiveMode, ArchiveSettings};
+use crate::stream::StreamName;
+
+/// Names of an item's attributes.
+pub mod attribute {
+    /// S, hash key in both modes.
+    pub const PARTITION_KEY: &str = "partitionKey";
+    /// S, decimal digits; range key in mode ALL.
+    pub const SEQUENCE_NUMBER: &str = "sequenceNumber";
+    /// S, the payload in standard base64.
+    pub const RECORD_DATA: &str = "recordData";
+    /// N, epoch seconds with a fraction.
+    pub const ARRIVAL: &str = "approximateArrivalTimestamp";
+    /// S, the shard the record was read from.
+    pub const SHARD_ID: &str = "shardId";
+    /// S, when the item was written: UTC, `YYYY-MM-DD HH:MM:SS`.
+    pub const LAST_UPDATE: &str = "lastUpdate";
+    /// N, whole epoch seconds: the table's TTL attribute.
+    pub const EXPIRE_AFTER: &str = "expireAfter";
+}
+
+/// The key attributes of a table, without their types.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TableKeys {
+    /// Name of the hash key.
+    pub hash: String,
+    /// Name of the range key, where there is one.
+    pub range: Option<String>,
+}
+
+impl TableKeys {
+    /// The keys that a mode's table must have.
+    #[must_use]
+    pub fn of_mode(mode: ArchiveMode) -> Self {
+        let range = match mode {
+            ArchiveMode::All => Some(attribute::SEQUENCE_NUMBER.to_owned()),
+            ArchiveMode::Latest => None,
+        };
+        Self { hash: attribute::PARTITION_KEY.to_owned(), range }
+    }
+}
+
+impl std::fmt::Display for TableKeys {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match &self.range {
+            Some(range) => write!(formatter, "hash key {} and range key {range}", self.hash),
+            None => write!(formatter, "hash key {} and no range key", self.hash),
+        }
+    }
+}
+
+/// The table that a new configuration of this mode makes for a stream.
+#[must_use]
+pub fn archive_table_name(stream: &StreamName, mode: ArchiveMode) -> String {
+    with_suffix(stream, mode.as_str())
+}
+
+/// The tables that may hold a stream's archive, the one its settings name first: the suffix as the mode tag spells it, then in
+/// upper and in lower case.
+#[must_use]
+pub fn candidate_tables(stream: &StreamName, settings: &ArchiveSettings) -> Vec<String> {
+    let mode = settings.mode.as_str();
+    let written = settings.mode_as_written.clone().unwrap_or_else(|| mode.to_owned());
+    let mut names: Vec<String> = Vec::with_capacity(3);
+    for suffix in [written, mode.to_owned(), mode.to_lowercase()] {
+        let name = with_suffix(stream, &suffix);
+        if !names.contains(&name) {
+            names.push(name);
+        }
+    }
+    names
+}
+
+fn with_suffix(stream: &StreamName, suffix: &str) -> String {
+    format!("{stream}-archive-{suffix}")
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_table_is_looked_for_as_the_tag_spells_it_then_in_the_other_case() {
+        let orders = StreamName::parse("orders").unwrap();
+        let candidates = |written: Option<&str>, mode| {
+            let settings = ArchiveSettings { mode, mode_as_written: written.map(str::to_owned), ttl: None };
+            candidate_tables(&orders, &settings)
+        };
+        assert_eq!(candidates(Some("all"), ArchiveMode::All), ["orders-archive-all", "orders-archive-ALL"]);
+        assert_eq!(candidates(Some("ALL"), ArchiveMode::All), ["orders-archive-ALL", "orders-archive-all"]);
+        assert_eq!(
+            candidates(Some("Latest"), ArchiveMode::Latest),
+            ["orders-archive-Latest", "orders-archive-LATEST", "orders-archive-latest"]
+        );
+        assert_eq!(candidates(None, ArchiveMode::Latest), ["orders-archive-LATEST", "orders-archive-latest"]);
+    }
+}
