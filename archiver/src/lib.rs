@@ -5,6 +5,7 @@
 
 pub mod aws_failure;
 pub mod backoff;
+pub mod envelope;
 pub mod event;
 pub mod handler;
 pub mod item;

@@ -1,4 +1,5 @@
 //! Browse, configure and replay Kinesis archives, in the terminal and on the command line.
 
+pub mod domain;
 #[cfg(feature = "local")]
 pub mod local;

@@ -1,0 +1,165 @@
+//! The envelope that a replayed record may carry: `SEPARATOR JSON SEPARATOR payload`, written by replays and recognised by
+//! consumers. The payload's bytes are never touched.
+
+use crate::record::ArrivalTime;
+use crate::sequence::SequenceNumber;
+use crate::stream::StreamName;
+use serde::{Deserialize, Serialize};
+
+/// What stands before and after the envelope's JSON.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Separator(String);
+
+/// Where a replayed record came from. All values are texts, in this order.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Envelope {
+    /// Epoch seconds with their fraction.
+    pub original_approximate_arrival_timestamp: String,
+    /// The shard that held the record.
+    pub original_shard_id: String,
+    /// Its sequence number there.
+    pub original_sequence_number: String,
+    /// The stream it came from, where that is not the one it was replayed into.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub original_stream_name: Option<String>,
+}
+
+/// A text that cannot separate an envelope from its payload.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "{text:?} cannot be the separator: it must not be empty, nor hold a letter, a digit, a blank or one of {FORBIDDEN}, which occur in the envelope"
+)]
+pub struct InvalidSeparator {
+    text: String,
+}
+
+/// Characters that the JSON may contain besides letters, digits and blanks.
+const FORBIDDEN: &str = "\" { } : , - _ . \\";
+
+impl Default for Separator {
+    /// The control character 0x1E, "record separator".
+    fn default() -> Self {
+        Self("\u{1e}".to_owned())
+    }
+}
+
+impl Separator {
+    /// Takes a text that cannot occur in the envelope's JSON.
+    ///
+    /// # Errors
+    /// When it is empty or has a character that can.
+    pub fn parse(text: &str) -> Result<Self, InvalidSeparator> {
+        let occurs = |character: char| character.is_alphanumeric() || FORBIDDEN.contains(character);
+        if text.is_empty() || text.chars().any(occurs) {
+            return Err(InvalidSeparator { text: text.to_owned() });
+        }
+        Ok(Self(text.to_owned()))
+    }
+
+    /// The text.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl std::str::FromStr for Separator {
+    type Err = InvalidSeparator;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        Self::parse(text)
+    }
+}
+
+impl Envelope {
+    /// The envelope of a record replayed from one stream into another, or into its own.
+    #[must_use]
+    pub fn of(
+        arrival: Option<&ArrivalTime>,
+        shard_id: Option<&str>,
+        number: &SequenceNumber,
+        source: &StreamName,
+        target: &StreamName,
+    ) -> Self {
+        Self {
+            original_approximate_arrival_timestamp: arrival.map(ToString::to_string).unwrap_or_default(),
+            original_shard_id: shard_id.unwrap_or_default().to_owned(),
+            original_sequence_number: number.to_string(),
+            original_stream_name: (source != target).then(|| source.to_string()),
+        }
+    }
+
+    /// The payload with the envelope before it.
+    ///
+    /// # Errors
+    /// Does not fail for an envelope made of texts; the error is the JSON library's.
+    pub fn wrap(&self, separator: &Separator, payload: &[u8]) -> Result<Vec<u8>, serde_json::Error> {
+        let separator = separator.as_str().as_bytes();
+        let json = serde_json::to_vec(self)?;
+        let mut wrapped = Vec::with_capacity(2 * separator.len() + json.len() + payload.len());
+        for part in [separator, &json, separator, payload] {
+            wrapped.extend_from_slice(part);
+        }
+        Ok(wrapped)
+    }
+
+    /// The envelope and the payload of a record, `None` where it carries none. Only the first two separators count.
+    #[must_use]
+    pub fn unwrap<'p>(separator: &Separator, data: &'p [u8]) -> Option<(Self, &'p [u8])> {
+        let separator = separator.as_str().as_bytes();
+        let rest = data.strip_prefix(separator)?;
+        let end = rest.windows(separator.len()).position(|window| window == separator)?;
+        let envelope = serde_json::from_slice(&rest[..end]).ok()?;
+        Some((envelope, &rest[end + separator.len()..]))
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn envelope(target: &str) -> Envelope {
+        Envelope::of(
+            Some(&ArrivalTime::parse("1545084650.987").unwrap()),
+            Some("shardId-000000000006"),
+            &SequenceNumber::parse("4959").unwrap(),
+            &StreamName::parse("orders").unwrap(),
+            &StreamName::parse(target).unwrap(),
+        )
+    }
+
+    #[test]
+    fn the_json_is_compact_and_names_the_stream_only_where_it_is_another() {
+        let wrapped = envelope("audit").wrap(&Separator::default(), b"hello").unwrap();
+        assert_eq!(
+            String::from_utf8(wrapped).unwrap(),
+            "\u{1e}{\"originalApproximateArrivalTimestamp\":\"1545084650.987\",\"originalShardId\":\"shardId-000000000006\",\
+             \"originalSequenceNumber\":\"4959\",\"originalStreamName\":\"orders\"}\u{1e}hello"
+        );
+        assert_eq!(envelope("orders").original_stream_name, None);
+    }
+
+    #[test]
+    fn what_can_occur_in_the_json_is_no_separator() {
+        for text in ["", "a", "7", "\"", "{", "::", "-", "_", ".", "|x", " ", "é"] {
+            assert!(Separator::parse(text).is_err(), "{text:?} was accepted");
+        }
+        for text in ["|", "\u{1e}", "~~", "\n"] {
+            assert!(Separator::parse(text).is_ok(), "{text:?} was refused");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn the_payload_comes_back_byte_for_byte(payload: Vec<u8>, pipe: bool) {
+            let separator = if pipe { Separator::parse("|").unwrap() } else { Separator::default() };
+            let wrapped = envelope("audit").wrap(&separator, &payload).unwrap();
+            let (read, rest) = Envelope::unwrap(&separator, &wrapped).unwrap();
+            prop_assert_eq!(read, envelope("audit"));
+            prop_assert_eq!(rest, payload.as_slice());
+        }
+    }
+}

@@ -1,0 +1,126 @@
+//! A stream and its archive as the explorer knows them.
+
+use archiver::settings::{ArchiveMode, ArchiveSettings};
+use archiver::stream::StreamName;
+use archiver::table::TableKeys;
+use serde::Serialize;
+
+/// A stream with what is known of its archive.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StreamOverview {
+    /// Its name.
+    pub name: StreamName,
+    /// Its ARN.
+    pub arn: String,
+    /// Kinesis' own word for its state: `ACTIVE`, `UPDATING`, …
+    pub status: String,
+    /// Open shards.
+    pub open_shards: u32,
+    /// How long Kinesis itself keeps records, in hours.
+    pub retention_hours: u32,
+    /// Largest record it takes, in bytes.
+    pub max_record_bytes: u64,
+    /// What its tags say of an archive.
+    pub configuration: Configuration,
+    /// The table its configuration means, where there is one.
+    pub table: Option<ArchiveTable>,
+}
+
+/// What the tags of a stream say.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Configuration {
+    /// No archive tag.
+    NotArchived,
+    /// Archived like this.
+    Archived(ArchiveSettings),
+    /// A tag cannot be read; the sentence says which.
+    Unreadable(String),
+}
+
+/// A table that holds an archive.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ArchiveTable {
+    /// Its name.
+    pub name: String,
+    /// DynamoDB's own word for its state: `ACTIVE`, `CREATING`, …
+    pub status: String,
+    /// Its keys.
+    pub keys: TableKeys,
+    /// Items, as DynamoDB counted them some hours ago.
+    pub items: u64,
+    /// Bytes, as of the same time.
+    pub size_bytes: u64,
+}
+
+/// What state a stream's archive is in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Health {
+    /// Archived into a table that fits.
+    Ok,
+    /// No archive asked for.
+    NotArchived,
+    /// A tag that cannot be read: nothing is archived.
+    TagUnreadable,
+    /// No table: nothing is archived.
+    TableMissing,
+    /// A table of another mode: nothing is archived.
+    WrongKeys,
+    /// The table is being made or changed.
+    TablePending,
+}
+
+impl StreamOverview {
+    /// The mode, where one is configured.
+    #[must_use]
+    pub fn mode(&self) -> Option<ArchiveMode> {
+        self.settings().map(|settings| settings.mode)
+    }
+
+    /// The settings, where the stream is archived.
+    #[must_use]
+    pub fn settings(&self) -> Option<&ArchiveSettings> {
+        match &self.configuration {
+            Configuration::Archived(settings) => Some(settings),
+            Configuration::NotArchived | Configuration::Unreadable(_) => None,
+        }
+    }
+
+    /// The state of its archive.
+    #[must_use]
+    pub fn health(&self) -> Health {
+        let settings = match &self.configuration {
+            Configuration::NotArchived => return Health::NotArchived,
+            Configuration::Unreadable(_) => return Health::TagUnreadable,
+            Configuration::Archived(settings) => settings,
+        };
+        match &self.table {
+            None => Health::TableMissing,
+            Some(table) if table.keys != TableKeys::of_mode(settings.mode) => Health::WrongKeys,
+            Some(table) if table.status != "ACTIVE" => Health::TablePending,
+            Some(_) => Health::Ok,
+        }
+    }
+
+    /// What is wrong with the archive, as a sentence.
+    #[must_use]
+    pub fn problem(&self) -> Option<String> {
+        let name = &self.name;
+        match (self.health(), &self.configuration, &self.table) {
+            (Health::Ok | Health::NotArchived | Health::TablePending, _, _) => None,
+            (_, Configuration::Unreadable(sentence), _) => Some(format!("{sentence}; nothing is archived until then")),
+            (_, Configuration::Archived(settings), Some(table)) => Some(format!(
+                "table {} has {}, but mode {} needs {}; nothing is archived until then",
+                table.name,
+                table.keys,
+                settings.mode,
+                TableKeys::of_mode(settings.mode)
+            )),
+            (_, Configuration::Archived(settings), None) => Some(format!(
+                "stream {name} is to be archived in mode {}, but its table does not exist; configure it again to create it",
+                settings.mode
+            )),
+            (_, Configuration::NotArchived, _) => None,
+        }
+    }
+}

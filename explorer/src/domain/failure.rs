@@ -1,0 +1,57 @@
+//! What went wrong, as the model keeps it and as people read it: what was tried, what came of it, what to do now.
+
+use archiver::aws_failure::{AwsFailure, FailureKind};
+use std::fmt;
+
+/// Something that was tried and failed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Failure {
+    /// What was tried, and on what: `list the streams`, `read table orders-archive-ALL`.
+    pub operation: String,
+    /// The permission it takes.
+    pub permission: &'static str,
+    /// What came of it.
+    pub kind: FailureKind,
+    /// In the words of the service or the connection.
+    pub detail: String,
+}
+
+impl Failure {
+    /// The failure of a call to AWS.
+    pub fn of_call(operation: impl Into<String>, permission: &'static str, failure: AwsFailure) -> Self {
+        Self { operation: operation.into(), permission, kind: failure.kind, detail: failure.message }
+    }
+
+    /// A failure that no call could mend: what was asked for cannot be.
+    pub fn refused(operation: impl Into<String>, detail: impl Into<String>) -> Self {
+        Self { operation: operation.into(), permission: "", kind: FailureKind::Refused, detail: detail.into() }
+    }
+
+    /// What to do about it, where that can be said.
+    #[must_use]
+    pub fn hint(&self) -> Option<String> {
+        match self.kind {
+            FailureKind::AccessDenied => Some(format!("it needs the permission {}", self.permission)),
+            FailureKind::Credentials => {
+                Some("check the credentials and the profile (aws configure), or try --local, which needs none".to_owned())
+            }
+            FailureKind::Network => Some("check the network, --region and --endpoint-url".to_owned()),
+            FailureKind::TimedOut => Some("the service did not answer; check the network and --endpoint-url".to_owned()),
+            FailureKind::Throttled => Some("too many requests for now; it will work again in a moment".to_owned()),
+            FailureKind::Service => Some("the service failed; try again".to_owned()),
+            FailureKind::NotFound | FailureKind::ConditionFailed | FailureKind::Refused => None,
+        }
+    }
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "cannot {}: {}", self.operation, self.detail.trim_end_matches('.'))?;
+        match self.hint() {
+            Some(hint) => write!(formatter, "; {hint}"),
+            None => Ok(()),
+        }
+    }
+}
+
+impl std::error::Error for Failure {}

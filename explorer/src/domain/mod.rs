@@ -1,0 +1,13 @@
+//! The rules of the explorer, with no screen, no network and no clock in them.
+
+pub mod archive;
+pub mod configuration;
+pub mod decode;
+pub mod failure;
+pub mod filter;
+pub mod json_text;
+pub mod lanes;
+pub mod record;
+pub mod replay;
+pub mod text;
+pub mod time;

@@ -1,0 +1,144 @@
+//! Times as people type and read them.
+
+use jiff::civil;
+use jiff::tz::TimeZone;
+use jiff::{SignedDuration, Timestamp};
+
+/// A text that names no time.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "\"{text}\" is not a time; use 2026-11-20T10:00Z, 2026-11-20 10:00, 2026-11-20, epoch seconds, or a span back from now such as 90s, 15m, 12h or 30d"
+)]
+pub struct InvalidTime {
+    text: String,
+}
+
+/// What a typed time may refer to.
+#[derive(Clone, Debug)]
+pub struct TimeContext {
+    /// The present.
+    pub now: Timestamp,
+    /// The zone of times typed without one, and of times shown.
+    pub zone: TimeZone,
+}
+
+impl TimeContext {
+    /// Reads a time as a person types it.
+    ///
+    /// # Errors
+    /// Names the text and the forms that are understood.
+    pub fn parse(&self, text: &str) -> Result<Timestamp, InvalidTime> {
+        let trimmed = text.trim();
+        self.parse_known(trimmed).ok_or_else(|| InvalidTime { text: text.to_owned() })
+    }
+
+    fn parse_known(&self, text: &str) -> Option<Timestamp> {
+        if text == "now" {
+            return Some(self.now);
+        }
+        if let Some(span) = parse_span(text) {
+            return self.now.checked_sub(span).ok();
+        }
+        if text.len() >= 9 && text.bytes().all(|byte| byte.is_ascii_digit()) {
+            return Timestamp::from_second(text.parse().ok()?).ok();
+        }
+        // A zone's offset, and seconds, may be left out.
+        for candidate in [text.to_owned(), text.replacen('Z', ":00Z", 1)] {
+            if let Ok(timestamp) = candidate.parse::<Timestamp>() {
+                return Some(timestamp);
+            }
+        }
+        let local: civil::DateTime = text.parse().ok()?;
+        self.zone.to_timestamp(local).ok()
+    }
+
+    /// Date and time in the zone, to the millisecond.
+    #[must_use]
+    pub fn long(&self, at: Timestamp) -> String {
+        at.to_zoned(self.zone.clone()).strftime("%Y-%m-%d %H:%M:%S%.3f %Z").to_string()
+    }
+
+    /// The time of day where the date is today's, otherwise the date too.
+    #[must_use]
+    pub fn short(&self, at: Timestamp) -> String {
+        let local = at.to_zoned(self.zone.clone());
+        let today = self.now.to_zoned(self.zone.clone()).date();
+        if local.date() == today {
+            local.strftime("%H:%M:%S%.3f").to_string()
+        } else {
+            local.strftime("%m-%d %H:%M:%S").to_string()
+        }
+    }
+}
+
+/// `90s`, `15m`, `12h`, `30d`, `2w`.
+fn parse_span(text: &str) -> Option<SignedDuration> {
+    let seconds = text.parse::<archiver::settings::Ttl>().ok()?.seconds();
+    if text.bytes().all(|byte| byte.is_ascii_digit()) {
+        return None;
+    }
+    Some(SignedDuration::from_secs(i64::try_from(seconds).ok()?))
+}
+
+/// A span of seconds in its two largest units: `3 d 4 h`, `1 min 39 s`.
+#[must_use]
+pub fn span(seconds: u64) -> String {
+    let (days, hours, minutes, rest) = (seconds / 86_400, seconds / 3_600 % 24, seconds / 60 % 60, seconds % 60);
+    match (days, hours, minutes) {
+        (0, 0, 0) => format!("{rest} s"),
+        (0, 0, _) => format!("{minutes} min {rest} s"),
+        (0, _, _) => format!("{hours} h {minutes} min"),
+        _ => format!("{days} d {hours} h"),
+    }
+}
+
+/// When an item expires, seen from now.
+#[must_use]
+pub fn expiry(expire_after: i64, now: Timestamp) -> String {
+    let left = expire_after.saturating_sub(now.as_second());
+    match u64::try_from(left) {
+        Ok(left) if left > 0 => format!("expires in {}", span(left)),
+        _ => "expired, not yet deleted".to_owned(),
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    fn context() -> TimeContext {
+        TimeContext { now: "2026-11-20T12:00:00Z".parse().unwrap(), zone: TimeZone::fixed(jiff::tz::offset(1)) }
+    }
+
+    #[test]
+    fn a_person_types_times_in_many_ways() {
+        for (text, expected) in [
+            ("2026-11-20T10:00Z", "2026-11-20T10:00:00Z"),
+            ("2026-11-20T10:00:30.5Z", "2026-11-20T10:00:30.5Z"),
+            ("2026-11-20T10:00:00+02:00", "2026-11-20T08:00:00Z"),
+            ("2026-11-20 10:00", "2026-11-20T09:00:00Z"),
+            ("2026-11-20T10:00", "2026-11-20T09:00:00Z"),
+            ("2026-11-20", "2026-11-19T23:00:00Z"),
+            ("1h", "2026-11-20T11:00:00Z"),
+            ("2d", "2026-11-18T12:00:00Z"),
+            ("1545084650", "2018-12-17T22:10:50Z"),
+            ("now", "2026-11-20T12:00:00Z"),
+        ] {
+            assert_eq!(context().parse(text).unwrap(), expected.parse::<Timestamp>().unwrap(), "{text}");
+        }
+        for text in ["", "yesterday", "2026-13-01", "12", "5x"] {
+            assert!(context().parse(text).is_err(), "{text:?} was accepted");
+        }
+    }
+
+    #[test]
+    fn spans_are_told_in_two_units() {
+        assert_eq!(span(59), "59 s");
+        assert_eq!(span(99), "1 min 39 s");
+        assert_eq!(span(3 * 86_400 + 4 * 3_600), "3 d 4 h");
+        let now = context().now;
+        assert_eq!(expiry(now.as_second() + 86_400 * 3, now), "expires in 3 d 0 h");
+        assert_eq!(expiry(now.as_second() - 1, now), "expired, not yet deleted");
+    }
+}
