@@ -1,8 +1,7 @@
 //! The envelope that a replayed record may carry: `SEPARATOR JSON SEPARATOR payload`, written by replays and recognised by
 //! consumers. The payload's bytes are never touched.
 
-use crate::record::ArrivalTime;
-use crate::sequence::SequenceNumber;
+use crate::item::StoredItem;
 use crate::stream::StreamName;
 use serde::{Deserialize, Serialize};
 
@@ -73,19 +72,15 @@ impl std::str::FromStr for Separator {
 }
 
 impl Envelope {
-    /// The envelope of a record replayed from one stream into another, or into its own.
+    /// The envelope of an archived record that is replayed from one stream into another, or into its own. What a damaged item
+    /// lacks is empty.
     #[must_use]
-    pub fn of(
-        arrival: Option<&ArrivalTime>,
-        shard_id: Option<&str>,
-        number: &SequenceNumber,
-        source: &StreamName,
-        target: &StreamName,
-    ) -> Self {
+    pub fn of(item: &StoredItem, source: &StreamName, target: &StreamName) -> Self {
+        let text = |part: Option<String>| part.unwrap_or_default();
         Self {
-            original_approximate_arrival_timestamp: arrival.map(ToString::to_string).unwrap_or_default(),
-            original_shard_id: shard_id.unwrap_or_default().to_owned(),
-            original_sequence_number: number.to_string(),
+            original_approximate_arrival_timestamp: text(item.arrival.as_ref().map(ToString::to_string)),
+            original_shard_id: text(item.shard_id.clone()),
+            original_sequence_number: text(item.sequence_number.as_ref().map(ToString::to_string)),
             original_stream_name: (source != target).then(|| source.to_string()),
         }
     }
@@ -119,16 +114,18 @@ impl Envelope {
 #[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
+    use crate::record::ArrivalTime;
+    use crate::sequence::SequenceNumber;
     use proptest::prelude::*;
 
     fn envelope(target: &str) -> Envelope {
-        Envelope::of(
-            Some(&ArrivalTime::parse("1545084650.987").unwrap()),
-            Some("shardId-000000000006"),
-            &SequenceNumber::parse("4959").unwrap(),
-            &StreamName::parse("orders").unwrap(),
-            &StreamName::parse(target).unwrap(),
-        )
+        let item = StoredItem {
+            sequence_number: SequenceNumber::parse("4959").ok(),
+            arrival: ArrivalTime::parse("1545084650.987").ok(),
+            shard_id: Some("shardId-000000000006".to_owned()),
+            ..StoredItem::default()
+        };
+        Envelope::of(&item, &StreamName::parse("orders").unwrap(), &StreamName::parse(target).unwrap())
     }
 
     #[test]

@@ -52,6 +52,14 @@ pub struct ArchiveTable {
     pub size_bytes: u64,
 }
 
+impl ArchiveTable {
+    /// The mode whose archives have such keys.
+    #[must_use]
+    pub fn mode(&self) -> Option<ArchiveMode> {
+        [ArchiveMode::All, ArchiveMode::Latest].into_iter().find(|mode| self.keys == TableKeys::of_mode(*mode))
+    }
+}
+
 /// What state a stream's archive is in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]

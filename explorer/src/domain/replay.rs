@@ -41,6 +41,8 @@ pub enum Selection {
         filter: RecordFilter,
         /// How many at the most.
         limit: Option<usize>,
+        /// Also items that are expired and only not deleted yet.
+        include_expired: bool,
     },
 }
 
@@ -49,6 +51,8 @@ pub enum Selection {
 pub struct Progress {
     /// Items read from the archive.
     pub read: usize,
+    /// Items left out because they are expired.
+    pub expired: usize,
     /// Records to put; grows while reading.
     pub total: usize,
     /// What became of them.

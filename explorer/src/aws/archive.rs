@@ -1,0 +1,220 @@
+//! Reading archives: a page at a time, one record, and how many items would expire.
+
+use super::connect::Connection;
+use crate::domain::failure::Failure;
+use crate::domain::filter::RecordFilter;
+use crate::domain::record::Record;
+use archiver::aws_failure::AwsFailure;
+use archiver::item::{Attributes, StoredItem};
+use archiver::settings::ArchiveMode;
+use archiver::table::attribute;
+use aws_sdk_dynamodb::types::{AttributeValue, Select};
+use jiff::Timestamp;
+use std::collections::HashMap;
+
+/// Which page of an archive to read.
+#[derive(Clone, Debug, PartialEq)]
+pub struct PageQuery {
+    /// The archive's table.
+    pub table: String,
+    /// Its mode.
+    pub mode: ArchiveMode,
+    /// What its records must be.
+    pub filter: RecordFilter,
+    /// Where the page begins; `None` is the beginning.
+    pub from: Option<PageCursor>,
+}
+
+/// Where a page begins: the keys of the item before it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PageCursor {
+    partition_key: String,
+    sequence_number: Option<String>,
+}
+
+/// One page of an archive.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Page {
+    /// What matched.
+    pub records: Vec<Record>,
+    /// Items DynamoDB read for it.
+    pub read: usize,
+    /// Where the next page begins; `None` at the end.
+    pub next: Option<PageCursor>,
+}
+
+/// Items DynamoDB reads for a page. A page ends at 1 MB in any case; this bounds the time to the first rows.
+const PAGE_ITEMS: i32 = 1_000;
+
+/// Reads a page: of one key's records, newest first, where the filter names a key; otherwise of the whole table, in no order.
+///
+/// # Errors
+/// What DynamoDB answered.
+pub async fn read_page(connection: &Connection, query: &PageQuery) -> Result<Page, Failure> {
+    let start = query.from.as_ref().map(cursor_attributes);
+    let conditions = Conditions::of(&query.filter);
+    let result = match &query.filter.key {
+        Some(key) => {
+            let call = connection
+                .dynamodb
+                .query()
+                .table_name(&query.table)
+                .key_condition_expression("#key = :key")
+                .expression_attribute_names("#key", attribute::PARTITION_KEY)
+                .expression_attribute_values(":key", AttributeValue::S(key.clone()))
+                .scan_index_forward(false)
+                .limit(PAGE_ITEMS)
+                .set_filter_expression(conditions.expression())
+                .set_exclusive_start_key(start);
+            let call = conditions.names.iter().fold(call, |call, (name, value)| call.expression_attribute_names(*name, *value));
+            let call =
+                conditions.values.iter().fold(call, |call, (name, value)| call.expression_attribute_values(*name, value.clone()));
+            call.send().await.map_err(AwsFailure::from).map(|page| (page.items, page.scanned_count, page.last_evaluated_key))
+        }
+        None => {
+            let call = connection
+                .dynamodb
+                .scan()
+                .table_name(&query.table)
+                .limit(PAGE_ITEMS)
+                .set_filter_expression(conditions.expression())
+                .set_exclusive_start_key(start);
+            let call = conditions.names.iter().fold(call, |call, (name, value)| call.expression_attribute_names(*name, *value));
+            let call =
+                conditions.values.iter().fold(call, |call, (name, value)| call.expression_attribute_values(*name, value.clone()));
+            call.send().await.map_err(AwsFailure::from).map(|page| (page.items, page.scanned_count, page.last_evaluated_key))
+        }
+    };
+    let (items, read, last) = result.map_err(|failure| {
+        let permission = if query.filter.key.is_some() { "dynamodb:Query" } else { "dynamodb:Scan" };
+        Failure::of_call(format!("read table {}", query.table), permission, failure)
+    })?;
+    Ok(Page {
+        records: items.unwrap_or_default().into_iter().map(|item| Record::new(StoredItem::from_attributes(item))).collect(),
+        read: usize::try_from(read).unwrap_or(0),
+        next: last.and_then(|last| cursor_of(&last)),
+    })
+}
+
+/// Reads one record: by key and number, or by key alone the newest one.
+///
+/// # Errors
+/// What DynamoDB answered.
+pub async fn get(
+    connection: &Connection,
+    table: &str,
+    mode: ArchiveMode,
+    key: &str,
+    sequence_number: Option<&str>,
+) -> Result<Option<Record>, Failure> {
+    let call = connection
+        .dynamodb
+        .query()
+        .table_name(table)
+        .expression_attribute_names("#key", attribute::PARTITION_KEY)
+        .expression_attribute_values(":key", AttributeValue::S(key.to_owned()))
+        .scan_index_forward(false);
+    let call = match (mode, sequence_number) {
+        (ArchiveMode::All, Some(number)) => call
+            .key_condition_expression("#key = :key AND #number = :number")
+            .expression_attribute_names("#number", attribute::SEQUENCE_NUMBER)
+            .expression_attribute_values(":number", AttributeValue::S(number.to_owned())),
+        (ArchiveMode::All | ArchiveMode::Latest, _) => call.key_condition_expression("#key = :key"),
+    };
+    let mut newest: Option<Record> = None;
+    let mut pages = call.into_paginator().send();
+    while let Some(page) = pages.next().await {
+        let page =
+            page.map_err(|error| Failure::of_call(format!("read table {table}"), "dynamodb:Query", AwsFailure::from(error)))?;
+        // Numbers of different lengths are in another order as texts, so the last one is not surely the newest.
+        for item in page.items.unwrap_or_default() {
+            let record = Record::new(StoredItem::from_attributes(item));
+            let matches = sequence_number.is_none_or(|number| record.id.sequence_number == number);
+            let is_newer = newest.as_ref().is_none_or(|known| known.item.sequence_number < record.item.sequence_number);
+            if matches && is_newer {
+                newest = Some(record);
+            }
+        }
+        let all_of_one_length = newest.as_ref().is_some_and(|record| record.id.sequence_number.len() == REAL_NUMBER_DIGITS);
+        if all_of_one_length {
+            break;
+        }
+    }
+    Ok(newest)
+}
+
+/// Digits of every number that Kinesis itself gives; only emulators have shorter ones. Source: measured.
+const REAL_NUMBER_DIGITS: usize = 56;
+
+/// How many items would expire at once if the table's items expired by [`attribute::EXPIRE_AFTER`] now.
+///
+/// # Errors
+/// What DynamoDB answered.
+pub async fn count_expired(connection: &Connection, table: &str, now: Timestamp) -> Result<u64, Failure> {
+    let mut pages = connection
+        .dynamodb
+        .scan()
+        .table_name(table)
+        .select(Select::Count)
+        .filter_expression("#expiry <= :now")
+        .expression_attribute_names("#expiry", attribute::EXPIRE_AFTER)
+        .expression_attribute_values(":now", AttributeValue::N(now.as_second().to_string()))
+        .into_paginator()
+        .send();
+    let mut expired = 0;
+    while let Some(page) = pages.next().await {
+        let page = page.map_err(|error| {
+            Failure::of_call(format!("count the expired items of table {table}"), "dynamodb:Scan", error.into())
+        })?;
+        expired += u64::try_from(page.count).unwrap_or(0);
+    }
+    Ok(expired)
+}
+
+/// The part of a filter that DynamoDB evaluates besides the key.
+#[derive(Default)]
+struct Conditions {
+    clauses: Vec<&'static str>,
+    names: Vec<(&'static str, &'static str)>,
+    values: Vec<(&'static str, AttributeValue)>,
+}
+
+impl Conditions {
+    fn of(filter: &RecordFilter) -> Self {
+        let mut conditions = Self::default();
+        if let Some(after) = filter.after {
+            conditions.clauses.push("#arrival >= :after");
+            conditions.values.push((":after", epoch_seconds(after)));
+        }
+        if let Some(before) = filter.before {
+            conditions.clauses.push("#arrival < :before");
+            conditions.values.push((":before", epoch_seconds(before)));
+        }
+        if !conditions.clauses.is_empty() {
+            conditions.names.push(("#arrival", attribute::ARRIVAL));
+        }
+        conditions
+    }
+
+    fn expression(&self) -> Option<String> {
+        if self.clauses.is_empty() { None } else { Some(self.clauses.join(" AND ")) }
+    }
+}
+
+fn epoch_seconds(at: Timestamp) -> AttributeValue {
+    let milliseconds = at.as_millisecond();
+    AttributeValue::N(format!("{}.{:03}", milliseconds.div_euclid(1_000), milliseconds.rem_euclid(1_000)))
+}
+
+fn cursor_attributes(cursor: &PageCursor) -> Attributes {
+    let mut attributes = HashMap::from([(attribute::PARTITION_KEY.to_owned(), AttributeValue::S(cursor.partition_key.clone()))]);
+    if let Some(number) = &cursor.sequence_number {
+        attributes.insert(attribute::SEQUENCE_NUMBER.to_owned(), AttributeValue::S(number.clone()));
+    }
+    attributes
+}
+
+fn cursor_of(last: &Attributes) -> Option<PageCursor> {
+    let text = |name: &str| last.get(name).and_then(|value| value.as_s().ok()).cloned();
+    Some(PageCursor { partition_key: text(attribute::PARTITION_KEY)?, sequence_number: text(attribute::SEQUENCE_NUMBER) })
+}

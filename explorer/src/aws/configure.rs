@@ -1,0 +1,112 @@
+//! Looking at what is there before a stream is configured, and making the calls of a plan.
+
+use super::archive::count_expired;
+use super::connect::Connection;
+use super::streams::{describe_table, first_table};
+use crate::domain::archive::StreamOverview;
+use crate::domain::configuration::{Call, Present, Wanted, wanted_settings};
+use crate::domain::failure::Failure;
+use archiver::aws_failure::{AwsFailure, FailureKind};
+use archiver::table::{TableKeys, attribute};
+use aws_sdk_dynamodb::types::{
+    AttributeDefinition, BillingMode, KeySchemaElement, KeyType, ScalarAttributeType, TimeToLiveSpecification, TimeToLiveStatus,
+};
+use jiff::Timestamp;
+use std::time::Duration;
+
+/// How long a new table may take until it can be used; usually some seconds.
+const TABLE_DEADLINE: Duration = Duration::from_secs(120);
+/// Between two looks at a new table.
+const TABLE_POLL: Duration = Duration::from_millis(200);
+
+/// Reads what a plan needs to know: the table of the wanted mode, its TTL, and what would expire.
+///
+/// # Errors
+/// Names the call that failed.
+pub async fn inspect(connection: &Connection, stream: &StreamOverview, wanted: Wanted, now: Timestamp) -> Result<Present, Failure> {
+    let Wanted::Archived { mode, ttl } = wanted else {
+        return Ok(Present::default());
+    };
+    let Some(table) = first_table(connection, &stream.name, &wanted_settings(stream, mode, ttl)).await? else {
+        return Ok(Present::default());
+    };
+    let ttl_attribute = ttl_attribute(connection, &table.name).await?;
+    let expired_items = match (ttl, &ttl_attribute) {
+        (Some(_), None) => count_expired(connection, &table.name, now).await?,
+        _ => 0,
+    };
+    Ok(Present { table: Some(table), ttl_attribute, expired_items })
+}
+
+async fn ttl_attribute(connection: &Connection, table: &str) -> Result<Option<String>, Failure> {
+    let answer = connection.dynamodb.describe_time_to_live().table_name(table).send().await;
+    let answer = answer.map_err(|error| {
+        Failure::of_call(format!("read the expiry of table {table}"), "dynamodb:DescribeTimeToLive", error.into())
+    })?;
+    let description = answer.time_to_live_description;
+    Ok(description.and_then(|description| match description.time_to_live_status {
+        Some(TimeToLiveStatus::Enabled | TimeToLiveStatus::Enabling) => description.attribute_name,
+        _ => None,
+    }))
+}
+
+/// Makes one call of a plan, and waits until what it made can be used.
+///
+/// # Errors
+/// Names the call that failed.
+pub async fn make(connection: &Connection, call: &Call) -> Result<(), Failure> {
+    match call {
+        Call::CreateTable { table, keys } => create_table(connection, table, keys).await,
+        Call::EnableTtl { table } => enable_ttl(connection, table).await,
+        Call::AddTags { stream, tags } => {
+            let add = connection.kinesis.add_tags_to_stream().stream_name(stream.as_str());
+            let add = tags.iter().fold(add, |add, (key, value)| add.tags(key, value));
+            let permission = "kinesis:AddTagsToStream";
+            let answer = add.send().await;
+            answer.map(|_| ()).map_err(|error| Failure::of_call(format!("tag stream {stream}"), permission, error.into()))
+        }
+        Call::RemoveTags { stream, keys } => {
+            let remove = connection.kinesis.remove_tags_from_stream().stream_name(stream.as_str()).set_tag_keys(Some(keys.clone()));
+            let permission = "kinesis:RemoveTagsFromStream";
+            let answer = remove.send().await;
+            answer
+                .map(|_| ())
+                .map_err(|error| Failure::of_call(format!("remove tags of stream {stream}"), permission, error.into()))
+        }
+    }
+}
+
+async fn create_table(connection: &Connection, table: &str, keys: &TableKeys) -> Result<(), Failure> {
+    let operation = format!("create table {table}");
+    let parts = [(Some(&keys.hash), KeyType::Hash), (keys.range.as_ref(), KeyType::Range)];
+    let mut create = connection.dynamodb.create_table().table_name(table).billing_mode(BillingMode::PayPerRequest);
+    for (name, kind) in parts {
+        let Some(name) = name else { continue };
+        let element = KeySchemaElement::builder().attribute_name(name).key_type(kind).build();
+        let definition = AttributeDefinition::builder().attribute_name(name).attribute_type(ScalarAttributeType::S).build();
+        let invalid = |error: aws_sdk_dynamodb::error::BuildError| Failure::refused(operation.clone(), error.to_string());
+        create = create.key_schema(element.map_err(invalid)?).attribute_definitions(definition.map_err(invalid)?);
+    }
+    create.send().await.map_err(|error| Failure::of_call(operation.clone(), "dynamodb:CreateTable", error.into()))?;
+    let is_active = async {
+        loop {
+            match describe_table(connection, table).await? {
+                Some(description) if description.status == "ACTIVE" => return Ok(()),
+                _ => tokio::time::sleep(TABLE_POLL).await,
+            }
+        }
+    };
+    let late = AwsFailure { kind: FailureKind::TimedOut, message: format!("it is not ready after {} s", TABLE_DEADLINE.as_secs()) };
+    match tokio::time::timeout(TABLE_DEADLINE, is_active).await {
+        Ok(result) => result,
+        Err(_) => Err(Failure::of_call(operation, "dynamodb:DescribeTable", late)),
+    }
+}
+
+async fn enable_ttl(connection: &Connection, table: &str) -> Result<(), Failure> {
+    let operation = format!("turn on expiry of table {table}");
+    let specification = TimeToLiveSpecification::builder().enabled(true).attribute_name(attribute::EXPIRE_AFTER).build();
+    let specification = specification.map_err(|error| Failure::refused(operation.clone(), error.to_string()))?;
+    let answer = connection.dynamodb.update_time_to_live().table_name(table).time_to_live_specification(specification).send().await;
+    answer.map(|_| ()).map_err(|error| Failure::of_call(operation, "dynamodb:UpdateTimeToLive", error.into()))
+}

@@ -1,0 +1,157 @@
+//! Finding region, credentials and endpoint as the AWS CLI does, and saying in one sentence which of them is missing.
+
+use crate::domain::failure::Failure;
+use archiver::aws_failure::{AwsFailure, FailureKind};
+use aws_config::timeout::TimeoutConfig;
+use aws_config::{BehaviorVersion, Region, SdkConfig};
+use aws_sdk_kinesis::config::{Credentials, ProvideCredentials as _, SharedCredentialsProvider};
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::Mutex;
+use tokio::time::Instant;
+
+/// How long the start waits for credentials and for the first answer.
+const START_TIMEOUT: Duration = Duration::from_secs(2);
+/// How long a connection may take.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
+/// How long one try of a call may take.
+const CALL_TIMEOUT: Duration = Duration::from_secs(20);
+/// Between two tag reads: Kinesis allows 5 a second for the whole account. Source: Kinesis API reference, ListTagsForStream.
+const TAG_READ_INTERVAL: Duration = Duration::from_millis(200);
+
+/// What the user said about where to connect; what is not said comes from the AWS CLI's variables and files.
+#[derive(Clone, Debug, Default)]
+pub struct ConnectOptions {
+    /// Name of a profile.
+    pub profile: Option<String>,
+    /// Region.
+    pub region: Option<String>,
+    /// Endpoint of both services.
+    pub endpoint_url: Option<String>,
+}
+
+/// Clients of one account and region.
+#[derive(Clone, Debug)]
+pub struct Connection {
+    /// For streams and their tags.
+    pub(crate) kinesis: aws_sdk_kinesis::Client,
+    /// For archives.
+    pub(crate) dynamodb: aws_sdk_dynamodb::Client,
+    /// The region's name.
+    pub region: String,
+    /// The profile in use, where one was named.
+    pub profile: Option<String>,
+    tag_pace: Option<Arc<Mutex<Instant>>>,
+}
+
+impl Connection {
+    /// Clients for AWS, or for the endpoints that options, variables and profile name.
+    ///
+    /// # Errors
+    /// When there is no region or there are no credentials.
+    pub async fn to_aws(options: &ConnectOptions) -> Result<Self, Failure> {
+        let mut loader = aws_config::defaults(BehaviorVersion::latest()).timeout_config(timeouts());
+        if let Some(profile) = &options.profile {
+            loader = loader.profile_name(profile);
+        }
+        if let Some(region) = &options.region {
+            loader = loader.region(Region::new(region.clone()));
+        }
+        if let Some(endpoint_url) = &options.endpoint_url {
+            loader = loader.endpoint_url(endpoint_url);
+        }
+        let no_region =
+            || Failure::refused("connect", "no region is set; use --region, AWS_REGION or aws configure, or try --local");
+        let config = tokio::time::timeout(START_TIMEOUT, loader.load()).await.map_err(|_| no_region())?;
+        let region = config.region().ok_or_else(no_region)?.to_string();
+        require_credentials(&config).await?;
+        let profile = options.profile.clone().or_else(|| std::env::var("AWS_PROFILE").ok());
+        Ok(Self::of_config(&config, region, profile, Some(Arc::new(Mutex::new(Instant::now())))))
+    }
+
+    /// Clients for emulators on these endpoints, with credentials that mean nothing. Neither variables nor files are read.
+    #[must_use]
+    pub fn to_emulators(kinesis_url: &str, dynamodb_url: &str, region: &str) -> Self {
+        let credentials = Credentials::new("local", "local", None, None, "emulator");
+        let config = SdkConfig::builder()
+            .behavior_version(BehaviorVersion::latest())
+            .region(Region::new(region.to_owned()))
+            .credentials_provider(SharedCredentialsProvider::new(credentials))
+            .timeout_config(timeouts())
+            .build();
+        let kinesis = aws_sdk_kinesis::config::Builder::from(&config).endpoint_url(kinesis_url).build();
+        let dynamodb = aws_sdk_dynamodb::config::Builder::from(&config).endpoint_url(dynamodb_url).build();
+        Self {
+            kinesis: aws_sdk_kinesis::Client::from_conf(kinesis),
+            dynamodb: aws_sdk_dynamodb::Client::from_conf(dynamodb),
+            region: region.to_owned(),
+            profile: None,
+            tag_pace: None,
+        }
+    }
+
+    fn of_config(config: &SdkConfig, region: String, profile: Option<String>, tag_pace: Option<Arc<Mutex<Instant>>>) -> Self {
+        Self {
+            kinesis: aws_sdk_kinesis::Client::new(config),
+            dynamodb: aws_sdk_dynamodb::Client::new(config),
+            region,
+            profile,
+            tag_pace,
+        }
+    }
+
+    /// Asks for one stream, to find out now what would fail later.
+    ///
+    /// # Errors
+    /// What a first call came to.
+    pub async fn check(&self) -> Result<(), Failure> {
+        let operation = format!("list the streams of region {}", self.region);
+        let call = self.kinesis.list_streams().limit(1).send();
+        let answer = match tokio::time::timeout(START_TIMEOUT, call).await {
+            Ok(answer) => answer.map(|_| ()).map_err(AwsFailure::from),
+            Err(_) => {
+                Err(AwsFailure { kind: FailureKind::TimedOut, message: format!("no answer within {} s", START_TIMEOUT.as_secs()) })
+            }
+        };
+        answer.map_err(|failure| Failure::of_call(operation, "kinesis:ListStreams", failure))
+    }
+
+    /// Waits until another tag read is allowed.
+    pub(crate) async fn wait_for_tag_read(&self) {
+        let Some(pace) = &self.tag_pace else {
+            return;
+        };
+        let turn = {
+            let mut next = pace.lock().await;
+            let turn = (*next).max(Instant::now());
+            *next = turn + TAG_READ_INTERVAL;
+            turn
+        };
+        tokio::time::sleep_until(turn).await;
+    }
+}
+
+fn timeouts() -> TimeoutConfig {
+    TimeoutConfig::builder().connect_timeout(CONNECT_TIMEOUT).operation_attempt_timeout(CALL_TIMEOUT).build()
+}
+
+async fn require_credentials(config: &SdkConfig) -> Result<(), Failure> {
+    let missing =
+        |detail: String| Failure { operation: "connect".to_owned(), permission: "", kind: FailureKind::Credentials, detail };
+    let Some(provider) = config.credentials_provider() else {
+        return Err(missing("no credentials were found".to_owned()));
+    };
+    match tokio::time::timeout(START_TIMEOUT, provider.provide_credentials()).await {
+        Ok(Ok(_)) => Ok(()),
+        Ok(Err(error)) => Err(missing(format!("no credentials were found ({})", innermost(&error)))),
+        Err(_) => Err(missing(format!("no credentials were found within {} s", START_TIMEOUT.as_secs()))),
+    }
+}
+
+fn innermost(error: &dyn std::error::Error) -> String {
+    let mut innermost = error;
+    while let Some(source) = innermost.source() {
+        innermost = source;
+    }
+    innermost.to_string()
+}

@@ -1,0 +1,171 @@
+//! Streams: which there are, and what is known of one and its archive.
+
+use super::connect::Connection;
+use crate::domain::archive::{ArchiveTable, Configuration, StreamOverview};
+use crate::domain::failure::Failure;
+use archiver::aws_failure::{AwsFailure, FailureKind};
+use archiver::settings::{ArchiveMode, ArchiveSettings, MODE_TAG, TTL_TAG};
+use archiver::stream::{StreamArn, StreamName};
+use archiver::table::{TableKeys, candidate_tables};
+use archiver::tags::{KinesisTags, TagReader as _};
+use aws_sdk_dynamodb::types::{KeyType, TableDescription};
+
+/// Largest record of a stream that does not say otherwise, in bytes. Source: Kinesis developer guide, quotas.
+const DEFAULT_MAX_RECORD_BYTES: u64 = 1024 * 1024;
+
+/// One page of stream names.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StreamPage {
+    /// In the order of their names.
+    pub names: Vec<StreamName>,
+    /// Where the next page begins, if there is one.
+    pub next: Option<StreamCursor>,
+}
+
+/// Where a page of stream names begins.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StreamCursor {
+    token: Option<String>,
+    last: String,
+}
+
+/// Reads a page of stream names.
+///
+/// # Errors
+/// What Kinesis answered.
+pub async fn list(connection: &Connection, from: Option<StreamCursor>) -> Result<StreamPage, Failure> {
+    let mut call = connection.kinesis.list_streams();
+    // Kinesis pages by token; emulators give none, and go on after the last name.
+    call = match from {
+        Some(StreamCursor { token: Some(token), .. }) => call.next_token(token),
+        Some(StreamCursor { token: None, last }) => call.exclusive_start_stream_name(last),
+        None => call,
+    };
+    let operation = || format!("list the streams of region {}", connection.region);
+    let page = call.send().await.map_err(|error| Failure::of_call(operation(), "kinesis:ListStreams", error.into()))?;
+    let last = page.stream_names.last().cloned();
+    let next = last.filter(|_| page.has_more_streams).map(|last| StreamCursor { token: page.next_token, last });
+    let names = page
+        .stream_names
+        .into_iter()
+        .map(|name| StreamName::parse(name).map_err(|error| Failure::refused(operation(), error.to_string())))
+        .collect::<Result<_, _>>()?;
+    Ok(StreamPage { names, next })
+}
+
+/// Reads what is known of a stream: itself, its tags, its archive's table.
+///
+/// # Errors
+/// Names the call that failed, and the stream.
+pub async fn overview(connection: &Connection, name: &StreamName) -> Result<StreamOverview, Failure> {
+    let operation = format!("describe stream {name}");
+    let failed = |failure: AwsFailure| Failure::of_call(operation.clone(), "kinesis:DescribeStreamSummary", failure);
+    let answer = connection.kinesis.describe_stream_summary().stream_name(name.as_str()).send().await;
+    let summary = match answer.map_err(AwsFailure::from) {
+        Ok(output) => output.stream_description_summary,
+        Err(failure) if failure.kind == FailureKind::NotFound => {
+            return Err(failed(AwsFailure {
+                message: format!("there is no such stream in region {}", connection.region),
+                ..failure
+            }));
+        }
+        Err(failure) => return Err(failed(failure)),
+    };
+    let summary = summary.ok_or_else(|| Failure::refused(operation.clone(), "the answer is empty"))?;
+    let arn = summary.stream_arn;
+    let configuration = read_configuration(connection, name, &arn).await?;
+    let table = find_table(connection, name, &configuration).await?;
+    let at_least_zero = |number: i32| u32::try_from(number).unwrap_or(0);
+    Ok(StreamOverview {
+        name: name.clone(),
+        arn,
+        status: summary.stream_status.as_str().to_owned(),
+        open_shards: at_least_zero(summary.open_shard_count),
+        retention_hours: at_least_zero(summary.retention_period_hours),
+        max_record_bytes: summary
+            .max_record_size_in_kib
+            .and_then(|kib| u64::try_from(kib).ok())
+            .filter(|kib| *kib > 0)
+            .map_or(DEFAULT_MAX_RECORD_BYTES, |kib| kib * 1024),
+        configuration,
+        table,
+    })
+}
+
+async fn read_configuration(connection: &Connection, name: &StreamName, arn: &str) -> Result<Configuration, Failure> {
+    let operation = || format!("read the tags of stream {name}");
+    let arn = StreamArn::parse(arn).map_err(|error| Failure::refused(operation(), error.to_string()))?;
+    connection.wait_for_tag_read().await;
+    let tags = KinesisTags::new(connection.kinesis.clone()).tags(&arn).await;
+    let tags = tags.map_err(|failure| Failure::of_call(operation(), "kinesis:ListTagsForStream", failure))?;
+    if !tags.iter().any(|(key, _)| key == MODE_TAG || key == TTL_TAG) {
+        return Ok(Configuration::NotArchived);
+    }
+    let settings = ArchiveSettings::from_tags(name, tags.iter().map(|(key, value)| (key.as_str(), value.as_str())));
+    Ok(settings.map_or_else(|error| Configuration::Unreadable(error.to_string()), Configuration::Archived))
+}
+
+/// The table the configuration means. Without one, a table left from an earlier configuration, so that it can still be browsed.
+async fn find_table(
+    connection: &Connection,
+    name: &StreamName,
+    configuration: &Configuration,
+) -> Result<Option<ArchiveTable>, Failure> {
+    let settings = match configuration {
+        Configuration::Archived(settings) => vec![settings.clone()],
+        Configuration::NotArchived | Configuration::Unreadable(_) => {
+            vec![ArchiveSettings::new(ArchiveMode::All, None), ArchiveSettings::new(ArchiveMode::Latest, None)]
+        }
+    };
+    for settings in settings {
+        if let Some(table) = first_table(connection, name, &settings).await? {
+            return Ok(Some(table));
+        }
+    }
+    Ok(None)
+}
+
+/// The first of the tables that these settings may mean: one with the right keys, or else one with other keys.
+///
+/// # Errors
+/// What DynamoDB answered.
+pub async fn first_table(
+    connection: &Connection,
+    name: &StreamName,
+    settings: &ArchiveSettings,
+) -> Result<Option<ArchiveTable>, Failure> {
+    let mut other_keys = None;
+    for candidate in candidate_tables(name, settings) {
+        match describe_table(connection, &candidate).await? {
+            Some(table) if table.keys == TableKeys::of_mode(settings.mode) => return Ok(Some(table)),
+            Some(table) => other_keys = other_keys.or(Some(table)),
+            None => {}
+        }
+    }
+    Ok(other_keys)
+}
+
+/// Reads what a table is, `None` where it does not exist.
+///
+/// # Errors
+/// What DynamoDB answered.
+pub async fn describe_table(connection: &Connection, table: &str) -> Result<Option<ArchiveTable>, Failure> {
+    match connection.dynamodb.describe_table().table_name(table).send().await.map_err(AwsFailure::from) {
+        Ok(output) => Ok(output.table.map(|description| archive_table(table, description))),
+        Err(failure) if failure.kind == FailureKind::NotFound => Ok(None),
+        Err(failure) => Err(Failure::of_call(format!("describe table {table}"), "dynamodb:DescribeTable", failure)),
+    }
+}
+
+fn archive_table(name: &str, description: TableDescription) -> ArchiveTable {
+    let schema = description.key_schema.unwrap_or_default();
+    let key = |kind: KeyType| schema.iter().find(|key| key.key_type == kind).map(|key| key.attribute_name.clone());
+    let at_least_zero = |number: Option<i64>| number.and_then(|number| u64::try_from(number).ok()).unwrap_or(0);
+    ArchiveTable {
+        name: name.to_owned(),
+        status: description.table_status.map(|status| status.as_str().to_owned()).unwrap_or_default(),
+        keys: TableKeys { hash: key(KeyType::Hash).unwrap_or_default(), range: key(KeyType::Range) },
+        items: at_least_zero(description.item_count),
+        size_bytes: at_least_zero(description.table_size_bytes),
+    }
+}
