@@ -1,5 +1,6 @@
 //! Browse, configure and replay Kinesis archives, in the terminal and on the command line.
 
+pub mod app;
 pub mod aws;
 pub mod domain;
 #[cfg(feature = "local")]

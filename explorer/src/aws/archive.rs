@@ -3,6 +3,7 @@
 use super::connect::Connection;
 use crate::domain::failure::Failure;
 use crate::domain::filter::RecordFilter;
+use crate::domain::page::{Page, PageCursor, PageQuery};
 use crate::domain::record::Record;
 use archiver::aws_failure::AwsFailure;
 use archiver::item::{Attributes, StoredItem};
@@ -11,37 +12,6 @@ use archiver::table::attribute;
 use aws_sdk_dynamodb::types::{AttributeValue, Select};
 use jiff::Timestamp;
 use std::collections::HashMap;
-
-/// Which page of an archive to read.
-#[derive(Clone, Debug, PartialEq)]
-pub struct PageQuery {
-    /// The archive's table.
-    pub table: String,
-    /// Its mode.
-    pub mode: ArchiveMode,
-    /// What its records must be.
-    pub filter: RecordFilter,
-    /// Where the page begins; `None` is the beginning.
-    pub from: Option<PageCursor>,
-}
-
-/// Where a page begins: the keys of the item before it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct PageCursor {
-    partition_key: String,
-    sequence_number: Option<String>,
-}
-
-/// One page of an archive.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct Page {
-    /// What matched.
-    pub records: Vec<Record>,
-    /// Items DynamoDB read for it.
-    pub read: usize,
-    /// Where the next page begins; `None` at the end.
-    pub next: Option<PageCursor>,
-}
 
 /// Items DynamoDB reads for a page. A page ends at 1 MB in any case; this bounds the time to the first rows.
 const PAGE_ITEMS: i32 = 1_000;

@@ -1,12 +1,13 @@
 //! Running a replay: the records are read, put into order, and put again until each is acknowledged or can never be.
 
-use super::archive::{PageQuery, read_page};
+use super::archive::read_page;
 use super::connect::Connection;
 use super::streams;
 use crate::domain::archive::StreamOverview;
 use crate::domain::decode::payload_bytes;
 use crate::domain::failure::Failure;
 use crate::domain::lanes::{Lanes, Position, PutResult};
+use crate::domain::page::PageQuery;
 use crate::domain::record::Record;
 use crate::domain::replay::{Ending, Impossible, NewestOf, Progress, ReplayOrder, Selection, in_replay_order};
 use archiver::aws_failure::{AwsFailure, FailureKind};

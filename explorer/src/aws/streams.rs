@@ -3,6 +3,7 @@
 use super::connect::Connection;
 use crate::domain::archive::{ArchiveTable, Configuration, StreamOverview};
 use crate::domain::failure::Failure;
+use crate::domain::page::{StreamCursor, StreamPage};
 use archiver::aws_failure::{AwsFailure, FailureKind};
 use archiver::settings::{ArchiveMode, ArchiveSettings, MODE_TAG, TTL_TAG};
 use archiver::stream::{StreamArn, StreamName};
@@ -12,22 +13,6 @@ use aws_sdk_dynamodb::types::{KeyType, TableDescription};
 
 /// Largest record of a stream that does not say otherwise, in bytes. Source: Kinesis developer guide, quotas.
 const DEFAULT_MAX_RECORD_BYTES: u64 = 1024 * 1024;
-
-/// One page of stream names.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct StreamPage {
-    /// In the order of their names.
-    pub names: Vec<StreamName>,
-    /// Where the next page begins, if there is one.
-    pub next: Option<StreamCursor>,
-}
-
-/// Where a page of stream names begins.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct StreamCursor {
-    token: Option<String>,
-    last: String,
-}
 
 /// Reads a page of stream names.
 ///

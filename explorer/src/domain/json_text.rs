@@ -15,6 +15,8 @@ pub enum Token {
     Word,
     /// Brackets, commas, colons and blanks.
     Punctuation,
+    /// What is no JSON.
+    Plain,
 }
 
 /// One line of laid-out JSON.

@@ -3,10 +3,12 @@
 pub mod archive;
 pub mod configuration;
 pub mod decode;
+pub mod detail;
 pub mod failure;
 pub mod filter;
 pub mod json_text;
 pub mod lanes;
+pub mod page;
 pub mod record;
 pub mod replay;
 pub mod text;

@@ -1,0 +1,191 @@
+//! The configure screen: mode and TTL, then the calls that would be made, then the calls being made.
+
+use super::keymap::{Command, Context};
+use super::line::Line;
+use super::message::{Effect, RequestId};
+use crate::domain::archive::StreamOverview;
+use crate::domain::configuration::{Plan, Wanted};
+use crate::domain::failure::Failure;
+use archiver::settings::{ArchiveMode, Ttl};
+
+/// The state of the screen.
+#[derive(Debug)]
+pub struct Configure {
+    /// The stream as it is.
+    pub stream: StreamOverview,
+    /// The mode chosen.
+    pub mode: Option<ArchiveMode>,
+    /// The TTL typed; empty is for ever.
+    pub ttl: Line,
+    /// The field that keys go to.
+    pub field: Field,
+    /// How far it is.
+    pub step: Step,
+}
+
+/// A field of the form.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Field {
+    /// Which records are kept.
+    Mode,
+    /// How long.
+    Ttl,
+}
+
+/// How far the configuration is.
+#[derive(Debug, PartialEq)]
+pub enum Step {
+    /// The form is filled in; a sentence where something in it is wrong.
+    Editing(Option<String>),
+    /// What is there is being looked at.
+    Planning(RequestId),
+    /// The calls are shown.
+    Review(Plan),
+    /// The calls are being made; so many are done.
+    Making {
+        /// Whose answers are awaited.
+        request: RequestId,
+        /// The calls.
+        plan: Plan,
+        /// How many are done.
+        made: usize,
+    },
+    /// All calls are made.
+    Done(Plan),
+    /// A call failed after so many were made.
+    Failed {
+        /// The calls.
+        plan: Plan,
+        /// How many were made.
+        made: usize,
+        /// Why the next one failed.
+        failure: Failure,
+    },
+}
+
+impl Configure {
+    /// The form, filled in as the stream is; ALL where it is not archived yet.
+    #[must_use]
+    pub fn open(stream: StreamOverview) -> Self {
+        let settings = stream.settings().cloned();
+        let mode = settings.as_ref().map_or(ArchiveMode::All, |settings| settings.mode);
+        let ttl = settings.and_then(|settings| settings.ttl).map(|ttl| ttl.to_string().replace(' ', "")).unwrap_or_default();
+        Self { stream, mode: Some(mode), ttl: Line::with(ttl), field: Field::Mode, step: Step::Editing(None) }
+    }
+
+    /// Where its keys are looked up.
+    #[must_use]
+    pub fn context(&self) -> Context {
+        match self.step {
+            Step::Editing(_) => Context::Form,
+            Step::Review(_) => Context::Review,
+            Step::Planning(_) | Step::Making { .. } | Step::Done(_) | Step::Failed { .. } => Context::Everywhere,
+        }
+    }
+
+    /// Whether keys go into the TTL.
+    #[must_use]
+    pub fn is_typing(&self) -> bool {
+        self.field == Field::Ttl && matches!(self.step, Step::Editing(_))
+    }
+
+    /// Takes a command on the form.
+    pub(super) fn command(&mut self, command: Command, request: RequestId) -> Option<Effect> {
+        match command {
+            Command::NextField | Command::PreviousField | Command::Up | Command::Down => {
+                self.field = match self.field {
+                    Field::Mode => Field::Ttl,
+                    Field::Ttl => Field::Mode,
+                };
+                None
+            }
+            Command::Change | Command::ChangeBack => {
+                self.mode = match (self.mode, command == Command::Change) {
+                    (Some(ArchiveMode::All), true) | (None, false) => Some(ArchiveMode::Latest),
+                    (Some(ArchiveMode::Latest), true) | (Some(ArchiveMode::All), false) => None,
+                    (None, true) | (Some(ArchiveMode::Latest), false) => Some(ArchiveMode::All),
+                };
+                None
+            }
+            Command::Continue => self.plan(request),
+            Command::Confirm => self.make(request),
+            _ => None,
+        }
+    }
+
+    fn plan(&mut self, request: RequestId) -> Option<Effect> {
+        let ttl = match self.ttl.text().trim() {
+            "" => None,
+            text => match text.parse::<Ttl>() {
+                Ok(ttl) => Some(ttl),
+                Err(error) => {
+                    self.step = Step::Editing(Some(error.to_string()));
+                    self.field = Field::Ttl;
+                    return None;
+                }
+            },
+        };
+        let wanted = self.mode.map_or(Wanted::NotArchived, |mode| Wanted::Archived { mode, ttl });
+        self.step = Step::Planning(request);
+        Some(Effect::PlanConfiguration { request, stream: Box::new(self.stream.clone()), wanted })
+    }
+
+    /// Takes the plan.
+    pub fn planned(&mut self, request: RequestId, result: Result<Plan, Failure>) {
+        if self.step != Step::Planning(request) {
+            return;
+        }
+        self.step = match result {
+            Ok(plan) if plan.calls.is_empty() => {
+                Step::Editing(Some("nothing to change: the stream is configured like this".to_owned()))
+            }
+            Ok(plan) => Step::Review(plan),
+            Err(failure) => Step::Editing(Some(failure.to_string())),
+        };
+    }
+
+    fn make(&mut self, request: RequestId) -> Option<Effect> {
+        let Step::Review(plan) = &self.step else {
+            return None;
+        };
+        let plan = plan.clone();
+        let calls = plan.calls.clone();
+        self.step = Step::Making { request, plan, made: 0 };
+        Some(Effect::MakeCalls { request, calls })
+    }
+
+    /// Takes what one call came to; true when all are made.
+    pub fn call_made(&mut self, answered: RequestId, result: Result<(), Failure>) -> bool {
+        let Step::Making { request, plan, made } = &mut self.step else {
+            return false;
+        };
+        if *request != answered {
+            return false;
+        }
+        match result {
+            Ok(()) => {
+                *made += 1;
+                let is_done = *made == plan.calls.len();
+                if is_done {
+                    self.step = Step::Done(std::mem::take(plan));
+                }
+                is_done
+            }
+            Err(failure) => {
+                self.step = Step::Failed { made: *made, plan: std::mem::take(plan), failure };
+                false
+            }
+        }
+    }
+
+    /// Goes one step back; false where that leaves the screen.
+    pub(super) fn back(&mut self) -> bool {
+        match &self.step {
+            Step::Review(_) | Step::Planning(_) => {
+                self.step = Step::Editing(None);
+                true
+            }
+            Step::Editing(_) | Step::Making { .. } | Step::Done(_) | Step::Failed { .. } => false,
+        }
+    }
+}

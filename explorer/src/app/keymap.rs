@@ -1,0 +1,257 @@
+//! The keys, in one table: what a key means where, and what is said of it in the bottom line and the help.
+
+use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
+
+/// What a key means.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[allow(missing_docs, reason = "the table below says of each what it does")]
+pub enum Command {
+    Quit,
+    Help,
+    Back,
+    Up,
+    Down,
+    PageUp,
+    PageDown,
+    First,
+    Last,
+    Open,
+    Refresh,
+    Filter,
+    Sort,
+    Configure,
+    Replay,
+    Replays,
+    Utc,
+    Mark,
+    ClearMarks,
+    SwitchPane,
+    ViewPretty,
+    ViewText,
+    ViewHex,
+    ReadMore,
+    NextField,
+    PreviousField,
+    Change,
+    ChangeBack,
+    Continue,
+    Confirm,
+    CancelReplay,
+}
+
+/// Where a key means something.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Context {
+    /// On every screen where nothing is typed.
+    Everywhere,
+    /// The list of streams.
+    Streams,
+    /// The records of an archive.
+    Records,
+    /// The form that configures a stream, and the one that prepares a replay.
+    Form,
+    /// What is shown before something is changed.
+    Review,
+    /// The replays of this session.
+    Replays,
+    /// A line of text is being typed.
+    Typing,
+}
+
+/// One line of the table.
+#[derive(Clone, Copy, Debug)]
+pub struct Binding {
+    /// Where.
+    pub context: Context,
+    /// Which keys.
+    pub keys: &'static [Key],
+    /// What they mean.
+    pub command: Command,
+    /// A word or two for the bottom line; empty where it is too plain to stand there.
+    pub label: &'static str,
+    /// A sentence for the help.
+    pub help: &'static str,
+}
+
+/// A key as it is written in the table.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Key {
+    /// A character.
+    Char(char),
+    /// A character with the control key.
+    Control(char),
+    /// A key with a name.
+    Named(KeyCode, &'static str),
+}
+
+const ENTER: Key = Key::Named(KeyCode::Enter, "enter");
+const ESCAPE: Key = Key::Named(KeyCode::Esc, "esc");
+const SPACE: Key = Key::Named(KeyCode::Char(' '), "space");
+const TAB: Key = Key::Named(KeyCode::Tab, "tab");
+const BACK_TAB: Key = Key::Named(KeyCode::BackTab, "shift-tab");
+const UP: Key = Key::Named(KeyCode::Up, "↑");
+const DOWN: Key = Key::Named(KeyCode::Down, "↓");
+const LEFT: Key = Key::Named(KeyCode::Left, "←");
+const RIGHT: Key = Key::Named(KeyCode::Right, "→");
+const PAGE_UP: Key = Key::Named(KeyCode::PageUp, "page up");
+const PAGE_DOWN: Key = Key::Named(KeyCode::PageDown, "page down");
+const HOME: Key = Key::Named(KeyCode::Home, "home");
+const END: Key = Key::Named(KeyCode::End, "end");
+const F5: Key = Key::Named(KeyCode::F(5), "F5");
+
+const fn binding(context: Context, keys: &'static [Key], command: Command, label: &'static str, help: &'static str) -> Binding {
+    Binding { context, keys, command, label, help }
+}
+
+/// The table.
+pub const BINDINGS: &[Binding] = &[
+    binding(Context::Streams, &[ENTER, RIGHT], Command::Open, "open", "open the archive of the stream"),
+    binding(Context::Streams, &[Key::Char('c')], Command::Configure, "configure", "choose how the stream is archived"),
+    binding(Context::Streams, &[Key::Char('r')], Command::Replay, "replay", "put records of the archive into a stream again"),
+    binding(Context::Streams, &[Key::Char('/')], Command::Filter, "filter", "show only streams whose name contains a text"),
+    binding(Context::Streams, &[Key::Char('s')], Command::Sort, "sort", "sort by the next column"),
+    binding(Context::Records, &[SPACE], Command::Mark, "mark", "mark the record, or take its mark away"),
+    binding(
+        Context::Records,
+        &[Key::Char('r')],
+        Command::Replay,
+        "replay",
+        "replay the marked records, or all that match the filter",
+    ),
+    binding(
+        Context::Records,
+        &[Key::Char('/')],
+        Command::Filter,
+        "filter",
+        "filter by key and time: key:cust-42 after:1h before:2026-11-20T10:00Z",
+    ),
+    binding(Context::Records, &[TAB], Command::SwitchPane, "pane", "move between the list and the record's detail"),
+    binding(Context::Records, &[Key::Char('p')], Command::ViewPretty, "", "show the payload laid out by what it is"),
+    binding(Context::Records, &[Key::Char('t')], Command::ViewText, "text", "show the payload as text"),
+    binding(Context::Records, &[Key::Char('x')], Command::ViewHex, "hex", "show the payload's bytes"),
+    binding(Context::Records, &[Key::Char('m')], Command::ReadMore, "more", "read further into the archive"),
+    binding(Context::Records, &[Key::Char('u')], Command::ClearMarks, "", "take all marks away"),
+    binding(Context::Form, &[TAB], Command::NextField, "next field", "go to the next field"),
+    binding(Context::Form, &[BACK_TAB], Command::PreviousField, "", "go to the field before"),
+    binding(Context::Form, &[RIGHT, SPACE], Command::Change, "change", "choose the next value of a field"),
+    binding(Context::Form, &[LEFT], Command::ChangeBack, "", "choose the value before"),
+    binding(Context::Form, &[ENTER], Command::Continue, "continue", "show what would be done"),
+    binding(Context::Review, &[Key::Char('y')], Command::Confirm, "yes, do it", "do what is shown"),
+    binding(Context::Replays, &[Key::Char('x')], Command::CancelReplay, "cancel", "end the replay; calls in flight are waited for"),
+    binding(Context::Everywhere, &[UP, Key::Char('k')], Command::Up, "", "one up"),
+    binding(Context::Everywhere, &[DOWN, Key::Char('j')], Command::Down, "", "one down"),
+    binding(Context::Everywhere, &[PAGE_UP, Key::Control('b')], Command::PageUp, "", "one page up"),
+    binding(Context::Everywhere, &[PAGE_DOWN, Key::Control('f')], Command::PageDown, "", "one page down"),
+    binding(Context::Everywhere, &[HOME, Key::Char('g')], Command::First, "", "to the first"),
+    binding(Context::Everywhere, &[END, Key::Char('G')], Command::Last, "", "to the last"),
+    binding(Context::Everywhere, &[F5, Key::Control('r')], Command::Refresh, "refresh", "read again"),
+    binding(Context::Everywhere, &[Key::Char('R')], Command::Replays, "replays", "the replays of this session"),
+    binding(Context::Everywhere, &[Key::Char('z')], Command::Utc, "", "show times in UTC, or in the local zone"),
+    binding(Context::Everywhere, &[ESCAPE], Command::Back, "back", "back to where one came from"),
+    binding(Context::Everywhere, &[Key::Char('?')], Command::Help, "help", "show these keys"),
+    binding(
+        Context::Everywhere,
+        &[Key::Char('q'), Key::Control('c')],
+        Command::Quit,
+        "quit",
+        "quit; asks when a replay is running",
+    ),
+    binding(Context::Typing, &[ENTER], Command::Continue, "apply", "take the line as typed"),
+    binding(Context::Typing, &[ESCAPE], Command::Back, "leave", "leave the line as it was"),
+    binding(Context::Typing, &[Key::Control('c')], Command::Quit, "", "quit"),
+];
+
+impl Key {
+    /// Whether this key was pressed.
+    #[must_use]
+    pub fn matches(self, event: KeyEvent) -> bool {
+        let control = event.modifiers.contains(KeyModifiers::CONTROL);
+        match self {
+            Self::Char(character) => event.code == KeyCode::Char(character) && !control,
+            Self::Control(character) => event.code == KeyCode::Char(character) && control,
+            Self::Named(code, _) => event.code == code && !control,
+        }
+    }
+
+    /// The key as it is written for people.
+    #[must_use]
+    pub fn name(self) -> String {
+        match self {
+            Self::Char(character) => character.to_string(),
+            Self::Control(character) => format!("ctrl-{character}"),
+            Self::Named(_, name) => name.to_owned(),
+        }
+    }
+}
+
+impl Context {
+    /// Its heading in the help.
+    #[must_use]
+    pub fn heading(self) -> &'static str {
+        match self {
+            Self::Everywhere => "Everywhere",
+            Self::Streams => "Streams",
+            Self::Records => "Records",
+            Self::Form => "Configure and replay: the form",
+            Self::Review => "Before something is changed",
+            Self::Replays => "Replays",
+            Self::Typing => "While typing",
+        }
+    }
+}
+
+impl Binding {
+    /// Its keys as they are written for people.
+    #[must_use]
+    pub fn key_names(&self) -> String {
+        self.keys.iter().map(|key| key.name()).collect::<Vec<_>>().join(" ")
+    }
+}
+
+/// What a key means in the first of these contexts that knows it.
+#[must_use]
+pub fn command_for(event: KeyEvent, contexts: &[Context]) -> Option<Command> {
+    contexts
+        .iter()
+        .find_map(|context| {
+            BINDINGS.iter().find(|binding| binding.context == *context && binding.keys.iter().any(|key| key.matches(event)))
+        })
+        .map(|binding| binding.command)
+}
+
+/// The whole table as Markdown, for the README and `explorer keys`.
+#[must_use]
+pub fn as_markdown() -> String {
+    let contexts = [
+        Context::Streams,
+        Context::Records,
+        Context::Form,
+        Context::Review,
+        Context::Replays,
+        Context::Everywhere,
+        Context::Typing,
+    ];
+    let mut lines = vec!["| where | key | what it does |".to_owned(), "|---|---|---|".to_owned()];
+    for context in contexts {
+        for binding in BINDINGS.iter().filter(|binding| binding.context == context) {
+            let keys: Vec<String> = binding.keys.iter().map(|key| format!("`{}`", key.name())).collect();
+            lines.push(format!("| {} | {} | {} |", context.heading(), keys.join(" "), binding.help));
+        }
+    }
+    lines.join("\n")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_key_means_two_things_in_one_place() {
+        for (at, binding) in BINDINGS.iter().enumerate() {
+            for other in &BINDINGS[at + 1..] {
+                let clash = binding.keys.iter().any(|key| other.keys.contains(key));
+                assert!(!(clash && binding.context == other.context), "{binding:?} and {other:?}");
+            }
+        }
+    }
+}

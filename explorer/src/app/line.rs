@@ -1,0 +1,61 @@
+//! A line of text that is being typed.
+
+use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
+use tui_input::{Input, InputRequest};
+
+/// A line and the cursor in it.
+#[derive(Clone, Debug, Default)]
+pub struct Line {
+    input: Input,
+}
+
+impl Line {
+    /// A line with a text in it, the cursor behind it.
+    #[must_use]
+    pub fn with(text: impl Into<String>) -> Self {
+        Self { input: Input::new(text.into()) }
+    }
+
+    /// The text.
+    #[must_use]
+    pub fn text(&self) -> &str {
+        self.input.value()
+    }
+
+    /// The column of the cursor, counted in columns of the terminal.
+    #[must_use]
+    pub fn cursor_column(&self) -> usize {
+        self.input.visual_cursor()
+    }
+
+    /// Takes a key, and says whether it was one for typing.
+    pub fn press(&mut self, key: KeyEvent) -> bool {
+        let with_control = key.modifiers.contains(KeyModifiers::CONTROL);
+        let request = match key.code {
+            KeyCode::Char('a') if with_control => InputRequest::GoToStart,
+            KeyCode::Char('e') if with_control => InputRequest::GoToEnd,
+            KeyCode::Char('w') if with_control => InputRequest::DeletePrevWord,
+            KeyCode::Char('u') if with_control => InputRequest::DeleteLine,
+            KeyCode::Char('k') if with_control => InputRequest::DeleteTillEnd,
+            KeyCode::Char(character) if !with_control && !key.modifiers.contains(KeyModifiers::ALT) => {
+                InputRequest::InsertChar(character)
+            }
+            KeyCode::Backspace => InputRequest::DeletePrevChar,
+            KeyCode::Delete => InputRequest::DeleteNextChar,
+            KeyCode::Left => InputRequest::GoToPrevChar,
+            KeyCode::Right => InputRequest::GoToNextChar,
+            KeyCode::Home => InputRequest::GoToStart,
+            KeyCode::End => InputRequest::GoToEnd,
+            _ => return false,
+        };
+        self.input.handle(request);
+        true
+    }
+
+    /// Takes pasted text; what would end the line is left out.
+    pub fn paste(&mut self, text: &str) {
+        for character in text.chars().filter(|character| !character.is_control()) {
+            self.input.handle(InputRequest::InsertChar(character));
+        }
+    }
+}

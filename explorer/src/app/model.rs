@@ -1,0 +1,188 @@
+//! The whole state of the explorer's screens.
+
+use super::configure::Configure;
+use super::keymap::{Command, Context};
+use super::message::{ReplayId, RequestId};
+use super::records::Records;
+use super::replay_setup::ReplaySetup;
+use super::replays::{Replay, Replays};
+use super::streams::Streams;
+use crate::domain::time::TimeContext;
+
+/// Whom and what the explorer is connected to, for the header.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Session {
+    /// The region.
+    pub region: String,
+    /// The profile, where one was named.
+    pub profile: Option<String>,
+    /// Whether nothing may be changed.
+    pub read_only: bool,
+    /// The emulators' addresses, where it runs on those.
+    pub local: Option<LocalAddresses>,
+}
+
+/// Where the emulators listen.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LocalAddresses {
+    /// URL of Kinesis.
+    pub kinesis: String,
+    /// URL of DynamoDB.
+    pub dynamodb: String,
+}
+
+/// The state.
+#[derive(Debug)]
+pub struct Model {
+    /// What it is connected to.
+    pub session: Session,
+    /// Columns and rows of the terminal.
+    pub size: (u16, u16),
+    /// The present, and the zone that times are shown in.
+    pub times: TimeContext,
+    /// The zone of the machine, to come back to from UTC.
+    pub local_zone: jiff::tz::TimeZone,
+    /// The screen that is always at the bottom.
+    pub streams: Streams,
+    /// The screens opened above it, the one on top last.
+    pub screens: Vec<Screen>,
+    /// The replays of this session, the newest last.
+    pub replays: Vec<Replay>,
+    /// What lies over the screen.
+    pub overlay: Option<Overlay>,
+    /// A sentence for the bottom line, until the next key.
+    pub notice: Option<Notice>,
+    /// When the streams were last asked for.
+    pub refreshed_at: Option<jiff::Timestamp>,
+    /// Whether the program is to end.
+    pub quit: bool,
+    last_id: u64,
+}
+
+/// A screen above the streams.
+#[derive(Debug)]
+pub enum Screen {
+    /// The records of an archive.
+    Records(Box<Records>),
+    /// How a stream is archived.
+    Configure(Box<Configure>),
+    /// A replay before it starts.
+    ReplaySetup(Box<ReplaySetup>),
+    /// The replays of this session.
+    Replays(Replays),
+}
+
+/// What lies over the screen.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Overlay {
+    /// The keys, scrolled so many lines.
+    Help(usize),
+    /// Whether to quit although a replay is running.
+    ConfirmQuit,
+}
+
+/// A sentence for the bottom line.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Notice {
+    /// Something worth knowing.
+    Info(String),
+    /// Something went wrong.
+    Error(String),
+}
+
+impl Model {
+    /// The state at the start: the streams, not read yet.
+    #[must_use]
+    pub fn new(session: Session, size: (u16, u16), times: TimeContext) -> Self {
+        Self {
+            session,
+            size,
+            local_zone: times.zone.clone(),
+            times,
+            streams: Streams::default(),
+            screens: Vec::new(),
+            replays: Vec::new(),
+            overlay: None,
+            notice: None,
+            refreshed_at: None,
+            quit: false,
+            last_id: 0,
+        }
+    }
+
+    /// An id that no question had before.
+    pub fn next_request(&mut self) -> RequestId {
+        self.last_id += 1;
+        RequestId(self.last_id)
+    }
+
+    /// An id that no replay had before.
+    pub fn next_replay(&mut self) -> ReplayId {
+        self.last_id += 1;
+        ReplayId(self.last_id)
+    }
+
+    /// The replays that still run.
+    pub fn running_replays(&self) -> impl Iterator<Item = &Replay> {
+        self.replays.iter().filter(|replay| replay.is_running())
+    }
+
+    /// Rows of the terminal that a list may fill.
+    #[must_use]
+    pub fn list_rows(&self) -> usize {
+        usize::from(self.size.1.saturating_sub(6)).max(1)
+    }
+
+    /// Columns of the record's detail: beside the list where the terminal is wide, otherwise below it.
+    #[must_use]
+    pub fn detail_columns(&self) -> usize {
+        let columns = usize::from(self.size.0);
+        if self.is_wide() { columns * 45 / 100 - 2 } else { columns.saturating_sub(2) }.max(8)
+    }
+
+    /// Whether list and detail fit beside each other.
+    #[must_use]
+    pub fn is_wide(&self) -> bool {
+        self.size.0 >= 100
+    }
+
+    /// Where the keys are looked up, in this order.
+    #[must_use]
+    pub fn contexts(&self) -> Vec<Context> {
+        if self.overlay == Some(Overlay::ConfirmQuit) {
+            return vec![Context::Review, Context::Everywhere];
+        }
+        let own = match self.screens.last() {
+            None if self.streams.typing => return vec![Context::Typing],
+            None => Context::Streams,
+            Some(Screen::Records(records)) if records.typing.is_some() => return vec![Context::Typing],
+            Some(Screen::Records(_)) => Context::Records,
+            Some(Screen::Configure(configure)) => configure.context(),
+            Some(Screen::ReplaySetup(setup)) => setup.context(),
+            Some(Screen::Replays(_)) => Context::Replays,
+        };
+        vec![own, Context::Everywhere]
+    }
+
+    /// Whether a command makes sense now; otherwise why not.
+    ///
+    /// # Errors
+    /// A sentence for the user.
+    pub fn check(&self, command: Command) -> Result<(), String> {
+        let changes_something = matches!(command, Command::Configure | Command::Replay | Command::Confirm);
+        if changes_something && self.session.read_only {
+            return Err("read-only: started with --read-only, nothing can be changed".to_owned());
+        }
+        match (command, self.screens.last()) {
+            (Command::Open | Command::Configure | Command::Replay, None) => self.streams.check(command),
+            (Command::Mark | Command::Replay | Command::ReadMore | Command::ClearMarks, Some(Screen::Records(records))) => {
+                records.check(command)
+            }
+            (Command::CancelReplay, Some(Screen::Replays(replays))) => match self.replays.get(replays.cursor) {
+                Some(replay) if replay.is_running() => Ok(()),
+                _ => Err("this replay is not running".to_owned()),
+            },
+            _ => Ok(()),
+        }
+    }
+}

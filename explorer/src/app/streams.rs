@@ -1,0 +1,231 @@
+//! The streams screen: rows that fill in as they are known.
+
+use super::keymap::Command;
+use super::line::Line;
+use super::message::{Effect, RequestId};
+use crate::domain::archive::StreamOverview;
+use crate::domain::failure::Failure;
+use crate::domain::page::StreamPage;
+use archiver::stream::StreamName;
+use std::cmp::Reverse;
+
+/// The state of the screen.
+#[derive(Debug, Default)]
+pub struct Streams {
+    /// All streams known, by name.
+    pub rows: Vec<StreamRow>,
+    /// The one the cursor is on.
+    pub selected: Option<StreamName>,
+    /// The question whose answers are awaited.
+    pub listing: Option<RequestId>,
+    /// Whether the streams were listed to the end at least once.
+    pub listed: bool,
+    /// Why they could not be listed.
+    pub failure: Option<Failure>,
+    /// Shown are the streams whose names contain this.
+    pub filter: Line,
+    /// Whether the filter is being typed.
+    pub typing: bool,
+    /// By what they are sorted.
+    pub sort: Sort,
+    /// Names seen in the listing under way.
+    seen: Vec<StreamName>,
+}
+
+/// One stream.
+#[derive(Clone, Debug)]
+pub struct StreamRow {
+    /// Its name.
+    pub name: StreamName,
+    /// What is known of it.
+    pub overview: Option<StreamOverview>,
+    /// Why nothing newer is known.
+    pub failure: Option<Failure>,
+    /// The question whose answer is awaited.
+    reading: Option<RequestId>,
+}
+
+/// By what streams are sorted.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Sort {
+    /// By name.
+    #[default]
+    Name,
+    /// Archived ones first, by mode.
+    Mode,
+    /// Most items first.
+    Items,
+    /// Largest first.
+    Size,
+}
+
+impl Sort {
+    /// Its name for people.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Name => "name",
+            Self::Mode => "mode",
+            Self::Items => "items",
+            Self::Size => "size",
+        }
+    }
+
+    fn next(self) -> Self {
+        match self {
+            Self::Name => Self::Mode,
+            Self::Mode => Self::Items,
+            Self::Items => Self::Size,
+            Self::Size => Self::Name,
+        }
+    }
+}
+
+impl Streams {
+    /// Asks for all streams again; what is known stays on the screen meanwhile.
+    pub fn refresh(&mut self, request: RequestId) -> Effect {
+        self.listing = Some(request);
+        self.seen.clear();
+        Effect::ListStreams { request, from: None }
+    }
+
+    /// Whether answers are awaited.
+    #[must_use]
+    pub fn is_reading(&self) -> bool {
+        self.listing.is_some() || self.rows.iter().any(|row| row.reading.is_some())
+    }
+
+    /// Takes a page of names.
+    pub fn listed(&mut self, request: RequestId, result: Result<StreamPage, Failure>) -> Vec<Effect> {
+        if self.listing != Some(request) {
+            return Vec::new();
+        }
+        let page = match result {
+            Ok(page) => page,
+            Err(failure) => {
+                self.failure = Some(failure);
+                self.listing = None;
+                return Vec::new();
+            }
+        };
+        self.failure = None;
+        let mut effects = Vec::with_capacity(page.names.len() + 1);
+        for name in page.names {
+            self.seen.push(name.clone());
+            effects.push(Effect::ReadStream { request, stream: name.clone() });
+            match self.rows.binary_search_by(|row| row.name.cmp(&name)) {
+                Ok(known) => self.rows[known].reading = Some(request),
+                Err(place) => {
+                    self.rows.insert(place, StreamRow { name, overview: None, failure: None, reading: Some(request) });
+                }
+            }
+        }
+        match page.next {
+            Some(next) => effects.push(Effect::ListStreams { request, from: Some(next) }),
+            None => {
+                self.listing = None;
+                self.listed = true;
+                let seen = std::mem::take(&mut self.seen);
+                self.rows.retain(|row| seen.contains(&row.name));
+            }
+        }
+        self.keep_selection();
+        effects
+    }
+
+    /// Takes what is known of one stream.
+    pub fn read(&mut self, request: RequestId, name: &StreamName, result: Result<StreamOverview, Failure>) {
+        let Some(row) = self.rows.iter_mut().find(|row| row.name == *name && row.reading == Some(request)) else {
+            return;
+        };
+        row.reading = None;
+        match result {
+            Ok(overview) => {
+                row.overview = Some(overview);
+                row.failure = None;
+            }
+            Err(failure) => row.failure = Some(failure),
+        }
+    }
+
+    /// Asks for one stream again.
+    pub fn refresh_one(&mut self, request: RequestId, name: &StreamName) -> Option<Effect> {
+        let row = self.rows.iter_mut().find(|row| row.name == *name)?;
+        row.reading = Some(request);
+        Some(Effect::ReadStream { request, stream: name.clone() })
+    }
+
+    /// The rows that the filter lets through, sorted.
+    #[must_use]
+    pub fn visible(&self) -> Vec<&StreamRow> {
+        let wanted = self.filter.text().to_lowercase();
+        let mut rows: Vec<&StreamRow> = self.rows.iter().filter(|row| row.name.as_str().to_lowercase().contains(&wanted)).collect();
+        let overview = |row: &StreamRow| row.overview.clone();
+        let table = |row: &StreamRow| overview(row).and_then(|overview| overview.table);
+        match self.sort {
+            Sort::Name => {}
+            Sort::Mode => {
+                rows.sort_by_key(|row| overview(row).and_then(|overview| overview.mode()).map_or("~", |mode| mode.as_str()))
+            }
+            Sort::Items => rows.sort_by_key(|row| Reverse(table(row).map(|table| table.items))),
+            Sort::Size => rows.sort_by_key(|row| Reverse(table(row).map(|table| table.size_bytes))),
+        }
+        rows
+    }
+
+    /// The row under the cursor.
+    #[must_use]
+    pub fn current(&self) -> Option<&StreamRow> {
+        let selected = self.selected.as_ref()?;
+        self.visible().into_iter().find(|row| row.name == *selected)
+    }
+
+    /// What is known of a stream.
+    #[must_use]
+    pub fn overview(&self, name: &StreamName) -> Option<&StreamOverview> {
+        self.rows.iter().find(|row| row.name == *name)?.overview.as_ref()
+    }
+
+    /// The place of the cursor among the visible rows.
+    #[must_use]
+    pub fn cursor(&self) -> usize {
+        let selected = self.selected.as_ref();
+        self.visible().iter().position(|row| Some(&row.name) == selected).unwrap_or(0)
+    }
+
+    /// Whether the command makes sense for the stream under the cursor.
+    pub(super) fn check(&self, command: Command) -> Result<(), String> {
+        let row = self.current().ok_or("there is no stream here")?;
+        let overview = row.overview.as_ref().ok_or_else(|| match &row.failure {
+            Some(failure) => failure.to_string(),
+            None => format!("stream {} is still being read", row.name),
+        })?;
+        match command {
+            Command::Open | Command::Replay => match &overview.table {
+                Some(table) if table.mode().is_some() => Ok(()),
+                _ => Err(overview
+                    .problem()
+                    .unwrap_or_else(|| format!("stream {} has no archive yet; c configures one", overview.name))),
+            },
+            _ => Ok(()),
+        }
+    }
+
+    /// Moves the cursor.
+    pub(super) fn go_to(&mut self, place: usize) {
+        let visible = self.visible();
+        let name = visible.get(place.min(visible.len().saturating_sub(1))).map(|row| row.name.clone());
+        self.selected = name;
+    }
+
+    pub(super) fn sort_by_next(&mut self) {
+        self.sort = self.sort.next();
+    }
+
+    /// Keeps the cursor on a row that is there.
+    pub(super) fn keep_selection(&mut self) {
+        if self.current().is_none() {
+            self.go_to(0);
+        }
+    }
+}

@@ -1,0 +1,442 @@
+//! The one place where the state changes: a message in, effects out.
+
+use super::configure::Configure;
+use super::keymap::{Command, Context, command_for};
+use super::line::Line;
+use super::message::{Effect, Message};
+use super::model::{Model, Notice, Overlay, Screen};
+use super::records::{Pane, Records, moved};
+use super::replay_setup::ReplaySetup;
+use super::replays::{Replay, ReplayState, Replays};
+use crate::domain::detail::View;
+use crate::domain::filter::RecordFilter;
+use crate::domain::replay::{self, Ending, ReplayOrder};
+use crossterm::event::KeyEvent;
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
+
+/// Seconds between two looks at the streams: on AWS each look costs tag reads, of which the account has 5 a second.
+const REFRESH_SECONDS_ON_AWS: i64 = 60;
+/// The same on emulators, where nothing is scarce.
+const REFRESH_SECONDS_LOCAL: i64 = 1;
+
+/// Changes the state by what has happened, and says what is to be done.
+pub fn update(model: &mut Model, message: Message) -> Vec<Effect> {
+    match message {
+        Message::KeyPressed(key) => press(model, key),
+        Message::Pasted(text) => {
+            if let Some(line) = open_line(model) {
+                line.paste(&text);
+            }
+            typed(model);
+            Vec::new()
+        }
+        Message::Resized(columns, rows) => {
+            model.size = (columns, rows);
+            let detail_columns = model.detail_columns();
+            for screen in &mut model.screens {
+                if let Screen::Records(records) = screen {
+                    records.resize(detail_columns);
+                }
+            }
+            Vec::new()
+        }
+        Message::Ticked(now) => tick(model, now),
+        Message::StreamsListed { request, result } => model.streams.listed(request, result),
+        Message::StreamRead { request, stream, result } => {
+            model.streams.read(request, &stream, result.map(|overview| *overview));
+            Vec::new()
+        }
+        Message::PageRead { request, result } => {
+            let next = model.next_request();
+            let waiting = model.screens.iter_mut().find_map(|screen| match screen {
+                Screen::Records(records) => Some(records),
+                Screen::Configure(_) | Screen::ReplaySetup(_) | Screen::Replays(_) => None,
+            });
+            waiting.and_then(|records| records.page_read(request, result, next)).into_iter().collect()
+        }
+        Message::ConfigurationPlanned { request, result } => {
+            if let Some(Screen::Configure(configure)) = model.screens.last_mut() {
+                configure.planned(request, result);
+            }
+            Vec::new()
+        }
+        Message::CallMade { request, result } => call_made(model, request, result),
+        Message::ReplayProgressed { replay, progress } => {
+            if let Some(replay) = model.replays.iter_mut().find(|known| known.id == replay) {
+                replay.progress = progress;
+            }
+            Vec::new()
+        }
+        Message::ReplayEnded { replay, ending, progress, impossible } => {
+            replay_ended(model, replay, ending, progress, impossible);
+            Vec::new()
+        }
+        Message::Terminated => {
+            model.quit = true;
+            Vec::new()
+        }
+    }
+}
+
+fn tick(model: &mut Model, now: Timestamp) -> Vec<Effect> {
+    model.times.now = now;
+    for replay in &mut model.replays {
+        replay.tick();
+    }
+    let interval = if model.session.local.is_some() { REFRESH_SECONDS_LOCAL } else { REFRESH_SECONDS_ON_AWS };
+    let is_due = model.refreshed_at.is_none_or(|refreshed_at| now.as_second() - refreshed_at.as_second() >= interval);
+    // The list is only looked at when it is on top; behind other screens it would cost calls for nothing.
+    if is_due && model.screens.is_empty() && !model.streams.is_reading() {
+        return vec![refresh_streams(model)];
+    }
+    Vec::new()
+}
+
+fn refresh_streams(model: &mut Model) -> Effect {
+    model.refreshed_at = Some(model.times.now);
+    let request = model.next_request();
+    model.streams.refresh(request)
+}
+
+fn call_made(
+    model: &mut Model,
+    request: super::message::RequestId,
+    result: Result<(), crate::domain::failure::Failure>,
+) -> Vec<Effect> {
+    let mut changed = None;
+    for screen in &mut model.screens {
+        if let Screen::Configure(configure) = screen
+            && configure.call_made(request, result.clone())
+        {
+            changed = Some(configure.stream.name.clone());
+        }
+    }
+    let Some(stream) = changed else {
+        return Vec::new();
+    };
+    model.notice = Some(Notice::Info(format!("stream {stream} is configured")));
+    let request = model.next_request();
+    model.streams.refresh_one(request, &stream).into_iter().collect()
+}
+
+fn replay_ended(
+    model: &mut Model,
+    id: super::message::ReplayId,
+    ending: Ending,
+    progress: replay::Progress,
+    impossible: Vec<replay::Impossible>,
+) {
+    let Some(replay) = model.replays.iter_mut().find(|known| known.id == id) else {
+        return;
+    };
+    let sent = crate::domain::text::count(progress.counts.acknowledged as u64);
+    let name = &replay.name;
+    model.notice = Some(match &ending {
+        Ending::Finished if impossible.is_empty() => Notice::Info(format!("replay {name} finished: {sent} records sent")),
+        Ending::Finished => {
+            Notice::Error(format!("replay {name} finished: {sent} records sent, {} cannot be; R lists them", impossible.len()))
+        }
+        Ending::Cancelled => Notice::Info(format!("replay {name} cancelled: {sent} records were sent")),
+        Ending::Failed(failure) => Notice::Error(format!("replay {name} stopped after {sent} records: {failure}")),
+    });
+    replay.state = ReplayState::Ended(ending);
+    replay.progress = progress;
+    replay.impossible = impossible;
+}
+
+fn press(model: &mut Model, key: KeyEvent) -> Vec<Effect> {
+    model.notice = None;
+    if let Some(Overlay::Help(scroll)) = model.overlay {
+        return press_in_help(model, key, scroll);
+    }
+    let contexts = model.contexts();
+    let is_typing = open_line(model).is_some();
+    let command = command_for(key, &contexts);
+    // In a form's line the letters are text, and only the keys that type nothing are commands.
+    let in_form_line = is_typing && contexts.first() == Some(&Context::Form);
+    let is_text = !matches!(command, Some(Command::Continue | Command::Back | Command::Quit)) || key_types(key);
+    if (is_typing && !in_form_line && is_text) || (in_form_line && types_in_form(key)) {
+        if let Some(line) = open_line(model) {
+            line.press(key);
+        }
+        typed(model);
+        return Vec::new();
+    }
+    match command {
+        Some(command) => run(model, command),
+        None => {
+            let known = command_for(key, &[Context::Everywhere]).is_some();
+            if !known {
+                model.notice = Some(Notice::Info("this key does nothing here; ? shows the keys".to_owned()));
+            }
+            Vec::new()
+        }
+    }
+}
+
+/// Whether the key writes a character.
+fn key_types(key: KeyEvent) -> bool {
+    use crossterm::event::{KeyCode, KeyModifiers};
+    matches!(key.code, KeyCode::Char(_)) && !key.modifiers.intersects(KeyModifiers::CONTROL | KeyModifiers::ALT)
+}
+
+/// Keys that belong to the line under the cursor of a form; the arrows up and down, tab, enter and escape move in the form.
+fn types_in_form(key: KeyEvent) -> bool {
+    use crossterm::event::{KeyCode, KeyModifiers};
+    let edits =
+        matches!(key.code, KeyCode::Backspace | KeyCode::Delete | KeyCode::Left | KeyCode::Right | KeyCode::Home | KeyCode::End);
+    let by_control =
+        key.modifiers.contains(KeyModifiers::CONTROL) && matches!(key.code, KeyCode::Char('a' | 'e' | 'w' | 'u' | 'k'));
+    key_types(key) || edits || by_control
+}
+
+fn press_in_help(model: &mut Model, key: KeyEvent, scroll: usize) -> Vec<Effect> {
+    match command_for(key, &[Context::Everywhere]) {
+        Some(Command::Quit) => return run(model, Command::Quit),
+        Some(command @ (Command::Up | Command::Down | Command::PageUp | Command::PageDown | Command::First | Command::Last)) => {
+            let rows = super::keymap::BINDINGS.len();
+            model.overlay = Some(Overlay::Help(moved(scroll, command, model.list_rows(), rows)));
+        }
+        _ => model.overlay = None,
+    }
+    Vec::new()
+}
+
+/// The line that is being typed, where one is.
+fn open_line(model: &mut Model) -> Option<&mut Line> {
+    match model.screens.last_mut() {
+        None if model.streams.typing => Some(&mut model.streams.filter),
+        None => None,
+        Some(Screen::Records(records)) => records.typing.as_mut(),
+        Some(Screen::Configure(configure)) if configure.is_typing() => Some(&mut configure.ttl),
+        Some(Screen::ReplaySetup(setup)) if setup.is_typing() => setup.line(),
+        Some(Screen::Configure(_) | Screen::ReplaySetup(_) | Screen::Replays(_)) => None,
+    }
+}
+
+/// What follows from a line that has changed.
+fn typed(model: &mut Model) {
+    match model.screens.last_mut() {
+        None => model.streams.keep_selection(),
+        Some(Screen::Records(records)) => records.filter_error = None,
+        Some(Screen::ReplaySetup(setup)) => {
+            setup.target_cursor = 0;
+            setup.step = super::replay_setup::Step::Editing(None);
+        }
+        Some(Screen::Configure(configure)) => configure.step = super::configure::Step::Editing(None),
+        Some(Screen::Replays(_)) => {}
+    }
+}
+
+fn run(model: &mut Model, command: Command) -> Vec<Effect> {
+    if model.overlay == Some(Overlay::ConfirmQuit) {
+        return answer_quit(model, command);
+    }
+    if let Err(sentence) = model.check(command) {
+        model.notice = Some(Notice::Error(sentence));
+        return Vec::new();
+    }
+    match command {
+        Command::Quit => {
+            if model.running_replays().next().is_some() {
+                model.overlay = Some(Overlay::ConfirmQuit);
+            } else {
+                model.quit = true;
+            }
+            Vec::new()
+        }
+        Command::Help => {
+            model.overlay = Some(Overlay::Help(0));
+            Vec::new()
+        }
+        Command::Utc => {
+            let is_utc = model.times.zone == TimeZone::UTC;
+            model.times.zone = if is_utc { model.local_zone.clone() } else { TimeZone::UTC };
+            Vec::new()
+        }
+        Command::Replays => {
+            if !matches!(model.screens.last(), Some(Screen::Replays(_))) {
+                model.screens.push(Screen::Replays(Replays { cursor: model.replays.len().saturating_sub(1) }));
+            }
+            Vec::new()
+        }
+        Command::Back => back(model),
+        _ => run_on_screen(model, command),
+    }
+}
+
+fn answer_quit(model: &mut Model, command: Command) -> Vec<Effect> {
+    model.overlay = None;
+    if command != Command::Confirm {
+        return Vec::new();
+    }
+    model.quit = true;
+    model.running_replays().map(|replay| Effect::CancelReplay(replay.id)).collect()
+}
+
+fn back(model: &mut Model) -> Vec<Effect> {
+    match model.screens.last_mut() {
+        None if model.streams.typing || !model.streams.filter.text().is_empty() => {
+            model.streams.typing = false;
+            model.streams.filter = Line::default();
+            model.streams.keep_selection();
+        }
+        None => model.notice = Some(Notice::Info("this is the first screen; q quits".to_owned())),
+        Some(Screen::Records(records)) if records.typing.is_some() => {
+            records.typing = None;
+            records.filter_error = None;
+        }
+        Some(Screen::Records(records)) if records.pane == Pane::Detail => records.pane = Pane::List,
+        Some(screen) => {
+            let stays = match screen {
+                Screen::Configure(configure) => configure.back(),
+                Screen::ReplaySetup(setup) => setup.back(),
+                Screen::Records(_) | Screen::Replays(_) => false,
+            };
+            if !stays {
+                model.screens.pop();
+            }
+        }
+    }
+    Vec::new()
+}
+
+fn run_on_screen(model: &mut Model, command: Command) -> Vec<Effect> {
+    let request = model.next_request();
+    let page = model.list_rows();
+    match model.screens.last_mut() {
+        None => run_on_streams(model, command),
+        Some(Screen::Records(records)) => match command {
+            Command::Filter => {
+                let line = records.filter.to_string();
+                records.typing = Some(Line::with(if line.is_empty() { line } else { format!("{line} ") }));
+                Vec::new()
+            }
+            Command::Continue => apply_filter(model),
+            Command::Replay => {
+                let marked = records.marked.values().cloned().collect();
+                let (source, table, filter) = (records.stream.clone(), records.table.clone(), records.filter.clone());
+                let setup = ReplaySetup::open(source, table, records.mode, marked, filter);
+                model.screens.push(Screen::ReplaySetup(Box::new(setup)));
+                Vec::new()
+            }
+            _ => run_on_records(records, command, request, page),
+        },
+        Some(Screen::Configure(configure)) => configure.command(command, request).into_iter().collect(),
+        Some(Screen::ReplaySetup(setup)) => match setup.command(command, &model.streams) {
+            Some(order) => start_replay(model, order),
+            None => Vec::new(),
+        },
+        Some(Screen::Replays(replays)) => {
+            if command == Command::CancelReplay {
+                return cancel_replay(&mut model.replays, replays.cursor);
+            }
+            replays.cursor = moved(replays.cursor, command, page, model.replays.len());
+            Vec::new()
+        }
+    }
+}
+
+fn run_on_streams(model: &mut Model, command: Command) -> Vec<Effect> {
+    let page = model.list_rows();
+    let current = model.streams.current().and_then(|row| row.overview.clone());
+    match command {
+        Command::Refresh => return vec![refresh_streams(model)],
+        Command::Filter => model.streams.typing = true,
+        Command::Continue => model.streams.typing = false,
+        Command::Sort => model.streams.sort_by_next(),
+        Command::Open | Command::Replay => {
+            let Some((stream, table, mode)) = current.and_then(|overview| {
+                let table = overview.table?;
+                let mode = table.mode()?;
+                Some((overview.name, table.name, mode))
+            }) else {
+                return Vec::new();
+            };
+            if command == Command::Replay {
+                let setup = ReplaySetup::open(stream, table, mode, Vec::new(), RecordFilter::default());
+                model.screens.push(Screen::ReplaySetup(Box::new(setup)));
+                return Vec::new();
+            }
+            let request = model.next_request();
+            let (records, effect) = Records::open(stream, table, mode, model.detail_columns(), request);
+            model.screens.push(Screen::Records(Box::new(records)));
+            return vec![effect];
+        }
+        Command::Configure => {
+            if let Some(overview) = current {
+                model.screens.push(Screen::Configure(Box::new(Configure::open(overview))));
+            }
+        }
+        _ => {
+            let rows = model.streams.visible().len();
+            model.streams.go_to(moved(model.streams.cursor(), command, page, rows));
+        }
+    }
+    Vec::new()
+}
+
+fn run_on_records(records: &mut Records, command: Command, request: super::message::RequestId, page: usize) -> Vec<Effect> {
+    match command {
+        Command::Refresh => return vec![records.refresh(request)],
+        Command::ReadMore => return records.read_more(request).into_iter().collect(),
+        Command::Mark => records.toggle_mark(),
+        Command::ClearMarks => records.marked.clear(),
+        Command::ViewPretty => records.view_as(View::Pretty),
+        Command::ViewText => records.view_as(View::Text),
+        Command::ViewHex => records.view_as(View::Hex),
+        Command::SwitchPane => {
+            records.pane = match records.pane {
+                Pane::List => Pane::Detail,
+                Pane::Detail => Pane::List,
+            };
+        }
+        _ => {
+            if records.go(command, page) {
+                return records.read_more(request).into_iter().collect();
+            }
+        }
+    }
+    Vec::new()
+}
+
+fn apply_filter(model: &mut Model) -> Vec<Effect> {
+    let request = model.next_request();
+    let Some(Screen::Records(records)) = model.screens.last_mut() else {
+        return Vec::new();
+    };
+    let Some(line) = &records.typing else {
+        return Vec::new();
+    };
+    match RecordFilter::parse(line.text(), &model.times) {
+        Ok(filter) => {
+            records.typing = None;
+            records.filter_error = None;
+            vec![records.filter_by(filter, request)]
+        }
+        Err(error) => {
+            records.filter_error = Some(error.to_string());
+            Vec::new()
+        }
+    }
+}
+
+fn start_replay(model: &mut Model, order: Box<ReplayOrder>) -> Vec<Effect> {
+    let id = model.next_replay();
+    let name = replay::name(model.times.now);
+    model.screens.pop();
+    model.replays.push(Replay::new(id, name, (*order).clone()));
+    model.screens.push(Screen::Replays(Replays { cursor: model.replays.len() - 1 }));
+    vec![Effect::StartReplay { replay: id, order }]
+}
+
+fn cancel_replay(replays: &mut [Replay], cursor: usize) -> Vec<Effect> {
+    match replays.get_mut(cursor) {
+        Some(replay) if replay.is_running() => {
+            replay.state = ReplayState::Cancelling;
+            vec![Effect::CancelReplay(replay.id)]
+        }
+        Some(_) | None => Vec::new(),
+    }
+}
