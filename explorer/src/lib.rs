@@ -5,3 +5,4 @@ pub mod aws;
 pub mod domain;
 #[cfg(feature = "local")]
 pub mod local;
+pub mod ui;

@@ -1,0 +1,103 @@
+//! How a stream is archived: the form, the calls, and what became of them.
+
+use super::block;
+use super::theme::Theme;
+use crate::app::configure::{Configure, Field, Step};
+use crate::domain::configuration::Plan;
+use crate::domain::text::printable;
+use archiver::settings::ArchiveMode;
+use ratatui::Frame;
+use ratatui::layout::Rect;
+use ratatui::text::{Line, Span};
+use ratatui::widgets::{Paragraph, Wrap};
+
+pub(super) fn draw(configure: &Configure, theme: &Theme, frame: &mut Frame<'_>, area: Rect) {
+    let frame_block = block(format!(" Configure {} ", configure.stream.name), theme);
+    let inner = frame_block.inner(area);
+    frame.render_widget(frame_block, area);
+    let mut lines = form_lines(configure, theme);
+    if configure.is_typing() {
+        let column = inner.x + LABEL_COLUMNS + u16::try_from(configure.ttl.cursor_column()).unwrap_or(0);
+        frame.set_cursor_position((column.min(inner.right().saturating_sub(1)), inner.y + TTL_ROW));
+    }
+    lines.push(Line::default());
+    match &configure.step {
+        Step::Editing(Some(sentence)) => lines.push(Line::styled(printable(sentence).into_owned(), theme.error())),
+        Step::Editing(None) => {
+            lines.push(Line::styled("enter shows what would be called, before anything is changed", theme.quiet()))
+        }
+        Step::Planning(_) => lines.push(Line::styled("looking at what is there …", theme.quiet())),
+        Step::Review(plan) => {
+            lines.push(Line::styled("These calls will be made:", theme.heading()));
+            lines.extend(call_lines(plan, 0, theme));
+            lines.extend(warning_lines(plan, theme));
+            lines.push(Line::default());
+            lines.push(Line::from(vec![
+                Span::styled("y", theme.key()),
+                Span::raw(" makes them, "),
+                Span::styled("esc", theme.key()),
+                Span::raw(" goes back to the form"),
+            ]));
+        }
+        Step::Making { plan, made, .. } => {
+            lines.push(Line::styled("Making the calls …", theme.heading()));
+            lines.extend(call_lines(plan, *made, theme));
+        }
+        Step::Done(plan) => {
+            lines.push(Line::styled("Done.", theme.ok()));
+            lines.extend(call_lines(plan, plan.calls.len(), theme));
+            lines.push(Line::default());
+            lines.push(Line::styled("A running archiver reads the tags again within three minutes; esc goes back", theme.quiet()));
+        }
+        Step::Failed { plan, made, failure } => {
+            lines.extend(call_lines(plan, *made, theme));
+            lines.push(Line::styled(printable(&failure.to_string()).into_owned(), theme.error()));
+            lines.push(Line::styled("What is ticked has been done; esc goes back, c tries the rest again", theme.quiet()));
+        }
+    }
+    frame.render_widget(Paragraph::new(lines).wrap(Wrap { trim: false }), inner);
+}
+
+/// Columns before a field's value.
+const LABEL_COLUMNS: u16 = 14;
+/// The TTL's line in the form.
+const TTL_ROW: u16 = 3;
+
+fn form_lines(configure: &Configure, theme: &Theme) -> Vec<Line<'static>> {
+    let is_editing = matches!(configure.step, Step::Editing(_));
+    let label = |text: &str, field: Field| {
+        let cursor = if is_editing && configure.field == field { "▸ " } else { "  " };
+        Span::styled(format!("{cursor}{text:<12}"), if configure.field == field { theme.key() } else { theme.quiet() })
+    };
+    let mut mode = vec![label("mode", Field::Mode)];
+    for (choice, name) in [(Some(ArchiveMode::All), " ALL "), (Some(ArchiveMode::Latest), " LATEST "), (None, " not archived ")] {
+        mode.push(Span::styled(name, if configure.mode == choice { theme.selected() } else { theme.quiet() }));
+        mode.push(Span::raw(" "));
+    }
+    let meaning = match configure.mode {
+        Some(ArchiveMode::All) => "every record is kept",
+        Some(ArchiveMode::Latest) => "only the newest record of each partition key is kept",
+        None => "the archive tags are removed; what is archived stays",
+    };
+    let ttl = printable(configure.ttl.text()).into_owned();
+    let ttl_hint = if ttl.is_empty() { "for ever; or 30d, 12h, 900 (seconds)" } else { "" };
+    vec![
+        Line::default(),
+        Line::from(mode),
+        Line::styled(format!("{:14}{meaning}", ""), theme.quiet()),
+        Line::from(vec![label("keep for", Field::Ttl), Span::raw(ttl), Span::styled(ttl_hint, theme.quiet())]),
+    ]
+}
+
+fn call_lines(plan: &Plan, made: usize, theme: &Theme) -> Vec<Line<'static>> {
+    let line = |(place, call): (usize, &crate::domain::configuration::Call)| {
+        let is_made = place < made;
+        let tick = if is_made { Span::styled("  ✓ ", theme.ok()) } else { Span::styled("  · ", theme.quiet()) };
+        Line::from(vec![tick, Span::raw(call.to_string())])
+    };
+    plan.calls.iter().enumerate().map(line).collect()
+}
+
+fn warning_lines(plan: &Plan, theme: &Theme) -> Vec<Line<'static>> {
+    plan.warnings.iter().map(|warning| Line::styled(format!("▲ {warning}"), theme.warning())).collect()
+}

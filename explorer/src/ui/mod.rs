@@ -1,0 +1,156 @@
+//! Draws the state. Only reads it; formats no more rows than fit the screen.
+
+mod configure;
+mod help;
+mod records;
+mod replay_setup;
+mod replays;
+mod streams;
+pub mod theme;
+
+use crate::app::keymap::{BINDINGS, Command, Context};
+use crate::app::model::{Model, Notice, Overlay, Screen};
+use crate::app::replays::Replay;
+use crate::domain::text::{count, printable};
+use ratatui::Frame;
+use ratatui::layout::{Constraint, Layout, Rect};
+use ratatui::text::{Line, Span};
+use ratatui::widgets::{Block, BorderType, Clear, Paragraph, Wrap};
+use theme::Theme;
+
+/// Below this many columns nothing useful can be drawn.
+const MIN_COLUMNS: u16 = 40;
+/// Below this many rows nothing useful can be drawn.
+const MIN_ROWS: u16 = 10;
+
+/// Draws the whole screen.
+pub fn draw(model: &Model, theme: &Theme, frame: &mut Frame<'_>) {
+    let area = frame.area();
+    if area.width < MIN_COLUMNS || area.height < MIN_ROWS {
+        let text = format!("the terminal is too small: at least {MIN_COLUMNS} columns and {MIN_ROWS} rows are needed");
+        frame.render_widget(Paragraph::new(text).wrap(Wrap { trim: true }), area);
+        return;
+    }
+    let [header, body, bottom] = Layout::vertical([Constraint::Length(1), Constraint::Fill(1), Constraint::Length(1)]).areas(area);
+    draw_header(model, theme, frame, header);
+    match model.screens.last() {
+        None => streams::draw(model, theme, frame, body),
+        Some(Screen::Records(records)) => records::draw(model, records, theme, frame, body),
+        Some(Screen::Configure(configure)) => configure::draw(configure, theme, frame, body),
+        Some(Screen::ReplaySetup(setup)) => replay_setup::draw(model, setup, theme, frame, body),
+        Some(Screen::Replays(replays)) => replays::draw(model, replays, theme, frame, body),
+    }
+    draw_bottom(model, theme, frame, bottom);
+    match model.overlay {
+        Some(Overlay::Help(scroll)) => help::draw(model, scroll, theme, frame, area),
+        Some(Overlay::ConfirmQuit) => draw_confirm_quit(model, theme, frame, area),
+        None => {}
+    }
+}
+
+fn draw_header(model: &Model, theme: &Theme, frame: &mut Frame<'_>, area: Rect) {
+    let session = &model.session;
+    let mut spans = vec![Span::styled(" kinesis archives ", theme.heading())];
+    match &session.local {
+        Some(local) => {
+            let address = |url: &str| url.trim_start_matches("http://").to_owned();
+            spans.push(Span::styled(" LOCAL ", theme.badge()));
+            spans.push(Span::styled(
+                format!("  kinesis {} · dynamodb {}", address(&local.kinesis), address(&local.dynamodb)),
+                theme.quiet(),
+            ));
+        }
+        None => {
+            let account = model.streams.rows.iter().find_map(|row| row.overview.as_ref()?.arn.split(':').nth(4).map(str::to_owned));
+            let profile = session.profile.as_ref().map(|profile| format!("profile {profile}"));
+            let parts: Vec<String> = [account, Some(session.region.clone()), profile].into_iter().flatten().collect();
+            spans.push(Span::styled(format!(" {}", parts.join(" · ")), theme.quiet()));
+        }
+    }
+    if session.read_only {
+        spans.push(Span::styled("  READ-ONLY ", theme.badge()));
+    }
+    frame.render_widget(Line::from(spans), area);
+    if let Some(replay) = model.running_replays().last() {
+        let line = Line::from(Span::styled(running(replay), theme.heading())).right_aligned();
+        let width = u16::try_from(line.width()).unwrap_or(area.width).min(area.width);
+        let right = Rect { x: area.right() - width, width, ..area };
+        frame.render_widget(Clear, right);
+        frame.render_widget(line, right);
+    }
+}
+
+/// A running replay in a few words, for the header.
+fn running(replay: &Replay) -> String {
+    let progress = &replay.progress;
+    let settled = (progress.ratio() * 100.0).floor();
+    format!(" replay {} {settled} % {}/s ", replay.name, rate(progress.rate()))
+}
+
+/// A rate in whole records.
+fn rate(per_second: f64) -> String {
+    #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
+    let whole = per_second.round().max(0.0) as u64;
+    count(whole)
+}
+
+fn draw_bottom(model: &Model, theme: &Theme, frame: &mut Frame<'_>, area: Rect) {
+    let line = match &model.notice {
+        Some(Notice::Info(sentence)) => Line::styled(format!(" {}", printable(sentence)), theme.ok()),
+        Some(Notice::Error(sentence)) => Line::styled(format!(" {}", printable(sentence)), theme.error()),
+        None => key_line(model, theme, area.width),
+    };
+    frame.render_widget(line, area);
+}
+
+/// The keys that mean something now, as many as fit.
+fn key_line(model: &Model, theme: &Theme, columns: u16) -> Line<'static> {
+    let contexts = model.contexts();
+    let is_shown = |command: Command| {
+        let on_own_screen = !matches!((command, model.screens.last()), (Command::Replays, Some(Screen::Replays(_))));
+        let has_refresh = command != Command::Refresh || matches!(model.screens.last(), None | Some(Screen::Records(_)));
+        let has_back = command != Command::Back || !model.screens.is_empty() || contexts.contains(&Context::Typing);
+        on_own_screen && has_refresh && has_back && model.check(command).is_ok()
+    };
+    let bindings = contexts
+        .iter()
+        .flat_map(|context| BINDINGS.iter().filter(move |binding| binding.context == *context))
+        .filter(|binding| !binding.label.is_empty() && is_shown(binding.command));
+    let mut line = Line::default();
+    for binding in bindings {
+        let key = binding.keys.first().map(|key| key.name()).unwrap_or_default();
+        let next = [Span::styled(format!(" {key}"), theme.key()), Span::raw(format!(" {} ", binding.label))];
+        if line.width() + next.iter().map(Span::width).sum::<usize>() > usize::from(columns) {
+            break;
+        }
+        line.extend(next);
+    }
+    line
+}
+
+fn draw_confirm_quit(model: &Model, theme: &Theme, frame: &mut Frame<'_>, area: Rect) {
+    let running = model.running_replays().count();
+    let text = format!(
+        "{running} replay{} still running. What is not sent yet will not be sent.\n\ny quit and cancel   esc stay",
+        if running == 1 { " is" } else { "s are" }
+    );
+    let popup = centred(area, 60, 5);
+    frame.render_widget(Clear, popup);
+    frame.render_widget(Paragraph::new(text).wrap(Wrap { trim: true }).block(block(" Quit? ", theme)), popup);
+}
+
+/// A frame with a title.
+fn block<'t>(title: impl Into<Line<'t>>, theme: &Theme) -> Block<'t> {
+    Block::bordered().border_type(BorderType::Rounded).border_style(theme.quiet()).title(title.into().style(theme.heading()))
+}
+
+/// A part of an area, in its middle.
+fn centred(area: Rect, columns: u16, rows: u16) -> Rect {
+    let (width, height) = (columns.min(area.width), rows.min(area.height));
+    Rect { x: area.x + (area.width - width) / 2, y: area.y + (area.height - height) / 2, width, height }
+}
+
+/// The first of the rows to draw, so that the cursor's row is among them.
+fn first_visible(cursor: usize, rows: usize, height: usize) -> usize {
+    cursor.saturating_sub(height / 2).min(rows.saturating_sub(height))
+}

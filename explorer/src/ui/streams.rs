@@ -1,0 +1,169 @@
+//! The streams and their archives.
+
+use super::theme::Theme;
+use super::{block, first_visible};
+use crate::app::model::Model;
+use crate::app::streams::StreamRow;
+use crate::domain::archive::{Health, StreamOverview};
+use crate::domain::text::{count, printable, size};
+use ratatui::Frame;
+use ratatui::layout::{Constraint, Rect};
+use ratatui::text::{Line, Span};
+use ratatui::widgets::{Cell, Paragraph, Row, Table, Wrap};
+
+const DASH: &str = "–";
+
+pub(super) fn draw(model: &Model, theme: &Theme, frame: &mut Frame<'_>, area: Rect) {
+    let streams = &model.streams;
+    let rows = streams.visible();
+    let title = if streams.typing || !streams.filter.text().is_empty() {
+        format!(" Streams ─ filter: {} ", streams.filter.text())
+    } else {
+        " Streams ".to_owned()
+    };
+    let status = if streams.listing.is_some() && !streams.listed {
+        " reading … ".to_owned()
+    } else {
+        format!(" {} of {}, by {} ", rows.len(), streams.rows.len(), streams.sort.as_str())
+    };
+    let frame_block = block(title, theme).title_bottom(Line::from(status).right_aligned());
+    let inner = frame_block.inner(area);
+    frame.render_widget(frame_block, area);
+    if streams.typing {
+        let column = inner.x + 19 + u16::try_from(streams.filter.cursor_column()).unwrap_or(0);
+        frame.set_cursor_position((column.min(area.right() - 1), area.y));
+    }
+    if let Some(sentence) = instead_of_rows(model, rows.len()) {
+        frame.render_widget(Paragraph::new(printable(&sentence).into_owned()).wrap(Wrap { trim: true }), inner);
+        return;
+    }
+    let problem = streams.current().and_then(problem_of);
+    let note_rows = problem
+        .as_ref()
+        .map_or(0, |sentence| u16::try_from(sentence.len() / usize::from(inner.width.max(1)) + 1).unwrap_or(1).min(3));
+    let table_area = Rect { height: inner.height.saturating_sub(note_rows), ..inner };
+    let is_wide = area.width >= 100;
+    let height = usize::from(table_area.height.saturating_sub(1));
+    let cursor = streams.cursor();
+    let first = first_visible(cursor, rows.len(), height);
+    let lines = rows.iter().enumerate().skip(first).take(height).map(|(place, row)| {
+        let line = Row::new(cells(row, place == cursor, is_wide, theme));
+        if place == cursor { line.style(theme.selected()) } else { line }
+    });
+    let header = if is_wide {
+        vec!["  STREAM", "STATUS", "SHARDS", "MODE", "TTL", "ARCHIVE TABLE", "ITEMS ABOUT", "SIZE", "HEALTH"]
+    } else {
+        vec!["  STREAM", "MODE", "TTL", "ARCHIVE TABLE", "ITEMS", "HEALTH"]
+    };
+    let widths = if is_wide {
+        vec![
+            Constraint::Fill(3),
+            Constraint::Length(9),
+            Constraint::Length(6),
+            Constraint::Length(6),
+            Constraint::Length(6),
+            Constraint::Fill(4),
+            Constraint::Length(12),
+            Constraint::Length(9),
+            Constraint::Length(16),
+        ]
+    } else {
+        vec![
+            Constraint::Fill(3),
+            Constraint::Length(6),
+            Constraint::Length(5),
+            Constraint::Fill(4),
+            Constraint::Length(8),
+            Constraint::Length(14),
+        ]
+    };
+    let header: Vec<Cell<'_>> = header
+        .into_iter()
+        .map(|title| {
+            let is_number = matches!(title, "SHARDS" | "ITEMS ABOUT" | "ITEMS" | "SIZE");
+            let line = if is_number { Line::from(title).right_aligned() } else { Line::from(title) };
+            Cell::from(line)
+        })
+        .collect();
+    frame.render_widget(Table::new(lines, widths).header(Row::new(header).style(theme.quiet())), table_area);
+    if let Some(sentence) = problem {
+        let note_area = Rect { y: table_area.bottom(), height: note_rows, ..inner };
+        let note = Paragraph::new(printable(&sentence).into_owned()).style(theme.warning()).wrap(Wrap { trim: true });
+        frame.render_widget(note, note_area);
+    }
+}
+
+fn instead_of_rows(model: &Model, rows: usize) -> Option<String> {
+    let streams = &model.streams;
+    match &streams.failure {
+        Some(failure) if streams.rows.is_empty() => return Some(format!("{failure}.\n\nF5 tries again.")),
+        _ => {}
+    }
+    if rows > 0 {
+        return None;
+    }
+    Some(if !streams.rows.is_empty() {
+        format!("No stream's name contains \"{}\"; esc shows all.", streams.filter.text())
+    } else if streams.listed {
+        format!("There is no stream in region {}.", model.session.region)
+    } else {
+        "Reading the streams …".to_owned()
+    })
+}
+
+fn problem_of(row: &StreamRow) -> Option<String> {
+    match &row.failure {
+        Some(failure) => Some(failure.to_string()),
+        None => row.overview.as_ref().and_then(StreamOverview::problem),
+    }
+}
+
+fn cells(row: &StreamRow, is_current: bool, is_wide: bool, theme: &Theme) -> Vec<Cell<'static>> {
+    let name = Cell::from(format!("{} {}", if is_current { "▸" } else { " " }, row.name));
+    let Some(overview) = &row.overview else {
+        let state =
+            if row.failure.is_some() { Span::styled("▲ unreadable", theme.error()) } else { Span::styled("…", theme.quiet()) };
+        let blanks = if is_wide { 7 } else { 4 };
+        let mut cells = vec![name];
+        cells.extend(std::iter::repeat_n(Cell::from(""), blanks));
+        cells.push(Cell::from(state));
+        return cells;
+    };
+    let right = |text: String| Cell::from(Line::from(text).right_aligned());
+    let or_dash = |text: Option<String>| text.unwrap_or_else(|| DASH.to_owned());
+    let mode =
+        or_dash(overview.settings().map(|settings| settings.mode_as_written.clone().unwrap_or_else(|| settings.mode.to_string())));
+    let ttl = or_dash(overview.settings().and_then(|settings| settings.ttl).map(|ttl| ttl.to_string()));
+    let table = or_dash(overview.table.as_ref().map(|table| table.name.clone()));
+    let items = or_dash(overview.table.as_ref().map(|table| count(table.items)));
+    let health = Cell::from(health(overview, row.failure.is_some(), theme));
+    if !is_wide {
+        return vec![name, Cell::from(mode), Cell::from(ttl), Cell::from(table), right(items), health];
+    }
+    let bytes = or_dash(overview.table.as_ref().map(|table| size(table.size_bytes)));
+    vec![
+        name,
+        Cell::from(overview.status.to_lowercase()),
+        right(overview.open_shards.to_string()),
+        Cell::from(mode),
+        Cell::from(ttl),
+        Cell::from(table),
+        right(items),
+        right(bytes),
+        health,
+    ]
+}
+
+fn health(overview: &StreamOverview, is_stale: bool, theme: &Theme) -> Span<'static> {
+    if is_stale {
+        return Span::styled("▲ not current", theme.warning());
+    }
+    match overview.health() {
+        Health::Ok => Span::styled("● ok", theme.ok()),
+        Health::NotArchived => Span::styled("○ not archived", theme.quiet()),
+        Health::TagUnreadable => Span::styled("▲ bad tag", theme.error()),
+        Health::TableMissing => Span::styled("▲ no table", theme.error()),
+        Health::WrongKeys => Span::styled("▲ wrong keys", theme.error()),
+        Health::TablePending => Span::styled("◌ table pending", theme.warning()),
+    }
+}

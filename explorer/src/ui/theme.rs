@@ -1,0 +1,74 @@
+//! Colours and weights by what they mean. Only the sixteen colours that every terminal theme defines, and none with NO_COLOR.
+
+use crate::domain::json_text::Token;
+use ratatui::style::{Color, Modifier, Style};
+
+/// How things look.
+#[derive(Clone, Copy, Debug)]
+pub struct Theme {
+    coloured: bool,
+}
+
+impl Theme {
+    /// With colours, or with weights alone.
+    #[must_use]
+    pub fn new(coloured: bool) -> Self {
+        Self { coloured }
+    }
+
+    /// As the environment wishes. Source: no-color.org.
+    #[must_use]
+    pub fn from_environment() -> Self {
+        Self::new(std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty()))
+    }
+
+    fn colour(self, colour: Color) -> Style {
+        if self.coloured { Style::new().fg(colour) } else { Style::new() }
+    }
+
+    pub(super) fn heading(self) -> Style {
+        self.colour(Color::Cyan).add_modifier(Modifier::BOLD)
+    }
+
+    pub(super) fn badge(self) -> Style {
+        self.colour(Color::Yellow).add_modifier(Modifier::BOLD | Modifier::REVERSED)
+    }
+
+    pub(super) fn quiet(self) -> Style {
+        if self.coloured { self.colour(Color::DarkGray) } else { Style::new().add_modifier(Modifier::DIM) }
+    }
+
+    pub(super) fn selected(self) -> Style {
+        Style::new().add_modifier(Modifier::REVERSED)
+    }
+
+    pub(super) fn ok(self) -> Style {
+        self.colour(Color::Green)
+    }
+
+    pub(super) fn warning(self) -> Style {
+        self.colour(Color::Yellow)
+    }
+
+    pub(super) fn error(self) -> Style {
+        self.colour(Color::Red).add_modifier(Modifier::BOLD)
+    }
+
+    pub(super) fn key(self) -> Style {
+        self.colour(Color::Cyan).add_modifier(Modifier::BOLD)
+    }
+
+    pub(super) fn mark(self) -> Style {
+        self.colour(Color::Magenta).add_modifier(Modifier::BOLD)
+    }
+
+    pub(super) fn json(self, token: Token) -> Style {
+        match token {
+            Token::Key => self.colour(Color::Blue),
+            Token::Text => self.colour(Color::Green),
+            Token::Number => self.colour(Color::Magenta),
+            Token::Word => self.colour(Color::Yellow),
+            Token::Punctuation | Token::Plain => Style::new(),
+        }
+    }
+}
