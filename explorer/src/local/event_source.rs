@@ -18,7 +18,7 @@ pub use checkpoint::Checkpoints;
 pub use invoke::Invoke;
 pub use mapping::Mapping;
 pub use stop::{StopSignal, Stopper, stop_pair};
-pub use watcher::{Inventory, StreamTags, Watcher};
+pub use watcher::{Inventory, StreamTags, Watcher, is_archived};
 
 use std::path::PathBuf;
 use std::time::Duration;

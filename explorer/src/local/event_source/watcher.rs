@@ -125,7 +125,9 @@ impl<I: Invoke> Watcher<I> {
     }
 }
 
-fn is_archived(tags: &StreamTags) -> bool {
+/// Whether the tags ask for an archive, readable or not.
+#[must_use]
+pub fn is_archived(tags: &StreamTags) -> bool {
     tags.contains_key(MODE_TAG) || tags.contains_key(TTL_TAG)
 }
 
