@@ -2,7 +2,43 @@
 
 pub mod app;
 pub mod aws;
+pub mod commands;
 pub mod domain;
+pub mod effects;
+pub mod event_loop;
 #[cfg(feature = "local")]
 pub mod local;
+mod logging;
 pub mod ui;
+
+use clap::Parser as _;
+use std::process::ExitCode;
+use std::time::Instant;
+
+/// The whole program: reads the arguments, does what they ask for, and says in one sentence why it could not.
+#[must_use]
+pub fn run() -> ExitCode {
+    let started = Instant::now();
+    let arguments = commands::Arguments::parse();
+    logging::start(arguments.opens_screens());
+    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            eprintln!("explorer: cannot start: {error}");
+            return ExitCode::FAILURE;
+        }
+    };
+    let result = runtime.block_on(arguments.run(started));
+    // A task that waits for an answer nobody needs any more must not keep the program.
+    runtime.shutdown_background();
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => match error.exit_code() {
+            None => ExitCode::SUCCESS,
+            Some(code) => {
+                eprintln!("explorer: {error}");
+                ExitCode::from(code)
+            }
+        },
+    }
+}

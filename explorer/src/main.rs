@@ -1,2 +1,7 @@
 //! The program `explorer`.
-fn main() {}
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    explorer::run()
+}

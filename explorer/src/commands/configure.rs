@@ -1,0 +1,64 @@
+//! `explorer configure`.
+
+use super::{CommandError, Output, output};
+use crate::aws::configure::make;
+use crate::aws::connect::Connection;
+use crate::aws::streams::overview;
+use crate::domain::configuration::Wanted;
+use crate::effects::plan_configuration;
+use archiver::settings::{ArchiveMode, Ttl};
+use archiver::stream::StreamName;
+use serde::Serialize;
+
+/// What is asked for.
+#[derive(Debug)]
+pub(super) struct Change {
+    /// The mode; `None` removes the archive tags.
+    pub(super) mode: Option<ArchiveMode>,
+    /// How long items are kept.
+    pub(super) ttl: Option<Ttl>,
+    /// Not to be asked.
+    pub(super) yes: bool,
+}
+
+/// What was done, as JSON.
+#[derive(Debug, Serialize)]
+struct ConfiguredJson {
+    stream: String,
+    /// `ALL`, `LATEST`, or null when the tags were removed.
+    mode: Option<&'static str>,
+    ttl_seconds: Option<u64>,
+    table: Option<String>,
+    /// The calls that were made, in order; empty when nothing was to be changed.
+    calls: Vec<String>,
+    warnings: Vec<String>,
+}
+
+pub(super) async fn run(connection: &Connection, stream: &StreamName, change: Change, output: Output) -> Result<(), CommandError> {
+    let before = overview(connection, stream).await?;
+    let wanted = change.mode.map_or(Wanted::NotArchived, |mode| Wanted::Archived { mode, ttl: change.ttl });
+    let plan = plan_configuration(connection, &before, wanted).await?;
+    let calls: Vec<String> = plan.calls.iter().map(ToString::to_string).collect();
+    if !plan.calls.is_empty() {
+        output::tell(&format!("Stream {stream}: these calls will be made:"))?;
+        calls.iter().try_for_each(|call| output::tell(&format!("  {call}")))?;
+        plan.warnings.iter().try_for_each(|warning| output::tell(&format!("Warning: {warning}")))?;
+        output::confirm("Make them?", change.yes)?;
+        for call in &plan.calls {
+            make(connection, call).await?;
+        }
+    }
+    let after = overview(connection, stream).await?;
+    match output {
+        Output::Json => output::print_json(&ConfiguredJson {
+            stream: stream.to_string(),
+            mode: after.mode().map(|mode| mode.as_str()),
+            ttl_seconds: after.settings().and_then(|settings| settings.ttl).map(|ttl| ttl.seconds()),
+            table: after.table.map(|table| table.name),
+            calls,
+            warnings: plan.warnings,
+        }),
+        Output::Table if calls.is_empty() => output::print(&format!("stream {stream} is configured like this already")),
+        Output::Table => output::print(&format!("stream {stream} is configured")),
+    }
+}

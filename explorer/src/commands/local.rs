@@ -1,0 +1,39 @@
+//! `explorer local`: the local system without screens, for scripts and tests.
+
+use super::{CommandError, output};
+use crate::local::{LocalOptions, LocalSystem};
+use serde::Serialize;
+use std::path::PathBuf;
+use tokio::signal::unix::{SignalKind, signal};
+
+/// Where the local system listens, as JSON.
+#[derive(Debug, Serialize)]
+struct EndpointsJson<'e> {
+    kinesis: &'e str,
+    dynamodb: &'e str,
+    region: &'e str,
+}
+
+pub(super) async fn run(data_dir: Option<PathBuf>, demo: bool) -> Result<(), CommandError> {
+    let failed = |source| CommandError::Io { operation: "listen for signals", source };
+    let mut terminate = signal(SignalKind::terminate()).map_err(failed)?;
+    let mut interrupt = signal(SignalKind::interrupt()).map_err(failed)?;
+    let system = LocalSystem::start(LocalOptions { data_dir, demo }).await?;
+    let announced = async {
+        system.ready().await?;
+        let endpoints = system.endpoints();
+        output::print_json(&EndpointsJson {
+            kinesis: &endpoints.kinesis,
+            dynamodb: &endpoints.dynamodb,
+            region: &endpoints.region,
+        })?;
+        std::future::pending::<Result<(), CommandError>>().await
+    };
+    let result = tokio::select! {
+        result = announced => result,
+        _ = terminate.recv() => Ok(()),
+        _ = interrupt.recv() => Ok(()),
+    };
+    system.stop().await;
+    result
+}

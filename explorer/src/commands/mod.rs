@@ -1,0 +1,350 @@
+//! The command line: the same rules and the same calls as the screens, printed for people or as JSON.
+
+mod configure;
+#[cfg(feature = "local")]
+mod local;
+mod output;
+mod records;
+mod replay;
+mod streams;
+
+use crate::app::model::{LocalAddresses, Session};
+use crate::aws::connect::{ConnectOptions, Connection};
+use crate::aws::streams::overview;
+use crate::domain::archive::{ArchiveTable, StreamOverview};
+use crate::domain::failure::Failure;
+use crate::domain::filter::RecordFilter;
+use crate::domain::time::TimeContext;
+use archiver::envelope::Separator;
+use archiver::settings::{ArchiveMode, Ttl};
+use archiver::stream::StreamName;
+use clap::{Args, Parser, Subcommand};
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
+use std::io;
+use std::path::PathBuf;
+use std::time::Instant;
+
+/// Browse, configure and replay Kinesis archives.
+///
+/// Without a command it opens the screens. Region, profile, credentials and endpoints come from the same options, variables and
+/// files as for the AWS CLI. Exit codes: 0 done, 1 failed (one sentence on stderr), 2 wrong usage, 3 nothing found.
+#[derive(Debug, Parser)]
+#[command(name = "explorer", version, about, max_term_width = 120)]
+pub struct Arguments {
+    #[command(flatten)]
+    common: Common,
+    #[command(subcommand)]
+    command: Option<Command>,
+}
+
+#[derive(Args, Debug)]
+struct Common {
+    /// Profile of the AWS CLI's files
+    #[arg(long, global = true)]
+    profile: Option<String>,
+    /// AWS region
+    #[arg(long, global = true)]
+    region: Option<String>,
+    /// Endpoint of both services, such as http://127.0.0.1:4566
+    #[arg(long, global = true, value_name = "URL")]
+    endpoint_url: Option<String>,
+    /// Change nothing: neither configuration nor streams
+    #[arg(long, global = true)]
+    read_only: bool,
+    /// Run on emulators inside this process, with demo streams; needs no AWS account
+    #[arg(long, global = true, conflicts_with_all = ["profile", "region", "endpoint_url"])]
+    local: bool,
+    /// Keep the local archives in this folder between runs (with --local or the command local)
+    #[arg(long, global = true, value_name = "FOLDER")]
+    data_dir: Option<PathBuf>,
+    /// How results are printed
+    #[arg(long, global = true, value_enum, default_value_t = Output::Table)]
+    output: Output,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+enum Output {
+    /// For people
+    Table,
+    /// For scripts; the fields are described in the README
+    Json,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// List the streams and their archives
+    Streams,
+    /// Print the records of an archive, newest first
+    Records {
+        /// The stream
+        stream: StreamName,
+        #[command(flatten)]
+        range: Range,
+    },
+    /// Print one record: the newest of a key, or the one with this sequence number
+    Get {
+        /// The stream
+        stream: StreamName,
+        /// The partition key
+        key: String,
+        /// The sequence number
+        sequence_number: Option<String>,
+    },
+    /// Choose how a stream is archived: shows the calls, asks, makes them
+    Configure {
+        /// The stream
+        stream: StreamName,
+        /// ALL keeps every record, LATEST the newest of each partition key
+        #[arg(long, required_unless_present = "remove", ignore_case = true)]
+        mode: Option<ArchiveMode>,
+        /// How long items are kept: seconds, or a number with s, m, h, d or w; without it they are kept for ever
+        #[arg(long, conflicts_with = "remove")]
+        ttl: Option<Ttl>,
+        /// Remove the archive tags; what is archived stays
+        #[arg(long, conflicts_with = "mode")]
+        remove: bool,
+        /// Do not ask
+        #[arg(long)]
+        yes: bool,
+    },
+    /// Put records of an archive into a stream again
+    Replay {
+        /// The stream whose archive is read
+        stream: StreamName,
+        /// The stream to put them into
+        #[arg(long, value_name = "STREAM")]
+        to: StreamName,
+        #[command(flatten)]
+        range: Range,
+        /// Put an envelope before each payload that says where it came from
+        #[arg(long)]
+        envelope: bool,
+        /// What separates envelope and payload; the control character 0x1E when not given
+        #[arg(long, requires = "envelope")]
+        separator: Option<Separator>,
+        /// Replay also items that are expired and only not deleted yet
+        #[arg(long)]
+        include_expired: bool,
+        /// Do not ask
+        #[arg(long)]
+        yes: bool,
+    },
+    /// Run the local system without screens: prints its endpoints as one line of JSON when all is ready, and stays until ended
+    Local {
+        /// Start empty, without demo streams
+        #[arg(long)]
+        no_demo: bool,
+    },
+    /// Print the keys of the screens
+    Keys,
+}
+
+/// Which records.
+#[derive(Args, Debug)]
+struct Range {
+    /// Only records of this partition key
+    #[arg(long)]
+    key: Option<String>,
+    /// Only records that arrived at this time or later: 2026-11-20T10:00Z, 2026-11-20, epoch seconds, or 1h for an hour ago
+    #[arg(long, value_name = "TIME")]
+    after: Option<String>,
+    /// Only records that arrived before this time
+    #[arg(long, value_name = "TIME")]
+    before: Option<String>,
+    /// At most so many, the newest ones
+    #[arg(long, value_name = "COUNT")]
+    limit: Option<usize>,
+}
+
+/// Why a command failed.
+#[derive(Debug, thiserror::Error)]
+pub enum CommandError {
+    /// A call failed, or what was asked for cannot be.
+    #[error(transparent)]
+    Failure(#[from] Failure),
+    /// The terminal, a file or standard output failed.
+    #[error("cannot {operation}: {source}")]
+    Io {
+        /// What was tried.
+        operation: &'static str,
+        /// What came of it.
+        source: io::Error,
+    },
+    /// What was asked for makes no sense as it is.
+    #[error("{0}")]
+    Usage(String),
+    /// There is no such thing.
+    #[error("{0}")]
+    NotFound(String),
+    /// The local system failed.
+    #[cfg(feature = "local")]
+    #[error(transparent)]
+    Local(#[from] crate::local::LocalError),
+}
+
+impl CommandError {
+    /// The program's exit code, `None` where the reader of a pipe has gone and nothing is wrong.
+    #[must_use]
+    pub fn exit_code(&self) -> Option<u8> {
+        match self {
+            Self::Io { source, .. } if source.kind() == io::ErrorKind::BrokenPipe => None,
+            Self::Usage(_) => Some(2),
+            Self::NotFound(_) => Some(3),
+            Self::Failure(_) | Self::Io { .. } => Some(1),
+            #[cfg(feature = "local")]
+            Self::Local(_) => Some(1),
+        }
+    }
+}
+
+impl Arguments {
+    /// Whether the screens are asked for, which own the terminal then.
+    #[must_use]
+    pub fn opens_screens(&self) -> bool {
+        self.command.is_none()
+    }
+
+    /// Does what is asked for.
+    ///
+    /// # Errors
+    /// A sentence for the user.
+    pub async fn run(self, started: Instant) -> Result<(), CommandError> {
+        let Self { common, command } = self;
+        match command {
+            Some(Command::Keys) => return output::print(&crate::app::keymap::as_markdown()),
+            #[cfg(feature = "local")]
+            Some(Command::Local { no_demo }) => return local::run(common.data_dir, !no_demo).await,
+            #[cfg(not(feature = "local"))]
+            Some(Command::Local { .. }) => return Err(without_local()),
+            _ => {}
+        }
+        if common.data_dir.is_some() && !common.local {
+            return Err(CommandError::Usage("--data-dir keeps local archives; use it with --local".to_owned()));
+        }
+        if common.local {
+            Self::run_local(common, command, started).await
+        } else {
+            Self::run_on_aws(common, command, started).await
+        }
+    }
+
+    async fn run_on_aws(common: Common, command: Option<Command>, started: Instant) -> Result<(), CommandError> {
+        let Common { profile, region, endpoint_url, .. } = &common;
+        let options = ConnectOptions { profile: profile.clone(), region: region.clone(), endpoint_url: endpoint_url.clone() };
+        if command.is_none() {
+            require_terminal()?;
+        }
+        let connection = Connection::to_aws(&options).await?;
+        connection.check().await?;
+        dispatch(&common, command, connection, None, started).await
+    }
+
+    #[cfg(feature = "local")]
+    async fn run_local(common: Common, command: Option<Command>, started: Instant) -> Result<(), CommandError> {
+        if command.is_none() {
+            require_terminal()?;
+        }
+        let options = crate::local::LocalOptions { data_dir: common.data_dir.clone(), demo: true };
+        let system = crate::local::LocalSystem::start(options).await?;
+        let endpoints = system.endpoints();
+        let connection = Connection::to_emulators(&endpoints.kinesis, &endpoints.dynamodb, &endpoints.region);
+        let addresses = LocalAddresses { kinesis: endpoints.kinesis.clone(), dynamodb: endpoints.dynamodb.clone() };
+        if command.is_some() {
+            system.ready().await?;
+        }
+        let result = dispatch(&common, command, connection, Some(addresses), started).await;
+        system.stop().await;
+        result
+    }
+
+    #[cfg(not(feature = "local"))]
+    async fn run_local(_: Common, _: Option<Command>, _: Instant) -> Result<(), CommandError> {
+        Err(without_local())
+    }
+}
+
+#[cfg(not(feature = "local"))]
+fn without_local() -> CommandError {
+    CommandError::Usage("this explorer was built without the feature `local`; build it with default features".to_owned())
+}
+
+async fn dispatch(
+    common: &Common,
+    command: Option<Command>,
+    connection: Connection,
+    local: Option<LocalAddresses>,
+    started: Instant,
+) -> Result<(), CommandError> {
+    let output = common.output;
+    let changes_something = matches!(command, Some(Command::Configure { .. } | Command::Replay { .. }));
+    if common.read_only && changes_something {
+        return Err(CommandError::Usage("--read-only is set: nothing can be changed".to_owned()));
+    }
+    match command {
+        None => {
+            let (region, profile) = (connection.region.clone(), connection.profile.clone());
+            let session = Session { region, profile, read_only: common.read_only, local };
+            let result = crate::event_loop::run(connection, session, started).await;
+            result.map_err(|source| CommandError::Io { operation: "use the terminal", source })
+        }
+        Some(Command::Streams) => streams::run(&connection, output).await,
+        Some(Command::Records { stream, range }) => records::list(&connection, &stream, range, output).await,
+        Some(Command::Get { stream, key, sequence_number }) => {
+            records::get(&connection, &stream, &key, sequence_number.as_deref(), output).await
+        }
+        Some(Command::Configure { stream, mode, ttl, yes, .. }) => {
+            configure::run(&connection, &stream, configure::Change { mode, ttl, yes }, output).await
+        }
+        Some(Command::Replay { stream, to, range, envelope, separator, include_expired, yes }) => {
+            let envelope = envelope.then(|| separator.unwrap_or_default());
+            let request = replay::Request { source: stream, target: to, range, envelope, include_expired, yes };
+            replay::run(&connection, request, output).await
+        }
+        Some(Command::Local { .. } | Command::Keys) => Ok(()),
+    }
+}
+
+/// The screens need a terminal; a script that forgot its command would hang.
+fn require_terminal() -> Result<(), CommandError> {
+    use std::io::IsTerminal as _;
+    if io::stdout().is_terminal() && io::stdin().is_terminal() {
+        return Ok(());
+    }
+    Err(CommandError::Usage("the screens need a terminal; in scripts use a command, explorer --help lists them".to_owned()))
+}
+
+impl Range {
+    fn filter(&self) -> Result<RecordFilter, CommandError> {
+        let times = local_times();
+        let usage = |error: &dyn std::fmt::Display| CommandError::Usage(error.to_string());
+        let time = |text: &Option<String>| text.as_ref().map(|text| times.parse(text)).transpose().map_err(|error| usage(&error));
+        if self.key.as_deref() == Some("") {
+            return Err(CommandError::Usage("--key is empty; a partition key has at least one character".to_owned()));
+        }
+        let filter = RecordFilter { key: self.key.clone(), after: time(&self.after)?, before: time(&self.before)? };
+        filter.checked().map_err(|error| usage(&error))
+    }
+}
+
+fn local_times() -> TimeContext {
+    TimeContext { now: Timestamp::now(), zone: TimeZone::system() }
+}
+
+/// A stream's archive, to read from.
+async fn archive_of(
+    connection: &Connection,
+    stream: &StreamName,
+) -> Result<(StreamOverview, ArchiveTable, ArchiveMode), CommandError> {
+    let overview = overview(connection, stream).await?;
+    let found = overview.table.clone().and_then(|table| table.mode().map(|mode| (table, mode)));
+    match found {
+        Some((table, mode)) => Ok((overview, table, mode)),
+        None => {
+            let sentence = overview.problem().unwrap_or_else(|| {
+                format!("stream {stream} has no archive; create one with: explorer configure {stream} --mode ALL")
+            });
+            Err(CommandError::NotFound(sentence))
+        }
+    }
+}

@@ -1,0 +1,144 @@
+//! Runs effects: each is a task of its own that speaks in messages. Owns what can be cancelled.
+
+use crate::app::message::{Effect, Message, ReplayId, RequestId};
+use crate::aws::connect::Connection;
+use crate::aws::{archive, configure, replay, streams};
+use crate::domain::archive::StreamOverview;
+use crate::domain::configuration::{Plan, Wanted, plan};
+use crate::domain::failure::Failure;
+use jiff::Timestamp;
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::{Semaphore, mpsc, watch};
+use tokio::task::JoinHandle;
+
+/// Streams described at once; more would only wait for Kinesis' limits.
+const STREAMS_AT_ONCE: usize = 8;
+/// Progress messages a replay may be ahead of the screen.
+const UPDATES_WAITING: usize = 16;
+/// How long the end of the program waits for replays that were cancelled.
+const REPLAY_GRACE: Duration = Duration::from_secs(10);
+
+/// Runs effects on one connection.
+#[derive(Debug)]
+pub struct Runner {
+    connection: Connection,
+    messages: mpsc::Sender<Message>,
+    stream_reads: Arc<Semaphore>,
+    replays: HashMap<ReplayId, (watch::Sender<bool>, JoinHandle<()>)>,
+}
+
+impl Runner {
+    /// A runner whose effects speak to this channel.
+    #[must_use]
+    pub fn new(connection: Connection, messages: mpsc::Sender<Message>) -> Self {
+        Self { connection, messages, stream_reads: Arc::new(Semaphore::new(STREAMS_AT_ONCE)), replays: HashMap::new() }
+    }
+
+    /// Starts an effect.
+    pub fn run(&mut self, effect: Effect) {
+        let connection = self.connection.clone();
+        let messages = self.messages.clone();
+        match effect {
+            Effect::ListStreams { request, from } => {
+                tokio::spawn(async move {
+                    let result = streams::list(&connection, from).await;
+                    say(&messages, Message::StreamsListed { request, result }).await;
+                });
+            }
+            Effect::ReadStream { request, stream } => {
+                let turns = Arc::clone(&self.stream_reads);
+                tokio::spawn(async move {
+                    let turn = turns.acquire().await;
+                    let result = streams::overview(&connection, &stream).await.map(Box::new);
+                    drop(turn);
+                    say(&messages, Message::StreamRead { request, stream, result }).await;
+                });
+            }
+            Effect::ReadPage { request, query } => {
+                tokio::spawn(async move {
+                    let result = archive::read_page(&connection, &query).await;
+                    say(&messages, Message::PageRead { request, result }).await;
+                });
+            }
+            Effect::PlanConfiguration { request, stream, wanted } => {
+                tokio::spawn(async move {
+                    let result = plan_configuration(&connection, &stream, wanted).await;
+                    say(&messages, Message::ConfigurationPlanned { request, result }).await;
+                });
+            }
+            Effect::MakeCalls { request, calls } => {
+                tokio::spawn(async move { make_calls(&connection, &messages, request, calls).await });
+            }
+            Effect::StartReplay { replay, order } => {
+                let (cancel, cancelled) = watch::channel(false);
+                let task = tokio::spawn(async move {
+                    let (updates, mut waiting) = mpsc::channel(UPDATES_WAITING);
+                    let progress = messages.clone();
+                    let forward = async move {
+                        while let Some(update) = waiting.recv().await {
+                            say(&progress, Message::ReplayProgressed { replay, progress: update }).await;
+                        }
+                    };
+                    let (outcome, ()) = tokio::join!(replay::run(&connection, &order, updates, cancelled), forward);
+                    let replay::Outcome { ending, progress, impossible } = outcome;
+                    say(&messages, Message::ReplayEnded { replay, ending, progress, impossible }).await;
+                });
+                self.replays.insert(replay, (cancel, task));
+            }
+            Effect::CancelReplay(replay) => {
+                if let Some((cancel, _)) = self.replays.get(&replay) {
+                    cancel.send_replace(true);
+                }
+            }
+        }
+    }
+
+    /// Cancels what still runs and waits for the calls in flight. Messages are no longer read by then.
+    pub async fn finish(self, mut messages: mpsc::Receiver<Message>) {
+        let tasks = self.replays.into_values().map(|(cancel, task)| {
+            cancel.send_replace(true);
+            task
+        });
+        let ended = futures::future::join_all(tasks);
+        let drained = async { while messages.recv().await.is_some() {} };
+        tokio::select! {
+            _ = ended => {}
+            () = drained => {}
+            () = tokio::time::sleep(REPLAY_GRACE) => tracing::warn!("replays did not end in time"),
+        }
+    }
+}
+
+/// Reads what is there, and plans the way to what is wanted.
+///
+/// # Errors
+/// Names the call that failed, or what is in the way.
+pub async fn plan_configuration(connection: &Connection, stream: &StreamOverview, wanted: Wanted) -> Result<Plan, Failure> {
+    let present = configure::inspect(connection, stream, wanted, Timestamp::now()).await?;
+    plan(stream, &present, wanted).map_err(|error| Failure::refused(format!("configure stream {}", stream.name), error.to_string()))
+}
+
+async fn make_calls(
+    connection: &Connection,
+    messages: &mpsc::Sender<Message>,
+    request: RequestId,
+    calls: Vec<crate::domain::configuration::Call>,
+) {
+    for call in calls {
+        let result = configure::make(connection, &call).await;
+        let has_failed = result.is_err();
+        say(messages, Message::CallMade { request, result }).await;
+        if has_failed {
+            return;
+        }
+    }
+}
+
+/// Says a message; nobody listens any more only when the program ends.
+async fn say(messages: &mpsc::Sender<Message>, message: Message) {
+    if messages.send(message).await.is_err() {
+        tracing::debug!("a message came after the end");
+    }
+}

@@ -1,0 +1,107 @@
+//! Brings keys, time and answers into the state, draws it, and hands effects to the runner.
+
+use crate::app::message::Message;
+use crate::app::model::{Model, Session};
+use crate::app::update;
+use crate::aws::connect::Connection;
+use crate::domain::time::TimeContext;
+use crate::effects::Runner;
+use crate::ui::{self, theme::Theme};
+use crossterm::event::{DisableBracketedPaste, EnableBracketedPaste, Event, EventStream, KeyEventKind};
+use futures::StreamExt as _;
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
+use std::io;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::mpsc;
+
+/// Messages that may wait to be taken in.
+const MESSAGES_WAITING: usize = 256;
+/// Between two looks at the clock.
+const TICK: Duration = Duration::from_secs(1);
+
+/// Set when any task has panicked: the terminal is restored by then, and drawing must end.
+static PANICKED: AtomicBool = AtomicBool::new(false);
+
+/// Takes the terminal over until the user quits, and gives it back whatever happens.
+///
+/// # Errors
+/// When the terminal cannot be used.
+pub async fn run(connection: Connection, session: Session, started: Instant) -> io::Result<()> {
+    let before = std::panic::take_hook();
+    std::panic::set_hook(Box::new(move |panic| {
+        PANICKED.store(true, Ordering::SeqCst);
+        before(panic);
+    }));
+    let mut terminal = ratatui::try_init()?;
+    let pasting = crossterm::execute!(io::stdout(), EnableBracketedPaste);
+    let result = match pasting {
+        Ok(()) => run_in(&mut terminal, connection, session, started).await,
+        Err(error) => Err(error),
+    };
+    let unpasting = crossterm::execute!(io::stdout(), DisableBracketedPaste);
+    ratatui::try_restore()?;
+    result.and(unpasting)
+}
+
+async fn run_in(
+    terminal: &mut ratatui::DefaultTerminal,
+    connection: Connection,
+    session: Session,
+    started: Instant,
+) -> io::Result<()> {
+    let theme = Theme::from_environment();
+    let size = terminal.size()?;
+    let times = TimeContext { now: Timestamp::now(), zone: TimeZone::system() };
+    let mut model = Model::new(session, (size.width, size.height), times);
+    let (sender, mut messages) = mpsc::channel(MESSAGES_WAITING);
+    let mut runner = Runner::new(connection, sender);
+    let mut keys = EventStream::new();
+    let mut ticks = tokio::time::interval(TICK);
+    ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Skip);
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    let mut hang_up = signal(SignalKind::hangup())?;
+    terminal.draw(|frame| ui::draw(&model, &theme, frame))?;
+    tracing::info!(milliseconds = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX), "first frame");
+    while !model.quit && !PANICKED.load(Ordering::SeqCst) {
+        let message = tokio::select! {
+            event = keys.next() => match event {
+                Some(event) => message_of(event?),
+                // The terminal is gone.
+                None => Some(Message::Terminated),
+            },
+            message = messages.recv() => message,
+            _ = ticks.tick() => Some(Message::Ticked(Timestamp::now())),
+            _ = terminate.recv() => Some(Message::Terminated),
+            _ = interrupt.recv() => Some(Message::Terminated),
+            _ = hang_up.recv() => Some(Message::Terminated),
+        };
+        let mut next = message;
+        // What waits is taken in before anything is drawn, so that a burst of answers costs one frame.
+        let mut taken = 0;
+        while let Some(message) = next {
+            for effect in update(&mut model, message) {
+                runner.run(effect);
+            }
+            taken += 1;
+            next = if taken < MESSAGES_WAITING { messages.try_recv().ok() } else { None };
+        }
+        if !PANICKED.load(Ordering::SeqCst) {
+            terminal.draw(|frame| ui::draw(&model, &theme, frame))?;
+        }
+    }
+    runner.finish(messages).await;
+    Ok(())
+}
+
+fn message_of(event: Event) -> Option<Message> {
+    match event {
+        Event::Key(key) if key.kind != KeyEventKind::Release => Some(Message::KeyPressed(key)),
+        Event::Paste(text) => Some(Message::Pasted(text)),
+        Event::Resize(columns, rows) => Some(Message::Resized(columns, rows)),
+        Event::Key(_) | Event::FocusGained | Event::FocusLost | Event::Mouse(_) => None,
+    }
+}
