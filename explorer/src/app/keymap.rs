@@ -123,7 +123,7 @@ pub const BINDINGS: &[Binding] = &[
         &[Key::Char('/')],
         Command::Filter,
         "filter",
-        "filter by key and time: key:cust-42 after:1h before:2026-11-20T10:00Z",
+        "filter by key and time, such as key:cust-42 after:1h",
     ),
     binding(Context::Records, &[TAB], Command::SwitchPane, "pane", "move between the list and the record's detail"),
     binding(Context::Records, &[Key::Char('p')], Command::ViewPretty, "", "show the payload laid out by what it is"),

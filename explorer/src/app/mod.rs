@@ -2,6 +2,9 @@
 //! to be done goes out as effects.
 
 pub mod configure;
+#[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::panic)]
+pub(crate) mod fixtures;
 pub mod keymap;
 pub mod line;
 pub mod message;
@@ -9,6 +12,9 @@ pub mod model;
 pub mod records;
 pub mod replay_setup;
 pub mod replays;
+#[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::panic)]
+mod stories;
 pub mod streams;
 mod update;
 

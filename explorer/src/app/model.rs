@@ -137,7 +137,7 @@ impl Model {
     #[must_use]
     pub fn detail_columns(&self) -> usize {
         let columns = usize::from(self.size.0);
-        if self.is_wide() { columns * 45 / 100 - 2 } else { columns.saturating_sub(2) }.max(8)
+        if self.is_wide() { columns * 42 / 100 - 2 } else { columns.saturating_sub(2) }.max(8)
     }
 
     /// Whether list and detail fit beside each other.
@@ -161,7 +161,7 @@ impl Model {
             Some(Screen::ReplaySetup(setup)) => setup.context(),
             Some(Screen::Replays(_)) => Context::Replays,
         };
-        vec![own, Context::Everywhere]
+        if own == Context::Everywhere { vec![own] } else { vec![own, Context::Everywhere] }
     }
 
     /// Whether a command makes sense now; otherwise why not.

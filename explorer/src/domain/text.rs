@@ -39,6 +39,18 @@ pub fn count(number: u64) -> String {
     grouped
 }
 
+/// A count in a few columns: as [`count`] up to a million, above that in millions or billions.
+#[must_use]
+#[allow(clippy::cast_precision_loss)]
+pub fn short_count(number: u64) -> String {
+    let value = number as f64;
+    match number {
+        0..1_000_000 => count(number),
+        1_000_000..1_000_000_000 => format!("{:.1} M", value / 1e6),
+        _ => format!("{:.1} G", value / 1e9),
+    }
+}
+
 /// A size in bytes, KiB, MiB or GiB, to three figures.
 #[must_use]
 #[allow(clippy::cast_precision_loss)]
@@ -71,6 +83,8 @@ mod tests {
     fn numbers_are_easy_to_read() {
         assert_eq!(count(1_204_331), "1 204 331");
         assert_eq!(count(999), "999");
+        assert_eq!(short_count(999_999), "999 999");
+        assert_eq!(short_count(96_110_004), "96.1 M");
         assert_eq!(size(412), "412 B");
         assert_eq!(size(1_260), "1.2 KiB");
         assert_eq!(size(432_013_312), "412 MiB");

@@ -70,9 +70,8 @@ fn form_lines(configure: &Configure, theme: &Theme) -> Vec<Line<'static>> {
         Span::styled(format!("{cursor}{text:<12}"), if configure.field == field { theme.key() } else { theme.quiet() })
     };
     let mut mode = vec![label("mode", Field::Mode)];
-    for (choice, name) in [(Some(ArchiveMode::All), " ALL "), (Some(ArchiveMode::Latest), " LATEST "), (None, " not archived ")] {
-        mode.push(Span::styled(name, if configure.mode == choice { theme.selected() } else { theme.quiet() }));
-        mode.push(Span::raw(" "));
+    for (choice, name) in [(Some(ArchiveMode::All), "ALL"), (Some(ArchiveMode::Latest), "LATEST"), (None, "not archived")] {
+        mode.push(super::choice(name, configure.mode == choice, theme));
     }
     let meaning = match configure.mode {
         Some(ArchiveMode::All) => "every record is kept",

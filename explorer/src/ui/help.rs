@@ -49,7 +49,7 @@ fn lines(model: &Model, theme: &Theme) -> Vec<Line<'static>> {
         shown.push(context);
         lines.push(Line::styled(context.heading(), theme.heading()));
         lines.extend(BINDINGS.iter().filter(|binding| binding.context == context).map(|binding| {
-            Line::from(vec![Span::styled(format!("  {:<16}", binding.key_names()), theme.key()), Span::raw(binding.help)])
+            Line::from(vec![Span::styled(format!("  {:<18}", binding.key_names()), theme.key()), Span::raw(binding.help)])
         }));
         lines.push(Line::default());
     }

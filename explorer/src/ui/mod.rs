@@ -5,10 +5,13 @@ mod help;
 mod records;
 mod replay_setup;
 mod replays;
+#[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::panic)]
+mod snapshots;
 mod streams;
 pub mod theme;
 
-use crate::app::keymap::{BINDINGS, Command, Context};
+use crate::app::keymap::{BINDINGS, Binding, Command, Context};
 use crate::app::model::{Model, Notice, Overlay, Screen};
 use crate::app::replays::Replay;
 use crate::domain::text::{count, printable};
@@ -103,7 +106,7 @@ fn draw_bottom(model: &Model, theme: &Theme, frame: &mut Frame<'_>, area: Rect) 
     frame.render_widget(line, area);
 }
 
-/// The keys that mean something now, as many as fit.
+/// The keys that mean something now, as many as fit; the way back, the help and the way out always do.
 fn key_line(model: &Model, theme: &Theme, columns: u16) -> Line<'static> {
     let contexts = model.contexts();
     let is_shown = |command: Command| {
@@ -112,19 +115,24 @@ fn key_line(model: &Model, theme: &Theme, columns: u16) -> Line<'static> {
         let has_back = command != Command::Back || !model.screens.is_empty() || contexts.contains(&Context::Typing);
         on_own_screen && has_refresh && has_back && model.check(command).is_ok()
     };
-    let bindings = contexts
-        .iter()
-        .flat_map(|context| BINDINGS.iter().filter(move |binding| binding.context == *context))
-        .filter(|binding| !binding.label.is_empty() && is_shown(binding.command));
-    let mut line = Line::default();
-    for binding in bindings {
+    let shown = |binding: &&'static Binding| !binding.label.is_empty() && is_shown(binding.command);
+    let of_contexts = contexts.iter().flat_map(|context| BINDINGS.iter().filter(move |binding| binding.context == *context));
+    let (last, first): (Vec<&Binding>, Vec<&Binding>) =
+        of_contexts.filter(shown).partition(|binding| matches!(binding.command, Command::Back | Command::Help | Command::Quit));
+    let spans = |binding: &Binding| {
         let key = binding.keys.first().map(|key| key.name()).unwrap_or_default();
-        let next = [Span::styled(format!(" {key}"), theme.key()), Span::raw(format!(" {} ", binding.label))];
-        if line.width() + next.iter().map(Span::width).sum::<usize>() > usize::from(columns) {
+        Line::from(vec![Span::styled(format!(" {key}"), theme.key()), Span::raw(format!(" {} ", binding.label))])
+    };
+    let end: Vec<Line<'_>> = last.into_iter().map(spans).collect();
+    let room = usize::from(columns).saturating_sub(end.iter().map(Line::width).sum());
+    let mut line = Line::default();
+    for next in first.into_iter().map(spans) {
+        if line.width() + next.width() > room {
             break;
         }
         line.extend(next);
     }
+    line.extend(end.into_iter().flatten());
     line
 }
 
@@ -134,7 +142,7 @@ fn draw_confirm_quit(model: &Model, theme: &Theme, frame: &mut Frame<'_>, area: 
         "{running} replay{} still running. What is not sent yet will not be sent.\n\ny quit and cancel   esc stay",
         if running == 1 { " is" } else { "s are" }
     );
-    let popup = centred(area, 60, 5);
+    let popup = centred(area, 60, 7);
     frame.render_widget(Clear, popup);
     frame.render_widget(Paragraph::new(text).wrap(Wrap { trim: true }).block(block(" Quit? ", theme)), popup);
 }
@@ -142,6 +150,11 @@ fn draw_confirm_quit(model: &Model, theme: &Theme, frame: &mut Frame<'_>, area: 
 /// A frame with a title.
 fn block<'t>(title: impl Into<Line<'t>>, theme: &Theme) -> Block<'t> {
     Block::bordered().border_type(BorderType::Rounded).border_style(theme.quiet()).title(title.into().style(theme.heading()))
+}
+
+/// One of several values to choose from.
+fn choice(name: &str, chosen: bool, theme: &Theme) -> Span<'static> {
+    if chosen { Span::styled(format!("● {name}  "), theme.key()) } else { Span::styled(format!("○ {name}  "), theme.quiet()) }
 }
 
 /// A part of an area, in its middle.

@@ -12,6 +12,7 @@ use ratatui::Frame;
 use ratatui::layout::{Constraint, Layout, Rect};
 use ratatui::text::{Line, Span};
 use ratatui::widgets::{Cell, Paragraph, Row, Table, Wrap};
+use unicode_width::{UnicodeWidthChar as _, UnicodeWidthStr as _};
 
 pub(super) fn draw(model: &Model, records: &Records, theme: &Theme, frame: &mut Frame<'_>, area: Rect) {
     let (list, detail) = if model.is_wide() {
@@ -19,7 +20,7 @@ pub(super) fn draw(model: &Model, records: &Records, theme: &Theme, frame: &mut 
         let [list, detail] = Layout::horizontal([Constraint::Fill(1), Constraint::Length(columns)]).areas(area);
         (list, detail)
     } else {
-        let [list, detail] = Layout::vertical([Constraint::Percentage(45), Constraint::Fill(1)]).areas(area);
+        let [list, detail] = Layout::vertical([Constraint::Percentage(40), Constraint::Fill(1)]).areas(area);
         (list, detail)
     };
     draw_list(model, records, theme, frame, list);
@@ -66,8 +67,11 @@ fn draw_list(model: &Model, records: &Records, theme: &Theme, frame: &mut Frame<
     }
     let height = usize::from(inner.height.saturating_sub(1));
     let first = first_visible(records.cursor, records.rows.len(), height);
-    let payload_columns = usize::from(inner.width.saturating_sub(54)).max(8);
-    let rows = records.rows.iter().enumerate().skip(first).take(height).map(|(place, record)| {
+    let shown = || records.rows.iter().skip(first).take(height);
+    let longest_key = shown().map(|record| printable(&record.id.partition_key).width()).max().unwrap_or(0);
+    let key_columns = u16::try_from(longest_key).unwrap_or(u16::MAX).clamp(6, inner.width / 4);
+    let payload_columns = usize::from(inner.width.saturating_sub(34 + key_columns)).max(8);
+    let rows = shown().zip(first..).map(|(record, place)| {
         let row = Row::new(cells(model, records, record, place == records.cursor, payload_columns, theme));
         if place == records.cursor { row.style(theme.selected()) } else { row }
     });
@@ -78,7 +82,7 @@ fn draw_list(model: &Model, records: &Records, theme: &Theme, frame: &mut Frame<
     let widths = [
         Constraint::Length(2),
         Constraint::Length(14),
-        Constraint::Length(16),
+        Constraint::Length(key_columns),
         Constraint::Length(5),
         Constraint::Length(8),
         Constraint::Fill(1),
@@ -156,7 +160,7 @@ fn draw_detail(model: &Model, records: &Records, theme: &Theme, frame: &mut Fram
     }
     let inner = frame_block.inner(area);
     frame.render_widget(frame_block, area);
-    let attributes = attribute_lines(model, record, detail.decoded.note.as_deref(), theme);
+    let attributes = attribute_lines(model, record, detail.decoded.note.as_deref(), usize::from(inner.width), theme);
     let attribute_rows = u16::try_from(attributes.len()).unwrap_or(inner.height).min(inner.height * 2 / 3);
     let [payload, below] = Layout::vertical([Constraint::Fill(1), Constraint::Length(attribute_rows)]).areas(inner);
     let mut lines: Vec<Line<'_>> = detail
@@ -182,7 +186,7 @@ fn view_name(records: &Records) -> &'static str {
 }
 
 /// Every attribute of the item but the payload, then what is wrong with it.
-fn attribute_lines(model: &Model, record: &Record, note: Option<&str>, theme: &Theme) -> Vec<Line<'static>> {
+fn attribute_lines(model: &Model, record: &Record, note: Option<&str>, columns: usize, theme: &Theme) -> Vec<Line<'static>> {
     let item = &record.item;
     let unknown = || "–".to_owned();
     let arrival = match (&item.arrival, record.arrived_at) {
@@ -202,16 +206,36 @@ fn attribute_lines(model: &Model, record: &Record, note: Option<&str>, theme: &T
     }
     let named = rows.into_iter().map(|(name, value)| (name.to_owned(), value));
     let others = item.others.iter().cloned();
-    let mut lines: Vec<Line<'static>> = named
-        .chain(others)
-        .map(|(name, value)| {
-            Line::from(vec![
-                Span::styled(format!("{:<10}", printable(&name)), theme.quiet()),
-                Span::raw(printable(&value).into_owned()),
-            ])
-        })
-        .collect();
+    let mut lines: Vec<Line<'static>> = Vec::new();
+    for (name, value) in named.chain(others) {
+        let mut label = format!("{:<10}", printable(&name));
+        for piece in pieces(&printable(&value), columns.saturating_sub(label.width())) {
+            let label = std::mem::replace(&mut label, " ".repeat(10));
+            lines.push(Line::from(vec![Span::styled(label, theme.quiet()), Span::raw(piece)]));
+        }
+    }
     let problems = item.problems.iter().map(String::as_str).chain(note);
-    lines.extend(problems.map(|problem| Line::styled(format!("▲ {}", printable(problem)), theme.warning())));
+    for problem in problems {
+        let problem = format!("▲ {}", printable(problem));
+        lines.extend(pieces(&problem, columns).into_iter().map(|piece| Line::styled(piece, theme.warning())));
+    }
     lines
+}
+
+/// A text cut into pieces of so many columns.
+fn pieces(text: &str, columns: usize) -> Vec<String> {
+    let mut pieces = vec![String::new()];
+    let mut used = 0;
+    for character in text.chars() {
+        let width = character.width().unwrap_or(0);
+        if used + width > columns.max(8) {
+            pieces.push(String::new());
+            used = 0;
+        }
+        used += width;
+        if let Some(piece) = pieces.last_mut() {
+            piece.push(character);
+        }
+    }
+    pieces
 }

@@ -55,16 +55,15 @@ fn form_lines(model: &Model, setup: &ReplaySetup, theme: &Theme) -> Vec<Line<'st
         let cursor = if is_current { "▸ " } else { "  " };
         Span::styled(format!("{cursor}{text:<14}"), if is_current { theme.key() } else { theme.quiet() })
     };
-    let choice =
-        |text: String, chosen: bool| Span::styled(format!(" {text} "), if chosen { theme.selected() } else { theme.quiet() });
+    let choice = |text: &str, chosen: bool| super::choice(text, chosen, theme);
     let marked_size = size(setup.marked.iter().map(|record| record.payload_size).sum());
     let matching =
         if setup.filter.is_everything() { "the whole archive".to_owned() } else { format!("all that match {}", setup.filter) };
     let mut records = vec![label("records", Field::Records)];
     if !setup.marked.is_empty() {
-        records.push(choice(format!("{} marked, {marked_size}", count(setup.marked.len() as u64)), setup.only_marked));
+        records.push(choice(&format!("{} marked, {marked_size}", count(setup.marked.len() as u64)), setup.only_marked));
     }
-    records.push(choice(printable(&matching).into_owned(), !setup.only_marked));
+    records.push(choice(&printable(&matching), !setup.only_marked));
     let hint = if setup.target.text().is_empty() { "type a part of the name, ↑ and ↓ choose" } else { "" };
     let mut lines = vec![
         Line::default(),
@@ -78,8 +77,7 @@ fn form_lines(model: &Model, setup: &ReplaySetup, theme: &Theme) -> Vec<Line<'st
     lines.extend(target_lines(model, setup, theme));
     let separator = setup.separator.text();
     let separator_hint = if separator.is_empty() { "control character 0x1E" } else { "" };
-    let envelope =
-        vec![label("envelope", Field::Envelope), choice("off".into(), !setup.envelope), choice("on".into(), setup.envelope)];
+    let envelope = vec![label("envelope", Field::Envelope), choice("off", !setup.envelope), choice("on", setup.envelope)];
     lines.push(Line::from(envelope));
     lines.push(Line::from(vec![
         label("separator", Field::Separator),
@@ -88,8 +86,8 @@ fn form_lines(model: &Model, setup: &ReplaySetup, theme: &Theme) -> Vec<Line<'st
     ]));
     lines.push(Line::from(vec![
         label("expired items", Field::Expired),
-        choice("left out".into(), !setup.include_expired),
-        choice("replayed too".into(), setup.include_expired),
+        choice("left out", !setup.include_expired),
+        choice("replayed too", setup.include_expired),
     ]));
     lines
 }

@@ -83,7 +83,13 @@ fn draw_replay(replay: &Replay, theme: &Theme, frame: &mut Frame<'_>, area: Rect
         ReplayState::Ended(Ending::Failed(_)) => theme.error(),
         ReplayState::Running | ReplayState::Cancelling | ReplayState::Ended(Ending::Cancelled) => theme.heading(),
     };
-    let bar = LineGauge::default().ratio(progress.ratio().clamp(0.0, 1.0)).label(format!("{percent:>3} %")).filled_style(style);
+    let bar = LineGauge::default()
+        .ratio(progress.ratio().clamp(0.0, 1.0))
+        .label(format!("{percent:>3} %"))
+        .filled_symbol("█")
+        .unfilled_symbol("░")
+        .filled_style(style)
+        .unfilled_style(theme.quiet());
     frame.render_widget(bar, gauge);
     frame.render_widget(Paragraph::new(number_lines(replay, theme)), numbers);
     let rates: Vec<u64> = replay.rates.iter().copied().rev().take(usize::from(chart.width)).collect();

@@ -5,7 +5,7 @@ use super::{block, first_visible};
 use crate::app::model::Model;
 use crate::app::streams::StreamRow;
 use crate::domain::archive::{Health, StreamOverview};
-use crate::domain::text::{count, printable, size};
+use crate::domain::text::{count, printable, short_count, size};
 use ratatui::Frame;
 use ratatui::layout::{Constraint, Rect};
 use ratatui::text::{Line, Span};
@@ -34,7 +34,7 @@ pub(super) fn draw(model: &Model, theme: &Theme, frame: &mut Frame<'_>, area: Re
         frame.set_cursor_position((column.min(area.right() - 1), area.y));
     }
     if let Some(sentence) = instead_of_rows(model, rows.len()) {
-        frame.render_widget(Paragraph::new(printable(&sentence).into_owned()).wrap(Wrap { trim: true }), inner);
+        frame.render_widget(Paragraph::new(sentence).wrap(Wrap { trim: true }), inner);
         return;
     }
     let problem = streams.current().and_then(problem_of);
@@ -55,26 +55,28 @@ pub(super) fn draw(model: &Model, theme: &Theme, frame: &mut Frame<'_>, area: Re
     } else {
         vec!["  STREAM", "MODE", "TTL", "ARCHIVE TABLE", "ITEMS", "HEALTH"]
     };
+    let longest_name = rows.iter().map(|row| row.name.as_str().len()).max().unwrap_or(0);
+    let name_width = Constraint::Length(u16::try_from(longest_name + 2).unwrap_or(u16::MAX).clamp(12, inner.width * 3 / 10));
     let widths = if is_wide {
         vec![
-            Constraint::Fill(3),
-            Constraint::Length(9),
+            name_width,
+            Constraint::Length(8),
             Constraint::Length(6),
             Constraint::Length(6),
-            Constraint::Length(6),
-            Constraint::Fill(4),
+            Constraint::Length(5),
+            Constraint::Fill(1),
             Constraint::Length(12),
-            Constraint::Length(9),
-            Constraint::Length(16),
+            Constraint::Length(8),
+            Constraint::Length(15),
         ]
     } else {
         vec![
-            Constraint::Fill(3),
+            name_width,
             Constraint::Length(6),
-            Constraint::Length(5),
-            Constraint::Fill(4),
-            Constraint::Length(8),
-            Constraint::Length(14),
+            Constraint::Length(4),
+            Constraint::Fill(1),
+            Constraint::Length(7),
+            Constraint::Length(12),
         ]
     };
     let header: Vec<Cell<'_>> = header
@@ -96,14 +98,14 @@ pub(super) fn draw(model: &Model, theme: &Theme, frame: &mut Frame<'_>, area: Re
 fn instead_of_rows(model: &Model, rows: usize) -> Option<String> {
     let streams = &model.streams;
     match &streams.failure {
-        Some(failure) if streams.rows.is_empty() => return Some(format!("{failure}.\n\nF5 tries again.")),
+        Some(failure) if streams.rows.is_empty() => return Some(format!("{}.\n\nF5 tries again.", printable(&failure.to_string()))),
         _ => {}
     }
     if rows > 0 {
         return None;
     }
     Some(if !streams.rows.is_empty() {
-        format!("No stream's name contains \"{}\"; esc shows all.", streams.filter.text())
+        format!("No stream's name contains \"{}\"; esc shows all.", printable(streams.filter.text()))
     } else if streams.listed {
         format!("There is no stream in region {}.", model.session.region)
     } else {
@@ -135,8 +137,9 @@ fn cells(row: &StreamRow, is_current: bool, is_wide: bool, theme: &Theme) -> Vec
         or_dash(overview.settings().map(|settings| settings.mode_as_written.clone().unwrap_or_else(|| settings.mode.to_string())));
     let ttl = or_dash(overview.settings().and_then(|settings| settings.ttl).map(|ttl| ttl.to_string()));
     let table = or_dash(overview.table.as_ref().map(|table| table.name.clone()));
-    let items = or_dash(overview.table.as_ref().map(|table| count(table.items)));
-    let health = Cell::from(health(overview, row.failure.is_some(), theme));
+    let items_of = if is_wide { count } else { short_count };
+    let items = or_dash(overview.table.as_ref().map(|table| items_of(table.items)));
+    let health = Cell::from(health(overview, row.failure.is_some(), is_wide, theme));
     if !is_wide {
         return vec![name, Cell::from(mode), Cell::from(ttl), Cell::from(table), right(items), health];
     }
@@ -154,16 +157,16 @@ fn cells(row: &StreamRow, is_current: bool, is_wide: bool, theme: &Theme) -> Vec
     ]
 }
 
-fn health(overview: &StreamOverview, is_stale: bool, theme: &Theme) -> Span<'static> {
+fn health(overview: &StreamOverview, is_stale: bool, is_wide: bool, theme: &Theme) -> Span<'static> {
     if is_stale {
-        return Span::styled("▲ not current", theme.warning());
+        return Span::styled("▲ stale", theme.warning());
     }
     match overview.health() {
         Health::Ok => Span::styled("● ok", theme.ok()),
-        Health::NotArchived => Span::styled("○ not archived", theme.quiet()),
+        Health::NotArchived => Span::styled(if is_wide { "○ not archived" } else { "○ no archive" }, theme.quiet()),
         Health::TagUnreadable => Span::styled("▲ bad tag", theme.error()),
         Health::TableMissing => Span::styled("▲ no table", theme.error()),
         Health::WrongKeys => Span::styled("▲ wrong keys", theme.error()),
-        Health::TablePending => Span::styled("◌ table pending", theme.warning()),
+        Health::TablePending => Span::styled("◌ pending", theme.warning()),
     }
 }

@@ -1,0 +1,278 @@
+//! Every screen in its states, as it looks at two sizes.
+
+use super::draw;
+use super::theme::Theme;
+use crate::app::fixtures::{
+    local_addresses, model, model_with_records, model_with_streams, name, now, overviews, page, page_request, press, record,
+};
+use crate::app::message::{Effect, Message};
+use crate::app::model::Model;
+use crate::app::update;
+use crate::domain::configuration::{Present, Wanted, plan};
+use crate::domain::failure::Failure;
+use crate::domain::lanes::Counts;
+use crate::domain::replay::{Ending, Impossible, Progress};
+use archiver::aws_failure::FailureKind;
+use archiver::settings::{ArchiveMode, Ttl};
+use jiff::SignedDuration;
+use ratatui::Terminal;
+use ratatui::backend::TestBackend;
+use std::time::Duration;
+
+fn drawn(model: &Model) -> String {
+    let (columns, rows) = model.size;
+    let mut terminal = Terminal::new(TestBackend::new(columns, rows)).unwrap();
+    terminal.draw(|frame| draw(model, &Theme::new(true), frame)).unwrap();
+    terminal.backend().to_string()
+}
+
+/// Draws a state at both sizes.
+fn check(name: &str, state: impl Fn(u16, u16) -> Model) {
+    for (columns, rows) in [(80, 24), (120, 40)] {
+        insta::assert_snapshot!(format!("{name}_{columns}x{rows}"), drawn(&state(columns, rows)));
+    }
+}
+
+fn failure(operation: &str) -> Failure {
+    Failure {
+        operation: operation.to_owned(),
+        permission: "kinesis:ListStreams",
+        kind: FailureKind::AccessDenied,
+        detail: "AccessDeniedException: User prod-reader is not authorized".to_owned(),
+    }
+}
+
+#[test]
+fn streams_loading() {
+    check("streams_loading", |columns, rows| {
+        let mut model = model(columns, rows);
+        update(&mut model, Message::Ticked(now()));
+        model
+    });
+}
+
+#[test]
+fn streams_failed() {
+    check("streams_failed", |columns, rows| {
+        let mut model = model(columns, rows);
+        let effects = update(&mut model, Message::Ticked(now()));
+        let [Effect::ListStreams { request, .. }] = effects.as_slice() else { panic!("{effects:?}") };
+        let result = Err(failure("list the streams of region eu-west-1"));
+        update(&mut model, Message::StreamsListed { request: *request, result });
+        model
+    });
+}
+
+#[test]
+fn streams_full() {
+    check("streams_full", model_with_streams);
+}
+
+#[test]
+fn streams_with_a_problem_under_the_cursor() {
+    check("streams_problem", |columns, rows| {
+        let mut model = model_with_streams(columns, rows);
+        model.streams.selected = Some(name("audit"));
+        model.session.read_only = true;
+        model
+    });
+}
+
+#[test]
+fn streams_local_and_filtered() {
+    check("streams_local_filtered", |columns, rows| {
+        let mut model = model_with_streams(columns, rows);
+        model.session.local = Some(local_addresses());
+        press(&mut model, "/ orders");
+        model
+    });
+}
+
+#[test]
+fn records_loading() {
+    check("records_loading", |columns, rows| {
+        let mut model = model_with_streams(columns, rows);
+        press(&mut model, "enter");
+        model
+    });
+}
+
+#[test]
+fn records_failed() {
+    check("records_failed", |columns, rows| {
+        let mut model = model_with_streams(columns, rows);
+        let request = page_request(&press(&mut model, "enter"));
+        update(&mut model, Message::PageRead { request, result: Err(failure("read table orders-archive-ALL")) });
+        model
+    });
+}
+
+#[test]
+fn records_empty() {
+    check("records_empty", |columns, rows| {
+        let mut model = model_with_streams(columns, rows);
+        let request = page_request(&press(&mut model, "enter"));
+        update(&mut model, Message::PageRead { request, result: Ok(page(Vec::new(), false)) });
+        model
+    });
+}
+
+#[test]
+fn records_full_with_marks() {
+    check("records_full", |columns, rows| {
+        let mut model = model_with_records(columns, rows);
+        press(&mut model, "down down down space space");
+        model
+    });
+}
+
+#[test]
+fn records_hostile_text_and_hex() {
+    check("records_text", model_with_records);
+    check("records_hex", |columns, rows| {
+        let mut model = model_with_records(columns, rows);
+        press(&mut model, "x tab");
+        model
+    });
+}
+
+#[test]
+fn records_damaged() {
+    check("records_damaged", |columns, rows| {
+        let mut model = model_with_records(columns, rows);
+        press(&mut model, "G");
+        model
+    });
+}
+
+#[test]
+fn records_filter_with_a_mistake() {
+    check("records_filter_mistake", |columns, rows| {
+        let mut model = model_with_records(columns, rows);
+        press(&mut model, "/ after:soon enter");
+        model
+    });
+}
+
+#[test]
+fn records_partial() {
+    check("records_partial", |columns, rows| {
+        let mut model = model_with_streams(columns, rows);
+        let request = page_request(&press(&mut model, "enter"));
+        let many = (0..5_000).map(|place| record(place, b"{\"id\":1}")).collect();
+        update(&mut model, Message::PageRead { request, result: Ok(page(many, true)) });
+        model
+    });
+}
+
+#[test]
+fn configure_form() {
+    check("configure_form", |columns, rows| {
+        let mut model = model_with_streams(columns, rows);
+        press(&mut model, "c tab");
+        model
+    });
+}
+
+/// The screen with the calls that make `clickstream` expire over a damaged table.
+fn configure_review(columns: u16, rows: u16) -> Model {
+    let mut model = model_with_streams(columns, rows);
+    model.streams.selected = Some(name("clickstream"));
+    let effects = press(&mut model, "c tab 30d enter");
+    let [Effect::PlanConfiguration { request, stream, .. }] = effects.as_slice() else { panic!("{effects:?}") };
+    let table = overviews().into_iter().find_map(|overview| overview.table);
+    let present = Present { table, ttl_attribute: None, expired_items: 1_204 };
+    let wanted = Wanted::Archived { mode: ArchiveMode::All, ttl: Ttl::from_seconds(30 * 86_400) };
+    let plan = plan(stream, &present, wanted).unwrap();
+    update(&mut model, Message::ConfigurationPlanned { request: *request, result: Ok(plan) });
+    model
+}
+
+#[test]
+fn configure_before_and_after_its_calls() {
+    check("configure_review", configure_review);
+    check("configure_failed", |columns, rows| {
+        let mut model = configure_review(columns, rows);
+        let effects = press(&mut model, "y");
+        let [Effect::MakeCalls { request, .. }] = effects.as_slice() else { panic!("{effects:?}") };
+        update(&mut model, Message::CallMade { request: *request, result: Ok(()) });
+        update(&mut model, Message::CallMade { request: *request, result: Err(failure("tag stream clickstream")) });
+        model
+    });
+}
+
+#[test]
+fn replay_form_and_review() {
+    check("replay_form", |columns, rows| {
+        let mut model = model_with_records(columns, rows);
+        press(&mut model, "space space r orders");
+        model
+    });
+    check("replay_review", |columns, rows| {
+        let mut model = model_with_records(columns, rows);
+        press(&mut model, "r orders down enter");
+        model
+    });
+}
+
+/// A replay that has sent about half of its records.
+fn running_replay(columns: u16, rows: u16) -> Model {
+    let mut model = model_with_records(columns, rows);
+    let effects = press(&mut model, "r orders-rep enter y");
+    let [Effect::StartReplay { replay, .. }] = effects.as_slice() else { panic!("{effects:?}") };
+    for second in 1..=30_u32 {
+        let acknowledged = usize::try_from(second * 1_900 + second * second % 700).unwrap();
+        let counts = Counts { acknowledged, impossible: 3, waiting: 111_020 - acknowledged, in_flight: 500, failed_puts: 42 };
+        let sending = Duration::from_secs(u64::from(second));
+        let progress = Progress { read: 111_600, expired: 77, total: 111_523, counts, bytes: 23_456_789, sending };
+        update(&mut model, Message::ReplayProgressed { replay: *replay, progress });
+        update(&mut model, Message::Ticked(now() + SignedDuration::from_secs(i64::from(second))));
+    }
+    model
+}
+
+#[test]
+fn replays_running_and_ended() {
+    check("replays_running", running_replay);
+    check("replays_seen_from_elsewhere", |columns, rows| {
+        let mut model = running_replay(columns, rows);
+        press(&mut model, "esc");
+        model
+    });
+    check("replays_ended", |columns, rows| {
+        let mut model = running_replay(columns, rows);
+        let (replay, progress) = (model.replays[0].id, model.replays[0].progress);
+        let impossible = vec![Impossible {
+            partition_key: "cust-7".to_owned(),
+            sequence_number: "4963".to_owned(),
+            reason: "it has 2.0 MiB, but stream orders-replay takes records of up to 1.0 MiB".to_owned(),
+        }];
+        update(&mut model, Message::ReplayEnded { replay, ending: Ending::Finished, progress, impossible });
+        model
+    });
+    check("replays_none", |columns, rows| {
+        let mut model = model_with_streams(columns, rows);
+        press(&mut model, "R");
+        model
+    });
+}
+
+#[test]
+fn help_and_questions() {
+    check("help", |columns, rows| {
+        let mut model = model_with_records(columns, rows);
+        model.session.local = Some(local_addresses());
+        press(&mut model, "?");
+        model
+    });
+    check("confirm_quit", |columns, rows| {
+        let mut model = running_replay(columns, rows);
+        press(&mut model, "q");
+        model
+    });
+}
+
+#[test]
+fn a_terminal_that_is_too_small_says_so() {
+    insta::assert_snapshot!("too_small_30x8", drawn(&model_with_streams(30, 8)));
+}
