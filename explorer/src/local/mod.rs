@@ -44,7 +44,7 @@ const LONGEST_RECORD_AGE: Duration = Duration::from_secs(23 * 60 * 60);
 /// Time everything has to be ready.
 const READY_TIME: Duration = Duration::from_secs(60);
 /// Time the tasks have to deliver what is left, and the servers to finish their requests.
-const STOP_TIME: Duration = Duration::from_secs(3);
+const STOP_TIME: Duration = Duration::from_secs(10);
 
 /// How the local system is started.
 #[derive(Clone, Debug, Default)]

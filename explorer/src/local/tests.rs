@@ -200,11 +200,11 @@ async fn stopping_archives_what_was_put_before() {
     local.tag("payments", MODE_TAG, "ALL").await;
     local.put("payments", 0..100).await;
     eventually("archiving has begun", || async { !local.items("payments-archive-ALL").await.is_empty() }).await;
-    local.put("payments", 100..1_100).await;
+    local.put("payments", 100..600).await;
     local.system.stop().await;
 
     let local = Local::start(options).await;
-    assert_eq!(local.items("payments-archive-ALL").await.len(), 1_100);
+    assert_eq!(local.items("payments-archive-ALL").await.len(), 600);
 }
 
 #[tokio::test]
@@ -245,6 +245,19 @@ async fn a_data_directory_in_use_or_unreadable_is_one_sentence_with_its_name() {
     std::fs::write(folder.path().join("archives.sqlite"), "no database at all ".repeat(500)).unwrap();
     let error = LocalSystem::start(options).await.unwrap_err().to_string();
     assert!(error.starts_with("cannot open the archives in") && error.contains("archives.sqlite"), "{error}");
+}
+
+#[tokio::test]
+async fn what_could_not_be_set_up_is_told_and_what_was_remembered_stays() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("streams.json");
+    let remembered = r#"{"written_at":0,"streams":[{"name":"payments","shards":100000,"tags":{}}]}"#;
+    std::fs::write(&file, remembered).unwrap();
+    let system = LocalSystem::start(LocalOptions { demo: true, data_dir: Some(folder.path().to_owned()) }).await.unwrap();
+    let error = system.ready().await.unwrap_err().to_string();
+    assert!(error.starts_with("cannot set up the local streams: cannot create stream payments: "), "{error}");
+    system.stop().await;
+    assert_eq!(std::fs::read_to_string(file).unwrap(), remembered);
 }
 
 #[tokio::test]
