@@ -317,3 +317,7 @@ fn newest_of_each_key(records: Vec<ArchivedRecord>) -> Vec<ArchivedRecord> {
 
 /// An archiver shared by tasks.
 pub type SharedArchiver = Arc<Archiver<KinesisTags, DynamoDbStore>>;
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests;
