@@ -14,7 +14,7 @@ use crate::stream::{StreamArn, StreamName};
 use crate::table::{TableKeys, candidate_tables};
 use crate::tags::{KinesisTags, TagReader};
 use jiff::Timestamp;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
@@ -35,7 +35,7 @@ struct Archive {
 }
 
 /// The answer to Lambda: the records to deliver again. Source: Lambda developer guide, reporting batch item failures.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct BatchResponse {
     /// Lambda delivers again from the lowest of them.
@@ -43,7 +43,7 @@ pub struct BatchResponse {
 }
 
 /// One record to deliver again.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct BatchItemFailure {
     /// Its sequence number.

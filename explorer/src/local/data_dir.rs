@@ -1,0 +1,121 @@
+//! The directory that keeps the archives, and which streams there were, from one run to the next. One run at a time may have it.
+
+use super::LocalError;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+use std::fs::{File, TryLockError};
+use std::io;
+use std::path::{Path, PathBuf};
+
+/// A directory that is ours while this lives.
+#[derive(Debug)]
+pub(super) struct DataDir {
+    path: PathBuf,
+    /// Locked; the lock ends with the process, however that ends.
+    _lock: File,
+}
+
+/// The streams of the last run: their records are gone with it, their names and settings are not.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
+pub(super) struct RememberedStreams {
+    /// Epoch seconds; no stream is younger.
+    pub(super) written_at: i64,
+    pub(super) streams: Vec<RememberedStream>,
+}
+
+/// A stream to make again.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
+pub(super) struct RememberedStream {
+    pub(super) name: String,
+    pub(super) shards: i32,
+    pub(super) tags: BTreeMap<String, String>,
+}
+
+impl DataDir {
+    /// Takes the directory, and makes it where there is none.
+    pub(super) fn open(path: &Path) -> Result<Self, LocalError> {
+        let owned = || path.to_owned();
+        let failed = |source: io::Error| LocalError::DataDir { path: owned(), source };
+        if path.exists() && !path.is_dir() {
+            return Err(LocalError::NotADirectory { path: owned() });
+        }
+        std::fs::create_dir_all(path).map_err(failed)?;
+        let lock = File::options().create(true).truncate(false).write(true).open(path.join("lock")).map_err(failed)?;
+        match lock.try_lock() {
+            Ok(()) => Ok(Self { path: owned(), _lock: lock }),
+            Err(TryLockError::WouldBlock) => Err(LocalError::DataDirInUse { path: owned() }),
+            Err(TryLockError::Error(source)) => Err(failed(source)),
+        }
+    }
+
+    /// The database file of the archives.
+    pub(super) fn archives(&self) -> PathBuf {
+        self.path.join("archives.sqlite")
+    }
+
+    /// The failure destination.
+    pub(super) fn failures(&self) -> PathBuf {
+        self.path.join("failures")
+    }
+
+    fn streams(&self) -> PathBuf {
+        self.path.join("streams.json")
+    }
+
+    /// The streams of the last run; none on the first.
+    pub(super) fn remembered(&self) -> Result<RememberedStreams, LocalError> {
+        let path = self.streams();
+        let failed = |reason: String| LocalError::StreamsFile { path: path.clone(), reason };
+        let content = match std::fs::read(&path) {
+            Ok(content) => content,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(RememberedStreams::default()),
+            Err(error) => return Err(failed(error.to_string())),
+        };
+        serde_json::from_slice(&content).map_err(|error| failed(error.to_string()))
+    }
+
+    /// Replaces what is remembered, all or nothing.
+    pub(super) fn remember(&self, streams: &RememberedStreams) -> io::Result<()> {
+        let (path, draft) = (self.streams(), self.path.join("streams.json.new"));
+        std::fs::write(&draft, serde_json::to_vec_pretty(streams)?)?;
+        std::fs::rename(draft, path)
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_directory_in_use_is_refused_with_its_name_until_it_is_free() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("data");
+        let first = DataDir::open(&path).unwrap();
+        let error = DataDir::open(&path).unwrap_err().to_string();
+        assert!(error.contains(&path.display().to_string()) && error.contains("another run is using it"), "{error}");
+        drop(first);
+        DataDir::open(&path).unwrap();
+    }
+
+    #[test]
+    fn a_file_is_no_data_directory() {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        let error = DataDir::open(file.path()).unwrap_err().to_string();
+        assert!(error.ends_with("it is not a directory") && error.contains(&file.path().display().to_string()), "{error}");
+    }
+
+    #[test]
+    fn streams_are_remembered() {
+        let folder = tempfile::tempdir().unwrap();
+        let data_dir = DataDir::open(folder.path()).unwrap();
+        assert_eq!(data_dir.remembered().unwrap(), RememberedStreams::default());
+        let tags = BTreeMap::from([("StreamArchiveMode".to_owned(), "ALL".to_owned())]);
+        let orders = RememberedStream { name: "orders".to_owned(), shards: 2, tags };
+        let streams = RememberedStreams { written_at: 1_545_084_650, streams: vec![orders] };
+        data_dir.remember(&streams).unwrap();
+        assert_eq!(data_dir.remembered().unwrap(), streams);
+        std::fs::write(folder.path().join("streams.json"), "{").unwrap();
+        assert!(data_dir.remembered().unwrap_err().to_string().contains("streams.json"));
+    }
+}

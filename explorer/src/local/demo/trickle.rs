@@ -1,0 +1,47 @@
+//! Live records: a few a second over all streams of the demo.
+
+use super::SEED;
+use super::records::{Generator, Kind};
+use crate::local::event_source::StopSignal;
+use archiver::aws_failure::{AwsFailure, FailureKind};
+use aws_sdk_kinesis::Client;
+use aws_sdk_kinesis::primitives::Blob;
+use jiff::Timestamp;
+use std::time::Duration;
+
+/// Pause between two records.
+const INTERVAL: Duration = Duration::from_millis(300);
+/// Who gets the next record, in turn.
+const TURNS: [(&str, Kind); 10] = [
+    ("orders", Kind::Order),
+    ("device-status", Kind::DeviceStatus),
+    ("clickstream", Kind::Click),
+    ("orders", Kind::Order),
+    ("telemetry", Kind::Telemetry),
+    ("device-status", Kind::DeviceStatus),
+    ("orders", Kind::Order),
+    ("app-logs", Kind::Logs),
+    ("clickstream", Kind::Click),
+    ("telemetry", Kind::Telemetry),
+];
+
+/// Puts records until it is told to stop.
+pub(crate) async fn run(client: Client, mut stop: StopSignal) {
+    // Other records in every run, so that an archive kept between runs does not get the same orders again.
+    let run = u64::try_from(Timestamp::now().as_second()).unwrap_or(SEED);
+    let mut generator = Generator::new(SEED ^ run, run);
+    for (stream, kind) in TURNS.into_iter().cycle() {
+        tokio::select! {
+            () = tokio::time::sleep(INTERVAL) => {}
+            () = stop.stopped() => return,
+        }
+        let (key, data) = generator.record(kind, Timestamp::now());
+        let put = client.put_record().stream_name(stream).partition_key(key).data(Blob::new(data)).send().await;
+        match put.map_err(AwsFailure::from) {
+            Ok(_) => {}
+            // The stream was deleted by whoever is trying things out.
+            Err(failure) if failure.kind == FailureKind::NotFound => {}
+            Err(failure) => tracing::debug!(stream, %failure, "cannot put a live record"),
+        }
+    }
+}

@@ -1,0 +1,148 @@
+//! The emulators of Kinesis and DynamoDB inside this process, each on a loopback port of its own.
+
+use super::data_dir::DataDir;
+use super::event_source::StopSignal;
+use super::{LocalEndpoints, LocalError};
+use axum::body::Body;
+use axum::extract::{DefaultBodyLimit, Request, State};
+use axum::http::StatusCode;
+use axum::middleware::{Next, from_fn_with_state};
+use axum::response::{IntoResponse as _, Response};
+use axum::serve::ListenerExt as _;
+use dynoxide::Database;
+use ferrokinesis::store::StoreOptions;
+use std::net::Ipv4Addr;
+use std::sync::Arc;
+use tokio::net::TcpListener;
+use tokio::sync::{Notify, RwLock};
+use tokio::task::JoinSet;
+
+/// The region of every local ARN.
+pub(super) const REGION: &str = "us-east-1";
+/// The account of every local ARN.
+const ACCOUNT: &str = "000000000000";
+/// A PutRecords call has up to 10 MiB of payload, which base64 makes a third larger. Source: Kinesis API reference, PutRecords.
+const MAX_REQUEST_BYTES: usize = 16 * 1024 * 1024;
+/// Open shards over all streams.
+const SHARD_LIMIT: u32 = 500;
+/// Time a stream is CREATING, UPDATING or DELETING: long enough to be seen by nobody, yet not nothing.
+const STREAM_CHANGE_MILLISECONDS: u64 = 20;
+
+/// Both emulators, serving.
+pub(super) struct Emulators {
+    pub(super) endpoints: LocalEndpoints,
+    pub(super) database: Database,
+    /// Told when streams are made, deleted or tagged.
+    pub(super) streams_changed: Arc<Notify>,
+    /// End when told so and every connection is done. Dropping them ends them.
+    pub(super) servers: JoinSet<()>,
+}
+
+/// What stands before the Kinesis emulator.
+#[derive(Clone)]
+struct Gate {
+    /// Shared by calls that put records, held alone by calls that get them.
+    records: Arc<RwLock<()>>,
+    streams_changed: Arc<Notify>,
+}
+
+impl Emulators {
+    /// Starts both; they serve when this returns.
+    pub(super) async fn start(data_dir: Option<&DataDir>, stop: &StopSignal) -> Result<Self, LocalError> {
+        let database = open_database(data_dir).await?;
+        let (kinesis_listener, kinesis) = listen().await?;
+        let (dynamodb_listener, dynamodb) = listen().await?;
+        let streams_changed = Arc::new(Notify::new());
+        let mut servers = JoinSet::new();
+        servers.spawn(serve_kinesis(kinesis_listener, Arc::clone(&streams_changed), stop.clone()));
+        servers.spawn(serve_dynamodb(dynamodb_listener, database.clone(), stop.clone()));
+        let endpoints = LocalEndpoints { kinesis, dynamodb, region: REGION.to_owned() };
+        Ok(Self { endpoints, database, streams_changed, servers })
+    }
+}
+
+async fn open_database(data_dir: Option<&DataDir>) -> Result<Database, LocalError> {
+    let file = data_dir.map(DataDir::archives);
+    let opened = tokio::task::spawn_blocking(move || match file {
+        Some(path) => {
+            Database::new(&path.to_string_lossy()).map_err(|error| LocalError::ArchivesFile { path, reason: error.to_string() })
+        }
+        None => Database::memory().map_err(|error| LocalError::Database { reason: error.to_string() }),
+    });
+    opened.await.map_err(|error| LocalError::Database { reason: error.to_string() })?
+}
+
+async fn listen() -> Result<(TcpListener, String), LocalError> {
+    let failed = |source| LocalError::Listen { source };
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.map_err(failed)?;
+    let address = listener.local_addr().map_err(failed)?;
+    Ok((listener, format!("http://{address}")))
+}
+
+async fn serve_kinesis(listener: TcpListener, streams_changed: Arc<Notify>, mut stop: StopSignal) {
+    let (app, _) = ferrokinesis::create_app(StoreOptions {
+        create_stream_ms: STREAM_CHANGE_MILLISECONDS,
+        update_stream_ms: STREAM_CHANGE_MILLISECONDS,
+        delete_stream_ms: STREAM_CHANGE_MILLISECONDS,
+        shard_limit: SHARD_LIMIT,
+        aws_account_id: ACCOUNT.to_owned(),
+        aws_region: REGION.to_owned(),
+        ..StoreOptions::default()
+    });
+    let gate = Gate { records: Arc::new(RwLock::new(())), streams_changed };
+    let app = app.layer(DefaultBodyLimit::max(MAX_REQUEST_BYTES)).layer(from_fn_with_state(gate, pass_gate));
+    let listener = listener.tap_io(|connection| {
+        if let Err(error) = connection.set_nodelay(true) {
+            tracing::debug!(%error, "cannot send small answers at once");
+        }
+    });
+    let served = axum::serve(listener, app).with_graceful_shutdown(async move { stop.stopped().await }).await;
+    if let Err(error) = served {
+        tracing::error!(%error, "the Kinesis emulator has ended");
+    }
+}
+
+async fn serve_dynamodb(listener: TcpListener, database: Database, mut stop: StopSignal) {
+    let served = dynoxide::server::serve_with_shutdown(listener, database, async move { stop.stopped().await }).await;
+    if let Err(error) = served {
+        tracing::error!(error, "the DynamoDB emulator has ended");
+    }
+}
+
+/// The emulator gives a record its number before it stores it, so while two calls put records, the later number may be stored
+/// first; who gets records in between is past the earlier one for ever. Kinesis does not lose records that way. So no call that
+/// gets records runs beside one that puts some.
+async fn pass_gate(State(gate): State<Gate>, request: Request, next: Next) -> Response {
+    let target = request.headers().get("x-amz-target").and_then(|target| target.to_str().ok());
+    match target.and_then(|target| target.rsplit('.').next()) {
+        Some("PutRecord" | "PutRecords") => match with_whole_body(request).await {
+            Ok(request) => {
+                let _shared = gate.records.read().await;
+                next.run(request).await
+            }
+            Err(refusal) => refusal,
+        },
+        Some("GetRecords") => match with_whole_body(request).await {
+            Ok(request) => {
+                let _alone = gate.records.write().await;
+                next.run(request).await
+            }
+            Err(refusal) => refusal,
+        },
+        Some("CreateStream" | "DeleteStream" | "AddTagsToStream" | "RemoveTagsFromStream" | "TagResource" | "UntagResource") => {
+            let response = next.run(request).await;
+            gate.streams_changed.notify_one();
+            response
+        }
+        _ => next.run(request).await,
+    }
+}
+
+/// A client that sends slowly must not hold the gate.
+async fn with_whole_body(request: Request) -> Result<Request, Response> {
+    let (parts, body) = request.into_parts();
+    match axum::body::to_bytes(body, MAX_REQUEST_BYTES).await {
+        Ok(bytes) => Ok(Request::from_parts(parts, Body::from(bytes))),
+        Err(_) => Err(StatusCode::PAYLOAD_TOO_LARGE.into_response()),
+    }
+}

@@ -1,0 +1,23 @@
+//! The function that an event source mapping invokes.
+
+use archiver::backoff::Deadline;
+use archiver::handler::{Archiver, BatchResponse};
+use archiver::store::RecordStore;
+use archiver::tags::TagReader;
+use std::future::Future;
+use std::time::Duration;
+
+/// Time an invocation of the archiver gets, as the deployed function has by default.
+const INVOCATION_TIME: Duration = Duration::from_secs(60);
+
+/// Something that takes a batch of records as Lambda's function does.
+pub trait Invoke: Send + Sync + 'static {
+    /// Takes one event. An error is a failed invocation: no record of the batch counts as done.
+    fn invoke(&self, event: String) -> impl Future<Output = Result<BatchResponse, String>> + Send;
+}
+
+impl<T: TagReader + 'static, S: RecordStore + 'static> Invoke for Archiver<T, S> {
+    async fn invoke(&self, event: String) -> Result<BatchResponse, String> {
+        self.handle(&event, Deadline::after(INVOCATION_TIME)).await.map_err(|error| error.to_string())
+    }
+}

@@ -1,0 +1,207 @@
+//! Reads one shard from its checkpoint to its end, and delivers what it reads.
+
+use super::backlog::{Backlog, GivenUp};
+use super::checkpoint::Checkpoints;
+use super::event::{Source, StreamRecord, event_of};
+use super::invoke::Invoke;
+use super::lineage::Shard;
+use super::stop::StopSignal;
+use super::{EventSourceConfig, destination};
+use archiver::aws_failure::{AwsFailure, FailureKind};
+use archiver::handler::BatchResponse;
+use archiver::sequence::SequenceNumber;
+use archiver::stream::StreamArn;
+use aws_sdk_kinesis::Client;
+use aws_sdk_kinesis::types::ShardIteratorType;
+use jiff::Timestamp;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// Pause before a batch is tried for the second time; doubled with every further try.
+const FIRST_RETRY_DELAY: Duration = Duration::from_millis(100);
+/// Records one GetRecords call gives at most. Source: Kinesis API reference, GetRecords.
+const MAX_RECORDS_READ: usize = 10_000;
+
+/// How the reading of a shard ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Ended {
+    /// The shard is closed and every record of it is done.
+    Exhausted,
+    /// It was told to end; every record it had read is done, or will be delivered again.
+    Stopped,
+}
+
+/// A reader of one shard.
+pub(super) struct ShardReader<I> {
+    pub(super) client: Client,
+    pub(super) stream: StreamArn,
+    pub(super) shard: Shard,
+    pub(super) invoker: Arc<I>,
+    pub(super) config: Arc<EventSourceConfig>,
+    pub(super) checkpoints: Checkpoints,
+    pub(super) stop: StopSignal,
+}
+
+struct Page {
+    records: Vec<StreamRecord>,
+    /// `None` at the end of a closed shard.
+    next_iterator: Option<String>,
+}
+
+impl<I: Invoke> ShardReader<I> {
+    /// Reads until the shard is exhausted. When told to stop it first delivers what the shard has.
+    pub(super) async fn run(mut self) -> Ended {
+        let mut iterator = None;
+        loop {
+            let page = match self.read(iterator.take()).await {
+                Ok(page) => page,
+                Err(failure) => {
+                    tracing::warn!(stream = %self.stream.stream_name(), shard = %self.shard.id, %failure, "cannot read the shard");
+                    if self.stop.is_stopping() {
+                        return Ended::Stopped;
+                    }
+                    self.pause(self.config.longest_retry_delay).await;
+                    continue;
+                }
+            };
+            let count = page.records.len();
+            if !self.deliver(page.records).await {
+                return Ended::Stopped;
+            }
+            if page.next_iterator.is_none() {
+                return Ended::Exhausted;
+            }
+            iterator = page.next_iterator;
+            if self.stop.is_stopping() {
+                if count == 0 {
+                    return Ended::Stopped;
+                }
+            } else if count < self.limit() {
+                self.pause(self.config.poll_interval).await;
+            }
+        }
+    }
+
+    fn limit(&self) -> usize {
+        self.config.batch_size.clamp(1, MAX_RECORDS_READ)
+    }
+
+    async fn read(&self, iterator: Option<String>) -> Result<Page, AwsFailure> {
+        let iterator = match iterator {
+            Some(iterator) => iterator,
+            None => self.first_iterator().await?,
+        };
+        let limit = i32::try_from(self.limit()).unwrap_or(i32::MAX);
+        let output = self.client.get_records().shard_iterator(iterator).limit(limit).send().await?;
+        let records = output.records.into_iter().map(StreamRecord::read).collect::<Result<Vec<_>, _>>();
+        let records = records.map_err(|error| AwsFailure { kind: FailureKind::Service, message: error.to_string() })?;
+        Ok(Page { records, next_iterator: output.next_shard_iterator })
+    }
+
+    async fn first_iterator(&self) -> Result<String, AwsFailure> {
+        let request =
+            self.client.get_shard_iterator().stream_name(self.stream.stream_name().as_str()).shard_id(self.shard.id.as_str());
+        let request = match self.checkpoints.done(self.stream.stream_name(), &self.shard) {
+            Some(done) => {
+                request.shard_iterator_type(ShardIteratorType::AfterSequenceNumber).starting_sequence_number(done.to_string())
+            }
+            None => request.shard_iterator_type(ShardIteratorType::TrimHorizon),
+        };
+        let output = request.send().await?;
+        let no_iterator = || AwsFailure { kind: FailureKind::Service, message: "the answer has no shard iterator".to_owned() };
+        output.shard_iterator.ok_or_else(no_iterator)
+    }
+
+    /// Delivers until every record is acknowledged or given up; `false` when it was told to stop before that.
+    async fn deliver(&mut self, records: Vec<StreamRecord>) -> bool {
+        let source = Source { stream: self.stream.clone(), shard: self.shard.id.clone() };
+        let mut backlog = Backlog::new(self.config.retry, records);
+        loop {
+            if let Some(given_up) = backlog.give_up_old(Timestamp::now().as_millisecond()) {
+                if !self.put_aside(&source, &given_up, None).await {
+                    return false;
+                }
+                continue;
+            }
+            let Some(batch) = backlog.next() else {
+                return true;
+            };
+            let answer = self.invoke(&source, batch).await;
+            let step = backlog.answered(&answer);
+            if let Some(number) = step.acknowledged {
+                self.advance(number);
+            }
+            if let Some(given_up) = step.given_up
+                && !self.put_aside(&source, &given_up, answer.as_ref().err().map(String::as_str)).await
+            {
+                return false;
+            }
+            if step.failed_tries > 0 {
+                self.report(&answer, step.failed_tries);
+                if self.stop.is_stopping() {
+                    return false;
+                }
+                self.pause(retry_delay(step.failed_tries, self.config.longest_retry_delay)).await;
+            }
+        }
+    }
+
+    async fn invoke(&self, source: &Source, batch: &[StreamRecord]) -> Result<BatchResponse, String> {
+        let event = event_of(source, batch).map_err(|error| error.to_string())?;
+        self.invoker.invoke(event).await
+    }
+
+    /// Says once what keeps a batch back, not with every try.
+    fn report(&self, answer: &Result<BatchResponse, String>, failed_tries: u32) {
+        let (stream, shard) = (self.stream.stream_name(), &self.shard.id);
+        match answer {
+            Err(error) if failed_tries == 1 => tracing::warn!(%stream, %shard, error, "batch failed and will be tried again"),
+            Err(error) => tracing::debug!(%stream, %shard, error, failed_tries, "batch failed again"),
+            Ok(response) => {
+                let failed = response.batch_item_failures.len();
+                tracing::warn!(%stream, %shard, failed, failed_tries, "records failed and will be tried again");
+            }
+        }
+    }
+
+    /// Writes to the failure destination, until that succeeds: only there are these records kept. `false` when it was told to stop
+    /// before that.
+    async fn put_aside(&mut self, source: &Source, given_up: &GivenUp, last_error: Option<&str>) -> bool {
+        loop {
+            match destination::write(&self.config.failures, source, given_up, last_error).await {
+                Ok(file) => {
+                    let records = given_up.records.len();
+                    let condition = given_up.condition.as_str();
+                    tracing::error!(stream = %source.stream, records, condition, last_error, file = %file.display(), "records given up");
+                    if let Some(last) = given_up.records.last() {
+                        self.advance(last.sequence_number.clone());
+                    }
+                    return true;
+                }
+                Err(error) => {
+                    let folder = self.config.failures.display();
+                    tracing::error!(stream = %source.stream, %folder, %error, "cannot write to the failure destination");
+                }
+            }
+            if self.stop.is_stopping() {
+                return false;
+            }
+            self.pause(self.config.longest_retry_delay).await;
+        }
+    }
+
+    fn advance(&self, number: SequenceNumber) {
+        self.checkpoints.advance(self.stream.stream_name(), &self.shard, number);
+    }
+
+    async fn pause(&mut self, duration: Duration) {
+        tokio::select! {
+            () = tokio::time::sleep(duration) => {}
+            () = self.stop.stopped() => {}
+        }
+    }
+}
+
+fn retry_delay(failed_tries: u32, longest: Duration) -> Duration {
+    FIRST_RETRY_DELAY.saturating_mul(2_u32.saturating_pow(failed_tries.saturating_sub(1).min(16))).min(longest)
+}
