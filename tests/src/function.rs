@@ -4,7 +4,8 @@
 use crate::bootstrap::Bootstrap;
 use crate::endpoints::Endpoints;
 use archiver::backoff::Deadline;
-use archiver::handler::SharedArchiver;
+use archiver::handler::{BatchResponse, SharedArchiver};
+use explorer::local::event_source::Invoke;
 use serde_json::Value;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -94,5 +95,12 @@ impl Function {
             Ok(answer) => panic!("no error but {answer}"),
             Err(error) => error,
         }
+    }
+}
+
+impl Invoke for Function {
+    async fn invoke(&self, event: String) -> Result<BatchResponse, String> {
+        let answer = Self::invoke(self, &event).await.map_err(|error| error.message)?;
+        serde_json::from_value(answer).map_err(|error| error.to_string())
     }
 }

@@ -9,5 +9,6 @@ pub mod capability;
 pub mod endpoints;
 pub mod event;
 pub mod function;
+pub mod mapping;
 pub mod stream;
 pub mod wait;

@@ -24,6 +24,7 @@ macro_rules! in_both_ways {
 }
 
 mod counts;
+mod event_source;
 mod failures;
 mod format;
 mod order;
