@@ -1,9 +1,10 @@
 //! The emulators of Kinesis and DynamoDB inside this process, each on a loopback port of its own.
 
 use super::data_dir::DataDir;
-use super::event_source::StopSignal;
+use super::event_source::{Arrivals, StopSignal};
 use super::{LocalEndpoints, LocalError};
-use axum::body::Body;
+use archiver::stream::StreamArn;
+use axum::body::{Body, Bytes};
 use axum::extract::{DefaultBodyLimit, Request, State};
 use axum::http::StatusCode;
 use axum::middleware::{Next, from_fn_with_state};
@@ -11,6 +12,7 @@ use axum::response::{IntoResponse as _, Response};
 use axum::serve::ListenerExt as _;
 use dynoxide::Database;
 use ferrokinesis::store::StoreOptions;
+use serde::Deserialize;
 use std::net::Ipv4Addr;
 use std::sync::Arc;
 use tokio::net::TcpListener;
@@ -34,6 +36,8 @@ pub(super) struct Emulators {
     pub(super) database: Database,
     /// Told when streams are made, deleted or tagged.
     pub(super) streams_changed: Arc<Notify>,
+    /// Told when records are put.
+    pub(super) arrivals: Arrivals,
     /// End when told so and every connection is done. Dropping them ends them.
     pub(super) servers: JoinSet<()>,
 }
@@ -44,6 +48,16 @@ struct Gate {
     /// Shared by calls that put records, held alone by calls that get them.
     records: Arc<RwLock<()>>,
     streams_changed: Arc<Notify>,
+    arrivals: Arrivals,
+}
+
+/// What tells the stream in a request that puts records.
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct PutTarget {
+    stream_name: Option<String>,
+    #[serde(rename = "StreamARN")]
+    stream_arn: Option<String>,
 }
 
 impl Emulators {
@@ -53,11 +67,14 @@ impl Emulators {
         let (kinesis_listener, kinesis) = listen().await?;
         let (dynamodb_listener, dynamodb) = listen().await?;
         let streams_changed = Arc::new(Notify::new());
+        let arrivals = Arrivals::default();
+        let gate =
+            Gate { records: Arc::new(RwLock::new(())), streams_changed: Arc::clone(&streams_changed), arrivals: arrivals.clone() };
         let mut servers = JoinSet::new();
-        servers.spawn(serve_kinesis(kinesis_listener, Arc::clone(&streams_changed), stop.clone()));
+        servers.spawn(serve_kinesis(kinesis_listener, gate, stop.clone()));
         servers.spawn(serve_dynamodb(dynamodb_listener, database.clone(), stop.clone()));
         let endpoints = LocalEndpoints { kinesis, dynamodb, region: REGION.to_owned() };
-        Ok(Self { endpoints, database, streams_changed, servers })
+        Ok(Self { endpoints, database, streams_changed, arrivals, servers })
     }
 }
 
@@ -79,7 +96,7 @@ async fn listen() -> Result<(TcpListener, String), LocalError> {
     Ok((listener, format!("http://{address}")))
 }
 
-async fn serve_kinesis(listener: TcpListener, streams_changed: Arc<Notify>, mut stop: StopSignal) {
+async fn serve_kinesis(listener: TcpListener, gate: Gate, mut stop: StopSignal) {
     let (app, _) = ferrokinesis::create_app(StoreOptions {
         create_stream_ms: STREAM_CHANGE_MILLISECONDS,
         update_stream_ms: STREAM_CHANGE_MILLISECONDS,
@@ -89,7 +106,6 @@ async fn serve_kinesis(listener: TcpListener, streams_changed: Arc<Notify>, mut 
         aws_region: REGION.to_owned(),
         ..StoreOptions::default()
     });
-    let gate = Gate { records: Arc::new(RwLock::new(())), streams_changed };
     let app = app.layer(DefaultBodyLimit::max(MAX_REQUEST_BYTES)).layer(from_fn_with_state(gate, pass_gate));
     let listener = listener.tap_io(|connection| {
         if let Err(error) = connection.set_nodelay(true) {
@@ -116,14 +132,17 @@ async fn pass_gate(State(gate): State<Gate>, request: Request, next: Next) -> Re
     let target = request.headers().get("x-amz-target").and_then(|target| target.to_str().ok());
     match target.and_then(|target| target.rsplit('.').next()) {
         Some("PutRecord" | "PutRecords") => match with_whole_body(request).await {
-            Ok(request) => {
-                let _shared = gate.records.read().await;
-                next.run(request).await
+            Ok((request, body)) => {
+                let shared = gate.records.read().await;
+                let response = next.run(request).await;
+                drop(shared);
+                gate.arrivals.announce(stream_of(&body));
+                response
             }
             Err(refusal) => refusal,
         },
         Some("GetRecords") => match with_whole_body(request).await {
-            Ok(request) => {
+            Ok((request, _)) => {
                 let _alone = gate.records.write().await;
                 next.run(request).await
             }
@@ -139,10 +158,17 @@ async fn pass_gate(State(gate): State<Gate>, request: Request, next: Next) -> Re
 }
 
 /// A client that sends slowly must not hold the gate.
-async fn with_whole_body(request: Request) -> Result<Request, Response> {
+async fn with_whole_body(request: Request) -> Result<(Request, Bytes), Response> {
     let (parts, body) = request.into_parts();
     match axum::body::to_bytes(body, MAX_REQUEST_BYTES).await {
-        Ok(bytes) => Ok(Request::from_parts(parts, Body::from(bytes))),
+        Ok(bytes) => Ok((Request::from_parts(parts, Body::from(bytes.clone())), bytes)),
         Err(_) => Err(StatusCode::PAYLOAD_TOO_LARGE.into_response()),
     }
+}
+
+/// `None` where the request cannot be read, as one in CBOR.
+fn stream_of(body: &Bytes) -> Option<String> {
+    let target: PutTarget = serde_json::from_slice(body).ok()?;
+    let named_by_arn = || target.stream_arn.and_then(|arn| StreamArn::parse(arn).ok()).map(|arn| arn.stream_name().to_string());
+    target.stream_name.or_else(named_by_arn)
 }

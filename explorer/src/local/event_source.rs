@@ -2,6 +2,7 @@
 //! their records, and acts on the answer as Lambda does. The function is anything that implements [`Invoke`]. A [`Watcher`] runs
 //! one [`Mapping`] for every stream that carries an archive tag; nothing in here knows what the function does with the records.
 
+mod arrivals;
 mod backlog;
 mod checkpoint;
 mod destination;
@@ -13,6 +14,7 @@ mod reader;
 mod stop;
 mod watcher;
 
+pub use arrivals::Arrivals;
 pub use backlog::RetryPolicy;
 pub use checkpoint::Checkpoints;
 pub use invoke::Invoke;
@@ -34,6 +36,8 @@ pub struct EventSourceConfig {
     pub failures: PathBuf,
     /// Pause between two reads of a shard that has no more records for now.
     pub poll_interval: Duration,
+    /// Ends that pause when records are put, where whoever takes them can tell.
+    pub arrivals: Option<Arrivals>,
     /// Longest pause before a failed batch is tried again.
     pub longest_retry_delay: Duration,
 }
@@ -47,6 +51,7 @@ impl EventSourceConfig {
             retry: RetryPolicy::default(),
             failures,
             poll_interval: Duration::from_millis(200),
+            arrivals: None,
             longest_retry_delay: Duration::from_secs(1),
         }
     }

@@ -25,7 +25,7 @@ use clients::Clients;
 use data_dir::{DataDir, RememberedStreams};
 use demo::SeededShard;
 use emulators::Emulators;
-use event_source::{Checkpoints, EventSourceConfig, Inventory, RetryPolicy, StopSignal, Stopper, Watcher, stop_pair};
+use event_source::{Arrivals, Checkpoints, EventSourceConfig, Inventory, RetryPolicy, StopSignal, Stopper, Watcher, stop_pair};
 use setup::Setup;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -36,7 +36,9 @@ use tokio::task::JoinSet;
 /// The archiver reads a stream's tags again after this time, so that a new configuration shows at once.
 const SETTINGS_REFRESH: Duration = Duration::from_secs(1);
 /// Pause between two looks at the streams; calls through the emulator are noticed sooner.
-const WATCH_INTERVAL: Duration = Duration::from_secs(1);
+const WATCH_INTERVAL: Duration = Duration::from_secs(2);
+/// Pause between two reads of an idle shard; records put through the emulator are noticed at once.
+const POLL_INTERVAL: Duration = Duration::from_secs(1);
 /// Records are given up to the failure destination shortly before a stream's retention of 24 hours would drop them.
 const LONGEST_RECORD_AGE: Duration = Duration::from_secs(23 * 60 * 60);
 /// Time everything has to be ready.
@@ -103,6 +105,7 @@ impl LocalSystem {
         let background = Background {
             endpoints: emulators.endpoints.clone(),
             streams_changed: Arc::clone(&emulators.streams_changed),
+            arrivals: emulators.arrivals.clone(),
             checkpoints: checkpoints.clone(),
             failures: failures.clone(),
             data_dir: data_dir.clone(),
@@ -178,6 +181,7 @@ impl Group {
 struct Background {
     endpoints: LocalEndpoints,
     streams_changed: Arc<tokio::sync::Notify>,
+    arrivals: Arrivals,
     checkpoints: Checkpoints,
     failures: PathBuf,
     data_dir: Option<Arc<DataDir>>,
@@ -228,7 +232,12 @@ impl Background {
         Watcher {
             client: clients.kinesis.clone(),
             invoker: Arc::new(Archiver::new(tags, store, SETTINGS_REFRESH)),
-            config: Arc::new(EventSourceConfig { retry, ..EventSourceConfig::new(self.failures.clone()) }),
+            config: Arc::new(EventSourceConfig {
+                retry,
+                poll_interval: POLL_INTERVAL,
+                arrivals: Some(self.arrivals.clone()),
+                ..EventSourceConfig::new(self.failures.clone())
+            }),
             checkpoints: self.checkpoints.clone(),
             interval: WATCH_INTERVAL,
             changed: Arc::clone(&self.streams_changed),

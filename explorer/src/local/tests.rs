@@ -12,7 +12,7 @@ use archiver::settings::{MODE_TAG, TTL_TAG};
 use archiver::stream::StreamName;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use support::{Local, eventually};
 
 #[tokio::test]
@@ -54,32 +54,90 @@ async fn a_stream_made_and_configured_later_is_archived_from_its_first_record() 
 }
 
 #[tokio::test]
-async fn a_split_and_a_merge_lose_nothing_and_keep_the_order_of_every_key() {
+async fn a_split_and_a_merge_while_archiving_lose_nothing() {
     let local = Local::start(LocalOptions::default()).await;
     local.make_stream("payments", 2).await;
     local.make_table("payments-archive-ALL", true).await;
-    local.make_table("latest-archive-LATEST", false).await;
     local.tag("payments", MODE_TAG, "ALL").await;
-    local.put("payments", 0..500).await;
-    local.split("payments", "shardId-000000000000").await;
-    local.put("payments", 500..1_000).await;
-    local.merge("payments", "shardId-000000000002", "shardId-000000000003").await;
-    local.put("payments", 1_000..1_500).await;
+    put_through_split_and_merge(&local).await;
     eventually("every record is archived", || async { local.items("payments-archive-ALL").await.len() == 1_500 }).await;
-
     let shards: BTreeSet<String> = local.items("payments-archive-ALL").await.into_iter().map(|item| item.shard).collect();
     assert_eq!(shards.len(), 5, "{shards:?}");
 }
 
 #[tokio::test]
-async fn records_put_from_many_sides_at_once_are_all_archived() {
+async fn the_records_of_a_key_are_delivered_in_order_through_a_split_and_a_merge() {
     let local = Local::start(LocalOptions::default()).await;
+    local.make_stream("payments", 2).await;
+    let recorder = Arc::new(Recorder::default());
+    let mapping = mapping(&local, EventSourceConfig::new(PathBuf::new()), &recorder);
+    let (_stopper, stop) = stop_pair();
+    let running = tokio::spawn(mapping.run(stop));
+    put_through_split_and_merge(&local).await;
+    eventually("every record is delivered", || async { recorder.delivered.lock().unwrap().len() == 1_500 }).await;
+    running.abort();
+
+    let mut of_each_key: BTreeMap<String, Vec<u32>> = BTreeMap::new();
+    for (key, number) in recorder.delivered.lock().unwrap().iter() {
+        of_each_key.entry(key.clone()).or_default().push(*number);
+    }
+    assert!(of_each_key.values().all(|numbers| numbers.is_sorted()), "{of_each_key:?}");
+}
+
+/// Shards 2 and 3 come of the split, 4 of the merge.
+async fn put_through_split_and_merge(local: &Local) {
+    local.put("payments", 0..500).await;
+    local.split("payments", "shardId-000000000000").await;
+    local.put("payments", 500..1_000).await;
+    local.merge("payments", "shardId-000000000002", "shardId-000000000003").await;
+    local.put("payments", 1_000..1_500).await;
+}
+
+fn mapping<I: Invoke>(local: &Local, config: EventSourceConfig, invoker: &Arc<I>) -> Mapping<I> {
+    Mapping {
+        client: Clients::new(local.system.endpoints()).kinesis,
+        stream: StreamName::parse("payments").unwrap(),
+        invoker: Arc::clone(invoker),
+        config: Arc::new(config),
+        checkpoints: Checkpoints::default(),
+    }
+}
+
+/// Keeps what is delivered.
+#[derive(Default)]
+struct Recorder {
+    delivered: Mutex<Vec<(String, u32)>>,
+}
+
+impl Invoke for Recorder {
+    async fn invoke(&self, event: String) -> Result<BatchResponse, String> {
+        let batch = archiver::event::Batch::parse(&event).unwrap();
+        let records = batch.streams.into_iter().flat_map(|(_, records)| records);
+        let numbered = records.map(|record| (record.partition_key.into_string(), support::number_in(&record.data)));
+        self.delivered.lock().unwrap().extend(numbered);
+        Ok(BatchResponse::default())
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn records_put_from_many_sides_at_once_are_all_archived() {
+    let local = Arc::new(Local::start(LocalOptions::default()).await);
     local.make_stream("payments", 4).await;
     local.make_table("payments-archive-ALL", true).await;
     local.tag("payments", MODE_TAG, "ALL").await;
-    let puts = (0..20).map(|part| local.put("payments", part * 100..(part + 1) * 100));
-    futures::future::join_all(puts).await;
-    eventually("every record is archived", || async { local.items("payments-archive-ALL").await.len() == 2_000 }).await;
+    let puts = (0..8).map(|side| {
+        let local = Arc::clone(&local);
+        tokio::spawn(async move {
+            for part in 0..25 {
+                let first = (side * 25 + part) * 20;
+                local.put("payments", first..first + 20).await;
+            }
+        })
+    });
+    for put in futures::future::join_all(puts).await {
+        put.unwrap();
+    }
+    eventually("every record is archived", || async { local.items("payments-archive-ALL").await.len() == 4_000 }).await;
 }
 
 #[tokio::test]
@@ -232,15 +290,8 @@ async fn a_function_that_fails_for_ever_gets_the_good_records_and_the_others_go_
     let folder = tempfile::tempdir().unwrap();
     let retry = RetryPolicy { maximum_retry_attempts: Some(1), bisect_batch_on_function_error: true, ..RetryPolicy::default() };
     let config = EventSourceConfig { retry, ..EventSourceConfig::new(folder.path().to_owned()) };
-    let stream = StreamName::parse("payments").unwrap();
-    let checkpoints = Checkpoints::default();
-    let mapping = Mapping {
-        client: Clients::new(local.system.endpoints()).kinesis,
-        stream: stream.clone(),
-        invoker: Arc::new(Picky),
-        config: Arc::new(config),
-        checkpoints: checkpoints.clone(),
-    };
+    let mapping = mapping(&local, config, &Arc::new(Picky));
+    let (stream, checkpoints) = (mapping.stream.clone(), mapping.checkpoints.clone());
     let (_stopper, stop) = stop_pair();
     let running = tokio::spawn(mapping.run(stop));
     tokio::time::timeout(support::PATIENCE, checkpoints.reached(&stream, &last.0, &last.1)).await.expect("it comes to the end");

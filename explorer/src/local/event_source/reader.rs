@@ -19,6 +19,8 @@ use std::time::Duration;
 
 /// Pause before a batch is tried for the second time; doubled with every further try.
 const FIRST_RETRY_DELAY: Duration = Duration::from_millis(100);
+/// Records put close together are delivered together: so long after the first of them.
+const GATHERING_TIME: Duration = Duration::from_millis(20);
 /// Records one GetRecords call gives at most. Source: Kinesis API reference, GetRecords.
 const MAX_RECORDS_READ: usize = 10_000;
 
@@ -53,6 +55,8 @@ impl<I: Invoke> ShardReader<I> {
     pub(super) async fn run(mut self) -> Ended {
         let mut iterator = None;
         loop {
+            // Before the read: what is put during it may not be in it.
+            let puts = self.config.arrivals.as_ref().map(|arrivals| arrivals.count(self.stream.stream_name()));
             let page = match self.read(iterator.take()).await {
                 Ok(page) => page,
                 Err(failure) => {
@@ -77,8 +81,26 @@ impl<I: Invoke> ShardReader<I> {
                     return Ended::Stopped;
                 }
             } else if count < self.limit() {
-                self.pause(self.config.poll_interval).await;
+                self.await_records(puts).await;
             }
+        }
+    }
+
+    async fn await_records(&mut self, known_puts: Option<u64>) {
+        let config = Arc::clone(&self.config);
+        let stream = self.stream.stream_name().clone();
+        let put = async {
+            match (&config.arrivals, known_puts) {
+                (Some(arrivals), Some(known_puts)) => arrivals.more_than(known_puts, &stream).await,
+                _ => std::future::pending().await,
+            }
+        };
+        let is_put = tokio::select! {
+            () = put => true,
+            () = self.pause(config.poll_interval) => false,
+        };
+        if is_put {
+            self.pause(GATHERING_TIME.min(config.poll_interval)).await;
         }
     }
 

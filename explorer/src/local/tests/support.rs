@@ -55,6 +55,12 @@ pub(super) fn encoded_payload(number: u32) -> String {
     STANDARD.encode(payload(number))
 }
 
+/// The number in an encoded payload.
+pub(super) fn number_in(data: &str) -> u32 {
+    let payload: serde_json::Value = serde_json::from_slice(&STANDARD.decode(data).unwrap()).unwrap();
+    u32::try_from(payload["payment"].as_u64().unwrap()).unwrap()
+}
+
 impl Local {
     pub(super) async fn start(options: LocalOptions) -> Self {
         let system = LocalSystem::start(options).await.unwrap();
