@@ -3,6 +3,7 @@
 use crate::endpoints::Endpoints;
 use crate::function::Function;
 use crate::stream::TestStream;
+use crate::wait::LONGEST_WAIT;
 use archiver::stream::StreamName;
 use explorer::local::event_source::{Checkpoints, EventSourceConfig, Mapping, RetryPolicy, Stopper, stop_pair};
 use serde_json::Value;
@@ -43,9 +44,13 @@ impl RunningMapping {
 
     /// Lets the mapping deliver everything that is in the stream, and gives back the batches that it gave up. A batch that fails
     /// from now on is not tried again.
+    ///
+    /// # Panics
+    /// When the mapping does not end.
     pub async fn finish(self) -> Vec<Value> {
         self.stopper.stop();
-        self.running.await.expect("the mapping ends well");
+        let ended = tokio::time::timeout(LONGEST_WAIT, self.running).await;
+        ended.expect("the mapping ends in time").expect("the mapping ends well");
         given_up_in(self.failures.path())
     }
 
