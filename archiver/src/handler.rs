@@ -94,7 +94,8 @@ pub enum ArchiveError {
     },
     /// The table is of another mode.
     #[error(
-        "table {table} has {found}, but mode {mode} of stream {stream} needs {expected}; move that table away or change the mode"
+        "table {table} has {found}, but mode {mode} of stream {stream} needs {}; move that table away or change the mode",
+        TableKeys::of_mode(*mode)
     )]
     WrongKeys {
         /// Whose archive.
@@ -103,10 +104,8 @@ pub enum ArchiveError {
         mode: ArchiveMode,
         /// Which table.
         table: String,
-        /// Its keys.
+        /// The keys it has instead of the mode's.
         found: TableKeys,
-        /// The keys it should have.
-        expected: TableKeys,
     },
     /// The table takes no writes.
     #[error(
@@ -289,7 +288,7 @@ impl<T: TagReader, S: RecordStore> Archiver<T, S> {
         }
         let (stream, mode) = (stream.clone(), settings.mode);
         Err(match wrong {
-            Some((table, found)) => ArchiveError::WrongKeys { stream, mode, table, found, expected },
+            Some((table, found)) => ArchiveError::WrongKeys { stream, mode, table, found },
             None => ArchiveError::TableMissing { stream, mode, table: named },
         })
     }
@@ -318,3 +317,7 @@ fn newest_of_each_key(records: Vec<ArchivedRecord>) -> Vec<ArchivedRecord> {
 
 /// An archiver shared by tasks.
 pub type SharedArchiver = Arc<Archiver<KinesisTags, DynamoDbStore>>;
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests;

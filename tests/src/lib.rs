@@ -1,1 +1,14 @@
-//! What the end-to-end tests share.
+//! What the end-to-end tests stand on: endpoints that speak Kinesis and DynamoDB, streams with tables beside them, the events
+//! that Lambda would make of their records, and the function that takes these, in the process or as its real binary.
+
+// A test that cannot be set up has failed, and says so best where it happens.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+pub mod bootstrap;
+pub mod capability;
+pub mod endpoints;
+pub mod event;
+pub mod function;
+pub mod mapping;
+pub mod stream;
+pub mod wait;

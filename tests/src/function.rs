@@ -1,0 +1,106 @@
+//! The function under test, reached in either of two ways: its handler called in the process, or its real binary over the
+//! Lambda Runtime API.
+
+use crate::bootstrap::Bootstrap;
+use crate::endpoints::Endpoints;
+use archiver::backoff::Deadline;
+use archiver::handler::{BatchResponse, SharedArchiver};
+use explorer::local::event_source::Invoke;
+use serde_json::Value;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// Time for one batch.
+pub const TIME_LIMIT: Duration = Duration::from_secs(60);
+
+/// How a test reaches the function.
+#[derive(Clone, Debug)]
+pub enum Way {
+    /// The library's handler.
+    Handler,
+    /// The binary at this path.
+    Binary(PathBuf),
+}
+
+/// A running function.
+#[derive(Debug)]
+pub enum Function {
+    /// The library's handler.
+    Handler(SharedArchiver),
+    /// The binary, running.
+    Binary(Box<Bootstrap>),
+}
+
+/// An invocation that ended with an error instead of an answer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FunctionError {
+    /// Lambda's `errorType`.
+    pub error_type: String,
+    /// Lambda's `errorMessage`.
+    pub message: String,
+}
+
+impl Function {
+    /// Starts a function that knows nothing yet.
+    pub async fn start(endpoints: &Endpoints, way: &Way) -> Self {
+        match way {
+            Way::Handler => {
+                let archiver = archiver::handler::Archiver::on_aws(endpoints.kinesis.clone(), endpoints.dynamodb.clone());
+                Self::Handler(Arc::new(archiver))
+            }
+            Way::Binary(path) => Self::Binary(Box::new(Bootstrap::start(endpoints, path).await)),
+        }
+    }
+
+    /// Delivers an event; the answer is what Lambda gets to see.
+    ///
+    /// # Errors
+    /// When the whole batch failed.
+    pub async fn invoke(&self, event: &str) -> Result<Value, FunctionError> {
+        match self {
+            Self::Handler(archiver) => match archiver.handle(event, Deadline::after(TIME_LIMIT)).await {
+                Ok(answer) => Ok(serde_json::to_value(answer).expect("an answer is JSON")),
+                Err(error) => Err(FunctionError { error_type: error.type_name().to_owned(), message: error.to_string() }),
+            },
+            Self::Binary(bootstrap) => bootstrap.invoke(event).await,
+        }
+    }
+
+    /// Delivers an event that must be archived as a whole.
+    ///
+    /// # Panics
+    /// When a record or the batch failed.
+    pub async fn archive(&self, event: &str) {
+        let failed = self.failed_numbers(event).await;
+        assert!(failed.is_empty(), "not archived: {failed:?}");
+    }
+
+    /// Delivers an event and gives back the numbers that the function reports as failed.
+    ///
+    /// # Panics
+    /// When the batch failed, or the answer is not of Lambda's form.
+    pub async fn failed_numbers(&self, event: &str) -> Vec<String> {
+        let answer = self.invoke(event).await.expect("the batch does not fail as a whole");
+        let failures = answer["batchItemFailures"].as_array().expect("an answer has batchItemFailures");
+        failures.iter().map(|failure| failure["itemIdentifier"].as_str().expect("an itemIdentifier").to_owned()).collect()
+    }
+
+    /// Delivers an event whose batch must fail as a whole.
+    ///
+    /// # Panics
+    /// When it does not.
+    pub async fn error(&self, event: &str) -> FunctionError {
+        match self.invoke(event).await {
+            Ok(answer) => panic!("no error but {answer}"),
+            Err(error) => error,
+        }
+    }
+}
+
+impl Invoke for Function {
+    async fn invoke(&self, event: String) -> Result<BatchResponse, String> {
+        let answer = Self::invoke(self, &event).await.map_err(|error| error.message)?;
+        serde_json::from_value(answer).map_err(|error| error.to_string())
+    }
+}

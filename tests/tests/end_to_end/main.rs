@@ -1,0 +1,44 @@
+//! The archiver end to end: records put into Kinesis, delivered to the function, found in DynamoDB. Every scenario runs twice,
+//! through the library's handler and through the real binary.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+use end_to_end::function::Way;
+
+/// Two tests of each scenario, one for each way to the function.
+macro_rules! in_both_ways {
+    ($($scenario:ident),+ $(,)?) => {
+        mod through_the_handler {
+            $(#[tokio::test]
+            async fn $scenario() {
+                super::$scenario(crate::handler()).await;
+            })+
+        }
+        mod through_the_binary {
+            $(#[tokio::test]
+            async fn $scenario() {
+                super::$scenario(crate::binary()).await;
+            })+
+        }
+    };
+}
+
+mod counts;
+mod event_source;
+mod failures;
+mod format;
+mod order;
+mod reshard;
+mod settings;
+mod ttl;
+
+/// Names another binary of the function than the one built with these tests, such as the release's.
+const BOOTSTRAP: &str = "END_TO_END_BOOTSTRAP";
+
+fn handler() -> Way {
+    Way::Handler
+}
+
+fn binary() -> Way {
+    Way::Binary(std::env::var_os(BOOTSTRAP).unwrap_or_else(|| env!("CARGO_BIN_EXE_bootstrap-under-test").into()).into())
+}
