@@ -98,7 +98,9 @@ pub(super) fn draw(model: &Model, theme: &Theme, frame: &mut Frame<'_>, area: Re
 fn instead_of_rows(model: &Model, rows: usize) -> Option<String> {
     let streams = &model.streams;
     match &streams.failure {
-        Some(failure) if streams.rows.is_empty() => return Some(format!("{}.\n\nF5 tries again.", printable(&failure.to_string()))),
+        Some(failure) if streams.rows.is_empty() => {
+            return Some(format!("{}.\n\nF5 tries again.", printable(&failure.to_string())));
+        }
         _ => {}
     }
     if rows > 0 {
