@@ -1,14 +1,15 @@
 //! The archiver itself: a batch of records in, the numbers of those that are not archived out. It goes on past a record that
 //! fails and writes the rest, so that nothing but that record is missing should Lambda give the batch up later.
 
-use crate::aws_failure::{AwsFailure, FailureKind};
+use crate::aws_failure::FailureKind;
 use crate::backoff::Deadline;
-use crate::event::{Batch, InvalidEvent, UnreadableRecord};
+use crate::error::ArchiveError;
+use crate::event::Batch;
 use crate::item::Stamp;
 use crate::record::{ArchivedRecord, PartitionKey};
 use crate::sequence::SequenceNumber;
-use crate::settings::{ArchiveMode, ArchiveSettings, InvalidTag};
-use crate::settings_cache::{DEFAULT_REFRESH, MayPass, SettingsCache};
+use crate::settings::{ArchiveMode, ArchiveSettings};
+use crate::settings_cache::{DEFAULT_REFRESH, SettingsCache};
 use crate::store::{DynamoDbStore, FailedWrite, RecordStore};
 use crate::stream::{StreamArn, StreamName};
 use crate::table::{TableKeys, candidate_tables};
@@ -16,7 +17,6 @@ use crate::tags::{KinesisTags, TagReader};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use std::collections::{HashMap, HashSet};
-use std::sync::Arc;
 use std::time::Duration;
 
 /// Archives the batches of any number of streams.
@@ -50,118 +50,7 @@ pub struct BatchItemFailure {
     pub item_identifier: String,
 }
 
-/// Why a whole batch is not archived.
-#[derive(Debug, thiserror::Error)]
-pub enum ArchiveError {
-    /// The event cannot be read.
-    #[error(transparent)]
-    InvalidEvent(#[from] InvalidEvent),
-    /// A record without even a sequence number, which cannot be reported alone.
-    #[error("{0}, so that the whole batch is delivered again")]
-    RecordWithoutNumber(UnreadableRecord),
-    /// The tags cannot be read from Kinesis.
-    #[error("cannot read the tags of stream {stream}: {failure}{}", hint_of(failure, "kinesis:ListTagsForStream"))]
-    TagsUnreadable {
-        /// Whose tags.
-        stream: StreamName,
-        /// What Kinesis said.
-        failure: AwsFailure,
-    },
-    /// A tag's value cannot be read.
-    #[error("{0}")]
-    InvalidTag(#[from] InvalidTag),
-    /// The table cannot be looked at.
-    #[error("cannot describe table {table} for stream {stream}: {failure}{}", hint_of(failure, "dynamodb:DescribeTable"))]
-    TableUnreadable {
-        /// Whose archive.
-        stream: StreamName,
-        /// Which table.
-        table: String,
-        /// What DynamoDB said.
-        failure: AwsFailure,
-    },
-    /// There is no table to write to.
-    #[error(
-        "stream {stream} is to be archived in mode {mode}, but table {table} does not exist; create it with: explorer configure {stream} --mode {mode}"
-    )]
-    TableMissing {
-        /// Whose archive.
-        stream: StreamName,
-        /// Its mode.
-        mode: ArchiveMode,
-        /// Which table.
-        table: String,
-    },
-    /// The table is of another mode.
-    #[error(
-        "table {table} has {found}, but mode {mode} of stream {stream} needs {}; move that table away or change the mode",
-        TableKeys::of_mode(*mode)
-    )]
-    WrongKeys {
-        /// Whose archive.
-        stream: StreamName,
-        /// Its mode.
-        mode: ArchiveMode,
-        /// Which table.
-        table: String,
-        /// The keys it has instead of the mode's.
-        found: TableKeys,
-    },
-    /// The table takes no writes.
-    #[error(
-        "cannot write to table {table} for stream {stream}: {failure}{}",
-        hint_of(failure, "dynamodb:BatchWriteItem and dynamodb:PutItem")
-    )]
-    WritesRefused {
-        /// Whose archive.
-        stream: StreamName,
-        /// Which table.
-        table: String,
-        /// What DynamoDB said.
-        failure: AwsFailure,
-    },
-}
-
-fn hint_of(failure: &AwsFailure, permission: &str) -> String {
-    match failure.kind {
-        FailureKind::AccessDenied => format!("; the function's role needs {permission}"),
-        _ => String::new(),
-    }
-}
-
-impl ArchiveError {
-    /// A short name of the error, for Lambda's `errorType`.
-    #[must_use]
-    pub fn type_name(&self) -> &'static str {
-        match self {
-            Self::InvalidEvent(_) => "InvalidEvent",
-            Self::RecordWithoutNumber(_) => "RecordWithoutNumber",
-            Self::TagsUnreadable { .. } => "TagsUnreadable",
-            Self::InvalidTag(_) => "InvalidTag",
-            Self::TableUnreadable { .. } => "TableUnreadable",
-            Self::TableMissing { .. } => "TableMissing",
-            Self::WrongKeys { .. } => "WrongKeys",
-            Self::WritesRefused { .. } => "WritesRefused",
-        }
-    }
-}
-
-impl MayPass for ArchiveError {
-    fn may_pass(&self) -> bool {
-        match self {
-            // Also for want of a permission: a role under repair must not stop what was running.
-            Self::TagsUnreadable { .. } | Self::TableUnreadable { .. } => true,
-            Self::InvalidEvent(_)
-            | Self::RecordWithoutNumber(_)
-            | Self::InvalidTag(_)
-            | Self::TableMissing { .. }
-            | Self::WrongKeys { .. }
-            | Self::WritesRefused { .. } => false,
-        }
-    }
-}
-
-impl Archiver<KinesisTags, DynamoDbStore> {
+impl AwsArchiver {
     /// An archiver over AWS, or whatever the clients' endpoints are.
     #[must_use]
     pub fn on_aws(kinesis: aws_sdk_kinesis::Client, dynamodb: aws_sdk_dynamodb::Client) -> Self {
@@ -219,10 +108,10 @@ impl<T: TagReader, S: RecordStore> Archiver<T, S> {
                 (0, self.store.put_all(&archive.table, records, stamp, deadline).await)
             }
             ArchiveMode::Latest => {
-                let newest = newest_of_each_key(records);
+                let (newest, older) = newest_of_each_key(records);
                 let older_in_batch = delivered - newest.len();
                 let outcome = self.store.put_newest(&archive.table, newest, stamp, deadline).await;
-                (older_in_batch + outcome.superseded, outcome.failed)
+                (older_in_batch + outcome.superseded, with_older(outcome.failed, older))
             }
         };
         let milliseconds = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
@@ -301,22 +190,45 @@ fn each_once(mut records: Vec<ArchivedRecord>) -> Vec<ArchivedRecord> {
     records
 }
 
+/// By the number of a key's newest record, the numbers of its older ones.
+type OlderNumbers = HashMap<SequenceNumber, Vec<SequenceNumber>>;
+
 /// The newest record of each partition key, whatever the order of delivery.
-fn newest_of_each_key(records: Vec<ArchivedRecord>) -> Vec<ArchivedRecord> {
-    let mut newest: HashMap<PartitionKey, ArchivedRecord> = HashMap::new();
+fn newest_of_each_key(records: Vec<ArchivedRecord>) -> (Vec<ArchivedRecord>, OlderNumbers) {
+    let mut newest: HashMap<PartitionKey, (ArchivedRecord, Vec<SequenceNumber>)> = HashMap::new();
     for record in records {
-        match newest.get(&record.partition_key) {
-            Some(known) if known.sequence_number >= record.sequence_number => {}
-            _ => {
-                newest.insert(record.partition_key.clone(), record);
+        match newest.get_mut(&record.partition_key) {
+            Some((known, older)) if known.sequence_number >= record.sequence_number => older.push(record.sequence_number),
+            Some((known, older)) => older.push(std::mem::replace(known, record).sequence_number),
+            None => {
+                newest.insert(record.partition_key.clone(), (record, Vec::new()));
             }
         }
     }
-    newest.into_values().collect()
+    let mut older_numbers = OlderNumbers::new();
+    let newest = newest.into_values().map(|(record, older)| {
+        if !older.is_empty() {
+            older_numbers.insert(record.sequence_number.clone(), older);
+        }
+        record
+    });
+    (newest.collect(), older_numbers)
 }
 
-/// An archiver shared by tasks.
-pub type SharedArchiver = Arc<Archiver<KinesisTags, DynamoDbStore>>;
+/// Where a key's newest record fails, its older ones are not archived either: they are delivered again too, so that one of them
+/// is the newest once Lambda has parted it from the one that cannot be written.
+fn with_older(failed: Vec<FailedWrite>, mut older_numbers: OlderNumbers) -> Vec<FailedWrite> {
+    let mut all = Vec::with_capacity(failed.len());
+    for failure in failed {
+        let older = older_numbers.remove(&failure.sequence_number).unwrap_or_default();
+        all.extend(older.into_iter().map(|sequence_number| FailedWrite { sequence_number, reason: failure.reason.clone() }));
+        all.push(failure);
+    }
+    all
+}
+
+/// The archiver that the function runs.
+pub type AwsArchiver = Archiver<KinesisTags, DynamoDbStore>;
 
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]

@@ -6,6 +6,7 @@
 pub mod aws_failure;
 pub mod backoff;
 pub mod envelope;
+pub mod error;
 pub mod event;
 pub mod handler;
 pub mod item;

@@ -1,7 +1,8 @@
 //! The Lambda function: clients made once, then the handler for every event.
 
 use archiver::backoff::Deadline;
-use archiver::handler::{ArchiveError, Archiver, BatchResponse};
+use archiver::error::ArchiveError;
+use archiver::handler::{AwsArchiver, BatchResponse};
 use aws_config::BehaviorVersion;
 use lambda_runtime::{Diagnostic, Error, LambdaEvent, service_fn};
 use serde_json::value::RawValue;
@@ -31,15 +32,12 @@ async fn main() -> Result<(), Error> {
         .with_env_filter(tracing_subscriber::EnvFilter::try_from_default_env().unwrap_or_else(|_| "info,aws=warn".into()))
         .init();
     let config = aws_config::load_defaults(BehaviorVersion::latest()).await;
-    let archiver = Archiver::on_aws(aws_sdk_kinesis::Client::new(&config), aws_sdk_dynamodb::Client::new(&config));
+    let archiver = AwsArchiver::on_aws(aws_sdk_kinesis::Client::new(&config), aws_sdk_dynamodb::Client::new(&config));
     let archiver = &archiver;
     lambda_runtime::run(service_fn(|event: LambdaEvent<Box<RawValue>>| handle(archiver, event))).await
 }
 
-async fn handle(
-    archiver: &Archiver<archiver::tags::KinesisTags, archiver::store::DynamoDbStore>,
-    event: LambdaEvent<Box<RawValue>>,
-) -> Result<BatchResponse, Report> {
+async fn handle(archiver: &AwsArchiver, event: LambdaEvent<Box<RawValue>>) -> Result<BatchResponse, Report> {
     let deadline = Deadline::after(time_left(event.context.deadline()));
     archiver.handle(event.payload.get(), deadline).await.map_err(Report)
 }

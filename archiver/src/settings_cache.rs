@@ -11,6 +11,9 @@ use tokio::time::Instant;
 /// How long settings serve before they are read again. Kinesis allows 5 tag reads a second per account.
 pub const DEFAULT_REFRESH: Duration = Duration::from_secs(180);
 
+/// How long the last good settings serve on before reading is tried again, so that a throttled account is not asked all the more.
+const RETRY: Duration = Duration::from_secs(10);
+
 /// Answers by stream ARN: two streams of one name may live in two accounts.
 #[derive(Debug)]
 pub struct SettingsCache<V> {
@@ -21,7 +24,7 @@ pub struct SettingsCache<V> {
 #[derive(Debug)]
 struct Entry<V> {
     value: Arc<V>,
-    read_at: Instant,
+    serves_until: Instant,
 }
 
 /// An error that may be only passing.
@@ -47,24 +50,25 @@ impl<V> SettingsCache<V> {
         read: impl Future<Output = Result<V, E>>,
     ) -> Result<Arc<V>, E> {
         let known = self.known(stream);
-        if let Some((value, read_at)) = &known
-            && read_at.elapsed() < self.refresh
+        if let Some((value, serves_until)) = &known
+            && Instant::now() < *serves_until
         {
             return Ok(Arc::clone(value));
         }
         match (read.await, known) {
-            (Ok(value), _) => {
-                let value = Arc::new(value);
-                let entry = Entry { value: Arc::clone(&value), read_at: Instant::now() };
-                self.entries.lock().unwrap_or_else(PoisonError::into_inner).insert(stream.clone(), entry);
-                Ok(value)
-            }
+            (Ok(value), _) => Ok(self.keep(stream, Arc::new(value), self.refresh)),
             (Err(error), Some((value, _))) if error.may_pass() => {
                 tracing::warn!(%stream, %error, "settings could not be read again; the last good ones serve on");
-                Ok(value)
+                Ok(self.keep(stream, value, RETRY.min(self.refresh)))
             }
             (Err(error), _) => Err(error),
         }
+    }
+
+    fn keep(&self, stream: &StreamArn, value: Arc<V>, serves_for: Duration) -> Arc<V> {
+        let entry = Entry { value: Arc::clone(&value), serves_until: Instant::now() + serves_for };
+        self.entries.lock().unwrap_or_else(PoisonError::into_inner).insert(stream.clone(), entry);
+        value
     }
 
     /// Forgets a stream, so that its settings are read again.
@@ -74,7 +78,7 @@ impl<V> SettingsCache<V> {
 
     fn known(&self, stream: &StreamArn) -> Option<(Arc<V>, Instant)> {
         let entries = self.entries.lock().unwrap_or_else(PoisonError::into_inner);
-        entries.get(stream).map(|entry| (Arc::clone(&entry.value), entry.read_at))
+        entries.get(stream).map(|entry| (Arc::clone(&entry.value), entry.serves_until))
     }
 }
 
@@ -125,6 +129,8 @@ mod tests {
         assert_eq!(get(&cache, Ok(1)).await, Ok(1));
         tokio::time::advance(DEFAULT_REFRESH).await;
         assert_eq!(get(&cache, Err(ReadError::Throttled)).await, Ok(1));
+        assert_eq!(get(&cache, Ok(2)).await, Ok(1), "reading is not tried again at once");
+        tokio::time::advance(RETRY).await;
         assert_eq!(get(&cache, Err(ReadError::InvalidTag)).await, Err(ReadError::InvalidTag));
     }
 }

@@ -1,6 +1,7 @@
 //! The handler over a store and tags in memory, which fail on purpose.
 
 use super::*;
+use crate::aws_failure::AwsFailure;
 use crate::item::Stamp;
 use crate::settings::{MODE_TAG, TTL_TAG};
 use crate::store::{NewestOutcome, WriteError};
@@ -166,14 +167,14 @@ async fn a_write_that_fails_is_reported_alone_and_the_rest_is_written() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_older_record_of_the_batch_is_not_written_over_a_newer_one_that_failed() {
+async fn the_older_records_of_a_key_come_again_with_its_newest_one_that_failed() {
     let store = store(&[("orders-archive-LATEST", ArchiveMode::Latest)]);
     let archiver = archiver(&[tags(&[])], &store);
     let throttled = WriteError::Aws(failure(FailureKind::Throttled));
     store.state.lock().unwrap().failures.insert("12".to_owned(), vec![throttled]);
 
     let batch = event(&[("cust-1", 12), ("cust-1", 9), ("cust-2", 10), ("cust-2", 7)]);
-    assert_eq!(failed_numbers(&archiver, &batch).await, ["12"]);
+    assert_eq!(failed_numbers(&archiver, &batch).await, ["9", "12"]);
     assert!(is_latest(&store, "cust-2", 10));
 
     assert_eq!(failed_numbers(&archiver, &event(&[("cust-1", 12)])).await, Vec::<String>::new());

@@ -1,0 +1,119 @@
+//! Why a whole batch is not archived, in sentences that say what to do.
+
+use crate::aws_failure::{AwsFailure, FailureKind};
+use crate::event::{InvalidEvent, UnreadableRecord};
+use crate::settings::{ArchiveMode, InvalidTag};
+use crate::settings_cache::MayPass;
+use crate::stream::StreamName;
+use crate::table::TableKeys;
+
+/// Why a whole batch is not archived.
+#[derive(Debug, thiserror::Error)]
+pub enum ArchiveError {
+    /// The event cannot be read.
+    #[error(transparent)]
+    InvalidEvent(#[from] InvalidEvent),
+    /// A record without even a sequence number, which cannot be reported alone.
+    #[error("{0}, so that the whole batch is delivered again")]
+    RecordWithoutNumber(UnreadableRecord),
+    /// The tags cannot be read from Kinesis.
+    #[error("cannot read the tags of stream {stream}: {failure}{}", hint_of(failure, "kinesis:ListTagsForStream"))]
+    TagsUnreadable {
+        /// Whose tags.
+        stream: StreamName,
+        /// What Kinesis said.
+        failure: AwsFailure,
+    },
+    /// A tag's value cannot be read.
+    #[error("{0}")]
+    InvalidTag(#[from] InvalidTag),
+    /// The table cannot be looked at.
+    #[error("cannot describe table {table} for stream {stream}: {failure}{}", hint_of(failure, "dynamodb:DescribeTable"))]
+    TableUnreadable {
+        /// Whose archive.
+        stream: StreamName,
+        /// Which table.
+        table: String,
+        /// What DynamoDB said.
+        failure: AwsFailure,
+    },
+    /// There is no table to write to.
+    #[error(
+        "stream {stream} is to be archived in mode {mode}, but table {table} does not exist; create it with: explorer configure {stream} --mode {mode}"
+    )]
+    TableMissing {
+        /// Whose archive.
+        stream: StreamName,
+        /// Its mode.
+        mode: ArchiveMode,
+        /// Which table.
+        table: String,
+    },
+    /// The table is of another mode.
+    #[error(
+        "table {table} has {found}, but mode {mode} of stream {stream} needs {}; move that table away or change the mode",
+        TableKeys::of_mode(*mode)
+    )]
+    WrongKeys {
+        /// Whose archive.
+        stream: StreamName,
+        /// Its mode.
+        mode: ArchiveMode,
+        /// Which table.
+        table: String,
+        /// The keys it has instead of the mode's.
+        found: TableKeys,
+    },
+    /// The table takes no writes.
+    #[error(
+        "cannot write to table {table} for stream {stream}: {failure}{}",
+        hint_of(failure, "dynamodb:BatchWriteItem and dynamodb:PutItem")
+    )]
+    WritesRefused {
+        /// Whose archive.
+        stream: StreamName,
+        /// Which table.
+        table: String,
+        /// What DynamoDB said.
+        failure: AwsFailure,
+    },
+}
+
+fn hint_of(failure: &AwsFailure, permission: &str) -> String {
+    match failure.kind {
+        FailureKind::AccessDenied => format!("; the function's role needs {permission}"),
+        _ => String::new(),
+    }
+}
+
+impl ArchiveError {
+    /// A short name of the error, for Lambda's `errorType`.
+    #[must_use]
+    pub fn type_name(&self) -> &'static str {
+        match self {
+            Self::InvalidEvent(_) => "InvalidEvent",
+            Self::RecordWithoutNumber(_) => "RecordWithoutNumber",
+            Self::TagsUnreadable { .. } => "TagsUnreadable",
+            Self::InvalidTag(_) => "InvalidTag",
+            Self::TableUnreadable { .. } => "TableUnreadable",
+            Self::TableMissing { .. } => "TableMissing",
+            Self::WrongKeys { .. } => "WrongKeys",
+            Self::WritesRefused { .. } => "WritesRefused",
+        }
+    }
+}
+
+impl MayPass for ArchiveError {
+    fn may_pass(&self) -> bool {
+        match self {
+            // Also for want of a permission: a role under repair must not stop what was running.
+            Self::TagsUnreadable { .. } | Self::TableUnreadable { .. } => true,
+            Self::InvalidEvent(_)
+            | Self::RecordWithoutNumber(_)
+            | Self::InvalidTag(_)
+            | Self::TableMissing { .. }
+            | Self::WrongKeys { .. }
+            | Self::WritesRefused { .. } => false,
+        }
+    }
+}
