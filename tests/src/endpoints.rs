@@ -3,8 +3,7 @@
 
 use aws_sdk_dynamodb::config::{BehaviorVersion, Credentials, Region};
 use axum::Router;
-use axum::extract::DefaultBodyLimit;
-use ferrokinesis::store::StoreOptions;
+use explorer::local::emulators::Emulators;
 use tokio::net::TcpListener;
 
 /// Names another Kinesis, by URL.
@@ -15,11 +14,6 @@ pub const DYNAMODB_URL: &str = "END_TO_END_DYNAMODB_URL";
 pub const REGION: &str = "us-east-1";
 /// Access key and secret key: emulators ask for any.
 pub const KEY: &str = "test";
-
-/// Room for a request of PutRecords, 10 MiB in base64. Source: Kinesis API reference, PutRecords.
-const MAX_REQUEST_BYTES: usize = 16 * 1024 * 1024;
-/// More open shards than any test has.
-const OPEN_SHARDS: u32 = 100;
 
 /// A Kinesis and a DynamoDB to test against.
 #[derive(Debug)]
@@ -32,31 +26,21 @@ pub struct Endpoints {
     pub kinesis: aws_sdk_kinesis::Client,
     /// A client of that DynamoDB.
     pub dynamodb: aws_sdk_dynamodb::Client,
-    embedded_database: Option<EmbeddedDatabase>,
-}
-
-struct EmbeddedDatabase(dynoxide::Database);
-
-impl std::fmt::Debug for EmbeddedDatabase {
-    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        formatter.write_str("EmbeddedDatabase")
-    }
+    emulators: Option<Emulators>,
 }
 
 impl Endpoints {
     /// The endpoints that the environment names, an emulator of this test's own where it names none.
     pub async fn start() -> Self {
-        let kinesis_url = match std::env::var(KINESIS_URL) {
-            Ok(url) => url,
-            Err(_) => start_kinesis().await,
+        let emulators = match (std::env::var(KINESIS_URL), std::env::var(DYNAMODB_URL)) {
+            (Ok(_), Ok(_)) => None,
+            _ => Some(Emulators::in_memory().await.expect("loopback ports are free")),
         };
-        let (dynamodb_url, embedded_database) = match std::env::var(DYNAMODB_URL) {
-            Ok(url) => (url, None),
-            Err(_) => {
-                let database = dynoxide::Database::memory().expect("a database in memory opens");
-                (start_dynamodb(database.clone()).await, Some(EmbeddedDatabase(database)))
-            }
+        let url = |variable, embedded: fn(&Emulators) -> &String| {
+            std::env::var(variable).ok().or_else(|| emulators.as_ref().map(embedded).cloned()).expect("named or embedded")
         };
+        let kinesis_url = url(KINESIS_URL, |emulators| &emulators.endpoints.kinesis);
+        let dynamodb_url = url(DYNAMODB_URL, |emulators| &emulators.endpoints.dynamodb);
         let credentials = Credentials::new(KEY, KEY, None, None, "end-to-end");
         let kinesis = aws_sdk_kinesis::Config::builder()
             .behavior_version(BehaviorVersion::latest())
@@ -75,7 +59,7 @@ impl Endpoints {
             dynamodb: aws_sdk_dynamodb::Client::from_conf(dynamodb),
             kinesis_url,
             dynamodb_url,
-            embedded_database,
+            emulators,
         }
     }
 
@@ -88,26 +72,9 @@ impl Endpoints {
     /// The database behind the embedded DynamoDB; `None` where another one was named.
     #[must_use]
     pub fn embedded_database(&self) -> Option<&dynoxide::Database> {
-        self.embedded_database.as_ref().map(|EmbeddedDatabase(database)| database)
+        let is_embedded = std::env::var(DYNAMODB_URL).is_err();
+        self.emulators.as_ref().filter(|_| is_embedded).map(|emulators| &emulators.database)
     }
-}
-
-async fn start_kinesis() -> String {
-    let (router, _store) = ferrokinesis::create_app(StoreOptions {
-        create_stream_ms: 0,
-        update_stream_ms: 0,
-        shard_limit: OPEN_SHARDS,
-        ..StoreOptions::default()
-    });
-    let (listener, url) = listen().await;
-    serve(listener, router.layer(DefaultBodyLimit::max(MAX_REQUEST_BYTES)));
-    url
-}
-
-async fn start_dynamodb(database: dynoxide::Database) -> String {
-    let (listener, url) = listen().await;
-    tokio::spawn(dynoxide::server::serve_on(listener, database));
-    url
 }
 
 /// A listener on a free port of the loopback interface, and its URL.

@@ -4,11 +4,10 @@
 use crate::bootstrap::Bootstrap;
 use crate::endpoints::Endpoints;
 use archiver::backoff::Deadline;
-use archiver::handler::{BatchResponse, SharedArchiver};
+use archiver::handler::{AwsArchiver, BatchResponse};
 use explorer::local::event_source::Invoke;
 use serde_json::Value;
 use std::path::PathBuf;
-use std::sync::Arc;
 use std::time::Duration;
 
 /// Time for one batch.
@@ -27,7 +26,7 @@ pub enum Way {
 #[derive(Debug)]
 pub enum Function {
     /// The library's handler.
-    Handler(SharedArchiver),
+    Handler(Box<AwsArchiver>),
     /// The binary, running.
     Binary(Box<Bootstrap>),
 }
@@ -45,10 +44,7 @@ impl Function {
     /// Starts a function that knows nothing yet.
     pub async fn start(endpoints: &Endpoints, way: &Way) -> Self {
         match way {
-            Way::Handler => {
-                let archiver = archiver::handler::Archiver::on_aws(endpoints.kinesis.clone(), endpoints.dynamodb.clone());
-                Self::Handler(Arc::new(archiver))
-            }
+            Way::Handler => Self::Handler(Box::new(AwsArchiver::on_aws(endpoints.kinesis.clone(), endpoints.dynamodb.clone()))),
             Way::Binary(path) => Self::Binary(Box::new(Bootstrap::start(endpoints, path).await)),
         }
     }

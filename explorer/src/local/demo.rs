@@ -6,10 +6,10 @@ mod trickle;
 
 pub(super) use trickle::run as trickle;
 
-use super::clients::Clients;
 use super::event_source::{Inventory, is_archived};
 use super::setup::SetupError;
 use super::streams::{make_stream, tag_stream};
+use crate::aws::connect::Connection;
 use archiver::aws_failure::{AwsFailure, FailureKind};
 use archiver::record::ShardId;
 use archiver::sequence::SequenceNumber;
@@ -67,12 +67,12 @@ impl DemoStream {
 
 /// Makes what is missing of the demo. Streams that are known from the last run stay as they were configured, and an archive that
 /// has records from an earlier run gets no first records again.
-pub(super) async fn seed(clients: &Clients, known: &Inventory) -> Result<Vec<SeededShard>, SetupError> {
-    let seeded = STREAMS.iter().map(|stream| seed_stream(clients, stream, known));
+pub(super) async fn seed(connection: &Connection, known: &Inventory) -> Result<Vec<SeededShard>, SetupError> {
+    let seeded = STREAMS.iter().map(|stream| seed_stream(connection, stream, known));
     Ok(futures::future::try_join_all(seeded).await?.into_iter().flatten().collect())
 }
 
-async fn seed_stream(clients: &Clients, stream: &DemoStream, known: &Inventory) -> Result<Vec<SeededShard>, SetupError> {
+async fn seed_stream(connection: &Connection, stream: &DemoStream, known: &Inventory) -> Result<Vec<SeededShard>, SetupError> {
     let name = StreamName::parse(stream.name).map_err(|error| {
         SetupError::new(
             format!("name stream {}", stream.name),
@@ -86,19 +86,19 @@ async fn seed_stream(clients: &Clients, stream: &DemoStream, known: &Inventory) 
         archived = is_archived(tags);
         has_records = archived;
     } else {
-        make_stream(&clients.kinesis, &name, stream.shards).await?;
+        make_stream(&connection.kinesis, &name, stream.shards).await?;
         if let Some(settings) = &settings {
             // The table first: with the tags on, the archiver would miss it.
-            has_records = !archive::make_table(&clients.dynamodb, &name, settings).await?;
+            has_records = !archive::make_table(connection, &name, settings).await?;
             let tags = settings.to_tags().into_iter().map(|(key, value)| (key.to_owned(), value));
-            tag_stream(&clients.kinesis, &name, tags).await?;
+            tag_stream(&connection.kinesis, &name, tags).await?;
         }
     }
     let Some((kind, count, seconds_apart)) = stream.seed.filter(|_| !has_records) else {
         return Ok(Vec::new());
     };
     let records = first_records(kind, count, seconds_apart);
-    let last = put_all(&clients.kinesis, &name, records).await?;
+    let last = put_all(&connection.kinesis, &name, records).await?;
     if !archived {
         return Ok(Vec::new());
     }

@@ -1,7 +1,7 @@
 //! The emulators of Kinesis and DynamoDB inside this process, each on a loopback port of its own.
 
 use super::data_dir::DataDir;
-use super::event_source::{Arrivals, StopSignal};
+use super::event_source::{Arrivals, StopSignal, stop_pair};
 use super::{LocalEndpoints, LocalError};
 use archiver::stream::StreamArn;
 use axum::body::{Body, Bytes};
@@ -31,9 +31,11 @@ const SHARD_LIMIT: u32 = 500;
 const STREAM_CHANGE_MILLISECONDS: u64 = 20;
 
 /// Both emulators, serving.
-pub(super) struct Emulators {
-    pub(super) endpoints: LocalEndpoints,
-    pub(super) database: Database,
+pub struct Emulators {
+    /// Where they are.
+    pub endpoints: LocalEndpoints,
+    /// What is behind DynamoDB, for what its API has no call for, such as a sweep of expired items.
+    pub database: Database,
     /// Told when streams are made, deleted or tagged.
     pub(super) streams_changed: Arc<Notify>,
     /// Told when records are put.
@@ -60,7 +62,28 @@ struct PutTarget {
     stream_arn: Option<String>,
 }
 
+impl std::fmt::Debug for Emulators {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.debug_struct("Emulators").field("endpoints", &self.endpoints).finish_non_exhaustive()
+    }
+}
+
 impl Emulators {
+    /// Starts both, with nothing in them and nothing kept; dropping them ends them.
+    ///
+    /// # Errors
+    /// When no loopback port is to be had.
+    pub async fn in_memory() -> Result<Self, LocalError> {
+        let (stopper, stop) = stop_pair();
+        let mut emulators = Self::start(None, &stop).await?;
+        // The servers go on until the emulators are dropped, and then end with their tasks.
+        emulators.servers.spawn(async move {
+            std::future::pending::<()>().await;
+            drop(stopper);
+        });
+        Ok(emulators)
+    }
+
     /// Starts both; they serve when this returns.
     pub(super) async fn start(data_dir: Option<&DataDir>, stop: &StopSignal) -> Result<Self, LocalError> {
         let database = open_database(data_dir).await?;

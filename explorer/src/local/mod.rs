@@ -4,10 +4,9 @@
 //! Streams live in memory. A data directory keeps the archives from run to run, and which streams there were with their tags, but
 //! not the records in them.
 
-mod clients;
 mod data_dir;
 mod demo;
-mod emulators;
+pub mod emulators;
 mod error;
 pub mod event_source;
 mod setup;
@@ -18,10 +17,10 @@ mod tests;
 
 pub use error::LocalError;
 
+use crate::aws::connect::Connection;
 use archiver::handler::Archiver;
 use archiver::store::DynamoDbStore;
 use archiver::tags::KinesisTags;
-use clients::Clients;
 use data_dir::{DataDir, RememberedStreams};
 use demo::SeededShard;
 use emulators::Emulators;
@@ -64,6 +63,14 @@ pub struct LocalEndpoints {
     pub dynamodb: String,
     /// The region in all ARNs.
     pub region: String,
+}
+
+impl LocalEndpoints {
+    /// Clients of these emulators.
+    #[must_use]
+    pub fn connect(&self) -> Connection {
+        Connection::to_emulators(&self.kinesis, &self.dynamodb, &self.region)
+    }
 }
 
 /// The running system. Dropping it ends it at once; [`LocalSystem::stop`] lets it finish first.
@@ -192,23 +199,23 @@ struct Background {
 
 impl Background {
     async fn run(self, stop: StopSignal) {
-        // Here and not on the way to the first screen: making clients takes longer than starting the emulators.
-        let clients = Clients::new(&self.endpoints);
+        // Here and not on the way to the first screen: making connection takes longer than starting the emulators.
+        let connection = self.endpoints.connect();
         let inventory = watch::Sender::new(Inventory::new());
         let mut tasks = JoinSet::new();
-        tasks.spawn(self.watcher(&clients, inventory.clone()).run(stop.clone()));
+        tasks.spawn(self.watcher(&connection, inventory.clone()).run(stop.clone()));
         let mut stopped = stop.clone();
         let made = tokio::select! {
-            made = setup::run(&clients, &self.remembered, self.with_demo) => made,
+            made = setup::run(&connection, &self.remembered, self.with_demo) => made,
             () = stopped.stopped() => return,
         };
         match made {
             Ok(seeded) => {
                 if let Some(data_dir) = self.data_dir {
-                    tasks.spawn(streams::remember(clients.kinesis.clone(), data_dir, inventory.subscribe(), stop.clone()));
+                    tasks.spawn(streams::remember(connection.kinesis.clone(), data_dir, inventory.subscribe(), stop.clone()));
                 }
                 if self.with_demo {
-                    tasks.spawn(demo::trickle(clients.kinesis.clone(), stop));
+                    tasks.spawn(demo::trickle(connection.kinesis.clone(), stop));
                 }
                 self.setup.send_replace(Setup::Done(seeded));
             }
@@ -221,16 +228,16 @@ impl Background {
         while tasks.join_next().await.is_some() {}
     }
 
-    fn watcher(&self, clients: &Clients, inventory: watch::Sender<Inventory>) -> Watcher<impl event_source::Invoke + use<>> {
-        let tags = KinesisTags::new(clients.kinesis.clone());
-        let store = DynamoDbStore::new(clients.dynamodb.clone());
+    fn watcher(&self, connection: &Connection, inventory: watch::Sender<Inventory>) -> Watcher<impl event_source::Invoke + use<>> {
+        let tags = KinesisTags::new(connection.kinesis.clone());
+        let store = DynamoDbStore::new(connection.dynamodb.clone());
         let retry = RetryPolicy {
             maximum_record_age: Some(LONGEST_RECORD_AGE),
             bisect_batch_on_function_error: true,
             ..RetryPolicy::default()
         };
         Watcher {
-            client: clients.kinesis.clone(),
+            client: connection.kinesis.clone(),
             invoker: Arc::new(Archiver::new(tags, store, SETTINGS_REFRESH)),
             config: Arc::new(EventSourceConfig {
                 retry,

@@ -1,10 +1,11 @@
 //! What is in the emulators to begin with: the streams of the last run, then the demo.
 
-use super::clients::Clients;
 use super::data_dir::RememberedStreams;
 use super::demo::{self, SeededShard};
 use super::event_source::Inventory;
 use super::streams::{make_stream, tag_stream};
+use crate::aws::connect::Connection;
+use crate::domain::failure::Failure;
 use archiver::aws_failure::AwsFailure;
 use archiver::stream::StreamName;
 use jiff::Timestamp;
@@ -24,21 +25,19 @@ pub(super) enum Setup {
 
 /// A step that failed.
 #[derive(Clone, Debug, thiserror::Error)]
-#[error("cannot {operation}: {failure}")]
-pub(super) struct SetupError {
-    operation: String,
-    failure: AwsFailure,
-}
+#[error(transparent)]
+pub(super) struct SetupError(#[from] Failure);
 
 impl SetupError {
+    /// An emulator asks for no permissions, so none is named.
     pub(super) fn new(operation: String, failure: AwsFailure) -> Self {
-        Self { operation, failure }
+        Self(Failure::of_call(operation, "", failure))
     }
 }
 
 /// Makes the streams, and with `with_demo` the demo's streams, tables and first records.
 pub(super) async fn run(
-    clients: &Clients,
+    connection: &Connection,
     remembered: &RememberedStreams,
     with_demo: bool,
 ) -> Result<Vec<SeededShard>, SetupError> {
@@ -49,11 +48,11 @@ pub(super) async fn run(
             tracing::warn!(stream = stream.name, "a remembered stream has no valid name");
             continue;
         };
-        make_stream(&clients.kinesis, &name, stream.shards).await?;
-        tag_stream(&clients.kinesis, &name, stream.tags.clone()).await?;
+        make_stream(&connection.kinesis, &name, stream.shards).await?;
+        tag_stream(&connection.kinesis, &name, stream.tags.clone()).await?;
         known.insert(name, stream.tags.clone());
     }
-    if with_demo { demo::seed(clients, &known).await } else { Ok(Vec::new()) }
+    if with_demo { demo::seed(connection, &known).await } else { Ok(Vec::new()) }
 }
 
 /// Sequence numbers begin with the second in which the stream was made. The numbers of a new stream must be larger than those of

@@ -4,7 +4,6 @@
 
 mod support;
 
-use super::clients::Clients;
 use super::event_source::{Checkpoints, EventSourceConfig, Invoke, Mapping, RetryPolicy, stop_pair};
 use super::{LocalOptions, LocalSystem};
 use archiver::handler::BatchResponse;
@@ -95,7 +94,7 @@ async fn put_through_split_and_merge(local: &Local) {
 
 fn mapping<I: Invoke>(local: &Local, config: EventSourceConfig, invoker: &Arc<I>) -> Mapping<I> {
     Mapping {
-        client: Clients::new(local.system.endpoints()).kinesis,
+        client: local.system.endpoints().connect().kinesis,
         stream: StreamName::parse("payments").unwrap(),
         invoker: Arc::clone(invoker),
         config: Arc::new(config),

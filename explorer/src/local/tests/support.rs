@@ -1,6 +1,6 @@
-//! A started system with clients, and what the tests do with it.
+//! A started system with its connection, and what the tests do with it.
 
-use crate::local::clients::Clients;
+use crate::aws::connect::Connection;
 use crate::local::{LocalOptions, LocalSystem};
 use archiver::record::ShardId;
 use archiver::sequence::SequenceNumber;
@@ -18,10 +18,10 @@ use std::time::Duration;
 /// More than any condition needs on a slow machine.
 pub(super) const PATIENCE: Duration = Duration::from_secs(60);
 
-/// The system and its clients.
+/// The system and its connection.
 pub(super) struct Local {
     pub(super) system: LocalSystem,
-    clients: Clients,
+    connection: Connection,
 }
 
 /// What the tests look at of an archived item.
@@ -65,47 +65,48 @@ impl Local {
     pub(super) async fn start(options: LocalOptions) -> Self {
         let system = LocalSystem::start(options).await.unwrap();
         system.ready().await.unwrap();
-        let clients = Clients::new(system.endpoints());
-        Self { system, clients }
+        let connection = system.endpoints().connect();
+        Self { system, connection }
     }
 
     pub(super) async fn make_stream(&self, name: &str, shards: i32) {
-        self.clients.kinesis.create_stream().stream_name(name).shard_count(shards).send().await.unwrap();
+        self.connection.kinesis.create_stream().stream_name(name).shard_count(shards).send().await.unwrap();
         self.until_active(name).await;
     }
 
     pub(super) async fn split(&self, stream: &str, shard: &str) {
         let hash_key = (u128::MAX / 4).to_string();
-        let split = self.clients.kinesis.split_shard().stream_name(stream).shard_to_split(shard).new_starting_hash_key(hash_key);
+        let split = self.connection.kinesis.split_shard().stream_name(stream).shard_to_split(shard).new_starting_hash_key(hash_key);
         split.send().await.unwrap();
         self.until_active(stream).await;
     }
 
     pub(super) async fn merge(&self, stream: &str, shard: &str, adjacent: &str) {
-        let merge = self.clients.kinesis.merge_shards().stream_name(stream).shard_to_merge(shard).adjacent_shard_to_merge(adjacent);
+        let merge =
+            self.connection.kinesis.merge_shards().stream_name(stream).shard_to_merge(shard).adjacent_shard_to_merge(adjacent);
         merge.send().await.unwrap();
         self.until_active(stream).await;
     }
 
     async fn until_active(&self, stream: &str) {
         eventually("the stream is active", || async {
-            let summary = self.clients.kinesis.describe_stream_summary().stream_name(stream).send().await.unwrap();
+            let summary = self.connection.kinesis.describe_stream_summary().stream_name(stream).send().await.unwrap();
             summary.stream_description_summary.unwrap().stream_status == StreamStatus::Active
         })
         .await;
     }
 
     pub(super) async fn open_shards(&self, stream: &str) -> i32 {
-        let summary = self.clients.kinesis.describe_stream_summary().stream_name(stream).send().await.unwrap();
+        let summary = self.connection.kinesis.describe_stream_summary().stream_name(stream).send().await.unwrap();
         summary.stream_description_summary.unwrap().open_shard_count
     }
 
     pub(super) async fn tag(&self, stream: &str, tag: &str, value: &str) {
-        self.clients.kinesis.add_tags_to_stream().stream_name(stream).tags(tag, value).send().await.unwrap();
+        self.connection.kinesis.add_tags_to_stream().stream_name(stream).tags(tag, value).send().await.unwrap();
     }
 
     pub(super) async fn untag(&self, stream: &str, tag: &str) {
-        self.clients.kinesis.remove_tags_from_stream().stream_name(stream).tag_keys(tag).send().await.unwrap();
+        self.connection.kinesis.remove_tags_from_stream().stream_name(stream).tag_keys(tag).send().await.unwrap();
     }
 
     /// Puts numbered records; gives back where each of them is.
@@ -119,7 +120,7 @@ impl Local {
             .collect();
         for chunk in entries.chunks(500) {
             let put =
-                self.clients.kinesis.put_records().stream_name(stream).set_records(Some(chunk.to_vec())).send().await.unwrap();
+                self.connection.kinesis.put_records().stream_name(stream).set_records(Some(chunk.to_vec())).send().await.unwrap();
             places.extend(put.records.into_iter().map(|record| {
                 let number = SequenceNumber::parse(record.sequence_number.unwrap()).unwrap();
                 (ShardId::new(record.shard_id.unwrap()), number)
@@ -130,7 +131,7 @@ impl Local {
 
     /// Every record of a stream.
     pub(super) async fn records(&self, stream: &str) -> Vec<Record> {
-        let kinesis = &self.clients.kinesis;
+        let kinesis = &self.connection.kinesis;
         let mut records = Vec::new();
         for shard in kinesis.list_shards().stream_name(stream).send().await.unwrap().shards.unwrap() {
             let start = kinesis.get_shard_iterator().stream_name(stream).shard_id(shard.shard_id);
@@ -143,7 +144,7 @@ impl Local {
 
     pub(super) async fn make_table(&self, table: &str, with_range_key: bool) {
         let names = ["partitionKey", "sequenceNumber"];
-        let mut request = self.clients.dynamodb.create_table().table_name(table).billing_mode(BillingMode::PayPerRequest);
+        let mut request = self.connection.dynamodb.create_table().table_name(table).billing_mode(BillingMode::PayPerRequest);
         for (name, kind) in names.into_iter().zip([KeyType::Hash, KeyType::Range]).take(if with_range_key { 2 } else { 1 }) {
             let definition = AttributeDefinition::builder().attribute_name(name).attribute_type(ScalarAttributeType::S);
             let key = KeySchemaElement::builder().attribute_name(name).key_type(kind);
@@ -154,12 +155,12 @@ impl Local {
 
     pub(super) async fn enable_ttl(&self, table: &str) {
         let ttl = TimeToLiveSpecification::builder().attribute_name("expireAfter").enabled(true).build().unwrap();
-        self.clients.dynamodb.update_time_to_live().table_name(table).time_to_live_specification(ttl).send().await.unwrap();
+        self.connection.dynamodb.update_time_to_live().table_name(table).time_to_live_specification(ttl).send().await.unwrap();
     }
 
     /// Every item of a table.
     pub(super) async fn items(&self, table: &str) -> Vec<Item> {
-        let mut pages = self.clients.dynamodb.scan().table_name(table).into_paginator().send();
+        let mut pages = self.connection.dynamodb.scan().table_name(table).into_paginator().send();
         let mut items = Vec::new();
         while let Some(page) = pages.next().await {
             items.extend(page.unwrap().items.unwrap_or_default().into_iter().map(|item| {
