@@ -68,8 +68,9 @@ where
             SdkError::TimeoutError(_) => FailureKind::TimedOut,
             SdkError::DispatchFailure(failure) if failure.is_timeout() => FailureKind::TimedOut,
             SdkError::DispatchFailure(failure) if failure.is_io() => FailureKind::Network,
-            // What is neither: the credentials could not be loaded, or no region or endpoint is known.
-            SdkError::DispatchFailure(_) => FailureKind::Credentials,
+            SdkError::DispatchFailure(_) if mentions_credentials(&error) => FailureKind::Credentials,
+            // What is neither: the endpoint is no address.
+            SdkError::DispatchFailure(_) => FailureKind::Network,
             SdkError::ConstructionFailure(_) => FailureKind::Refused,
             SdkError::ResponseError(_) => FailureKind::Network,
             SdkError::ServiceError(service) => kind_of_answer(service.err().code(), service.raw().status().as_u16()),
@@ -86,6 +87,11 @@ where
         };
         Self { kind, message }
     }
+}
+
+/// Credentials that cannot be loaded come as a failure of sending, told apart only by what it says.
+fn mentions_credentials(error: &(dyn std::error::Error + 'static)) -> bool {
+    std::iter::successors(Some(error), |error| error.source()).any(|error| error.to_string().contains("credentials"))
 }
 
 fn kind_of_answer(code: Option<&str>, status: u16) -> FailureKind {

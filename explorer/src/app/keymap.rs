@@ -248,4 +248,11 @@ mod tests {
             }
         }
     }
+
+    #[test]
+    fn the_readme_lists_these_keys() {
+        let readme = include_str!("../../../README.md");
+        let listed = readme.split("<!-- keys -->\n").nth(1).and_then(|rest| rest.split("\n<!-- /keys -->").next());
+        assert_eq!(listed, Some(as_markdown().as_str()), "`explorer keys` prints what belongs there");
+    }
 }

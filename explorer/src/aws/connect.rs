@@ -2,6 +2,8 @@
 
 use crate::domain::failure::Failure;
 use archiver::aws_failure::{AwsFailure, FailureKind};
+use aws_config::profile::ProfileFileCredentialsProvider;
+use aws_config::retry::RetryConfig;
 use aws_config::timeout::TimeoutConfig;
 use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_sdk_kinesis::config::{Credentials, ProvideCredentials as _, SharedCredentialsProvider};
@@ -52,7 +54,9 @@ impl Connection {
     pub async fn to_aws(options: &ConnectOptions) -> Result<Self, Failure> {
         let mut loader = aws_config::defaults(BehaviorVersion::latest()).timeout_config(timeouts());
         if let Some(profile) = &options.profile {
-            loader = loader.profile_name(profile);
+            // As with the AWS CLI, a profile that is named counts more than credentials in variables.
+            let credentials = ProfileFileCredentialsProvider::builder().profile_name(profile).build();
+            loader = loader.profile_name(profile).credentials_provider(credentials);
         }
         if let Some(region) = &options.region {
             loader = loader.region(Region::new(region.clone()));
@@ -64,7 +68,7 @@ impl Connection {
             || Failure::refused("connect", "no region is set; use --region, AWS_REGION or aws configure, or try --local");
         let config = tokio::time::timeout(START_TIMEOUT, loader.load()).await.map_err(|_| no_region())?;
         let region = config.region().ok_or_else(no_region)?.to_string();
-        require_credentials(&config).await?;
+        require_credentials(&config, options.profile.as_deref()).await?;
         let profile = options.profile.clone().or_else(|| std::env::var("AWS_PROFILE").ok());
         Ok(Self::of_config(&config, region, profile, Some(Arc::new(Mutex::new(Instant::now())))))
     }
@@ -106,7 +110,9 @@ impl Connection {
     /// What a first call came to.
     pub async fn check(&self) -> Result<(), Failure> {
         let operation = format!("list the streams of region {}", self.region);
-        let call = self.kinesis.list_streams().limit(1).send();
+        // One try: an address that does not answer is told at once.
+        let once = aws_sdk_kinesis::config::Builder::new().retry_config(RetryConfig::disabled());
+        let call = self.kinesis.list_streams().limit(1).customize().config_override(once).send();
         let answer = match tokio::time::timeout(START_TIMEOUT, call).await {
             Ok(answer) => answer.map(|_| ()).map_err(AwsFailure::from),
             Err(_) => {
@@ -135,7 +141,7 @@ fn timeouts() -> TimeoutConfig {
     TimeoutConfig::builder().connect_timeout(CONNECT_TIMEOUT).operation_attempt_timeout(CALL_TIMEOUT).build()
 }
 
-async fn require_credentials(config: &SdkConfig) -> Result<(), Failure> {
+async fn require_credentials(config: &SdkConfig, profile: Option<&str>) -> Result<(), Failure> {
     let missing =
         |detail: String| Failure { operation: "connect".to_owned(), permission: "", kind: FailureKind::Credentials, detail };
     let Some(provider) = config.credentials_provider() else {
@@ -143,7 +149,17 @@ async fn require_credentials(config: &SdkConfig) -> Result<(), Failure> {
     };
     match tokio::time::timeout(START_TIMEOUT, provider.provide_credentials()).await {
         Ok(Ok(_)) => Ok(()),
-        Ok(Err(error)) => Err(missing(format!("no credentials were found ({})", innermost(&error)))),
+        // What the whole chain says is of no use to a reader; what a profile that was named says may be.
+        Ok(Err(error)) => {
+            tracing::debug!(error = innermost(&error), "no credentials");
+            Err(missing(match (profile, &error) {
+                (None, _) => "no credentials were found".to_owned(),
+                (Some(profile), error) if error.to_string().contains("not enabled") => {
+                    format!("there is no profile {profile} with credentials in the AWS CLI's files")
+                }
+                (Some(profile), error) => format!("the credentials of profile {profile} cannot be loaded: {}", innermost(error)),
+            }))
+        }
         Err(_) => Err(missing(format!("no credentials were found within {} s", START_TIMEOUT.as_secs()))),
     }
 }
@@ -153,5 +169,5 @@ fn innermost(error: &dyn std::error::Error) -> String {
     while let Some(source) = innermost.source() {
         innermost = source;
     }
-    innermost.to_string()
+    innermost.to_string().lines().next().unwrap_or_default().to_owned()
 }

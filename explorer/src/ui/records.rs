@@ -162,7 +162,11 @@ fn draw_detail(model: &Model, records: &Records, theme: &Theme, frame: &mut Fram
     frame.render_widget(frame_block, area);
     let attributes = attribute_lines(model, record, detail.decoded.note.as_deref(), usize::from(inner.width), theme);
     let attribute_rows = u16::try_from(attributes.len()).unwrap_or(inner.height).min(inner.height * 2 / 3);
-    let [payload, below] = Layout::vertical([Constraint::Fill(1), Constraint::Length(attribute_rows)]).areas(inner);
+    // A line between payload and attributes, where there is room for one.
+    let rule_rows = u16::from(model.is_wide());
+    let [payload, rule, below] =
+        Layout::vertical([Constraint::Fill(1), Constraint::Length(rule_rows), Constraint::Length(attribute_rows)]).areas(inner);
+    frame.render_widget(Line::styled("─".repeat(usize::from(rule.width)), theme.quiet()), rule);
     let mut lines: Vec<Line<'_>> = detail
         .lines
         .iter()
