@@ -150,6 +150,15 @@ fn a_failed_page_is_said_and_can_be_read_again() {
 }
 
 #[test]
+fn a_refresh_that_fails_keeps_the_rows_and_says_why() {
+    let mut model = model_with_records(80, 24);
+    let request = page_request(&press(&mut model, "F5"));
+    update(&mut model, Message::PageRead { request, result: Err(Failure::refused("read table orders-archive-ALL", "broken")) });
+    assert_eq!(open_records(&model).rows.len(), 63);
+    assert!(sentence(&model).contains("cannot read table orders-archive-ALL"), "{}", sentence(&model));
+}
+
+#[test]
 fn a_filter_with_a_mistake_says_which_and_keeps_the_line() {
     let mut model = model_with_records(80, 24);
     assert_eq!(press(&mut model, "/ paid enter"), []);

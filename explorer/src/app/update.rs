@@ -5,7 +5,7 @@ use super::keymap::{Command, Context, command_for};
 use super::line::Line;
 use super::message::{Effect, Message};
 use super::model::{Model, Notice, Overlay, Screen};
-use super::records::{Pane, Records, moved};
+use super::records::{Pane, Reading, Records, moved};
 use super::replay_setup::ReplaySetup;
 use super::replays::{Replay, ReplayState, Replays};
 use crate::domain::detail::View;
@@ -53,7 +53,17 @@ pub fn update(model: &mut Model, message: Message) -> Vec<Effect> {
                 Screen::Records(records) => Some(records),
                 Screen::Configure(_) | Screen::ReplaySetup(_) | Screen::Replays(_) => None,
             });
-            waiting.and_then(|records| records.page_read(request, result, next)).into_iter().collect()
+            let Some(records) = waiting else {
+                return Vec::new();
+            };
+            let effect = records.page_read(request, result, next);
+            // With rows on the screen the failure has no other place.
+            if let Reading::Failed(failure) = &records.reading
+                && !records.rows.is_empty()
+            {
+                model.notice = Some(Notice::Error(failure.to_string()));
+            }
+            effect.into_iter().collect()
         }
         Message::ConfigurationPlanned { request, result } => {
             if let Some(Screen::Configure(configure)) = model.screens.last_mut() {

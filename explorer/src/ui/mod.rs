@@ -34,7 +34,8 @@ pub fn draw(model: &Model, theme: &Theme, frame: &mut Frame<'_>) {
         frame.render_widget(Paragraph::new(text).wrap(Wrap { trim: true }), area);
         return;
     }
-    let [header, body, bottom] = Layout::vertical([Constraint::Length(1), Constraint::Fill(1), Constraint::Length(1)]).areas(area);
+    let bottom_rows = Constraint::Length(notice_rows(model, area.width));
+    let [header, body, bottom] = Layout::vertical([Constraint::Length(1), Constraint::Fill(1), bottom_rows]).areas(area);
     draw_header(model, theme, frame, header);
     match model.screens.last() {
         None => streams::draw(model, theme, frame, body),
@@ -97,13 +98,24 @@ fn rate(per_second: f64) -> String {
     count(whole)
 }
 
-fn draw_bottom(model: &Model, theme: &Theme, frame: &mut Frame<'_>, area: Rect) {
-    let line = match &model.notice {
-        Some(Notice::Info(sentence)) => Line::styled(format!(" {}", printable(sentence)), theme.ok()),
-        Some(Notice::Error(sentence)) => Line::styled(format!(" {}", printable(sentence)), theme.error()),
-        None => key_line(model, theme, area.width),
+/// Rows of the bottom line: a long sentence gets more than one.
+fn notice_rows(model: &Model, columns: u16) -> u16 {
+    let sentence = match &model.notice {
+        Some(Notice::Info(sentence) | Notice::Error(sentence)) => sentence.as_str(),
+        None => "",
     };
-    frame.render_widget(line, area);
+    // A little less than the width, since lines break between words.
+    let columns = usize::from(columns).saturating_sub(12).max(1);
+    u16::try_from(sentence.chars().count().div_ceil(columns)).unwrap_or(u16::MAX).clamp(1, 4)
+}
+
+fn draw_bottom(model: &Model, theme: &Theme, frame: &mut Frame<'_>, area: Rect) {
+    let (sentence, style) = match &model.notice {
+        Some(Notice::Info(sentence)) => (sentence, theme.ok()),
+        Some(Notice::Error(sentence)) => (sentence, theme.error()),
+        None => return frame.render_widget(key_line(model, theme, area.width), area),
+    };
+    frame.render_widget(Paragraph::new(format!(" {}", printable(sentence))).style(style).wrap(Wrap { trim: false }), area);
 }
 
 /// The keys that mean something now, as many as fit; the way back, the help and the way out always do.

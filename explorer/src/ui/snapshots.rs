@@ -64,6 +64,18 @@ fn streams_failed() {
 }
 
 #[test]
+fn streams_that_can_no_longer_be_listed() {
+    check("streams_stale", |columns, rows| {
+        let mut model = model_with_streams(columns, rows);
+        let effects = press(&mut model, "F5");
+        let [Effect::ListStreams { request, .. }] = effects.as_slice() else { panic!("{effects:?}") };
+        let result = Err(failure("list the streams of region eu-west-1"));
+        update(&mut model, Message::StreamsListed { request: *request, result });
+        model
+    });
+}
+
+#[test]
 fn streams_full() {
     check("streams_full", model_with_streams);
 }
@@ -102,6 +114,16 @@ fn records_failed() {
     check("records_failed", |columns, rows| {
         let mut model = model_with_streams(columns, rows);
         let request = page_request(&press(&mut model, "enter"));
+        update(&mut model, Message::PageRead { request, result: Err(failure("read table orders-archive-ALL")) });
+        model
+    });
+}
+
+#[test]
+fn records_that_cannot_be_read_again() {
+    check("records_stale", |columns, rows| {
+        let mut model = model_with_records(columns, rows);
+        let request = page_request(&press(&mut model, "F5"));
         update(&mut model, Message::PageRead { request, result: Err(failure("read table orders-archive-ALL")) });
         model
     });

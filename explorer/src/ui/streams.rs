@@ -12,6 +12,8 @@ use ratatui::text::{Line, Span};
 use ratatui::widgets::{Cell, Paragraph, Row, Table, Wrap};
 
 const DASH: &str = "–";
+/// From so many columns on every column of the table is shown.
+const COLUMNS_FOR_ALL: u16 = 112;
 
 pub(super) fn draw(model: &Model, theme: &Theme, frame: &mut Frame<'_>, area: Rect) {
     let streams = &model.streams;
@@ -37,12 +39,12 @@ pub(super) fn draw(model: &Model, theme: &Theme, frame: &mut Frame<'_>, area: Re
         frame.render_widget(Paragraph::new(sentence).wrap(Wrap { trim: true }), inner);
         return;
     }
-    let problem = streams.current().and_then(problem_of);
+    let problem = streams.failure.as_ref().map(ToString::to_string).or_else(|| streams.current().and_then(problem_of));
     let note_rows = problem
         .as_ref()
         .map_or(0, |sentence| u16::try_from(sentence.len() / usize::from(inner.width.max(1)) + 1).unwrap_or(1).min(3));
     let table_area = Rect { height: inner.height.saturating_sub(note_rows), ..inner };
-    let is_wide = area.width >= 100;
+    let is_wide = area.width >= COLUMNS_FOR_ALL;
     let height = usize::from(table_area.height.saturating_sub(1));
     let cursor = streams.cursor();
     let first = first_visible(cursor, rows.len(), height);
