@@ -179,6 +179,10 @@ impl Key {
 }
 
 impl Context {
+    /// All of them, in the order of the help.
+    pub const ALL: [Self; 7] =
+        [Self::Streams, Self::Records, Self::Form, Self::Review, Self::Replays, Self::Everywhere, Self::Typing];
+
     /// Its heading in the help.
     #[must_use]
     pub fn heading(self) -> &'static str {
@@ -216,17 +220,8 @@ pub fn command_for(event: KeyEvent, contexts: &[Context]) -> Option<Command> {
 /// The whole table as Markdown, for the README and `explorer keys`.
 #[must_use]
 pub fn as_markdown() -> String {
-    let contexts = [
-        Context::Streams,
-        Context::Records,
-        Context::Form,
-        Context::Review,
-        Context::Replays,
-        Context::Everywhere,
-        Context::Typing,
-    ];
     let mut lines = vec!["| where | key | what it does |".to_owned(), "|---|---|---|".to_owned()];
-    for context in contexts {
+    for context in Context::ALL {
         for binding in BINDINGS.iter().filter(|binding| binding.context == context) {
             let keys: Vec<String> = binding.keys.iter().map(|key| format!("`{}`", key.name())).collect();
             lines.push(format!("| {} | {} | {} |", context.heading(), keys.join(" "), binding.help));

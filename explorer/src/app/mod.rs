@@ -6,6 +6,7 @@ pub mod configure;
 #[allow(clippy::unwrap_used, clippy::panic)]
 pub(crate) mod fixtures;
 pub mod keymap;
+mod keys;
 pub mod line;
 pub mod message;
 pub mod model;

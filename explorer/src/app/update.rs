@@ -1,7 +1,8 @@
 //! The one place where the state changes: a message in, effects out.
 
 use super::configure::Configure;
-use super::keymap::{Command, Context, command_for};
+use super::keymap::Command;
+use super::keys::{open_line, press, typed};
 use super::line::Line;
 use super::message::{Effect, Message};
 use super::model::{Model, Notice, Overlay, Screen};
@@ -11,7 +12,6 @@ use super::replays::{Replay, ReplayState, Replays};
 use crate::domain::detail::View;
 use crate::domain::filter::RecordFilter;
 use crate::domain::replay::{self, Ending, ReplayOrder};
-use crossterm::event::KeyEvent;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
@@ -155,91 +155,8 @@ fn replay_ended(
     replay.impossible = impossible;
 }
 
-fn press(model: &mut Model, key: KeyEvent) -> Vec<Effect> {
-    model.notice = None;
-    if let Some(Overlay::Help(scroll)) = model.overlay {
-        return press_in_help(model, key, scroll);
-    }
-    let contexts = model.contexts();
-    let is_typing = open_line(model).is_some();
-    let command = command_for(key, &contexts);
-    // In a form's line the letters are text, and only the keys that type nothing are commands.
-    let in_form_line = is_typing && contexts.first() == Some(&Context::Form);
-    let is_text = !matches!(command, Some(Command::Continue | Command::Back | Command::Quit)) || key_types(key);
-    if (is_typing && !in_form_line && is_text) || (in_form_line && types_in_form(key)) {
-        if let Some(line) = open_line(model) {
-            line.press(key);
-        }
-        typed(model);
-        return Vec::new();
-    }
-    match command {
-        Some(command) => run(model, command),
-        None => {
-            let known = command_for(key, &[Context::Everywhere]).is_some();
-            if !known {
-                model.notice = Some(Notice::Info("this key does nothing here; ? shows the keys".to_owned()));
-            }
-            Vec::new()
-        }
-    }
-}
-
-/// Whether the key writes a character.
-fn key_types(key: KeyEvent) -> bool {
-    use crossterm::event::{KeyCode, KeyModifiers};
-    matches!(key.code, KeyCode::Char(_)) && !key.modifiers.intersects(KeyModifiers::CONTROL | KeyModifiers::ALT)
-}
-
-/// Keys that belong to the line under the cursor of a form; the arrows up and down, tab, enter and escape move in the form.
-fn types_in_form(key: KeyEvent) -> bool {
-    use crossterm::event::{KeyCode, KeyModifiers};
-    let edits =
-        matches!(key.code, KeyCode::Backspace | KeyCode::Delete | KeyCode::Left | KeyCode::Right | KeyCode::Home | KeyCode::End);
-    let by_control =
-        key.modifiers.contains(KeyModifiers::CONTROL) && matches!(key.code, KeyCode::Char('a' | 'e' | 'w' | 'u' | 'k'));
-    key_types(key) || edits || by_control
-}
-
-fn press_in_help(model: &mut Model, key: KeyEvent, scroll: usize) -> Vec<Effect> {
-    match command_for(key, &[Context::Everywhere]) {
-        Some(Command::Quit) => return run(model, Command::Quit),
-        Some(command @ (Command::Up | Command::Down | Command::PageUp | Command::PageDown | Command::First | Command::Last)) => {
-            let rows = super::keymap::BINDINGS.len();
-            model.overlay = Some(Overlay::Help(moved(scroll, command, model.list_rows(), rows)));
-        }
-        _ => model.overlay = None,
-    }
-    Vec::new()
-}
-
-/// The line that is being typed, where one is.
-fn open_line(model: &mut Model) -> Option<&mut Line> {
-    match model.screens.last_mut() {
-        None if model.streams.typing => Some(&mut model.streams.filter),
-        None => None,
-        Some(Screen::Records(records)) => records.typing.as_mut(),
-        Some(Screen::Configure(configure)) if configure.is_typing() => Some(&mut configure.ttl),
-        Some(Screen::ReplaySetup(setup)) if setup.is_typing() => setup.line(),
-        Some(Screen::Configure(_) | Screen::ReplaySetup(_) | Screen::Replays(_)) => None,
-    }
-}
-
-/// What follows from a line that has changed.
-fn typed(model: &mut Model) {
-    match model.screens.last_mut() {
-        None => model.streams.keep_selection(),
-        Some(Screen::Records(records)) => records.filter_error = None,
-        Some(Screen::ReplaySetup(setup)) => {
-            setup.target_cursor = 0;
-            setup.step = super::replay_setup::Step::Editing(None);
-        }
-        Some(Screen::Configure(configure)) => configure.step = super::configure::Step::Editing(None),
-        Some(Screen::Replays(_)) => {}
-    }
-}
-
-fn run(model: &mut Model, command: Command) -> Vec<Effect> {
+/// Does what a command means on the screen on top.
+pub(super) fn run(model: &mut Model, command: Command) -> Vec<Effect> {
     if model.overlay == Some(Overlay::ConfirmQuit) {
         return answer_quit(model, command);
     }

@@ -22,37 +22,19 @@ const PAGE_ITEMS: i32 = 1_000;
 /// What DynamoDB answered.
 pub async fn read_page(connection: &Connection, query: &PageQuery) -> Result<Page, Failure> {
     let start = query.from.as_ref().map(cursor_attributes);
-    let conditions = Conditions::of(&query.filter);
-    let result = match &query.filter.key {
+    let Conditions { key, others, names, values } = Conditions::of(&query.filter);
+    let result = match key {
         Some(key) => {
-            let call = connection
-                .dynamodb
-                .query()
-                .table_name(&query.table)
-                .key_condition_expression("#key = :key")
-                .expression_attribute_names("#key", attribute::PARTITION_KEY)
-                .expression_attribute_values(":key", AttributeValue::S(key.clone()))
-                .scan_index_forward(false)
-                .limit(PAGE_ITEMS)
-                .set_filter_expression(conditions.expression())
-                .set_exclusive_start_key(start);
-            let call = conditions.names.iter().fold(call, |call, (name, value)| call.expression_attribute_names(*name, *value));
-            let call =
-                conditions.values.iter().fold(call, |call, (name, value)| call.expression_attribute_values(*name, value.clone()));
-            call.send().await.map_err(AwsFailure::from).map(|page| (page.items, page.scanned_count, page.last_evaluated_key))
+            let call = connection.dynamodb.query().table_name(&query.table).limit(PAGE_ITEMS).set_exclusive_start_key(start);
+            let call = call.key_condition_expression(key).scan_index_forward(false).set_filter_expression(others);
+            let answer = call.set_expression_attribute_names(names).set_expression_attribute_values(values).send().await;
+            answer.map_err(AwsFailure::from).map(|page| (page.items, page.scanned_count, page.last_evaluated_key))
         }
         None => {
-            let call = connection
-                .dynamodb
-                .scan()
-                .table_name(&query.table)
-                .limit(PAGE_ITEMS)
-                .set_filter_expression(conditions.expression())
-                .set_exclusive_start_key(start);
-            let call = conditions.names.iter().fold(call, |call, (name, value)| call.expression_attribute_names(*name, *value));
-            let call =
-                conditions.values.iter().fold(call, |call, (name, value)| call.expression_attribute_values(*name, value.clone()));
-            call.send().await.map_err(AwsFailure::from).map(|page| (page.items, page.scanned_count, page.last_evaluated_key))
+            let call = connection.dynamodb.scan().table_name(&query.table).limit(PAGE_ITEMS).set_exclusive_start_key(start);
+            let call = call.set_filter_expression(others);
+            let answer = call.set_expression_attribute_names(names).set_expression_attribute_values(values).send().await;
+            answer.map_err(AwsFailure::from).map(|page| (page.items, page.scanned_count, page.last_evaluated_key))
         }
     };
     let (items, read, last) = result.map_err(|failure| {
@@ -141,33 +123,41 @@ pub async fn count_expired(connection: &Connection, table: &str, now: Timestamp)
     Ok(expired)
 }
 
-/// The part of a filter that DynamoDB evaluates besides the key.
-#[derive(Default)]
+/// A filter in DynamoDB's terms.
 struct Conditions {
-    clauses: Vec<&'static str>,
-    names: Vec<(&'static str, &'static str)>,
-    values: Vec<(&'static str, AttributeValue)>,
+    /// The condition on the key.
+    key: Option<&'static str>,
+    /// The conditions on other attributes.
+    others: Option<String>,
+    /// Attribute names by their placeholders; DynamoDB refuses an empty map.
+    names: Option<HashMap<String, String>>,
+    /// Values by their placeholders; DynamoDB refuses an empty map.
+    values: Option<HashMap<String, AttributeValue>>,
 }
 
 impl Conditions {
     fn of(filter: &RecordFilter) -> Self {
-        let mut conditions = Self::default();
-        if let Some(after) = filter.after {
-            conditions.clauses.push("#arrival >= :after");
-            conditions.values.push((":after", epoch_seconds(after)));
+        let key = filter.key.as_ref().map(|key| ("#key = :key", ":key", AttributeValue::S(key.clone())));
+        let after = filter.after.map(|after| ("#arrival >= :after", ":after", epoch_seconds(after)));
+        let before = filter.before.map(|before| ("#arrival < :before", ":before", epoch_seconds(before)));
+        let others: Vec<&str> = [&after, &before].into_iter().flatten().map(|(clause, _, _)| *clause).collect();
+        let mut names = HashMap::new();
+        if key.is_some() {
+            names.insert("#key".to_owned(), attribute::PARTITION_KEY.to_owned());
         }
-        if let Some(before) = filter.before {
-            conditions.clauses.push("#arrival < :before");
-            conditions.values.push((":before", epoch_seconds(before)));
+        if !others.is_empty() {
+            names.insert("#arrival".to_owned(), attribute::ARRIVAL.to_owned());
         }
-        if !conditions.clauses.is_empty() {
-            conditions.names.push(("#arrival", attribute::ARRIVAL));
+        let others = Some(others.join(" AND ")).filter(|others| !others.is_empty());
+        let key_clause = key.as_ref().map(|(clause, _, _)| *clause);
+        let values: HashMap<String, AttributeValue> =
+            [key, after, before].into_iter().flatten().map(|(_, name, value)| (name.to_owned(), value)).collect();
+        Self {
+            key: key_clause,
+            others,
+            names: Some(names).filter(|names| !names.is_empty()),
+            values: Some(values).filter(|values| !values.is_empty()),
         }
-        conditions
-    }
-
-    fn expression(&self) -> Option<String> {
-        if self.clauses.is_empty() { None } else { Some(self.clauses.join(" AND ")) }
     }
 }
 
