@@ -41,6 +41,12 @@ impl Endpoints {
         };
         let kinesis_url = url(KINESIS_URL, |emulators| &emulators.endpoints.kinesis);
         let dynamodb_url = url(DYNAMODB_URL, |emulators| &emulators.endpoints.dynamodb);
+        Self { emulators, ..Self::at(kinesis_url, dynamodb_url) }
+    }
+
+    /// Endpoints that somebody else has started.
+    #[must_use]
+    pub fn at(kinesis_url: String, dynamodb_url: String) -> Self {
         let credentials = Credentials::new(KEY, KEY, None, None, "end-to-end");
         let kinesis = aws_sdk_kinesis::Config::builder()
             .behavior_version(BehaviorVersion::latest())
@@ -59,7 +65,7 @@ impl Endpoints {
             dynamodb: aws_sdk_dynamodb::Client::from_conf(dynamodb),
             kinesis_url,
             dynamodb_url,
-            emulators,
+            emulators: None,
         }
     }
 

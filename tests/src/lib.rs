@@ -1,11 +1,13 @@
 //! What the end-to-end tests stand on: endpoints that speak Kinesis and DynamoDB, streams with tables beside them, the events
-//! that Lambda would make of their records, and the function that takes these, in the process or as its real binary.
+//! that Lambda would make of their records, the function that takes these, in the process or as its real binary, and the explorer
+//! as its real binary.
 
 // A test that cannot be set up has failed, and says so best where it happens.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 pub mod bootstrap;
 pub mod capability;
+pub mod command_line;
 pub mod endpoints;
 pub mod event;
 pub mod function;

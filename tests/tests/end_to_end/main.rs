@@ -1,5 +1,5 @@
 //! The archiver end to end: records put into Kinesis, delivered to the function, found in DynamoDB. Every scenario runs twice,
-//! through the library's handler and through the real binary.
+//! through the library's handler and through the real binary. And the explorer's command line, as its real binary.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
@@ -23,6 +23,7 @@ macro_rules! in_both_ways {
     };
 }
 
+mod command_line;
 mod counts;
 mod event_source;
 mod failures;

@@ -1,0 +1,215 @@
+//! The explorer's real binary as a child process, with an environment that holds nothing but what a test gives it.
+
+use crate::endpoints::{self, Endpoints};
+use aws_sdk_dynamodb::types::AttributeValue;
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use serde_json::Value;
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::process::{ExitStatus, Stdio};
+use std::time::{Duration, Instant};
+use tempfile::TempDir;
+use tokio::io::{AsyncBufReadExt as _, BufReader};
+use tokio::process::{Child, Command};
+
+/// No command may run longer, on a machine that is busy with other tests too.
+const LONGEST_RUN: Duration = Duration::from_secs(120);
+
+/// The program, and the variables and the home folder that it finds.
+#[derive(Debug)]
+pub struct Explorer {
+    binary: PathBuf,
+    home: TempDir,
+    variables: BTreeMap<&'static str, String>,
+}
+
+/// A command that has ended.
+#[derive(Debug)]
+pub struct Finished {
+    /// Its exit code; `None` when a signal ended it.
+    pub code: Option<i32>,
+    /// What it printed.
+    pub stdout: String,
+    /// What it said beside that.
+    pub stderr: String,
+    /// How long it ran.
+    pub took: Duration,
+}
+
+/// `explorer local`, running; it is killed with this value.
+#[derive(Debug)]
+pub struct RunningLocal {
+    process: Child,
+    /// Where it listens.
+    pub endpoints: Endpoints,
+}
+
+impl Explorer {
+    /// The program, which finds neither region nor credentials nor endpoints.
+    #[must_use]
+    pub fn bare(binary: &Path) -> Self {
+        let home = tempfile::tempdir().expect("a folder can be made");
+        // A test must not ask the machine it happens to run on for credentials.
+        let variables = BTreeMap::from([("AWS_EC2_METADATA_DISABLED", "true".to_owned())]);
+        Self { binary: binary.to_owned(), home, variables }
+    }
+
+    /// The program with the variables of the AWS CLI that point to these endpoints.
+    #[must_use]
+    pub fn of(binary: &Path, endpoints: &Endpoints) -> Self {
+        Self::bare(binary)
+            .with("AWS_ENDPOINT_URL_KINESIS", &endpoints.kinesis_url)
+            .with("AWS_ENDPOINT_URL_DYNAMODB", &endpoints.dynamodb_url)
+            .with("AWS_ACCESS_KEY_ID", endpoints::KEY)
+            .with("AWS_SECRET_ACCESS_KEY", endpoints::KEY)
+            .with("AWS_REGION", endpoints::REGION)
+    }
+
+    /// With another variable, or another value of one.
+    #[must_use]
+    pub fn with(mut self, variable: &'static str, value: &str) -> Self {
+        self.variables.insert(variable, value.to_owned());
+        self
+    }
+
+    /// Without a variable.
+    #[must_use]
+    pub fn without(mut self, variable: &str) -> Self {
+        self.variables.remove(variable);
+        self
+    }
+
+    /// The command, not started yet; nobody is there to answer its questions.
+    #[must_use]
+    pub fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(&self.binary);
+        command.args(arguments).env_clear().env("HOME", self.home.path()).envs(&self.variables);
+        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true);
+        command
+    }
+
+    /// Runs a command to its end.
+    ///
+    /// # Panics
+    /// When it does not end in time.
+    pub async fn run(&self, arguments: &[&str]) -> Finished {
+        let started = Instant::now();
+        let output = tokio::time::timeout(LONGEST_RUN, self.command(arguments).output()).await;
+        let output = output.unwrap_or_else(|_| panic!("{arguments:?} does not end")).expect("the program starts");
+        Finished {
+            code: output.status.code(),
+            stdout: String::from_utf8(output.stdout).expect("standard output is UTF-8"),
+            stderr: String::from_utf8(output.stderr).expect("standard error is UTF-8"),
+            took: started.elapsed(),
+        }
+    }
+
+    /// Runs a command that must succeed, and gives back the JSON that it prints.
+    pub async fn json(&self, arguments: &[&str]) -> Value {
+        let finished = self.run(&[arguments, &["--output", "json"]].concat()).await;
+        finished.succeeded().json()
+    }
+
+    /// Runs a command that must succeed, and gives back the JSON of each line that it prints.
+    pub async fn json_lines(&self, arguments: &[&str]) -> Vec<Value> {
+        let finished = self.run(&[arguments, &["--output", "json"]].concat()).await;
+        finished.succeeded().stdout.lines().map(|line| serde_json::from_str(line).expect("each line is JSON")).collect()
+    }
+}
+
+impl Finished {
+    /// Itself, when the exit code is 0.
+    ///
+    /// # Panics
+    /// When it is not.
+    #[must_use]
+    pub fn succeeded(self) -> Self {
+        assert_eq!(self.code, Some(0), "{self:#?}");
+        self
+    }
+
+    /// The one line of JSON that was printed.
+    ///
+    /// # Panics
+    /// When it is not one, or not JSON.
+    #[must_use]
+    pub fn json(&self) -> Value {
+        assert_eq!(self.stdout.lines().count(), 1, "{self:#?}");
+        serde_json::from_str(&self.stdout).expect("standard output is JSON")
+    }
+
+    /// The sentence that says why the command failed: the last line on standard error.
+    ///
+    /// # Panics
+    /// When the exit code is another, or there is no such sentence.
+    #[must_use]
+    pub fn sentence(&self, code: i32) -> &str {
+        assert_eq!(self.code, Some(code), "{self:#?}");
+        assert!(!self.stderr.contains("panicked") && !self.stderr.contains("RUST_BACKTRACE"), "{self:#?}");
+        let sentence = self.stderr.lines().last().and_then(|line| line.strip_prefix("explorer: "));
+        sentence.unwrap_or_else(|| panic!("no sentence in {self:#?}"))
+    }
+}
+
+impl RunningLocal {
+    /// Starts `explorer local` and waits until it says where it listens.
+    ///
+    /// # Panics
+    /// When it does not, or says more than that.
+    pub async fn start(binary: &Path, arguments: &[&str]) -> Self {
+        let explorer = Explorer::bare(binary);
+        let mut command = explorer.command(&[&["local"], arguments].concat());
+        let mut process = command.stderr(Stdio::inherit()).spawn().expect("the program starts");
+        let mut lines = BufReader::new(process.stdout.take().expect("a piped stdout")).lines();
+        let line = tokio::time::timeout(LONGEST_RUN, lines.next_line()).await.expect("a line in time");
+        let line = line.expect("standard output can be read").expect("a line before the end");
+        let said: Value = serde_json::from_str(&line).expect("the line is JSON");
+        let text = |name: &str| said[name].as_str().unwrap_or_else(|| panic!("no {name} in {said}")).to_owned();
+        assert_eq!(text("region"), endpoints::REGION);
+        Self { process, endpoints: Endpoints::at(text("kinesis"), text("dynamodb")) }
+    }
+
+    /// Asks it to end as a service manager does, and waits until it has.
+    ///
+    /// # Panics
+    /// When it goes on.
+    pub async fn terminate(mut self) -> ExitStatus {
+        let process = self.process.id().expect("it is running");
+        let told = Command::new("sh").arg("-c").arg(format!("kill -TERM {process}")).status().await.expect("a shell");
+        assert!(told.success());
+        tokio::time::timeout(LONGEST_RUN, self.process.wait()).await.expect("it ends in time").expect("it is a child")
+    }
+}
+
+/// An item as an archive has it, written past the archiver.
+#[derive(Clone, Debug)]
+pub struct ArchivedItem<'i> {
+    /// The partition key.
+    pub key: &'i str,
+    /// The sequence number's digits.
+    pub number: &'i str,
+    /// Epoch seconds with their fraction.
+    pub arrival: &'i str,
+    /// The payload.
+    pub payload: &'i [u8],
+    /// Epoch seconds.
+    pub expire_after: Option<i64>,
+}
+
+impl ArchivedItem<'_> {
+    /// Writes it.
+    pub async fn write(&self, endpoints: &Endpoints, table: &str) {
+        let text = |text: &str| AttributeValue::S(text.to_owned());
+        let put = endpoints.dynamodb.put_item().table_name(table);
+        let put = put.item("partitionKey", text(self.key)).item("sequenceNumber", text(self.number));
+        let put = put.item("recordData", text(&STANDARD.encode(self.payload)));
+        let put = put.item("approximateArrivalTimestamp", AttributeValue::N(self.arrival.to_owned()));
+        let put = put.item("shardId", text("shardId-000000000000")).item("lastUpdate", text("2018-12-17 22:10:51"));
+        let put = match self.expire_after {
+            Some(expire_after) => put.item("expireAfter", AttributeValue::N(expire_after.to_string())),
+            None => put,
+        };
+        put.send().await.expect("the item is written");
+    }
+}

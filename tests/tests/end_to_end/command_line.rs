@@ -1,0 +1,34 @@
+//! The explorer's command line: its real binary, against the local system that the same binary runs.
+
+mod browse;
+mod configure;
+mod errors;
+mod local;
+mod replay;
+
+use end_to_end::command_line::{Explorer, RunningLocal};
+use end_to_end::endpoints::Endpoints;
+use end_to_end::stream::{Keys, TestStream};
+use end_to_end::wait::eventually;
+use std::path::Path;
+
+fn binary() -> &'static Path {
+    Path::new(env!("CARGO_BIN_EXE_explorer-under-test"))
+}
+
+/// An empty local system, and the program pointed to it.
+async fn start() -> (RunningLocal, Explorer) {
+    let local = RunningLocal::start(binary(), &["--no-demo"]).await;
+    let explorer = Explorer::of(binary(), &local.endpoints);
+    (local, explorer)
+}
+
+/// A stream archived in mode ALL.
+async fn archived_stream(endpoints: &Endpoints, shards: i32) -> TestStream {
+    TestStream::archived(endpoints, shards, &[("StreamArchiveMode", "ALL")], "ALL", Keys::OfModeAll).await
+}
+
+/// Waits until so many records of the stream are archived.
+async fn until_archived(stream: &TestStream, records: usize) {
+    eventually("the records are archived", || async { (stream.items("ALL").await.len() == records).then_some(()) }).await;
+}

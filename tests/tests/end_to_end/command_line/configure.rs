@@ -1,0 +1,146 @@
+//! Configuring how a stream is archived.
+
+use super::{start, until_archived};
+use aws_sdk_dynamodb::types::TimeToLiveStatus;
+use end_to_end::endpoints::Endpoints;
+use end_to_end::stream::TestStream;
+use end_to_end::wait::eventually;
+use serde_json::{Value, json};
+use std::collections::BTreeMap;
+
+async fn tags(endpoints: &Endpoints, stream: &TestStream) -> BTreeMap<String, String> {
+    let tags = endpoints.kinesis.list_tags_for_stream().stream_name(&stream.name).send().await.unwrap().tags;
+    tags.into_iter().map(|tag| (tag.key, tag.value.unwrap_or_default())).collect()
+}
+
+fn tags_of<const COUNT: usize>(tags: [(&str, &str); COUNT]) -> BTreeMap<String, String> {
+    tags.map(|(key, value)| (key.to_owned(), value.to_owned())).into()
+}
+
+/// Key schema of a table, `None` where it does not exist.
+async fn keys(endpoints: &Endpoints, table: &str) -> Option<Vec<String>> {
+    let table = endpoints.dynamodb.describe_table().table_name(table).send().await.ok()?.table?;
+    Some(table.key_schema?.into_iter().map(|key| format!("{} {}", key.key_type.as_str(), key.attribute_name)).collect())
+}
+
+fn calls(configured: &Value) -> Vec<&str> {
+    configured["calls"].as_array().unwrap().iter().map(|call| call.as_str().unwrap()).collect()
+}
+
+#[tokio::test]
+async fn a_stream_is_archived_as_configured_from_its_first_record_on() {
+    let (local, explorer) = start().await;
+    let endpoints = &local.endpoints;
+    let stream = TestStream::create(endpoints, 2).await;
+    let records: Vec<(String, Vec<u8>)> = (0..20).map(|number| (format!("cust-{number}"), vec![number])).collect();
+    stream.put_all(&records).await;
+    let name = stream.name.as_str();
+    let table = stream.table("ALL");
+
+    let configured = explorer.json(&["configure", name, "--mode", "ALL", "--ttl", "1h", "--yes"]).await;
+    let expected_calls = [
+        format!("dynamodb CreateTable {table} (hash key partitionKey and range key sequenceNumber, on demand)"),
+        format!("dynamodb UpdateTimeToLive {table} (attribute expireAfter)"),
+        format!("kinesis AddTagsToStream {name} (StreamArchiveMode=ALL, ArchiveTTL=expireSeconds=3600)"),
+    ];
+    let expected = json!({
+        "stream": name, "mode": "ALL", "ttl_seconds": 3600, "table": table, "calls": expected_calls, "warnings": [],
+    });
+    assert_eq!(configured, expected);
+    assert_eq!(keys(endpoints, &table).await.unwrap(), ["HASH partitionKey", "RANGE sequenceNumber"]);
+    let ttl = endpoints.dynamodb.describe_time_to_live().table_name(&table).send().await.unwrap();
+    let ttl = ttl.time_to_live_description.unwrap();
+    assert_eq!(ttl.time_to_live_status, Some(TimeToLiveStatus::Enabled));
+    assert_eq!(ttl.attribute_name.as_deref(), Some("expireAfter"));
+    let with_ttl = |ttl| tags_of([("StreamArchiveMode", "ALL"), ("ArchiveTTL", ttl)]);
+    assert_eq!(tags(endpoints, &stream).await, with_ttl("expireSeconds=3600"));
+    until_archived(&stream, records.len()).await;
+    assert!(stream.items("ALL").await.iter().all(|item| item.contains_key("expireAfter")));
+
+    let again = explorer.json(&["configure", name, "--mode", "all", "--ttl", "3600", "--yes"]).await;
+    assert_eq!((calls(&again), &again["ttl_seconds"]), (vec![], &json!(3600)));
+    let said = explorer.run(&["configure", name, "--mode", "ALL", "--ttl", "60m"]).await.succeeded();
+    assert!(said.stdout.contains("is configured like this already"), "{said:#?}");
+
+    let longer = explorer.json(&["configure", name, "--mode", "ALL", "--ttl", "2h", "--yes"]).await;
+    assert_eq!((calls(&longer).len(), &longer["ttl_seconds"]), (1, &json!(7200)));
+    assert_eq!(tags(endpoints, &stream).await, with_ttl("expireSeconds=7200"));
+
+    let for_ever = explorer.json(&["configure", name, "--mode", "ALL", "--yes"]).await;
+    assert_eq!(for_ever["ttl_seconds"], Value::Null);
+    assert_eq!(for_ever["warnings"].as_array().unwrap().len(), 1, "{for_ever}");
+    assert_eq!(tags(endpoints, &stream).await, tags_of([("StreamArchiveMode", "ALL")]));
+    eventually("new items are kept for ever", || async {
+        stream.put("cust-for-ever", b"{}").await;
+        let items = stream.items("ALL").await;
+        items.iter().any(|item| !item.contains_key("expireAfter")).then_some(())
+    })
+    .await;
+
+    let removed = explorer.json(&["configure", name, "--remove", "--yes"]).await;
+    assert_eq!((&removed["mode"], calls(&removed).len()), (&Value::Null, 1));
+    assert_eq!(tags(endpoints, &stream).await, BTreeMap::new());
+    assert!(stream.items("ALL").await.len() > records.len());
+    let again = explorer.json(&["configure", name, "--remove", "--yes"]).await;
+    assert_eq!(calls(&again), Vec::<&str>::new());
+}
+
+#[tokio::test]
+async fn mode_latest_gets_a_table_of_its_own() {
+    let (local, explorer) = start().await;
+    let stream = TestStream::create(&local.endpoints, 1).await;
+    explorer.json(&["configure", &stream.name, "--mode", "ALL", "--yes"]).await;
+
+    let configured = explorer.json(&["configure", &stream.name, "--mode", "latest", "--yes"]).await;
+
+    assert_eq!((&configured["mode"], &configured["table"]), (&json!("LATEST"), &json!(stream.table("LATEST"))));
+    assert!(configured["warnings"][0].as_str().unwrap().contains(&stream.table("ALL")), "{configured}");
+    assert_eq!(keys(&local.endpoints, &stream.table("LATEST")).await.unwrap(), ["HASH partitionKey"]);
+    let mut number = 0;
+    eventually("the newest record is archived there", || {
+        number += 1;
+        let (stream, explorer) = (&stream, &explorer);
+        async move {
+            // The archiver may go by the settings it has read before for a moment.
+            stream.put("cust-42", format!("{{\"order\":{number}}}").as_bytes()).await;
+            let record = explorer.run(&["get", &stream.name, "cust-42", "--output", "json"]).await;
+            (record.code == Some(0) && record.json()["payload"]["order"].as_i64() > Some(1)).then_some(())
+        }
+    })
+    .await;
+    assert_eq!(stream.items("LATEST").await.len(), 1);
+}
+
+#[tokio::test]
+async fn nothing_is_changed_without_a_yes() {
+    let (local, explorer) = start().await;
+    let stream = TestStream::create(&local.endpoints, 1).await;
+    let configure = ["configure", &stream.name, "--mode", "ALL"];
+
+    let unasked = explorer.run(&configure).await;
+    assert_eq!(unasked.sentence(2), "nobody is there to confirm; add --yes");
+    let read_only = explorer.run(&[&configure[..], &["--yes", "--read-only"]].concat()).await;
+    assert_eq!(read_only.sentence(2), "--read-only is set: nothing can be changed");
+    let replay = explorer.run(&["replay", &stream.name, "--to", &stream.name, "--yes", "--read-only"]).await;
+    assert_eq!(replay.sentence(2), "--read-only is set: nothing can be changed");
+    for wrong in [&["--mode", "SOME"][..], &["--mode", "ALL", "--ttl", "soon"], &["--mode", "ALL", "--remove"], &[]] {
+        let refused = explorer.run(&[&["configure", &stream.name, "--yes"], wrong].concat()).await;
+        assert_eq!(refused.code, Some(2), "{refused:#?}");
+    }
+
+    assert_eq!(keys(&local.endpoints, &stream.table("ALL")).await, None);
+    assert_eq!(tags(&local.endpoints, &stream).await, BTreeMap::new());
+}
+
+#[tokio::test]
+async fn a_table_in_the_way_is_named_and_left_as_it_is() {
+    let (local, explorer) = start().await;
+    let stream = TestStream::create(&local.endpoints, 1).await;
+    stream.create_table("ALL", end_to_end::stream::Keys::OfModeLatest).await;
+
+    let refused = explorer.run(&["configure", &stream.name, "--mode", "ALL", "--yes"]).await;
+
+    let sentence = refused.sentence(1);
+    assert!(sentence.contains(&stream.table("ALL")) && sentence.contains("move it away first"), "{sentence}");
+    assert_eq!(tags(&local.endpoints, &stream).await, BTreeMap::new());
+}

@@ -1,0 +1,112 @@
+//! What cannot be done is said in one sentence, soon, and with an exit code.
+
+use super::{archived_stream, binary, start};
+use end_to_end::command_line::{Explorer, Finished};
+use end_to_end::endpoints::Endpoints;
+use end_to_end::stream::{Keys, TestStream};
+use std::net::TcpListener;
+use std::time::Duration;
+
+/// Until the sentence is there.
+const PROMPT: Duration = Duration::from_secs(4);
+
+/// The sentence, where it is all that is said.
+fn only_sentence(finished: &Finished, code: i32) -> &str {
+    let sentence = finished.sentence(code);
+    assert_eq!((finished.stderr.lines().count(), finished.stdout.as_str()), (1, ""), "{finished:#?}");
+    assert!(finished.took < PROMPT, "{finished:#?}");
+    sentence
+}
+
+/// The URL of a port that nobody listens on.
+fn nobody() -> String {
+    let listener = TcpListener::bind(("127.0.0.1", 0)).unwrap();
+    format!("http://{}", listener.local_addr().unwrap())
+}
+
+fn nowhere() -> Explorer {
+    Explorer::of(binary(), &Endpoints::at(nobody(), nobody()))
+}
+
+#[tokio::test]
+async fn a_dynamodb_that_is_not_there() {
+    let (local, explorer) = start().await;
+    let explorer = explorer.with("AWS_ENDPOINT_URL_DYNAMODB", &nobody());
+    let stream = archived_stream(&local.endpoints, 1).await;
+    let finished = explorer.run(&["records", &stream.name]).await;
+    let sentence = finished.sentence(1);
+    assert!(sentence.starts_with(&format!("cannot describe table {}: ", stream.table("ALL"))), "{sentence}");
+    assert!(sentence.contains("refused"), "{sentence}");
+}
+
+#[tokio::test]
+async fn streams_and_records_that_are_not_there() {
+    let (local, explorer) = start().await;
+    let source = archived_stream(&local.endpoints, 1).await;
+    for command in [
+        &["records", "no-such-stream"][..],
+        &["get", "no-such-stream", "cust-42"],
+        &["configure", "no-such-stream", "--mode", "ALL", "--yes"],
+        &["replay", "no-such-stream", "--to", &source.name, "--yes"],
+        &["replay", &source.name, "--to", "no-such-stream", "--yes"],
+    ] {
+        let finished = explorer.run(command).await;
+        let sentence = only_sentence(&finished, 1);
+        assert_eq!(sentence, "cannot describe stream no-such-stream: there is no such stream in region us-east-1", "{command:?}");
+    }
+    let finished = explorer.run(&["get", &source.name, "cust-42"]).await;
+    assert!(only_sentence(&finished, 3).contains("holds no record of key cust-42"), "{finished:#?}");
+    let finished = explorer.run(&["get", &source.name, "cust-42", "17"]).await;
+    assert!(only_sentence(&finished, 3).contains("and sequence number 17"), "{finished:#?}");
+    assert_eq!(explorer.run(&["records", "no stream's name"]).await.code, Some(2));
+}
+
+#[tokio::test]
+async fn archives_that_are_not_as_they_should_be() {
+    let (local, explorer) = start().await;
+    let endpoints = &local.endpoints;
+    let plain = TestStream::create(endpoints, 1).await;
+    let without_table = TestStream::create(endpoints, 1).await;
+    without_table.tag(&[("StreamArchiveMode", "ALL")]).await;
+    let unreadable = TestStream::create(endpoints, 1).await;
+    unreadable.tag(&[("StreamArchiveMode", "SOME")]).await;
+    let wrong_keys = TestStream::archived(endpoints, 1, &[("StreamArchiveMode", "LATEST")], "LATEST", Keys::OfModeAll).await;
+
+    for (stream, health, part) in [
+        (&plain, "not_archived", "has no archive; create one with: explorer configure"),
+        (&without_table, "table_missing", "its table does not exist"),
+        (&unreadable, "tag_unreadable", "StreamArchiveMode = \"SOME\", which cannot be read"),
+    ] {
+        for command in
+            [&["records", &stream.name][..], &["get", &stream.name, "cust-42"], &["replay", &stream.name, "--to", &plain.name]]
+        {
+            let finished = explorer.run(command).await;
+            let sentence = only_sentence(&finished, 3);
+            assert!(sentence.contains(part) && sentence.contains(&stream.name), "{command:?}: {sentence}");
+        }
+        let streams = explorer.json(&["streams"]).await;
+        let found = streams.as_array().unwrap().iter().find(|found| found["name"] == stream.name.as_str()).unwrap();
+        assert_eq!(found["health"], health);
+        assert!(health == "not_archived" || found["problem"].as_str().unwrap().contains(part), "{found}");
+    }
+    let streams = explorer.run(&["streams"]).await.succeeded();
+    assert_eq!(streams.stderr.lines().count(), 3, "{streams:#?}");
+    assert!(streams.stderr.contains(&wrong_keys.table("LATEST")), "{streams:#?}");
+}
+
+#[tokio::test]
+async fn a_script_that_forgot_its_command() {
+    for explorer in [Explorer::bare(binary()), nowhere()] {
+        for arguments in [&[][..], &["--local"]] {
+            let finished = explorer.run(arguments).await;
+            assert!(only_sentence(&finished, 2).contains("the screens need a terminal"), "{finished:#?}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn the_keys_of_the_screens_are_printed_as_a_table() {
+    let keys = Explorer::bare(binary()).run(&["keys"]).await.succeeded();
+    assert!(keys.stdout.starts_with("| where | key | what it does |\n|---|---|---|\n"), "{keys:#?}");
+    assert!(keys.stdout.lines().all(|line| line.starts_with('|') && line.ends_with('|')), "{keys:#?}");
+}
