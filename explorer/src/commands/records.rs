@@ -57,7 +57,7 @@ impl From<&Record> for RecordJson {
         let text = || decoded.text().map(str::to_owned);
         let payload = match decoded.kind() {
             // Several JSON values after one another are no JSON value, but a text.
-            Layer::Json => text().map(|text| RawValue::from_string(text.clone()).map_or(Payload::Text(text), Payload::Json)),
+            Layer::Json => text().map(|text| RawValue::from_string(on_one_line(&text)).map_or(Payload::Text(text), Payload::Json)),
             Layer::Text => text().map(Payload::Text),
             Layer::Base64 | Layer::Gzip | Layer::Binary => None,
         };
@@ -78,6 +78,11 @@ impl From<&Record> for RecordJson {
             problems,
         }
     }
+}
+
+/// JSON as it was written, but for the ends of lines, which stand only between its parts: inside a text they would be escaped.
+fn on_one_line(json: &str) -> String {
+    json.replace(['\n', '\r'], " ")
 }
 
 pub(super) async fn list(connection: &Connection, stream: &StreamName, range: Range, output: Output) -> Result<(), CommandError> {

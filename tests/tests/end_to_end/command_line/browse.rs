@@ -139,6 +139,12 @@ async fn payloads_are_decoded_and_their_bytes_are_exact() {
     gzip.write_all(b"{\"level\": \"warn\"}").unwrap();
     let cases = [
         ("json", br#"{"id":12345678901234567890,"total":1.10}"#.to_vec(), json!(null), vec!["base64", "JSON"]),
+        (
+            "lines",
+            b"{\n  \"state\": \"paid\",\r\n  \"text\": \"a\\nb\"\n}\n".to_vec(),
+            json!({ "state": "paid", "text": "a\nb" }),
+            vec!["base64", "JSON"],
+        ),
         ("values", b"{\"a\":1}\n{\"a\":2}".to_vec(), json!("{\"a\":1}\n{\"a\":2}"), vec!["base64", "JSON"]),
         ("gzip", gzip.finish().unwrap(), json!({ "level": "warn" }), vec!["base64", "gzip", "JSON"]),
         ("text", "Zürich".into(), json!("Zürich"), vec!["base64", "text"]),
