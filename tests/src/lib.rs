@@ -12,5 +12,6 @@ pub mod endpoints;
 pub mod event;
 pub mod function;
 pub mod mapping;
+pub mod proxy;
 pub mod stream;
 pub mod wait;

@@ -5,6 +5,7 @@ mod configure;
 mod errors;
 mod local;
 mod replay;
+mod replay_faults;
 
 use end_to_end::command_line::{Explorer, RunningLocal};
 use end_to_end::endpoints::Endpoints;

@@ -1,0 +1,65 @@
+//! Replays into a Kinesis that throttles, fails and cuts connections.
+
+use super::{archived_stream, start, until_archived};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use end_to_end::proxy::{Fault, Proxy, Script};
+use end_to_end::stream::TestStream;
+use std::collections::{BTreeMap, HashMap};
+
+const CUSTOMERS: usize = 12;
+const RECORDS: usize = 360;
+
+fn fault(call: usize) -> Fault {
+    match call {
+        // More in a row than the SDK tries by itself, three times for each of eight calls at once.
+        6..=29 => Fault::ServerError,
+        120.. => Fault::None,
+        _ if call % 13 == 4 => Fault::CutAfter,
+        _ if call % 17 == 3 => Fault::CutBefore,
+        _ if call.is_multiple_of(2) => Fault::SomeThrottled,
+        _ => Fault::None,
+    }
+}
+
+#[tokio::test]
+async fn nothing_is_lost_or_overtaken_whatever_fails() {
+    let (local, explorer) = start().await;
+    let proxy = Proxy::start(&local.endpoints.kinesis_url, Script { fault, max_record_kib: None }).await;
+    let explorer = explorer.with("AWS_ENDPOINT_URL_KINESIS", &proxy.url);
+    let source = archived_stream(&local.endpoints, 2).await;
+    let target = TestStream::create(&local.endpoints, 4).await;
+    let orders: Vec<(String, Vec<u8>)> =
+        (0..RECORDS).map(|number| (format!("cust-{}", number % CUSTOMERS), number.to_string().into_bytes())).collect();
+    source.put_all(&orders).await;
+    until_archived(&source, RECORDS).await;
+
+    let replayed = explorer.json(&["replay", &source.name, "--to", &target.name, "--yes"]).await;
+
+    assert_eq!((replayed["sent"].as_u64(), replayed["failed"].as_u64()), (Some(RECORDS as u64), Some(0)), "{replayed}");
+    let (repeated, refused) = (replayed["repeated_puts"].as_u64().unwrap(), proxy.refused_records() as u64);
+    assert!(refused > 0 && repeated > refused, "{refused} records refused, {repeated} puts repeated");
+    println!("{} calls, {refused} records refused: {replayed}", proxy.calls());
+    let unanswered = proxy.put_without_answer();
+    assert!(!unanswered.is_empty(), "no call was cut after it was put");
+
+    let mut deliveries: HashMap<Vec<u8>, usize> = HashMap::new();
+    let mut first_of_key: BTreeMap<String, Vec<usize>> = BTreeMap::new();
+    for record in target.records().await {
+        let delivered = deliveries.entry(record.payload.clone()).or_default();
+        *delivered += 1;
+        if *delivered == 1 {
+            let number = String::from_utf8(record.payload).unwrap().parse().unwrap();
+            first_of_key.entry(record.partition_key).or_default().push(number);
+        }
+    }
+    for (key, payload) in &orders {
+        let delivered = deliveries.get(payload).copied().unwrap_or_default();
+        let may_be_repeated = unanswered.contains(&STANDARD.encode(payload));
+        assert!(delivered == 1 || may_be_repeated && delivered > 1, "{key}: {payload:?} is there {delivered} times");
+    }
+    assert_eq!(first_of_key.len(), CUSTOMERS);
+    for (key, numbers) in first_of_key {
+        assert!(numbers.is_sorted(), "{key} arrived as {numbers:?}");
+    }
+}
