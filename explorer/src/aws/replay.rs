@@ -10,6 +10,7 @@ use crate::domain::lanes::{Lanes, Position, PutResult};
 use crate::domain::page::PageQuery;
 use crate::domain::record::Record;
 use crate::domain::replay::{Ending, Impossible, NewestOf, Progress, ReplayOrder, Selection, in_replay_order};
+use crate::domain::text::count;
 use archiver::aws_failure::{AwsFailure, FailureKind};
 use archiver::envelope::{Envelope, Separator};
 use archiver::record::PartitionKey;
@@ -139,13 +140,12 @@ impl Run<'_> {
         for record in records {
             let key = PartitionKey::new(record.id.partition_key.as_str());
             match size_when_put(&record, self.order) {
-                Ok(size) if (size as u64) <= target.max_record_bytes => {
-                    ready.push(Ready { size: size + key.as_str().len(), key, record });
-                }
+                Ok(size) if (size as u64) <= target.max_record_bytes => ready.push(Ready { size, key, record }),
                 Ok(size) => {
-                    let (size, limit) =
-                        (crate::domain::text::size(size as u64), crate::domain::text::size(target.max_record_bytes));
-                    self.set_aside(&record, format!("it has {size}, but stream {} takes records of up to {limit}", target.name));
+                    let (size, limit) = (count(size as u64), count(target.max_record_bytes));
+                    let reason =
+                        format!("with its key it has {size} bytes, but stream {} takes records of up to {limit}", target.name);
+                    self.set_aside(&record, reason);
                 }
                 Err(reason) => self.set_aside(&record, reason),
             }
@@ -230,7 +230,7 @@ impl Run<'_> {
     }
 }
 
-/// Bytes of a record as it is put, without its key.
+/// Bytes of a record as it is put; its key counts, too. Source: Kinesis API reference, PutRecords.
 fn size_when_put(record: &Record, order: &ReplayOrder) -> Result<usize, String> {
     let data = record.item.data.as_deref().ok_or("its item has no recordData")?;
     if record.id.partition_key.is_empty() {
@@ -241,7 +241,7 @@ fn size_when_put(record: &Record, order: &ReplayOrder) -> Result<usize, String> 
         Some(separator) => wrap(record, &order.source, &order.target, separator, &[])?.len(),
         None => 0,
     };
-    Ok(payload.len() + envelope)
+    Ok(record.id.partition_key.len() + payload.len() + envelope)
 }
 
 fn wrap(

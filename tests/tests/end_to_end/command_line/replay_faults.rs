@@ -1,10 +1,11 @@
-//! Replays into a Kinesis that throttles, fails and cuts connections.
+//! Replays into a Kinesis that throttles, fails, cuts connections and refuses what is too large.
 
 use super::{archived_stream, start, until_archived};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use end_to_end::proxy::{Fault, Proxy, Script};
 use end_to_end::stream::TestStream;
+use serde_json::json;
 use std::collections::{BTreeMap, HashMap};
 
 const CUSTOMERS: usize = 12;
@@ -61,5 +62,39 @@ async fn nothing_is_lost_or_overtaken_whatever_fails() {
     assert_eq!(first_of_key.len(), CUSTOMERS);
     for (key, numbers) in first_of_key {
         assert!(numbers.is_sorted(), "{key} arrived as {numbers:?}");
+    }
+}
+
+#[tokio::test]
+async fn what_the_target_can_never_take_is_listed_and_the_others_go() {
+    let (local, explorer) = start().await;
+    let script = Script { fault: |_| Fault::None, max_record_kib: Some(64) };
+    let proxy = Proxy::start(&local.endpoints.kinesis_url, script).await;
+    let explorer = explorer.with("AWS_ENDPOINT_URL_KINESIS", &proxy.url);
+    let source = archived_stream(&local.endpoints, 1).await;
+    let limit = 64 * 1024;
+    source.put("small", b"{}").await;
+    source.put("fits", &vec![1; limit - "fits".len()]).await;
+    // The partition key counts. Source: Kinesis API reference, PutRecord.
+    source.put("with its key", &vec![2; limit - "with its key".len() + 1]).await;
+    source.put("by itself", &vec![3; limit + 1]).await;
+    until_archived(&source, 4).await;
+
+    for (options, sent, impossible) in
+        [(&[][..], 2, &["by itself", "with its key"][..]), (&["--envelope"], 1, &["by itself", "fits", "with its key"])]
+    {
+        let target = TestStream::create(&local.endpoints, 1).await;
+        let arguments = ["replay", &source.name, "--to", &target.name, "--yes", "--output", "json"];
+        let finished = explorer.run(&[&arguments, options].concat()).await;
+        assert!(finished.sentence(1).contains(&format!("cannot replay {} of the records", impossible.len())), "{finished:#?}");
+        let replayed = finished.json();
+        assert_eq!((&replayed["sent"], &replayed["failed"]), (&json!(sent), &json!(impossible.len())), "{replayed}");
+        let mut keys: Vec<&str> =
+            replayed["impossible"].as_array().unwrap().iter().map(|record| record["partition_key"].as_str().unwrap()).collect();
+        keys.sort_unstable();
+        assert_eq!(keys, impossible);
+        let reason = replayed["impossible"][0]["reason"].as_str().unwrap();
+        assert!(reason.contains("with its key it has") && reason.contains("takes records of up to"), "{reason}");
+        assert_eq!(target.records().await.len(), sent);
     }
 }
