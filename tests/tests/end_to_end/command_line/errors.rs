@@ -29,6 +29,22 @@ fn nowhere() -> Explorer {
 }
 
 #[tokio::test]
+async fn an_endpoint_where_nobody_listens() {
+    let explorer = nowhere();
+    for command in [&["streams"][..], &["get", "orders", "cust-42"], &["configure", "orders", "--mode", "ALL", "--yes"]] {
+        let finished = explorer.run(command).await;
+        let sentence = only_sentence(&finished, 1);
+        assert!(sentence.starts_with("cannot list the streams of region us-east-1: "), "{sentence}");
+        assert!(sentence.contains("refused") && sentence.contains("--endpoint-url"), "{sentence}");
+    }
+    let explorer = explorer.without("AWS_ENDPOINT_URL_KINESIS").without("AWS_ENDPOINT_URL_DYNAMODB");
+    let finished = explorer.run(&["streams", "--endpoint-url", &nobody()]).await;
+    assert!(only_sentence(&finished, 1).contains("refused"), "{finished:#?}");
+    let finished = explorer.run(&["streams", "--endpoint-url", "nonsense"]).await;
+    assert!(only_sentence(&finished, 1).contains("--endpoint-url"), "{finished:#?}");
+}
+
+#[tokio::test]
 async fn a_dynamodb_that_is_not_there() {
     let (local, explorer) = start().await;
     let explorer = explorer.with("AWS_ENDPOINT_URL_DYNAMODB", &nobody());
@@ -37,6 +53,21 @@ async fn a_dynamodb_that_is_not_there() {
     let sentence = finished.sentence(1);
     assert!(sentence.starts_with(&format!("cannot describe table {}: ", stream.table("ALL"))), "{sentence}");
     assert!(sentence.contains("refused"), "{sentence}");
+}
+
+#[tokio::test]
+async fn no_credentials_no_region_no_such_profile() {
+    let finished = nowhere().without("AWS_ACCESS_KEY_ID").without("AWS_SECRET_ACCESS_KEY").run(&["streams"]).await;
+    let sentence = only_sentence(&finished, 1);
+    assert!(sentence.contains("no credentials were found") && sentence.contains("--local"), "{sentence}");
+
+    let finished = nowhere().without("AWS_REGION").run(&["streams"]).await;
+    let sentence = only_sentence(&finished, 1);
+    assert!(sentence.contains("no region is set") && sentence.contains("--local"), "{sentence}");
+
+    let explorer = nowhere().without("AWS_ACCESS_KEY_ID").without("AWS_SECRET_ACCESS_KEY");
+    let finished = explorer.run(&["streams", "--profile", "nobody"]).await;
+    assert!(only_sentence(&finished, 1).contains("there is no profile nobody"), "{finished:#?}");
 }
 
 #[tokio::test]
