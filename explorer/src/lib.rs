@@ -12,6 +12,7 @@ mod logging;
 pub mod ui;
 
 use clap::Parser as _;
+use std::io::Write as _;
 use std::process::ExitCode;
 use std::time::Instant;
 
@@ -36,7 +37,10 @@ pub fn run() -> ExitCode {
         Err(error) => match error.exit_code() {
             None => ExitCode::SUCCESS,
             Some(code) => {
-                eprintln!("explorer: {error}");
+                // Where nobody listens the exit code still tells; the macro for this would panic.
+                if writeln!(std::io::stderr(), "explorer: {error}").is_err() {
+                    tracing::debug!(%error, "could not be said");
+                }
                 ExitCode::from(code)
             }
         },

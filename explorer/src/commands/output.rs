@@ -53,7 +53,12 @@ pub(super) fn confirm(question: &str, yes: bool) -> Result<(), CommandError> {
     }
 }
 
-/// Says something to the person at the terminal, beside the results.
+/// Says something to the person at the terminal, beside the results. Where nobody listens the work goes on.
 pub(super) fn tell(sentence: &str) -> Result<(), CommandError> {
-    writeln!(io::stderr().lock(), "{sentence}").map_err(|source| CommandError::Io { operation: "write to standard error", source })
+    match writeln!(io::stderr().lock(), "{sentence}") {
+        Err(source) if source.kind() != io::ErrorKind::BrokenPipe => {
+            Err(CommandError::Io { operation: "write to standard error", source })
+        }
+        _ => Ok(()),
+    }
 }

@@ -144,3 +144,18 @@ async fn a_table_in_the_way_is_named_and_left_as_it_is() {
     assert!(sentence.contains(&stream.table("ALL")) && sentence.contains("move it away first"), "{sentence}");
     assert_eq!(tags(&local.endpoints, &stream).await, BTreeMap::new());
 }
+
+#[tokio::test]
+async fn the_work_is_done_though_nobody_listens() {
+    let (local, explorer) = start().await;
+    let stream = TestStream::create(&local.endpoints, 1).await;
+
+    let mut process = explorer.command(&["configure", &stream.name, "--mode", "ALL", "--yes"]).spawn().unwrap();
+    drop(process.stderr.take());
+    assert_eq!(process.wait().await.unwrap().code(), Some(0));
+    assert_eq!(tags(&local.endpoints, &stream).await, tags_of([("StreamArchiveMode", "ALL")]));
+
+    let mut process = explorer.command(&["configure", &stream.name, "--mode", "LATEST"]).spawn().unwrap();
+    drop(process.stderr.take());
+    assert_eq!(process.wait().await.unwrap().code(), Some(2));
+}
