@@ -136,8 +136,13 @@ async fn a_script_that_forgot_its_command() {
 }
 
 #[tokio::test]
-async fn the_keys_of_the_screens_are_printed_as_a_table() {
+async fn the_keys_of_the_screens_are_printed_as_the_table_in_the_readme() {
     let keys = Explorer::bare(binary()).run(&["keys"]).await.succeeded();
     assert!(keys.stdout.starts_with("| where | key | what it does |\n|---|---|---|\n"), "{keys:#?}");
     assert!(keys.stdout.lines().all(|line| line.starts_with('|') && line.ends_with('|')), "{keys:#?}");
+
+    let readme = include_str!("../../../../README.md");
+    let (_, rest) = readme.split_once("<!-- keys -->\n").unwrap();
+    let (table, _) = rest.split_once("<!-- /keys -->").unwrap();
+    assert_eq!(keys.stdout, table, "the README's table of keys is not what `explorer keys` prints");
 }
