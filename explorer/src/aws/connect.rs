@@ -14,6 +14,8 @@ use tokio::time::Instant;
 
 /// How long the start waits for credentials and for the first answer.
 const START_TIMEOUT: Duration = Duration::from_secs(2);
+/// Upper bound of the wait before the first answer is asked for again, so that there are some tries within [`START_TIMEOUT`].
+const START_BACKOFF: Duration = Duration::from_millis(100);
 /// How long a connection may take.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
 /// How long one try of a call may take.
@@ -110,9 +112,9 @@ impl Connection {
     /// What a first call came to.
     pub async fn check(&self) -> Result<(), Failure> {
         let operation = format!("list the streams of region {}", self.region);
-        // One try: an address that does not answer is told at once.
-        let once = aws_sdk_kinesis::config::Builder::new().retry_config(RetryConfig::disabled());
-        let call = self.kinesis.list_streams().limit(1).customize().config_override(once).send();
+        let soon = RetryConfig::standard().with_initial_backoff(START_BACKOFF);
+        let soon = aws_sdk_kinesis::config::Builder::new().retry_config(soon);
+        let call = self.kinesis.list_streams().limit(1).customize().config_override(soon).send();
         let answer = match tokio::time::timeout(START_TIMEOUT, call).await {
             Ok(answer) => answer.map(|_| ()).map_err(AwsFailure::from),
             Err(_) => {

@@ -188,7 +188,7 @@ impl CommandError {
     #[must_use]
     pub fn exit_code(&self) -> Option<u8> {
         match self {
-            Self::Io { source, .. } if source.kind() == io::ErrorKind::BrokenPipe => None,
+            Self::Io { operation: output::PRINT, source } if source.kind() == io::ErrorKind::BrokenPipe => None,
             Self::Usage(_) => Some(2),
             Self::NotFound(_) => Some(3),
             Self::Failure(_) | Self::Io { .. } => Some(1),

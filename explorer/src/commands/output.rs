@@ -5,9 +5,12 @@ use serde::Serialize;
 use std::io::{self, IsTerminal as _, Write as _};
 use unicode_width::UnicodeWidthStr as _;
 
+/// What [`print`] tries. That nobody reads on is no failure of this one.
+pub(super) const PRINT: &str = "write to standard output";
+
 /// Prints a line.
 pub(super) fn print(line: &str) -> Result<(), CommandError> {
-    writeln!(io::stdout().lock(), "{line}").map_err(|source| CommandError::Io { operation: "write to standard output", source })
+    writeln!(io::stdout().lock(), "{line}").map_err(|source| CommandError::Io { operation: PRINT, source })
 }
 
 /// Prints a value as one line of JSON.

@@ -4,21 +4,24 @@ use super::{CommandError, Output, output};
 use crate::aws::connect::Connection;
 use crate::aws::streams::{list, overview};
 use crate::domain::archive::{Health, StreamOverview};
+use crate::domain::failure::Failure;
 use crate::domain::text::{count, size};
-use futures::{StreamExt as _, TryStreamExt as _};
+use archiver::aws_failure::FailureKind;
+use archiver::stream::StreamName;
+use futures::StreamExt as _;
 use serde::Serialize;
 
 /// Streams described at once.
 const STREAMS_AT_ONCE: usize = 8;
 
 /// A stream as JSON.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Default, Serialize)]
 pub(super) struct StreamJson {
     name: String,
-    arn: String,
-    status: String,
-    open_shards: u32,
-    retention_hours: u32,
+    arn: Option<String>,
+    status: Option<String>,
+    open_shards: Option<u32>,
+    retention_hours: Option<u32>,
     /// `ALL`, `LATEST`, or null where the stream is not archived.
     mode: Option<&'static str>,
     ttl_seconds: Option<u64>,
@@ -27,8 +30,8 @@ pub(super) struct StreamJson {
     /// As DynamoDB counts, which may be hours old.
     items: Option<u64>,
     size_bytes: Option<u64>,
-    health: Health,
-    /// What is wrong, as a sentence.
+    health: Option<Health>,
+    /// What is wrong, or why nothing is known, as a sentence.
     problem: Option<String>,
 }
 
@@ -37,17 +40,17 @@ impl From<&StreamOverview> for StreamJson {
         let table = overview.table.as_ref();
         Self {
             name: overview.name.to_string(),
-            arn: overview.arn.clone(),
-            status: overview.status.clone(),
-            open_shards: overview.open_shards,
-            retention_hours: overview.retention_hours,
+            arn: Some(overview.arn.clone()),
+            status: Some(overview.status.clone()),
+            open_shards: Some(overview.open_shards),
+            retention_hours: Some(overview.retention_hours),
             mode: overview.mode().map(|mode| mode.as_str()),
             ttl_seconds: overview.settings().and_then(|settings| settings.ttl).map(|ttl| ttl.seconds()),
             table: table.map(|table| table.name.clone()),
             table_status: table.map(|table| table.status.clone()),
             items: table.map(|table| table.items),
             size_bytes: table.map(|table| table.size_bytes),
-            health: overview.health(),
+            health: Some(overview.health()),
             problem: overview.problem(),
         }
     }
@@ -64,17 +67,38 @@ pub(super) async fn run(connection: &Connection, output: Output) -> Result<(), C
             break;
         }
     }
-    let reads = futures::stream::iter(names.iter().map(|name| overview(connection, name))).buffered(STREAMS_AT_ONCE);
-    let overviews: Vec<StreamOverview> = reads.try_collect().await?;
+    let reads = names.into_iter().map(|name| async move {
+        let result = overview(connection, &name).await;
+        (name, result)
+    });
+    let mut streams: Vec<StreamRead> = futures::stream::iter(reads).buffered(STREAMS_AT_ONCE).collect().await;
+    // A stream that was deleted since it was listed is no failure.
+    streams.retain(|(_, result)| !result.as_ref().is_err_and(|failure| failure.kind == FailureKind::NotFound));
     match output {
-        Output::Json => output::print_json(&overviews.iter().map(StreamJson::from).collect::<Vec<_>>()),
+        Output::Json => output::print_json(&streams.iter().map(as_json).collect::<Vec<_>>())?,
         Output::Table => {
             let heading = ["STREAM", "STATUS", "SHARDS", "MODE", "TTL", "ARCHIVE TABLE", "ITEMS ABOUT", "SIZE", "HEALTH"];
             let mut rows = vec![heading.map(str::to_owned).to_vec()];
-            rows.extend(overviews.iter().map(row));
+            rows.extend(streams.iter().map(|(name, result)| match result {
+                Ok(overview) => row(overview),
+                Err(_) => vec![name.to_string(), "unreadable".to_owned()],
+            }));
             output::print_table(&rows)?;
-            overviews.iter().filter_map(StreamOverview::problem).try_for_each(|problem| output::tell(&problem))
+            let overviews = streams.iter().filter_map(|(_, result)| result.as_ref().ok());
+            overviews.filter_map(StreamOverview::problem).try_for_each(|problem| output::tell(&problem))?;
         }
+    }
+    let failure = streams.into_iter().find_map(|(_, result)| result.err());
+    failure.map_or(Ok(()), |failure| Err(failure.into()))
+}
+
+/// A stream, and what could be read of it.
+type StreamRead = (StreamName, Result<StreamOverview, Failure>);
+
+fn as_json((name, result): &StreamRead) -> StreamJson {
+    match result {
+        Ok(overview) => overview.into(),
+        Err(failure) => StreamJson { name: name.to_string(), problem: Some(failure.to_string()), ..StreamJson::default() },
     }
 }
 

@@ -53,6 +53,13 @@ async fn a_dynamodb_that_is_not_there() {
     let sentence = finished.sentence(1);
     assert!(sentence.starts_with(&format!("cannot describe table {}: ", stream.table("ALL"))), "{sentence}");
     assert!(sentence.contains("refused"), "{sentence}");
+
+    let finished = explorer.run(&["streams", "--output", "json"]).await;
+    assert!(finished.sentence(1).contains("refused"), "{finished:#?}");
+    let streams = finished.json();
+    assert_eq!(streams[0]["name"], stream.name.as_str(), "what is not known of a stream hides neither it nor the others");
+    assert_eq!(streams[0]["health"], serde_json::Value::Null);
+    assert!(streams[0]["problem"].as_str().unwrap().contains("refused"), "{streams}");
 }
 
 #[tokio::test]
