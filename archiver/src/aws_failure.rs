@@ -23,8 +23,10 @@ pub enum FailureKind {
     ConditionFailed,
     /// The service failed.
     Service,
-    /// The request can never succeed as it is.
+    /// The request can never succeed as it is, but one with other records may.
     Refused,
+    /// The stream or table takes no request for now: its key is disabled, it is being deleted, …
+    Unusable,
 }
 
 /// A failed call.
@@ -46,7 +48,8 @@ impl AwsFailure {
             | FailureKind::Credentials
             | FailureKind::NotFound
             | FailureKind::ConditionFailed
-            | FailureKind::Refused => false,
+            | FailureKind::Refused
+            | FailureKind::Unusable => false,
         }
     }
 }
@@ -109,8 +112,9 @@ fn kind_of_answer(code: Option<&str>, status: u16) -> FailureKind {
         "LimitExceededException" | "ProvisionedThroughputExceededException" | "RequestLimitExceeded" => FailureKind::Throttled,
         code if code.starts_with("AccessDenied") || code.ends_with("KMSAccessDeniedException") => FailureKind::AccessDenied,
         code if code.contains("Throttl") => FailureKind::Throttled,
+        "ValidationException" | "InvalidArgumentException" | "SerializationException" => FailureKind::Refused,
         _ if status >= 500 => FailureKind::Service,
-        _ => FailureKind::Refused,
+        _ => FailureKind::Unusable,
     }
 }
 
@@ -125,4 +129,25 @@ where
     }
     let message = innermost.to_string();
     if message.is_empty() { DisplayErrorContext(error).to_string() } else { message }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_request_that_is_wrong_in_itself_is_worth_taking_apart() {
+        for (code, status, kind) in [
+            ("ValidationException", 400, FailureKind::Refused),
+            ("KMSDisabledException", 400, FailureKind::Unusable),
+            ("ResourceInUseException", 400, FailureKind::Unusable),
+            ("KMSThrottlingException", 400, FailureKind::Throttled),
+            ("KMSAccessDeniedException", 400, FailureKind::AccessDenied),
+            ("ProvisionedThroughputExceededException", 400, FailureKind::Throttled),
+            ("InternalFailure", 500, FailureKind::Service),
+            ("", 503, FailureKind::Service),
+        ] {
+            assert_eq!(kind_of_answer(Some(code), status), kind, "{code}");
+        }
+    }
 }

@@ -115,14 +115,22 @@ impl<T: TagReader, S: RecordStore> Archiver<T, S> {
             }
         };
         let milliseconds = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
-        let first_reason = failed.first().map(|failure| failure.reason.to_string());
+        if let Some(first) = failed.first() {
+            tracing::error!(
+                stream = stream.stream_name().as_str(),
+                table = archive.table,
+                failed = failed.len(),
+                sequence_number = first.sequence_number.as_str(),
+                reason = %first.reason,
+                "records cannot be archived now and are delivered again"
+            );
+        }
         tracing::info!(
             stream = stream.stream_name().as_str(),
             table = archive.table,
             records = delivered,
             superseded,
             failed = failed.len(),
-            first_reason,
             milliseconds,
             "batch archived"
         );

@@ -45,7 +45,10 @@ impl WriteError {
     pub fn concerns_the_table(&self) -> bool {
         match self {
             Self::Aws(failure) => {
-                matches!(failure.kind, FailureKind::NotFound | FailureKind::AccessDenied | FailureKind::Credentials)
+                matches!(
+                    failure.kind,
+                    FailureKind::NotFound | FailureKind::AccessDenied | FailureKind::Credentials | FailureKind::Unusable
+                )
             }
             Self::Deadline(_) => false,
         }
