@@ -5,6 +5,7 @@ use super::line::Line;
 use super::message::Effect;
 use super::model::{Model, Notice, Overlay, Screen};
 use super::records::moved;
+use super::replay_setup::Field;
 use super::update::run;
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 
@@ -83,7 +84,9 @@ pub(super) fn typed(model: &mut Model) {
         None => model.streams.keep_selection(),
         Some(Screen::Records(records)) => records.filter_error = None,
         Some(Screen::ReplaySetup(setup)) => {
-            setup.target_cursor = 0;
+            if setup.field == Field::Target {
+                setup.target_cursor = Some(0).filter(|_| !setup.target.text().is_empty());
+            }
             setup.step = super::replay_setup::Step::Editing(None);
         }
         Some(Screen::Configure(configure)) => configure.step = super::configure::Step::Editing(None),

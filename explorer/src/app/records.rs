@@ -18,8 +18,12 @@ use std::sync::Arc;
 /// The archive is read on by itself until so many records are there: DynamoDB gives them in no order, so that the newest are only
 /// known when all are read.
 const READ_AHEAD: usize = 5_000;
+/// Or so many bytes of payload.
+const READ_AHEAD_BYTES: u64 = 64 * 1024 * 1024;
 /// Never are more held; a filter narrows the rest.
 const MAX_HELD: usize = 50_000;
+/// Nor so many bytes of payload.
+const MAX_HELD_BYTES: u64 = 256 * 1024 * 1024;
 /// So many rows before the end of what is read, more is read.
 const READ_MARGIN: usize = 50;
 
@@ -60,6 +64,8 @@ pub struct Records {
     detail_columns: usize,
     /// Read on until so many are held.
     wanted: usize,
+    /// Or so many bytes of payload.
+    wanted_bytes: u64,
     /// While reading again: what was read so far, shown when it is complete.
     fresh: Option<Vec<Arc<Record>>>,
 }
@@ -119,6 +125,7 @@ impl Records {
             detail: None,
             detail_columns,
             wanted: READ_AHEAD,
+            wanted_bytes: READ_AHEAD_BYTES,
             fresh: None,
         };
         let effect = records.read_page(request, None);
@@ -130,6 +137,7 @@ impl Records {
         self.fresh = Some(Vec::new());
         self.read = 0;
         self.wanted = READ_AHEAD.max(self.rows.len().min(MAX_HELD));
+        self.wanted_bytes = READ_AHEAD_BYTES.max(bytes_of(&self.rows));
         self.read_page(request, None)
     }
 
@@ -141,6 +149,7 @@ impl Records {
         self.cursor = 0;
         self.read = 0;
         self.wanted = READ_AHEAD;
+        self.wanted_bytes = READ_AHEAD_BYTES;
         self.show_current();
         self.read_page(request, None)
     }
@@ -169,14 +178,14 @@ impl Records {
         let held = match &mut self.fresh {
             Some(fresh) => {
                 fresh.extend(records);
-                fresh.len()
+                fresh.as_slice()
             }
             None => {
                 self.add(records.collect());
-                self.rows.len()
+                self.rows.as_slice()
             }
         };
-        let goes_on = held < self.wanted;
+        let goes_on = held.len() < self.wanted && bytes_of(held) < self.wanted_bytes;
         match page.next {
             Some(cursor) if goes_on => return Some(self.read_page(next, Some(cursor))),
             Some(cursor) => self.reading = Reading::Partial(cursor),
@@ -208,10 +217,11 @@ impl Records {
     /// Reads on from where reading ended, as far as memory allows.
     pub fn read_more(&mut self, request: RequestId) -> Option<Effect> {
         let from = match &self.reading {
-            Reading::Partial(from) if self.rows.len() < MAX_HELD => from.clone(),
+            Reading::Partial(from) if !self.is_full() => from.clone(),
             Reading::Waiting(_) | Reading::Partial(_) | Reading::Complete | Reading::Failed(_) => return None,
         };
         self.wanted = (self.rows.len() + READ_AHEAD).min(MAX_HELD);
+        self.wanted_bytes = (bytes_of(&self.rows) + READ_AHEAD_BYTES).min(MAX_HELD_BYTES);
         Some(self.read_page(request, Some(from)))
     }
 
@@ -224,13 +234,13 @@ impl Records {
     /// Whether so many are held that no more are read.
     #[must_use]
     pub fn is_full(&self) -> bool {
-        self.rows.len() >= MAX_HELD
+        self.rows.len() >= MAX_HELD || bytes_of(&self.rows) >= MAX_HELD_BYTES
     }
 
     /// Bytes of the marked payloads.
     #[must_use]
     pub fn marked_bytes(&self) -> u64 {
-        self.marked.values().map(|record| record.payload_size).sum()
+        bytes_of(self.marked.values())
     }
 
     pub(super) fn check(&self, command: Command) -> Result<(), String> {
@@ -300,6 +310,11 @@ impl Records {
             self.scroll = 0;
         }
     }
+}
+
+/// Bytes of the records' payloads.
+fn bytes_of<'r>(records: impl IntoIterator<Item = &'r Arc<Record>>) -> u64 {
+    records.into_iter().map(|record| record.payload_size).sum()
 }
 
 /// Where a cursor is after a move among so many rows.

@@ -28,8 +28,8 @@ pub struct ReplaySetup {
     pub only_marked: bool,
     /// Part of the target's name.
     pub target: Line,
-    /// Place among the streams that contain it.
-    pub target_cursor: usize,
+    /// Place among the streams that contain it; `None` until one was typed or chosen.
+    pub target_cursor: Option<usize>,
     /// Whether each record gets an envelope.
     pub envelope: bool,
     /// The envelope's separator; empty is the default.
@@ -85,7 +85,7 @@ impl ReplaySetup {
             marked,
             filter,
             target: Line::default(),
-            target_cursor: 0,
+            target_cursor: None,
             envelope: false,
             separator: Line::default(),
             include_expired: false,
@@ -118,13 +118,13 @@ impl ReplaySetup {
         }
     }
 
-    /// The streams that the typed text leaves to choose from; the source itself comes last.
+    /// The streams that the typed text leaves to choose from: the one of just that name first, the source itself last.
     #[must_use]
     pub fn targets<'s>(&self, streams: &'s Streams) -> Vec<&'s StreamName> {
         let wanted = self.target.text().to_lowercase();
         let mut names: Vec<&StreamName> =
             streams.rows.iter().map(|row| &row.name).filter(|name| name.as_str().to_lowercase().contains(&wanted)).collect();
-        names.sort_by_key(|name| **name == self.source);
+        names.sort_by_key(|name| (name.as_str().to_lowercase() != wanted, **name == self.source));
         names
     }
 
@@ -135,7 +135,11 @@ impl ReplaySetup {
             Command::PreviousField => self.move_field(FIELDS.len() - 1),
             Command::Up | Command::Down | Command::First | Command::Last | Command::PageUp | Command::PageDown => {
                 if self.field == Field::Target {
-                    self.target_cursor = super::records::moved(self.target_cursor, command, 5, self.targets(streams).len());
+                    let targets = self.targets(streams).len();
+                    self.target_cursor = Some(match self.target_cursor {
+                        Some(cursor) => super::records::moved(cursor, command, 5, targets),
+                        None => 0,
+                    });
                 } else if command == Command::Up {
                     self.move_field(FIELDS.len() - 1);
                 } else {
@@ -171,7 +175,8 @@ impl ReplaySetup {
 
     fn review(&self, streams: &Streams) -> Result<Step, String> {
         let targets = self.targets(streams);
-        let name = targets.get(self.target_cursor).or(targets.last()).copied();
+        let cursor = self.target_cursor.ok_or("choose the stream to replay into: type a part of its name, or use ↑ and ↓")?;
+        let name = targets.get(cursor).or(targets.last()).copied();
         let name = name.ok_or_else(|| format!("no stream's name contains \"{}\"", self.target.text()))?;
         let target = streams.overview(name).ok_or_else(|| format!("stream {name} is not read yet; try again in a moment"))?;
         let envelope = match (self.envelope, self.separator.text()) {

@@ -242,9 +242,22 @@ fn a_separator_that_cannot_be_is_refused_before_anything_starts() {
 }
 
 #[test]
+fn a_target_is_chosen_and_never_guessed() {
+    let mut model = model_with_records(120, 40);
+    press(&mut model, "r enter");
+    let Some(Screen::ReplaySetup(setup)) = model.screens.last() else { panic!() };
+    let super::replay_setup::Step::Editing(Some(sentence)) = &setup.step else { panic!("{:?}", setup.step) };
+    assert!(sentence.starts_with("choose the stream to replay into"), "{sentence}");
+    press(&mut model, "orders enter");
+    let Some(Screen::ReplaySetup(setup)) = model.screens.last() else { panic!() };
+    let super::replay_setup::Step::Review { order, .. } = &setup.step else { panic!("{:?}", setup.step) };
+    assert_eq!(order.target, name("orders"), "a name typed whole is that stream, though others contain it");
+}
+
+#[test]
 fn a_replay_into_its_own_stream_is_warned_of() {
     let mut model = model_with_records(120, 40);
-    press(&mut model, "r orders down enter");
+    press(&mut model, "r orders enter");
     let Some(Screen::ReplaySetup(setup)) = model.screens.last() else { panic!() };
     let super::replay_setup::Step::Review { warnings, order } = &setup.step else { panic!("{:?}", setup.step) };
     assert_eq!(order.target, name("orders"));

@@ -125,7 +125,8 @@ fn key_line(model: &Model, theme: &Theme, columns: u16) -> Line<'static> {
         let on_own_screen = !matches!((command, model.screens.last()), (Command::Replays, Some(Screen::Replays(_))));
         let has_refresh = command != Command::Refresh || matches!(model.screens.last(), None | Some(Screen::Records(_)));
         let has_back = command != Command::Back || !model.screens.is_empty() || contexts.contains(&Context::Typing);
-        on_own_screen && has_refresh && has_back && model.check(command).is_ok()
+        let answers_question = model.overlay != Some(Overlay::ConfirmQuit) || matches!(command, Command::Confirm | Command::Back);
+        on_own_screen && has_refresh && has_back && answers_question && model.check(command).is_ok()
     };
     let shown = |binding: &&'static Binding| !binding.label.is_empty() && is_shown(binding.command);
     let of_contexts = contexts.iter().flat_map(|context| BINDINGS.iter().filter(move |binding| binding.context == *context));

@@ -38,7 +38,7 @@ fn draw_list(model: &Model, records: &Records, theme: &Theme, frame: &mut Frame<
     };
     let mut frame_block = block(title, theme)
         .title_bottom(Line::styled(marks, theme.mark()))
-        .title_bottom(Line::from(status(records)).right_aligned());
+        .title_bottom(status_line(records, theme).right_aligned());
     if records.pane == Pane::List {
         frame_block = frame_block.border_style(theme.heading());
     }
@@ -90,6 +90,14 @@ fn draw_list(model: &Model, records: &Records, theme: &Theme, frame: &mut Frame<
     frame.render_widget(Table::new(rows, widths).header(Row::new(header).style(theme.quiet())), inner);
 }
 
+fn status_line(records: &Records, theme: &Theme) -> Line<'static> {
+    match &records.reading {
+        Reading::Partial(_) => Line::styled(status(records), theme.warning()),
+        Reading::Failed(_) => Line::styled(status(records), theme.error()),
+        Reading::Waiting(_) | Reading::Complete => Line::from(status(records)),
+    }
+}
+
 fn status(records: &Records) -> String {
     let held = count(records.rows.len() as u64);
     let read = count(records.read as u64);
@@ -109,7 +117,7 @@ fn instead_of_rows(records: &Records) -> String {
         Reading::Complete | Reading::Partial(_) if records.filter.is_everything() => {
             "The archive is empty so far; F5 reads it again.".to_owned()
         }
-        Reading::Complete => "No record matches the filter; / changes it.".to_owned(),
+        Reading::Complete => format!("No record matches {}; / changes the filter.", printable(&records.filter.to_string())),
         Reading::Partial(_) => "No record matches in what was read so far; m reads more, / changes the filter.".to_owned(),
     }
 }

@@ -98,7 +98,7 @@ fn target_lines(model: &Model, setup: &ReplaySetup, theme: &Theme) -> Vec<Line<'
     if targets.is_empty() {
         return vec![Line::styled(format!("{indent}no stream's name contains this"), theme.error())];
     }
-    let first = first_visible(setup.target_cursor, targets.len(), TARGETS_SHOWN);
+    let first = first_visible(setup.target_cursor.unwrap_or(0), targets.len(), TARGETS_SHOWN);
     targets
         .iter()
         .enumerate()
@@ -106,7 +106,7 @@ fn target_lines(model: &Model, setup: &ReplaySetup, theme: &Theme) -> Vec<Line<'
         .take(TARGETS_SHOWN)
         .map(|(place, name)| {
             let note = if **name == setup.source { "  (the source itself)" } else { "" };
-            let style = if place == setup.target_cursor { theme.selected() } else { ratatui::style::Style::new() };
+            let style = if Some(place) == setup.target_cursor { theme.selected() } else { ratatui::style::Style::new() };
             Line::from(vec![
                 Span::raw(indent.clone()),
                 Span::styled(format!(" {name} "), style),
@@ -129,6 +129,9 @@ fn review_lines(order: &ReplayOrder, warnings: &[String], theme: &Theme) -> Vec<
         }
     };
     let envelope = match &order.envelope {
+        Some(separator) if *separator == archiver::envelope::Separator::default() => {
+            "on, separated by the control character 0x1E".to_owned()
+        }
         Some(separator) => format!("on, separated by {}", separator.as_str().escape_debug()),
         None => "off: the payload alone, byte for byte".to_owned(),
     };

@@ -136,7 +136,7 @@ fn end_lines(replay: &Replay, theme: &Theme) -> Vec<Line<'static>> {
     }
     lines.extend(replay.impossible.iter().take(100).map(|record| {
         let key = printable(&record.partition_key).into_owned();
-        let text = format!("{key} {}: {}", record.sequence_number, printable(&record.reason));
+        let text = format!("{key} {}: {}", printable(&record.sequence_number), printable(&record.reason));
         Line::from(Span::styled(text, theme.warning()))
     }));
     lines

@@ -232,7 +232,7 @@ fn replay_form_and_review() {
     });
     check("replay_review", |columns, rows| {
         let mut model = model_with_records(columns, rows);
-        press(&mut model, "r orders down enter");
+        press(&mut model, "r orders enter");
         model
     });
 }
