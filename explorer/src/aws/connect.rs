@@ -14,14 +14,17 @@ use tokio::time::Instant;
 
 /// How long the start waits for credentials and for the first answer.
 const START_TIMEOUT: Duration = Duration::from_secs(2);
+/// How long the start waits for the credentials of a profile that was named.
+const PROFILE_TIMEOUT: Duration = Duration::from_secs(60);
 /// Upper bound of the wait before the first answer is asked for again, so that there are some tries within [`START_TIMEOUT`].
 const START_BACKOFF: Duration = Duration::from_millis(100);
 /// How long a connection may take.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
 /// How long one try of a call may take.
 const CALL_TIMEOUT: Duration = Duration::from_secs(20);
-/// Between two tag reads: Kinesis allows 5 a second for the whole account. Source: Kinesis API reference, ListTagsForStream.
-const TAG_READ_INTERVAL: Duration = Duration::from_millis(200);
+/// Between two tag reads: Kinesis allows 5 a second for the whole account, half of which is left to the archivers. Source: Kinesis
+/// API reference, ListTagsForStream.
+const TAG_READ_INTERVAL: Duration = Duration::from_millis(400);
 
 /// What the user said about where to connect; what is not said comes from the AWS CLI's variables and files.
 #[derive(Clone, Debug, Default)]
@@ -70,8 +73,8 @@ impl Connection {
             || Failure::refused("connect", "no region is set; use --region, AWS_REGION or aws configure, or try --local");
         let config = tokio::time::timeout(START_TIMEOUT, loader.load()).await.map_err(|_| no_region())?;
         let region = config.region().ok_or_else(no_region)?.to_string();
-        require_credentials(&config, options.profile.as_deref()).await?;
         let profile = options.profile.clone().or_else(|| std::env::var("AWS_PROFILE").ok());
+        require_credentials(&config, profile.as_deref()).await?;
         Ok(Self::of_config(&config, region, profile, Some(Arc::new(Mutex::new(Instant::now())))))
     }
 
@@ -149,7 +152,9 @@ async fn require_credentials(config: &SdkConfig, profile: Option<&str>) -> Resul
     let Some(provider) = config.credentials_provider() else {
         return Err(missing("no credentials were found".to_owned()));
     };
-    match tokio::time::timeout(START_TIMEOUT, provider.provide_credentials()).await {
+    // A profile may ask a process, a browser or a person; without one there is nothing to wait for.
+    let patience = if profile.is_some() { PROFILE_TIMEOUT } else { START_TIMEOUT };
+    match tokio::time::timeout(patience, provider.provide_credentials()).await {
         Ok(Ok(_)) => Ok(()),
         // What the whole chain says is of no use to a reader; what a profile that was named says may be.
         Ok(Err(error)) => {
@@ -162,7 +167,7 @@ async fn require_credentials(config: &SdkConfig, profile: Option<&str>) -> Resul
                 (Some(profile), error) => format!("the credentials of profile {profile} cannot be loaded: {}", innermost(error)),
             }))
         }
-        Err(_) => Err(missing(format!("no credentials were found within {} s", START_TIMEOUT.as_secs()))),
+        Err(_) => Err(missing(format!("no credentials were found within {} s", patience.as_secs()))),
     }
 }
 

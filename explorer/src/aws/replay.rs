@@ -15,6 +15,7 @@ use archiver::aws_failure::{AwsFailure, FailureKind};
 use archiver::envelope::{Envelope, Separator};
 use archiver::record::PartitionKey;
 use archiver::stream::StreamName;
+use aws_config::retry::RetryConfig;
 use aws_sdk_kinesis::primitives::Blob;
 use aws_sdk_kinesis::types::PutRecordsRequestEntry;
 use futures::StreamExt as _;
@@ -297,7 +298,9 @@ async fn put_once(connection: &Connection, order: &ReplayOrder, ready: &[Ready],
     let entries = batch.iter().map(|position| entry(&ready[*position], order)).collect::<Result<Vec<_>, _>>();
     let entries = entries.map_err(|message| AwsFailure { kind: FailureKind::Refused, message })?;
     let call = connection.kinesis.put_records().stream_name(order.target.as_str()).set_records(Some(entries));
-    let output = call.send().await?;
+    // Each failure is counted and repeated here; the SDK's own tries would be seen by nobody.
+    let once = aws_sdk_kinesis::config::Builder::new().retry_config(RetryConfig::disabled());
+    let output = call.customize().config_override(once).send().await?;
     // The answer lists the records in the order of the request. Source: Kinesis API reference, PutRecords.
     let mut results = output.records.into_iter();
     Ok(batch

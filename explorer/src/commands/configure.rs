@@ -1,12 +1,12 @@
 //! `explorer configure`.
 
-use super::{CommandError, Output, output};
+use super::{CommandError, Keep, Output, output};
 use crate::aws::configure::make;
 use crate::aws::connect::Connection;
 use crate::aws::streams::overview;
 use crate::domain::configuration::Wanted;
 use crate::effects::plan_configuration;
-use archiver::settings::{ArchiveMode, Ttl};
+use archiver::settings::ArchiveMode;
 use archiver::stream::StreamName;
 use serde::Serialize;
 
@@ -15,8 +15,8 @@ use serde::Serialize;
 pub(super) struct Change {
     /// The mode; `None` removes the archive tags.
     pub(super) mode: Option<ArchiveMode>,
-    /// How long items are kept.
-    pub(super) ttl: Option<Ttl>,
+    /// How long items are to be kept; `None` leaves that as it is.
+    pub(super) ttl: Option<Keep>,
     /// Not to be asked.
     pub(super) yes: bool,
 }
@@ -36,7 +36,11 @@ struct ConfiguredJson {
 
 pub(super) async fn run(connection: &Connection, stream: &StreamName, change: Change, output: Output) -> Result<(), CommandError> {
     let before = overview(connection, stream).await?;
-    let wanted = change.mode.map_or(Wanted::NotArchived, |mode| Wanted::Archived { mode, ttl: change.ttl });
+    let ttl = match change.ttl {
+        Some(keep) => keep.ttl(),
+        None => before.settings().and_then(|settings| settings.ttl),
+    };
+    let wanted = change.mode.map_or(Wanted::NotArchived, |mode| Wanted::Archived { mode, ttl });
     let plan = plan_configuration(connection, &before, wanted).await?;
     let calls: Vec<String> = plan.calls.iter().map(ToString::to_string).collect();
     if !plan.calls.is_empty() {

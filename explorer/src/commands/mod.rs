@@ -22,6 +22,7 @@ use clap::{Args, Parser, Subcommand};
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use std::io;
+use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::time::Instant;
 
@@ -39,6 +40,7 @@ pub struct Arguments {
 }
 
 #[derive(Args, Debug)]
+#[command(next_help_heading = "Common options")]
 struct Common {
     /// Profile of the AWS CLI's files
     #[arg(long, global = true)]
@@ -98,9 +100,9 @@ enum Command {
         /// ALL keeps every record, LATEST the newest of each partition key
         #[arg(long, required_unless_present = "remove", ignore_case = true)]
         mode: Option<ArchiveMode>,
-        /// How long items are kept: seconds, or a number with s, m, h, d or w; without it they are kept for ever
+        /// How long items are kept: seconds, a number with s, m, h, d or w, or none for ever; without it that stays as it is
         #[arg(long, conflicts_with = "remove")]
-        ttl: Option<Ttl>,
+        ttl: Option<Keep>,
         /// Remove the archive tags; what is archived stays
         #[arg(long, conflicts_with = "mode")]
         remove: bool,
@@ -154,7 +156,31 @@ struct Range {
     before: Option<String>,
     /// At most so many, the newest ones
     #[arg(long, value_name = "COUNT")]
-    limit: Option<usize>,
+    limit: Option<NonZeroUsize>,
+}
+
+/// How long items are to be kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Keep {
+    ForEver,
+    For(Ttl),
+}
+
+impl std::str::FromStr for Keep {
+    type Err = archiver::settings::InvalidTtl;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        if text.eq_ignore_ascii_case("none") { Ok(Self::ForEver) } else { text.parse().map(Self::For) }
+    }
+}
+
+impl Keep {
+    fn ttl(self) -> Option<Ttl> {
+        match self {
+            Self::ForEver => None,
+            Self::For(ttl) => Some(ttl),
+        }
+    }
 }
 
 /// Why a command failed.
@@ -214,7 +240,13 @@ impl Arguments {
         match command {
             Some(Command::Keys) => return output::print(&crate::app::keymap::as_markdown()),
             #[cfg(feature = "local")]
-            Some(Command::Local { no_demo }) => return local::run(common.data_dir, !no_demo).await,
+            Some(Command::Local { no_demo }) => {
+                if common.profile.is_some() || common.region.is_some() || common.endpoint_url.is_some() {
+                    let sentence = "the local system is of no profile, region or endpoint; leave those options out";
+                    return Err(CommandError::Usage(sentence.to_owned()));
+                }
+                return local::run(common.data_dir, !no_demo).await;
+            }
             #[cfg(not(feature = "local"))]
             Some(Command::Local { .. }) => return Err(without_local()),
             _ => {}
@@ -339,7 +371,11 @@ async fn archive_of(
     let overview = overview(connection, stream).await?;
     let found = overview.table.clone().and_then(|table| table.mode().map(|mode| (table, mode)));
     match found {
-        Some((table, mode)) => Ok((overview, table, mode)),
+        Some((table, mode)) => {
+            // The archive that is there is read all the same.
+            overview.problem().map_or(Ok(()), |problem| output::tell(&problem))?;
+            Ok((overview, table, mode))
+        }
         None => {
             let sentence = overview.problem().unwrap_or_else(|| {
                 format!("stream {stream} has no archive; create one with: explorer configure {stream} --mode ALL")

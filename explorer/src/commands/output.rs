@@ -1,6 +1,7 @@
 //! Printing: tables for people, JSON for scripts, and questions.
 
 use super::CommandError;
+use crate::domain::text::printable;
 use serde::Serialize;
 use std::io::{self, IsTerminal as _, Write as _};
 use unicode_width::UnicodeWidthStr as _;
@@ -58,7 +59,7 @@ pub(super) fn confirm(question: &str, yes: bool) -> Result<(), CommandError> {
 
 /// Says something to the person at the terminal, beside the results. Where nobody listens the work goes on.
 pub(super) fn tell(sentence: &str) -> Result<(), CommandError> {
-    match writeln!(io::stderr().lock(), "{sentence}") {
+    match writeln!(io::stderr().lock(), "{}", printable(sentence)) {
         Err(source) if source.kind() != io::ErrorKind::BrokenPipe => {
             Err(CommandError::Io { operation: "write to standard error", source })
         }

@@ -13,6 +13,7 @@ use crate::domain::time::expiry;
 use archiver::stream::StreamName;
 use serde::Serialize;
 use serde_json::value::RawValue;
+use std::num::NonZeroUsize;
 use std::sync::Arc;
 
 /// Columns of a payload's beginning in a table.
@@ -89,7 +90,7 @@ pub(super) async fn list(connection: &Connection, stream: &StreamName, range: Ra
     let filter = range.filter()?;
     let (_, table, mode) = archive_of(connection, stream).await?;
     let mut query = PageQuery { table: table.name, mode, filter, from: None };
-    let mut newest = NewestOf::new(range.limit);
+    let mut newest = NewestOf::new(range.limit.map(NonZeroUsize::get));
     loop {
         let page = read_page(connection, &query).await?;
         page.records.into_iter().for_each(|record| newest.push(Arc::new(record)));

@@ -11,7 +11,9 @@ use crate::domain::time::span;
 use archiver::envelope::Separator;
 use archiver::stream::StreamName;
 use serde::Serialize;
+use std::cell::Cell;
 use std::io::{self, IsTerminal as _, Write as _};
+use std::num::NonZeroUsize;
 use tokio::sync::{mpsc, watch};
 
 /// What is asked for.
@@ -36,7 +38,7 @@ pub(super) struct Request {
 struct ReplayedJson {
     source: String,
     target: String,
-    /// `finished` or `cancelled`.
+    /// `finished`, `cancelled` or `failed`.
     ending: &'static str,
     /// Records chosen.
     total: usize,
@@ -81,40 +83,48 @@ pub(super) async fn run(connection: &Connection, request: Request, output: Outpu
         source: request.source,
         table: table.name,
         mode,
-        selection: Selection::Matching { filter, limit: request.range.limit, include_expired: request.include_expired },
+        selection: Selection::Matching {
+            filter,
+            limit: request.range.limit.map(NonZeroUsize::get),
+            include_expired: request.include_expired,
+        },
         target: request.target,
         envelope: request.envelope,
     };
-    let outcome = run_visibly(connection, &order).await;
+    let outcome = run_visibly(connection, &order).await?;
     report(order, outcome, warnings, output)
 }
 
-/// Runs the replay with its progress on a terminal's standard error; ctrl-c cancels it.
-async fn run_visibly(connection: &Connection, order: &ReplayOrder) -> Outcome {
+/// Runs the replay with its progress on a terminal's standard error. Ctrl-c cancels it and waits for the calls in flight; a second
+/// one does not wait.
+async fn run_visibly(connection: &Connection, order: &ReplayOrder) -> Result<Outcome, CommandError> {
     let (updates, mut waiting) = mpsc::channel(16);
     let (cancel, cancelled) = watch::channel(false);
+    let reached = Cell::new(Progress::default());
     let show = async {
         let is_terminal = io::stderr().is_terminal();
         while let Some(progress) = waiting.recv().await {
+            reached.set(progress);
             if is_terminal {
                 show_progress(&progress);
             }
         }
-        if is_terminal {
-            eprintln!();
-        }
+        if is_terminal { output::tell("") } else { Ok(()) }
     };
     let interrupt = async {
-        if tokio::signal::ctrl_c().await.is_ok() {
-            cancel.send_replace(true);
-        }
-        std::future::pending::<()>().await;
+        let failed = |source| CommandError::Io { operation: "listen for ctrl-c", source };
+        tokio::signal::ctrl_c().await.map_err(failed)?;
+        cancel.send_replace(true);
+        output::tell("")?;
+        output::tell("cancelling; the calls in flight are waited for, ctrl-c again does not wait")?;
+        tokio::signal::ctrl_c().await.map_err(failed)
     };
-    let work = async { tokio::join!(run_replay(connection, order, updates, cancelled), show).0 };
+    let work = async { tokio::join!(run_replay(connection, order, updates, cancelled), show) };
     tokio::select! {
-        outcome = work => outcome,
-        // Never ends by itself: after ctrl-c the work ends, with what was sent counted.
-        () = interrupt => Outcome { ending: Ending::Cancelled, progress: Progress::default(), impossible: Vec::new() },
+        (outcome, shown) = work => shown.map(|()| outcome),
+        interrupted = interrupt => {
+            interrupted.map(|()| Outcome { ending: Ending::Cancelled, progress: reached.get(), impossible: Vec::new() })
+        }
     }
 }
 
@@ -138,11 +148,7 @@ fn report(order: ReplayOrder, outcome: Outcome, warnings: Vec<String>, output: O
     let ending_name = match &ending {
         Ending::Finished => "finished",
         Ending::Cancelled => "cancelled",
-        Ending::Failed(failure) => {
-            let sent = count(progress.counts.acknowledged as u64);
-            output::tell(&format!("{sent} of {} records were sent before it stopped", count(progress.total as u64)))?;
-            return Err(failure.clone().into());
-        }
+        Ending::Failed(_) => "failed",
     };
     let failed = impossible.len();
     let target = order.target.to_string();

@@ -88,7 +88,8 @@ pub fn preview(record: &super::record::Record, columns: usize) -> String {
         }
         Err(_) => "",
     };
-    let is_text = !text.is_empty() && text.chars().all(|character| !character.is_control() || character.is_whitespace());
+    let is_plain = text.chars().all(|character| !character.is_control() || character.is_whitespace());
+    let is_text = !text.is_empty() && (is_plain || text.trim_start().starts_with(['{', '[']));
     if is_text || decoded.content.is_empty() {
         printable(&text.replace(['\n', '\r'], " ")).chars().take(columns).collect()
     } else {

@@ -194,7 +194,7 @@ impl NewestOf {
         self.records.push(record);
         // Twice the limit, so that cutting costs little each.
         if let Some(limit) = self.limit
-            && self.records.len() >= limit.saturating_mul(2).max(1_000)
+            && self.records.len() >= limit.saturating_mul(2).max(16)
         {
             self.cut(limit);
         }
@@ -254,7 +254,7 @@ mod tests {
         let mut newest = NewestOf::new(Some(3));
         for number in 1..=5_000 {
             newest.push(record(1, number, 0, number));
-            assert!(newest.records.len() <= 1_000);
+            assert!(newest.records.len() <= 16);
         }
         assert_eq!(numbers(&newest.into_newest_first()), [5_000, 4_999, 4_998]);
     }

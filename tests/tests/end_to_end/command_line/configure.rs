@@ -66,7 +66,10 @@ async fn a_stream_is_archived_as_configured_from_its_first_record_on() {
     assert_eq!((calls(&longer).len(), &longer["ttl_seconds"]), (1, &json!(7200)));
     assert_eq!(tags(endpoints, &stream).await, with_ttl("expireSeconds=7200"));
 
-    let for_ever = explorer.json(&["configure", name, "--mode", "ALL", "--yes"]).await;
+    let unsaid = explorer.json(&["configure", name, "--mode", "ALL", "--yes"]).await;
+    assert_eq!((calls(&unsaid).len(), &unsaid["ttl_seconds"]), (0, &json!(7200)), "what is not said stays as it is");
+
+    let for_ever = explorer.json(&["configure", name, "--mode", "ALL", "--ttl", "none", "--yes"]).await;
     assert_eq!(for_ever["ttl_seconds"], Value::Null);
     assert_eq!(for_ever["warnings"].as_array().unwrap().len(), 1, "{for_ever}");
     assert_eq!(tags(endpoints, &stream).await, tags_of([("StreamArchiveMode", "ALL")]));
