@@ -31,6 +31,7 @@ mod format;
 mod order;
 mod reshard;
 mod settings;
+mod template;
 mod ttl;
 
 /// Names another binary of the function than the one built with these tests, such as the release's.
