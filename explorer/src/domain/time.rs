@@ -37,7 +37,8 @@ impl TimeContext {
             return Some(self.now);
         }
         if let Some(span) = parse_span(text) {
-            return self.now.checked_sub(span).ok();
+            // To the second: nobody means the nanosecond at which a key was pressed, but everybody would have to read it.
+            return Timestamp::from_second(self.now.as_second()).and_then(|now| now.checked_sub(span)).ok();
         }
         if text.len() >= 9 && text.bytes().all(|byte| byte.is_ascii_digit()) {
             return Timestamp::from_second(text.parse().ok()?).ok();
@@ -108,7 +109,7 @@ mod tests {
     use super::*;
 
     fn context() -> TimeContext {
-        TimeContext { now: "2026-11-20T12:00:00Z".parse().unwrap(), zone: TimeZone::fixed(jiff::tz::offset(1)) }
+        TimeContext { now: "2026-11-20T12:00:00.5Z".parse().unwrap(), zone: TimeZone::fixed(jiff::tz::offset(1)) }
     }
 
     #[test]
@@ -123,7 +124,7 @@ mod tests {
             ("1h", "2026-11-20T11:00:00Z"),
             ("2d", "2026-11-18T12:00:00Z"),
             ("1545084650", "2018-12-17T22:10:50Z"),
-            ("now", "2026-11-20T12:00:00Z"),
+            ("now", "2026-11-20T12:00:00.5Z"),
         ] {
             assert_eq!(context().parse(text).unwrap(), expected.parse::<Timestamp>().unwrap(), "{text}");
         }
