@@ -6,9 +6,10 @@ use aws_config::profile::ProfileFileCredentialsProvider;
 use aws_config::retry::RetryConfig;
 use aws_config::timeout::TimeoutConfig;
 use aws_config::{BehaviorVersion, Region, SdkConfig};
-use aws_sdk_kinesis::config::{Credentials, ProvideCredentials as _, SharedCredentialsProvider};
+use aws_credential_types::provider::{ProvideCredentials, future};
+use aws_sdk_kinesis::config::{Credentials, SharedCredentialsProvider};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 use tokio::sync::Mutex;
 use tokio::time::Instant;
 
@@ -18,6 +19,8 @@ const START_TIMEOUT: Duration = Duration::from_secs(2);
 const PROFILE_TIMEOUT: Duration = Duration::from_secs(60);
 /// Upper bound of the wait before the first answer is asked for again, so that there are some tries within [`START_TIMEOUT`].
 const START_BACKOFF: Duration = Duration::from_millis(100);
+/// Credentials that expire sooner are loaded again.
+const EXPIRY_MARGIN: Duration = Duration::from_secs(60);
 /// How long a connection may take.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
 /// How long one try of a call may take.
@@ -74,7 +77,7 @@ impl Connection {
         let config = tokio::time::timeout(START_TIMEOUT, loader.load()).await.map_err(|_| no_region())?;
         let region = config.region().ok_or_else(no_region)?.to_string();
         let profile = options.profile.clone().or_else(|| std::env::var("AWS_PROFILE").ok());
-        require_credentials(&config, profile.as_deref()).await?;
+        let config = with_credentials(config, profile.as_deref()).await?;
         Ok(Self::of_config(&config, region, profile, Some(Arc::new(Mutex::new(Instant::now())))))
     }
 
@@ -146,7 +149,30 @@ fn timeouts() -> TimeoutConfig {
     TimeoutConfig::builder().connect_timeout(CONNECT_TIMEOUT).operation_attempt_timeout(CALL_TIMEOUT).build()
 }
 
-async fn require_credentials(config: &SdkConfig, profile: Option<&str>) -> Result<(), Failure> {
+/// Gives out the credentials that were loaded at the start before it asks for others: loading them again may take as long again.
+#[derive(Debug)]
+struct Loaded {
+    credentials: Mutex<Credentials>,
+    provider: SharedCredentialsProvider,
+}
+
+impl ProvideCredentials for Loaded {
+    fn provide_credentials<'a>(&'a self) -> future::ProvideCredentials<'a>
+    where
+        Self: 'a,
+    {
+        future::ProvideCredentials::new(async move {
+            let mut credentials = self.credentials.lock().await;
+            if credentials.expiry().is_some_and(|expiry| expiry <= SystemTime::now() + EXPIRY_MARGIN) {
+                *credentials = self.provider.provide_credentials().await?;
+            }
+            Ok(credentials.clone())
+        })
+    }
+}
+
+/// Loads the credentials, so that a want of them is told at once.
+async fn with_credentials(config: SdkConfig, profile: Option<&str>) -> Result<SdkConfig, Failure> {
     let missing =
         |detail: String| Failure { operation: "connect".to_owned(), permission: "", kind: FailureKind::Credentials, detail };
     let Some(provider) = config.credentials_provider() else {
@@ -155,7 +181,10 @@ async fn require_credentials(config: &SdkConfig, profile: Option<&str>) -> Resul
     // A profile may ask a process, a browser or a person; without one there is nothing to wait for.
     let patience = if profile.is_some() { PROFILE_TIMEOUT } else { START_TIMEOUT };
     match tokio::time::timeout(patience, provider.provide_credentials()).await {
-        Ok(Ok(_)) => Ok(()),
+        Ok(Ok(credentials)) => {
+            let loaded = Loaded { credentials: Mutex::new(credentials), provider };
+            Ok(config.into_builder().credentials_provider(SharedCredentialsProvider::new(loaded)).build())
+        }
         // What the whole chain says is of no use to a reader; what a profile that was named says may be.
         Ok(Err(error)) => {
             tracing::debug!(error = innermost(&error), "no credentials");

@@ -63,6 +63,19 @@ async fn a_dynamodb_that_is_not_there() {
 }
 
 #[tokio::test]
+async fn a_profile_may_take_its_time_once() {
+    let (_local, explorer) = start().await;
+    let folder = tempfile::tempdir().unwrap();
+    let config = folder.path().join("config");
+    // Longer than the first answer may take, so that the credentials are asked for no second time.
+    let process = r#"sh -c 'sleep 3; echo "{\"Version\":1,\"AccessKeyId\":\"a\",\"SecretAccessKey\":\"b\"}"'"#;
+    std::fs::write(&config, format!("[profile slow]\ncredential_process = {process}\n")).unwrap();
+    let explorer = explorer.with("AWS_CONFIG_FILE", config.to_str().unwrap());
+    let finished = explorer.run(&["streams", "--profile", "slow"]).await.succeeded();
+    assert!(finished.stdout.starts_with("STREAM"), "{finished:#?}");
+}
+
+#[tokio::test]
 async fn no_credentials_no_region_no_such_profile() {
     let finished = nowhere().without("AWS_ACCESS_KEY_ID").without("AWS_SECRET_ACCESS_KEY").run(&["streams"]).await;
     let sentence = only_sentence(&finished, 1);
