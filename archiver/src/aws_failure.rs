@@ -123,12 +123,14 @@ fn innermost_message<E>(error: &SdkError<E, HttpResponse>) -> String
 where
     E: std::error::Error + Send + Sync + 'static,
 {
-    let mut innermost: &dyn std::error::Error = error;
-    while let Some(source) = innermost.source() {
-        innermost = source;
-    }
-    let message = innermost.to_string();
+    let message = innermost(error).to_string();
     if message.is_empty() { DisplayErrorContext(error).to_string() } else { message }
+}
+
+/// The cause at the end of an error's sources.
+#[must_use]
+pub fn innermost<'e>(error: &'e (dyn std::error::Error + 'static)) -> &'e (dyn std::error::Error + 'static) {
+    std::iter::successors(Some(error), |error| error.source()).last().unwrap_or(error)
 }
 
 #[cfg(test)]

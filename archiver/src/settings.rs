@@ -190,6 +190,12 @@ impl ArchiveSettings {
     }
 }
 
+/// Whether a tag of this key asks for an archive, whatever its value.
+#[must_use]
+pub fn is_archive_tag(key: &str) -> bool {
+    key == MODE_TAG || key == TTL_TAG
+}
+
 /// `expireSeconds=<whole seconds>`, blanks allowed around each part.
 fn parse_ttl_tag(value: &str) -> Option<Ttl> {
     let (name, seconds) = value.split_once('=')?;

@@ -8,7 +8,7 @@ use crate::record::ArchivedRecord;
 use crate::sequence::SequenceNumber;
 use crate::table::{TableKeys, attribute};
 use aws_sdk_dynamodb::Client;
-use aws_sdk_dynamodb::types::{AttributeValue, KeyType, PutRequest, WriteRequest};
+use aws_sdk_dynamodb::types::{AttributeValue, KeySchemaElement, KeyType, PutRequest, WriteRequest};
 use futures::StreamExt as _;
 use std::future::Future;
 
@@ -192,8 +192,7 @@ impl RecordStore for DynamoDbStore {
         match self.client.describe_table().table_name(table).send().await.map_err(AwsFailure::from) {
             Ok(output) => {
                 let schema = output.table.and_then(|table| table.key_schema).unwrap_or_default();
-                let key = |kind: KeyType| schema.iter().find(|key| key.key_type == kind).map(|key| key.attribute_name.clone());
-                Ok(Some(TableKeys { hash: key(KeyType::Hash).unwrap_or_default(), range: key(KeyType::Range) }))
+                Ok(Some(keys_of_schema(&schema)))
             }
             Err(failure) if failure.kind == FailureKind::NotFound => Ok(None),
             Err(failure) => Err(failure),
@@ -229,6 +228,13 @@ impl RecordStore for DynamoDbStore {
         }
         outcome
     }
+}
+
+/// The keys that DynamoDB describes a table with.
+#[must_use]
+pub fn keys_of_schema(schema: &[KeySchemaElement]) -> TableKeys {
+    let key = |kind: KeyType| schema.iter().find(|key| key.key_type == kind).map(|key| key.attribute_name.clone());
+    TableKeys { hash: key(KeyType::Hash).unwrap_or_default(), range: key(KeyType::Range) }
 }
 
 /// Tries until the call succeeds, can never succeed, or the deadline passes.

@@ -160,15 +160,16 @@ impl Streams {
     pub fn visible(&self) -> Vec<&StreamRow> {
         let wanted = self.filter.text().to_lowercase();
         let mut rows: Vec<&StreamRow> = self.rows.iter().filter(|row| row.name.as_str().to_lowercase().contains(&wanted)).collect();
-        let overview = |row: &StreamRow| row.overview.clone();
-        let table = |row: &StreamRow| overview(row).and_then(|overview| overview.table);
+        let table = |row: &StreamRow| {
+            row.overview.as_ref().and_then(|overview| overview.table.as_ref()).map(|table| (table.items, table.size_bytes))
+        };
         match self.sort {
             Sort::Name => {}
             Sort::Mode => {
-                rows.sort_by_key(|row| overview(row).and_then(|overview| overview.mode()).map_or("~", |mode| mode.as_str()))
+                rows.sort_by_key(|row| row.overview.as_ref().and_then(StreamOverview::mode).map_or("~", |mode| mode.as_str()))
             }
-            Sort::Items => rows.sort_by_key(|row| Reverse(table(row).map(|table| table.items))),
-            Sort::Size => rows.sort_by_key(|row| Reverse(table(row).map(|table| table.size_bytes))),
+            Sort::Items => rows.sort_by_key(|row| Reverse(table(row).map(|(items, _)| items))),
+            Sort::Size => rows.sort_by_key(|row| Reverse(table(row).map(|(_, size_bytes)| size_bytes))),
         }
         rows
     }

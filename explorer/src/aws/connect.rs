@@ -1,7 +1,7 @@
 //! Finding region, credentials and endpoint as the AWS CLI does, and saying in one sentence which of them is missing.
 
 use crate::domain::failure::Failure;
-use archiver::aws_failure::{AwsFailure, FailureKind};
+use archiver::aws_failure::{AwsFailure, FailureKind, innermost};
 use aws_config::profile::ProfileFileCredentialsProvider;
 use aws_config::retry::RetryConfig;
 use aws_config::timeout::TimeoutConfig;
@@ -187,23 +187,20 @@ async fn with_credentials(config: SdkConfig, profile: Option<&str>) -> Result<Sd
         }
         // What the whole chain says is of no use to a reader; what a profile that was named says may be.
         Ok(Err(error)) => {
-            tracing::debug!(error = innermost(&error), "no credentials");
+            tracing::debug!(error = cause(&error), "no credentials");
             Err(missing(match (profile, &error) {
                 (None, _) => "no credentials were found".to_owned(),
                 (Some(profile), error) if error.to_string().contains("not enabled") => {
                     format!("there is no profile {profile} with credentials in the AWS CLI's files")
                 }
-                (Some(profile), error) => format!("the credentials of profile {profile} cannot be loaded: {}", innermost(error)),
+                (Some(profile), error) => format!("the credentials of profile {profile} cannot be loaded: {}", cause(error)),
             }))
         }
         Err(_) => Err(missing(format!("no credentials were found within {} s", patience.as_secs()))),
     }
 }
 
-fn innermost(error: &dyn std::error::Error) -> String {
-    let mut innermost = error;
-    while let Some(source) = innermost.source() {
-        innermost = source;
-    }
-    innermost.to_string().lines().next().unwrap_or_default().to_owned()
+/// What an error comes down to, in one line.
+fn cause(error: &(dyn std::error::Error + 'static)) -> String {
+    innermost(error).to_string().lines().next().unwrap_or_default().to_owned()
 }

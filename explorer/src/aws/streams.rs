@@ -5,11 +5,12 @@ use crate::domain::archive::{ArchiveTable, Configuration, StreamOverview};
 use crate::domain::failure::Failure;
 use crate::domain::page::{StreamCursor, StreamPage};
 use archiver::aws_failure::{AwsFailure, FailureKind};
-use archiver::settings::{ArchiveMode, ArchiveSettings, MODE_TAG, TTL_TAG};
+use archiver::settings::{ArchiveMode, ArchiveSettings, is_archive_tag};
+use archiver::store::keys_of_schema;
 use archiver::stream::{StreamArn, StreamName};
 use archiver::table::{TableKeys, candidate_tables};
 use archiver::tags::{KinesisTags, TagReader as _};
-use aws_sdk_dynamodb::types::{KeyType, TableDescription};
+use aws_sdk_dynamodb::types::TableDescription;
 
 /// Largest record of a stream that does not say otherwise, in bytes. Source: Kinesis developer guide, quotas.
 const DEFAULT_MAX_RECORD_BYTES: u64 = 1024 * 1024;
@@ -83,7 +84,7 @@ async fn read_configuration(connection: &Connection, name: &StreamName, arn: &st
     connection.wait_for_tag_read().await;
     let tags = KinesisTags::new(connection.kinesis.clone()).tags(&arn).await;
     let tags = tags.map_err(|failure| Failure::of_call(operation(), "kinesis:ListTagsForStream", failure))?;
-    if !tags.iter().any(|(key, _)| key == MODE_TAG || key == TTL_TAG) {
+    if !tags.iter().any(|(key, _)| is_archive_tag(key)) {
         return Ok(Configuration::NotArchived);
     }
     let settings = ArchiveSettings::from_tags(name, tags.iter().map(|(key, value)| (key.as_str(), value.as_str())));
@@ -144,12 +145,11 @@ pub async fn describe_table(connection: &Connection, table: &str) -> Result<Opti
 
 fn archive_table(name: &str, description: TableDescription) -> ArchiveTable {
     let schema = description.key_schema.unwrap_or_default();
-    let key = |kind: KeyType| schema.iter().find(|key| key.key_type == kind).map(|key| key.attribute_name.clone());
     let at_least_zero = |number: Option<i64>| number.and_then(|number| u64::try_from(number).ok()).unwrap_or(0);
     ArchiveTable {
         name: name.to_owned(),
         status: description.table_status.map(|status| status.as_str().to_owned()).unwrap_or_default(),
-        keys: TableKeys { hash: key(KeyType::Hash).unwrap_or_default(), range: key(KeyType::Range) },
+        keys: keys_of_schema(&schema),
         items: at_least_zero(description.item_count),
         size_bytes: at_least_zero(description.table_size_bytes),
     }

@@ -1,6 +1,7 @@
 //! Texts as they may go to a terminal: nothing in a record may move the cursor, change colours or ring.
 
 use std::borrow::Cow;
+use unicode_width::UnicodeWidthChar as _;
 
 /// The text with every control character replaced by a visible stand-in, so that none reaches the terminal.
 #[must_use]
@@ -23,6 +24,25 @@ fn stand_in(character: char) -> char {
         other if is_hostile(other) => '·',
         other => other,
     }
+}
+
+/// A text cut into pieces of so many columns, at least eight; there is always one.
+#[must_use]
+pub fn pieces(text: &str, columns: usize) -> Vec<String> {
+    let mut pieces = vec![String::new()];
+    let mut used = 0;
+    for character in text.chars() {
+        let width = character.width().unwrap_or(0);
+        if used + width > columns.max(8) {
+            pieces.push(String::new());
+            used = 0;
+        }
+        used += width;
+        if let Some(piece) = pieces.last_mut() {
+            piece.push(character);
+        }
+    }
+    pieces
 }
 
 /// A count with separators between thousands: `1 204 331`.

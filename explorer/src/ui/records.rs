@@ -6,13 +6,13 @@ use crate::app::model::Model;
 use crate::app::records::{Pane, Reading, Records};
 use crate::domain::detail::{MAX_LINES, preview};
 use crate::domain::record::Record;
-use crate::domain::text::{count, printable, size};
+use crate::domain::text::{count, pieces, printable, size};
 use crate::domain::time::expiry;
 use ratatui::Frame;
 use ratatui::layout::{Constraint, Layout, Rect};
 use ratatui::text::{Line, Span};
 use ratatui::widgets::{Cell, Paragraph, Row, Table, Wrap};
-use unicode_width::{UnicodeWidthChar as _, UnicodeWidthStr as _};
+use unicode_width::UnicodeWidthStr as _;
 
 pub(super) fn draw(model: &Model, records: &Records, theme: &Theme, frame: &mut Frame<'_>, area: Rect) {
     let (list, detail) = if model.is_wide() {
@@ -232,22 +232,4 @@ fn attribute_lines(model: &Model, record: &Record, note: Option<&str>, columns: 
         lines.extend(pieces(&problem, columns).into_iter().map(|piece| Line::styled(piece, theme.warning())));
     }
     lines
-}
-
-/// A text cut into pieces of so many columns.
-fn pieces(text: &str, columns: usize) -> Vec<String> {
-    let mut pieces = vec![String::new()];
-    let mut used = 0;
-    for character in text.chars() {
-        let width = character.width().unwrap_or(0);
-        if used + width > columns.max(8) {
-            pieces.push(String::new());
-            used = 0;
-        }
-        used += width;
-        if let Some(piece) = pieces.last_mut() {
-            piece.push(character);
-        }
-    }
-    pieces
 }

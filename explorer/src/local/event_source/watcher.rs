@@ -6,7 +6,7 @@ use super::invoke::Invoke;
 use super::mapping::Mapping;
 use super::stop::StopSignal;
 use archiver::aws_failure::AwsFailure;
-use archiver::settings::{MODE_TAG, TTL_TAG};
+use archiver::settings::is_archive_tag;
 use archiver::stream::StreamName;
 use aws_sdk_kinesis::Client;
 use futures::StreamExt as _;
@@ -128,7 +128,7 @@ impl<I: Invoke> Watcher<I> {
 /// Whether the tags ask for an archive, readable or not.
 #[must_use]
 pub fn is_archived(tags: &StreamTags) -> bool {
-    tags.contains_key(MODE_TAG) || tags.contains_key(TTL_TAG)
+    tags.keys().any(|key| is_archive_tag(key))
 }
 
 async fn stream_names(client: &Client) -> Result<Vec<StreamName>, AwsFailure> {
