@@ -28,8 +28,14 @@ pub struct StoredItem {
     pub partition_key: String,
     /// The sequence number, where it is one.
     pub sequence_number: Option<SequenceNumber>,
-    /// The payload's base64 text.
+    /// The base64 text of the payload, or of its gzip; empty where parts hold it.
     pub data: Option<String>,
+    /// How the data is encoded before its base64; `None` where it is the payload itself.
+    pub encoding: Option<String>,
+    /// How many items of the parts table hold the data.
+    pub parts: Option<u32>,
+    /// The place of a user record in its aggregated record.
+    pub sub_sequence_number: Option<u64>,
     /// When Kinesis took the record.
     pub arrival: Option<ArrivalTime>,
     /// The shard it was read from.
@@ -81,6 +87,11 @@ impl StoredItem {
             .take_text(&mut attributes, attribute::SEQUENCE_NUMBER)
             .and_then(|text| SequenceNumber::parse(text).map_err(|error| item.problems.push(error.to_string())).ok());
         item.data = item.take_text(&mut attributes, attribute::RECORD_DATA);
+        if attributes.contains_key(attribute::RECORD_ENCODING) {
+            item.encoding = item.take_text(&mut attributes, attribute::RECORD_ENCODING);
+        }
+        item.parts = item.take_count(&mut attributes, attribute::RECORD_PARTS);
+        item.sub_sequence_number = item.take_count(&mut attributes, attribute::SUB_SEQUENCE_NUMBER);
         item.arrival = item
             .take_number(&mut attributes, attribute::ARRIVAL)
             .and_then(|text| ArrivalTime::parse(&text).map_err(|error| item.problems.push(error.to_string())).ok());
@@ -121,6 +132,19 @@ impl StoredItem {
             }
             found => self.missing(name, found),
         }
+    }
+
+    /// A whole number that not every item has.
+    fn take_count<N: std::str::FromStr>(&mut self, attributes: &mut Attributes, name: &str) -> Option<N> {
+        if !attributes.contains_key(name) {
+            return None;
+        }
+        let text = self.take_number(attributes, name)?;
+        let count = text.parse().ok();
+        if count.is_none() {
+            self.problems.push(format!("{name} is {text}, which is no count"));
+        }
+        count
     }
 
     fn missing(&mut self, name: &str, found: Option<AttributeValue>) -> Option<String> {

@@ -10,6 +10,7 @@ pub mod error;
 pub mod event;
 pub mod handler;
 pub mod item;
+pub mod payload;
 pub mod record;
 pub mod sequence;
 pub mod settings;

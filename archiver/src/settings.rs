@@ -10,6 +10,10 @@ use std::str::FromStr;
 pub const MODE_TAG: &str = "StreamArchiveMode";
 /// The tag that says how long an item is kept.
 pub const TTL_TAG: &str = "ArchiveTTL";
+/// The tag that says what becomes of records that are replays into their own stream.
+pub const REPLAYS_TAG: &str = "ArchiveReplays";
+/// The tag that says whether payloads are stored compressed.
+pub const COMPRESSION_TAG: &str = "ArchiveCompression";
 /// The only setting inside the TTL tag: whole seconds.
 const TTL_SETTING: &str = "expireSeconds";
 
@@ -26,6 +30,26 @@ pub enum ArchiveMode {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Ttl(NonZeroU64);
 
+/// What the archiver does with a record that is a replay, recognised by its envelope, back into the stream it came from.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum Replays {
+    /// It is archived like any other.
+    #[default]
+    Keep,
+    /// It is left out: the archive holds the original already.
+    Skip,
+}
+
+/// How payloads are stored.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum Compression {
+    /// As they are, unless they are too large for an item.
+    #[default]
+    None,
+    /// Compressed, where that makes them smaller.
+    Gzip,
+}
+
 /// The settings of one stream's archive.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ArchiveSettings {
@@ -35,6 +59,10 @@ pub struct ArchiveSettings {
     pub mode_as_written: Option<String>,
     /// How long items are kept; `None` is for ever.
     pub ttl: Option<Ttl>,
+    /// What becomes of replays into the stream itself.
+    pub replays: Replays,
+    /// How payloads are stored.
+    pub compression: Compression,
 }
 
 /// A tag whose value cannot be read.
@@ -67,6 +95,8 @@ pub struct InvalidTtl {
 
 const EXPECTED_MODE: &str = "use ALL or LATEST";
 const EXPECTED_TTL: &str = "use expireSeconds=<whole seconds, at least 1>, or remove the tag to keep items for ever";
+const EXPECTED_REPLAYS: &str = "use keep or skip";
+const EXPECTED_COMPRESSION: &str = "use none or gzip";
 const EXPECTED_DURATION: &str = "use whole seconds, or a number with s, m, h, d or w, such as 30d";
 
 impl ArchiveMode {
@@ -95,6 +125,36 @@ impl FromStr for ArchiveMode {
             .into_iter()
             .find(|mode| trimmed.eq_ignore_ascii_case(mode.as_str()))
             .ok_or_else(|| InvalidMode { text: text.to_owned() })
+    }
+}
+
+impl Replays {
+    /// The value of the stream's tag.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Keep => "keep",
+            Self::Skip => "skip",
+        }
+    }
+
+    fn from_tag(value: &str) -> Option<Self> {
+        [Self::Keep, Self::Skip].into_iter().find(|replays| value.trim().eq_ignore_ascii_case(replays.as_str()))
+    }
+}
+
+impl Compression {
+    /// The value of the stream's tag.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::None => "none",
+            Self::Gzip => "gzip",
+        }
+    }
+
+    fn from_tag(value: &str) -> Option<Self> {
+        [Self::None, Self::Gzip].into_iter().find(|compression| value.trim().eq_ignore_ascii_case(compression.as_str()))
     }
 }
 
@@ -155,9 +215,9 @@ impl ArchiveSettings {
     /// Reads the settings from a stream's tags; tags of other keys are not looked at.
     ///
     /// # Errors
-    /// Names the stream and the value when the mode or the TTL cannot be read.
+    /// Names the stream, the tag and the value that cannot be read.
     pub fn from_tags<'t>(stream: &StreamName, tags: impl IntoIterator<Item = (&'t str, &'t str)>) -> Result<Self, InvalidTag> {
-        let mut settings = Self { mode: ArchiveMode::Latest, mode_as_written: None, ttl: None };
+        let mut settings = Self { mode_as_written: None, ..Self::new(ArchiveMode::Latest, None) };
         let invalid = |tag, value: &str, expected| InvalidTag { stream: stream.clone(), tag, value: value.to_owned(), expected };
         for (key, value) in tags {
             match key {
@@ -169,24 +229,35 @@ impl ArchiveSettings {
                     let ttl = parse_ttl_tag(value).ok_or_else(|| invalid(TTL_TAG, value, EXPECTED_TTL))?;
                     settings.ttl = Some(ttl);
                 }
+                REPLAYS_TAG => {
+                    settings.replays = Replays::from_tag(value).ok_or_else(|| invalid(REPLAYS_TAG, value, EXPECTED_REPLAYS))?;
+                }
+                COMPRESSION_TAG => {
+                    settings.compression =
+                        Compression::from_tag(value).ok_or_else(|| invalid(COMPRESSION_TAG, value, EXPECTED_COMPRESSION))?;
+                }
                 _ => {}
             }
         }
         Ok(settings)
     }
 
-    /// The settings that a new configuration writes: the mode in upper case.
+    /// The settings that a new configuration writes: the mode in upper case, replays kept, nothing compressed.
     #[must_use]
     pub fn new(mode: ArchiveMode, ttl: Option<Ttl>) -> Self {
-        Self { mode, mode_as_written: Some(mode.as_str().to_owned()), ttl }
+        let mode_as_written = Some(mode.as_str().to_owned());
+        Self { mode, mode_as_written, ttl, replays: Replays::default(), compression: Compression::default() }
     }
 
-    /// The tags that say these settings.
+    /// The tags that say these settings; what holds without a tag has none.
     #[must_use]
     pub fn to_tags(&self) -> Vec<(&'static str, String)> {
         let mode = self.mode_as_written.clone().map(|written| (MODE_TAG, written));
         let ttl = self.ttl.map(|ttl| (TTL_TAG, ttl.tag_value()));
-        mode.into_iter().chain(ttl).collect()
+        let replays = (self.replays != Replays::default()).then(|| (REPLAYS_TAG, self.replays.as_str().to_owned()));
+        let compression =
+            (self.compression != Compression::default()).then(|| (COMPRESSION_TAG, self.compression.as_str().to_owned()));
+        [mode, ttl, replays, compression].into_iter().flatten().collect()
     }
 }
 
@@ -252,6 +323,21 @@ mod tests {
     }
 
     #[test]
+    fn replays_are_kept_and_nothing_is_compressed_unless_a_tag_says_so() {
+        let settings = read(&[]).unwrap();
+        assert_eq!((settings.replays, settings.compression), (Replays::Keep, Compression::None));
+        let settings = read(&[(REPLAYS_TAG, " Skip"), (COMPRESSION_TAG, "GZIP ")]).unwrap();
+        assert_eq!((settings.replays, settings.compression), (Replays::Skip, Compression::Gzip));
+        for (tag, value) in [(REPLAYS_TAG, "drop"), (REPLAYS_TAG, ""), (COMPRESSION_TAG, "zstd"), (COMPRESSION_TAG, "yes")] {
+            let error = read(&[(tag, value)]).unwrap_err().to_string();
+            assert!(
+                error.starts_with(&format!("stream orders has the tag {tag} = \"{value}\", which cannot be read; use ")),
+                "{error}"
+            );
+        }
+    }
+
+    #[test]
     fn a_person_types_durations_with_units() {
         for (text, seconds) in [("86400", 86_400), ("90s", 90), ("15m", 900), ("12 h", 43_200), ("30d", 2_592_000), ("1w", 604_800)]
         {
@@ -266,10 +352,22 @@ mod tests {
 
     proptest! {
         #[test]
-        fn settings_survive_their_tags(is_all: bool, lower_case: bool, seconds in proptest::option::of(1..u64::MAX)) {
+        fn settings_survive_their_tags(
+            is_all: bool,
+            lower_case: bool,
+            seconds in proptest::option::of(1..u64::MAX),
+            skips: bool,
+            compresses: bool,
+        ) {
             let mode = if is_all { ArchiveMode::All } else { ArchiveMode::Latest };
             let written = if lower_case { mode.as_str().to_lowercase() } else { mode.as_str().to_owned() };
-            let settings = ArchiveSettings { mode, mode_as_written: Some(written), ttl: seconds.and_then(Ttl::from_seconds) };
+            let settings = ArchiveSettings {
+                mode,
+                mode_as_written: Some(written),
+                ttl: seconds.and_then(Ttl::from_seconds),
+                replays: if skips { Replays::Skip } else { Replays::Keep },
+                compression: if compresses { Compression::Gzip } else { Compression::None },
+            };
             let tags = settings.to_tags();
             let read_back = ArchiveSettings::from_tags(&orders(), tags.iter().map(|(key, value)| (*key, value.as_str())));
             prop_assert_eq!(read_back, Ok(settings));

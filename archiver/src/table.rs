@@ -1,5 +1,6 @@
 //! The tables of an archive: their names, keys and attributes. The only place where these are spelled.
 
+use crate::sequence::SequenceNumber;
 use crate::settings::{ArchiveMode, ArchiveSettings};
 use crate::stream::StreamName;
 
@@ -11,6 +12,12 @@ pub mod attribute {
     pub const SEQUENCE_NUMBER: &str = "sequenceNumber";
     /// S, the payload in standard base64.
     pub const RECORD_DATA: &str = "recordData";
+    /// S, how `recordData` is encoded before its base64; absent where it is the payload itself.
+    pub const RECORD_ENCODING: &str = "recordEncoding";
+    /// N, how many items of the parts table hold the data; absent where `recordData` does.
+    pub const RECORD_PARTS: &str = "recordParts";
+    /// N, the place of a user record in its aggregated record; absent for every other record.
+    pub const SUB_SEQUENCE_NUMBER: &str = "subSequenceNumber";
     /// N, epoch seconds with a fraction.
     pub const ARRIVAL: &str = "approximateArrivalTimestamp";
     /// S, the shard the record was read from.
@@ -19,7 +26,14 @@ pub mod attribute {
     pub const LAST_UPDATE: &str = "lastUpdate";
     /// N, whole epoch seconds: the table's TTL attribute.
     pub const EXPIRE_AFTER: &str = "expireAfter";
+    /// S, hash key of the parts table: whose part it is, see [`super::part_of`].
+    pub const PART_OF: &str = "partOf";
+    /// N, range key of the parts table: the place of the part, from 0.
+    pub const PART: &str = "part";
 }
+
+/// The value of [`attribute::RECORD_ENCODING`] for data that is the gzip of the payload.
+pub const GZIP: &str = "gzip";
 
 /// The key attributes of a table, without their types.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -42,6 +56,14 @@ impl TableKeys {
     }
 }
 
+impl TableKeys {
+    /// The keys that the table of parts must have.
+    #[must_use]
+    pub fn of_parts() -> Self {
+        Self { hash: attribute::PART_OF.to_owned(), range: Some(attribute::PART.to_owned()) }
+    }
+}
+
 impl std::fmt::Display for TableKeys {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match &self.range {
@@ -55,6 +77,22 @@ impl std::fmt::Display for TableKeys {
 #[must_use]
 pub fn archive_table_name(stream: &StreamName, mode: ArchiveMode) -> String {
     with_suffix(stream, mode.as_str())
+}
+
+/// The table that holds the parts of a stream's records that are too large for an item, in both modes.
+#[must_use]
+pub fn parts_table_name(stream: &StreamName) -> String {
+    with_suffix(stream, "parts")
+}
+
+/// The hash key of a record's parts: its sequence number, and for a user record of an aggregate, which shares its number with
+/// the others, also its place: `49590338….3`.
+#[must_use]
+pub fn part_of(sequence_number: &SequenceNumber, sub_sequence_number: Option<u64>) -> String {
+    match sub_sequence_number {
+        Some(place) => format!("{sequence_number}.{place}"),
+        None => sequence_number.to_string(),
+    }
 }
 
 /// The tables that may hold a stream's archive, the one its settings name first: the suffix as the mode tag spells it, then in
@@ -86,7 +124,7 @@ mod tests {
     fn the_table_is_looked_for_as_the_tag_spells_it_then_in_the_other_case() {
         let orders = StreamName::parse("orders").unwrap();
         let candidates = |written: Option<&str>, mode| {
-            let settings = ArchiveSettings { mode, mode_as_written: written.map(str::to_owned), ttl: None };
+            let settings = ArchiveSettings { mode_as_written: written.map(str::to_owned), ..ArchiveSettings::new(mode, None) };
             candidate_tables(&orders, &settings)
         };
         assert_eq!(candidates(Some("all"), ArchiveMode::All), ["orders-archive-all", "orders-archive-ALL"]);

@@ -119,12 +119,13 @@ impl fmt::Display for Call {
 /// The settings that lead to the wanted archive: a mode that is already set keeps its spelling, since its table is named after it.
 #[must_use]
 pub fn wanted_settings(stream: &StreamOverview, mode: ArchiveMode, ttl: Option<Ttl>) -> ArchiveSettings {
-    match stream.settings() {
-        Some(current) if current.mode == mode && current.mode_as_written.is_some() => {
-            ArchiveSettings { mode, mode_as_written: current.mode_as_written.clone(), ttl }
-        }
-        _ => ArchiveSettings::new(mode, ttl),
-    }
+    let new = ArchiveSettings::new(mode, ttl);
+    let Some(current) = stream.settings() else {
+        return new;
+    };
+    let keeps_spelling = current.mode == mode && current.mode_as_written.is_some();
+    let mode_as_written = if keeps_spelling { current.mode_as_written.clone() } else { new.mode_as_written };
+    ArchiveSettings { mode, mode_as_written, ttl, replays: current.replays, compression: current.compression }
 }
 
 /// The calls from what is to what is wanted. The table is made first and the tags are set last, so that the archiver never finds
@@ -275,7 +276,7 @@ mod tests {
 
     #[test]
     fn turning_expiry_on_over_an_old_table_says_how_many_items_it_deletes() {
-        let old = ArchiveSettings { mode: ArchiveMode::All, mode_as_written: Some("all".to_owned()), ttl: None };
+        let old = ArchiveSettings { mode_as_written: Some("all".to_owned()), ..ArchiveSettings::new(ArchiveMode::All, None) };
         let present =
             Present { table: Some(table("clickstream-archive-all", ArchiveMode::All)), ttl_attribute: None, expired_items: 1_204 };
         let plan = plan(&clickstream(Configuration::Archived(old)), &present, all_for_a_day()).unwrap();
