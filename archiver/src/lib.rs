@@ -3,6 +3,7 @@
 //! The library holds what an archive is (tags, tables, items) for every program that reads or writes one, and the handler that
 //! the Lambda function `bootstrap` runs. The archives of the Node.js original are read and continued as they are.
 
+pub mod aggregate;
 pub mod aws_failure;
 pub mod backoff;
 pub mod envelope;

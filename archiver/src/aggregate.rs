@@ -1,0 +1,190 @@
+//! Aggregated records: the Kinesis Producer Library (KPL) packs several user records into one payload. This module tells such a
+//! payload from an ordinary one and takes it apart, over slices and without trust, since anybody may put a payload into a
+//! stream; whoever archives, shows, searches or replays records calls it. It does not know what an archive is.
+//!
+//! The payload is four bytes of magic, a protobuf message and the message's MD5, which is no protection: whoever forges a message
+//! can sum it too. Source: awslabs/amazon-kinesis-producer, aggregation-format.md, which has the message as
+//! ```text
+//! message AggregatedRecord {
+//!   repeated string partition_key_table     = 1;
+//!   repeated string explicit_hash_key_table = 2;
+//!   repeated Record records                 = 3;
+//! }
+//! message Record {
+//!   required uint64 partition_key_index     = 1;
+//!   optional uint64 explicit_hash_key_index = 2;
+//!   required bytes  data                    = 3;
+//!   repeated Tag    tags                    = 4;  // "not yet implemented in the KPL and KCL"
+//! }
+//! ```
+
+mod protobuf;
+
+use md5::{Digest as _, Md5};
+use protobuf::{Fields, write_bytes, write_number};
+
+/// The user records of an aggregated record: at least one, all of them known to be readable.
+#[derive(Clone, Debug)]
+pub struct Aggregate<'p> {
+    message: &'p [u8],
+    partition_keys: Vec<&'p str>,
+    explicit_hash_keys: Vec<&'p str>,
+}
+
+/// What a producer put, before its library packed it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct UserRecord<'p> {
+    /// As put by the producer; neither empty nor longer than Kinesis allows. Thousands of records may share the text of one key,
+    /// so that copying it for each can take far more memory than the payload.
+    pub partition_key: &'p str,
+    /// What the producer gave instead of the partition key's hash: a decimal number, but that is not verified.
+    pub explicit_hash_key: Option<&'p str>,
+    /// The payload.
+    pub data: &'p [u8],
+    /// Place in the aggregate, from 0.
+    pub sub_sequence_number: u64,
+}
+
+/// A record inside the message: in the terms of its tables, not looked up.
+struct RawRecord<'p> {
+    partition_key_index: u64,
+    explicit_hash_key_index: Option<u64>,
+    data: &'p [u8],
+}
+
+const MAGIC: [u8; 4] = [0xF3, 0x89, 0x9A, 0xC2];
+
+/// Bytes of an MD5 sum. Source: RFC 1321.
+const DIGEST_BYTES: usize = 16;
+
+/// Characters of a partition key. Source: Kinesis API reference, PutRecord. An explicit hash key has 39 at most.
+const MAX_KEY_CHARACTERS: usize = 256;
+
+/// Field numbers of `AggregatedRecord`.
+const PARTITION_KEY_TABLE: u64 = 1;
+const EXPLICIT_HASH_KEY_TABLE: u64 = 2;
+const RECORDS: u64 = 3;
+
+/// Field numbers of `Record`.
+const PARTITION_KEY_INDEX: u64 = 1;
+const EXPLICIT_HASH_KEY_INDEX: u64 = 2;
+const DATA: u64 = 3;
+
+/// Whether a payload may be an aggregate, told from the first characters of its base64 text: cheap, and enough to leave nearly
+/// every ordinary payload undecoded.
+#[must_use]
+pub fn may_be_aggregated(base64: &str) -> bool {
+    // Six characters are four and a half bytes, so the last of them may vary in its lower half.
+    matches!(base64.as_bytes(), [b'8', b'4', b'm', b'a', b'w', b'g'..=b'v', ..])
+}
+
+impl<'p> Aggregate<'p> {
+    /// Reads a payload; `None` where it is an ordinary one, which is also one with the magic bytes and anything amiss after them.
+    /// The Kinesis Client Library does the same for a wrong sum and a broken message, but drops records whose keys are missing.
+    ///
+    /// Takes time in proportion to the payload and memory for the two tables of keys, a small multiple of the payload at most.
+    #[must_use]
+    pub fn parse(payload: &'p [u8]) -> Option<Self> {
+        let (message, digest) = payload.strip_prefix(&MAGIC)?.split_last_chunk::<DIGEST_BYTES>()?;
+        if Md5::digest(message).as_slice() != digest || !Fields::of(message).all(|field| field.is_some()) {
+            return None;
+        }
+        // A producer writes a key for the sake of a record, so more keys than records are only there to take memory.
+        let max_keys = raw_records(message).count();
+        let aggregate = Self {
+            message,
+            partition_keys: key_table(message, PARTITION_KEY_TABLE, max_keys)?,
+            explicit_hash_keys: key_table(message, EXPLICIT_HASH_KEY_TABLE, max_keys)?,
+        };
+        let is_whole = max_keys > 0 && raw_records(message).all(|record| aggregate.user_record(0, record).is_some());
+        is_whole.then_some(aggregate)
+    }
+
+    /// The user records in the order in which they were put.
+    pub fn user_records(&self) -> impl Iterator<Item = UserRecord<'p>> {
+        (0..).zip(raw_records(self.message)).filter_map(|(place, record)| self.user_record(place, record))
+    }
+
+    fn user_record(&self, sub_sequence_number: u64, record: Option<RawRecord<'p>>) -> Option<UserRecord<'p>> {
+        let record = record?;
+        let partition_key = key_at(&self.partition_keys, record.partition_key_index).filter(|key| !key.is_empty())?;
+        let explicit_hash_key = match record.explicit_hash_key_index {
+            Some(index) => Some(key_at(&self.explicit_hash_keys, index)?),
+            None => None,
+        };
+        Some(UserRecord { partition_key, explicit_hash_key, data: record.data, sub_sequence_number })
+    }
+}
+
+/// Packs user records as the Kinesis Producer Library does, each as partition key, explicit hash key and data: for producers of
+/// tests and demonstrations. Neither the size of the whole nor the keys are held to Kinesis' limits.
+#[must_use]
+pub fn aggregate(records: &[(&str, Option<&str>, &[u8])]) -> Vec<u8> {
+    let (mut partition_keys, mut explicit_hash_keys, mut packed) = (Vec::new(), Vec::new(), Vec::new());
+    for &(partition_key, explicit_hash_key, data) in records {
+        let mut record = Vec::new();
+        write_number(&mut record, PARTITION_KEY_INDEX, index_of(partition_key, &mut partition_keys));
+        if let Some(key) = explicit_hash_key {
+            write_number(&mut record, EXPLICIT_HASH_KEY_INDEX, index_of(key, &mut explicit_hash_keys));
+        }
+        write_bytes(&mut record, DATA, data);
+        write_bytes(&mut packed, RECORDS, &record);
+    }
+    let mut message = Vec::new();
+    partition_keys.iter().for_each(|key| write_bytes(&mut message, PARTITION_KEY_TABLE, key.as_bytes()));
+    explicit_hash_keys.iter().for_each(|key| write_bytes(&mut message, EXPLICIT_HASH_KEY_TABLE, key.as_bytes()));
+    message.extend(packed);
+    with_magic_and_sum(&message)
+}
+
+fn with_magic_and_sum(message: &[u8]) -> Vec<u8> {
+    [&MAGIC, message, Md5::digest(message).as_slice()].concat()
+}
+
+fn index_of<'k>(key: &'k str, table: &mut Vec<&'k str>) -> u64 {
+    let index = table.iter().position(|known| *known == key).unwrap_or_else(|| {
+        table.push(key);
+        table.len() - 1
+    });
+    index as u64
+}
+
+/// The texts of a table; `None` where one is no text, or too long, or they are more than `max_keys`.
+fn key_table(message: &[u8], table: u64, max_keys: usize) -> Option<Vec<&str>> {
+    let mut keys = Vec::new();
+    for text in Fields::of(message).flatten().filter_map(|field| field.bytes_of(table)) {
+        let key = std::str::from_utf8(text).ok()?;
+        if keys.len() == max_keys || key.chars().count() > MAX_KEY_CHARACTERS {
+            return None;
+        }
+        keys.push(key);
+    }
+    Some(keys)
+}
+
+fn key_at<'p>(keys: &[&'p str], index: u64) -> Option<&'p str> {
+    keys.get(usize::try_from(index).ok()?).copied()
+}
+
+/// The records of a message, `None` for one that cannot be read or lacks what is required.
+fn raw_records(message: &[u8]) -> impl Iterator<Item = Option<RawRecord<'_>>> {
+    Fields::of(message).flatten().filter_map(|field| field.bytes_of(RECORDS)).map(RawRecord::parse)
+}
+
+impl<'p> RawRecord<'p> {
+    fn parse(record: &'p [u8]) -> Option<Self> {
+        let (mut partition_key_index, mut explicit_hash_key_index, mut data) = (None, None, None);
+        for field in Fields::of(record) {
+            let field = field?;
+            // Of a field that is there twice, the last counts. Source: protobuf encoding guide, last one wins.
+            partition_key_index = field.number_of(PARTITION_KEY_INDEX).or(partition_key_index);
+            explicit_hash_key_index = field.number_of(EXPLICIT_HASH_KEY_INDEX).or(explicit_hash_key_index);
+            data = field.bytes_of(DATA).or(data);
+        }
+        Some(Self { partition_key_index: partition_key_index?, explicit_hash_key_index, data: data? })
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests;
