@@ -39,6 +39,46 @@ pub struct AwsFailure {
 }
 
 impl AwsFailure {
+    /// A call without an answer in the time for one try.
+    #[must_use]
+    pub fn no_answer() -> Self {
+        Self { kind: FailureKind::TimedOut, message: "DynamoDB did not answer in time".to_owned() }
+    }
+
+    /// A write that DynamoDB left out of a batch, which means that it is at its limits.
+    #[must_use]
+    pub fn unprocessed() -> Self {
+        Self { kind: FailureKind::Throttled, message: "DynamoDB left it unprocessed".to_owned() }
+    }
+
+    /// A statement that an answer says nothing of.
+    #[must_use]
+    pub fn unanswered() -> Self {
+        Self { kind: FailureKind::Service, message: "DynamoDB's answer says nothing of it".to_owned() }
+    }
+
+    /// An error that a service answered with.
+    #[must_use]
+    pub fn of_answer(code: &str, message: &str, status: u16) -> Self {
+        let message = [code, message].into_iter().filter(|text| !text.is_empty()).collect::<Vec<_>>().join(": ");
+        Self { kind: kind_of_answer(Some(code), status), message }
+    }
+
+    /// What the code of an error says, whichever form of it DynamoDB uses: a statement's has no "Exception" at its end.
+    #[must_use]
+    pub fn of_statement(code: &str, message: &str) -> Self {
+        let kind = match code {
+            "InternalServerError" => FailureKind::Service,
+            "TransactionConflict" => FailureKind::Throttled,
+            "ItemCollectionSizeLimitExceeded" => FailureKind::Refused,
+            code if code.starts_with("Validation") => FailureKind::Refused,
+            code if code.starts_with("ResourceNotFound") => FailureKind::NotFound,
+            code if code.starts_with("ProvisionedThroughputExceeded") => FailureKind::Throttled,
+            code => kind_of_answer(Some(code), 400),
+        };
+        Self { kind, message: format!("{code}: {message}") }
+    }
+
     /// Whether the same call may succeed later.
     #[must_use]
     pub fn is_transient(&self) -> bool {

@@ -9,6 +9,9 @@ const FIRST_DELAY: Duration = Duration::from_millis(50);
 /// Upper bound of any wait.
 const LONGEST_DELAY: Duration = Duration::from_secs(5);
 
+/// Time of the first try of a call; a connection that hangs must not take the whole batch's time.
+const FIRST_TRY: Duration = Duration::from_secs(5);
+
 /// The moment by which work must be done.
 #[derive(Clone, Copy, Debug)]
 pub struct Deadline(Instant);
@@ -25,12 +28,27 @@ impl Deadline {
         Self(Instant::now() + duration)
     }
 
+    /// This deadline, or an earlier one so far from now.
+    #[must_use]
+    pub fn at_most(self, duration: Duration) -> Self {
+        Self(self.0.min(Instant::now() + duration))
+    }
+
     /// Runs the work, but not beyond the deadline.
     ///
     /// # Errors
     /// When the deadline comes first; the work is dropped then.
     pub async fn bound<T>(self, work: impl Future<Output = T>) -> Result<T, DeadlinePassed> {
         tokio::time::timeout_at(self.0, work).await.map_err(|_| DeadlinePassed)
+    }
+
+    /// Runs one try of a call, which gets twice the time of the one before: `None` where that time is over first.
+    ///
+    /// # Errors
+    /// When the deadline comes first.
+    pub async fn bound_try<T>(self, tries: u32, work: impl Future<Output = T>) -> Result<Option<T>, DeadlinePassed> {
+        let time = FIRST_TRY.saturating_mul(2_u32.saturating_pow(tries.min(16)));
+        Ok(self.bound(tokio::time::timeout(time, work)).await?.ok())
     }
 
     /// Waits before the try after the `failed`th: a random part of an exponentially growing delay, so that many clients do not

@@ -2,6 +2,7 @@
 //! consumers. The payload's bytes are never touched.
 
 use crate::item::StoredItem;
+use crate::payload::Data;
 use crate::stream::StreamName;
 use serde::{Deserialize, Serialize};
 
@@ -110,6 +111,38 @@ impl Envelope {
     }
 }
 
+/// How the envelope's JSON begins.
+const JSON_START: &[u8] = b"{\"originalApproximateArrivalTimestamp\":";
+/// Most bytes of one character, which a separator of unknown text may be.
+const MAX_SEPARATOR_BYTES: usize = 4;
+/// More than any envelope has: four short texts and the name of a stream.
+const MAX_ENVELOPE_BYTES: usize = 2 * 1024;
+
+/// Whether a payload is a replay back into its own stream: it starts with one byte or character, then an envelope that names no
+/// other stream, then the same once more.
+#[must_use]
+pub fn is_replay_into(stream: &StreamName, data: &Data<'_>) -> bool {
+    let Ok(start) = data.first_bytes(MAX_SEPARATOR_BYTES + JSON_START.len()) else {
+        return false;
+    };
+    let is_separator = |length: &usize| {
+        start.get(*length..).is_some_and(|rest| rest.starts_with(JSON_START))
+            && (*length == 1 || std::str::from_utf8(&start[..*length]).is_ok_and(|text| text.chars().count() == 1))
+    };
+    let Some(length) = (1..=MAX_SEPARATOR_BYTES).find(is_separator) else {
+        return false;
+    };
+    let Ok(start) = data.first_bytes(MAX_ENVELOPE_BYTES) else {
+        return false;
+    };
+    let mut values = serde_json::Deserializer::from_slice(&start[length..]).into_iter::<Envelope>();
+    let Some(Ok(envelope)) = values.next() else {
+        return false;
+    };
+    let ends_alike = start[length + values.byte_offset()..].starts_with(&start[..length]);
+    ends_alike && envelope.original_stream_name.is_none_or(|origin| origin == stream.as_str())
+}
+
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests {
@@ -149,7 +182,46 @@ mod tests {
         }
     }
 
+    fn is_replay(payload: &[u8]) -> bool {
+        let text = base64_simd::STANDARD.encode_to_string(payload);
+        let orders = StreamName::parse("orders").unwrap();
+        let found = is_replay_into(&orders, &Data::Text(text.into()));
+        assert_eq!(is_replay_into(&orders, &Data::Bytes(payload.into())), found);
+        found
+    }
+
+    #[test]
+    fn a_replay_into_its_own_stream_is_recognised_and_nothing_else() {
+        for separator in ["\u{1e}", "|", "§", "→", "🦀"] {
+            let separator = Separator::parse(separator).unwrap();
+            for payload in [&b""[..], b"hello", &[0; 5_000]] {
+                let own = envelope("orders").wrap(&separator, payload).unwrap();
+                assert!(is_replay(&own), "{separator:?}");
+                let foreign = envelope("audit").wrap(&separator, payload).unwrap();
+                let from_orders = String::from_utf8_lossy(&foreign).contains(r#""originalStreamName":"orders""#);
+                assert!(from_orders && is_replay(&foreign), "it came from the stream it is in now");
+                let other = String::from_utf8_lossy(&foreign).replace("\"orders\"", "\"clicks\"");
+                assert!(!is_replay(other.as_bytes()));
+            }
+        }
+        let own = envelope("orders").wrap(&Separator::default(), b"hello").unwrap();
+        assert!(!is_replay(&own[1..]), "no separator before");
+        assert!(!is_replay(&own[..own.len() - 6]), "no separator after");
+        assert!(!is_replay(&own[..60]));
+        assert!(!is_replay(&[b"||", &own[1..]].concat()), "two characters");
+        assert!(!is_replay(b""));
+        let invalid_byte = [&[0xff], &own[1..own.len() - 6], &[0xff], b"hello"].concat();
+        assert!(is_replay(&invalid_byte));
+    }
+
     proptest! {
+        #[test]
+        fn any_payload_is_looked_at(payload: Vec<u8>, cut in 0..300_usize) {
+            let own = envelope("orders").wrap(&Separator::default(), &payload).unwrap();
+            prop_assert!(!is_replay(&payload) || payload.len() > 100);
+            is_replay(&own[..cut.min(own.len())]);
+        }
+
         #[test]
         fn the_payload_comes_back_byte_for_byte(payload: Vec<u8>, pipe: bool) {
             let separator = if pipe { Separator::parse("|").unwrap() } else { Separator::default() };

@@ -67,11 +67,13 @@ pub enum ArchiveError {
     /// The table takes no writes.
     #[error(
         "cannot write to table {table} for stream {stream}: {failure}{}",
-        hint_of(failure, "dynamodb:BatchWriteItem and dynamodb:PutItem")
+        hint_of(failure, write_permissions(*mode))
     )]
     WritesRefused {
         /// Whose archive.
         stream: StreamName,
+        /// Its mode.
+        mode: ArchiveMode,
         /// Which table.
         table: String,
         /// What DynamoDB said.
@@ -79,10 +81,24 @@ pub enum ArchiveError {
     },
 }
 
+/// What a person can do about a failure. A key of one's own, for which DynamoDB calls KMS, shows in the message only.
 fn hint_of(failure: &AwsFailure, permission: &str) -> String {
+    let concerns_key = failure.message.contains("KMS") || failure.message.contains("kms:");
     match failure.kind {
+        FailureKind::AccessDenied if concerns_key => {
+            "; the function's role needs kms:Decrypt and kms:GenerateDataKey on the table's key".to_owned()
+        }
         FailureKind::AccessDenied => format!("; the function's role needs {permission}"),
+        FailureKind::Unusable if concerns_key => "; enable the table's key again".to_owned(),
+        FailureKind::Credentials => "; the function's credentials are not valid, or its clock is wrong".to_owned(),
         _ => String::new(),
+    }
+}
+
+fn write_permissions(mode: ArchiveMode) -> &'static str {
+    match mode {
+        ArchiveMode::All => "dynamodb:BatchWriteItem",
+        ArchiveMode::Latest => "dynamodb:PartiQLUpdate, dynamodb:PartiQLInsert and dynamodb:PutItem",
     }
 }
 

@@ -1,21 +1,32 @@
 //! The event that Lambda's Kinesis event source delivers, read by us: record by record, so that one which cannot be read fails
 //! alone; the payload as its base64 text and the arrival time with every digit. The ready-made event type does neither.
 
-use crate::record::{ArchivedRecord, ArrivalTime, PartitionKey, ShardId};
+use crate::payload::Data;
+use crate::record::{ArchivedRecord, ArrivalTime};
 use crate::sequence::SequenceNumber;
 use crate::stream::StreamArn;
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
+use base64_simd::STANDARD;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 use std::borrow::Cow;
 
-/// A batch as it was delivered: the records that could be read, by stream, and those that could not.
+/// A batch as it was delivered. An event source mapping delivers one stream.
 #[derive(Debug, Default)]
-pub struct Batch {
-    /// Readable records, those of one stream together in the order of delivery. An event source mapping delivers one stream.
-    pub streams: Vec<(StreamArn, Vec<ArchivedRecord>)>,
-    /// What could not be read.
+pub struct Batch<'e> {
+    /// The records of each stream.
+    pub streams: Vec<StreamBatch<'e>>,
+    /// Records that do not even say which stream they are of.
+    pub unreadable: Vec<UnreadableRecord>,
+}
+
+/// The records of one stream: those that could be read, in the order of delivery, and those that could not.
+#[derive(Debug)]
+pub struct StreamBatch<'e> {
+    /// The stream, or its fan-out consumer.
+    pub stream: StreamArn,
+    /// What could be read.
+    pub records: Vec<ArchivedRecord<'e>>,
+    /// What could not.
     pub unreadable: Vec<UnreadableRecord>,
 }
 
@@ -38,9 +49,9 @@ pub struct InvalidEvent {
 }
 
 #[derive(Deserialize)]
-struct RawEvent<'e> {
-    #[serde(borrow, rename = "Records")]
-    records: Vec<&'e RawValue>,
+struct RawEvent<R> {
+    #[serde(rename = "Records")]
+    records: Vec<R>,
 }
 
 #[derive(Deserialize)]
@@ -66,86 +77,122 @@ struct RawKinesis<'e> {
     approximate_arrival_timestamp: &'e RawValue,
 }
 
+/// What is looked for in a record that cannot be read: each part alone, of whatever type.
 #[derive(Deserialize)]
-struct RecordWithNumber {
-    kinesis: KinesisWithNumber,
+struct DamagedRecord<'e> {
+    #[serde(borrow)]
+    kinesis: Option<&'e RawValue>,
+    #[serde(borrow, rename = "eventSourceARN")]
+    event_source_arn: Option<&'e RawValue>,
 }
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct KinesisWithNumber {
-    sequence_number: String,
+struct DamagedKinesis<'e> {
+    #[serde(borrow)]
+    sequence_number: Option<&'e RawValue>,
 }
 
-impl Batch {
+impl<'e> Batch<'e> {
     /// Reads an event.
     ///
     /// # Errors
     /// When it is no JSON object with a list of `Records`. A record that cannot be read is no error but `unreadable`.
-    pub fn parse(event: &str) -> Result<Self, InvalidEvent> {
-        let event: RawEvent<'_> = serde_json::from_str(event)?;
+    pub fn parse(event: &'e str) -> Result<Self, InvalidEvent> {
         let mut batch = Self::default();
-        let mut payload = Vec::new();
+        // Nearly every event can be read as it should be, in one pass.
+        if let Ok(event) = serde_json::from_str::<RawEvent<RawRecord<'e>>>(event) {
+            for record in event.records {
+                let (number, arn) = (record.kinesis.sequence_number.clone(), record.event_source_arn.clone());
+                match read_record(record) {
+                    Ok(record) => batch.push(&arn, record),
+                    Err(reason) => batch.push_unreadable(Some(&arn), Some(number.into_owned()), reason),
+                }
+            }
+            return Ok(batch);
+        }
+        let event: RawEvent<&'e RawValue> = serde_json::from_str(event)?;
         for raw in event.records {
-            match read_record(raw, &mut payload) {
-                Ok((stream, record)) => batch.push(stream, record),
-                Err(reason) => batch.unreadable.push(UnreadableRecord { sequence_number: sequence_number_of(raw), reason }),
+            let arn = serde_json::from_str::<RawRecord<'e>>(raw.get()).map(|record| (record.event_source_arn.clone(), record));
+            let read = arn.map_err(|error| error.to_string()).and_then(|(arn, record)| Ok((arn, read_record(record)?)));
+            match read {
+                Ok((arn, record)) => batch.push(&arn, record),
+                Err(reason) => {
+                    let (number, arn) = parts_of_damaged(raw);
+                    batch.push_unreadable(arn.as_deref(), number, reason);
+                }
             }
         }
         Ok(batch)
     }
 
-    /// Records, readable or not.
-    #[must_use]
-    pub fn len(&self) -> usize {
-        self.unreadable.len() + self.streams.iter().map(|(_, records)| records.len()).sum::<usize>()
+    fn push(&mut self, arn: &str, record: ArchivedRecord<'e>) {
+        match self.of_stream(arn) {
+            Ok(stream) => stream.records.push(record),
+            Err(reason) => {
+                let sequence_number = Some(record.sequence_number.to_string());
+                self.unreadable.push(UnreadableRecord { sequence_number, reason });
+            }
+        }
     }
 
-    /// Whether the event had no record at all.
-    #[must_use]
-    pub fn is_empty(&self) -> bool {
-        self.len() == 0
+    fn push_unreadable(&mut self, arn: Option<&str>, sequence_number: Option<String>, reason: String) {
+        let record = UnreadableRecord { sequence_number, reason };
+        match arn.and_then(|arn| self.of_stream(arn).ok()) {
+            Some(stream) => stream.unreadable.push(record),
+            None => self.unreadable.push(record),
+        }
     }
 
-    fn push(&mut self, stream: Cow<'_, str>, record: ArchivedRecord) {
-        if let Some((_, records)) = self.streams.iter_mut().find(|(known, _)| known.as_str() == stream) {
-            records.push(record);
-            return;
-        }
-        match StreamArn::parse(stream) {
-            Ok(arn) => self.streams.push((arn, vec![record])),
-            Err(error) => self
-                .unreadable
-                .push(UnreadableRecord { sequence_number: Some(record.sequence_number.to_string()), reason: error.to_string() }),
-        }
+    fn of_stream(&mut self, arn: &str) -> Result<&mut StreamBatch<'e>, String> {
+        let place = match self.streams.iter().position(|known| known.stream.as_str() == arn) {
+            Some(place) => place,
+            None => {
+                let stream = StreamArn::parse(arn).map_err(|error| error.to_string())?;
+                self.streams.push(StreamBatch { stream, records: Vec::new(), unreadable: Vec::new() });
+                self.streams.len() - 1
+            }
+        };
+        Ok(&mut self.streams[place])
     }
 }
 
-/// `payload` is room to decode into, kept from record to record.
-fn read_record<'e>(raw: &'e RawValue, payload: &mut Vec<u8>) -> Result<(Cow<'e, str>, ArchivedRecord), String> {
-    let record: RawRecord<'e> = serde_json::from_str(raw.get()).map_err(|error| error.to_string())?;
+fn read_record(record: RawRecord<'_>) -> Result<ArchivedRecord<'_>, String> {
     let kinesis = record.kinesis;
-    payload.clear();
-    STANDARD.decode_vec(kinesis.data.as_bytes(), payload).map_err(|error| format!("data is not base64: {error}"))?;
+    STANDARD.check(kinesis.data.as_bytes()).map_err(|_| "data is not base64".to_owned())?;
     if kinesis.partition_key.is_empty() {
         return Err("partitionKey is empty".to_owned());
     }
-    let shard_id = record.event_id.split(':').next().unwrap_or_default();
-    if shard_id.is_empty() {
-        return Err(format!("eventID \"{}\" does not begin with a shard", record.event_id));
-    }
-    let archived = ArchivedRecord {
-        shard_id: ShardId::new(shard_id),
-        partition_key: PartitionKey::new(kinesis.partition_key),
-        sequence_number: SequenceNumber::parse(kinesis.sequence_number).map_err(|error| error.to_string())?,
-        arrival: ArrivalTime::parse(kinesis.approximate_arrival_timestamp.get()).map_err(|error| error.to_string())?,
-        data: kinesis.data.into_owned(),
+    let shard_id = match record.event_id {
+        Cow::Borrowed(id) => Cow::Borrowed(shard_of(id)),
+        Cow::Owned(id) => Cow::Owned(shard_of(&id).to_owned()),
     };
-    Ok((record.event_source_arn, archived))
+    if shard_id.is_empty() {
+        return Err("eventID does not begin with a shard".to_owned());
+    }
+    Ok(ArchivedRecord {
+        shard_id,
+        partition_key: kinesis.partition_key,
+        sequence_number: SequenceNumber::parse(kinesis.sequence_number).map_err(|error| error.to_string())?,
+        sub_sequence_number: None,
+        arrival: ArrivalTime::parse(kinesis.approximate_arrival_timestamp.get()).map_err(|error| error.to_string())?,
+        data: Data::Text(kinesis.data),
+    })
 }
 
-fn sequence_number_of(raw: &RawValue) -> Option<String> {
-    serde_json::from_str::<RecordWithNumber>(raw.get()).ok().map(|record| record.kinesis.sequence_number)
+fn shard_of(event_id: &str) -> &str {
+    event_id.split(':').next().unwrap_or_default()
+}
+
+/// The sequence number and the stream of a record, as far as they are there.
+fn parts_of_damaged(raw: &RawValue) -> (Option<String>, Option<String>) {
+    let Ok(record) = serde_json::from_str::<DamagedRecord<'_>>(raw.get()) else {
+        return (None, None);
+    };
+    let text = |raw: &RawValue| serde_json::from_str::<String>(raw.get()).ok();
+    let kinesis = record.kinesis.and_then(|kinesis| serde_json::from_str::<DamagedKinesis<'_>>(kinesis.get()).ok());
+    let number = kinesis.and_then(|kinesis| kinesis.sequence_number).and_then(text);
+    (number.filter(|number| !number.is_empty()), record.event_source_arn.and_then(text))
 }
 
 #[cfg(test)]
@@ -162,35 +209,70 @@ mod tests {
         )
     }
 
-    fn parse(records: &[String]) -> Batch {
-        Batch::parse(&format!(r#"{{"Records":[{}]}}"#, records.join(","))).unwrap()
+    fn event(records: &[String]) -> String {
+        format!(r#"{{"Records":[{}]}}"#, records.join(","))
+    }
+
+    fn numbers<'b>(batch: &'b Batch<'_>) -> (Vec<&'b str>, Vec<Option<&'b str>>) {
+        let stream = &batch.streams[0];
+        let readable = stream.records.iter().map(|record| record.sequence_number.as_str()).collect();
+        (readable, stream.unreadable.iter().map(|record| record.sequence_number.as_deref()).collect())
     }
 
     #[test]
     fn a_record_keeps_its_text_and_its_time() {
-        let batch = parse(&[record_json("17", "SGVsbG8=", "1545084650.95")]);
-        let (stream, records) = &batch.streams[0];
+        let event = event(&[record_json("17", "SGVsbG8=", "1545084650.95")]);
+        let batch = Batch::parse(&event).unwrap();
+        let StreamBatch { stream, records, .. } = &batch.streams[0];
         assert_eq!(stream.stream_name().as_str(), "orders");
-        assert_eq!(records[0].data, "SGVsbG8=");
+        assert_eq!(records[0].data, Data::Text("SGVsbG8=".into()));
         assert_eq!(records[0].arrival.as_str(), "1545084650.95");
-        assert_eq!(records[0].shard_id.as_str(), "shardId-000000000006");
+        assert_eq!(records[0].shard_id, "shardId-000000000006");
     }
 
     #[test]
     fn one_unreadable_record_fails_alone_under_its_own_number() {
         let without_data = record_json("18", "", "1").replace(r#""data":"","#, "");
-        let batch = parse(&[
+        let event = event(&[
             record_json("16", "SGVsbG8=", "1"),
             record_json("17", "not base64!", "1"),
             without_data,
             record_json("19", "SGVsbG8=", "\"soon\""),
             record_json("20", "", "1"),
+            record_json("21", "SGVsbG8", "1"),
         ]);
-        let readable: Vec<&str> = batch.streams[0].1.iter().map(|record| record.sequence_number.as_str()).collect();
-        assert_eq!(readable, ["16", "20"]);
-        let unreadable: Vec<&str> = batch.unreadable.iter().filter_map(|record| record.sequence_number.as_deref()).collect();
-        assert_eq!(unreadable, ["17", "18", "19"]);
-        assert_eq!(batch.len(), 5);
+        let batch = Batch::parse(&event).unwrap();
+        assert_eq!(numbers(&batch), (vec!["16", "20"], vec![Some("17"), Some("18"), Some("19"), Some("21")]));
+        assert_eq!(batch.unreadable, []);
+    }
+
+    #[test]
+    fn of_a_damaged_record_what_is_there_is_told() {
+        let good = record_json("16", "SGVsbG8=", "1");
+        let event = event(&[
+            good.replace(r#""sequenceNumber":"16""#, r#""sequenceNumber":16"#),
+            good.replace(r#""kinesis":{"#, r#""kinesis":"none","was":{"#),
+            good.replace(r#""eventSourceARN""#, r#""eventSource2""#),
+            good.replace("stream/orders", "stream/"),
+            "17".to_owned(),
+            good.replace(r#""cust-42""#, r#""""#),
+        ]);
+        let batch = Batch::parse(&event).unwrap();
+        assert_eq!(numbers(&batch), (vec![], vec![None, None, Some("16")]));
+        let without_stream: Vec<Option<&str>> = batch.unreadable.iter().map(|record| record.sequence_number.as_deref()).collect();
+        assert_eq!(without_stream, [Some("16"), Some("16"), None]);
+    }
+
+    #[test]
+    fn texts_with_escapes_are_read() {
+        let json = record_json("16", "SGVs\\/G8=", "1")
+            .replace("cust-42", r#"\u00fc \"\n"#)
+            .replace("eventID\":\"s", "eventID\":\"\\u0073");
+        let event = event(&[json]);
+        let batch = Batch::parse(&event).unwrap();
+        let record = &batch.streams[0].records[0];
+        assert_eq!((record.partition_key.as_ref(), record.shard_id.as_ref()), ("ü \"\n", "shardId-000000000006"));
+        assert_eq!(record.data, Data::Text("SGVs/G8=".into()));
     }
 
     #[test]

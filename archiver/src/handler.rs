@@ -3,36 +3,56 @@
 
 use crate::aws_failure::FailureKind;
 use crate::backoff::Deadline;
+use crate::database::Database;
+use crate::dynamodb::{DynamoDb, InvalidConfig};
+use crate::envelope::is_replay_into;
 use crate::error::ArchiveError;
-use crate::event::Batch;
+use crate::event::{Batch, StreamBatch, UnreadableRecord};
+use crate::http::Http;
 use crate::item::Stamp;
-use crate::record::{ArchivedRecord, PartitionKey};
+use crate::newest::{AggregatePayloads, NewestRecords};
+use crate::payload::Data;
+use crate::record::ArchivedRecord;
+use crate::report::BatchReport;
 use crate::sequence::SequenceNumber;
-use crate::settings::{ArchiveMode, ArchiveSettings};
+use crate::settings::{ArchiveMode, ArchiveSettings, Replays};
 use crate::settings_cache::{DEFAULT_REFRESH, SettingsCache};
-use crate::store::{DynamoDbStore, FailedWrite, RecordStore};
+use crate::store::{FailedWrite, Order, Outcome, Store, until_done};
 use crate::stream::{StreamArn, StreamName};
-use crate::table::{TableKeys, candidate_tables};
+use crate::table::{TableKeys, candidate_tables, parts_table_name};
 use crate::tags::{KinesisTags, TagReader};
+use aws_config::BehaviorVersion;
+use aws_config::retry::RetryConfig;
+use aws_types::endpoint_config::AccountIdEndpointMode;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeSet, HashSet};
 use std::time::Duration;
 
 /// Archives the batches of any number of streams.
 #[derive(Debug)]
-pub struct Archiver<T, S> {
+pub struct Archiver<T, D> {
     tags: T,
-    store: S,
+    store: Store<D>,
     archives: SettingsCache<Archive>,
+    report: fn(&BatchReport),
 }
+
+/// Longest time for the first read of a stream's settings; after it Lambda delivers the batch again.
+const FIRST_READ_TIME: Duration = Duration::from_secs(10);
+/// Longest time for reading them again.
+const REFRESH_TIME: Duration = Duration::from_secs(2);
 
 /// Where and how a stream is archived.
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Archive {
     settings: ArchiveSettings,
     table: String,
+    parts_table: String,
 }
+
+/// The records of a stream that are not archived.
+type FailedNumbers = BTreeSet<SequenceNumber>;
 
 /// The answer to Lambda: the records to deliver again. Source: Lambda developer guide, reporting batch item failures.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
@@ -51,18 +71,37 @@ pub struct BatchItemFailure {
 }
 
 impl AwsArchiver {
-    /// An archiver over AWS, or whatever the clients' endpoints are.
-    #[must_use]
-    pub fn on_aws(kinesis: aws_sdk_kinesis::Client, dynamodb: aws_sdk_dynamodb::Client) -> Self {
-        Self::new(KinesisTags::new(kinesis), DynamoDbStore::new(dynamodb), DEFAULT_REFRESH)
+    /// An archiver over AWS, configured by the environment as a Lambda function is.
+    ///
+    /// # Errors
+    /// When region, credentials or endpoint are missing.
+    pub async fn on_aws() -> Result<Self, InvalidConfig> {
+        let http = Http::default();
+        let config = aws_config::defaults(BehaviorVersion::latest())
+            .http_client(http.client())
+            // The archiver tries again by itself, until the deadline.
+            .retry_config(RetryConfig::disabled())
+            // Else the SDK would use other hosts than the archiver's own requests, and other connections.
+            .account_id_endpoint_mode(AccountIdEndpointMode::Disabled)
+            .load()
+            .await;
+        let tags = KinesisTags::new(aws_sdk_kinesis::Client::new(&config));
+        Ok(Self::new(tags, DynamoDb::new(&config, &http)?, DEFAULT_REFRESH))
     }
 }
 
-impl<T: TagReader, S: RecordStore> Archiver<T, S> {
-    /// An archiver that reads tags here, writes there, and keeps what it read for the given time.
+impl<T: TagReader, D: Database> Archiver<T, D> {
+    /// An archiver that reads tags here, writes there, and keeps what it read for the given time. It reports to the log.
     #[must_use]
-    pub fn new(tags: T, store: S, refresh: Duration) -> Self {
-        Self { tags, store, archives: SettingsCache::new(refresh) }
+    pub fn new(tags: T, database: D, refresh: Duration) -> Self {
+        let report = |report: &BatchReport| tracing::info!(?report, "batch");
+        Self { tags, store: Store::new(database), archives: SettingsCache::new(refresh), report }
+    }
+
+    /// The same archiver, reporting to this function.
+    #[must_use]
+    pub fn reporting_to(self, report: fn(&BatchReport)) -> Self {
+        Self { report, ..self }
     }
 
     /// Archives one event's records.
@@ -74,17 +113,26 @@ impl<T: TagReader, S: RecordStore> Archiver<T, S> {
         let batch = Batch::parse(event)?;
         let mut failed = Vec::new();
         let mut without_number = None;
-        for record in batch.unreadable {
-            tracing::error!(sequence_number = record.sequence_number, reason = record.reason, "record cannot be read");
-            match record.sequence_number {
-                Some(number) => failed.push(number),
-                None => without_number = Some(record),
+        let mut unreadable = |records: Vec<UnreadableRecord>, failed: &mut Vec<String>| {
+            for record in records {
+                tracing::error!(sequence_number = record.sequence_number, reason = record.reason, "record cannot be read");
+                match record.sequence_number {
+                    Some(number) => failed.push(number),
+                    None => without_number = Some(record),
+                }
+            }
+        };
+        let mut ending = Ok(());
+        unreadable(batch.unreadable, &mut failed);
+        for StreamBatch { stream, records, unreadable: damaged } in batch.streams {
+            let damaged_records = damaged.len();
+            unreadable(damaged, &mut failed);
+            match self.archive(&stream, records, damaged_records, deadline).await {
+                Ok(numbers) => failed.extend(numbers.iter().map(ToString::to_string)),
+                Err(error) => ending = Err(error),
             }
         }
-        for (stream, records) in batch.streams {
-            let failures = self.archive(&stream, records, deadline).await?;
-            failed.extend(failures.into_iter().map(|failure| failure.sequence_number.to_string()));
-        }
+        ending?;
         if let Some(record) = without_number {
             return Err(ArchiveError::RecordWithoutNumber(record));
         }
@@ -92,85 +140,155 @@ impl<T: TagReader, S: RecordStore> Archiver<T, S> {
         Ok(BatchResponse { batch_item_failures })
     }
 
+    /// Archives the records of one stream and reports what became of them, whatever it was.
     async fn archive(
         &self,
         stream: &StreamArn,
-        records: Vec<ArchivedRecord>,
+        records: Vec<ArchivedRecord<'_>>,
+        damaged_records: usize,
         deadline: Deadline,
-    ) -> Result<Vec<FailedWrite>, ArchiveError> {
+    ) -> Result<FailedNumbers, ArchiveError> {
         let started = tokio::time::Instant::now();
-        let archive = self.archives.get(stream, self.find_archive(stream)).await?;
-        let stamp = Stamp { archived_at: Timestamp::now(), ttl: archive.settings.ttl };
-        let delivered = records.len();
-        let (superseded, failed) = match archive.settings.mode {
+        let readable = records.len();
+        let newest_arrival = records.iter().filter_map(|record| record.arrival.milliseconds()).max();
+        let mut report = BatchReport {
+            stream: stream.stream_name().clone(),
+            table: None,
+            records: readable + damaged_records,
+            user_records: readable + damaged_records,
+            archived: 0,
+            superseded: 0,
+            skipped: 0,
+            compressed: 0,
+            split: 0,
+            failed: readable + damaged_records,
+            milliseconds: 0,
+            write_units: 0.0,
+            newest_record_age: None,
+        };
+        let failed = Box::pin(self.write(stream, records, deadline, &mut report)).await;
+        if let Ok(failed) = &failed {
+            report.failed = failed.len() + damaged_records;
+        }
+        report.milliseconds = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
+        let age = newest_arrival.map(|arrival| Timestamp::now().as_millisecond().saturating_sub(arrival));
+        report.newest_record_age = age.map(|age| u64::try_from(age).unwrap_or(0));
+        (self.report)(&report);
+        failed
+    }
+
+    async fn write(
+        &self,
+        stream: &StreamArn,
+        mut records: Vec<ArchivedRecord<'_>>,
+        deadline: Deadline,
+        report: &mut BatchReport,
+    ) -> Result<FailedNumbers, ArchiveError> {
+        if records.is_empty() {
+            return Ok(FailedNumbers::new());
+        }
+        let archive = self.archives.get(stream, |is_known| self.find_archive(stream, deadline, is_known)).await?;
+        report.table = Some(archive.table.clone());
+        let settings = &archive.settings;
+        let stamp = Stamp::new(Timestamp::now(), settings.ttl);
+        let order = Order {
+            table: &archive.table,
+            parts_table: &archive.parts_table,
+            mode: settings.mode,
+            stamp: &stamp,
+            compression: settings.compression,
+            deadline,
+        };
+        let is_skipped = |data: &Data<'_>| settings.replays == Replays::Skip && is_replay_into(stream.stream_name(), data);
+        let (outcome, failed) = match settings.mode {
             ArchiveMode::All => {
-                let records = each_once(records);
-                (0, self.store.put_all(&archive.table, records, stamp, deadline).await)
+                let delivered = records.len();
+                records.retain(|record| !is_skipped(&record.data));
+                report.skipped = delivered - records.len();
+                let outcome = self.store.write(order, each_once(records)).await;
+                let failed = outcome.failed.iter().map(|failure| failure.sequence_number.clone()).collect();
+                (outcome, failed)
             }
             ArchiveMode::Latest => {
-                let (newest, older) = newest_of_each_key(records);
-                let older_in_batch = delivered - newest.len();
-                let outcome = self.store.put_newest(&archive.table, newest, stamp, deadline).await;
-                (older_in_batch + outcome.superseded, with_older(outcome.failed, older))
+                let payloads = AggregatePayloads::of(&records);
+                let mut newest = NewestRecords::of(&records, &payloads, is_skipped);
+                report.user_records += newest.user_records - records.len();
+                report.skipped = newest.skipped;
+                report.superseded = newest.superseded();
+                let outcome = self.store.write(order, std::mem::take(&mut newest.records)).await;
+                let numbers = outcome
+                    .failed
+                    .iter()
+                    .flat_map(|failure| newest.older_of(&failure.partition_key).chain(std::iter::once(&failure.sequence_number)));
+                let failed = numbers.cloned().collect();
+                (outcome, failed)
             }
         };
-        let milliseconds = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
-        if let Some(first) = failed.first() {
-            tracing::error!(
-                stream = stream.stream_name().as_str(),
-                table = archive.table,
-                failed = failed.len(),
-                sequence_number = first.sequence_number.as_str(),
-                reason = %first.reason,
-                "records cannot be archived now and are delivered again"
-            );
-        }
-        tracing::info!(
-            stream = stream.stream_name().as_str(),
-            table = archive.table,
-            records = delivered,
-            superseded,
-            failed = failed.len(),
-            milliseconds,
-            "batch archived"
-        );
-        self.check_table(stream, &archive, &failed)?;
+        report.archived = outcome.archived;
+        report.superseded += outcome.superseded;
+        report.compressed = outcome.compressed;
+        report.split = outcome.split;
+        report.write_units = outcome.write_units;
+        self.check(stream, &archive, &outcome)?;
         Ok(failed)
     }
 
-    /// A table that is gone or refuses writes fails the batch with an error that says so, instead of a list of numbers.
-    fn check_table(&self, stream: &StreamArn, archive: &Archive, failed: &[FailedWrite]) -> Result<(), ArchiveError> {
-        let Some(failure) = failed.iter().find(|failure| failure.reason.concerns_the_table()) else {
+    /// Says why records failed. A table that is gone or refuses writes fails the batch with an error, instead of a list of numbers.
+    fn check(&self, stream: &StreamArn, archive: &Archive, outcome: &Outcome) -> Result<(), ArchiveError> {
+        let Some(first) = outcome.failed.first() else {
             return Ok(());
         };
-        self.archives.forget(stream);
-        let crate::store::WriteError::Aws(failure) = failure.reason.clone() else {
-            return Ok(());
-        };
-        let (stream, table) = (stream.stream_name().clone(), archive.table.clone());
-        Err(match failure.kind {
-            FailureKind::NotFound => ArchiveError::TableMissing { stream, mode: archive.settings.mode, table },
-            _ => ArchiveError::WritesRefused { stream, table, failure },
-        })
+        if let Some(failure) = outcome.failed.iter().find_map(|failed| failed.reason.of_the_table()) {
+            self.archives.forget(stream);
+            let (stream, table, mode) = (stream.stream_name().clone(), archive.table.clone(), archive.settings.mode);
+            return Err(match failure.kind {
+                FailureKind::NotFound => ArchiveError::TableMissing { stream, mode, table },
+                _ => ArchiveError::WritesRefused { stream, mode, table, failure: failure.clone() },
+            });
+        }
+        let FailedWrite { sequence_number, reason, .. } = first;
+        tracing::error!(
+            stream = stream.stream_name().as_str(),
+            table = archive.table,
+            failed = outcome.failed.len(),
+            sequence_number = sequence_number.as_str(),
+            %reason,
+            remedy = reason.remedy(stream.stream_name(), archive.settings.mode),
+            "records cannot be archived now and are delivered again"
+        );
+        Ok(())
     }
 
-    async fn find_archive(&self, arn: &StreamArn) -> Result<Archive, ArchiveError> {
+    /// Reads tags and tables. Where older settings can serve on, it does not hold the batch up for long.
+    async fn find_archive(&self, arn: &StreamArn, deadline: Deadline, is_known: bool) -> Result<Archive, ArchiveError> {
         let stream = arn.stream_name();
-        let tags = self.tags.tags(arn).await.map_err(|failure| ArchiveError::TagsUnreadable { stream: stream.clone(), failure })?;
+        let deadline = deadline.at_most(if is_known { REFRESH_TIME } else { FIRST_READ_TIME });
+        let tags = until_done(deadline, || self.tags.tags(arn)).await.map_err(|error| {
+            let failure = error.into_failure();
+            ArchiveError::TagsUnreadable { stream: stream.clone(), failure }
+        })?;
         let settings = ArchiveSettings::from_tags(stream, tags.iter().map(|(key, value)| (key.as_str(), value.as_str())))?;
-        let table = self.find_table(stream, &settings).await?;
-        Ok(Archive { settings, table })
+        let table = self.find_table(stream, &settings, deadline).await?;
+        Ok(Archive { settings, table, parts_table: parts_table_name(stream) })
     }
 
     /// The first table that exists with the mode's keys; one that exists with other keys only decides the error.
-    async fn find_table(&self, stream: &StreamName, settings: &ArchiveSettings) -> Result<String, ArchiveError> {
+    async fn find_table(
+        &self,
+        stream: &StreamName,
+        settings: &ArchiveSettings,
+        deadline: Deadline,
+    ) -> Result<String, ArchiveError> {
         let expected = TableKeys::of_mode(settings.mode);
         let candidates = candidate_tables(stream, settings);
         let named = candidates.first().cloned().unwrap_or_default();
         let mut wrong = None;
         for table in candidates {
-            let keys = self.store.table_keys(&table).await;
-            match keys.map_err(|failure| ArchiveError::TableUnreadable { stream: stream.clone(), table: table.clone(), failure })? {
+            let keys = until_done(deadline, || self.store.database().table_keys(&table)).await.map_err(|error| {
+                let failure = error.into_failure();
+                ArchiveError::TableUnreadable { stream: stream.clone(), table: table.clone(), failure }
+            })?;
+            match keys {
                 Some(found) if found == expected => {
                     if table != named {
                         tracing::warn!(%stream, table, missing = named, "the table in the other case is used");
@@ -192,52 +310,21 @@ impl<T: TagReader, S: RecordStore> Archiver<T, S> {
 }
 
 /// DynamoDB refuses a batch that names a key twice, and a record delivered twice is the same record.
-fn each_once(mut records: Vec<ArchivedRecord>) -> Vec<ArchivedRecord> {
-    let mut seen: HashSet<(PartitionKey, SequenceNumber)> = HashSet::with_capacity(records.len());
-    records.retain(|record| seen.insert((record.partition_key.clone(), record.sequence_number.clone())));
+fn each_once(mut records: Vec<ArchivedRecord<'_>>) -> Vec<ArchivedRecord<'_>> {
+    let mut seen: HashSet<(&str, &SequenceNumber)> = HashSet::with_capacity(records.len());
+    let is_first: Vec<bool> =
+        records.iter().map(|record| seen.insert((record.partition_key.as_ref(), &record.sequence_number))).collect();
+    let mut is_first = is_first.into_iter();
+    records.retain(|_| is_first.next().unwrap_or(true));
     records
 }
 
-/// By the number of a key's newest record, the numbers of its older ones.
-type OlderNumbers = HashMap<SequenceNumber, Vec<SequenceNumber>>;
-
-/// The newest record of each partition key, whatever the order of delivery.
-fn newest_of_each_key(records: Vec<ArchivedRecord>) -> (Vec<ArchivedRecord>, OlderNumbers) {
-    let mut newest: HashMap<PartitionKey, (ArchivedRecord, Vec<SequenceNumber>)> = HashMap::new();
-    for record in records {
-        match newest.get_mut(&record.partition_key) {
-            Some((known, older)) if known.sequence_number >= record.sequence_number => older.push(record.sequence_number),
-            Some((known, older)) => older.push(std::mem::replace(known, record).sequence_number),
-            None => {
-                newest.insert(record.partition_key.clone(), (record, Vec::new()));
-            }
-        }
-    }
-    let mut older_numbers = OlderNumbers::new();
-    let newest = newest.into_values().map(|(record, older)| {
-        if !older.is_empty() {
-            older_numbers.insert(record.sequence_number.clone(), older);
-        }
-        record
-    });
-    (newest.collect(), older_numbers)
-}
-
-/// Where a key's newest record fails, its older ones are not archived either: they are delivered again too, so that one of them
-/// is the newest once Lambda has parted it from the one that cannot be written.
-fn with_older(failed: Vec<FailedWrite>, mut older_numbers: OlderNumbers) -> Vec<FailedWrite> {
-    let mut all = Vec::with_capacity(failed.len());
-    for failure in failed {
-        let older = older_numbers.remove(&failure.sequence_number).unwrap_or_default();
-        all.extend(older.into_iter().map(|sequence_number| FailedWrite { sequence_number, reason: failure.reason.clone() }));
-        all.push(failure);
-    }
-    all
-}
-
 /// The archiver that the function runs.
-pub type AwsArchiver = Archiver<KinesisTags, DynamoDbStore>;
+pub type AwsArchiver = Archiver<KinesisTags, DynamoDb>;
 
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod model_tests;
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests;

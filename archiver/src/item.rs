@@ -1,188 +1,163 @@
 //! A record as a DynamoDB item, written and read. Writing follows the archive's format to the letter; reading takes whatever
 //! older archives hold, and marks what is missing or of another type instead of failing on it.
 
-use crate::record::{ArchivedRecord, ArrivalTime, PartitionKey, ShardId};
+use crate::payload::{PART_TEXT_BYTES, Packer, StoredData};
+use crate::record::{ArchivedRecord, ArrivalTime};
 use crate::sequence::SequenceNumber;
-use crate::settings::Ttl;
-use crate::table::attribute;
+use crate::settings::{Compression, Ttl};
+use crate::table::{self, attribute};
 use aws_sdk_dynamodb::types::AttributeValue;
 use jiff::Timestamp;
+use std::borrow::Cow;
 use std::collections::HashMap;
+
+mod stored;
+
+pub use stored::StoredItem;
 
 /// An item as the SDK has it.
 pub type Attributes = HashMap<String, AttributeValue>;
 
+/// Bytes of an item, names of attributes included. Source: DynamoDB quotas, item size.
+const MAX_ITEM_BYTES: usize = 400 * 1024;
+/// At most what an item holds besides its partition key and its data: the names of all attributes and the values of the others.
+const OTHER_BYTES: usize = 512;
+
 /// What every item of a batch gets besides its record.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct Stamp {
-    /// When the batch is archived.
-    pub archived_at: Timestamp,
-    /// How long its items are kept.
-    pub ttl: Option<Ttl>,
+    last_update: String,
+    expire_after: Option<String>,
 }
 
-/// An item as it was found: everything that could be read, and what could not.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct StoredItem {
-    /// The key the record was put under; empty where the item has none.
-    pub partition_key: String,
-    /// The sequence number, where it is one.
-    pub sequence_number: Option<SequenceNumber>,
-    /// The base64 text of the payload, or of its gzip; empty where parts hold it.
-    pub data: Option<String>,
-    /// How the data is encoded before its base64; `None` where it is the payload itself.
-    pub encoding: Option<String>,
-    /// How many items of the parts table hold the data.
-    pub parts: Option<u32>,
+/// A record as it is written.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Item<'e> {
+    /// Hash key.
+    pub partition_key: Cow<'e, str>,
+    /// Range key in mode ALL.
+    pub sequence_number: SequenceNumber,
     /// The place of a user record in its aggregated record.
     pub sub_sequence_number: Option<u64>,
     /// When Kinesis took the record.
-    pub arrival: Option<ArrivalTime>,
-    /// The shard it was read from.
-    pub shard_id: Option<String>,
-    /// When it was archived, as written.
-    pub last_update: Option<String>,
-    /// Epoch seconds at which the item expires.
-    pub expire_after: Option<i64>,
-    /// Attributes this version has no name for, written as text.
-    pub others: Vec<(String, String)>,
-    /// What is wrong with the item, a sentence each.
-    pub problems: Vec<String>,
+    pub arrival: ArrivalTime,
+    /// Where it was read.
+    pub shard_id: Cow<'e, str>,
+    /// The payload as it is stored; where it is too large for the item, in parts.
+    pub data: StoredData<'e>,
 }
 
-/// The item of a record.
-#[must_use]
-pub fn to_attributes(record: ArchivedRecord, stamp: &Stamp) -> Attributes {
-    let mut attributes = HashMap::with_capacity(7);
-    let mut put = |name: &str, value| attributes.insert(name.to_owned(), value);
-    put(attribute::PARTITION_KEY, AttributeValue::S(record.partition_key.into_string()));
-    put(attribute::SEQUENCE_NUMBER, AttributeValue::S(record.sequence_number.to_string()));
-    put(attribute::RECORD_DATA, AttributeValue::S(record.data));
-    put(attribute::ARRIVAL, AttributeValue::N(record.arrival.to_string()));
-    put(attribute::SHARD_ID, AttributeValue::S(record.shard_id.into_string()));
-    put(attribute::LAST_UPDATE, AttributeValue::S(stamp.archived_at.strftime("%Y-%m-%d %H:%M:%S").to_string()));
-    if let Some(ttl) = stamp.ttl {
-        let archived_at = stamp.archived_at.as_second().unsigned_abs();
-        put(attribute::EXPIRE_AFTER, AttributeValue::N(archived_at.saturating_add(ttl.seconds()).to_string()));
-    }
-    attributes
+/// An attribute's value, on its way into a request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Value<'i> {
+    /// Any text.
+    Text(&'i str),
+    /// A text of digits, letters and other characters that JSON writes as they are.
+    Plain(&'i str),
+    /// A decimal number.
+    Number(&'i str),
 }
 
-/// The sequence number of an item, where it can be read.
-#[must_use]
-pub fn sequence_number_of(attributes: &Attributes) -> Option<SequenceNumber> {
-    match attributes.get(attribute::SEQUENCE_NUMBER) {
-        Some(AttributeValue::S(text)) => SequenceNumber::parse(text.as_str()).ok(),
-        _ => None,
-    }
+/// Numbers of an item, written out; apart from the item, whose attributes borrow them.
+#[derive(Debug)]
+pub struct Counts {
+    sub_sequence_number: Option<String>,
+    parts: Option<String>,
 }
 
-impl StoredItem {
-    /// Reads an item of any age and state.
+impl Stamp {
+    /// What items archived at this time, to be kept so long, have in common.
     #[must_use]
-    pub fn from_attributes(mut attributes: Attributes) -> Self {
-        let mut item = Self::default();
-        item.partition_key = item.take_text(&mut attributes, attribute::PARTITION_KEY).unwrap_or_default();
-        item.sequence_number = item
-            .take_text(&mut attributes, attribute::SEQUENCE_NUMBER)
-            .and_then(|text| SequenceNumber::parse(text).map_err(|error| item.problems.push(error.to_string())).ok());
-        item.data = item.take_text(&mut attributes, attribute::RECORD_DATA);
-        if attributes.contains_key(attribute::RECORD_ENCODING) {
-            item.encoding = item.take_text(&mut attributes, attribute::RECORD_ENCODING);
-        }
-        item.parts = item.take_count(&mut attributes, attribute::RECORD_PARTS);
-        item.sub_sequence_number = item.take_count(&mut attributes, attribute::SUB_SEQUENCE_NUMBER);
-        item.arrival = item
-            .take_number(&mut attributes, attribute::ARRIVAL)
-            .and_then(|text| ArrivalTime::parse(&text).map_err(|error| item.problems.push(error.to_string())).ok());
-        item.shard_id = item.take_text(&mut attributes, attribute::SHARD_ID);
-        item.last_update = item.take_text(&mut attributes, attribute::LAST_UPDATE);
-        if attributes.contains_key(attribute::EXPIRE_AFTER) {
-            item.expire_after = item.take_number(&mut attributes, attribute::EXPIRE_AFTER).and_then(|text| {
-                let whole = text.split('.').next().unwrap_or_default();
-                let seconds = whole.parse().ok();
-                if seconds.is_none() {
-                    item.problems.push(format!("{} is {text}, which is no time", attribute::EXPIRE_AFTER));
-                }
-                seconds
-            });
-        }
-        item.others = attributes.into_iter().map(|(name, value)| (name, text_of(&value))).collect();
-        item.others.sort();
-        item
-    }
-
-    fn take_text(&mut self, attributes: &mut Attributes, name: &str) -> Option<String> {
-        match attributes.remove(name) {
-            Some(AttributeValue::S(text)) => Some(text),
-            Some(AttributeValue::N(text)) => {
-                self.problems.push(format!("{name} is a number, not a text"));
-                Some(text)
-            }
-            found => self.missing(name, found),
+    pub fn new(archived_at: Timestamp, ttl: Option<Ttl>) -> Self {
+        let seconds = archived_at.as_second().unsigned_abs();
+        Self {
+            last_update: archived_at.strftime("%Y-%m-%d %H:%M:%S").to_string(),
+            expire_after: ttl.map(|ttl| seconds.saturating_add(ttl.seconds()).to_string()),
         }
     }
 
-    fn take_number(&mut self, attributes: &mut Attributes, name: &str) -> Option<String> {
-        match attributes.remove(name) {
-            Some(AttributeValue::N(text)) => Some(text),
-            Some(AttributeValue::S(text)) => {
-                self.problems.push(format!("{name} is a text, not a number"));
-                Some(text)
-            }
-            found => self.missing(name, found),
-        }
-    }
-
-    /// A whole number that not every item has.
-    fn take_count<N: std::str::FromStr>(&mut self, attributes: &mut Attributes, name: &str) -> Option<N> {
-        if !attributes.contains_key(name) {
-            return None;
-        }
-        let text = self.take_number(attributes, name)?;
-        let count = text.parse().ok();
-        if count.is_none() {
-            self.problems.push(format!("{name} is {text}, which is no count"));
-        }
-        count
-    }
-
-    fn missing(&mut self, name: &str, found: Option<AttributeValue>) -> Option<String> {
-        self.problems.push(match found {
-            Some(value) => format!("{name} has a type of its own: {}", text_of(&value)),
-            None => format!("{name} is missing"),
-        });
-        None
-    }
-
-    /// The item's record, to be put again; `None` where a part that every record has cannot be read.
+    /// Epoch seconds at which the items expire.
     #[must_use]
-    pub fn to_record(&self) -> Option<ArchivedRecord> {
-        Some(ArchivedRecord {
-            partition_key: PartitionKey::new(self.partition_key.as_str()),
-            sequence_number: self.sequence_number.clone()?,
-            data: self.data.clone()?,
-            arrival: self.arrival.clone()?,
-            shard_id: ShardId::new(self.shard_id.as_deref()?),
-        })
+    pub fn expire_after(&self) -> Option<&str> {
+        self.expire_after.as_deref()
     }
 }
 
-/// An attribute's value for people to read.
-fn text_of(value: &AttributeValue) -> String {
-    match value {
-        AttributeValue::S(text) | AttributeValue::N(text) => text.clone(),
-        AttributeValue::Bool(value) => value.to_string(),
-        AttributeValue::Null(_) => "null".to_owned(),
-        AttributeValue::B(blob) => format!("({} bytes)", blob.as_ref().len()),
-        AttributeValue::L(values) => format!("[{}]", values.iter().map(text_of).collect::<Vec<_>>().join(", ")),
-        AttributeValue::Ss(values) | AttributeValue::Ns(values) => format!("[{}]", values.join(", ")),
-        AttributeValue::M(values) => {
-            let mut fields: Vec<String> = values.iter().map(|(name, value)| format!("{name}: {}", text_of(value))).collect();
-            fields.sort();
-            format!("{{{}}}", fields.join(", "))
+impl<'e> Item<'e> {
+    /// The item of a record, its payload packed as the settings and its size ask for.
+    #[must_use]
+    pub fn of(record: ArchivedRecord<'e>, packer: &mut Packer, compression: Compression) -> Self {
+        let room = MAX_ITEM_BYTES.saturating_sub(OTHER_BYTES + record.partition_key.len());
+        Self {
+            data: packer.pack(record.data, compression, room),
+            partition_key: record.partition_key,
+            sequence_number: record.sequence_number,
+            sub_sequence_number: record.sub_sequence_number,
+            arrival: record.arrival,
+            shard_id: record.shard_id,
         }
-        other => format!("{other:?}"),
+    }
+
+    /// How many parts hold the data; 0 where the item itself does.
+    #[must_use]
+    pub fn parts(&self) -> usize {
+        let is_whole = OTHER_BYTES + self.partition_key.len() + self.data.text.len() <= MAX_ITEM_BYTES;
+        if is_whole { 0 } else { self.data.text.len().div_ceil(PART_TEXT_BYTES) }
+    }
+
+    /// The hash key of its parts.
+    #[must_use]
+    pub fn part_of(&self) -> String {
+        table::part_of(&self.sequence_number, self.sub_sequence_number)
+    }
+
+    /// What decides which of two records with one partition key is the newer one.
+    #[must_use]
+    pub fn version(&self) -> (&SequenceNumber, Option<u64>) {
+        (&self.sequence_number, self.sub_sequence_number)
+    }
+
+    /// Numbers for [`Self::attributes`].
+    #[must_use]
+    pub fn counts(&self) -> Counts {
+        let parts = self.parts();
+        Counts {
+            sub_sequence_number: self.sub_sequence_number.map(|place| place.to_string()),
+            parts: (parts > 0).then(|| parts.to_string()),
+        }
+    }
+
+    /// Every attribute that an archive's item can have, the partition key first; `None` where this one does not have it.
+    pub fn attributes<'i>(&'i self, stamp: &'i Stamp, counts: &'i Counts) -> [(&'static str, Option<Value<'i>>); 10] {
+        let data = if counts.parts.is_some() { "" } else { self.data.text.as_ref() };
+        [
+            (attribute::PARTITION_KEY, Some(Value::Text(&self.partition_key))),
+            (attribute::SEQUENCE_NUMBER, Some(Value::Plain(self.sequence_number.as_str()))),
+            (attribute::RECORD_DATA, Some(Value::Plain(data))),
+            (attribute::ARRIVAL, Some(Value::Number(self.arrival.as_str()))),
+            (attribute::SHARD_ID, Some(Value::Text(&self.shard_id))),
+            (attribute::LAST_UPDATE, Some(Value::Plain(&stamp.last_update))),
+            (attribute::EXPIRE_AFTER, stamp.expire_after.as_deref().map(Value::Number)),
+            (attribute::RECORD_ENCODING, self.data.is_gzip.then_some(Value::Plain(table::GZIP))),
+            (attribute::RECORD_PARTS, counts.parts.as_deref().map(Value::Number)),
+            (attribute::SUB_SEQUENCE_NUMBER, counts.sub_sequence_number.as_deref().map(Value::Number)),
+        ]
+    }
+
+    /// The item as the SDK has it.
+    #[must_use]
+    pub fn to_attributes(&self, stamp: &Stamp) -> Attributes {
+        let counts = self.counts();
+        let present = self.attributes(stamp, &counts).into_iter().filter_map(|(name, value)| Some((name, value?)));
+        present
+            .map(|(name, value)| {
+                let value = match value {
+                    Value::Text(text) | Value::Plain(text) => AttributeValue::S(text.to_owned()),
+                    Value::Number(digits) => AttributeValue::N(digits.to_owned()),
+                };
+                (name.to_owned(), value)
+            })
+            .collect()
     }
 }
 
@@ -190,60 +165,80 @@ fn text_of(value: &AttributeValue) -> String {
 #[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
+    use crate::payload::Data;
     use proptest::prelude::*;
 
     fn stamp(ttl: Option<Ttl>) -> Stamp {
-        Stamp { archived_at: Timestamp::from_second(1_545_084_711).unwrap(), ttl }
+        Stamp::new(Timestamp::from_second(1_545_084_711).unwrap(), ttl)
     }
 
-    fn order() -> ArchivedRecord {
+    fn order(data: &str) -> ArchivedRecord<'_> {
         ArchivedRecord {
-            partition_key: PartitionKey::new("cust-42"),
+            partition_key: "cust-42".into(),
             sequence_number: SequenceNumber::parse("49590338271490256608559692538361571095921575989136588898").unwrap(),
-            data: "SGVsbG8=".to_owned(),
+            sub_sequence_number: None,
+            data: Data::Text(data.into()),
             arrival: ArrivalTime::parse("1545084650.987").unwrap(),
-            shard_id: ShardId::new("shardId-000000000006"),
+            shard_id: "shardId-000000000006".into(),
         }
     }
 
+    fn item(record: ArchivedRecord<'_>, compression: Compression) -> Item<'_> {
+        Item::of(record, &mut Packer::default(), compression)
+    }
+
+    fn attributes(texts: &[(&str, &str)], numbers: &[(&str, &str)]) -> Attributes {
+        let texts = texts.iter().map(|(name, text)| ((*name).to_owned(), AttributeValue::S((*text).to_owned())));
+        texts.chain(numbers.iter().map(|(name, digits)| ((*name).to_owned(), AttributeValue::N((*digits).to_owned())))).collect()
+    }
+
+    const TEXTS: [(&str, &str); 4] = [
+        ("partitionKey", "cust-42"),
+        ("sequenceNumber", "49590338271490256608559692538361571095921575989136588898"),
+        ("shardId", "shardId-000000000006"),
+        ("lastUpdate", "2018-12-17 22:11:51"),
+    ];
+
     #[test]
     fn an_item_is_written_as_readers_of_old_archives_expect_it() {
-        let attributes = to_attributes(order(), &stamp(Ttl::from_seconds(60)));
-        let expected: Attributes = [
-            ("partitionKey", AttributeValue::S("cust-42".into())),
-            ("sequenceNumber", AttributeValue::S("49590338271490256608559692538361571095921575989136588898".into())),
-            ("recordData", AttributeValue::S("SGVsbG8=".into())),
-            ("approximateArrivalTimestamp", AttributeValue::N("1545084650.987".into())),
-            ("shardId", AttributeValue::S("shardId-000000000006".into())),
-            ("lastUpdate", AttributeValue::S("2018-12-17 22:11:51".into())),
-            ("expireAfter", AttributeValue::N("1545084771".into())),
-        ]
-        .into_iter()
-        .map(|(name, value)| (name.to_owned(), value))
-        .collect();
-        assert_eq!(attributes, expected);
-        assert!(!to_attributes(order(), &stamp(None)).contains_key("expireAfter"));
+        let written = item(order("SGVsbG8="), Compression::None).to_attributes(&stamp(Ttl::from_seconds(60)));
+        let texts = [&TEXTS[..], &[("recordData", "SGVsbG8=")]].concat();
+        let numbers = [("approximateArrivalTimestamp", "1545084650.987"), ("expireAfter", "1545084771")];
+        assert_eq!(written, attributes(&texts, &numbers));
+        assert!(!item(order("SGVsbG8="), Compression::None).to_attributes(&stamp(None)).contains_key("expireAfter"));
     }
 
     #[test]
-    fn a_damaged_item_is_read_as_far_as_it_goes_and_marked() {
-        let attributes: Attributes = [
-            ("partitionKey", AttributeValue::S("cust-42".into())),
-            ("sequenceNumber", AttributeValue::S("not a number".into())),
-            ("approximateArrivalTimestamp", AttributeValue::S("1545084650.987".into())),
-            ("expireAfter", AttributeValue::N("1545084650.5".into())),
-            ("colour", AttributeValue::Bool(true)),
-        ]
-        .into_iter()
-        .map(|(name, value)| (name.to_owned(), value))
-        .collect();
-        let item = StoredItem::from_attributes(attributes);
-        assert_eq!(item.partition_key, "cust-42");
-        assert_eq!(item.arrival, Some(ArrivalTime::parse("1545084650.987").unwrap()));
-        assert_eq!(item.expire_after, Some(1_545_084_650));
-        assert_eq!(item.others, [("colour".to_owned(), "true".to_owned())]);
-        assert_eq!(item.problems.len(), 5, "{:?}", item.problems);
-        assert_eq!(item.to_record(), None);
+    fn an_item_of_a_compressed_payload_says_so() {
+        let text = "A".repeat(400);
+        let written = item(order(&text), Compression::Gzip);
+        assert_eq!(written.parts(), 0);
+        assert_eq!(written.to_attributes(&stamp(None))["recordEncoding"], AttributeValue::S("gzip".into()));
+    }
+
+    #[test]
+    fn an_item_too_large_keeps_everything_but_its_data() {
+        let noise: Vec<u8> = (0..700_000).map(|_| fastrand::u8(..)).collect();
+        let text = base64_simd::STANDARD.encode_to_string(noise);
+        let written = item(ArchivedRecord { sub_sequence_number: Some(3), ..order(&text) }, Compression::Gzip);
+        assert_eq!((written.parts(), written.part_of()), (3, format!("{}.3", written.sequence_number)));
+        let texts = [&TEXTS[..], &[("recordData", "")]].concat();
+        let numbers = [("approximateArrivalTimestamp", "1545084650.987"), ("recordParts", "3"), ("subSequenceNumber", "3")];
+        assert_eq!(written.to_attributes(&stamp(None)), attributes(&texts, &numbers));
+    }
+
+    #[test]
+    fn whole_items_reach_to_the_limit_of_dynamodb_and_not_beyond() {
+        for length in (MAX_ITEM_BYTES - 1_000)..(MAX_ITEM_BYTES + 10) {
+            let data = StoredData { text: "A".repeat(length).into(), is_gzip: true };
+            let written = Item { data, sub_sequence_number: Some(u64::MAX), ..item(order(""), Compression::None) };
+            let attributes = written.to_attributes(&stamp(Ttl::from_seconds(1)));
+            let size: usize = attributes
+                .iter()
+                .map(|(name, value)| name.len() + value.as_s().or_else(|_| value.as_n()).map_or(0, String::len))
+                .sum();
+            assert!(size <= MAX_ITEM_BYTES, "{length} bytes of data make an item of {size} bytes");
+        }
     }
 
     proptest! {
@@ -251,19 +246,32 @@ mod tests {
         fn a_record_survives_its_item(
             key in "\\PC{1,64}",
             number: u128,
-            data in "[A-Za-z0-9+/]{0,64}",
+            place in proptest::option::of(any::<u64>()),
+            payload in proptest::collection::vec(0..4_u8, 0..600),
+            compresses: bool,
             milliseconds in 0..4_000_000_000_000_i64,
-            seconds in proptest::option::of(1..u64::MAX),
+            seconds in proptest::option::of(1..1_u64 << 40),
         ) {
+            let text = base64_simd::STANDARD.encode_to_string(&payload);
+            let compression = if compresses { Compression::Gzip } else { Compression::None };
+            let arrival = ArrivalTime::parse(&format!("{}.{:03}", milliseconds / 1_000, milliseconds % 1_000)).unwrap();
             let record = ArchivedRecord {
-                partition_key: PartitionKey::new(key),
+                partition_key: key.as_str().into(),
                 sequence_number: SequenceNumber::parse(number.to_string()).unwrap(),
-                data,
-                arrival: ArrivalTime::parse(&format!("{}.{:03}", milliseconds / 1_000, milliseconds % 1_000)).unwrap(),
-                shard_id: ShardId::new("shardId-000000000001"),
+                sub_sequence_number: place,
+                arrival: arrival.clone(),
+                ..order(&text)
             };
-            let item = StoredItem::from_attributes(to_attributes(record.clone(), &stamp(seconds.and_then(Ttl::from_seconds))));
-            prop_assert_eq!(item.to_record(), Some(record));
+            let written = item(record, compression).to_attributes(&stamp(seconds.and_then(Ttl::from_seconds)));
+            let stored = StoredItem::from_attributes(written);
+            prop_assert_eq!(stored.problems, Vec::<String>::new());
+            prop_assert_eq!(stored.partition_key, key);
+            prop_assert_eq!(stored.sequence_number, SequenceNumber::parse(number.to_string()).ok());
+            prop_assert_eq!(stored.sub_sequence_number, place);
+            prop_assert_eq!(stored.arrival, Some(arrival));
+            prop_assert_eq!(stored.shard_id.as_deref(), Some("shardId-000000000006"));
+            let restored = crate::payload::restore(&stored.data.unwrap(), stored.encoding.as_deref());
+            prop_assert_eq!(restored, Ok(payload));
         }
     }
 }

@@ -6,13 +6,22 @@
 pub mod aggregate;
 pub mod aws_failure;
 pub mod backoff;
+pub mod database;
+pub mod dynamodb;
 pub mod envelope;
 pub mod error;
 pub mod event;
 pub mod handler;
+pub mod http;
 pub mod item;
+#[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::cast_precision_loss)]
+mod memory;
+mod newest;
 pub mod payload;
 pub mod record;
+pub mod report;
+mod rounds;
 pub mod sequence;
 pub mod settings;
 pub mod settings_cache;

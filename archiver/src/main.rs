@@ -3,7 +3,8 @@
 use archiver::backoff::Deadline;
 use archiver::error::ArchiveError;
 use archiver::handler::{AwsArchiver, BatchResponse};
-use aws_config::BehaviorVersion;
+use archiver::report::BatchReport;
+use jiff::Timestamp;
 use lambda_runtime::{Diagnostic, Error, LambdaEvent, service_fn};
 use serde_json::value::RawValue;
 use std::time::{Duration, SystemTime};
@@ -31,15 +32,22 @@ async fn main() -> Result<(), Error> {
         .flatten_event(true)
         .with_env_filter(tracing_subscriber::EnvFilter::try_from_default_env().unwrap_or_else(|_| "info,aws=warn".into()))
         .init();
-    let config = aws_config::load_defaults(BehaviorVersion::latest()).await;
-    let archiver = AwsArchiver::on_aws(aws_sdk_kinesis::Client::new(&config), aws_sdk_dynamodb::Client::new(&config));
+    let archiver = AwsArchiver::on_aws().await?.reporting_to(print);
     let archiver = &archiver;
     lambda_runtime::run(service_fn(|event: LambdaEvent<Box<RawValue>>| handle(archiver, event))).await
 }
 
+/// Where CloudWatch reads it.
+fn print(report: &BatchReport) {
+    match report.to_line(Timestamp::now()) {
+        Ok(line) => println!("{line}"),
+        Err(error) => tracing::error!(%error, "the batch cannot be reported"),
+    }
+}
+
 async fn handle(archiver: &AwsArchiver, event: LambdaEvent<Box<RawValue>>) -> Result<BatchResponse, Report> {
     let deadline = Deadline::after(time_left(event.context.deadline()));
-    archiver.handle(event.payload.get(), deadline).await.map_err(Report)
+    Box::pin(archiver.handle(event.payload.get(), deadline)).await.map_err(Report)
 }
 
 fn time_left(deadline: SystemTime) -> Duration {

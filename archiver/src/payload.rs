@@ -66,7 +66,19 @@ impl Default for Packer {
     }
 }
 
-impl Data<'_> {
+impl<'e> Data<'e> {
+    /// The same, borrowed.
+    #[must_use]
+    pub fn borrowed<'b>(&'b self) -> Data<'b>
+    where
+        'e: 'b,
+    {
+        match self {
+            Self::Text(text) => Data::Text(text.as_ref().into()),
+            Self::Bytes(bytes) => Data::Bytes(bytes.as_ref().into()),
+        }
+    }
+
     /// Bytes of its base64 text.
     #[must_use]
     pub fn text_len(&self) -> usize {

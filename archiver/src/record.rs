@@ -1,6 +1,8 @@
-//! A record on its way into an archive: what the event says of it, in types, the payload still as its base64 text.
+//! A record on its way into an archive: what the event says of it, in types, its texts still those of the event.
 
+use crate::payload::Data;
 use crate::sequence::SequenceNumber;
+use std::borrow::Cow;
 use std::fmt;
 
 /// The key under which a producer put a record.
@@ -15,19 +17,29 @@ pub struct ShardId(String);
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct ArrivalTime(String);
 
-/// One record as the event source delivered it.
+/// One record as the event source delivered it, or a user record out of an aggregated one.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ArchivedRecord {
+pub struct ArchivedRecord<'e> {
     /// As put by the producer.
-    pub partition_key: PartitionKey,
+    pub partition_key: Cow<'e, str>,
     /// As given by Kinesis.
     pub sequence_number: SequenceNumber,
-    /// Standard base64 with padding, the event's text verbatim.
-    pub data: String,
+    /// The place of a user record in its aggregated record, from 0.
+    pub sub_sequence_number: Option<u64>,
+    /// The payload.
+    pub data: Data<'e>,
     /// When Kinesis took it.
     pub arrival: ArrivalTime,
     /// Where it was read.
-    pub shard_id: ShardId,
+    pub shard_id: Cow<'e, str>,
+}
+
+impl ArchivedRecord<'_> {
+    /// What decides which of two records with one partition key is the newer one.
+    #[must_use]
+    pub fn version(&self) -> (&SequenceNumber, Option<u64>) {
+        (&self.sequence_number, self.sub_sequence_number)
+    }
 }
 
 /// A text that is not a number of seconds.

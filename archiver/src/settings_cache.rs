@@ -40,14 +40,14 @@ impl<V> SettingsCache<V> {
         Self { refresh, entries: Mutex::new(HashMap::new()) }
     }
 
-    /// The stream's answer, read where none is known or the known one is too old.
+    /// The stream's answer, read where none is known or the known one is too old; `read` is told whether one is known.
     ///
     /// # Errors
     /// What reading gave, when nothing is known yet or the error will not pass by itself.
-    pub async fn get<E: MayPass + std::fmt::Display>(
+    pub async fn get<E: MayPass + std::fmt::Display, F: Future<Output = Result<V, E>>>(
         &self,
         stream: &StreamArn,
-        read: impl Future<Output = Result<V, E>>,
+        read: impl FnOnce(bool) -> F,
     ) -> Result<Arc<V>, E> {
         let known = self.known(stream);
         if let Some((value, serves_until)) = &known
@@ -55,7 +55,7 @@ impl<V> SettingsCache<V> {
         {
             return Ok(Arc::clone(value));
         }
-        match (read.await, known) {
+        match (read(known.is_some()).await, known) {
             (Ok(value), _) => Ok(self.keep(stream, Arc::new(value), self.refresh)),
             (Err(error), Some((value, _))) if error.may_pass() => {
                 tracing::warn!(%stream, %error, "settings could not be read again; the last good ones serve on");
@@ -109,7 +109,7 @@ mod tests {
     }
 
     async fn get(cache: &SettingsCache<u32>, answer: Result<u32, ReadError>) -> Result<u32, ReadError> {
-        cache.get(&orders(), async { answer }).await.map(|value| *value)
+        cache.get(&orders(), |_| async { answer }).await.map(|value| *value)
     }
 
     #[tokio::test(start_paused = true)]

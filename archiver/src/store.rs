@@ -1,29 +1,66 @@
-//! Where records are kept: the trait that the handler writes through, and DynamoDB behind it. Every write goes on being tried
-//! until it succeeds, can never succeed, or the deadline passes.
+//! Writes records into an archive's tables until each is there, can never be, or the time is over: what to write on which
+//! condition, what an answer means, and in which order the items of a split record come.
 
 use crate::aws_failure::{AwsFailure, FailureKind};
 use crate::backoff::{Deadline, DeadlinePassed};
-use crate::item::{self, Attributes, Stamp};
+use crate::database::{BatchAnswer, Database, Part, PartKey, Statement, StatementAnswer, StoredVersion, Verb, WriteUnits};
+use crate::item::{Item, Stamp};
+use crate::payload::{self, Packer};
 use crate::record::ArchivedRecord;
+use crate::rounds::{Ending, Settled, until_settled};
 use crate::sequence::SequenceNumber;
-use crate::table::{TableKeys, attribute};
-use aws_sdk_dynamodb::Client;
-use aws_sdk_dynamodb::types::{AttributeValue, KeySchemaElement, KeyType, PutRequest, WriteRequest};
+use crate::settings::{ArchiveMode, Compression};
+use crate::stream::StreamName;
+use crate::table::TableKeys;
 use futures::StreamExt as _;
+use std::collections::HashMap;
 use std::future::Future;
+use std::sync::{Mutex, PoisonError};
 
-/// Items one BatchWriteItem call accepts. Source: DynamoDB API reference, BatchWriteItem.
-const MAX_BATCH_ITEMS: usize = 25;
-/// Batch writes in flight at once; more do not pay at DynamoDB's latency of some 5 ms.
-const BATCHES_IN_FLIGHT: usize = 16;
-/// Conditional writes in flight at once, for the same reason.
-const PUTS_IN_FLIGHT: usize = 48;
+/// Split records written at once; each holds megabytes.
+const SPLIT_IN_FLIGHT: usize = 2;
+
+/// Where and how the records of a batch are written.
+#[derive(Clone, Copy, Debug)]
+pub struct Order<'o> {
+    /// The archive's table.
+    pub table: &'o str,
+    /// The table of parts.
+    pub parts_table: &'o str,
+    /// What the table keeps.
+    pub mode: ArchiveMode,
+    /// What every item gets.
+    pub stamp: &'o Stamp,
+    /// How payloads are stored.
+    pub compression: Compression,
+    /// When to stop.
+    pub deadline: Deadline,
+}
+
+/// What became of a batch.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Outcome {
+    /// Records that are in the archive now.
+    pub archived: usize,
+    /// Records for whose key the same or something newer was there already; only in mode LATEST.
+    pub superseded: usize,
+    /// Records whose payload was compressed.
+    pub compressed: usize,
+    /// Records that were too large for one item.
+    pub split: usize,
+    /// What it cost, parts included.
+    pub write_units: WriteUnits,
+    /// Records that are not in the archive.
+    pub failed: Vec<FailedWrite>,
+}
 
 /// A record that is not in the archive, and why.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FailedWrite {
-    /// Which record.
+    /// Its number; that of its aggregated record where it is a user record.
     pub sequence_number: SequenceNumber,
+    /// Its partition key.
+    pub partition_key: String,
     /// Why it could not be written.
     pub reason: WriteError,
 }
@@ -37,227 +74,451 @@ pub enum WriteError {
     /// No time was left.
     #[error(transparent)]
     Deadline(#[from] DeadlinePassed),
+    /// It is too large for one item, and its parts cannot be written.
+    #[error("it is too large for one item, and its parts cannot be written to table {table}: {reason}")]
+    Parts {
+        /// The table of parts.
+        table: String,
+        /// Why not.
+        reason: Box<WriteError>,
+    },
 }
 
 impl WriteError {
-    /// Whether the table itself is the trouble, so that no record of the batch can be written.
+    /// What DynamoDB said where the archive's table itself is the trouble, so that no record of the batch can be written.
     #[must_use]
-    pub fn concerns_the_table(&self) -> bool {
+    pub fn of_the_table(&self) -> Option<&AwsFailure> {
         match self {
-            Self::Aws(failure) => {
-                matches!(
-                    failure.kind,
-                    FailureKind::NotFound | FailureKind::AccessDenied | FailureKind::Credentials | FailureKind::Unusable
-                )
-            }
-            Self::Deadline(_) => false,
+            Self::Aws(failure) => match failure.kind {
+                FailureKind::NotFound | FailureKind::AccessDenied | FailureKind::Credentials | FailureKind::Unusable => {
+                    Some(failure)
+                }
+                FailureKind::Throttled
+                | FailureKind::Network
+                | FailureKind::TimedOut
+                | FailureKind::ConditionFailed
+                | FailureKind::Service
+                | FailureKind::Refused => None,
+            },
+            Self::Deadline(_) | Self::Parts { .. } => None,
+        }
+    }
+
+    /// What to do about it, where a person can.
+    #[must_use]
+    pub fn remedy(&self, stream: &StreamName, mode: ArchiveMode) -> Option<String> {
+        match self {
+            Self::Aws(failure) => match failure.kind {
+                FailureKind::Throttled => Some("raise the table's capacity, or wait until it has adapted".to_owned()),
+                FailureKind::Refused => Some("the record goes to the failure destination when Lambda gives it up".to_owned()),
+                _ => None,
+            },
+            Self::Deadline(_) => Some("raise the function's timeout, or lower the batch size".to_owned()),
+            Self::Parts { reason, .. } => match reason.of_the_table()?.kind {
+                FailureKind::NotFound => Some(format!("create it with: explorer configure {stream} --mode {mode}")),
+                _ => Some("the function's role needs dynamodb:BatchWriteItem on it".to_owned()),
+            },
+        }
+    }
+
+    /// The failed call; what was not even tried for want of time timed out.
+    pub(crate) fn into_failure(self) -> AwsFailure {
+        match self {
+            Self::Aws(failure) => failure,
+            Self::Deadline(passed) => AwsFailure { kind: FailureKind::TimedOut, message: passed.to_string() },
+            Self::Parts { reason, .. } => reason.into_failure(),
+        }
+    }
+
+    fn is_transient(&self) -> bool {
+        match self {
+            Self::Aws(failure) => failure.is_transient(),
+            Self::Deadline(_) | Self::Parts { .. } => false,
         }
     }
 }
 
-/// How one conditional write ended well.
+/// How one record ended well.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Newest {
-    /// The record is in the archive now.
+enum Done {
+    /// It is in the archive; its key had none before.
+    Inserted,
+    /// It is in the archive.
     Written,
-    /// Something newer was there already.
+    /// The same or something newer was there already.
     Superseded,
 }
 
-/// What the LATEST writes of a batch came to.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct NewestOutcome {
-    /// Records for whose key something newer was stored already.
-    pub superseded: usize,
-    /// Records that could not be written.
-    pub failed: Vec<FailedWrite>,
+/// Writes through a database.
+#[derive(Debug)]
+pub struct Store<D> {
+    database: D,
+    packer: Mutex<Packer>,
+    newcomers: Mutex<HashMap<String, Newcomers>>,
 }
 
-/// A place that keeps archives.
-pub trait RecordStore: Send + Sync {
-    /// The keys of a table, `None` where it does not exist.
-    fn table_keys(&self, table: &str) -> impl Future<Output = Result<Option<TableKeys>, AwsFailure>> + Send;
+/// How many of a table's keys were lately written for the first time, as a share that forgets.
+#[derive(Clone, Copy, Debug, Default)]
+struct Newcomers(f64);
 
-    /// Writes every record, idempotently; no two may have the same key. Gives back those that failed.
-    fn put_all(
-        &self,
-        table: &str,
-        records: Vec<ArchivedRecord>,
-        stamp: Stamp,
-        deadline: Deadline,
-    ) -> impl Future<Output = Vec<FailedWrite>> + Send;
+impl Newcomers {
+    /// Keys after which half of what was known is forgotten.
+    const MEMORY: f64 = 25.0;
+    /// An INSERT that finds an item costs as much as writing it, an UPDATE that finds none a single unit: so INSERT comes first
+    /// only where nearly every key is new.
+    const MOSTLY: f64 = 0.9;
 
-    /// Writes each record where nothing newer is stored under its partition key; no two may have the same partition key.
-    fn put_newest(
-        &self,
-        table: &str,
-        records: Vec<ArchivedRecord>,
-        stamp: Stamp,
-        deadline: Deadline,
-    ) -> impl Future<Output = NewestOutcome> + Send;
+    fn first_verb(self) -> Verb {
+        if self.0 >= Self::MOSTLY { Verb::Insert } else { Verb::ReplaceWhole }
+    }
+
+    #[allow(clippy::cast_precision_loss)]
+    fn after(self, inserted: usize, keys: usize) -> Self {
+        let (inserted, keys) = (inserted as f64, keys as f64);
+        Self((self.0 * Self::MEMORY + inserted) / (Self::MEMORY + keys))
+    }
 }
 
-/// Archives in DynamoDB.
-#[derive(Clone, Debug)]
-pub struct DynamoDbStore {
-    client: Client,
+/// One write of mode LATEST, and what is tried next for it.
+#[derive(Clone, Copy, Debug)]
+struct NewestWrite<'i> {
+    item: &'i Item<'i>,
+    step: Step,
 }
 
-impl DynamoDbStore {
-    /// Uses this client for every call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Step {
+    /// One statement of many.
+    Execute(Verb),
+    /// A single conditional put, whose answer leaves no doubt.
+    Put,
+}
+
+/// What was replaced, where its parts are to be deleted.
+type Replaced = Option<(String, usize)>;
+
+impl<D: Database> Store<D> {
+    /// Writes through this database.
     #[must_use]
-    pub fn new(client: Client) -> Self {
-        Self { client }
+    pub fn new(database: D) -> Self {
+        Self { database, packer: Mutex::default(), newcomers: Mutex::default() }
     }
 
-    async fn put_batch(&self, table: &str, items: Vec<Attributes>, deadline: Deadline) -> Vec<FailedWrite> {
-        let mut pending = items;
-        let mut tries = 0;
-        loop {
-            let reason = match deadline.bound(self.write_batch(table, pending.clone())).await {
-                Ok(Ok(unprocessed)) if unprocessed.is_empty() => return Vec::new(),
-                Ok(Ok(unprocessed)) => {
-                    pending = unprocessed;
-                    WriteError::from(AwsFailure {
-                        kind: FailureKind::Throttled,
-                        message: "DynamoDB left it unprocessed".to_owned(),
-                    })
-                }
-                // One item that is refused makes DynamoDB refuse its whole batch: each is written alone to find it.
-                Ok(Err(failure)) if failure.kind == FailureKind::Refused && pending.len() > 1 => {
-                    return self.put_each(table, pending, deadline).await;
-                }
-                Ok(Err(failure)) if !failure.is_transient() => return all_failed(&pending, &failure.into()),
-                Ok(Err(failure)) => failure.into(),
-                Err(passed) => return all_failed(&pending, &passed.into()),
-            };
-            if deadline.back_off(tries).await.is_err() {
-                return all_failed(&pending, &reason);
+    /// The database.
+    #[must_use]
+    pub fn database(&self) -> &D {
+        &self.database
+    }
+
+    /// Writes the records, in mode LATEST each where nothing newer is stored under its partition key. No two may have the same
+    /// key: in mode ALL partition key and number, in mode LATEST the partition key.
+    pub async fn write(&self, order: Order<'_>, records: Vec<ArchivedRecord<'_>>) -> Outcome {
+        let items = self.pack(records, order.compression);
+        let mut outcome = Outcome {
+            compressed: items.iter().filter(|item| item.data.is_gzip).count(),
+            split: items.iter().filter(|item| item.parts() > 0).count(),
+            ..Outcome::default()
+        };
+        let (whole, split): (Vec<&Item<'_>>, Vec<&Item<'_>>) = items.iter().partition(|item| item.parts() == 0);
+        match order.mode {
+            ArchiveMode::All => outcome.add(self.put(order, whole).await),
+            ArchiveMode::Latest => {
+                let (ending, replaced) = self.replace(order, whole).await;
+                outcome.add(ending);
+                outcome.write_units += self.delete_all_parts(order, replaced).await;
             }
-            tries += 1;
         }
-    }
-
-    /// One BatchWriteItem; gives back what was left unprocessed.
-    async fn write_batch(&self, table: &str, items: Vec<Attributes>) -> Result<Vec<Attributes>, AwsFailure> {
-        let puts = items
-            .into_iter()
-            .map(|item| {
-                PutRequest::builder().set_item(Some(item)).build().map(|put| WriteRequest::builder().put_request(put).build())
-            })
-            .collect::<Result<Vec<_>, _>>()
-            .map_err(|error| AwsFailure { kind: FailureKind::Refused, message: error.to_string() })?;
-        let output = self.client.batch_write_item().request_items(table, puts).send().await?;
-        let unprocessed = output.unprocessed_items.unwrap_or_default().into_values().flatten();
-        Ok(unprocessed.filter_map(|request| request.put_request).map(|put| put.item).collect())
-    }
-
-    async fn put_each(&self, table: &str, items: Vec<Attributes>, deadline: Deadline) -> Vec<FailedWrite> {
-        let puts = items.into_iter().map(|item| async move {
-            let sequence_number = item::sequence_number_of(&item)?;
-            let put = || self.client.put_item().table_name(table).set_item(Some(item.clone())).send();
-            let result = until_done(deadline, || async { put().await.map(|_| ()).map_err(AwsFailure::from) }).await;
-            result.err().map(|reason| FailedWrite { sequence_number, reason })
-        });
-        let results: Vec<Option<FailedWrite>> = futures::stream::iter(puts).buffer_unordered(MAX_BATCH_ITEMS).collect().await;
-        results.into_iter().flatten().collect()
-    }
-
-    async fn put_if_newest(&self, table: &str, item: &Attributes, number: &SequenceNumber) -> Result<Newest, AwsFailure> {
-        // A put and not an update: the item must not keep an attribute from an earlier setting.
-        let result = self
-            .client
-            .put_item()
-            .table_name(table)
-            .set_item(Some(item.clone()))
-            .condition_expression(
-                "attribute_not_exists(#number) OR size(#number) < :digits OR (size(#number) = :digits AND #number < :number)",
-            )
-            .expression_attribute_names("#number", attribute::SEQUENCE_NUMBER)
-            .expression_attribute_values(":digits", AttributeValue::N(number.digits().to_string()))
-            .expression_attribute_values(":number", AttributeValue::S(number.to_string()))
-            .send()
-            .await
-            .map_err(AwsFailure::from);
-        match result {
-            Ok(_) => Ok(Newest::Written),
-            Err(failure) if failure.kind == FailureKind::ConditionFailed => Ok(Newest::Superseded),
-            Err(failure) => Err(failure),
+        let mut writes = Vec::with_capacity(split.len());
+        for item in split {
+            writes.push(self.write_split(order, item));
         }
-    }
-}
-
-impl RecordStore for DynamoDbStore {
-    async fn table_keys(&self, table: &str) -> Result<Option<TableKeys>, AwsFailure> {
-        match self.client.describe_table().table_name(table).send().await.map_err(AwsFailure::from) {
-            Ok(output) => {
-                let schema = output.table.and_then(|table| table.key_schema).unwrap_or_default();
-                Ok(Some(keys_of_schema(&schema)))
-            }
-            Err(failure) if failure.kind == FailureKind::NotFound => Ok(None),
-            Err(failure) => Err(failure),
-        }
-    }
-
-    async fn put_all(&self, table: &str, records: Vec<ArchivedRecord>, stamp: Stamp, deadline: Deadline) -> Vec<FailedWrite> {
-        let mut items = records.into_iter().map(|record| item::to_attributes(record, &stamp));
-        let batches = std::iter::from_fn(|| {
-            let batch: Vec<Attributes> = items.by_ref().take(MAX_BATCH_ITEMS).collect();
-            if batch.is_empty() { None } else { Some(self.put_batch(table, batch, deadline)) }
-        });
-        let failed: Vec<Vec<FailedWrite>> = futures::stream::iter(batches).buffer_unordered(BATCHES_IN_FLIGHT).collect().await;
-        failed.into_iter().flatten().collect()
-    }
-
-    async fn put_newest(&self, table: &str, records: Vec<ArchivedRecord>, stamp: Stamp, deadline: Deadline) -> NewestOutcome {
-        let puts = records.into_iter().map(|record| async move {
-            let sequence_number = record.sequence_number.clone();
-            let item = item::to_attributes(record, &stamp);
-            until_done(deadline, || self.put_if_newest(table, &item, &sequence_number))
-                .await
-                .map_err(|reason| FailedWrite { sequence_number: sequence_number.clone(), reason })
-        });
-        let mut puts = futures::stream::iter(puts).buffer_unordered(PUTS_IN_FLIGHT);
-        let mut outcome = NewestOutcome::default();
-        while let Some(result) = puts.next().await {
-            match result {
-                Ok(Newest::Written) => {}
-                Ok(Newest::Superseded) => outcome.superseded += 1,
-                Err(failed) => outcome.failed.push(failed),
+        let mut writes = futures::stream::iter(writes).buffer_unordered(SPLIT_IN_FLIGHT);
+        while let Some((item, ended, write_units)) = writes.next().await {
+            outcome.write_units += write_units;
+            match ended {
+                Ok(done) => outcome.count(done),
+                Err(reason) => outcome.failed.push(FailedWrite::of(item, reason)),
             }
         }
         outcome
     }
+
+    fn pack<'e>(&self, records: Vec<ArchivedRecord<'e>>, compression: Compression) -> Vec<Item<'e>> {
+        let mut packer = self.packer.lock().unwrap_or_else(PoisonError::into_inner);
+        records.into_iter().map(|record| Item::of(record, &mut packer, compression)).collect()
+    }
+
+    /// Mode ALL: puts, which may be repeated.
+    async fn put<'i>(&self, order: Order<'_>, items: Vec<&'i Item<'i>>) -> Ending<&'i Item<'i>, Done> {
+        let call = |items: Vec<&'i Item<'i>>| async move { self.database.put_items(order.table, &items, order.stamp).await };
+        in_batches(order.deadline, items, call).await.map(|()| Done::Written)
+    }
+
+    /// Mode LATEST: each item where nothing newer is. Also what was replaced and has parts.
+    async fn replace<'i>(&self, order: Order<'_>, items: Vec<&'i Item<'i>>) -> (Ending<&'i Item<'i>, Done>, Vec<(String, usize)>) {
+        let step = Step::Execute(self.newcomers_of(order.table).first_verb());
+        let keys = items.len();
+        let writes = items.into_iter().map(|item| NewestWrite { item, step }).collect();
+        let ending =
+            until_settled(writes, order.deadline, |batch, waits| async move { self.execute(order, batch, waits).await }).await;
+        let inserted = ending.done.iter().filter(|(done, _)| *done == Done::Inserted).count();
+        self.remember_newcomers(order.table, inserted, keys);
+        let (done, replaced): (Vec<Done>, Vec<Replaced>) = ending.done.into_iter().unzip();
+        let failed = ending.failed.into_iter().map(|(write, reason)| (write.item, reason)).collect();
+        (Ending { done, failed, write_units: ending.write_units }, replaced.into_iter().flatten().collect())
+    }
+
+    /// One call for the statements among the writes, and one for each of the single puts.
+    async fn execute<'i>(
+        &self,
+        order: Order<'_>,
+        batch: Vec<NewestWrite<'i>>,
+        waits: u32,
+    ) -> (Vec<Settled<NewestWrite<'i>, (Done, Replaced)>>, WriteUnits) {
+        let mut settled = Vec::with_capacity(batch.len());
+        let mut write_units = 0.0;
+        let mut puts = Vec::new();
+        let mut statements = Vec::with_capacity(batch.len());
+        for write in batch {
+            match write.step {
+                Step::Execute(verb) => statements.push((write, Statement { verb, item: write.item })),
+                Step::Put => puts.push(write),
+            }
+        }
+        if !statements.is_empty() {
+            let (writes, statements): (Vec<NewestWrite<'_>>, Vec<Statement<'_>>) = statements.into_iter().unzip();
+            let call = self.database.execute(order.table, &statements, order.stamp);
+            match attempt(order.deadline, waits, call).await {
+                Ok(executed) => {
+                    write_units += executed.write_units;
+                    let unanswered = std::iter::repeat_with(|| StatementAnswer::Failed(AwsFailure::unanswered()));
+                    let answers = executed.answers.into_iter().chain(unanswered);
+                    settled.extend(writes.into_iter().zip(answers).map(|(write, answer)| settle(write, answer)));
+                }
+                // One statement that is refused may make DynamoDB refuse all: each is put alone to find it.
+                Err(WriteError::Aws(failure)) if failure.kind == FailureKind::Refused => {
+                    settled.extend(writes.into_iter().map(|write| Settled::Next(NewestWrite { step: Step::Put, ..write })));
+                }
+                Err(reason) => settled.extend(writes.into_iter().map(|write| not_now(write, reason.clone()))),
+            }
+        }
+        let puts = puts.into_iter().map(|write| async move {
+            (write, attempt(order.deadline, waits, self.database.put_if_newest(order.table, write.item, order.stamp)).await)
+        });
+        for (write, answer) in futures::future::join_all(puts).await {
+            settled.push(match answer {
+                Ok((answer, units)) => {
+                    write_units += units;
+                    settle(write, answer)
+                }
+                Err(reason) => not_now(write, reason),
+            });
+        }
+        (settled, write_units)
+    }
+
+    /// A record that is too large for one item: its parts, then the item. What is stored is looked at first, since writing
+    /// megabytes once more for a record that is delivered again costs thousands of times as much.
+    async fn write_split<'i>(&self, order: Order<'_>, item: &'i Item<'i>) -> (&'i Item<'i>, Result<Done, WriteError>, WriteUnits) {
+        let mut write_units = 0.0;
+        let ended = self.write_parts_and_item(order, item, &mut write_units).await;
+        (item, ended, write_units)
+    }
+
+    async fn write_parts_and_item(
+        &self,
+        order: Order<'_>,
+        item: &Item<'_>,
+        write_units: &mut WriteUnits,
+    ) -> Result<Done, WriteError> {
+        match (order.mode, self.stored_version(order, item).await?) {
+            (ArchiveMode::All, Some(_)) => return Ok(Done::Written),
+            (ArchiveMode::Latest, Some(stored)) if stored.supersedes(item) => return Ok(Done::Superseded),
+            (ArchiveMode::All | ArchiveMode::Latest, _) => {}
+        }
+        let part_of = item.part_of();
+        let parts = payload::parts(&item.data.text).enumerate();
+        let parts: Vec<Part<'_>> = parts.map(|(part, text)| Part { key: PartKey { part_of: &part_of, part }, text }).collect();
+        let call = |parts: Vec<_>| async move { self.database.put_parts(order.parts_table, &parts, order.stamp).await };
+        let written = in_batches(order.deadline, parts, call).await;
+        *write_units += written.write_units;
+        if let Some((_, reason)) = written.failed.into_iter().next() {
+            return Err(WriteError::Parts { table: order.parts_table.to_owned(), reason: Box::new(reason) });
+        }
+        match order.mode {
+            ArchiveMode::All => {
+                let ending = self.put(order, vec![item]).await;
+                *write_units += ending.write_units;
+                ending.failed.into_iter().next().map_or(Ok(Done::Written), |(_, reason)| Err(reason))
+            }
+            ArchiveMode::Latest => {
+                let put = || self.database.put_if_newest(order.table, item, order.stamp);
+                let (answer, units) = until_done(order.deadline, put).await?;
+                *write_units += units;
+                let write = NewestWrite { item, step: Step::Put };
+                let superseded = matches!(answer, StatementAnswer::ConditionFailed { .. });
+                match settle(write, answer) {
+                    Settled::Done((done, replaced)) => {
+                        // Something newer came between, and nobody will ever look for these parts; unless it is the same record,
+                        // delivered twice at once.
+                        let left_behind =
+                            superseded && !self.stored_version(order, item).await?.is_some_and(|stored| stored.is(item));
+                        let own = left_behind.then(|| (part_of.clone(), item.parts()));
+                        *write_units += self.delete_all_parts(order, replaced.into_iter().chain(own).collect()).await;
+                        Ok(done)
+                    }
+                    Settled::Failed(_, reason) | Settled::Again(_, reason) => Err(reason),
+                    Settled::Next(_) => Err(AwsFailure::unanswered().into()),
+                }
+            }
+        }
+    }
+
+    async fn stored_version(&self, order: Order<'_>, item: &Item<'_>) -> Result<Option<StoredVersion>, WriteError> {
+        let keys = TableKeys::of_mode(order.mode);
+        until_done(order.deadline, || self.database.stored_version(order.table, &keys, item)).await
+    }
+
+    /// Deletes the parts of records that are no longer in the archive: which, and how many parts. What cannot be deleted costs its
+    /// storage, but nobody reads it.
+    async fn delete_all_parts(&self, order: Order<'_>, records: Vec<(String, usize)>) -> WriteUnits {
+        let parts = records.iter().flat_map(|(part_of, parts)| (0..*parts).map(move |part| PartKey { part_of, part }));
+        let call = |parts: Vec<_>| async move { self.database.delete_parts(order.parts_table, &parts).await };
+        let deleted = in_batches(order.deadline, parts.collect(), call).await;
+        if let Some((first, reason)) = deleted.failed.first() {
+            let (table, left, part_of) = (order.parts_table, deleted.failed.len(), first.part_of);
+            tracing::warn!(table, left, part_of, %reason, "parts of replaced records could not be deleted");
+        }
+        deleted.write_units
+    }
+
+    fn newcomers_of(&self, table: &str) -> Newcomers {
+        self.newcomers.lock().unwrap_or_else(PoisonError::into_inner).get(table).copied().unwrap_or_default()
+    }
+
+    fn remember_newcomers(&self, table: &str, inserted: usize, keys: usize) {
+        let mut newcomers = self.newcomers.lock().unwrap_or_else(PoisonError::into_inner);
+        let known = newcomers.entry(table.to_owned()).or_default();
+        *known = known.after(inserted, keys);
+    }
 }
 
-/// The keys that DynamoDB describes a table with.
-#[must_use]
-pub fn keys_of_schema(schema: &[KeySchemaElement]) -> TableKeys {
-    let key = |kind: KeyType| schema.iter().find(|key| key.key_type == kind).map(|key| key.attribute_name.clone());
-    TableKeys { hash: key(KeyType::Hash).unwrap_or_default(), range: key(KeyType::Range) }
+impl Outcome {
+    fn add(&mut self, ending: Ending<&Item<'_>, Done>) {
+        self.write_units += ending.write_units;
+        ending.done.into_iter().for_each(|done| self.count(done));
+        self.failed.extend(ending.failed.into_iter().map(|(item, reason)| FailedWrite::of(item, reason)));
+    }
+
+    fn count(&mut self, done: Done) {
+        match done {
+            Done::Inserted | Done::Written => self.archived += 1,
+            Done::Superseded => self.superseded += 1,
+        }
+    }
+}
+
+impl FailedWrite {
+    fn of(item: &Item<'_>, reason: WriteError) -> Self {
+        Self { sequence_number: item.sequence_number.clone(), partition_key: item.partition_key.to_string(), reason }
+    }
+}
+
+/// What an answer means for a write. The order of steps: an UPDATE of what is older; where there is nothing, an INSERT; where there
+/// is something after all, an UPDATE once more; and a put alone where the answers leave open whether anything is stored. No step
+/// comes twice, so that it ends.
+fn settle(write: NewestWrite<'_>, answer: StatementAnswer) -> Settled<NewestWrite<'_>, (Done, Replaced)> {
+    let next = |step| Settled::Next(NewestWrite { step, ..write });
+    match (answer, write.step) {
+        (StatementAnswer::Written { .. }, Step::Execute(Verb::Insert)) => Settled::Done((Done::Inserted, None)),
+        (StatementAnswer::Written { replaced }, _) => {
+            let replaced = replaced.and_then(|stored| stored.parts_to_delete());
+            Settled::Done((Done::Written, replaced))
+        }
+        (StatementAnswer::ConditionFailed { stored: Some(stored) }, _) if stored.supersedes(write.item) => {
+            Settled::Done((Done::Superseded, None))
+        }
+        (StatementAnswer::ConditionFailed { stored: Some(_) }, Step::Execute(Verb::ReplaceWhole)) => {
+            next(Step::Execute(Verb::ReplaceAny))
+        }
+        (StatementAnswer::ConditionFailed { stored: None }, Step::Execute(Verb::ReplaceWhole)) => next(Step::Execute(Verb::Insert)),
+        (StatementAnswer::Duplicate, Step::Execute(Verb::Insert)) => next(Step::Execute(Verb::ReplaceAny)),
+        (StatementAnswer::ConditionFailed { .. } | StatementAnswer::Duplicate, Step::Execute(_)) => next(Step::Put),
+        (StatementAnswer::ConditionFailed { stored: None } | StatementAnswer::Duplicate, Step::Put) => {
+            Settled::Done((Done::Superseded, None))
+        }
+        (StatementAnswer::ConditionFailed { stored: Some(_) }, Step::Put) => {
+            let message = "the item stored under this key has a sequenceNumber that is no text of digits; mend or delete it";
+            Settled::Failed(write, AwsFailure { kind: FailureKind::Refused, message: message.to_owned() }.into())
+        }
+        (StatementAnswer::Failed(failure), Step::Execute(_)) if failure.kind == FailureKind::Refused => next(Step::Put),
+        (StatementAnswer::Failed(failure), _) => not_now(write, failure.into()),
+    }
+}
+
+fn not_now<W, D>(write: W, reason: WriteError) -> Settled<W, D> {
+    if reason.is_transient() { Settled::Again(write, reason) } else { Settled::Failed(write, reason) }
+}
+
+/// Writes that DynamoDB takes many of in one call, none of them on a condition.
+async fn in_batches<W: Copy, F>(deadline: Deadline, writes: Vec<W>, call: impl Fn(Vec<W>) -> F) -> Ending<W, ()>
+where
+    F: Future<Output = Result<BatchAnswer, AwsFailure>>,
+{
+    let call = &call;
+    let settle_one = |write, answer: Result<BatchAnswer, WriteError>| match answer {
+        Ok(answer) if answer.unprocessed.is_empty() => (Settled::Done(()), answer.write_units),
+        Ok(answer) => (Settled::Again(write, AwsFailure::unprocessed().into()), answer.write_units),
+        Err(reason) => (not_now(write, reason), 0.0),
+    };
+    until_settled(writes, deadline, |batch, waits| async move {
+        match attempt(deadline, waits, call(batch.clone())).await {
+            Ok(answer) => {
+                let mut settled: Vec<_> = batch.iter().map(|_| Settled::Done(())).collect();
+                for place in answer.unprocessed {
+                    if let (Some(settled), Some(write)) = (settled.get_mut(place), batch.get(place)) {
+                        *settled = Settled::Again(*write, AwsFailure::unprocessed().into());
+                    }
+                }
+                (settled, answer.write_units)
+            }
+            // One item that is refused makes DynamoDB refuse its whole batch: each is written alone to find it.
+            Err(WriteError::Aws(failure)) if failure.kind == FailureKind::Refused && batch.len() > 1 => {
+                let alone = batch
+                    .into_iter()
+                    .map(|write| async move { settle_one(write, attempt(deadline, waits, call(vec![write])).await) });
+                let (settled, write_units): (Vec<_>, Vec<WriteUnits>) = futures::future::join_all(alone).await.into_iter().unzip();
+                (settled, write_units.into_iter().sum())
+            }
+            Err(reason) => (batch.into_iter().map(|write| not_now(write, reason.clone())).collect(), 0.0),
+        }
+    })
+    .await
 }
 
 /// Tries until the call succeeds, can never succeed, or the deadline passes.
-async fn until_done<T, F: Future<Output = Result<T, AwsFailure>>>(
+pub(crate) async fn until_done<T, F: Future<Output = Result<T, AwsFailure>>>(
     deadline: Deadline,
     call: impl Fn() -> F,
 ) -> Result<T, WriteError> {
     let mut tries = 0;
     loop {
-        let failure = match deadline.bound(call()).await? {
-            Ok(done) => return Ok(done),
-            Err(failure) if !failure.is_transient() => return Err(failure.into()),
-            Err(failure) => failure,
-        };
-        deadline.back_off(tries).await.map_err(|_| failure)?;
+        match attempt(deadline, tries, call()).await {
+            Err(reason) if reason.is_transient() => deadline.back_off(tries).await.map_err(|_| reason)?,
+            ended => return ended,
+        }
         tries += 1;
     }
 }
 
-fn all_failed(items: &[Attributes], reason: &WriteError) -> Vec<FailedWrite> {
-    items
-        .iter()
-        .filter_map(item::sequence_number_of)
-        .map(|sequence_number| FailedWrite { sequence_number, reason: reason.clone() })
-        .collect()
+/// One try, which ends with the time for tries like it or with the deadline.
+async fn attempt<T>(deadline: Deadline, tries: u32, call: impl Future<Output = Result<T, AwsFailure>>) -> Result<T, WriteError> {
+    match deadline.bound_try(tries, call).await? {
+        Some(answer) => Ok(answer?),
+        None => Err(AwsFailure::no_answer().into()),
+    }
 }
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests;

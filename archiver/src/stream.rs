@@ -3,7 +3,7 @@
 use std::fmt;
 
 /// The name of a stream, as in its ARN.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, serde::Serialize)]
 pub struct StreamName(String);
 
 /// The ARN of a stream, or of an enhanced fan-out consumer of it.

@@ -2,9 +2,13 @@
 //! Lambda Runtime API.
 
 use crate::bootstrap::Bootstrap;
-use crate::endpoints::Endpoints;
+use crate::endpoints::{Endpoints, REGION};
 use archiver::backoff::Deadline;
-use archiver::handler::{AwsArchiver, BatchResponse};
+use archiver::dynamodb::DynamoDb;
+use archiver::handler::{Archiver, AwsArchiver, BatchResponse};
+use archiver::http::Http;
+use archiver::settings_cache::DEFAULT_REFRESH;
+use archiver::tags::KinesisTags;
 use explorer::local::event_source::Invoke;
 use serde_json::Value;
 use std::path::PathBuf;
@@ -44,7 +48,10 @@ impl Function {
     /// Starts a function that knows nothing yet.
     pub async fn start(endpoints: &Endpoints, way: &Way) -> Self {
         match way {
-            Way::Handler => Self::Handler(Box::new(AwsArchiver::on_aws(endpoints.kinesis.clone(), endpoints.dynamodb.clone()))),
+            Way::Handler => {
+                let database = DynamoDb::of_emulator(&endpoints.dynamodb_url, REGION, &Http::default());
+                Self::Handler(Box::new(Archiver::new(KinesisTags::new(endpoints.kinesis.clone()), database, DEFAULT_REFRESH)))
+            }
             Way::Binary(path) => Self::Binary(Box::new(Bootstrap::start(endpoints, path).await)),
         }
     }

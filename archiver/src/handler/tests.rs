@@ -1,23 +1,20 @@
-//! The handler over a store and tags in memory, which fail on purpose.
+//! The handler over tables and tags in memory, which fail on purpose.
 
 use super::*;
 use crate::aws_failure::AwsFailure;
-use crate::item::Stamp;
-use crate::settings::{MODE_TAG, TTL_TAG};
-use crate::store::{NewestOutcome, WriteError};
-use proptest::prelude::*;
+use crate::memory::{Fault, MemoryDatabase, failure};
+use crate::settings::{COMPRESSION_TAG, MODE_TAG, REPLAYS_TAG, TTL_TAG};
 use serde_json::json;
-use std::collections::BTreeMap;
 use std::sync::Mutex;
 
-const ORDERS: &str = "arn:aws:kinesis:eu-west-1:123456789012:stream/orders";
+pub(super) const ORDERS: &str = "arn:aws:kinesis:eu-west-1:123456789012:stream/orders";
 const TIME: Duration = Duration::from_secs(10);
 
-type Tags = Result<Vec<(String, String)>, AwsFailure>;
+pub(super) type Tags = Result<Vec<(String, String)>, AwsFailure>;
 
 /// Answers to tag reads, the last of them again and again.
 #[derive(Debug)]
-struct ScriptedTags(Mutex<Vec<Tags>>);
+pub(super) struct ScriptedTags(pub(super) Mutex<Vec<Tags>>);
 
 impl TagReader for ScriptedTags {
     async fn tags(&self, _stream: &StreamArn) -> Tags {
@@ -26,89 +23,20 @@ impl TagReader for ScriptedTags {
     }
 }
 
-fn tags(tags: &[(&str, &str)]) -> Tags {
+pub(super) fn tags(tags: &[(&str, &str)]) -> Tags {
     Ok(tags.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect())
 }
 
-fn failure(kind: FailureKind) -> AwsFailure {
-    AwsFailure { kind, message: "on purpose".to_owned() }
+fn database(mode: ArchiveMode) -> MemoryDatabase {
+    MemoryDatabase::with(&[(archive_table(mode).as_str(), mode)])
 }
 
-/// Tables in memory. A write fails while a failure is left for its sequence number.
-#[derive(Debug, Default)]
-struct MemoryStore {
-    tables: BTreeMap<String, TableKeys>,
-    state: Mutex<State>,
+fn archive_table(mode: ArchiveMode) -> String {
+    format!("orders-archive-{mode}")
 }
 
-#[derive(Debug, Default)]
-struct State {
-    all: BTreeMap<(String, String), String>,
-    latest: BTreeMap<String, (SequenceNumber, String)>,
-    written_to: Vec<String>,
-    stamps: Vec<Stamp>,
-    failures: HashMap<String, Vec<WriteError>>,
-}
-
-impl State {
-    fn next_failure(&mut self, record: &ArchivedRecord) -> Option<FailedWrite> {
-        let reason = self.failures.get_mut(record.sequence_number.as_str())?.pop()?;
-        Some(FailedWrite { sequence_number: record.sequence_number.clone(), reason })
-    }
-}
-
-impl RecordStore for &MemoryStore {
-    async fn table_keys(&self, table: &str) -> Result<Option<TableKeys>, AwsFailure> {
-        Ok(self.tables.get(table).cloned())
-    }
-
-    async fn put_all(&self, table: &str, records: Vec<ArchivedRecord>, stamp: Stamp, _deadline: Deadline) -> Vec<FailedWrite> {
-        let mut state = self.state.lock().unwrap();
-        state.written_to.push(table.to_owned());
-        state.stamps.push(stamp);
-        let keys: HashSet<_> = records.iter().map(|record| (&record.partition_key, &record.sequence_number)).collect();
-        assert_eq!(keys.len(), records.len(), "DynamoDB refuses a batch that names a key twice");
-        let mut failed = Vec::new();
-        for record in records {
-            if let Some(failure) = state.next_failure(&record) {
-                failed.push(failure);
-                continue;
-            }
-            state.all.insert((record.partition_key.into_string(), record.sequence_number.to_string()), record.data);
-        }
-        failed
-    }
-
-    async fn put_newest(&self, table: &str, records: Vec<ArchivedRecord>, stamp: Stamp, _deadline: Deadline) -> NewestOutcome {
-        let mut state = self.state.lock().unwrap();
-        state.written_to.push(table.to_owned());
-        state.stamps.push(stamp);
-        let keys: HashSet<_> = records.iter().map(|record| &record.partition_key).collect();
-        assert_eq!(keys.len(), records.len(), "two writes of one batch race for a key");
-        let mut outcome = NewestOutcome::default();
-        for record in records {
-            if let Some(failure) = state.next_failure(&record) {
-                outcome.failed.push(failure);
-                continue;
-            }
-            match state.latest.get(record.partition_key.as_str()) {
-                Some((stored, _)) if *stored >= record.sequence_number => outcome.superseded += 1,
-                _ => {
-                    state.latest.insert(record.partition_key.into_string(), (record.sequence_number, record.data));
-                }
-            }
-        }
-        outcome
-    }
-}
-
-fn store(tables: &[(&str, ArchiveMode)]) -> MemoryStore {
-    let tables = tables.iter().map(|(name, mode)| ((*name).to_owned(), TableKeys::of_mode(*mode))).collect();
-    MemoryStore { tables, state: Mutex::default() }
-}
-
-fn archiver<'s>(answers: &[Tags], store: &'s MemoryStore) -> Archiver<ScriptedTags, &'s MemoryStore> {
-    Archiver::new(ScriptedTags(Mutex::new(answers.to_vec())), store, DEFAULT_REFRESH)
+fn archiver<'s>(answers: &[Tags], database: &'s MemoryDatabase) -> Archiver<ScriptedTags, &'s MemoryDatabase> {
+    Archiver::new(ScriptedTags(Mutex::new(answers.to_vec())), database, DEFAULT_REFRESH)
 }
 
 /// An event of records, each a partition key and a sequence number, which is its payload too.
@@ -132,110 +60,152 @@ fn event(records: &[(&str, u128)]) -> String {
 }
 
 fn data(number: u128) -> String {
-    use base64::Engine as _;
-    base64::engine::general_purpose::STANDARD.encode(number.to_string())
+    base64_simd::STANDARD.encode_to_string(number.to_string())
 }
 
-async fn failed_numbers<S: RecordStore>(archiver: &Archiver<ScriptedTags, S>, event: &str) -> Vec<String> {
+async fn failed_numbers<D: Database>(archiver: &Archiver<ScriptedTags, D>, event: &str) -> Vec<String> {
     let answer = archiver.handle(event, Deadline::after(TIME)).await.unwrap();
     answer.batch_item_failures.into_iter().map(|failure| failure.item_identifier).collect()
 }
 
-async fn error<S: RecordStore>(archiver: &Archiver<ScriptedTags, S>, event: &str) -> ArchiveError {
+async fn archive_whole<D: Database>(archiver: &Archiver<ScriptedTags, D>, event: &str) {
+    assert_eq!(failed_numbers(archiver, event).await, Vec::<String>::new());
+}
+
+async fn error<D: Database>(archiver: &Archiver<ScriptedTags, D>, event: &str) -> ArchiveError {
     archiver.handle(event, Deadline::after(TIME)).await.unwrap_err()
 }
 
-fn is_latest(store: &MemoryStore, partition_key: &str, number: u128) -> bool {
-    store.state.lock().unwrap().latest.get(partition_key).is_some_and(|(_, stored)| *stored == data(number))
+fn latest(database: &MemoryDatabase) -> Vec<(String, String)> {
+    let payloads = database.payloads("orders-archive-LATEST");
+    payloads.into_iter().map(|((key, _), payload)| (key, String::from_utf8(payload).unwrap())).collect()
+}
+
+fn newest(partition_key: &str, number: u128) -> (String, String) {
+    (partition_key.to_owned(), number.to_string())
+}
+
+fn count(database: &MemoryDatabase, mode: ArchiveMode) -> usize {
+    database.payloads(&archive_table(mode)).len()
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_write_that_fails_is_reported_alone_and_the_rest_is_written() {
-    let store = store(&[("orders-archive-ALL", ArchiveMode::All)]);
-    let archiver = archiver(&[tags(&[(MODE_TAG, "ALL")])], &store);
-    let refused = WriteError::Aws(failure(FailureKind::Refused));
-    let late = WriteError::Deadline(crate::backoff::DeadlinePassed);
-    store.state.lock().unwrap().failures.extend([("2".to_owned(), vec![refused]), ("4".to_owned(), vec![late])]);
+async fn a_record_that_is_refused_is_reported_alone_and_the_rest_is_written() {
+    let database = database(ArchiveMode::All);
+    let archiver = archiver(&[tags(&[(MODE_TAG, "ALL")])], &database);
+    database.state.lock().unwrap().refused.extend(["2".to_owned(), "4".to_owned()]);
 
     let batch = event(&[("cust-1", 1), ("cust-1", 2), ("cust-2", 3), ("cust-1", 4), ("cust-2", 5)]);
     assert_eq!(failed_numbers(&archiver, &batch).await, ["2", "4"]);
-    assert_eq!(store.state.lock().unwrap().all.len(), 3);
+    assert_eq!(count(&database, ArchiveMode::All), 3);
 
     // Lambda delivers again from the lowest number on.
-    assert_eq!(failed_numbers(&archiver, &batch).await, Vec::<String>::new());
-    assert_eq!(store.state.lock().unwrap().all.len(), 5);
+    database.state.lock().unwrap().refused.clear();
+    archive_whole(&archiver, &batch).await;
+    assert_eq!(count(&database, ArchiveMode::All), 5);
 }
 
 #[tokio::test(start_paused = true)]
 async fn the_older_records_of_a_key_come_again_with_its_newest_one_that_failed() {
-    let store = store(&[("orders-archive-LATEST", ArchiveMode::Latest)]);
-    let archiver = archiver(&[tags(&[])], &store);
-    let throttled = WriteError::Aws(failure(FailureKind::Throttled));
-    store.state.lock().unwrap().failures.insert("12".to_owned(), vec![throttled]);
+    let database = database(ArchiveMode::Latest);
+    let archiver = archiver(&[tags(&[])], &database);
+    database.state.lock().unwrap().throttled.insert("12".to_owned(), 1_000);
 
     let batch = event(&[("cust-1", 12), ("cust-1", 9), ("cust-2", 10), ("cust-2", 7)]);
     assert_eq!(failed_numbers(&archiver, &batch).await, ["9", "12"]);
-    assert!(is_latest(&store, "cust-2", 10));
+    assert_eq!(latest(&database), [newest("cust-2", 10)]);
 
-    assert_eq!(failed_numbers(&archiver, &event(&[("cust-1", 12)])).await, Vec::<String>::new());
-    assert_eq!(failed_numbers(&archiver, &event(&[("cust-1", 9), ("cust-1", 100), ("cust-1", 99)])).await, Vec::<String>::new());
-    assert!(is_latest(&store, "cust-1", 100));
+    database.state.lock().unwrap().throttled.clear();
+    archive_whole(&archiver, &event(&[("cust-1", 12)])).await;
+    archive_whole(&archiver, &event(&[("cust-1", 9), ("cust-1", 100), ("cust-1", 99)])).await;
+    assert_eq!(latest(&database), [newest("cust-1", 100), newest("cust-2", 10)]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn writes_left_out_for_a_while_are_made_in_the_same_batch() {
+    for mode in [ArchiveMode::All, ArchiveMode::Latest] {
+        let database = database(mode);
+        let archiver = archiver(&[tags(&[(MODE_TAG, mode.as_str())])], &database);
+        let faults = [Fault::Some(0b1011), Fault::Before(FailureKind::Service), Fault::After, Fault::Some(1)];
+        database.state.lock().unwrap().faults.extend(faults);
+        let keys: Vec<String> = (0..30).map(|number| format!("cust-{number}")).collect();
+        let records: Vec<(&str, u128)> = keys.iter().map(String::as_str).zip(1..).collect();
+
+        archive_whole(&archiver, &event(&records)).await;
+
+        assert_eq!(count(&database, mode), 30, "mode {mode}");
+    }
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_table_that_refuses_writes_fails_the_batch_with_the_permission_that_is_missing() {
-    let store = store(&[("orders-archive-ALL", ArchiveMode::All)]);
-    let archiver = archiver(&[tags(&[(MODE_TAG, "ALL")])], &store);
-    let denied = WriteError::Aws(failure(FailureKind::AccessDenied));
-    store.state.lock().unwrap().failures.insert("1".to_owned(), vec![denied]);
+    for (mode, message, expected) in [
+        (ArchiveMode::All, "on purpose", "on purpose; the function's role needs dynamodb:BatchWriteItem"),
+        (
+            ArchiveMode::Latest,
+            "on purpose",
+            "on purpose; the function's role needs dynamodb:PartiQLUpdate, dynamodb:PartiQLInsert and dynamodb:PutItem",
+        ),
+        (
+            ArchiveMode::All,
+            "KMS key access denied",
+            "KMS key access denied; the function's role needs kms:Decrypt and kms:GenerateDataKey on the table's key",
+        ),
+    ] {
+        let failure = AwsFailure { kind: FailureKind::AccessDenied, message: message.to_owned() };
+        let (stream, table) = (StreamName::parse("orders").unwrap(), archive_table(mode));
+        let error = ArchiveError::WritesRefused { stream, mode, table: table.clone(), failure };
+        assert_eq!(error.to_string(), format!("cannot write to table {table} for stream orders: {expected}"));
 
-    let message = error(&archiver, &event(&[("cust-1", 1)])).await.to_string();
-
-    assert_eq!(
-        message,
-        "cannot write to table orders-archive-ALL for stream orders: on purpose; the function's role needs \
-         dynamodb:BatchWriteItem and dynamodb:PutItem"
-    );
+        let database = database(mode);
+        let archiver = archiver(&[tags(&[(MODE_TAG, mode.as_str())])], &database);
+        database.state.lock().unwrap().faults.push_back(Fault::Before(FailureKind::AccessDenied));
+        let error = self::error(&archiver, &event(&[("cust-1", 1)])).await;
+        assert_eq!(error.type_name(), "WritesRefused");
+        archive_whole(&archiver, &event(&[("cust-1", 1)])).await;
+    }
 }
 
 #[tokio::test(start_paused = true)]
 async fn the_first_read_of_the_tags_must_succeed_and_later_ones_may_fail() {
-    let store = store(&[("orders-archive-ALL", ArchiveMode::All)]);
+    let database = database(ArchiveMode::All);
     let answers = [
         Err(failure(FailureKind::AccessDenied)),
-        tags(&[(MODE_TAG, "ALL"), (TTL_TAG, "expireSeconds=60")]),
         Err(failure(FailureKind::Throttled)),
+        tags(&[(MODE_TAG, "ALL"), (TTL_TAG, "expireSeconds=60")]),
+        Err(failure(FailureKind::AccessDenied)),
         tags(&[(MODE_TAG, "ALL")]),
     ];
-    let archiver = archiver(&answers, &store);
+    let archiver = archiver(&answers, &database);
 
     let message = error(&archiver, &event(&[("cust-1", 1)])).await.to_string();
     assert_eq!(message, "cannot read the tags of stream orders: on purpose; the function's role needs kinesis:ListTagsForStream");
-    assert!(store.state.lock().unwrap().stamps.is_empty());
+    assert_eq!(count(&database, ArchiveMode::All), 0);
 
     for number in 1..=3 {
-        assert_eq!(failed_numbers(&archiver, &event(&[("cust-1", number)])).await, Vec::<String>::new());
+        archive_whole(&archiver, &event(&[("cust-1", number)])).await;
         tokio::time::advance(DEFAULT_REFRESH).await;
     }
-    let ttls: Vec<Option<u64>> =
-        store.state.lock().unwrap().stamps.iter().map(|stamp| stamp.ttl.map(crate::settings::Ttl::seconds)).collect();
-    assert_eq!(ttls, [Some(60), Some(60), None]);
+    let state = database.state.lock().unwrap();
+    let expires: Vec<bool> = state.items["orders-archive-ALL"].values().map(|item| item.contains_key("expireAfter")).collect();
+    assert_eq!(expires, [true, true, false]);
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_tag_that_became_unreadable_stops_the_writes_until_it_is_mended() {
-    let store = store(&[("orders-archive-ALL", ArchiveMode::All), ("orders-archive-LATEST", ArchiveMode::Latest)]);
+    let tables = [("orders-archive-ALL", ArchiveMode::All), ("orders-archive-LATEST", ArchiveMode::Latest)];
+    let database = MemoryDatabase::with(&tables);
     let answers = [tags(&[(MODE_TAG, "ALL")]), tags(&[(MODE_TAG, "EVERYTHING")]), tags(&[(MODE_TAG, "LATEST")])];
-    let archiver = archiver(&answers, &store);
+    let archiver = archiver(&answers, &database);
 
-    assert_eq!(failed_numbers(&archiver, &event(&[("cust-1", 1)])).await, Vec::<String>::new());
+    archive_whole(&archiver, &event(&[("cust-1", 1)])).await;
     tokio::time::advance(DEFAULT_REFRESH).await;
     let message = error(&archiver, &event(&[("cust-1", 2)])).await.to_string();
     assert_eq!(message, "stream orders has the tag StreamArchiveMode = \"EVERYTHING\", which cannot be read; use ALL or LATEST");
-    assert_eq!(store.state.lock().unwrap().written_to, ["orders-archive-ALL"]);
+    assert_eq!((count(&database, ArchiveMode::All), count(&database, ArchiveMode::Latest)), (1, 0));
 
-    assert_eq!(failed_numbers(&archiver, &event(&[("cust-1", 2)])).await, Vec::<String>::new());
-    assert!(is_latest(&store, "cust-1", 2));
+    archive_whole(&archiver, &event(&[("cust-1", 2)])).await;
+    assert_eq!(latest(&database), [newest("cust-1", 2)]);
 }
 
 #[tokio::test(start_paused = true)]
@@ -251,85 +221,80 @@ async fn the_table_spelled_as_the_tag_comes_first_then_the_one_with_the_right_ke
             "orders-archive-latest",
         ),
     ] {
-        let store = store(tables);
-        let archiver = archiver(&[tags(&[(MODE_TAG, tag)])], &store);
-        assert_eq!(failed_numbers(&archiver, &event(&[("cust-1", 1)])).await, Vec::<String>::new());
-        assert_eq!(store.state.lock().unwrap().written_to, [used], "tag {tag}");
+        let database = MemoryDatabase::with(tables);
+        let archiver = archiver(&[tags(&[(MODE_TAG, tag)])], &database);
+        archive_whole(&archiver, &event(&[("cust-1", 1)])).await;
+        let state = database.state.lock().unwrap();
+        assert_eq!(state.items.keys().collect::<Vec<_>>(), [used], "tag {tag}");
     }
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_record_without_a_number_fails_the_batch_after_the_others_are_written() {
-    let store = store(&[("orders-archive-ALL", ArchiveMode::All)]);
-    let archiver = archiver(&[tags(&[(MODE_TAG, "ALL")])], &store);
+    let database = database(ArchiveMode::All);
+    let archiver = archiver(&[tags(&[(MODE_TAG, "ALL")])], &database);
     let batch = event(&[("cust-1", 1), ("cust-1", 2)]).replace(r#""sequenceNumber":"1","#, "");
 
     let message = error(&archiver, &batch).await.to_string();
 
     assert!(message.starts_with("record without a sequence number cannot be read: "), "{message}");
-    assert_eq!(store.state.lock().unwrap().all.len(), 1);
+    assert_eq!(count(&database, ArchiveMode::All), 1);
 }
 
-/// Records of a few keys in any order, some of them more than once, cut into batches; and the writes that fail.
-fn deliveries() -> impl Strategy<Value = (Vec<Vec<u128>>, HashMap<String, usize>)> {
-    let numbers = proptest::collection::vec(1..200_u128, 1..60);
-    let failures = proptest::collection::hash_map((1..200_u128).prop_map(|number| number.to_string()), 1..4_usize, 0..30);
-    (numbers, 1..12_usize, failures)
-        .prop_map(|(numbers, size, failures)| (numbers.chunks(size).map(<[u128]>::to_vec).collect(), failures))
-}
-
-fn key_of(number: u128) -> String {
-    format!("cust-{}", number % 5)
-}
-
-/// Delivers each batch as Lambda does, until nothing of it fails, and then the first batches once more.
-async fn deliver(mode: ArchiveMode, batches: &[Vec<u128>], failures: &HashMap<String, usize>) -> State {
-    let table = archive_table(mode);
-    let store = store(&[(table.as_str(), mode)]);
-    let archiver = archiver(&[tags(&[(MODE_TAG, mode.as_str())])], &store);
-    let reason = WriteError::Aws(failure(FailureKind::Throttled));
-    store.state.lock().unwrap().failures =
-        failures.iter().map(|(number, times)| (number.clone(), vec![reason.clone(); *times])).collect();
-    for batch in batches.iter().chain(batches.iter().take(2)) {
-        let mut rest = batch.clone();
-        while !rest.is_empty() {
-            let keys: Vec<String> = rest.iter().copied().map(key_of).collect();
-            let records: Vec<(&str, u128)> = keys.iter().map(String::as_str).zip(rest.iter().copied()).collect();
-            let failed = failed_numbers(&archiver, &event(&records)).await;
-            // Lambda delivers again what has the lowest failed number or a higher one.
-            match failed.iter().map(|number| number.parse::<u128>().unwrap()).min() {
-                Some(lowest) => rest.retain(|number| *number >= lowest),
-                None => rest.clear(),
-            }
+#[tokio::test(start_paused = true)]
+async fn a_replay_into_its_own_stream_is_left_out_where_the_tag_says_so() {
+    let envelope = r#"{"originalApproximateArrivalTimestamp":"1.5","originalShardId":"s","originalSequenceNumber":"1"}"#;
+    let replay = base64_simd::STANDARD.encode_to_string(format!("\u{1e}{envelope}\u{1e}paid"));
+    let batch = event(&[("cust-1", 1), ("cust-2", 2)]).replace(&data(2), &replay);
+    for mode in [ArchiveMode::All, ArchiveMode::Latest] {
+        for (value, archived) in [("keep", 2), ("skip", 1)] {
+            let database = database(mode);
+            let archiver = archiver(&[tags(&[(MODE_TAG, mode.as_str()), (REPLAYS_TAG, value)])], &database);
+            archive_whole(&archiver, &batch).await;
+            assert_eq!(count(&database, mode), archived, "mode {mode}, {value}");
         }
     }
-    store.state.into_inner().unwrap()
 }
 
-fn archive_table(mode: ArchiveMode) -> String {
-    format!("orders-archive-{mode}")
+thread_local! {
+    static REPORTS: std::cell::RefCell<Vec<BatchReport>> = const { std::cell::RefCell::new(Vec::new()) };
 }
 
-proptest! {
-    #[test]
-    fn what_is_delivered_until_nothing_fails_is_archived(
-        (batches, failures) in deliveries(),
-    ) {
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
-        let delivered: HashSet<u128> = batches.iter().flatten().copied().collect();
+fn note(report: &BatchReport) {
+    REPORTS.with_borrow_mut(|reports| reports.push(report.clone()));
+}
 
-        let all = runtime.block_on(deliver(ArchiveMode::All, &batches, &failures)).all;
-        let expected: BTreeMap<(String, String), String> =
-            delivered.iter().map(|number| ((key_of(*number), number.to_string()), data(*number))).collect();
-        prop_assert_eq!(all, expected);
+#[tokio::test(start_paused = true)]
+async fn what_became_of_a_batch_is_reported_in_numbers() {
+    let database = database(ArchiveMode::Latest);
+    let settings = tags(&[(COMPRESSION_TAG, "gzip")]);
+    let archiver = archiver(&[settings], &database).reporting_to(note);
+    let aggregate = crate::aggregate::aggregate(&[("cust-3", None, b"a"), ("cust-4", None, b"b"), ("cust-3", None, &[b'c'; 900])]);
+    let batch = event(&[("cust-1", 1), ("cust-1", 2), ("cust-2", 3), ("x", 4), ("cust-9", 5)])
+        .replace(&data(4), &base64_simd::STANDARD.encode_to_string(aggregate))
+        .replace(&data(3), "not base64");
+    database.state.lock().unwrap().refused.insert("5".to_owned());
 
-        let latest = runtime.block_on(deliver(ArchiveMode::Latest, &batches, &failures)).latest;
-        let mut newest: BTreeMap<String, u128> = BTreeMap::new();
-        for number in &delivered {
-            newest.entry(key_of(*number)).and_modify(|known| *known = (*known).max(*number)).or_insert(*number);
-        }
-        let found: BTreeMap<String, String> = latest.into_iter().map(|(key, (_, data))| (key, data)).collect();
-        let expected: BTreeMap<String, String> = newest.into_iter().map(|(key, number)| (key, data(number))).collect();
-        prop_assert_eq!(found, expected);
-    }
+    assert_eq!(failed_numbers(&archiver, &batch).await, ["3", "5"]);
+    archive_whole(&archiver, &event(&[("cust-1", 1)])).await;
+
+    let reports = REPORTS.take();
+    let expected = BatchReport {
+        stream: StreamName::parse("orders").unwrap(),
+        table: Some("orders-archive-LATEST".to_owned()),
+        records: 5,
+        user_records: 7,
+        archived: 3,
+        superseded: 2,
+        skipped: 0,
+        compressed: 1,
+        split: 0,
+        failed: 2,
+        milliseconds: reports[0].milliseconds,
+        write_units: reports[0].write_units,
+        newest_record_age: reports[0].newest_record_age,
+    };
+    assert_eq!(reports[0], expected);
+    assert!(reports[0].newest_record_age > Some(1_000_000_000) && reports[0].write_units >= 3.0);
+    assert_eq!((reports[1].archived, reports[1].superseded, reports[1].failed), (0, 1, 0));
 }

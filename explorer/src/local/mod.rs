@@ -18,8 +18,9 @@ mod tests;
 pub use error::LocalError;
 
 use crate::aws::connect::Connection;
+use archiver::dynamodb::DynamoDb;
 use archiver::handler::Archiver;
-use archiver::store::DynamoDbStore;
+use archiver::http::Http;
 use archiver::tags::KinesisTags;
 use data_dir::{DataDir, RememberedStreams};
 use demo::SeededShard;
@@ -230,7 +231,7 @@ impl Background {
 
     fn watcher(&self, connection: &Connection, inventory: watch::Sender<Inventory>) -> Watcher<impl event_source::Invoke + use<>> {
         let tags = KinesisTags::new(connection.kinesis.clone());
-        let store = DynamoDbStore::new(connection.dynamodb.clone());
+        let database = DynamoDb::of_emulator(&self.endpoints.dynamodb, &self.endpoints.region, &Http::default());
         let retry = RetryPolicy {
             maximum_record_age: Some(LONGEST_RECORD_AGE),
             bisect_batch_on_function_error: true,
@@ -238,7 +239,7 @@ impl Background {
         };
         Watcher {
             client: connection.kinesis.clone(),
-            invoker: Arc::new(Archiver::new(tags, store, SETTINGS_REFRESH)),
+            invoker: Arc::new(Archiver::new(tags, database, SETTINGS_REFRESH)),
             config: Arc::new(EventSourceConfig {
                 retry,
                 poll_interval: POLL_INTERVAL,

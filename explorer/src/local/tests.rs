@@ -7,6 +7,7 @@ mod support;
 use super::event_source::{Checkpoints, EventSourceConfig, Invoke, Mapping, RetryPolicy, stop_pair};
 use super::{LocalOptions, LocalSystem};
 use archiver::handler::BatchResponse;
+use archiver::payload::Data;
 use archiver::settings::{MODE_TAG, TTL_TAG};
 use archiver::stream::StreamName;
 use std::collections::{BTreeMap, BTreeSet};
@@ -111,8 +112,8 @@ struct Recorder {
 impl Invoke for Recorder {
     async fn invoke(&self, event: String) -> Result<BatchResponse, String> {
         let batch = archiver::event::Batch::parse(&event).unwrap();
-        let records = batch.streams.into_iter().flat_map(|(_, records)| records);
-        let numbered = records.map(|record| (record.partition_key.into_string(), support::number_in(&record.data)));
+        let records = batch.streams.iter().flat_map(|stream| &stream.records);
+        let numbered = records.map(|record| (record.partition_key.to_string(), support::number_in(text_of(&record.data))));
         self.delivered.lock().unwrap().extend(numbered);
         Ok(BatchResponse::default())
     }
@@ -280,6 +281,14 @@ async fn dropping_the_system_ends_its_servers() {
     eventually("nobody listens", || async { tokio::net::TcpStream::connect(&address).await.is_err() }).await;
 }
 
+/// The payload of a record as the event has it.
+fn text_of<'d>(data: &'d Data<'_>) -> &'d str {
+    match data {
+        Data::Text(text) => text,
+        Data::Bytes(_) => panic!("an event holds no aggregate that is taken apart"),
+    }
+}
+
 /// Fails every batch with a payload that says so.
 struct Picky;
 
@@ -287,7 +296,8 @@ impl Invoke for Picky {
     async fn invoke(&self, event: String) -> Result<BatchResponse, String> {
         let batch = archiver::event::Batch::parse(&event).unwrap();
         let bad = [7, 8, 42].map(support::encoded_payload);
-        match batch.streams.iter().flat_map(|(_, records)| records).any(|record| bad.contains(&record.data)) {
+        let mut records = batch.streams.iter().flat_map(|stream| &stream.records);
+        match records.any(|record| bad.iter().any(|bad| bad == text_of(&record.data))) {
             true => Err("cannot stand one of these".to_owned()),
             false => Ok(BatchResponse::default()),
         }

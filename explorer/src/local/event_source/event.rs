@@ -114,6 +114,7 @@ fn seconds(milliseconds: i64) -> f64 {
 mod tests {
     use super::*;
     use archiver::event::Batch;
+    use archiver::payload::Data;
 
     fn source() -> Source {
         let stream = StreamArn::parse("arn:aws:kinesis:us-east-1:000000000000:stream/orders").unwrap();
@@ -150,12 +151,14 @@ mod tests {
                 arrival_milliseconds: 1_545_084_650_000 + number,
             })
             .collect();
-        let batch = Batch::parse(&event_of(&source(), &records).unwrap()).unwrap();
-        assert!(batch.unreadable.is_empty(), "{:?}", batch.unreadable);
-        let (_, read) = &batch.streams[0];
-        for (read, written) in read.iter().zip(&records) {
-            assert_eq!(read.partition_key.as_str(), written.partition_key);
-            assert_eq!(read.data, written.data);
+        let event = event_of(&source(), &records).unwrap();
+        let batch = Batch::parse(&event).unwrap();
+        let stream = &batch.streams[0];
+        assert!(batch.unreadable.is_empty() && stream.unreadable.is_empty(), "{batch:?}");
+        assert_eq!(stream.records.len(), records.len());
+        for (read, written) in stream.records.iter().zip(&records) {
+            assert_eq!(read.partition_key, written.partition_key);
+            assert_eq!(read.data, Data::Text(written.data.as_str().into()));
             assert_eq!(read.arrival.milliseconds(), Some(written.arrival_milliseconds));
         }
     }

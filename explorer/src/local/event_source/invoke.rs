@@ -1,8 +1,8 @@
 //! The function that an event source mapping invokes.
 
 use archiver::backoff::Deadline;
+use archiver::database::Database;
 use archiver::handler::{Archiver, BatchResponse};
-use archiver::store::RecordStore;
 use archiver::tags::TagReader;
 use std::future::Future;
 use std::time::Duration;
@@ -16,7 +16,7 @@ pub trait Invoke: Send + Sync + 'static {
     fn invoke(&self, event: String) -> impl Future<Output = Result<BatchResponse, String>> + Send;
 }
 
-impl<T: TagReader + 'static, S: RecordStore + 'static> Invoke for Archiver<T, S> {
+impl<T: TagReader + 'static, D: Database + 'static> Invoke for Archiver<T, D> {
     async fn invoke(&self, event: String) -> Result<BatchResponse, String> {
         self.handle(&event, Deadline::after(INVOCATION_TIME)).await.map_err(|error| error.to_string())
     }

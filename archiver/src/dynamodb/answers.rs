@@ -1,0 +1,166 @@
+//! The answers to batches: only what matters of them is read, so that an old item's payload is passed over.
+
+use crate::aws_failure::AwsFailure;
+use crate::database::{BatchAnswer, StatementAnswer, StatementAnswers, StoredVersion, WriteUnits};
+use crate::table::attribute;
+use serde::Deserialize;
+use std::borrow::Cow;
+use std::collections::HashMap;
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct BatchWrite<'a> {
+    #[serde(borrow, default)]
+    unprocessed_items: Option<HashMap<Cow<'a, str>, Vec<Write<'a>>>>,
+    #[serde(default)]
+    consumed_capacity: Option<Vec<Capacity>>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct Capacity {
+    #[serde(default)]
+    capacity_units: Option<f64>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct Write<'a> {
+    #[serde(borrow)]
+    put_request: Option<Put<'a>>,
+    #[serde(borrow)]
+    delete_request: Option<Delete<'a>>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct Put<'a> {
+    #[serde(borrow)]
+    item: Fields<'a>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct Delete<'a> {
+    #[serde(borrow)]
+    key: Fields<'a>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct Executed<'a> {
+    #[serde(borrow, default)]
+    responses: Option<Vec<Response<'a>>>,
+    #[serde(default)]
+    consumed_capacity: Option<Vec<Capacity>>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct Response<'a> {
+    #[serde(borrow)]
+    error: Option<StatementError<'a>>,
+    #[serde(borrow)]
+    item: Option<Fields<'a>>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct StatementError<'a> {
+    #[serde(borrow, default)]
+    code: Option<Cow<'a, str>>,
+    #[serde(borrow, default)]
+    message: Option<Cow<'a, str>>,
+    #[serde(borrow, default)]
+    item: Option<Fields<'a>>,
+}
+
+/// The attributes of an item or a key that tell which one it is.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Fields<'a> {
+    #[serde(borrow)]
+    partition_key: Option<Field<'a>>,
+    #[serde(borrow)]
+    sequence_number: Option<Field<'a>>,
+    #[serde(borrow)]
+    sub_sequence_number: Option<Field<'a>>,
+    #[serde(borrow)]
+    record_parts: Option<Field<'a>>,
+    #[serde(borrow)]
+    part_of: Option<Field<'a>>,
+    #[serde(borrow)]
+    part: Option<Field<'a>>,
+}
+
+/// An attribute's value; of another type than text or number it is nothing.
+#[derive(Deserialize)]
+struct Field<'a> {
+    #[serde(borrow, rename = "S")]
+    text: Option<Cow<'a, str>>,
+    #[serde(borrow, rename = "N")]
+    number: Option<Cow<'a, str>>,
+}
+
+impl Fields<'_> {
+    pub(super) fn is_item(&self, partition_key: &str, sequence_number: &str) -> bool {
+        value(self.partition_key.as_ref()) == Some(partition_key) && value(self.sequence_number.as_ref()) == Some(sequence_number)
+    }
+
+    pub(super) fn is_part(&self, part_of: &str, part: usize) -> bool {
+        let place = value(self.part.as_ref()).and_then(|place| place.parse().ok());
+        value(self.part_of.as_ref()) == Some(part_of) && place == Some(part)
+    }
+
+    fn version(&self) -> StoredVersion {
+        StoredVersion::new(
+            value(self.sequence_number.as_ref()),
+            value(self.sub_sequence_number.as_ref()),
+            value(self.record_parts.as_ref()),
+        )
+    }
+}
+
+fn value<'f>(field: Option<&'f Field<'_>>) -> Option<&'f str> {
+    field.and_then(|field| field.text.as_deref().or(field.number.as_deref()))
+}
+
+/// Reads the answer to a BatchWriteItem. `place` finds what was left out among the writes of the request.
+pub(super) fn batch_write(body: &[u8], place: impl Fn(&Fields<'_>) -> Option<usize>) -> Result<BatchAnswer, AwsFailure> {
+    let answer: BatchWrite<'_> = serde_json::from_slice(body).map_err(unreadable)?;
+    let left_out = answer.unprocessed_items.unwrap_or_default().into_values().flatten();
+    let keys = left_out.filter_map(|write| write.put_request.map(|put| put.item).or(write.delete_request.map(|delete| delete.key)));
+    // What cannot be told from the others may be any of them, and nothing may be taken for written that is not.
+    let unprocessed = keys.map(|key| place(&key).ok_or_else(AwsFailure::unprocessed)).collect::<Result<Vec<usize>, _>>()?;
+    Ok(BatchAnswer { unprocessed, write_units: units(answer.consumed_capacity) })
+}
+
+/// Reads the answer to a BatchExecuteStatement.
+pub(super) fn executed(body: &[u8]) -> Result<StatementAnswers, AwsFailure> {
+    let answer: Executed<'_> = serde_json::from_slice(body).map_err(unreadable)?;
+    let answers = answer.responses.unwrap_or_default().into_iter().map(|response| match response.error {
+        None => StatementAnswer::Written { replaced: response.item.map(|item| item.version()) },
+        Some(error) => {
+            let (code, message) = (error.code.unwrap_or_default(), error.message.unwrap_or_default());
+            match code.trim_end_matches("Exception") {
+                "ConditionalCheckFailed" => StatementAnswer::ConditionFailed { stored: error.item.map(|item| item.version()) },
+                "DuplicateItem" => StatementAnswer::Duplicate,
+                _ => StatementAnswer::Failed(AwsFailure::of_statement(&code, &message)),
+            }
+        }
+    });
+    Ok(StatementAnswers { answers: answers.collect(), write_units: units(answer.consumed_capacity) })
+}
+
+fn units(capacity: Option<Vec<Capacity>>) -> WriteUnits {
+    capacity.into_iter().flatten().filter_map(|capacity| capacity.capacity_units).sum()
+}
+
+/// An answer that is not what it should be may mean that the writes were made or not: they are made again.
+fn unreadable(error: serde_json::Error) -> AwsFailure {
+    AwsFailure { kind: crate::aws_failure::FailureKind::Service, message: format!("DynamoDB's answer cannot be read: {error}") }
+}
+
+/// Attributes to ask for where only the version of an item is wanted.
+pub(super) const VERSION_ATTRIBUTES: [&str; 3] =
+    [attribute::SEQUENCE_NUMBER, attribute::SUB_SEQUENCE_NUMBER, attribute::RECORD_PARTS];

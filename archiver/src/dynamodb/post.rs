@@ -1,0 +1,224 @@
+//! Posts the two requests that nearly all writes are made of. The SDK's HTTP connections and the SDK's signature, but not the
+//! machinery around them: it takes more than twice the CPU of everything else together, and retries, deadlines and the bodies are
+//! the archiver's own anyway.
+
+use crate::aws_failure::{AwsFailure, FailureKind};
+use crate::http::Http;
+use aws_credential_types::provider::{ProvideCredentials as _, SharedCredentialsProvider};
+use aws_sdk_dynamodb::config::endpoint::{DefaultResolver, Params, ResolveEndpoint as _};
+use aws_sigv4::http_request::{SignableBody, SignableRequest, SigningError, SigningSettings, sign};
+use aws_sigv4::sign::v4::SigningParams;
+use aws_smithy_runtime_api::client::http::HttpConnector as _;
+use aws_smithy_runtime_api::client::identity::Identity;
+use aws_smithy_runtime_api::client::orchestrator::HttpRequest;
+use aws_smithy_runtime_api::client::result::ConnectorError;
+use aws_smithy_types::body::SdkBody;
+use aws_smithy_types::byte_stream::ByteStream;
+use aws_smithy_types::date_time::{DateTime, Format};
+use aws_types::SdkConfig;
+use aws_types::service_config::ServiceConfigKey;
+use bytes::Bytes;
+use serde::Deserialize;
+use std::borrow::Cow;
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, SystemTime};
+
+/// Credentials are loaded anew when they end sooner than this.
+const CREDENTIALS_MARGIN: Duration = Duration::from_secs(300);
+/// A clock that is off by less is not what a signature was refused for. Source: AWS general reference, SigV4 (5 minutes).
+const TOLERATED_SKEW_SECONDS: i64 = 60;
+
+/// A configuration that DynamoDB cannot be reached with.
+#[derive(Debug, thiserror::Error)]
+pub enum InvalidConfig {
+    /// There is no region.
+    #[error("no region is configured; set AWS_REGION")]
+    NoRegion,
+    /// There are no credentials.
+    #[error("no credentials are configured; give the function a role")]
+    NoCredentials,
+    /// The endpoint cannot be told.
+    #[error("the endpoint of DynamoDB cannot be told: {0}")]
+    NoEndpoint(String),
+}
+
+/// Operations that are posted.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Operation {
+    BatchWriteItem,
+    BatchExecuteStatement,
+}
+
+impl Operation {
+    fn target(self) -> &'static str {
+        match self {
+            Self::BatchWriteItem => "DynamoDB_20120810.BatchWriteItem",
+            Self::BatchExecuteStatement => "DynamoDB_20120810.BatchExecuteStatement",
+        }
+    }
+}
+
+/// Signs and posts requests.
+#[derive(Debug)]
+pub(super) struct Post {
+    http: Http,
+    endpoint: String,
+    host: String,
+    region: String,
+    credentials: SharedCredentialsProvider,
+    identity: Mutex<Option<Identity>>,
+    /// Seconds by which AWS's clock is ahead of this machine's, as far as it has objected to it.
+    skew: AtomicI64,
+}
+
+/// The body of an error.
+#[derive(Deserialize)]
+struct Refusal<'a> {
+    #[serde(borrow, rename = "__type", default)]
+    code: Cow<'a, str>,
+    #[serde(borrow, alias = "Message", default)]
+    message: Cow<'a, str>,
+}
+
+impl Post {
+    /// Posts to where the configuration says.
+    pub(super) fn new(config: &SdkConfig, http: &Http) -> Result<Self, InvalidConfig> {
+        let region = config.region().ok_or(InvalidConfig::NoRegion)?.to_string();
+        let credentials = config.credentials_provider().ok_or(InvalidConfig::NoCredentials)?;
+        Ok(Self::to(&endpoint_of(config, &region)?, region, credentials, http))
+    }
+
+    /// Posts to this URL.
+    pub(super) fn to(url: &str, region: String, credentials: SharedCredentialsProvider, http: &Http) -> Self {
+        let host = url.split("://").nth(1).and_then(|rest| rest.split('/').next()).unwrap_or_default().to_owned();
+        let endpoint = format!("{}/", url.trim_end_matches('/'));
+        let (identity, skew) = (Mutex::default(), AtomicI64::new(0));
+        Self { http: http.clone(), endpoint, host, region, credentials, identity, skew }
+    }
+
+    /// The answer to a request. A signature that is refused for the time on it is made again by AWS's clock.
+    pub(super) async fn send(&self, operation: Operation, body: Vec<u8>) -> Result<Bytes, AwsFailure> {
+        let body = Bytes::from(body);
+        match self.send_once(operation, body.clone()).await {
+            Err((_, Some(skew))) if (skew - self.skew.load(Ordering::Relaxed)).abs() > TOLERATED_SKEW_SECONDS => {
+                tracing::warn!(seconds = skew, "AWS's clock is ahead of this one by so much; its time is used");
+                self.skew.store(skew, Ordering::Relaxed);
+                self.send_once(operation, body).await.map_err(|(failure, _)| failure)
+            }
+            ended => ended.map_err(|(failure, _)| failure),
+        }
+    }
+
+    /// Fails also with the clock's skew, where the signature was refused.
+    async fn send_once(&self, operation: Operation, body: Bytes) -> Result<Bytes, (AwsFailure, Option<i64>)> {
+        let identity = self.identity().await.map_err(|failure| (failure, None))?;
+        let request = self.signed(operation, body, &identity).map_err(|failure| (failure, None))?;
+        let response = self.http.connector().call(request).await.map_err(|error| (of_connection(&error), None))?;
+        let status = response.status().as_u16();
+        let date = response.headers().get("date").and_then(|date| DateTime::from_str(date, Format::HttpDate).ok());
+        let answer = ByteStream::new(response.into_body()).collect().await.map_err(|error| {
+            let message = crate::aws_failure::innermost(&error).to_string();
+            (AwsFailure { kind: FailureKind::Network, message }, None)
+        })?;
+        let answer = answer.into_bytes();
+        if status == 200 {
+            return Ok(answer);
+        }
+        let failure = refusal(&answer, status);
+        if failure.kind != FailureKind::Credentials {
+            return Err((failure, None));
+        }
+        // They may have been replaced meanwhile.
+        *self.identity.lock().unwrap_or_else(PoisonError::into_inner) = None;
+        let skew = date.map(|date| date.secs() - DateTime::from(SystemTime::now()).secs());
+        Err((failure, skew))
+    }
+
+    async fn identity(&self) -> Result<Identity, AwsFailure> {
+        let known = self.identity.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let is_good = |identity: &Identity| identity.expiration().is_none_or(|end| end > SystemTime::now() + CREDENTIALS_MARGIN);
+        if let Some(identity) = known.filter(is_good) {
+            return Ok(identity);
+        }
+        let credentials = self.credentials.provide_credentials().await.map_err(|error| {
+            let message = crate::aws_failure::innermost(&error).to_string();
+            AwsFailure { kind: FailureKind::Credentials, message }
+        })?;
+        let identity = Identity::from(credentials);
+        *self.identity.lock().unwrap_or_else(PoisonError::into_inner) = Some(identity.clone());
+        Ok(identity)
+    }
+
+    fn signed(&self, operation: Operation, body: Bytes, identity: &Identity) -> Result<HttpRequest, AwsFailure> {
+        let headers = [("content-type", "application/x-amz-json-1.0"), ("x-amz-target", operation.target())];
+        let skew = self.skew.load(Ordering::Relaxed);
+        let distance = Duration::from_secs(skew.unsigned_abs());
+        let now = SystemTime::now();
+        let parameters = SigningParams::builder()
+            .identity(identity)
+            .region(&self.region)
+            .name("dynamodb")
+            .time(if skew < 0 { now - distance } else { now + distance })
+            .settings(SigningSettings::default())
+            .build()
+            .map_err(|error| unsigned(&error))?
+            .into();
+        let signed_headers = headers.into_iter().chain([("host", self.host.as_str())]);
+        let signable = SignableRequest::new("POST", self.endpoint.as_str(), signed_headers, SignableBody::Bytes(&body));
+        let signable = signable.map_err(|error: SigningError| unsigned(&error))?;
+        let (instructions, _) = sign(signable, &parameters).map_err(|error| unsigned(&error))?.into_parts();
+        let (signature, _) = instructions.into_parts();
+        let mut request = HttpRequest::new(SdkBody::from(body));
+        request.set_method("POST").map_err(|error| unsigned(&error))?;
+        request.set_uri(self.endpoint.as_str()).map_err(|error| unsigned(&error))?;
+        let user_agent = ("user-agent", concat!("kinesis-stream-archiver/", env!("CARGO_PKG_VERSION")));
+        for (name, value) in headers.into_iter().chain([user_agent]) {
+            request.headers_mut().insert(name, value);
+        }
+        for header in signature {
+            request.headers_mut().insert(header.name(), header.value().to_owned());
+        }
+        Ok(request)
+    }
+}
+
+/// Where DynamoDB is: as the environment or the profile says for it, or for all services, or where AWS has it in the region.
+fn endpoint_of(config: &SdkConfig, region: &str) -> Result<String, InvalidConfig> {
+    let of_service = || {
+        let key = ServiceConfigKey::builder().service_id("DynamoDB").env("AWS_ENDPOINT_URL").profile("endpoint_url").build();
+        config.service_config()?.load_config(key.ok()?)
+    };
+    let given = if config.get_origin("endpoint_url").is_client_config() { None } else { of_service() };
+    let parameters = Params::builder()
+        .region(region)
+        .set_use_fips(config.use_fips())
+        .set_use_dual_stack(config.use_dual_stack())
+        .set_endpoint(given.or_else(|| config.endpoint_url().map(str::to_owned)))
+        .build()
+        .map_err(|error| InvalidConfig::NoEndpoint(error.to_string()))?;
+    let resolved = futures::executor::block_on(DefaultResolver::new().resolve_endpoint(&parameters));
+    let endpoint = resolved.map_err(|error| InvalidConfig::NoEndpoint(error.to_string()))?;
+    Ok(endpoint.url().to_owned())
+}
+
+fn unsigned(error: &(dyn std::error::Error + 'static)) -> AwsFailure {
+    AwsFailure { kind: FailureKind::Credentials, message: crate::aws_failure::innermost(error).to_string() }
+}
+
+fn of_connection(error: &ConnectorError) -> AwsFailure {
+    let kind = if error.is_timeout() { FailureKind::TimedOut } else { FailureKind::Network };
+    AwsFailure { kind, message: crate::aws_failure::innermost(error).to_string() }
+}
+
+fn refusal(body: &[u8], status: u16) -> AwsFailure {
+    match serde_json::from_slice::<Refusal<'_>>(body) {
+        Ok(refusal) if !refusal.code.is_empty() => {
+            // "com.amazonaws.dynamodb.v20120810#ValidationException"
+            let code = refusal.code.rsplit('#').next().unwrap_or_default();
+            let code = code.split(':').next().unwrap_or_default();
+            AwsFailure::of_answer(code, &refusal.message, status)
+        }
+        _ => AwsFailure::of_answer("", &format!("HTTP status {status}"), status),
+    }
+}

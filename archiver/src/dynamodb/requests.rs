@@ -1,0 +1,187 @@
+//! The bodies of requests, written as JSON straight from the records' texts: no copy of a payload but the one into the body.
+
+use crate::database::{Part, PartKey, Statement, Verb};
+use crate::item::{Item, Stamp, Value};
+use crate::table::attribute;
+
+/// Bytes of a write besides its payload, about.
+const OTHER_BYTES: usize = 1_024;
+
+pub(super) fn put_items(table: &str, items: &[&Item<'_>], stamp: &Stamp) -> Vec<u8> {
+    let payloads: usize = items.iter().map(|item| item.data.text.len()).sum();
+    batch_write(table, payloads + items.len() * OTHER_BYTES, items, |body, item| {
+        body.extend_from_slice(br#"{"PutRequest":{"Item":"#);
+        object(body, present(item.attributes(stamp, &item.counts())));
+        body.extend_from_slice(b"}}");
+    })
+}
+
+pub(super) fn put_parts(table: &str, parts: &[Part<'_>], stamp: &Stamp) -> Vec<u8> {
+    let payloads: usize = parts.iter().map(|part| part.text.len()).sum();
+    batch_write(table, payloads + parts.len() * OTHER_BYTES, parts, |body, part| {
+        let place = part.key.part.to_string();
+        let data = [(attribute::RECORD_DATA, Value::Plain(part.text))];
+        let expiry = stamp.expire_after().map(|at| (attribute::EXPIRE_AFTER, Value::Number(at)));
+        body.extend_from_slice(br#"{"PutRequest":{"Item":"#);
+        object(body, part_key(&part.key, &place).into_iter().chain(data).chain(expiry));
+        body.extend_from_slice(b"}}");
+    })
+}
+
+pub(super) fn delete_parts(table: &str, parts: &[PartKey<'_>]) -> Vec<u8> {
+    batch_write(table, parts.len() * OTHER_BYTES, parts, |body, part| {
+        body.extend_from_slice(br#"{"DeleteRequest":{"Key":"#);
+        object(body, part_key(part, &part.part.to_string()).into_iter());
+        body.extend_from_slice(b"}}");
+    })
+}
+
+pub(super) fn execute(table: &str, statements: &[Statement<'_>], stamp: &Stamp) -> Vec<u8> {
+    let payloads: usize = statements.iter().map(|statement| statement.item.data.text.len()).sum();
+    let mut body = Vec::with_capacity(payloads + statements.len() * 2 * OTHER_BYTES);
+    body.extend_from_slice(br#"{"Statements":["#);
+    for (place, statement) in statements.iter().enumerate() {
+        if place > 0 {
+            body.push(b',');
+        }
+        let counts = statement.item.counts();
+        let attributes = statement.item.attributes(stamp, &counts);
+        match statement.verb {
+            Verb::Insert => insert(&mut body, table, attributes),
+            Verb::ReplaceWhole | Verb::ReplaceAny => replace(&mut body, table, statement, attributes),
+        }
+    }
+    body.extend_from_slice(br#"],"ReturnConsumedCapacity":"TOTAL"}"#);
+    body
+}
+
+/// The attributes of an item, those it does not have included.
+type Attributes<'i, const COUNT: usize> = [(&'static str, Option<Value<'i>>); COUNT];
+
+fn present<const COUNT: usize>(attributes: Attributes<'_, COUNT>) -> impl Iterator<Item = (&'static str, Value<'_>)> {
+    attributes.into_iter().filter_map(|(name, value)| Some((name, value?)))
+}
+
+fn part_key<'i>(key: &PartKey<'i>, place: &'i str) -> [(&'static str, Value<'i>); 2] {
+    [(attribute::PART_OF, Value::Plain(key.part_of)), (attribute::PART, Value::Number(place))]
+}
+
+fn insert<const COUNT: usize>(body: &mut Vec<u8>, table: &str, attributes: Attributes<'_, COUNT>) {
+    body.extend_from_slice(br#"{"Statement":"INSERT INTO \""#);
+    body.extend_from_slice(table.as_bytes());
+    body.extend_from_slice(br#"\" VALUE {"#);
+    for (place, (name, _)) in present(attributes).enumerate() {
+        body.extend_from_slice(if place > 0 { b",'" } else { b"'" });
+        body.extend_from_slice(name.as_bytes());
+        body.extend_from_slice(b"':?");
+    }
+    body.extend_from_slice(br#"}","Parameters":["#);
+    parameters(body, present(attributes).map(|(_, value)| value));
+    body.extend_from_slice(b"]}");
+}
+
+/// Every attribute that the new item does not have is removed: it must not keep one of an earlier record or setting. `size` takes
+/// an attribute and no value, so that the digits of the number are counted here.
+fn replace<const COUNT: usize>(body: &mut Vec<u8>, table: &str, statement: &Statement<'_>, attributes: Attributes<'_, COUNT>) {
+    body.extend_from_slice(br#"{"Statement":"UPDATE \""#);
+    body.extend_from_slice(table.as_bytes());
+    body.extend_from_slice(br#"\""#);
+    let [(key, key_value), others @ ..] = &attributes[..] else {
+        return;
+    };
+    for (name, value) in others {
+        body.extend_from_slice(if value.is_some() { b" SET " } else { b" REMOVE " });
+        body.extend_from_slice(name.as_bytes());
+        if value.is_some() {
+            body.extend_from_slice(b"=?");
+        }
+    }
+    body.extend_from_slice(b" WHERE ");
+    body.extend_from_slice(key.as_bytes());
+    body.extend_from_slice(b"=? AND (size(sequenceNumber)<? OR (size(sequenceNumber)=? AND sequenceNumber<?)");
+    let place = statement.item.sub_sequence_number.map(|place| place.to_string());
+    if place.is_some() {
+        body.extend_from_slice(b" OR (sequenceNumber=? AND subSequenceNumber<?)");
+    }
+    body.push(b')');
+    match statement.verb {
+        Verb::ReplaceAny => body.extend_from_slice(b" RETURNING ALL OLD *"),
+        Verb::ReplaceWhole | Verb::Insert => body.extend_from_slice(b" AND recordParts IS MISSING"),
+    }
+    body.extend_from_slice(br#"","Parameters":["#);
+    let number = statement.item.sequence_number.as_str();
+    let digits = statement.item.sequence_number.digits().to_string();
+    let older = [Value::Number(&digits), Value::Number(&digits), Value::Plain(number)];
+    let same = place.iter().flat_map(|place| [Value::Plain(number), Value::Number(place)]);
+    let values = others.iter().filter_map(|(_, value)| *value);
+    parameters(body, values.chain(*key_value).chain(older).chain(same));
+    body.extend_from_slice(br#"],"ReturnValuesOnConditionCheckFailure":"ALL_OLD"}"#);
+}
+
+fn batch_write<W>(table: &str, bytes: usize, writes: &[W], mut write: impl FnMut(&mut Vec<u8>, &W)) -> Vec<u8> {
+    let mut body = Vec::with_capacity(bytes);
+    body.extend_from_slice(br#"{"RequestItems":{""#);
+    body.extend_from_slice(table.as_bytes());
+    body.extend_from_slice(br#"":["#);
+    for (place, item) in writes.iter().enumerate() {
+        if place > 0 {
+            body.push(b',');
+        }
+        write(&mut body, item);
+    }
+    body.extend_from_slice(br#"]},"ReturnConsumedCapacity":"TOTAL"}"#);
+    body
+}
+
+fn object<'v>(body: &mut Vec<u8>, attributes: impl Iterator<Item = (&'static str, Value<'v>)>) {
+    let mut before: &[u8] = b"{\"";
+    for (name, attribute) in attributes {
+        body.extend_from_slice(before);
+        body.extend_from_slice(name.as_bytes());
+        body.extend_from_slice(b"\":");
+        value(body, attribute);
+        before = b",\"";
+    }
+    body.push(b'}');
+}
+
+fn parameters<'v>(body: &mut Vec<u8>, values: impl Iterator<Item = Value<'v>>) {
+    for (place, parameter) in values.enumerate() {
+        if place > 0 {
+            body.push(b',');
+        }
+        value(body, parameter);
+    }
+}
+
+fn value(body: &mut Vec<u8>, value: Value<'_>) {
+    match value {
+        Value::Text(text) => {
+            body.extend_from_slice(br#"{"S":"#);
+            escaped(body, text);
+            body.push(b'}');
+        }
+        Value::Plain(text) => {
+            body.extend_from_slice(br#"{"S":""#);
+            body.extend_from_slice(text.as_bytes());
+            body.extend_from_slice(b"\"}");
+        }
+        Value::Number(digits) => {
+            body.extend_from_slice(br#"{"N":""#);
+            body.extend_from_slice(digits.as_bytes());
+            body.extend_from_slice(b"\"}");
+        }
+    }
+}
+
+/// A text in quotes, with whatever escapes it needs.
+fn escaped(body: &mut Vec<u8>, text: &str) {
+    let is_plain = text.bytes().all(|byte| byte >= b' ' && byte != b'"' && byte != b'\\');
+    if is_plain {
+        body.push(b'"');
+        body.extend_from_slice(text.as_bytes());
+        body.push(b'"');
+    } else {
+        body.extend_from_slice(serde_json::Value::from(text).to_string().as_bytes());
+    }
+}

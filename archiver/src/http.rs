@@ -1,0 +1,38 @@
+//! The HTTP connections to AWS, shared by everything that calls it: so a table is described and written to over one TLS handshake.
+
+use aws_smithy_http_client::tls::{Provider, rustls_provider::CryptoMode};
+use aws_smithy_http_client::{Connector, proxy::ProxyConfig};
+use aws_smithy_runtime_api::client::http::{HttpConnectorSettings, SharedHttpClient, SharedHttpConnector, http_client_fn};
+use std::time::Duration;
+
+/// Longest time to connect; the SDK's own default.
+const CONNECT_TIME: Duration = Duration::from_millis(3_100);
+
+/// A pool of connections, kept open without a limit: to close one that the next batch needs again costs a handshake.
+#[derive(Clone, Debug)]
+pub struct Http(SharedHttpConnector);
+
+impl Default for Http {
+    fn default() -> Self {
+        let connector = Connector::builder()
+            .enable_tcp_nodelay(true)
+            .connector_settings(HttpConnectorSettings::builder().connect_timeout(CONNECT_TIME).build())
+            .proxy_config(ProxyConfig::from_env())
+            .tls_provider(Provider::Rustls(CryptoMode::AwsLc))
+            .build();
+        Self(SharedHttpConnector::new(connector))
+    }
+}
+
+impl Http {
+    /// The client to configure an SDK with.
+    #[must_use]
+    pub fn client(&self) -> SharedHttpClient {
+        let connector = self.0.clone();
+        http_client_fn(move |_, _| connector.clone())
+    }
+
+    pub(crate) fn connector(&self) -> &SharedHttpConnector {
+        &self.0
+    }
+}

@@ -1,0 +1,159 @@
+//! An item as it was found in an archive of any age and state.
+
+use super::Attributes;
+use crate::record::ArrivalTime;
+use crate::sequence::SequenceNumber;
+use crate::table::attribute;
+use aws_sdk_dynamodb::types::AttributeValue;
+
+/// An item as it was found: everything that could be read, and what could not.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct StoredItem {
+    /// The key the record was put under; empty where the item has none.
+    pub partition_key: String,
+    /// The sequence number, where it is one.
+    pub sequence_number: Option<SequenceNumber>,
+    /// The base64 text of the payload, or of its gzip; empty where parts hold it.
+    pub data: Option<String>,
+    /// How the data is encoded before its base64; `None` where it is the payload itself.
+    pub encoding: Option<String>,
+    /// How many items of the parts table hold the data.
+    pub parts: Option<u32>,
+    /// The place of a user record in its aggregated record.
+    pub sub_sequence_number: Option<u64>,
+    /// When Kinesis took the record.
+    pub arrival: Option<ArrivalTime>,
+    /// The shard it was read from.
+    pub shard_id: Option<String>,
+    /// When it was archived, as written.
+    pub last_update: Option<String>,
+    /// Epoch seconds at which the item expires.
+    pub expire_after: Option<i64>,
+    /// Attributes this version has no name for, written as text.
+    pub others: Vec<(String, String)>,
+    /// What is wrong with the item, a sentence each.
+    pub problems: Vec<String>,
+}
+
+impl StoredItem {
+    /// Reads an item of any age and state.
+    #[must_use]
+    pub fn from_attributes(mut attributes: Attributes) -> Self {
+        let mut item = Self::default();
+        item.partition_key = item.take_text(&mut attributes, attribute::PARTITION_KEY).unwrap_or_default();
+        item.sequence_number = item
+            .take_text(&mut attributes, attribute::SEQUENCE_NUMBER)
+            .and_then(|text| SequenceNumber::parse(text).map_err(|error| item.problems.push(error.to_string())).ok());
+        item.data = item.take_text(&mut attributes, attribute::RECORD_DATA);
+        if attributes.contains_key(attribute::RECORD_ENCODING) {
+            item.encoding = item.take_text(&mut attributes, attribute::RECORD_ENCODING);
+        }
+        item.parts = item.take_count(&mut attributes, attribute::RECORD_PARTS);
+        item.sub_sequence_number = item.take_count(&mut attributes, attribute::SUB_SEQUENCE_NUMBER);
+        item.arrival = item
+            .take_number(&mut attributes, attribute::ARRIVAL)
+            .and_then(|text| ArrivalTime::parse(&text).map_err(|error| item.problems.push(error.to_string())).ok());
+        item.shard_id = item.take_text(&mut attributes, attribute::SHARD_ID);
+        item.last_update = item.take_text(&mut attributes, attribute::LAST_UPDATE);
+        if attributes.contains_key(attribute::EXPIRE_AFTER) {
+            item.expire_after = item.take_number(&mut attributes, attribute::EXPIRE_AFTER).and_then(|text| {
+                let whole = text.split('.').next().unwrap_or_default();
+                let seconds = whole.parse().ok();
+                if seconds.is_none() {
+                    item.problems.push(format!("{} is {text}, which is no time", attribute::EXPIRE_AFTER));
+                }
+                seconds
+            });
+        }
+        item.others = attributes.into_iter().map(|(name, value)| (name, text_of(&value))).collect();
+        item.others.sort();
+        item
+    }
+
+    fn take_text(&mut self, attributes: &mut Attributes, name: &str) -> Option<String> {
+        match attributes.remove(name) {
+            Some(AttributeValue::S(text)) => Some(text),
+            Some(AttributeValue::N(text)) => {
+                self.problems.push(format!("{name} is a number, not a text"));
+                Some(text)
+            }
+            found => self.missing(name, found),
+        }
+    }
+
+    fn take_number(&mut self, attributes: &mut Attributes, name: &str) -> Option<String> {
+        match attributes.remove(name) {
+            Some(AttributeValue::N(text)) => Some(text),
+            Some(AttributeValue::S(text)) => {
+                self.problems.push(format!("{name} is a text, not a number"));
+                Some(text)
+            }
+            found => self.missing(name, found),
+        }
+    }
+
+    /// A whole number that not every item has.
+    fn take_count<N: std::str::FromStr>(&mut self, attributes: &mut Attributes, name: &str) -> Option<N> {
+        if !attributes.contains_key(name) {
+            return None;
+        }
+        let text = self.take_number(attributes, name)?;
+        let count = text.parse().ok();
+        if count.is_none() {
+            self.problems.push(format!("{name} is {text}, which is no count"));
+        }
+        count
+    }
+
+    fn missing(&mut self, name: &str, found: Option<AttributeValue>) -> Option<String> {
+        self.problems.push(match found {
+            Some(value) => format!("{name} has a type of its own: {}", text_of(&value)),
+            None => format!("{name} is missing"),
+        });
+        None
+    }
+}
+
+/// An attribute's value for people to read.
+fn text_of(value: &AttributeValue) -> String {
+    match value {
+        AttributeValue::S(text) | AttributeValue::N(text) => text.clone(),
+        AttributeValue::Bool(value) => value.to_string(),
+        AttributeValue::Null(_) => "null".to_owned(),
+        AttributeValue::B(blob) => format!("({} bytes)", blob.as_ref().len()),
+        AttributeValue::L(values) => format!("[{}]", values.iter().map(text_of).collect::<Vec<_>>().join(", ")),
+        AttributeValue::Ss(values) | AttributeValue::Ns(values) => format!("[{}]", values.join(", ")),
+        AttributeValue::M(values) => {
+            let mut fields: Vec<String> = values.iter().map(|(name, value)| format!("{name}: {}", text_of(value))).collect();
+            fields.sort();
+            format!("{{{}}}", fields.join(", "))
+        }
+        other => format!("{other:?}"),
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_damaged_item_is_read_as_far_as_it_goes_and_marked() {
+        let attributes: Attributes = [
+            ("partitionKey", AttributeValue::S("cust-42".into())),
+            ("sequenceNumber", AttributeValue::S("not a number".into())),
+            ("approximateArrivalTimestamp", AttributeValue::S("1545084650.987".into())),
+            ("expireAfter", AttributeValue::N("1545084650.5".into())),
+            ("colour", AttributeValue::Bool(true)),
+        ]
+        .into_iter()
+        .map(|(name, value)| (name.to_owned(), value))
+        .collect();
+        let item = StoredItem::from_attributes(attributes);
+        assert_eq!(item.partition_key, "cust-42");
+        assert_eq!(item.arrival, Some(ArrivalTime::parse("1545084650.987").unwrap()));
+        assert_eq!(item.expire_after, Some(1_545_084_650));
+        assert_eq!(item.others, [("colour".to_owned(), "true".to_owned())]);
+        assert_eq!(item.problems.len(), 5, "{:?}", item.problems);
+    }
+}
