@@ -10,12 +10,12 @@ use super::records::{Reading, Records};
 use super::replays::ReplayState;
 use super::update;
 use crate::domain::archive::Configuration;
-use crate::domain::configuration::{Call, Plan, Wanted};
+use crate::domain::configuration::{Call, Plan, Wanted, WantedArchive};
 use crate::domain::failure::Failure;
 use crate::domain::lanes::Counts;
 use crate::domain::page::{StreamCursor, StreamPage};
 use crate::domain::replay::{Ending, Progress, Selection};
-use archiver::settings::{ArchiveMode, Ttl};
+use archiver::settings::{ArchiveMode, Compression, Replays, Ttl};
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use jiff::SignedDuration;
 use proptest::prelude::*;
@@ -291,7 +291,13 @@ fn a_stream_is_configured_only_after_its_calls_were_shown() {
     press(&mut model, "c tab 30d");
     let effects = press(&mut model, "enter");
     let [Effect::PlanConfiguration { request, wanted, .. }] = effects.as_slice() else { panic!("{effects:?}") };
-    assert_eq!(*wanted, Wanted::Archived { mode: ArchiveMode::All, ttl: Ttl::from_seconds(30 * 86_400) });
+    let expected = WantedArchive {
+        mode: ArchiveMode::All,
+        ttl: Ttl::from_seconds(30 * 86_400),
+        replays: Replays::Keep,
+        compression: Compression::None,
+    };
+    assert_eq!(*wanted, Wanted::Archived(expected));
     let calls = vec![
         Call::EnableTtl { table: "clickstream-archive-ALL".to_owned() },
         Call::AddTags { stream: name("clickstream"), tags: Vec::new() },
@@ -305,6 +311,18 @@ fn a_stream_is_configured_only_after_its_calls_were_shown() {
     let effects = update(&mut model, Message::CallMade { request: *request, result: Ok(()) });
     assert!(matches!(effects.as_slice(), [Effect::ReadStream { .. }]), "{effects:?}");
     assert!(matches!(model.screens.last(), Some(Screen::Configure(configure)) if matches!(configure.step, Step::Done(_))));
+}
+
+#[test]
+fn every_setting_of_an_archive_is_chosen_in_the_form() {
+    let mut model = model_with_streams(120, 40);
+    let effects = press(&mut model, "c down down space tab space enter");
+    let [Effect::PlanConfiguration { wanted: Wanted::Archived(wanted), .. }] = effects.as_slice() else { panic!("{effects:?}") };
+    assert_eq!((wanted.replays, wanted.compression), (Replays::Skip, Compression::Gzip));
+    assert_eq!((wanted.mode, wanted.ttl), (ArchiveMode::All, Ttl::from_seconds(90 * 86_400)), "the others stay as they are");
+    let effects = press(&mut model, "esc up right shift-tab shift-tab right enter");
+    let [Effect::PlanConfiguration { wanted: Wanted::Archived(wanted), .. }] = effects.as_slice() else { panic!("{effects:?}") };
+    assert_eq!((wanted.mode, wanted.replays), (ArchiveMode::Latest, Replays::Keep));
 }
 
 #[test]

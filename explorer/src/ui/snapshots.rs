@@ -8,12 +8,11 @@ use crate::app::fixtures::{
 use crate::app::message::{Effect, Message};
 use crate::app::model::Model;
 use crate::app::update;
-use crate::domain::configuration::{Present, Wanted, plan};
+use crate::domain::configuration::{Present, PresentTable, plan};
 use crate::domain::failure::Failure;
 use crate::domain::lanes::Counts;
 use crate::domain::replay::{Ending, Impossible, Progress};
 use archiver::aws_failure::FailureKind;
-use archiver::settings::{ArchiveMode, Ttl};
 use jiff::SignedDuration;
 use ratatui::Terminal;
 use ratatui::backend::TestBackend;
@@ -201,11 +200,10 @@ fn configure_review(columns: u16, rows: u16) -> Model {
     let mut model = model_with_streams(columns, rows);
     model.streams.selected = Some(name("clickstream"));
     let effects = press(&mut model, "c tab 30d enter");
-    let [Effect::PlanConfiguration { request, stream, .. }] = effects.as_slice() else { panic!("{effects:?}") };
+    let [Effect::PlanConfiguration { request, stream, wanted }] = effects.as_slice() else { panic!("{effects:?}") };
     let table = overviews().into_iter().find_map(|overview| overview.table);
-    let present = Present { table, ttl_attribute: None, expired_items: 1_204 };
-    let wanted = Wanted::Archived { mode: ArchiveMode::All, ttl: Ttl::from_seconds(30 * 86_400) };
-    let plan = plan(stream, &present, wanted).unwrap();
+    let records = PresentTable { table, ttl_attribute: None, expired_items: 1_204 };
+    let plan = plan(stream, &Present { records, ..Present::default() }, *wanted).unwrap();
     update(&mut model, Message::ConfigurationPlanned { request: *request, result: Ok(plan) });
     model
 }
