@@ -91,20 +91,27 @@ pub struct Plan {
     pub warnings: Vec<String>,
 }
 
+/// What an archive needs a table for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Purpose {
+    /// The records of this mode.
+    Records(ArchiveMode),
+    /// The parts of large records.
+    Parts,
+}
+
 /// A change that cannot be made.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum PlanError {
     /// A table is there, but of another kind.
-    #[error("table {table} exists with {found}, but {purpose} needs {expected}; move it away first")]
+    #[error("table {table} exists with {found}, but {purpose} needs {}; move it away first", purpose.keys())]
     WrongKeys {
         /// Its name.
         table: String,
-        /// What it is needed for: `mode ALL`.
-        purpose: String,
+        /// What it is needed for.
+        purpose: Purpose,
         /// Its keys.
         found: TableKeys,
-        /// What the keys should be.
-        expected: TableKeys,
     },
     /// Items of the table expire by another attribute.
     #[error(
@@ -117,6 +124,24 @@ pub enum PlanError {
         /// The attribute.
         attribute: String,
     },
+}
+
+impl Purpose {
+    fn keys(self) -> TableKeys {
+        match self {
+            Self::Records(mode) => TableKeys::of_mode(mode),
+            Self::Parts => TableKeys::of_parts(),
+        }
+    }
+}
+
+impl fmt::Display for Purpose {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Records(mode) => write!(formatter, "mode {mode}"),
+            Self::Parts => formatter.write_str("a table of the parts of large records"),
+        }
+    }
 }
 
 impl fmt::Display for Call {
@@ -177,46 +202,30 @@ fn plan_removal(stream: &StreamOverview) -> Plan {
 fn plan_archive(stream: &StreamOverview, present: &Present, wanted: &WantedArchive) -> Result<Plan, PlanError> {
     let mut plan = Plan::default();
     let settings = wanted_settings(stream, wanted);
-    let records = NeededTable {
-        name: table::candidate_tables(&stream.name, &settings).swap_remove(0),
-        keys: TableKeys::of_mode(wanted.mode),
-        purpose: format!("mode {}", wanted.mode),
-        expiry_was_wrong_once: true,
-    };
-    let parts = NeededTable {
-        name: table::parts_table_name(&stream.name),
-        keys: TableKeys::of_parts(),
-        purpose: "a table of the parts of large records".to_owned(),
-        expiry_was_wrong_once: false,
-    };
-    plan_table(&mut plan, &present.records, records, wanted.ttl)?;
-    plan_table(&mut plan, &present.parts, parts, wanted.ttl)?;
+    let table = table::candidate_tables(&stream.name, &settings).swap_remove(0);
+    for of_table in [
+        plan_table(&present.records, table, Purpose::Records(wanted.mode), wanted.ttl)?,
+        plan_table(&present.parts, table::parts_table_name(&stream.name), Purpose::Parts, wanted.ttl)?,
+    ] {
+        plan.calls.extend(of_table.calls);
+        plan.warnings.extend(of_table.warnings);
+    }
     plan_tags(&mut plan, stream, &settings);
     warn_of_mode_change(&mut plan, stream, wanted.mode);
     Ok(plan)
 }
 
-/// A table that an archive needs.
-struct NeededTable {
-    /// Its name where there is none yet.
-    name: String,
-    keys: TableKeys,
-    /// What it is needed for: `mode ALL`.
-    purpose: String,
-    /// Whether the Node.js archiver wrote such tables, with times of expiry that were wrong.
-    expiry_was_wrong_once: bool,
-}
-
-fn plan_table(plan: &mut Plan, present: &PresentTable, needed: NeededTable, ttl: Option<Ttl>) -> Result<(), PlanError> {
-    let NeededTable { name, keys, purpose, expiry_was_wrong_once } = needed;
+/// Plans a table, of this name where there is none yet.
+fn plan_table(present: &PresentTable, new_name: String, purpose: Purpose, ttl: Option<Ttl>) -> Result<Plan, PlanError> {
+    let mut plan = Plan::default();
     let table = match &present.table {
-        Some(table) if table.keys != keys => {
-            return Err(PlanError::WrongKeys { table: table.name.clone(), purpose, found: table.keys.clone(), expected: keys });
+        Some(table) if table.keys != purpose.keys() => {
+            return Err(PlanError::WrongKeys { table: table.name.clone(), purpose, found: table.keys.clone() });
         }
         Some(table) => table.name.clone(),
         None => {
-            plan.calls.push(Call::CreateTable { table: name.clone(), keys });
-            name
+            plan.calls.push(Call::CreateTable { table: new_name.clone(), keys: purpose.keys() });
+            new_name
         }
     };
     match &present.ttl_attribute {
@@ -225,12 +234,11 @@ fn plan_table(plan: &mut Plan, present: &PresentTable, needed: NeededTable, ttl:
         }
         None if ttl.is_some() => {
             plan.calls.push(Call::EnableTtl { table: table.clone() });
-            let cause = if expiry_was_wrong_once { " (archives written by the Node.js archiver 1.0 have it wrong)" } else { "" };
-            warn_of_expiry(plan, &table, present.expired_items, cause);
+            warn_of_expiry(&mut plan, &table, present.expired_items, purpose);
         }
         Some(_) | None => {}
     }
-    Ok(())
+    Ok(plan)
 }
 
 fn plan_tags(plan: &mut Plan, stream: &StreamOverview, settings: &ArchiveSettings) {
@@ -256,7 +264,11 @@ fn plan_tags(plan: &mut Plan, stream: &StreamOverview, settings: &ArchiveSetting
     }
 }
 
-fn warn_of_expiry(plan: &mut Plan, table: &str, expired_items: u64, cause: &str) {
+fn warn_of_expiry(plan: &mut Plan, table: &str, expired_items: u64, purpose: Purpose) {
+    let cause = match purpose {
+        Purpose::Records(_) => " (archives written by the Node.js archiver 1.0 have it wrong)",
+        Purpose::Parts => "",
+    };
     if expired_items > 0 {
         plan.warnings.push(format!(
             "DynamoDB WILL DELETE {} items of {table}: their {} lies in the past{cause}. Repair or clear the attribute first if they are to be kept.",

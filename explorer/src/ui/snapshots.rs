@@ -3,7 +3,8 @@
 use super::draw;
 use super::theme::Theme;
 use crate::app::fixtures::{
-    local_addresses, model, model_with_records, model_with_streams, name, now, overviews, page, page_request, press, record,
+    compressed_record, local_addresses, model, model_with, model_with_records, model_with_streams, name, now, overviews, page,
+    page_request, payload_request, press, record, split_record,
 };
 use crate::app::message::{Effect, Message};
 use crate::app::model::Model;
@@ -171,6 +172,38 @@ fn records_filter_with_a_mistake() {
     check("records_filter_mistake", |columns, rows| {
         let mut model = model_with_records(columns, rows);
         press(&mut model, "/ after:soon enter");
+        model
+    });
+}
+
+/// A record in parts under the cursor, and one that is stored compressed.
+fn stored_otherwise(columns: u16, rows: u16) -> (Model, crate::app::message::RequestId) {
+    let json = format!("{{\"id\":\"o-1\",\"note\":\"{}\"}}", "paid ".repeat(50));
+    let records = vec![split_record(2, 36), compressed_record(1, json.as_bytes()), record(0, b"{\"id\":\"o-0\"}")];
+    let (model, effects) = model_with(columns, rows, records);
+    let request = payload_request(&effects);
+    (model, request)
+}
+
+#[test]
+fn records_in_parts_and_compressed() {
+    check("records_parts_loading", |columns, rows| stored_otherwise(columns, rows).0);
+    check("records_parts", |columns, rows| {
+        let (mut model, request) = stored_otherwise(columns, rows);
+        let payload = format!("{{\"id\":\"o-2\",\"scan\":\"{}\"}}", "A".repeat(2_000_000));
+        update(&mut model, Message::PayloadRead { request, result: Ok(payload.into_bytes()) });
+        model
+    });
+    check("records_parts_missing", |columns, rows| {
+        let (mut model, request) = stored_otherwise(columns, rows);
+        let reason = "part 3 of 36 is missing from table orders-archive-parts".to_owned();
+        let result = Err(crate::domain::payload::NoPayload::Damaged(reason));
+        update(&mut model, Message::PayloadRead { request, result });
+        model
+    });
+    check("records_compressed", |columns, rows| {
+        let (mut model, _) = stored_otherwise(columns, rows);
+        press(&mut model, "space");
         model
     });
 }
