@@ -43,9 +43,12 @@ fn wrapped(line: Line, columns: usize) -> Vec<Line> {
     let columns = columns.max(8);
     let mut lines = vec![Vec::new()];
     let mut used = 0;
+    // A single line may be as large as a record; what is beyond the last line that is laid out is not looked at.
+    let most = columns.saturating_mul(MAX_LINES);
     for (token, text) in line {
         let mut piece = String::new();
-        for character in printable(&text).chars() {
+        let end = text.char_indices().nth(most).map_or(text.len(), |(end, _)| end);
+        for character in printable(&text[..end]).chars() {
             let width = character.width().unwrap_or(0);
             if used + width > columns {
                 let full = std::mem::take(&mut piece);

@@ -83,8 +83,8 @@ fn form_lines(configure: &Configure, theme: &Theme) -> Vec<Line<'static>> {
         replays.push(super::choice(choice.as_str(), configure.replays == choice, theme));
     }
     let replays_meaning = match configure.replays {
-        Replays::Keep => "what is replayed into this stream itself is archived again",
-        Replays::Skip => "what is replayed with an envelope into this stream itself is left out",
+        Replays::Keep => "what is replayed into this stream is archived again",
+        Replays::Skip => "what is replayed with an envelope into this stream is left out",
     };
     let mut compression = vec![label("compression", Field::Compression)];
     for choice in [Compression::None, Compression::Gzip] {
