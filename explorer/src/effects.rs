@@ -2,7 +2,7 @@
 
 use crate::app::message::{Effect, Message, ReplayId, RequestId};
 use crate::aws::connect::Connection;
-use crate::aws::{archive, configure, replay, streams};
+use crate::aws::{archive, configure, payload, replay, streams};
 use crate::domain::archive::StreamOverview;
 use crate::domain::configuration::{Plan, Wanted, plan};
 use crate::domain::failure::Failure;
@@ -60,6 +60,12 @@ impl Runner {
                 tokio::spawn(async move {
                     let result = archive::read_page(&connection, &query).await;
                     say(&messages, Message::PageRead { request, result }).await;
+                });
+            }
+            Effect::ReadPayload { request, stream, record } => {
+                tokio::spawn(async move {
+                    let result = payload::read_payload(&connection, &stream, &record).await;
+                    say(&messages, Message::PayloadRead { request, result }).await;
                 });
             }
             Effect::PlanConfiguration { request, stream, wanted } => {

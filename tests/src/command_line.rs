@@ -197,13 +197,51 @@ pub struct ArchivedItem<'i> {
     pub expire_after: Option<i64>,
 }
 
+/// How an item holds its payload.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Storage<'s> {
+    /// `recordData`, where it is not the payload in base64.
+    pub data: Option<&'s str>,
+    /// `recordEncoding`.
+    pub encoding: Option<&'s str>,
+    /// `recordParts`.
+    pub parts: Option<usize>,
+    /// `subSequenceNumber`.
+    pub sub_sequence_number: Option<u64>,
+}
+
+/// Writes parts into the table of parts, as pairs of their place and their text.
+pub async fn write_parts<'t>(endpoints: &Endpoints, table: &str, part_of: &str, parts: impl IntoIterator<Item = (usize, &'t str)>) {
+    for (place, text) in parts {
+        let put = endpoints.dynamodb.put_item().table_name(table);
+        let put = put.item("partOf", AttributeValue::S(part_of.to_owned())).item("part", AttributeValue::N(place.to_string()));
+        put.item("recordData", AttributeValue::S(text.to_owned())).send().await.expect("the part is written");
+    }
+}
+
 impl ArchivedItem<'_> {
-    /// Writes it.
+    /// Writes it with its payload in base64.
     pub async fn write(&self, endpoints: &Endpoints, table: &str) {
+        self.write_stored(endpoints, table, Storage::default()).await;
+    }
+
+    /// Writes it with its payload stored in another way.
+    pub async fn write_stored(&self, endpoints: &Endpoints, table: &str, storage: Storage<'_>) {
         let text = |text: &str| AttributeValue::S(text.to_owned());
         let put = endpoints.dynamodb.put_item().table_name(table);
         let put = put.item("partitionKey", text(self.key)).item("sequenceNumber", text(self.number));
-        let put = put.item("recordData", text(&STANDARD.encode(self.payload)));
+        let data = storage.data.map_or_else(|| STANDARD.encode(self.payload), str::to_owned);
+        let number = |count: String| AttributeValue::N(count);
+        let stored = [
+            ("recordData", Some(AttributeValue::S(data))),
+            ("recordEncoding", storage.encoding.map(text)),
+            ("recordParts", storage.parts.map(|parts| number(parts.to_string()))),
+            ("subSequenceNumber", storage.sub_sequence_number.map(|place| number(place.to_string()))),
+        ];
+        let put = stored.into_iter().fold(put, |put, (name, value)| match value {
+            Some(value) => put.item(name, value),
+            None => put,
+        });
         let put = put.item("approximateArrivalTimestamp", AttributeValue::N(self.arrival.to_owned()));
         let put = put.item("shardId", text("shardId-000000000000")).item("lastUpdate", text("2018-12-17 22:10:51"));
         let put = match self.expire_after {

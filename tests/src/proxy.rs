@@ -31,6 +31,8 @@ pub enum Fault {
     CutBefore,
     /// All is put, but the connection ends without an answer.
     CutAfter,
+    /// Nothing is put: all is acknowledged and kept by the proxy, for records that are larger than an emulator takes.
+    Kept,
 }
 
 /// What the proxy does.
@@ -55,6 +57,7 @@ struct Seen {
     calls: AtomicUsize,
     refused_records: AtomicUsize,
     put_without_answer: Mutex<HashSet<String>>,
+    kept: Mutex<Vec<(String, String)>>,
 }
 
 #[derive(Clone, Debug)]
@@ -95,6 +98,15 @@ impl Proxy {
     pub fn put_without_answer(&self) -> HashSet<String> {
         self.seen.put_without_answer.lock().expect("no panic").clone()
     }
+
+    /// The keys and, in base64, the payloads of the records that the proxy has kept.
+    ///
+    /// # Panics
+    /// When a task panicked while it kept one.
+    #[must_use]
+    pub fn kept(&self) -> Vec<(String, String)> {
+        self.seen.kept.lock().expect("no panic").clone()
+    }
 }
 
 async fn pass(State(passing): State<Passing>, request: Request) -> Response {
@@ -123,7 +135,17 @@ impl Passing {
                 self.forward(parts, &body).await;
                 cut()
             }
+            Fault::Kept => self.keep(&body).into_response(),
         }
+    }
+
+    fn keep(&self, body: &[u8]) -> Answer {
+        let request: Value = serde_json::from_slice(body).expect("the request is JSON");
+        let text = |record: &Value, name: &str| record[name].as_str().expect("a text").to_owned();
+        let kept = records(&request).iter().map(|record| (text(record, "PartitionKey"), text(record, "Data")));
+        self.seen.kept.lock().expect("no panic").extend(kept);
+        let taken = json!({ "SequenceNumber": "1", "ShardId": "shardId-000000000000" });
+        Answer::json(&json!({ "FailedRecordCount": 0, "Records": vec![taken; records(&request).len()] }))
     }
 
     /// Puts two records of three, and answers as Kinesis does when a shard is at its limit.

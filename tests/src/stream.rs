@@ -81,14 +81,27 @@ impl TestStream {
 
     /// Makes a table of the archive.
     pub async fn create_table(&self, suffix: &str, keys: Keys) {
-        let names: &[(&str, KeyType)] = match keys {
-            Keys::OfModeAll => &[("partitionKey", KeyType::Hash), ("sequenceNumber", KeyType::Range)],
-            Keys::OfModeLatest => &[("partitionKey", KeyType::Hash)],
-        };
+        let (text, hash, range) = (ScalarAttributeType::S, KeyType::Hash, KeyType::Range);
+        match keys {
+            Keys::OfModeAll => {
+                let keys = [("partitionKey", hash, text.clone()), ("sequenceNumber", range, text)];
+                self.create_table_of(suffix, &keys).await;
+            }
+            Keys::OfModeLatest => self.create_table_of(suffix, &[("partitionKey", hash, text)]).await,
+        }
+    }
+
+    /// Makes the table of the parts of large records.
+    pub async fn create_parts_table(&self) {
+        let keys = [("partOf", KeyType::Hash, ScalarAttributeType::S), ("part", KeyType::Range, ScalarAttributeType::N)];
+        self.create_table_of("parts", &keys).await;
+    }
+
+    async fn create_table_of(&self, suffix: &str, keys: &[(&str, KeyType, ScalarAttributeType)]) {
         let mut request = self.dynamodb.create_table().table_name(self.table(suffix)).billing_mode(BillingMode::PayPerRequest);
-        for (name, kind) in names {
+        for (name, kind, value) in keys {
             let key = KeySchemaElement::builder().attribute_name(*name).key_type(kind.clone()).build();
-            let attribute = AttributeDefinition::builder().attribute_name(*name).attribute_type(ScalarAttributeType::S).build();
+            let attribute = AttributeDefinition::builder().attribute_name(*name).attribute_type(value.clone()).build();
             request = request.key_schema(key.expect("a whole key")).attribute_definitions(attribute.expect("a whole attribute"));
         }
         request.send().await.expect("the table is created");

@@ -1,12 +1,12 @@
-//! The configure screen: mode and TTL, then the calls that would be made, then the calls being made.
+//! The configure screen: the archive's settings, then the calls that would be made, then the calls being made.
 
 use super::keymap::{Command, Context};
 use super::line::Line;
 use super::message::{Effect, RequestId};
 use crate::domain::archive::StreamOverview;
-use crate::domain::configuration::{Plan, Wanted};
+use crate::domain::configuration::{Plan, Wanted, WantedArchive};
 use crate::domain::failure::Failure;
-use archiver::settings::{ArchiveMode, Ttl};
+use archiver::settings::{ArchiveMode, Compression, Replays, Ttl};
 
 /// The state of the screen.
 #[derive(Debug)]
@@ -17,6 +17,10 @@ pub struct Configure {
     pub mode: Option<ArchiveMode>,
     /// The TTL typed; empty is for ever.
     pub ttl: Line,
+    /// What is chosen for replays into the stream itself.
+    pub replays: Replays,
+    /// How payloads are to be stored.
+    pub compression: Compression,
     /// The field that keys go to.
     pub field: Field,
     /// How far it is.
@@ -30,7 +34,13 @@ pub enum Field {
     Mode,
     /// How long.
     Ttl,
+    /// What becomes of replays into the stream itself.
+    Replays,
+    /// How payloads are stored.
+    Compression,
 }
+
+const FIELDS: [Field; 4] = [Field::Mode, Field::Ttl, Field::Replays, Field::Compression];
 
 /// How far the configuration is.
 #[derive(Debug, PartialEq)]
@@ -69,8 +79,9 @@ impl Configure {
     pub fn open(stream: StreamOverview) -> Self {
         let settings = stream.settings().cloned();
         let mode = settings.as_ref().map_or(ArchiveMode::All, |settings| settings.mode);
+        let (replays, compression) = settings.as_ref().map(|settings| (settings.replays, settings.compression)).unwrap_or_default();
         let ttl = settings.and_then(|settings| settings.ttl).map(|ttl| ttl.to_string().replace(' ', "")).unwrap_or_default();
-        Self { stream, mode: Some(mode), ttl: Line::with(ttl), field: Field::Mode, step: Step::Editing(None) }
+        Self { stream, mode: Some(mode), ttl: Line::with(ttl), replays, compression, field: Field::Mode, step: Step::Editing(None) }
     }
 
     /// Where its keys are looked up.
@@ -92,24 +103,51 @@ impl Configure {
     /// Takes a command on the form.
     pub(super) fn command(&mut self, command: Command, request: RequestId) -> Option<Effect> {
         match command {
-            Command::NextField | Command::PreviousField | Command::Up | Command::Down => {
-                self.field = match self.field {
-                    Field::Mode => Field::Ttl,
-                    Field::Ttl => Field::Mode,
-                };
+            Command::NextField | Command::Down => {
+                self.move_field(1);
+                None
+            }
+            Command::PreviousField | Command::Up => {
+                self.move_field(FIELDS.len() - 1);
                 None
             }
             Command::Change | Command::ChangeBack => {
-                self.mode = match (self.mode, command == Command::Change) {
-                    (Some(ArchiveMode::All), true) | (None, false) => Some(ArchiveMode::Latest),
-                    (Some(ArchiveMode::Latest), true) | (Some(ArchiveMode::All), false) => None,
-                    (None, true) | (Some(ArchiveMode::Latest), false) => Some(ArchiveMode::All),
-                };
+                self.change(command == Command::Change);
                 None
             }
             Command::Continue => self.plan(request),
             Command::Confirm => self.make(request),
             _ => None,
+        }
+    }
+
+    fn move_field(&mut self, by: usize) {
+        let place = FIELDS.iter().position(|field| *field == self.field).unwrap_or(0);
+        self.field = FIELDS[(place + by) % FIELDS.len()];
+    }
+
+    fn change(&mut self, forward: bool) {
+        match self.field {
+            Field::Mode => {
+                self.mode = match (self.mode, forward) {
+                    (Some(ArchiveMode::All), true) | (None, false) => Some(ArchiveMode::Latest),
+                    (Some(ArchiveMode::Latest), true) | (Some(ArchiveMode::All), false) => None,
+                    (None, true) | (Some(ArchiveMode::Latest), false) => Some(ArchiveMode::All),
+                };
+            }
+            Field::Replays => {
+                self.replays = match self.replays {
+                    Replays::Keep => Replays::Skip,
+                    Replays::Skip => Replays::Keep,
+                };
+            }
+            Field::Compression => {
+                self.compression = match self.compression {
+                    Compression::None => Compression::Gzip,
+                    Compression::Gzip => Compression::None,
+                };
+            }
+            Field::Ttl => {}
         }
     }
 
@@ -125,7 +163,9 @@ impl Configure {
                 }
             },
         };
-        let wanted = self.mode.map_or(Wanted::NotArchived, |mode| Wanted::Archived { mode, ttl });
+        let (replays, compression) = (self.replays, self.compression);
+        let archive = |mode| Wanted::Archived(WantedArchive { mode, ttl, replays, compression });
+        let wanted = self.mode.map_or(Wanted::NotArchived, archive);
         self.step = Step::Planning(request);
         Some(Effect::PlanConfiguration { request, stream: Box::new(self.stream.clone()), wanted })
     }

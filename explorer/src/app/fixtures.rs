@@ -8,9 +8,10 @@ use crate::domain::page::{Page, PageCursor, StreamPage};
 use crate::domain::record::Record;
 use crate::domain::time::TimeContext;
 use archiver::item::StoredItem;
+use archiver::payload::{Data, Packer};
 use archiver::record::ArrivalTime;
 use archiver::sequence::SequenceNumber;
-use archiver::settings::{ArchiveMode, ArchiveSettings, Ttl};
+use archiver::settings::{ArchiveMode, ArchiveSettings, Compression, Ttl};
 use archiver::stream::StreamName;
 use archiver::table::{TableKeys, archive_table_name};
 use base64::Engine as _;
@@ -127,6 +128,37 @@ pub(crate) fn records() -> Vec<Record> {
     records
 }
 
+/// A record whose payload is in so many parts.
+pub(crate) fn split_record(place: u32, parts: u32) -> Record {
+    let item = record(place, b"").item;
+    Record::new(StoredItem { parts: Some(parts), encoding: Some("gzip".to_owned()), ..item })
+}
+
+/// A record whose payload the archiver has compressed.
+pub(crate) fn compressed_record(place: u32, payload: &[u8]) -> Record {
+    let packed = Packer::default().pack(Data::Bytes(payload.into()), Compression::Gzip, usize::MAX);
+    assert!(packed.is_gzip);
+    let item = record(place, b"").item;
+    let encoding = Some("gzip".to_owned());
+    Record::new(StoredItem { data: Some(packed.text.into_owned()), encoding, sub_sequence_number: Some(3), ..item })
+}
+
+/// The request of the only effect there is, which reads the payload of a record in parts.
+pub(crate) fn payload_request(effects: &[Effect]) -> super::message::RequestId {
+    match effects {
+        [Effect::ReadPayload { request, .. }] => *request,
+        other => panic!("no payload was asked for: {other:?}"),
+    }
+}
+
+/// A model with these records open.
+pub(crate) fn model_with(columns: u16, rows: u16, records: Vec<Record>) -> (Model, Vec<Effect>) {
+    let mut model = model_with_streams(columns, rows);
+    let request = page_request(&press(&mut model, "enter"));
+    let effects = update(&mut model, Message::PageRead { request, result: Ok(page(records, false)) });
+    (model, effects)
+}
+
 /// The request of the only effect there is, which reads a page.
 pub(crate) fn page_request(effects: &[Effect]) -> super::message::RequestId {
     match effects {
@@ -142,10 +174,7 @@ pub(crate) fn page(records: Vec<Record>, goes_on: bool) -> Page {
 
 /// A model with the archive of `orders` open and read.
 pub(crate) fn model_with_records(columns: u16, rows: u16) -> Model {
-    let mut model = model_with_streams(columns, rows);
-    let request = page_request(&press(&mut model, "enter"));
-    update(&mut model, Message::PageRead { request, result: Ok(page(records(), false)) });
-    model
+    model_with(columns, rows, records()).0
 }
 
 /// Presses keys, parted by blanks: names of keys, characters with `ctrl-`, and anything else is typed.

@@ -5,10 +5,13 @@ use crate::domain::archive::StreamOverview;
 use crate::domain::configuration::{Call, Plan, Wanted};
 use crate::domain::failure::Failure;
 use crate::domain::page::{Page, PageQuery, StreamCursor, StreamPage};
+use crate::domain::payload::NoPayload;
+use crate::domain::record::Record;
 use crate::domain::replay::{Ending, Impossible, Progress, ReplayOrder};
 use archiver::stream::StreamName;
 use crossterm::event::KeyEvent;
 use jiff::Timestamp;
+use std::sync::Arc;
 
 /// A question to which an answer is awaited.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -51,6 +54,13 @@ pub enum Message {
         request: RequestId,
         /// The page.
         result: Result<Page, Failure>,
+    },
+    /// The payload of a record in parts.
+    PayloadRead {
+        /// Which question this answers.
+        request: RequestId,
+        /// Its bytes.
+        result: Result<Vec<u8>, NoPayload>,
     },
     /// The calls that would configure a stream.
     ConfigurationPlanned {
@@ -111,6 +121,15 @@ pub enum Effect {
         request: RequestId,
         /// Which page.
         query: PageQuery,
+    },
+    /// Read the payload of a record in parts.
+    ReadPayload {
+        /// The question's id.
+        request: RequestId,
+        /// The stream whose archive holds it.
+        stream: StreamName,
+        /// The record.
+        record: Arc<Record>,
     },
     /// Find out which calls would configure a stream.
     PlanConfiguration {

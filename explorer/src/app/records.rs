@@ -9,6 +9,7 @@ use crate::domain::failure::Failure;
 use crate::domain::filter::RecordFilter;
 use crate::domain::json_text::Line;
 use crate::domain::page::{Page, PageCursor, PageQuery};
+use crate::domain::payload::NoPayload;
 use crate::domain::record::{Record, RecordId};
 use archiver::settings::ArchiveMode;
 use archiver::stream::StreamName;
@@ -18,11 +19,11 @@ use std::sync::Arc;
 /// The archive is read on by itself until so many records are there: DynamoDB gives them in no order, so that the newest are only
 /// known when all are read.
 const READ_AHEAD: usize = 5_000;
-/// Or so many bytes of payload.
+/// Or so many bytes of archived text.
 const READ_AHEAD_BYTES: u64 = 64 * 1024 * 1024;
 /// Never are more held; a filter narrows the rest.
 const MAX_HELD: usize = 50_000;
-/// Nor so many bytes of payload.
+/// Nor so many bytes of archived text.
 const MAX_HELD_BYTES: u64 = 256 * 1024 * 1024;
 /// So many rows before the end of what is read, more is read.
 const READ_MARGIN: usize = 50;
@@ -60,11 +61,13 @@ pub struct Records {
     pub scroll: usize,
     /// The record under the cursor.
     pub detail: Option<Detail>,
+    /// The record whose parts are being read; the next one's are read after that, so that a cursor that runs through many costs little.
+    reading_parts: Option<(RequestId, RecordId)>,
     /// Columns that the detail is laid out in.
     detail_columns: usize,
     /// Read on until so many are held.
     wanted: usize,
-    /// Or so many bytes of payload.
+    /// Or so many bytes of archived text.
     wanted_bytes: u64,
     /// While reading again: what was read so far, shown when it is complete.
     fresh: Option<Vec<Arc<Record>>>,
@@ -92,15 +95,49 @@ pub enum Pane {
     Detail,
 }
 
-/// The record under the cursor, decoded and laid out once.
+/// The record under the cursor.
 #[derive(Debug)]
 pub struct Detail {
     /// Which record.
     pub id: RecordId,
     /// Its payload.
-    pub decoded: Decoded,
-    /// The payload's lines in the chosen view.
-    pub lines: Vec<Line>,
+    pub payload: Payload,
+}
+
+/// The payload of the record under the cursor. No other record's is held beside the items' own texts.
+#[derive(Debug)]
+pub enum Payload {
+    /// Its parts are being read, or will be.
+    Reading,
+    /// Its parts could not be read.
+    Failed(NoPayload),
+    /// Decoded and laid out once.
+    Shown {
+        /// What it is.
+        decoded: Decoded,
+        /// Its lines in the chosen view.
+        lines: Vec<Line>,
+    },
+}
+
+impl Detail {
+    /// The payload, where it was read.
+    #[must_use]
+    pub fn decoded(&self) -> Option<&Decoded> {
+        match &self.payload {
+            Payload::Shown { decoded, .. } => Some(decoded),
+            Payload::Reading | Payload::Failed(_) => None,
+        }
+    }
+
+    /// The payload's lines, none before it was read.
+    #[must_use]
+    pub fn lines(&self) -> &[Line] {
+        match &self.payload {
+            Payload::Shown { lines, .. } => lines,
+            Payload::Reading | Payload::Failed(_) => &[],
+        }
+    }
 }
 
 impl Records {
@@ -123,6 +160,7 @@ impl Records {
             view: View::Pretty,
             scroll: 0,
             detail: None,
+            reading_parts: None,
             detail_columns,
             wanted: READ_AHEAD,
             wanted_bytes: READ_AHEAD_BYTES,
@@ -138,6 +176,10 @@ impl Records {
         self.read = 0;
         self.wanted = READ_AHEAD.max(self.rows.len().min(MAX_HELD));
         self.wanted_bytes = READ_AHEAD_BYTES.max(bytes_of(&self.rows));
+        if matches!(&self.detail, Some(Detail { payload: Payload::Failed(_), .. })) {
+            self.detail = None;
+            self.show_current();
+        }
         self.read_page(request, None)
     }
 
@@ -237,12 +279,6 @@ impl Records {
         self.rows.len() >= MAX_HELD || bytes_of(&self.rows) >= MAX_HELD_BYTES
     }
 
-    /// Bytes of the marked payloads.
-    #[must_use]
-    pub fn marked_bytes(&self) -> u64 {
-        bytes_of(self.marked.values())
-    }
-
     pub(super) fn check(&self, command: Command) -> Result<(), String> {
         match command {
             Command::Mark if self.current().is_none() => Err("there is no record here".to_owned()),
@@ -263,7 +299,7 @@ impl Records {
     /// Moves the cursor or the detail; true when the end of what is read comes near.
     pub(super) fn go(&mut self, command: Command, page: usize) -> bool {
         if self.pane == Pane::Detail {
-            self.scroll = moved(self.scroll, command, page, self.detail.as_ref().map_or(0, |detail| detail.lines.len()));
+            self.scroll = moved(self.scroll, command, page, self.detail.as_ref().map_or(0, |detail| detail.lines().len()));
             return false;
         }
         self.cursor = moved(self.cursor, command, page, self.rows.len());
@@ -293,28 +329,60 @@ impl Records {
     }
 
     fn lay_out_again(&mut self) {
-        self.detail = None;
-        self.show_current();
+        if let Some(Detail { payload: Payload::Shown { decoded, lines }, .. }) = &mut self.detail {
+            *lines = detail::lay_out(decoded, self.view, self.detail_columns);
+            self.scroll = 0;
+        }
     }
 
-    /// Decodes and lays out the record under the cursor, unless that is done.
+    /// Decodes and lays out the record under the cursor, unless that is done. Parts are asked for by [`Self::ask_for_parts`].
     fn show_current(&mut self) {
         let Some(record) = self.rows.get(self.cursor) else {
             self.detail = None;
             return;
         };
         if self.detail.as_ref().is_none_or(|detail| detail.id != record.id) {
-            let decoded = record.decoded();
-            let lines = detail::lay_out(&decoded, self.view, self.detail_columns);
-            self.detail = Some(Detail { id: record.id.clone(), decoded, lines });
+            let payload = match record.payload() {
+                Some(payload) => self.shown(record.decode(payload)),
+                None => Payload::Reading,
+            };
+            self.detail = Some(Detail { id: record.id.clone(), payload });
             self.scroll = 0;
         }
     }
+
+    fn shown(&self, decoded: Decoded) -> Payload {
+        Payload::Shown { lines: detail::lay_out(&decoded, self.view, self.detail_columns), decoded }
+    }
+
+    /// Asks for the parts of the record under the cursor, where it has some that are not there, and no others are being read.
+    pub(super) fn ask_for_parts(&mut self, request: RequestId) -> Option<Effect> {
+        let is_wanted = self.reading_parts.is_none() && matches!(self.detail.as_ref()?.payload, Payload::Reading);
+        let record = self.current().filter(|_| is_wanted)?.clone();
+        self.reading_parts = Some((request, record.id.clone()));
+        Some(Effect::ReadPayload { request, stream: self.stream.clone(), record })
+    }
+
+    /// Takes a payload that was in parts; one of a record that the cursor has left is dropped.
+    pub(super) fn payload_read(&mut self, request: RequestId, result: Result<Vec<u8>, NoPayload>) {
+        let Some((_, asked)) = self.reading_parts.take_if(|(asked, _)| *asked == request) else {
+            return;
+        };
+        let Some(record) = self.current().filter(|record| record.id == asked).cloned() else {
+            return;
+        };
+        let payload = match result {
+            Err(reason) => Payload::Failed(reason),
+            payload => self.shown(record.decode(payload)),
+        };
+        self.detail = Some(Detail { id: record.id.clone(), payload });
+        self.scroll = 0;
+    }
 }
 
-/// Bytes of the records' payloads.
+/// Bytes of archived text that the records hold.
 fn bytes_of<'r>(records: impl IntoIterator<Item = &'r Arc<Record>>) -> u64 {
-    records.into_iter().map(|record| record.payload_size).sum()
+    records.into_iter().map(|record| record.held_bytes() as u64).sum()
 }
 
 /// Where a cursor is after a move among so many rows.

@@ -2,20 +2,22 @@
 
 use super::configure::Step;
 use super::fixtures::{
-    local_addresses, model, model_with_records, model_with_streams, name, now, page, page_request, press, record, records,
+    compressed_record, local_addresses, model, model_with, model_with_records, model_with_streams, name, now, page, page_request,
+    payload_request, press, record, records, split_record,
 };
 use super::message::{Effect, Message};
 use super::model::{Model, Notice, Overlay, Screen};
-use super::records::{Reading, Records};
+use super::records::{Payload, Reading, Records};
 use super::replays::ReplayState;
 use super::update;
 use crate::domain::archive::Configuration;
-use crate::domain::configuration::{Call, Plan, Wanted};
+use crate::domain::configuration::{Call, Plan, Wanted, WantedArchive};
 use crate::domain::failure::Failure;
 use crate::domain::lanes::Counts;
 use crate::domain::page::{StreamCursor, StreamPage};
+use crate::domain::payload::NoPayload;
 use crate::domain::replay::{Ending, Progress, Selection};
-use archiver::settings::{ArchiveMode, Ttl};
+use archiver::settings::{ArchiveMode, Compression, Replays, Ttl};
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use jiff::SignedDuration;
 use proptest::prelude::*;
@@ -196,6 +198,76 @@ fn coming_near_the_end_of_what_is_read_reads_further() {
     page_request(&press(&mut model, "G"));
 }
 
+fn shown(model: &Model) -> Option<&str> {
+    open_records(model).detail.as_ref()?.decoded()?.text()
+}
+
+#[test]
+fn the_parts_of_a_record_are_read_when_the_cursor_comes_to_it() {
+    let (mut model, effects) = model_with(120, 40, vec![record(2, b"{}"), split_record(1, 36)]);
+    assert_eq!(effects, []);
+    let request = payload_request(&press(&mut model, "down"));
+    assert_eq!(shown(&model), None);
+    assert_eq!(press(&mut model, "t"), [], "they are asked for once");
+    let result = Ok(b"{\"id\":\"o-1\"}".to_vec());
+    assert_eq!(update(&mut model, Message::PayloadRead { request, result }), []);
+    let detail = open_records(&model).detail.as_ref().unwrap();
+    assert_eq!(detail.decoded().unwrap().breadcrumb(), "base64 › stored gzip › JSON");
+    assert_eq!(shown(&model), Some("{\"id\":\"o-1\"}"));
+    assert_eq!(press(&mut model, "x p"), [], "another view needs no second reading");
+    update(&mut model, Message::Resized(80, 24));
+    assert_eq!(shown(&model), Some("{\"id\":\"o-1\"}"));
+    payload_request(&press(&mut model, "up down"));
+    assert_eq!(shown(&model), None, "the payload is not kept when the cursor leaves the record");
+}
+
+#[test]
+fn parts_of_a_record_that_the_cursor_has_left_are_dropped_and_the_next_ones_are_read_after_them() {
+    let (mut model, effects) = model_with(120, 40, (1..=9).map(|place| split_record(place, 36)).collect());
+    let first = payload_request(&effects);
+    assert_eq!(press(&mut model, "down down down"), [], "one at a time");
+    let effects = update(&mut model, Message::PayloadRead { request: first, result: Ok(b"{\"id\":9}".to_vec()) });
+    assert_eq!(shown(&model), None);
+    let [Effect::ReadPayload { request, record, .. }] = effects.as_slice() else { panic!("{effects:?}") };
+    assert_eq!(Some(record), open_records(&model).current());
+    assert_eq!(update(&mut model, Message::PayloadRead { request: first, result: Ok(Vec::new()) }), []);
+    assert_eq!(update(&mut model, Message::PayloadRead { request: *request, result: Ok(b"{\"id\":6}".to_vec()) }), []);
+    assert_eq!(shown(&model), Some("{\"id\":6}"));
+}
+
+#[test]
+fn parts_for_a_screen_already_left_are_ignored() {
+    let (mut model, effects) = model_with(120, 40, vec![split_record(1, 36)]);
+    let request = payload_request(&effects);
+    press(&mut model, "esc");
+    assert_eq!(update(&mut model, Message::PayloadRead { request, result: Ok(Vec::new()) }), []);
+    let page_request = page_request(&press(&mut model, "enter"));
+    update(&mut model, Message::PageRead { request: page_request, result: Ok(page(vec![split_record(1, 36)], false)) });
+    assert_eq!(update(&mut model, Message::PayloadRead { request, result: Ok(Vec::new()) }), []);
+    assert_eq!(shown(&model), None);
+}
+
+#[test]
+fn a_payload_that_cannot_be_read_says_why_and_is_read_again() {
+    let (mut model, effects) = model_with(120, 40, vec![split_record(1, 36)]);
+    let request = payload_request(&effects);
+    let reason = NoPayload::Damaged("part 3 of 36 is missing from table orders-archive-parts".to_owned());
+    assert_eq!(update(&mut model, Message::PayloadRead { request, result: Err(reason.clone()) }), []);
+    let detail = open_records(&model).detail.as_ref().unwrap();
+    assert!(matches!(&detail.payload, Payload::Failed(found) if *found == reason), "{detail:?}");
+    let effects = press(&mut model, "F5");
+    assert!(matches!(effects.as_slice(), [Effect::ReadPage { .. }, Effect::ReadPayload { .. }]), "{effects:?}");
+}
+
+#[test]
+fn what_the_archiver_compressed_is_shown_as_it_was_put() {
+    let json = format!("{{\"id\":\"o-1\",\"note\":\"{}\"}}", "paid ".repeat(50));
+    let (model, effects) = model_with(120, 40, vec![compressed_record(1, json.as_bytes())]);
+    assert_eq!((effects, shown(&model)), (Vec::new(), Some(json.as_str())));
+    let record = open_records(&model).current().unwrap();
+    assert_eq!(record.payload_size, Some(json.len() as u64));
+}
+
 #[test]
 fn marked_records_are_replayed_into_the_chosen_stream() {
     let mut model = model_with_records(120, 40);
@@ -291,7 +363,13 @@ fn a_stream_is_configured_only_after_its_calls_were_shown() {
     press(&mut model, "c tab 30d");
     let effects = press(&mut model, "enter");
     let [Effect::PlanConfiguration { request, wanted, .. }] = effects.as_slice() else { panic!("{effects:?}") };
-    assert_eq!(*wanted, Wanted::Archived { mode: ArchiveMode::All, ttl: Ttl::from_seconds(30 * 86_400) });
+    let expected = WantedArchive {
+        mode: ArchiveMode::All,
+        ttl: Ttl::from_seconds(30 * 86_400),
+        replays: Replays::Keep,
+        compression: Compression::None,
+    };
+    assert_eq!(*wanted, Wanted::Archived(expected));
     let calls = vec![
         Call::EnableTtl { table: "clickstream-archive-ALL".to_owned() },
         Call::AddTags { stream: name("clickstream"), tags: Vec::new() },
@@ -305,6 +383,18 @@ fn a_stream_is_configured_only_after_its_calls_were_shown() {
     let effects = update(&mut model, Message::CallMade { request: *request, result: Ok(()) });
     assert!(matches!(effects.as_slice(), [Effect::ReadStream { .. }]), "{effects:?}");
     assert!(matches!(model.screens.last(), Some(Screen::Configure(configure)) if matches!(configure.step, Step::Done(_))));
+}
+
+#[test]
+fn every_setting_of_an_archive_is_chosen_in_the_form() {
+    let mut model = model_with_streams(120, 40);
+    let effects = press(&mut model, "c down down space tab space enter");
+    let [Effect::PlanConfiguration { wanted: Wanted::Archived(wanted), .. }] = effects.as_slice() else { panic!("{effects:?}") };
+    assert_eq!((wanted.replays, wanted.compression), (Replays::Skip, Compression::Gzip));
+    assert_eq!((wanted.mode, wanted.ttl), (ArchiveMode::All, Ttl::from_seconds(90 * 86_400)), "the others stay as they are");
+    let effects = press(&mut model, "esc up right shift-tab shift-tab right enter");
+    let [Effect::PlanConfiguration { wanted: Wanted::Archived(wanted), .. }] = effects.as_slice() else { panic!("{effects:?}") };
+    assert_eq!((wanted.mode, wanted.replays), (ArchiveMode::Latest, Replays::Keep));
 }
 
 #[test]

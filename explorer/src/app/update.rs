@@ -22,6 +22,16 @@ const REFRESH_SECONDS_LOCAL: i64 = 1;
 
 /// Changes the state by what has happened, and says what is to be done.
 pub fn update(model: &mut Model, message: Message) -> Vec<Effect> {
+    let mut effects = take(model, message);
+    // Whatever has brought the cursor to a record in parts, they are asked for.
+    let request = model.next_request();
+    if let Some(Screen::Records(records)) = model.screens.last_mut() {
+        effects.extend(records.ask_for_parts(request));
+    }
+    effects
+}
+
+fn take(model: &mut Model, message: Message) -> Vec<Effect> {
     match message {
         Message::KeyPressed(key) => press(model, key),
         Message::Pasted(text) => {
@@ -49,11 +59,7 @@ pub fn update(model: &mut Model, message: Message) -> Vec<Effect> {
         }
         Message::PageRead { request, result } => {
             let next = model.next_request();
-            let waiting = model.screens.iter_mut().find_map(|screen| match screen {
-                Screen::Records(records) => Some(records),
-                Screen::Configure(_) | Screen::ReplaySetup(_) | Screen::Replays(_) => None,
-            });
-            let Some(records) = waiting else {
+            let Some(records) = open_records(model) else {
                 return Vec::new();
             };
             let effect = records.page_read(request, result, next);
@@ -64,6 +70,12 @@ pub fn update(model: &mut Model, message: Message) -> Vec<Effect> {
                 model.notice = Some(Notice::Error(failure.to_string()));
             }
             effect.into_iter().collect()
+        }
+        Message::PayloadRead { request, result } => {
+            if let Some(records) = open_records(model) {
+                records.payload_read(request, result);
+            }
+            Vec::new()
         }
         Message::ConfigurationPlanned { request, result } => {
             if let Some(Screen::Configure(configure)) = model.screens.last_mut() {
@@ -87,6 +99,14 @@ pub fn update(model: &mut Model, message: Message) -> Vec<Effect> {
             Vec::new()
         }
     }
+}
+
+/// The records screen, where one is open, on top or below another.
+fn open_records(model: &mut Model) -> Option<&mut Records> {
+    model.screens.iter_mut().find_map(|screen| match screen {
+        Screen::Records(records) => Some(records.as_mut()),
+        Screen::Configure(_) | Screen::ReplaySetup(_) | Screen::Replays(_) => None,
+    })
 }
 
 fn tick(model: &mut Model, now: Timestamp) -> Vec<Effect> {

@@ -3,11 +3,12 @@
 use super::archive::count_expired;
 use super::connect::Connection;
 use super::streams::{describe_table, first_table};
-use crate::domain::archive::StreamOverview;
-use crate::domain::configuration::{Call, Present, Wanted, wanted_settings};
+use crate::domain::archive::{ArchiveTable, StreamOverview};
+use crate::domain::configuration::{Call, Present, PresentTable, Wanted, wanted_settings};
 use crate::domain::failure::Failure;
 use archiver::aws_failure::{AwsFailure, FailureKind};
-use archiver::table::{TableKeys, attribute};
+use archiver::settings::Ttl;
+use archiver::table::{TableKeys, attribute, parts_table_name};
 use aws_sdk_dynamodb::types::{
     AttributeDefinition, BillingMode, KeySchemaElement, KeyType, ScalarAttributeType, TimeToLiveSpecification, TimeToLiveStatus,
 };
@@ -19,23 +20,37 @@ const TABLE_DEADLINE: Duration = Duration::from_secs(120);
 /// Between two looks at a new table.
 const TABLE_POLL: Duration = Duration::from_millis(200);
 
-/// Reads what a plan needs to know: the table of the wanted mode, its TTL, and what would expire.
+/// Reads what a plan needs to know: the table of the wanted mode and that of the parts, their TTL, and what would expire.
 ///
 /// # Errors
 /// Names the call that failed.
 pub async fn inspect(connection: &Connection, stream: &StreamOverview, wanted: Wanted, now: Timestamp) -> Result<Present, Failure> {
-    let Wanted::Archived { mode, ttl } = wanted else {
+    let Wanted::Archived(wanted) = wanted else {
         return Ok(Present::default());
     };
-    let Some(table) = first_table(connection, &stream.name, &wanted_settings(stream, mode, ttl)).await? else {
-        return Ok(Present::default());
+    let records = first_table(connection, &stream.name, &wanted_settings(stream, &wanted)).await?;
+    let parts = describe_table(connection, &parts_table_name(&stream.name)).await?;
+    Ok(Present {
+        records: inspect_table(connection, records, wanted.ttl, now).await?,
+        parts: inspect_table(connection, parts, wanted.ttl, now).await?,
+    })
+}
+
+async fn inspect_table(
+    connection: &Connection,
+    table: Option<ArchiveTable>,
+    ttl: Option<Ttl>,
+    now: Timestamp,
+) -> Result<PresentTable, Failure> {
+    let Some(table) = table else {
+        return Ok(PresentTable::default());
     };
     let ttl_attribute = ttl_attribute(connection, &table.name).await?;
     let expired_items = match (ttl, &ttl_attribute) {
         (Some(_), None) => count_expired(connection, &table.name, now).await?,
         _ => 0,
     };
-    Ok(Present { table: Some(table), ttl_attribute, expired_items })
+    Ok(PresentTable { table: Some(table), ttl_attribute, expired_items })
 }
 
 async fn ttl_attribute(connection: &Connection, table: &str) -> Result<Option<String>, Failure> {
@@ -83,7 +98,7 @@ async fn create_table(connection: &Connection, table: &str, keys: &TableKeys) ->
     for (name, kind) in parts {
         let Some(name) = name else { continue };
         let element = KeySchemaElement::builder().attribute_name(name).key_type(kind).build();
-        let definition = AttributeDefinition::builder().attribute_name(name).attribute_type(ScalarAttributeType::S).build();
+        let definition = AttributeDefinition::builder().attribute_name(name).attribute_type(key_type(name)).build();
         let invalid = |error: aws_sdk_dynamodb::error::BuildError| Failure::refused(operation.clone(), error.to_string());
         create = create.key_schema(element.map_err(invalid)?).attribute_definitions(definition.map_err(invalid)?);
     }
@@ -101,6 +116,11 @@ async fn create_table(connection: &Connection, table: &str, keys: &TableKeys) ->
         Ok(result) => result,
         Err(_) => Err(Failure::of_call(operation, "dynamodb:DescribeTable", late)),
     }
+}
+
+/// The type of a key attribute.
+fn key_type(name: &str) -> ScalarAttributeType {
+    if name == attribute::PART { ScalarAttributeType::N } else { ScalarAttributeType::S }
 }
 
 async fn enable_ttl(connection: &Connection, table: &str) -> Result<(), Failure> {

@@ -3,5 +3,6 @@
 pub mod archive;
 pub mod configure;
 pub mod connect;
+pub mod payload;
 pub mod replay;
 pub mod streams;

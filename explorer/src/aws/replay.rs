@@ -2,19 +2,18 @@
 
 use super::archive::read_page;
 use super::connect::Connection;
+use super::payload::read_payload;
 use super::streams;
-use crate::domain::archive::StreamOverview;
-use crate::domain::decode::payload_bytes;
 use crate::domain::failure::Failure;
 use crate::domain::lanes::{Lanes, Position, PutResult};
 use crate::domain::page::PageQuery;
+use crate::domain::payload::{NoPayload, largest_size};
 use crate::domain::record::Record;
 use crate::domain::replay::{Ending, Impossible, NewestOf, Progress, ReplayOrder, Selection, in_replay_order};
 use crate::domain::text::count;
 use archiver::aws_failure::{AwsFailure, FailureKind};
-use archiver::envelope::{Envelope, Separator};
+use archiver::envelope::Envelope;
 use archiver::record::PartitionKey;
-use archiver::stream::StreamName;
 use aws_config::retry::RetryConfig;
 use aws_sdk_kinesis::primitives::Blob;
 use aws_sdk_kinesis::types::PutRecordsRequestEntry;
@@ -74,11 +73,37 @@ struct Run<'r> {
 struct Ready {
     record: Arc<Record>,
     key: PartitionKey,
+    /// Bytes as it is put, key and all; of a record in parts, whose payload is read only when it is put, the most it can have.
     size: usize,
 }
 
-/// The answer to one PutRecords call: what became of each record, and why where it was not taken.
-type Answer = Vec<(Position, PutResult, Option<String>)>;
+/// What a record is put into, and how much that takes.
+#[derive(Clone, Copy)]
+struct Target<'r> {
+    connection: &'r Connection,
+    order: &'r ReplayOrder,
+    max_record_bytes: u64,
+}
+
+/// A record with its payload.
+struct Loaded {
+    position: Position,
+    entry: PutRecordsRequestEntry,
+    payload_bytes: u64,
+}
+
+/// What became of a record in one call.
+enum PutOutcome {
+    /// The stream has it, with so many bytes of payload.
+    Acknowledged(u64),
+    /// It is put again.
+    Failed,
+    /// It can never be put, for this reason.
+    Impossible(String),
+}
+
+/// What became of each record of a batch.
+type Answer = Vec<(Position, PutOutcome)>;
 
 impl Run<'_> {
     async fn read_and_send(&mut self) -> Result<Ending, Failure> {
@@ -91,8 +116,10 @@ impl Run<'_> {
             },
         };
         self.progress.total = records.len();
-        let ready = self.prepare(in_replay_order(records), &target);
-        self.send(&ready).await
+        let max_record_bytes = target.max_record_bytes;
+        let target = Target { connection: self.connection, order: self.order, max_record_bytes };
+        let ready = self.prepare(in_replay_order(records), target);
+        self.send(&ready, target).await
     }
 
     /// The selected records, `None` when cancelled.
@@ -116,7 +143,7 @@ impl Run<'_> {
                     self.progress.expired += 1;
                     continue;
                 }
-                held_bytes += record.item.data.as_deref().map_or(0, str::len);
+                held_bytes += record.held_bytes();
                 newest.push(Arc::new(record));
                 self.progress.total += 1;
             }
@@ -136,25 +163,19 @@ impl Run<'_> {
     }
 
     /// Sets aside what can never be put.
-    fn prepare(&mut self, records: Vec<Arc<Record>>, target: &StreamOverview) -> Vec<Ready> {
+    fn prepare(&mut self, records: Vec<Arc<Record>>, target: Target<'_>) -> Vec<Ready> {
         let mut ready = Vec::with_capacity(records.len());
         for record in records {
             let key = PartitionKey::new(record.id.partition_key.as_str());
-            match size_when_put(&record, self.order) {
-                Ok(size) if (size as u64) <= target.max_record_bytes => ready.push(Ready { size, key, record }),
-                Ok(size) => {
-                    let (size, limit) = (count(size as u64), count(target.max_record_bytes));
-                    let reason =
-                        format!("with its key it has {size} bytes, but stream {} takes records of up to {limit}", target.name);
-                    self.set_aside(&record, reason);
-                }
+            match size_when_put(&record, target) {
+                Ok(size) => ready.push(Ready { size, key, record }),
                 Err(reason) => self.set_aside(&record, reason),
             }
         }
         ready
     }
 
-    async fn send(&mut self, ready: &[Ready]) -> Result<Ending, Failure> {
+    async fn send(&mut self, ready: &[Ready], target: Target<'_>) -> Result<Ending, Failure> {
         let started = Instant::now();
         let set_aside = self.impossible.len();
         let mut lanes = Lanes::new(ready.iter().map(|ready| (&ready.key, ready.size)));
@@ -168,7 +189,7 @@ impl Run<'_> {
                 if batch.is_empty() {
                     break;
                 }
-                calls.push(put(self.connection, self.order, ready, batch));
+                calls.push(put(target, ready, batch));
             }
             self.progress.counts = lanes.counts();
             self.progress.counts.impossible += set_aside;
@@ -179,17 +200,20 @@ impl Run<'_> {
             }
             let retry = lanes.next_retry().filter(|_| stop.is_none() && failure.is_none());
             tokio::select! {
-                Some((batch, answer)) = calls.next(), if !calls.is_empty() => {
-                    let (results, fatal) = settle_all(batch, answer);
+                Some((answer, fatal)) = calls.next(), if !calls.is_empty() => {
                     failure = failure.or(fatal);
-                    for (position, result, reason) in results {
-                        match &result {
-                            PutResult::Acknowledged => self.progress.bytes += ready[position].record.payload_size,
-                            PutResult::Impossible => {
-                                self.list_impossible(&ready[position].record, reason.unwrap_or_default());
+                    for (position, outcome) in answer {
+                        let result = match outcome {
+                            PutOutcome::Acknowledged(payload_bytes) => {
+                                self.progress.bytes += payload_bytes;
+                                PutResult::Acknowledged
                             }
-                            PutResult::Failed => {}
-                        }
+                            PutOutcome::Impossible(reason) => {
+                                self.list_impossible(&ready[position].record, reason);
+                                PutResult::Impossible
+                            }
+                            PutOutcome::Failed => PutResult::Failed,
+                        };
                         lanes.settle(position, &result, started.elapsed(), fastrand::f64());
                     }
                 }
@@ -203,10 +227,7 @@ impl Run<'_> {
             }
         }
         match failure {
-            Some(failure) => {
-                let operation = format!("put records into stream {}", self.order.target);
-                Err(Failure::of_call(operation, "kinesis:PutRecords", failure))
-            }
+            Some(failure) => Err(failure),
             None => Ok(if lanes.is_done() { Ending::Finished } else { stop.unwrap_or(Ending::Cancelled) }),
         }
     }
@@ -231,94 +252,110 @@ impl Run<'_> {
     }
 }
 
-/// Bytes of a record as it is put; its key counts, too. Source: Kinesis API reference, PutRecords.
-fn size_when_put(record: &Record, order: &ReplayOrder) -> Result<usize, String> {
-    let data = record.item.data.as_deref().ok_or("its item has no recordData")?;
+/// Bytes of a record as it is put, of one in parts the most it can have.
+fn size_when_put(record: &Record, target: Target<'_>) -> Result<usize, String> {
     if record.id.partition_key.is_empty() {
         return Err("its item has no partition key".to_owned());
     }
-    let payload = payload_bytes(data).map_err(|error| format!("its recordData is not base64: {error}"))?;
-    let envelope = match &order.envelope {
-        Some(separator) => wrap(record, &order.source, &order.target, separator, &[])?.len(),
-        None => 0,
-    };
-    Ok(record.id.partition_key.len() + payload.len() + envelope)
+    match record.payload() {
+        Some(payload) => {
+            let payload = payload.map_err(|reason| reason.to_string())?;
+            let envelope = enveloped(record, target.order, Vec::new())?.len();
+            checked_size(record, payload.len() + envelope, target)
+        }
+        None => Ok(record.id.partition_key.len() + largest_size(&record.item, &record.place)),
+    }
 }
 
-fn wrap(
-    record: &Record,
-    source: &StreamName,
-    target: &StreamName,
-    separator: &Separator,
-    payload: &[u8],
-) -> Result<Vec<u8>, String> {
-    Envelope::of(&record.item, source, target).wrap(separator, payload).map_err(|error| error.to_string())
+/// Bytes of a record with so many of data, where the target takes that many. Its key counts, too. Source: Kinesis API reference,
+/// PutRecords.
+fn checked_size(record: &Record, data_bytes: usize, target: Target<'_>) -> Result<usize, String> {
+    let size = record.id.partition_key.len() + data_bytes;
+    if size as u64 <= target.max_record_bytes {
+        return Ok(size);
+    }
+    let (bytes, limit) = (count(size as u64), count(target.max_record_bytes));
+    Err(format!("with its key it has {bytes} bytes, but stream {} takes records of up to {limit}", target.order.target))
 }
 
-fn entry(ready: &Ready, order: &ReplayOrder) -> Result<PutRecordsRequestEntry, String> {
-    let payload = payload_bytes(ready.record.item.data.as_deref().unwrap_or_default()).map_err(|error| error.to_string())?;
-    let data = match &order.envelope {
-        Some(separator) => wrap(&ready.record, &order.source, &order.target, separator, &payload)?,
-        None => payload,
-    };
+/// The payload with its envelope, where one is asked for.
+fn enveloped(record: &Record, order: &ReplayOrder, payload: Vec<u8>) -> Result<Vec<u8>, String> {
+    match &order.envelope {
+        Some(separator) => {
+            let envelope = Envelope::of(&record.item, &order.source, &order.target);
+            envelope.wrap(separator, &payload).map_err(|error| error.to_string())
+        }
+        None => Ok(payload),
+    }
+}
+
+/// Reads a record's payload and makes it ready to be put.
+async fn load(target: Target<'_>, ready: &Ready, position: Position) -> Result<Loaded, NoPayload> {
+    let record = &ready.record;
+    let payload = read_payload(target.connection, &target.order.source, record).await?;
+    let payload_bytes = payload.len() as u64;
+    let data = enveloped(record, target.order, payload).map_err(NoPayload::Damaged)?;
+    checked_size(record, data.len(), target).map_err(NoPayload::Damaged)?;
     let entry = PutRecordsRequestEntry::builder().partition_key(ready.key.as_str()).data(Blob::new(data)).build();
-    entry.map_err(|error| error.to_string())
+    Ok(Loaded { position, entry: entry.map_err(|error| NoPayload::Damaged(error.to_string()))?, payload_bytes })
 }
 
-/// One PutRecords call. A call that is refused as a whole is made again for each record alone, to find the one it is refused for.
-async fn put(
-    connection: &Connection,
-    order: &ReplayOrder,
-    ready: &[Ready],
-    batch: Vec<Position>,
-) -> (Vec<Position>, Result<Answer, AwsFailure>) {
-    let answer = match put_once(connection, order, ready, &batch).await {
-        Err(failure) if failure.kind == FailureKind::Refused && batch.len() > 1 => {
-            let mut answers = Vec::with_capacity(batch.len());
-            for position in &batch {
-                match put_once(connection, order, ready, &[*position]).await {
-                    Ok(answer) => answers.extend(answer),
+/// Reads the payloads of a batch and puts them with one call; a failure that will not pass ends the replay. A call that is refused
+/// as a whole is made again for each record alone, to find the one it is refused for.
+async fn put(target: Target<'_>, ready: &[Ready], batch: Vec<Position>) -> (Answer, Option<Failure>) {
+    let mut answer = Answer::with_capacity(batch.len());
+    let mut loaded = Vec::with_capacity(batch.len());
+    let mut fatal = None;
+    for position in batch {
+        match load(target, &ready[position], position).await {
+            Ok(record) => loaded.push(record),
+            Err(NoPayload::Damaged(reason)) => answer.push((position, PutOutcome::Impossible(reason))),
+            Err(NoPayload::Failed(failure)) => {
+                answer.push((position, PutOutcome::Failed));
+                fatal = fatal.or(Some(failure).filter(|failure| !failure.is_transient()));
+            }
+        }
+    }
+    if loaded.is_empty() {
+        return (answer, fatal);
+    }
+    match put_once(target, &loaded).await {
+        Ok(put) => answer.extend(put),
+        Err(failure) if failure.kind == FailureKind::Refused => {
+            for record in loaded.chunks(1) {
+                // The call of a single record need not be made twice.
+                let alone = if loaded.len() > 1 { put_once(target, record).await } else { Err(failure.clone()) };
+                match alone {
+                    Ok(put) => answer.extend(put),
                     Err(failure) if failure.kind == FailureKind::Refused => {
-                        answers.push((*position, PutResult::Impossible, Some(failure.message)));
+                        answer.extend(record.iter().map(|one| (one.position, PutOutcome::Impossible(failure.message.clone()))));
                     }
-                    Err(_) => answers.push((*position, PutResult::Failed, None)),
+                    Err(_) => answer.extend(record.iter().map(|one| (one.position, PutOutcome::Failed))),
                 }
             }
-            Ok(answers)
         }
-        Err(failure) if failure.kind == FailureKind::Refused => {
-            Ok(batch.iter().map(|position| (*position, PutResult::Impossible, Some(failure.message.clone()))).collect())
+        Err(failure) => {
+            answer.extend(loaded.iter().map(|record| (record.position, PutOutcome::Failed)));
+            let operation = format!("put records into stream {}", target.order.target);
+            let will_not_pass = Some(failure).filter(|failure| !failure.is_transient());
+            fatal = fatal.or(will_not_pass.map(|failure| Failure::of_call(operation, "kinesis:PutRecords", failure)));
         }
-        answer => answer,
-    };
-    (batch, answer)
+    }
+    (answer, fatal)
 }
 
-async fn put_once(connection: &Connection, order: &ReplayOrder, ready: &[Ready], batch: &[Position]) -> Result<Answer, AwsFailure> {
-    let entries = batch.iter().map(|position| entry(&ready[*position], order)).collect::<Result<Vec<_>, _>>();
-    let entries = entries.map_err(|message| AwsFailure { kind: FailureKind::Refused, message })?;
-    let call = connection.kinesis.put_records().stream_name(order.target.as_str()).set_records(Some(entries));
+async fn put_once(target: Target<'_>, records: &[Loaded]) -> Result<Answer, AwsFailure> {
+    let entries = records.iter().map(|record| record.entry.clone()).collect();
+    let call = target.connection.kinesis.put_records().stream_name(target.order.target.as_str()).set_records(Some(entries));
     // Each failure is counted and repeated here; the SDK's own tries would be seen by nobody.
     let once = aws_sdk_kinesis::config::Builder::new().retry_config(RetryConfig::disabled());
     let output = call.customize().config_override(once).send().await?;
     // The answer lists the records in the order of the request. Source: Kinesis API reference, PutRecords.
     let mut results = output.records.into_iter();
-    Ok(batch
-        .iter()
-        .map(|position| match results.next() {
-            Some(result) if result.error_code.is_none() => (*position, PutResult::Acknowledged, None),
-            _ => (*position, PutResult::Failed, None),
-        })
-        .collect())
-}
-
-/// What became of each record of a call; a failure that will not pass ends the replay.
-fn settle_all(batch: Vec<Position>, answer: Result<Answer, AwsFailure>) -> (Answer, Option<AwsFailure>) {
-    match answer {
-        Ok(answer) => (answer, None),
-        Err(failure) => {
-            let all_failed = batch.into_iter().map(|position| (position, PutResult::Failed, None)).collect();
-            (all_failed, Some(failure).filter(|failure| !failure.is_transient()))
-        }
-    }
+    let outcome = |record: &Loaded| match results.next() {
+        Some(result) if result.error_code.is_none() => PutOutcome::Acknowledged(record.payload_bytes),
+        _ => PutOutcome::Failed,
+    };
+    let outcomes: Vec<PutOutcome> = records.iter().map(outcome).collect();
+    Ok(records.iter().map(|record| record.position).zip(outcomes).collect())
 }

@@ -4,9 +4,9 @@ use super::{CommandError, Keep, Output, output};
 use crate::aws::configure::make;
 use crate::aws::connect::Connection;
 use crate::aws::streams::overview;
-use crate::domain::configuration::Wanted;
+use crate::domain::configuration::{Wanted, WantedArchive};
 use crate::effects::plan_configuration;
-use archiver::settings::ArchiveMode;
+use archiver::settings::{ArchiveMode, Compression, Replays};
 use archiver::stream::StreamName;
 use serde::Serialize;
 
@@ -17,6 +17,10 @@ pub(super) struct Change {
     pub(super) mode: Option<ArchiveMode>,
     /// How long items are to be kept; `None` leaves that as it is.
     pub(super) ttl: Option<Keep>,
+    /// What becomes of replays into the stream itself; `None` leaves that as it is.
+    pub(super) replays: Option<Replays>,
+    /// How payloads are stored; `None` leaves that as it is.
+    pub(super) compression: Option<Compression>,
     /// Not to be asked.
     pub(super) yes: bool,
 }
@@ -28,6 +32,10 @@ struct ConfiguredJson {
     /// `ALL`, `LATEST`, or null when the tags were removed.
     mode: Option<&'static str>,
     ttl_seconds: Option<u64>,
+    /// `keep`, `skip`, or null when the tags were removed.
+    replays: Option<&'static str>,
+    /// `none`, `gzip`, or null when the tags were removed.
+    compression: Option<&'static str>,
     table: Option<String>,
     /// The calls that were made, in order; empty when nothing was to be changed.
     calls: Vec<String>,
@@ -36,11 +44,15 @@ struct ConfiguredJson {
 
 pub(super) async fn run(connection: &Connection, stream: &StreamName, change: Change, output: Output) -> Result<(), CommandError> {
     let before = overview(connection, stream).await?;
+    let current = before.settings();
     let ttl = match change.ttl {
         Some(keep) => keep.ttl(),
-        None => before.settings().and_then(|settings| settings.ttl),
+        None => current.and_then(|settings| settings.ttl),
     };
-    let wanted = change.mode.map_or(Wanted::NotArchived, |mode| Wanted::Archived { mode, ttl });
+    let replays = change.replays.or(current.map(|settings| settings.replays)).unwrap_or_default();
+    let compression = change.compression.or(current.map(|settings| settings.compression)).unwrap_or_default();
+    let archive = |mode| Wanted::Archived(WantedArchive { mode, ttl, replays, compression });
+    let wanted = change.mode.map_or(Wanted::NotArchived, archive);
     let plan = plan_configuration(connection, &before, wanted).await?;
     let calls: Vec<String> = plan.calls.iter().map(ToString::to_string).collect();
     if !plan.calls.is_empty() {
@@ -58,6 +70,8 @@ pub(super) async fn run(connection: &Connection, stream: &StreamName, change: Ch
             stream: stream.to_string(),
             mode: after.mode().map(|mode| mode.as_str()),
             ttl_seconds: after.settings().and_then(|settings| settings.ttl).map(|ttl| ttl.seconds()),
+            replays: after.settings().map(|settings| settings.replays.as_str()),
+            compression: after.settings().map(|settings| settings.compression.as_str()),
             table: after.table.map(|table| table.name),
             calls,
             warnings: plan.warnings,

@@ -16,8 +16,9 @@ use crate::domain::failure::Failure;
 use crate::domain::filter::RecordFilter;
 use crate::domain::time::TimeContext;
 use archiver::envelope::Separator;
-use archiver::settings::{ArchiveMode, Ttl};
+use archiver::settings::{ArchiveMode, Compression, Replays, Ttl};
 use archiver::stream::StreamName;
+use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args, Parser, Subcommand};
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
@@ -103,6 +104,12 @@ enum Command {
         /// How long items are kept: seconds, a number with s, m, h, d or w, or none for ever; without it that stays as it is
         #[arg(long, conflicts_with = "remove")]
         ttl: Option<Keep>,
+        /// Whether records that replays with an envelope put back into the stream are archived again; without it that stays as it is
+        #[arg(long, conflicts_with = "remove", value_parser = replays_parser(), ignore_case = true)]
+        replays: Option<Replays>,
+        /// Whether payloads are stored compressed where that makes them smaller; without it that stays as it is
+        #[arg(long, conflicts_with = "remove", value_parser = compression_parser(), ignore_case = true)]
+        compression: Option<Compression>,
         /// Remove the archive tags; what is archived stays
         #[arg(long, conflicts_with = "mode")]
         remove: bool,
@@ -181,6 +188,18 @@ impl Keep {
             Self::For(ttl) => Some(ttl),
         }
     }
+}
+
+fn replays_parser() -> impl TypedValueParser<Value = Replays> {
+    let of = |text: String| if text.eq_ignore_ascii_case(Replays::Skip.as_str()) { Replays::Skip } else { Replays::Keep };
+    PossibleValuesParser::new([Replays::Keep.as_str(), Replays::Skip.as_str()]).map(of)
+}
+
+fn compression_parser() -> impl TypedValueParser<Value = Compression> {
+    let of = |text: String| {
+        if text.eq_ignore_ascii_case(Compression::Gzip.as_str()) { Compression::Gzip } else { Compression::None }
+    };
+    PossibleValuesParser::new([Compression::None.as_str(), Compression::Gzip.as_str()]).map(of)
 }
 
 /// Why a command failed.
@@ -325,8 +344,9 @@ async fn dispatch(
         Some(Command::Get { stream, key, sequence_number }) => {
             records::get(&connection, &stream, &key, sequence_number.as_deref(), output).await
         }
-        Some(Command::Configure { stream, mode, ttl, yes, .. }) => {
-            configure::run(&connection, &stream, configure::Change { mode, ttl, yes }, output).await
+        Some(Command::Configure { stream, mode, ttl, replays, compression, yes, .. }) => {
+            let change = configure::Change { mode, ttl, replays, compression, yes };
+            configure::run(&connection, &stream, change, output).await
         }
         Some(Command::Replay { stream, to, range, envelope, separator, include_expired, yes }) => {
             let envelope = envelope.then(|| separator.unwrap_or_default());

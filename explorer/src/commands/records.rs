@@ -3,14 +3,18 @@
 use super::{CommandError, Output, Range, archive_of, local_times, output};
 use crate::aws::archive::{get as get_record, read_page};
 use crate::aws::connect::Connection;
+use crate::aws::payload::read_payload;
 use crate::domain::decode::Layer;
 use crate::domain::detail::preview;
 use crate::domain::page::PageQuery;
+use crate::domain::payload::NoPayload;
 use crate::domain::record::Record;
 use crate::domain::replay::NewestOf;
 use crate::domain::text::{printable, size};
 use crate::domain::time::expiry;
 use archiver::stream::StreamName;
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use serde::Serialize;
 use serde_json::value::RawValue;
 use std::num::NonZeroUsize;
@@ -24,6 +28,8 @@ const PREVIEW_COLUMNS: usize = 60;
 struct RecordJson {
     partition_key: String,
     sequence_number: Option<String>,
+    /// Its place in the aggregated record it comes from.
+    sub_sequence_number: Option<u64>,
     shard_id: Option<String>,
     /// Epoch seconds with their fraction.
     approximate_arrival_timestamp: Option<Box<RawValue>>,
@@ -32,9 +38,11 @@ struct RecordJson {
     last_update: Option<String>,
     /// Epoch seconds.
     expire_after: Option<i64>,
+    /// `whole`, `gzip`, `parts` or `gzip parts`.
+    stored_as: Option<&'static str>,
     /// Bytes of the payload.
-    size_bytes: u64,
-    /// The payload in base64.
+    size_bytes: Option<u64>,
+    /// The payload in base64, however it is stored.
     data: Option<String>,
     /// What was recognised, outermost first.
     encoding: Vec<&'static str>,
@@ -51,30 +59,38 @@ enum Payload {
     Text(String),
 }
 
-impl From<&Record> for RecordJson {
-    fn from(record: &Record) -> Self {
-        let decoded = record.decoded();
+impl RecordJson {
+    fn new(record: &Record, payload: Result<Vec<u8>, NoPayload>) -> Self {
         let item = &record.item;
+        let data = match (&payload, record.stored_as()) {
+            // As it stands there, whatever it is.
+            (_, Some("whole")) => item.data.clone(),
+            (Ok(payload), _) => Some(STANDARD.encode(payload)),
+            (Err(_), _) => None,
+        };
+        let decoded = record.decode(payload);
         let text = || decoded.text().map(str::to_owned);
         let payload = match decoded.kind() {
             // Several JSON values after one another are no JSON value, but a text.
             Layer::Json => text().map(|text| RawValue::from_string(on_one_line(&text)).map_or(Payload::Text(text), Payload::Json)),
             Layer::Text => text().map(Payload::Text),
-            Layer::Base64 | Layer::Gzip | Layer::Binary => None,
+            Layer::Base64 | Layer::StoredGzip | Layer::Gzip | Layer::Binary | Layer::NotReadable => None,
         };
         let mut problems = item.problems.clone();
         problems.extend(decoded.note.clone());
         Self {
             partition_key: record.id.partition_key.clone(),
             sequence_number: item.sequence_number.as_ref().map(ToString::to_string),
+            sub_sequence_number: item.sub_sequence_number,
             shard_id: item.shard_id.clone(),
             approximate_arrival_timestamp: item.arrival.as_ref().and_then(|at| RawValue::from_string(at.to_string()).ok()),
             arrived_at: record.arrived_at.map(|at| at.to_string()),
             last_update: item.last_update.clone(),
             expire_after: item.expire_after,
-            size_bytes: record.payload_size,
-            data: item.data.clone(),
-            encoding: decoded.layers.iter().map(|layer| layer.as_str()).collect(),
+            stored_as: record.stored_as(),
+            size_bytes: decoded.payload_size,
+            data,
+            encoding: decoded.layers.iter().filter(|layer| **layer != Layer::StoredGzip).map(|layer| layer.as_str()).collect(),
             payload,
             problems,
         }
@@ -101,13 +117,31 @@ pub(super) async fn list(connection: &Connection, stream: &StreamName, range: Ra
     }
     let records = newest.into_newest_first();
     match output {
-        Output::Json => records.iter().try_for_each(|record| output::print_json(&RecordJson::from(record.as_ref()))),
+        Output::Json => {
+            for record in &records {
+                let payload = payload_of(connection, stream, record).await?;
+                output::print_json(&RecordJson::new(record, payload))?;
+            }
+            Ok(())
+        }
         Output::Table => {
             let heading = ["ARRIVED", "KEY", "SEQUENCE NUMBER", "SHARD", "SIZE", "PAYLOAD"];
             let mut rows = vec![heading.map(str::to_owned).to_vec()];
             rows.extend(records.iter().map(|record| row(record)));
             output::print_table(&rows)
         }
+    }
+}
+
+/// The payload, or why the archive does not hold it; what cannot be read for now is no property of the record and ends the command.
+async fn payload_of(
+    connection: &Connection,
+    stream: &StreamName,
+    record: &Record,
+) -> Result<Result<Vec<u8>, NoPayload>, CommandError> {
+    match read_payload(connection, stream, record).await {
+        Err(NoPayload::Failed(failure)) => Err(failure.into()),
+        payload => Ok(payload),
     }
 }
 
@@ -118,7 +152,7 @@ fn row(record: &Record) -> Vec<String> {
         printable(&record.id.partition_key).into_owned(),
         printable(&record.id.sequence_number).into_owned(),
         record.item.shard_id.as_deref().map_or("–".to_owned(), |shard| printable(shard).into_owned()),
-        size(record.payload_size),
+        record.size(),
         preview(record, PREVIEW_COLUMNS),
     ]
 }
@@ -139,14 +173,15 @@ pub(super) async fn get(
         let number = sequence_number.map(|number| format!(" and sequence number {number}")).unwrap_or_default();
         return Err(CommandError::NotFound(format!("table {} holds no record of key {key}{number}", table.name)));
     };
+    let payload = payload_of(connection, stream, &record).await?;
     match output {
-        Output::Json => output::print_json(&RecordJson::from(&record)),
-        Output::Table => print_record(&record),
+        Output::Json => output::print_json(&RecordJson::new(&record, payload)),
+        Output::Table => print_record(&record, payload),
     }
 }
 
-fn print_record(record: &Record) -> Result<(), CommandError> {
-    let decoded = record.decoded();
+fn print_record(record: &Record, payload: Result<Vec<u8>, NoPayload>) -> Result<(), CommandError> {
+    let decoded = record.decode(payload);
     let times = local_times();
     let item = &record.item;
     let mut rows = vec![
@@ -155,9 +190,11 @@ fn print_record(record: &Record) -> Result<(), CommandError> {
         ("arrived", record.arrived_at.map_or_else(|| "–".to_owned(), |at| times.long(at))),
         ("shard", item.shard_id.clone().unwrap_or_else(|| "–".to_owned())),
         ("archived", item.last_update.as_ref().map_or_else(|| "–".to_owned(), |at| format!("{at} UTC"))),
-        ("size", size(record.payload_size)),
+        ("size", decoded.payload_size.map_or_else(|| "–".to_owned(), size)),
         ("payload", decoded.breadcrumb()),
     ];
+    rows.extend(item.sub_sequence_number.map(|place| ("place", crate::domain::text::place_in_aggregate(place))));
+    rows.extend(record.storage().map(|storage| ("stored", storage)));
     if let Some(expire_after) = item.expire_after {
         rows.push(("expiry", expiry(expire_after, times.now)));
     }

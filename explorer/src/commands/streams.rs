@@ -25,6 +25,10 @@ pub(super) struct StreamJson {
     /// `ALL`, `LATEST`, or null where the stream is not archived.
     mode: Option<&'static str>,
     ttl_seconds: Option<u64>,
+    /// `keep`, `skip`, or null where the stream is not archived.
+    replays: Option<&'static str>,
+    /// `none`, `gzip`, or null where the stream is not archived.
+    compression: Option<&'static str>,
     table: Option<String>,
     table_status: Option<String>,
     /// As DynamoDB counts, which may be hours old.
@@ -46,6 +50,8 @@ impl From<&StreamOverview> for StreamJson {
             retention_hours: Some(overview.retention_hours),
             mode: overview.mode().map(|mode| mode.as_str()),
             ttl_seconds: overview.settings().and_then(|settings| settings.ttl).map(|ttl| ttl.seconds()),
+            replays: overview.settings().map(|settings| settings.replays.as_str()),
+            compression: overview.settings().map(|settings| settings.compression.as_str()),
             table: table.map(|table| table.name.clone()),
             table_status: table.map(|table| table.status.clone()),
             items: table.map(|table| table.items),

@@ -2,7 +2,9 @@
 //! before and are exactly those made after.
 
 use super::archive::{ArchiveTable, Configuration, StreamOverview};
-use archiver::settings::{ArchiveMode, ArchiveSettings, MODE_TAG, TTL_TAG, Ttl};
+use archiver::settings::{
+    ArchiveMode, ArchiveSettings, COMPRESSION_TAG, Compression, MODE_TAG, REPLAYS_TAG, Replays, TTL_TAG, Ttl,
+};
 use archiver::stream::StreamName;
 use archiver::table::{self, TableKeys, attribute};
 use std::fmt;
@@ -11,22 +13,39 @@ use std::fmt;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Wanted {
     /// Archived like this.
-    Archived {
-        /// Which records.
-        mode: ArchiveMode,
-        /// How long.
-        ttl: Option<Ttl>,
-    },
+    Archived(WantedArchive),
     /// No longer archived; what is archived stays.
     NotArchived,
+}
+
+/// How a stream should be archived.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct WantedArchive {
+    /// Which records.
+    pub mode: ArchiveMode,
+    /// How long.
+    pub ttl: Option<Ttl>,
+    /// What becomes of replays into the stream itself.
+    pub replays: Replays,
+    /// How payloads are stored.
+    pub compression: Compression,
 }
 
 /// What is there before the change, besides the stream itself.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Present {
-    /// The table of the wanted mode, if it exists.
+    /// The table of the wanted mode.
+    pub records: PresentTable,
+    /// The table of the parts of large records.
+    pub parts: PresentTable,
+}
+
+/// A table before the change.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct PresentTable {
+    /// The table, if it exists.
     pub table: Option<ArchiveTable>,
-    /// The attribute by which that table's items expire, if any does.
+    /// The attribute by which its items expire, if any does.
     pub ttl_attribute: Option<String>,
     /// Items that would expire at once if expiry were turned on now; counted only where it is off and wanted.
     pub expired_items: u64,
@@ -72,20 +91,27 @@ pub struct Plan {
     pub warnings: Vec<String>,
 }
 
+/// What an archive needs a table for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Purpose {
+    /// The records of this mode.
+    Records(ArchiveMode),
+    /// The parts of large records.
+    Parts,
+}
+
 /// A change that cannot be made.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum PlanError {
-    /// The table of the wanted mode is there, but of another kind.
-    #[error("table {table} exists with {found}, but mode {mode} needs {expected}; move it away first")]
+    /// A table is there, but of another kind.
+    #[error("table {table} exists with {found}, but {purpose} needs {}; move it away first", purpose.keys())]
     WrongKeys {
         /// Its name.
         table: String,
-        /// The wanted mode.
-        mode: ArchiveMode,
+        /// What it is needed for.
+        purpose: Purpose,
         /// Its keys.
         found: TableKeys,
-        /// What the keys should be.
-        expected: TableKeys,
     },
     /// Items of the table expire by another attribute.
     #[error(
@@ -98,6 +124,24 @@ pub enum PlanError {
         /// The attribute.
         attribute: String,
     },
+}
+
+impl Purpose {
+    fn keys(self) -> TableKeys {
+        match self {
+            Self::Records(mode) => TableKeys::of_mode(mode),
+            Self::Parts => TableKeys::of_parts(),
+        }
+    }
+}
+
+impl fmt::Display for Purpose {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Records(mode) => write!(formatter, "mode {mode}"),
+            Self::Parts => formatter.write_str("a table of the parts of large records"),
+        }
+    }
 }
 
 impl fmt::Display for Call {
@@ -118,17 +162,18 @@ impl fmt::Display for Call {
 
 /// The settings that lead to the wanted archive: a mode that is already set keeps its spelling, since its table is named after it.
 #[must_use]
-pub fn wanted_settings(stream: &StreamOverview, mode: ArchiveMode, ttl: Option<Ttl>) -> ArchiveSettings {
-    let new = ArchiveSettings::new(mode, ttl);
-    let Some(current) = stream.settings() else {
-        return new;
-    };
-    let keeps_spelling = current.mode == mode && current.mode_as_written.is_some();
-    let mode_as_written = if keeps_spelling { current.mode_as_written.clone() } else { new.mode_as_written };
-    ArchiveSettings { mode, mode_as_written, ttl, replays: current.replays, compression: current.compression }
+pub fn wanted_settings(stream: &StreamOverview, wanted: &WantedArchive) -> ArchiveSettings {
+    let WantedArchive { mode, ttl, replays, compression } = *wanted;
+    let new = ArchiveSettings { replays, compression, ..ArchiveSettings::new(mode, ttl) };
+    match stream.settings() {
+        Some(current) if current.mode == mode && current.mode_as_written.is_some() => {
+            ArchiveSettings { mode_as_written: current.mode_as_written.clone(), ..new }
+        }
+        Some(_) | None => new,
+    }
 }
 
-/// The calls from what is to what is wanted. The table is made first and the tags are set last, so that the archiver never finds
+/// The calls from what is to what is wanted. The tables are made first and the tags are set last, so that the archiver never finds
 /// tags without a table.
 ///
 /// # Errors
@@ -136,7 +181,7 @@ pub fn wanted_settings(stream: &StreamOverview, mode: ArchiveMode, ttl: Option<T
 pub fn plan(stream: &StreamOverview, present: &Present, wanted: Wanted) -> Result<Plan, PlanError> {
     match wanted {
         Wanted::NotArchived => Ok(plan_removal(stream)),
-        Wanted::Archived { mode, ttl } => plan_archive(stream, present, mode, ttl),
+        Wanted::Archived(wanted) => plan_archive(stream, present, &wanted),
     }
 }
 
@@ -144,7 +189,7 @@ fn plan_removal(stream: &StreamOverview) -> Plan {
     if stream.configuration == Configuration::NotArchived {
         return Plan::default();
     }
-    let keys = vec![MODE_TAG.to_owned(), TTL_TAG.to_owned()];
+    let keys = [MODE_TAG, TTL_TAG, REPLAYS_TAG, COMPRESSION_TAG].map(str::to_owned).to_vec();
     Plan {
         calls: vec![Call::RemoveTags { stream: stream.name.clone(), keys }],
         warnings: vec![
@@ -154,19 +199,33 @@ fn plan_removal(stream: &StreamOverview) -> Plan {
     }
 }
 
-fn plan_archive(stream: &StreamOverview, present: &Present, mode: ArchiveMode, ttl: Option<Ttl>) -> Result<Plan, PlanError> {
+fn plan_archive(stream: &StreamOverview, present: &Present, wanted: &WantedArchive) -> Result<Plan, PlanError> {
     let mut plan = Plan::default();
-    let settings = wanted_settings(stream, mode, ttl);
-    let expected = TableKeys::of_mode(mode);
+    let settings = wanted_settings(stream, wanted);
+    let table = table::candidate_tables(&stream.name, &settings).swap_remove(0);
+    for of_table in [
+        plan_table(&present.records, table, Purpose::Records(wanted.mode), wanted.ttl)?,
+        plan_table(&present.parts, table::parts_table_name(&stream.name), Purpose::Parts, wanted.ttl)?,
+    ] {
+        plan.calls.extend(of_table.calls);
+        plan.warnings.extend(of_table.warnings);
+    }
+    plan_tags(&mut plan, stream, &settings);
+    warn_of_mode_change(&mut plan, stream, wanted.mode);
+    Ok(plan)
+}
+
+/// Plans a table, of this name where there is none yet.
+fn plan_table(present: &PresentTable, new_name: String, purpose: Purpose, ttl: Option<Ttl>) -> Result<Plan, PlanError> {
+    let mut plan = Plan::default();
     let table = match &present.table {
-        Some(table) if table.keys != expected => {
-            return Err(PlanError::WrongKeys { table: table.name.clone(), mode, found: table.keys.clone(), expected });
+        Some(table) if table.keys != purpose.keys() => {
+            return Err(PlanError::WrongKeys { table: table.name.clone(), purpose, found: table.keys.clone() });
         }
         Some(table) => table.name.clone(),
         None => {
-            let table = table::candidate_tables(&stream.name, &settings).swap_remove(0);
-            plan.calls.push(Call::CreateTable { table: table.clone(), keys: expected });
-            table
+            plan.calls.push(Call::CreateTable { table: new_name.clone(), keys: purpose.keys() });
+            new_name
         }
     };
     match &present.ttl_attribute {
@@ -175,37 +234,44 @@ fn plan_archive(stream: &StreamOverview, present: &Present, mode: ArchiveMode, t
         }
         None if ttl.is_some() => {
             plan.calls.push(Call::EnableTtl { table: table.clone() });
-            warn_of_expiry(&mut plan, &table, present.expired_items);
+            warn_of_expiry(&mut plan, &table, present.expired_items, purpose);
         }
         Some(_) | None => {}
     }
-    plan_tags(&mut plan, stream, &settings);
-    warn_of_mode_change(&mut plan, stream, mode);
     Ok(plan)
 }
 
 fn plan_tags(plan: &mut Plan, stream: &StreamOverview, settings: &ArchiveSettings) {
-    let same = stream.settings().is_some_and(|current| current == settings);
-    if !same {
-        let tags = settings.to_tags().into_iter().map(|(key, value)| (key.to_owned(), value)).collect();
+    let set = settings.to_tags();
+    if stream.settings() != Some(settings) {
+        let tags = set.iter().map(|(key, value)| ((*key).to_owned(), value.clone())).collect();
         plan.calls.push(Call::AddTags { stream: stream.name.clone(), tags });
     }
-    let had_ttl = match &stream.configuration {
-        Configuration::Archived(current) => current.ttl.is_some(),
+    let before: Vec<&str> = match &stream.configuration {
+        Configuration::Archived(current) => current.to_tags().into_iter().map(|(key, _)| key).collect(),
         // Which tag cannot be read is not known here; removing one that is not there does no harm.
-        Configuration::Unreadable(_) => true,
-        Configuration::NotArchived => false,
+        Configuration::Unreadable(_) => vec![TTL_TAG, REPLAYS_TAG, COMPRESSION_TAG],
+        Configuration::NotArchived => Vec::new(),
     };
-    if had_ttl && settings.ttl.is_none() {
-        plan.calls.push(Call::RemoveTags { stream: stream.name.clone(), keys: vec![TTL_TAG.to_owned()] });
+    let removed: Vec<String> =
+        before.into_iter().filter(|key| set.iter().all(|(kept, _)| kept != key)).map(str::to_owned).collect();
+    let loses_ttl = removed.iter().any(|key| key == TTL_TAG);
+    if !removed.is_empty() {
+        plan.calls.push(Call::RemoveTags { stream: stream.name.clone(), keys: removed });
+    }
+    if loses_ttl {
         plan.warnings.push("Items archived so far keep the expiry they were given; only new ones are kept for ever.".to_owned());
     }
 }
 
-fn warn_of_expiry(plan: &mut Plan, table: &str, expired_items: u64) {
+fn warn_of_expiry(plan: &mut Plan, table: &str, expired_items: u64, purpose: Purpose) {
+    let cause = match purpose {
+        Purpose::Records(_) => " (archives written by the Node.js archiver 1.0 have it wrong)",
+        Purpose::Parts => "",
+    };
     if expired_items > 0 {
         plan.warnings.push(format!(
-            "DynamoDB WILL DELETE {} items of {table}: their {} lies in the past (archives written by the Node.js archiver 1.0 have it wrong). Repair or clear the attribute first if they are to be kept.",
+            "DynamoDB WILL DELETE {} items of {table}: their {} lies in the past{cause}. Repair or clear the attribute first if they are to be kept.",
             super::text::count(expired_items),
             attribute::EXPIRE_AFTER
         ));
@@ -252,22 +318,37 @@ mod tests {
         }
     }
 
+    fn present(table: ArchiveTable, ttl_attribute: Option<&str>, expired_items: u64) -> PresentTable {
+        PresentTable { table: Some(table), ttl_attribute: ttl_attribute.map(str::to_owned), expired_items }
+    }
+
+    fn parts(ttl_attribute: Option<&str>) -> PresentTable {
+        let table = ArchiveTable { keys: TableKeys::of_parts(), ..table("clickstream-archive-parts", ArchiveMode::All) };
+        present(table, ttl_attribute, 0)
+    }
+
     fn calls(plan: &Plan) -> Vec<String> {
         plan.calls.iter().map(ToString::to_string).collect()
     }
 
     fn all_for_a_day() -> Wanted {
-        Wanted::Archived { mode: ArchiveMode::All, ttl: Ttl::from_seconds(86_400) }
+        Wanted::Archived(WantedArchive { ttl: Ttl::from_seconds(86_400), ..for_ever() })
+    }
+
+    fn for_ever() -> WantedArchive {
+        WantedArchive { mode: ArchiveMode::All, ttl: None, replays: Replays::Keep, compression: Compression::None }
     }
 
     #[test]
-    fn a_new_archive_gets_its_table_first_and_its_tags_last() {
+    fn a_new_archive_gets_its_tables_first_and_its_tags_last() {
         let plan = plan(&clickstream(Configuration::NotArchived), &Present::default(), all_for_a_day()).unwrap();
         assert_eq!(
             calls(&plan),
             [
                 "dynamodb CreateTable clickstream-archive-ALL (hash key partitionKey and range key sequenceNumber, on demand)",
                 "dynamodb UpdateTimeToLive clickstream-archive-ALL (attribute expireAfter)",
+                "dynamodb CreateTable clickstream-archive-parts (hash key partOf and range key part, on demand)",
+                "dynamodb UpdateTimeToLive clickstream-archive-parts (attribute expireAfter)",
                 "kinesis AddTagsToStream clickstream (StreamArchiveMode=ALL, ArchiveTTL=expireSeconds=86400)",
             ]
         );
@@ -277,8 +358,8 @@ mod tests {
     #[test]
     fn turning_expiry_on_over_an_old_table_says_how_many_items_it_deletes() {
         let old = ArchiveSettings { mode_as_written: Some("all".to_owned()), ..ArchiveSettings::new(ArchiveMode::All, None) };
-        let present =
-            Present { table: Some(table("clickstream-archive-all", ArchiveMode::All)), ttl_attribute: None, expired_items: 1_204 };
+        let records = present(table("clickstream-archive-all", ArchiveMode::All), None, 1_204);
+        let present = Present { records, parts: parts(Some("expireAfter")) };
         let plan = plan(&clickstream(Configuration::Archived(old)), &present, all_for_a_day()).unwrap();
         assert_eq!(
             calls(&plan),
@@ -293,35 +374,75 @@ mod tests {
     #[test]
     fn what_is_already_so_needs_no_call() {
         let settings = ArchiveSettings::new(ArchiveMode::All, Ttl::from_seconds(86_400));
-        let present = Present {
-            table: Some(table("clickstream-archive-ALL", ArchiveMode::All)),
-            ttl_attribute: Some("expireAfter".to_owned()),
-            expired_items: 0,
-        };
+        let records = present(table("clickstream-archive-ALL", ArchiveMode::All), Some("expireAfter"), 0);
+        let present = Present { records, parts: parts(Some("expireAfter")) };
         let plan = plan(&clickstream(Configuration::Archived(settings)), &present, all_for_a_day()).unwrap();
         assert_eq!(plan, Plan::default());
     }
 
     #[test]
     fn a_table_in_the_way_is_named() {
-        let present = Present { table: Some(table("clickstream-archive-ALL", ArchiveMode::Latest)), ..Present::default() };
-        let error = plan(&clickstream(Configuration::NotArchived), &present, all_for_a_day()).unwrap_err().to_string();
-        assert!(error.starts_with("table clickstream-archive-ALL exists with hash key partitionKey and no range key"), "{error}");
-        let present = Present {
-            table: Some(table("clickstream-archive-ALL", ArchiveMode::All)),
-            ttl_attribute: Some("ttl".to_owned()),
-            expired_items: 0,
+        let refused = |records, parts| {
+            let stream = clickstream(Configuration::NotArchived);
+            plan(&stream, &Present { records, parts }, all_for_a_day()).unwrap_err().to_string()
         };
-        let error = plan(&clickstream(Configuration::NotArchived), &present, all_for_a_day()).unwrap_err().to_string();
+        let error = refused(present(table("clickstream-archive-ALL", ArchiveMode::Latest), None, 0), PresentTable::default());
+        assert!(error.starts_with("table clickstream-archive-ALL exists with hash key partitionKey and no range key"), "{error}");
+        let error = refused(present(table("clickstream-archive-ALL", ArchiveMode::All), Some("ttl"), 0), PresentTable::default());
         assert!(error.contains("by the attribute \"ttl\""), "{error}");
+        let error = refused(PresentTable::default(), present(table("clickstream-archive-parts", ArchiveMode::All), None, 0));
+        assert_eq!(
+            error,
+            "table clickstream-archive-parts exists with hash key partitionKey and range key sequenceNumber, but a table of the parts \
+             of large records needs hash key partOf and range key part; move it away first"
+        );
+        assert!(refused(PresentTable::default(), parts(Some("ttl"))).contains("clickstream-archive-parts"));
     }
 
     #[test]
     fn a_change_of_mode_says_what_becomes_of_the_old_table() {
         let mut stream = clickstream(Configuration::Archived(ArchiveSettings::new(ArchiveMode::Latest, Ttl::from_seconds(60))));
         stream.table = Some(table("clickstream-archive-LATEST", ArchiveMode::Latest));
-        let plan = plan(&stream, &Present::default(), Wanted::Archived { mode: ArchiveMode::All, ttl: None }).unwrap();
-        assert_eq!(plan.calls.len(), 3, "{:?}", calls(&plan));
+        let plan = plan(&stream, &Present::default(), Wanted::Archived(for_ever())).unwrap();
+        assert_eq!(plan.calls.len(), 4, "{:?}", calls(&plan));
         assert!(plan.warnings.iter().any(|warning| warning.contains("stay in clickstream-archive-LATEST")), "{:?}", plan.warnings);
+    }
+
+    #[test]
+    fn a_choice_that_holds_without_a_tag_takes_its_tag_away() {
+        let settings = ArchiveSettings {
+            replays: Replays::Skip,
+            compression: Compression::Gzip,
+            ..ArchiveSettings::new(ArchiveMode::All, None)
+        };
+        let there = Present { records: present(table("clickstream-archive-ALL", ArchiveMode::All), None, 0), parts: parts(None) };
+        let to = |configuration, wanted| calls(&plan(&clickstream(configuration), &there, Wanted::Archived(wanted)).unwrap());
+        let skips = WantedArchive { replays: Replays::Skip, compression: Compression::Gzip, ..for_ever() };
+        assert_eq!(
+            to(Configuration::NotArchived, skips),
+            ["kinesis AddTagsToStream clickstream (StreamArchiveMode=ALL, ArchiveReplays=skip, ArchiveCompression=gzip)"]
+        );
+        assert_eq!(to(Configuration::Archived(settings.clone()), skips), Vec::<String>::new());
+        assert_eq!(
+            to(Configuration::Archived(settings), WantedArchive { replays: Replays::Skip, ..for_ever() }),
+            [
+                "kinesis AddTagsToStream clickstream (StreamArchiveMode=ALL, ArchiveReplays=skip)",
+                "kinesis RemoveTagsFromStream clickstream (ArchiveCompression)",
+            ]
+        );
+    }
+
+    #[test]
+    fn a_tag_that_cannot_be_read_is_set_anew_or_taken_away() {
+        let there = Present { records: present(table("clickstream-archive-ALL", ArchiveMode::All), None, 0), parts: parts(None) };
+        let wanted = WantedArchive { compression: Compression::Gzip, ..for_ever() };
+        let unreadable = clickstream(Configuration::Unreadable("stream clickstream has the tag …".to_owned()));
+        assert_eq!(
+            calls(&plan(&unreadable, &there, Wanted::Archived(wanted)).unwrap()),
+            [
+                "kinesis AddTagsToStream clickstream (StreamArchiveMode=ALL, ArchiveCompression=gzip)",
+                "kinesis RemoveTagsFromStream clickstream (ArchiveTTL, ArchiveReplays)",
+            ]
+        );
     }
 }

@@ -11,6 +11,8 @@ use std::io::Read as _;
 pub enum Layer {
     /// The item's text form of the payload.
     Base64,
+    /// Compressed by the archiver, which is no part of the payload.
+    StoredGzip,
     /// Compressed.
     Gzip,
     /// JSON, one value or several.
@@ -19,6 +21,8 @@ pub enum Layer {
     Text,
     /// Anything else.
     Binary,
+    /// What could not be restored.
+    NotReadable,
 }
 
 /// A payload with its layers taken off.
@@ -28,8 +32,8 @@ pub struct Decoded {
     pub layers: Vec<Layer>,
     /// The innermost bytes.
     pub content: Vec<u8>,
-    /// Bytes of the payload itself, as it was put into the stream.
-    pub payload_size: u64,
+    /// Bytes of the payload itself, as it was put into the stream; `None` where it could not be restored.
+    pub payload_size: Option<u64>,
     /// Why a layer could not be taken off, or was only in part.
     pub note: Option<String>,
 }
@@ -43,10 +47,12 @@ impl Layer {
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Base64 => "base64",
+            Self::StoredGzip => "stored gzip",
             Self::Gzip => "gzip",
             Self::Json => "JSON",
             Self::Text => "text",
             Self::Binary => "binary",
+            Self::NotReadable => "not readable",
         }
     }
 }
@@ -69,7 +75,7 @@ impl Decoded {
     pub fn text(&self) -> Option<&str> {
         match self.kind() {
             Layer::Json | Layer::Text => std::str::from_utf8(&self.content).ok(),
-            Layer::Base64 | Layer::Gzip | Layer::Binary => None,
+            Layer::Base64 | Layer::StoredGzip | Layer::Gzip | Layer::Binary | Layer::NotReadable => None,
         }
     }
 }
@@ -81,24 +87,35 @@ pub fn decode(data: &str) -> Decoded {
         Ok(payload) => decode_payload(payload),
         Err(error) => Decoded {
             layers: vec![Layer::Text],
-            payload_size: data.len() as u64,
+            payload_size: None,
             content: data.as_bytes().to_vec(),
             note: Some(format!("recordData is not base64: {error}")),
         },
     }
 }
 
-/// The payload's bytes, for putting them again.
-///
-/// # Errors
-/// When the text is not base64.
-pub fn payload_bytes(data: &str) -> Result<Vec<u8>, base64::DecodeError> {
-    STANDARD.decode(data)
+/// Decodes a payload that the archive holds as it is.
+#[must_use]
+pub fn decode_payload(payload: Vec<u8>) -> Decoded {
+    take_off_layers(payload, vec![Layer::Base64])
 }
 
-fn decode_payload(payload: Vec<u8>) -> Decoded {
-    let payload_size = payload.len() as u64;
-    let mut decoded = Decoded { layers: vec![Layer::Base64], content: payload, payload_size, note: None };
+/// Decodes a payload that the archive held compressed.
+#[must_use]
+pub fn decode_stored_gzip(payload: Vec<u8>) -> Decoded {
+    take_off_layers(payload, vec![Layer::Base64, Layer::StoredGzip])
+}
+
+/// What an item holds in place of a payload that could not be restored, and why.
+#[must_use]
+pub fn not_restored(data: &str, reason: String) -> Decoded {
+    let content = STANDARD.decode(data).unwrap_or_default();
+    Decoded { layers: vec![Layer::Base64, Layer::NotReadable], content, payload_size: None, note: Some(reason) }
+}
+
+fn take_off_layers(payload: Vec<u8>, layers: Vec<Layer>) -> Decoded {
+    let payload_size = Some(payload.len() as u64);
+    let mut decoded = Decoded { layers, content: payload, payload_size, note: None };
     if decoded.content.starts_with(&[0x1f, 0x8b]) {
         match unzip(&decoded.content) {
             Ok((content, complete)) => {
@@ -208,8 +225,12 @@ mod tests {
     proptest! {
         #[test]
         fn any_payload_is_decoded(payload: Vec<u8>) {
-            let decoded = decode(&STANDARD.encode(&payload));
-            prop_assert_eq!(decoded.payload_size, payload.len() as u64);
+            let mut decoded = decode(&STANDARD.encode(&payload));
+            prop_assert_eq!(decoded.payload_size, Some(payload.len() as u64));
+            let layers = decoded.layers.split_off(1);
+            let stored = decode_stored_gzip(payload);
+            prop_assert_eq!(&stored.layers[..2], [Layer::Base64, Layer::StoredGzip]);
+            prop_assert_eq!((&stored.layers[2..], stored.content), (layers.as_slice(), decoded.content));
         }
     }
 }

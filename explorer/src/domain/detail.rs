@@ -2,7 +2,9 @@
 
 use super::decode::{Decoded, Layer, hex_lines};
 use super::json_text::{self, Line, Token};
+use super::payload::{Place, beginning_of_gzip};
 use super::text::printable;
+use archiver::table::GZIP;
 use unicode_width::UnicodeWidthChar as _;
 
 /// How a payload is shown.
@@ -25,7 +27,7 @@ pub fn lay_out(decoded: &Decoded, view: View, columns: usize) -> Vec<Line> {
     let plain = |text: &str| vec![(Token::Plain, text.to_owned())];
     let lines: Vec<Line> = match (view, decoded.kind()) {
         (View::Pretty, Layer::Json) => json_text::lay_out(decoded.text().unwrap_or_default(), MAX_LINES),
-        (View::Hex, _) | (View::Pretty, Layer::Binary | Layer::Base64 | Layer::Gzip) => {
+        (View::Hex, _) | (View::Pretty, Layer::Binary | Layer::Base64 | Layer::StoredGzip | Layer::Gzip | Layer::NotReadable) => {
             let lines = hex_lines(&decoded.content, 0, MAX_LINES);
             return lines.into_iter().map(|line| plain(&line)).collect();
         }
@@ -41,9 +43,12 @@ fn wrapped(line: Line, columns: usize) -> Vec<Line> {
     let columns = columns.max(8);
     let mut lines = vec![Vec::new()];
     let mut used = 0;
+    // A single line may be as large as a record; what is beyond the last line that is laid out is not looked at.
+    let most = columns.saturating_mul(MAX_LINES);
     for (token, text) in line {
         let mut piece = String::new();
-        for character in printable(&text).chars() {
+        let end = text.char_indices().nth(most).map_or(text.len(), |(end, _)| end);
+        for character in printable(&text[..end]).chars() {
             let width = character.width().unwrap_or(0);
             if used + width > columns {
                 let full = std::mem::take(&mut piece);
@@ -70,15 +75,24 @@ fn push(lines: &mut [Line], token: Token, piece: String) {
 /// The beginning of a payload on one line, for a list. A large payload is not decoded for it.
 #[must_use]
 pub fn preview(record: &super::record::Record, columns: usize) -> String {
+    const NOT_READABLE: &str = "(not readable)";
     /// Larger compressed payloads are not unpacked only to show their first words.
     const MAX_UNPACKED_FOR_PREVIEW: u64 = 64 * 1024;
     let data = record.item.data.as_deref().unwrap_or_default();
     // Four characters of base64 are three bytes; a character takes up to four of those, and a little more for the layers' sake.
     let enough = (columns * 8).next_multiple_of(4);
-    let is_small = record.payload_size <= MAX_UNPACKED_FOR_PREVIEW;
-    let decoded = match data.get(..enough) {
-        Some(beginning) if !is_small || !data.starts_with("H4s") => super::decode::decode(beginning),
-        _ => super::decode::decode(data),
+    let is_small = record.payload_size.is_some_and(|size| size <= MAX_UNPACKED_FOR_PREVIEW);
+    let decoded = match (&record.place, record.item.encoding.as_deref()) {
+        (Place::Parts(parts), _) => return format!("(in {parts})"),
+        (Place::Item, None) => match data.get(..enough) {
+            Some(beginning) if !is_small || !data.starts_with("H4s") => super::decode::decode(beginning),
+            _ => super::decode::decode(data),
+        },
+        (Place::Item, Some(GZIP)) => match beginning_of_gzip(data, enough) {
+            beginning if beginning.is_empty() && record.payload_size != Some(0) => return NOT_READABLE.to_owned(),
+            beginning => super::decode::decode_stored_gzip(beginning),
+        },
+        (Place::Unclear(_), _) | (Place::Item, Some(_)) => return NOT_READABLE.to_owned(),
     };
     let text = match std::str::from_utf8(&decoded.content) {
         Ok(text) => text,
@@ -105,6 +119,9 @@ mod tests {
     use crate::domain::decode::decode;
     use crate::domain::record::Record;
     use archiver::item::StoredItem;
+    use archiver::payload::{Data, Packer};
+    use archiver::sequence::SequenceNumber;
+    use archiver::settings::Compression;
     use base64::Engine as _;
     use base64::engine::general_purpose::STANDARD;
     use proptest::prelude::*;
@@ -132,6 +149,19 @@ mod tests {
         assert_eq!(preview(&record(&[0, 1, 2, 255]), 40), "(binary) 00 01 02 ff");
         assert_eq!(preview(&record("äöü".repeat(1_000).as_bytes()), 5), "äöüäö");
         assert_eq!(preview(&record(b""), 5), "");
+    }
+
+    #[test]
+    fn a_preview_shows_what_is_stored_compressed_and_says_what_it_cannot_show() {
+        let large = format!("{{\"note\":\"{}\"}}", "naïve ".repeat(50_000));
+        let packed = Packer::default().pack(Data::Bytes(large.as_bytes().into()), Compression::Gzip, usize::MAX);
+        let item = StoredItem { data: Some(packed.text.into_owned()), encoding: Some("gzip".to_owned()), ..StoredItem::default() };
+        assert_eq!(preview(&Record::new(item.clone()), 20), "{\"note\":\"naïve naïve");
+        let damaged = StoredItem { data: Some("SGVsbG8=".to_owned()), ..item.clone() };
+        assert_eq!(preview(&Record::new(damaged), 20), "(not readable)");
+        assert_eq!(preview(&Record::new(StoredItem { encoding: Some("zstd".to_owned()), ..item.clone() }), 20), "(not readable)");
+        let sequence_number = SequenceNumber::parse("4959").ok();
+        assert_eq!(preview(&Record::new(StoredItem { parts: Some(36), sequence_number, ..item }), 20), "(in 36 parts)");
     }
 
     proptest! {

@@ -27,6 +27,12 @@ impl Failure {
         Self { operation: operation.into(), permission: "", kind: FailureKind::Refused, detail: detail.into() }
     }
 
+    /// Whether the same may succeed later.
+    #[must_use]
+    pub fn is_transient(&self) -> bool {
+        AwsFailure { kind: self.kind, message: String::new() }.is_transient()
+    }
+
     /// What to do about it, where that can be said.
     #[must_use]
     pub fn hint(&self) -> Option<String> {

@@ -9,6 +9,7 @@ pub mod filter;
 pub mod json_text;
 pub mod lanes;
 pub mod page;
+pub mod payload;
 pub mod record;
 pub mod replay;
 pub mod text;

@@ -1,9 +1,14 @@
 //! A record as the explorer shows it: the item as it was found, and the payload decoded when somebody looks.
 
 use super::decode::{self, Decoded};
+use super::payload::{self, NoPayload, Place};
+use super::text::size;
 use archiver::item::StoredItem;
+use archiver::sequence::SequenceNumber;
+use archiver::table::GZIP;
 use jiff::Timestamp;
 use std::cmp::Ordering;
+use std::sync::Arc;
 
 /// What tells a record of an archive from every other. As texts, because a damaged item has them too.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -12,6 +17,8 @@ pub struct RecordId {
     pub partition_key: String,
     /// The sequence number's digits; empty where the item has none.
     pub sequence_number: String,
+    /// Its place in its aggregated record, where it comes from one.
+    pub sub_sequence_number: Option<u64>,
 }
 
 /// A record of an archive.
@@ -21,8 +28,10 @@ pub struct Record {
     pub id: RecordId,
     /// When it arrived, where that is a time.
     pub arrived_at: Option<Timestamp>,
-    /// Bytes of the payload.
-    pub payload_size: u64,
+    /// Where the payload is.
+    pub place: Place,
+    /// Bytes of the payload, where they are known without its parts.
+    pub payload_size: Option<u64>,
     /// The item as it was found.
     pub item: StoredItem,
 }
@@ -31,35 +40,111 @@ impl Record {
     /// The record of an item.
     #[must_use]
     pub fn new(item: StoredItem) -> Self {
+        let place = Place::of(&item);
         let milliseconds = item.arrival.as_ref().and_then(archiver::record::ArrivalTime::milliseconds);
         Self {
             id: RecordId {
                 partition_key: item.partition_key.clone(),
                 sequence_number: item.sequence_number.as_ref().map(ToString::to_string).unwrap_or_default(),
+                sub_sequence_number: item.sub_sequence_number,
             },
             arrived_at: milliseconds.and_then(|milliseconds| Timestamp::from_millisecond(milliseconds).ok()),
-            payload_size: item.data.as_deref().map_or(0, base64_size),
+            payload_size: payload::size_of(&item, &place),
+            place,
             item,
         }
     }
 
-    /// The payload, its layers taken off.
+    /// Bytes of archived text that the record holds in memory.
     #[must_use]
-    pub fn decoded(&self) -> Decoded {
-        decode::decode(self.item.data.as_deref().unwrap_or_default())
+    pub fn held_bytes(&self) -> usize {
+        self.item.data.as_deref().map_or(0, str::len)
+    }
+
+    /// The payload where the item holds it; `None` where parts do.
+    #[must_use]
+    pub fn payload(&self) -> Option<Result<Vec<u8>, NoPayload>> {
+        match &self.place {
+            Place::Parts(_) => None,
+            Place::Unclear(name) => {
+                Some(Err(NoPayload::Damaged(format!("its {name} cannot be read, so that its payload is not known"))))
+            }
+            Place::Item => Some(match self.item.data.as_deref() {
+                Some(text) => payload::payload_of(&self.item, text),
+                None => Err(NoPayload::Damaged("its item has no recordData".to_owned())),
+            }),
+        }
+    }
+
+    /// The payload's layers taken off. In place of one that could not be restored comes what the item holds, and why.
+    #[must_use]
+    pub fn decode(&self, payload: Result<Vec<u8>, NoPayload>) -> Decoded {
+        let is_as_it_is = self.place == Place::Item && self.item.encoding.is_none();
+        match (payload, self.item.data.as_deref()) {
+            (Ok(payload), _) if self.item.encoding.is_some() => decode::decode_stored_gzip(payload),
+            (Ok(payload), _) => decode::decode_payload(payload),
+            (Err(_), Some(text)) if is_as_it_is => decode::decode(text),
+            (Err(reason), text) => decode::not_restored(text.unwrap_or_default(), reason.to_string()),
+        }
+    }
+
+    /// How the payload is stored: `whole`, `gzip`, `parts` or `gzip parts`; `None` where that is not known.
+    #[must_use]
+    pub fn stored_as(&self) -> Option<&'static str> {
+        match (&self.place, self.item.encoding.as_deref()) {
+            (Place::Item, None) => Some("whole"),
+            (Place::Item, Some(GZIP)) => Some("gzip"),
+            (Place::Parts(_), None) => Some("parts"),
+            (Place::Parts(_), Some(GZIP)) => Some("gzip parts"),
+            (Place::Unclear(_), _) | (_, Some(_)) => None,
+        }
+    }
+
+    /// How the payload is stored, for people; `None` where it simply stands in the item.
+    #[must_use]
+    pub fn storage(&self) -> Option<String> {
+        let encoding = self.item.encoding.as_ref();
+        match &self.place {
+            Place::Parts(parts) => {
+                let packed = encoding.map(|encoding| format!("as {encoding}, ")).unwrap_or_default();
+                Some(format!("{packed}in {parts}"))
+            }
+            Place::Item | Place::Unclear(_) => encoding.map(|encoding| format!("as {encoding}")),
+        }
+    }
+
+    /// The payload's size in a few columns.
+    #[must_use]
+    pub fn size(&self) -> String {
+        match (self.payload_size, &self.place) {
+            (Some(bytes), _) => size(bytes),
+            (None, Place::Parts(parts)) => parts.to_string(),
+            (None, _) => "–".to_owned(),
+        }
     }
 
     /// Newest first; within one time the higher sequence number, then by key, so that the order is the same every time.
     #[must_use]
     pub fn newest_first(&self, other: &Self) -> Ordering {
-        (other.arrived_at, &other.item.sequence_number, &self.id).cmp(&(self.arrived_at, &self.item.sequence_number, &other.id))
+        (other.arrived_at, other.number(), &self.id).cmp(&(self.arrived_at, self.number(), &other.id))
+    }
+
+    /// What grows from record to record within a shard: the sequence number, then the place in an aggregated record.
+    #[must_use]
+    pub fn number(&self) -> (Option<&SequenceNumber>, Option<u64>) {
+        (self.item.sequence_number.as_ref(), self.item.sub_sequence_number)
     }
 }
 
-/// Bytes that a base64 text decodes to.
-fn base64_size(text: &str) -> u64 {
-    let padding = text.bytes().rev().take(2).filter(|byte| *byte == b'=').count();
-    (text.len() / 4 * 3).saturating_sub(padding) as u64
+/// The size of records' payloads together, for people; those in parts are not known before they are read.
+#[must_use]
+pub fn size_together<'r>(records: impl IntoIterator<Item = &'r Arc<Record>>) -> String {
+    let (mut known, mut is_more) = (0, false);
+    for record in records {
+        known += record.payload_size.unwrap_or(0);
+        is_more |= record.payload_size.is_none();
+    }
+    if is_more { format!("more than {}", size(known)) } else { size(known) }
 }
 
 #[cfg(test)]
@@ -87,9 +172,45 @@ mod tests {
         assert_eq!(numbers, ["2", "10", "9", "1"]);
     }
 
+    fn stored(encoding: Option<&str>, parts: Option<u32>) -> Record {
+        let item = record("1", "1").item;
+        Record::new(StoredItem { encoding: encoding.map(str::to_owned), parts, ..item })
+    }
+
     #[test]
-    fn the_size_is_the_payloads_own() {
-        assert_eq!(record("1", "1").payload_size, 5);
-        assert_eq!(base64_size(""), 0);
+    fn the_way_a_payload_is_stored_is_said_where_it_is_known() {
+        for (encoding, parts, stored_as, for_people) in [
+            (None, None, Some("whole"), None),
+            (Some("gzip"), None, Some("gzip"), Some("as gzip")),
+            (None, Some(3), Some("parts"), Some("in 3 parts")),
+            (Some("gzip"), Some(3), Some("gzip parts"), Some("as gzip, in 3 parts")),
+            (Some("zstd"), None, None, Some("as zstd")),
+        ] {
+            let record = stored(encoding, parts);
+            assert_eq!((record.stored_as(), record.storage().as_deref()), (stored_as, for_people));
+        }
+    }
+
+    #[test]
+    fn what_cannot_be_restored_is_never_taken_for_the_payload() {
+        let zstd = stored(Some("zstd"), None);
+        let decoded = zstd.decode(zstd.payload().unwrap());
+        assert_eq!((decoded.text(), decoded.payload_size), (None, None));
+        assert_eq!(decoded.content, b"Hello", "what is there can be looked at");
+        assert_eq!(decoded.breadcrumb(), "base64 › not readable");
+        assert_eq!(decoded.note.unwrap(), "its recordEncoding is \"zstd\", which this version cannot read");
+        assert_eq!(stored(None, Some(3)).payload(), None);
+        let unclear = Record::new(StoredItem { problems: vec!["recordParts is 2.5, which is no count".to_owned()], ..zstd.item });
+        let reason = unclear.payload().unwrap().unwrap_err().to_string();
+        assert_eq!(reason, "its recordParts cannot be read, so that its payload is not known");
+        assert_eq!(unclear.stored_as(), None);
+    }
+
+    #[test]
+    fn sizes_that_are_not_known_are_not_made_up() {
+        let known = Arc::new(record("1", "1"));
+        assert_eq!((known.size(), size_together([&known, &known])), ("5 B".to_owned(), "10 B".to_owned()));
+        let split = Arc::new(stored(None, Some(36)));
+        assert_eq!((split.size(), size_together([&known, &split])), ("36 parts".to_owned(), "more than 5 B".to_owned()));
     }
 }

@@ -4,7 +4,6 @@ use super::filter::RecordFilter;
 use super::lanes::Counts;
 use super::record::Record;
 use archiver::envelope::Separator;
-use archiver::sequence::SequenceNumber;
 use archiver::settings::ArchiveMode;
 use archiver::stream::StreamName;
 use jiff::Timestamp;
@@ -144,7 +143,7 @@ pub fn in_replay_order(records: Vec<Arc<Record>>) -> Vec<Arc<Record>> {
     let mut shards: Vec<_> = shards.into_values().collect();
     let mut heads = BinaryHeap::new();
     for (shard, records) in shards.iter_mut().enumerate() {
-        records.sort_by(|left, right| number(right).cmp(&number(left)));
+        records.sort_by(|left, right| right.number().cmp(&left.number()));
         if let Some(first) = records.last() {
             heads.push(Reverse((first.arrived_at, shard)));
         }
@@ -166,13 +165,9 @@ fn by_number_within_each_key(records: Vec<Arc<Record>>) -> Vec<Arc<Record>> {
         of_key.entry(record.id.partition_key.clone()).or_default().push(Arc::clone(record));
     }
     for of_one in of_key.values_mut() {
-        of_one.sort_by(|left, right| number(right).cmp(&number(left)));
+        of_one.sort_by(|left, right| right.number().cmp(&left.number()));
     }
     records.iter().filter_map(|record| of_key.get_mut(&record.id.partition_key).and_then(Vec::pop)).collect()
-}
-
-fn number(record: &Record) -> Option<&SequenceNumber> {
-    record.item.sequence_number.as_ref()
 }
 
 /// The newest of the records pushed into it, at most so many, in flat memory.
@@ -225,6 +220,7 @@ mod tests {
     use super::*;
     use archiver::item::StoredItem;
     use archiver::record::ArrivalTime;
+    use archiver::sequence::SequenceNumber;
     use proptest::prelude::*;
 
     fn record(key: u8, number: u32, shard: u8, arrival: u32) -> Arc<Record> {

@@ -45,6 +45,12 @@ pub fn pieces(text: &str, columns: usize) -> Vec<String> {
     pieces
 }
 
+/// Where a user record stood among those put as one.
+#[must_use]
+pub fn place_in_aggregate(place: u64) -> String {
+    format!("{place} in its aggregated record")
+}
+
 /// A count with separators between thousands: `1 204 331`.
 #[must_use]
 pub fn count(number: u64) -> String {

@@ -88,8 +88,8 @@ async fn seed_stream(connection: &Connection, stream: &DemoStream, known: &Inven
     } else {
         make_stream(&connection.kinesis, &name, stream.shards).await?;
         if let Some(settings) = &settings {
-            // The table first: with the tags on, the archiver would miss it.
-            has_records = !archive::make_table(connection, &name, settings).await?;
+            // The tables first: with the tags on, the archiver would miss them.
+            has_records = !archive::make_tables(connection, &name, settings).await?;
             let tags = settings.to_tags().into_iter().map(|(key, value)| (key.to_owned(), value));
             tag_stream(&connection.kinesis, &name, tags).await?;
         }

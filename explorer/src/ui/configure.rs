@@ -5,7 +5,7 @@ use super::theme::Theme;
 use crate::app::configure::{Configure, Field, Step};
 use crate::domain::configuration::Plan;
 use crate::domain::text::printable;
-use archiver::settings::ArchiveMode;
+use archiver::settings::{ArchiveMode, Compression, Replays};
 use ratatui::Frame;
 use ratatui::layout::Rect;
 use ratatui::text::{Line, Span};
@@ -60,7 +60,7 @@ pub(super) fn draw(configure: &Configure, theme: &Theme, frame: &mut Frame<'_>, 
 
 /// Columns before a field's value.
 const LABEL_COLUMNS: u16 = 14;
-/// The TTL's line in the form.
+/// The TTL's line in the form while it is filled in.
 const TTL_ROW: u16 = 3;
 
 fn form_lines(configure: &Configure, theme: &Theme) -> Vec<Line<'static>> {
@@ -78,13 +78,34 @@ fn form_lines(configure: &Configure, theme: &Theme) -> Vec<Line<'static>> {
         Some(ArchiveMode::Latest) => "only the newest record of each partition key is kept",
         None => "the archive tags are removed; what is archived stays",
     };
+    let mut replays = vec![label("replays", Field::Replays)];
+    for choice in [Replays::Keep, Replays::Skip] {
+        replays.push(super::choice(choice.as_str(), configure.replays == choice, theme));
+    }
+    let replays_meaning = match configure.replays {
+        Replays::Keep => "what is replayed into this stream is archived again",
+        Replays::Skip => "what is replayed with an envelope into this stream is left out",
+    };
+    let mut compression = vec![label("compression", Field::Compression)];
+    for choice in [Compression::None, Compression::Gzip] {
+        compression.push(super::choice(choice.as_str(), configure.compression == choice, theme));
+    }
     let ttl = printable(configure.ttl.text()).into_owned();
     let ttl_hint = if ttl.is_empty() { "for ever; or 30d, 12h, 900 (seconds)" } else { "" };
+    let ttl = Line::from(vec![label("keep for", Field::Ttl), Span::raw(ttl), Span::styled(ttl_hint, theme.quiet())]);
+    if !is_editing {
+        // The calls and warnings below need the room.
+        return vec![Line::from(mode), ttl, Line::from(replays), Line::from(compression)];
+    }
+    let explained = |meaning: &str| Line::styled(format!("{:14}{meaning}", ""), theme.quiet());
     vec![
         Line::default(),
         Line::from(mode),
-        Line::styled(format!("{:14}{meaning}", ""), theme.quiet()),
-        Line::from(vec![label("keep for", Field::Ttl), Span::raw(ttl), Span::styled(ttl_hint, theme.quiet())]),
+        explained(meaning),
+        ttl,
+        Line::from(replays),
+        explained(replays_meaning),
+        Line::from(compression),
     ]
 }
 

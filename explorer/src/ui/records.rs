@@ -3,10 +3,12 @@
 use super::theme::Theme;
 use super::{block, first_visible};
 use crate::app::model::Model;
-use crate::app::records::{Pane, Reading, Records};
-use crate::domain::detail::{MAX_LINES, preview};
-use crate::domain::record::Record;
-use crate::domain::text::{count, pieces, printable, size};
+use crate::app::records::{Pane, Payload, Reading, Records};
+use crate::domain::decode::Decoded;
+use crate::domain::detail::{MAX_LINES, View, preview};
+use crate::domain::json_text;
+use crate::domain::record::{Record, size_together};
+use crate::domain::text::{count, pieces, place_in_aggregate, printable, size};
 use crate::domain::time::expiry;
 use ratatui::Frame;
 use ratatui::layout::{Constraint, Layout, Rect};
@@ -34,7 +36,7 @@ fn draw_list(model: &Model, records: &Records, theme: &Theme, frame: &mut Frame<
     let marks = if records.marked.is_empty() {
         String::new()
     } else {
-        format!(" {} marked, {} ", count(records.marked.len() as u64), size(records.marked_bytes()))
+        format!(" {} marked, {} ", count(records.marked.len() as u64), size_together(records.marked.values()))
     };
     let mut frame_block = block(title, theme)
         .title_bottom(Line::styled(marks, theme.mark()))
@@ -140,7 +142,7 @@ fn cells(
         Cell::from(arrived),
         Cell::from(printable(&record.id.partition_key).into_owned()),
         Cell::from(shard),
-        Cell::from(Line::from(size(record.payload_size)).right_aligned()),
+        Cell::from(Line::from(record.size()).right_aligned()),
         Cell::from(format!("{damage}{}", preview(record, payload_columns))),
     ]
 }
@@ -156,44 +158,65 @@ fn draw_detail(model: &Model, records: &Records, theme: &Theme, frame: &mut Fram
         frame.render_widget(block("", theme), area);
         return;
     };
-    let kind = format!(" {} ", detail.decoded.breadcrumb());
-    let title =
-        if records.view == crate::domain::detail::View::Pretty { kind } else { format!("{kind}as {} ", view_name(records)) };
-    let place = format!(" {} of {} ", (records.scroll + 1).min(detail.lines.len()), count(detail.lines.len() as u64));
+    let decoded = detail.decoded();
+    let detail_lines = detail.lines();
+    let title = match (decoded.map(Decoded::breadcrumb), records.view) {
+        (None, _) => String::new(),
+        (Some(kind), View::Pretty) => format!(" {kind} "),
+        (Some(kind), _) => format!(" {kind} as {} ", view_name(records)),
+    };
+    let place = format!(" {} of {} ", (records.scroll + 1).min(detail_lines.len()), count(detail_lines.len() as u64));
+    let bytes = decoded.and_then(|decoded| decoded.payload_size).map_or_else(|| record.size(), size);
     let mut frame_block = block(title, theme)
-        .title_top(Line::from(format!(" {} ", size(record.payload_size))).right_aligned())
+        .title_top(Line::from(format!(" {bytes} ")).right_aligned())
         .title_bottom(Line::styled(place, theme.quiet()).right_aligned());
     if records.pane == Pane::Detail {
         frame_block = frame_block.border_style(theme.heading());
     }
     let inner = frame_block.inner(area);
     frame.render_widget(frame_block, area);
-    let attributes = attribute_lines(model, record, detail.decoded.note.as_deref(), usize::from(inner.width), theme);
+    let attributes =
+        attribute_lines(model, record, decoded.and_then(|decoded| decoded.note.as_deref()), usize::from(inner.width), theme);
     let attribute_rows = u16::try_from(attributes.len()).unwrap_or(inner.height).min(inner.height * 2 / 3);
     // A line between payload and attributes, where there is room for one.
     let rule_rows = u16::from(model.is_wide());
     let [payload, rule, below] =
         Layout::vertical([Constraint::Fill(1), Constraint::Length(rule_rows), Constraint::Length(attribute_rows)]).areas(inner);
     frame.render_widget(Line::styled("─".repeat(usize::from(rule.width)), theme.quiet()), rule);
-    let mut lines: Vec<Line<'_>> = detail
-        .lines
+    let content = match &detail.payload {
+        Payload::Reading => {
+            let storage = record.storage().unwrap_or_default();
+            Paragraph::new(format!("Reading the payload, stored {storage} …")).style(theme.quiet()).wrap(Wrap { trim: true })
+        }
+        Payload::Failed(reason) => {
+            let sentence = format!("No payload: {}.\n\nF5 tries again.", printable(&reason.to_string()));
+            Paragraph::new(sentence).style(theme.error()).wrap(Wrap { trim: true })
+        }
+        Payload::Shown { lines, .. } => Paragraph::new(payload_lines(lines, records.scroll, usize::from(payload.height), theme)),
+    };
+    frame.render_widget(content, payload);
+    frame.render_widget(Paragraph::new(attributes), below);
+}
+
+/// The lines that fit, and at the end of too many that there are more.
+fn payload_lines<'l>(all: &'l [json_text::Line], scroll: usize, height: usize, theme: &Theme) -> Vec<Line<'l>> {
+    let mut lines: Vec<Line<'l>> = all
         .iter()
-        .skip(records.scroll)
-        .take(usize::from(payload.height))
+        .skip(scroll)
+        .take(height)
         .map(|line| line.iter().map(|(token, text)| Span::styled(text.as_str(), theme.json(*token))).collect())
         .collect();
-    if detail.lines.len() == MAX_LINES && lines.len() < usize::from(payload.height) {
+    if all.len() == MAX_LINES && lines.len() < height {
         lines.push(Line::styled(format!("only the first {} lines are shown", count(MAX_LINES as u64)), theme.warning()));
     }
-    frame.render_widget(Paragraph::new(lines), payload);
-    frame.render_widget(Paragraph::new(attributes), below);
+    lines
 }
 
 fn view_name(records: &Records) -> &'static str {
     match records.view {
-        crate::domain::detail::View::Pretty => "laid out",
-        crate::domain::detail::View::Text => "text",
-        crate::domain::detail::View::Hex => "hex",
+        View::Pretty => "laid out",
+        View::Text => "text",
+        View::Hex => "hex",
     }
 }
 
@@ -213,6 +236,8 @@ fn attribute_lines(model: &Model, record: &Record, note: Option<&str>, columns: 
         ("shard", item.shard_id.clone().unwrap_or_else(unknown)),
         ("archived", item.last_update.as_ref().map_or_else(unknown, |at| format!("{at} UTC"))),
     ];
+    rows.extend(item.sub_sequence_number.map(|place| ("place", place_in_aggregate(place))));
+    rows.extend(record.storage().map(|storage| ("stored", storage)));
     if let Some(expire_after) = item.expire_after {
         rows.push(("expiry", format!("{}  ({expire_after})", expiry(expire_after, model.times.now))));
     }

@@ -4,8 +4,9 @@ use super::theme::Theme;
 use super::{block, first_visible};
 use crate::app::model::Model;
 use crate::app::replay_setup::{Field, ReplaySetup, Step};
+use crate::domain::record::size_together;
 use crate::domain::replay::{ReplayOrder, Selection};
-use crate::domain::text::{count, printable, size};
+use crate::domain::text::{count, printable};
 use ratatui::Frame;
 use ratatui::layout::Rect;
 use ratatui::text::{Line, Span};
@@ -56,7 +57,7 @@ fn form_lines(model: &Model, setup: &ReplaySetup, theme: &Theme) -> Vec<Line<'st
         Span::styled(format!("{cursor}{text:<14}"), if is_current { theme.key() } else { theme.quiet() })
     };
     let choice = |text: &str, chosen: bool| super::choice(text, chosen, theme);
-    let marked_size = size(setup.marked.iter().map(|record| record.payload_size).sum());
+    let marked_size = size_together(&setup.marked);
     let matching =
         if setup.filter.is_everything() { "the whole archive".to_owned() } else { format!("all that match {}", setup.filter) };
     let mut records = vec![label("records", Field::Records)];
@@ -119,8 +120,7 @@ fn target_lines(model: &Model, setup: &ReplaySetup, theme: &Theme) -> Vec<Line<'
 fn review_lines(order: &ReplayOrder, warnings: &[String], theme: &Theme) -> Vec<Line<'static>> {
     let what = match &order.selection {
         Selection::Marked(records) => {
-            let bytes: u64 = records.iter().map(|record| record.payload_size).sum();
-            format!("{} marked records, {}", count(records.len() as u64), size(bytes))
+            format!("{} marked records, {}", count(records.len() as u64), size_together(records))
         }
         Selection::Matching { filter, include_expired, .. } => {
             let which =

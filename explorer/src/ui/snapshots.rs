@@ -3,17 +3,17 @@
 use super::draw;
 use super::theme::Theme;
 use crate::app::fixtures::{
-    local_addresses, model, model_with_records, model_with_streams, name, now, overviews, page, page_request, press, record,
+    compressed_record, local_addresses, model, model_with, model_with_records, model_with_streams, name, now, overviews, page,
+    page_request, payload_request, press, record, split_record,
 };
 use crate::app::message::{Effect, Message};
 use crate::app::model::Model;
 use crate::app::update;
-use crate::domain::configuration::{Present, Wanted, plan};
+use crate::domain::configuration::{Present, PresentTable, plan};
 use crate::domain::failure::Failure;
 use crate::domain::lanes::Counts;
 use crate::domain::replay::{Ending, Impossible, Progress};
 use archiver::aws_failure::FailureKind;
-use archiver::settings::{ArchiveMode, Ttl};
 use jiff::SignedDuration;
 use ratatui::Terminal;
 use ratatui::backend::TestBackend;
@@ -176,6 +176,38 @@ fn records_filter_with_a_mistake() {
     });
 }
 
+/// A record in parts under the cursor, and one that is stored compressed.
+fn stored_otherwise(columns: u16, rows: u16) -> (Model, crate::app::message::RequestId) {
+    let json = format!("{{\"id\":\"o-1\",\"note\":\"{}\"}}", "paid ".repeat(50));
+    let records = vec![split_record(2, 36), compressed_record(1, json.as_bytes()), record(0, b"{\"id\":\"o-0\"}")];
+    let (model, effects) = model_with(columns, rows, records);
+    let request = payload_request(&effects);
+    (model, request)
+}
+
+#[test]
+fn records_in_parts_and_compressed() {
+    check("records_parts_loading", |columns, rows| stored_otherwise(columns, rows).0);
+    check("records_parts", |columns, rows| {
+        let (mut model, request) = stored_otherwise(columns, rows);
+        let payload = format!("{{\"id\":\"o-2\",\"scan\":\"{}\"}}", "A".repeat(2_000_000));
+        update(&mut model, Message::PayloadRead { request, result: Ok(payload.into_bytes()) });
+        model
+    });
+    check("records_parts_missing", |columns, rows| {
+        let (mut model, request) = stored_otherwise(columns, rows);
+        let reason = "part 3 of 36 is missing from table orders-archive-parts".to_owned();
+        let result = Err(crate::domain::payload::NoPayload::Damaged(reason));
+        update(&mut model, Message::PayloadRead { request, result });
+        model
+    });
+    check("records_compressed", |columns, rows| {
+        let (mut model, _) = stored_otherwise(columns, rows);
+        press(&mut model, "space");
+        model
+    });
+}
+
 #[test]
 fn records_partial() {
     check("records_partial", |columns, rows| {
@@ -201,11 +233,10 @@ fn configure_review(columns: u16, rows: u16) -> Model {
     let mut model = model_with_streams(columns, rows);
     model.streams.selected = Some(name("clickstream"));
     let effects = press(&mut model, "c tab 30d enter");
-    let [Effect::PlanConfiguration { request, stream, .. }] = effects.as_slice() else { panic!("{effects:?}") };
+    let [Effect::PlanConfiguration { request, stream, wanted }] = effects.as_slice() else { panic!("{effects:?}") };
     let table = overviews().into_iter().find_map(|overview| overview.table);
-    let present = Present { table, ttl_attribute: None, expired_items: 1_204 };
-    let wanted = Wanted::Archived { mode: ArchiveMode::All, ttl: Ttl::from_seconds(30 * 86_400) };
-    let plan = plan(stream, &present, wanted).unwrap();
+    let records = PresentTable { table, ttl_attribute: None, expired_items: 1_204 };
+    let plan = plan(stream, &Present { records, ..Present::default() }, *wanted).unwrap();
     update(&mut model, Message::ConfigurationPlanned { request: *request, result: Ok(plan) });
     model
 }

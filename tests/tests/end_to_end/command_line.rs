@@ -6,6 +6,7 @@ mod errors;
 mod local;
 mod replay;
 mod replay_faults;
+mod stored;
 
 use end_to_end::command_line::{Explorer, RunningLocal};
 use end_to_end::endpoints::Endpoints;

@@ -1,26 +1,33 @@
-//! Makes the table of a demo stream's archive, as a user would: by the calls of a configuration.
+//! Makes the tables of a demo stream's archive, as a user would: by the calls of a configuration.
 
 use crate::aws::configure::make;
 use crate::aws::connect::Connection;
 use crate::aws::streams::describe_table;
 use crate::domain::configuration::Call;
 use crate::local::setup::SetupError;
-use archiver::settings::ArchiveSettings;
+use archiver::settings::{ArchiveSettings, Ttl};
 use archiver::stream::StreamName;
-use archiver::table::{TableKeys, archive_table_name};
+use archiver::table::{TableKeys, archive_table_name, parts_table_name};
 
-/// Makes the table that the settings name, with its TTL; `false` where there is one already, which stays as it is.
-pub(super) async fn make_table(
+/// Makes the tables that the settings name, with their TTL, where they are missing; whether the records' own was.
+pub(super) async fn make_tables(
     connection: &Connection,
     stream: &StreamName,
     settings: &ArchiveSettings,
 ) -> Result<bool, SetupError> {
-    let table = archive_table_name(stream, settings.mode);
+    let records = archive_table_name(stream, settings.mode);
+    let made = make_table(connection, records, TableKeys::of_mode(settings.mode), settings.ttl).await?;
+    make_table(connection, parts_table_name(stream), TableKeys::of_parts(), settings.ttl).await?;
+    Ok(made)
+}
+
+/// `false` where there is one already, which stays as it is.
+async fn make_table(connection: &Connection, table: String, keys: TableKeys, ttl: Option<Ttl>) -> Result<bool, SetupError> {
     if describe_table(connection, &table).await?.is_some() {
         return Ok(false);
     }
-    make(connection, &Call::CreateTable { table: table.clone(), keys: TableKeys::of_mode(settings.mode) }).await?;
-    if settings.ttl.is_some() {
+    make(connection, &Call::CreateTable { table: table.clone(), keys }).await?;
+    if ttl.is_some() {
         make(connection, &Call::EnableTtl { table }).await?;
     }
     Ok(true)

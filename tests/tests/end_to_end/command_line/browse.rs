@@ -30,7 +30,7 @@ async fn streams_are_listed_with_their_archives() {
     let named = |stream: &TestStream| streams.iter().find(|found| found["name"] == stream.name.as_str()).unwrap();
     let expected = json!({
         "name": archived.name, "arn": archived.arn, "status": "ACTIVE", "open_shards": 2, "retention_hours": 24, "mode": "ALL",
-        "ttl_seconds": null, "table": archived.table("ALL"), "table_status": "ACTIVE", "items": 0, "size_bytes": 0,
+        "ttl_seconds": null, "replays": "keep", "compression": "none", "table": archived.table("ALL"), "table_status": "ACTIVE", "items": 0, "size_bytes": 0,
         "health": "ok", "problem": null,
     });
     assert_eq!(*named(&archived), expected);

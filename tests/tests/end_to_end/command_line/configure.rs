@@ -3,7 +3,7 @@
 use super::{start, until_archived};
 use aws_sdk_dynamodb::types::TimeToLiveStatus;
 use end_to_end::endpoints::Endpoints;
-use end_to_end::stream::TestStream;
+use end_to_end::stream::{Keys, TestStream};
 use end_to_end::wait::eventually;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
@@ -35,23 +35,29 @@ async fn a_stream_is_archived_as_configured_from_its_first_record_on() {
     let records: Vec<(String, Vec<u8>)> = (0..20).map(|number| (format!("cust-{number}"), vec![number])).collect();
     stream.put_all(&records).await;
     let name = stream.name.as_str();
-    let table = stream.table("ALL");
+    let (table, parts) = (stream.table("ALL"), stream.table("parts"));
 
     let configured = explorer.json(&["configure", name, "--mode", "ALL", "--ttl", "1h", "--yes"]).await;
     let expected_calls = [
         format!("dynamodb CreateTable {table} (hash key partitionKey and range key sequenceNumber, on demand)"),
         format!("dynamodb UpdateTimeToLive {table} (attribute expireAfter)"),
+        format!("dynamodb CreateTable {parts} (hash key partOf and range key part, on demand)"),
+        format!("dynamodb UpdateTimeToLive {parts} (attribute expireAfter)"),
         format!("kinesis AddTagsToStream {name} (StreamArchiveMode=ALL, ArchiveTTL=expireSeconds=3600)"),
     ];
     let expected = json!({
-        "stream": name, "mode": "ALL", "ttl_seconds": 3600, "table": table, "calls": expected_calls, "warnings": [],
+        "stream": name, "mode": "ALL", "ttl_seconds": 3600, "replays": "keep", "compression": "none", "table": table,
+        "calls": expected_calls, "warnings": [],
     });
     assert_eq!(configured, expected);
     assert_eq!(keys(endpoints, &table).await.unwrap(), ["HASH partitionKey", "RANGE sequenceNumber"]);
-    let ttl = endpoints.dynamodb.describe_time_to_live().table_name(&table).send().await.unwrap();
-    let ttl = ttl.time_to_live_description.unwrap();
-    assert_eq!(ttl.time_to_live_status, Some(TimeToLiveStatus::Enabled));
-    assert_eq!(ttl.attribute_name.as_deref(), Some("expireAfter"));
+    assert_eq!(keys(endpoints, &parts).await.unwrap(), ["HASH partOf", "RANGE part"]);
+    for table in [&table, &parts] {
+        let ttl = endpoints.dynamodb.describe_time_to_live().table_name(table).send().await.unwrap();
+        let ttl = ttl.time_to_live_description.unwrap();
+        assert_eq!(ttl.time_to_live_status, Some(TimeToLiveStatus::Enabled));
+        assert_eq!(ttl.attribute_name.as_deref(), Some("expireAfter"));
+    }
     let with_ttl = |ttl| tags_of([("StreamArchiveMode", "ALL"), ("ArchiveTTL", ttl)]);
     assert_eq!(tags(endpoints, &stream).await, with_ttl("expireSeconds=3600"));
     until_archived(&stream, records.len()).await;
@@ -86,6 +92,43 @@ async fn a_stream_is_archived_as_configured_from_its_first_record_on() {
     assert!(stream.items("ALL").await.len() > records.len());
     let again = explorer.json(&["configure", name, "--remove", "--yes"]).await;
     assert_eq!(calls(&again), Vec::<&str>::new());
+}
+
+#[tokio::test]
+async fn replays_and_compression_are_chosen_and_stay_as_they_are_where_nothing_is_said() {
+    let (local, explorer) = start().await;
+    let stream = TestStream::create(&local.endpoints, 1).await;
+    let configure = ["configure", &stream.name, "--mode", "ALL", "--yes"];
+    let all = ("StreamArchiveMode", "ALL");
+    for (options, replays, compression, expected) in [
+        (
+            &["--replays", "skip", "--compression", "GZIP"][..],
+            "skip",
+            "gzip",
+            tags_of([all, ("ArchiveReplays", "skip"), ("ArchiveCompression", "gzip")]),
+        ),
+        (&[], "skip", "gzip", tags_of([all, ("ArchiveReplays", "skip"), ("ArchiveCompression", "gzip")])),
+        (&["--compression", "none"], "skip", "none", tags_of([all, ("ArchiveReplays", "skip")])),
+        (&["--replays", "keep"], "keep", "none", tags_of([all])),
+    ] {
+        let configured = explorer.json(&[&configure[..], options].concat()).await;
+        let found = (&configured["replays"], &configured["compression"]);
+        assert_eq!(found, (&json!(replays), &json!(compression)), "{options:?}");
+        assert_eq!(tags(&local.endpoints, &stream).await, expected, "{options:?}");
+        let listed = explorer.json(&["streams"]).await;
+        assert_eq!((&listed[0]["replays"], &listed[0]["compression"]), (&json!(replays), &json!(compression)));
+    }
+    for wrong in [&["--replays", "drop"][..], &["--compression", "zstd"]] {
+        let refused = explorer.run(&[&configure[..], wrong].concat()).await;
+        assert_eq!(refused.code, Some(2), "{refused:#?}");
+    }
+
+    stream.tag(&[("ArchiveCompression", "zstd")]).await;
+    let listed = explorer.json(&["streams"]).await;
+    assert_eq!((&listed[0]["health"], &listed[0]["compression"]), (&json!("tag_unreadable"), &Value::Null));
+    assert!(listed[0]["problem"].as_str().unwrap().contains("ArchiveCompression = \"zstd\""), "{listed}");
+    explorer.json(&configure).await;
+    assert_eq!(tags(&local.endpoints, &stream).await, tags_of([all]));
 }
 
 #[tokio::test]
@@ -131,7 +174,9 @@ async fn nothing_is_changed_without_a_yes() {
         assert_eq!(refused.code, Some(2), "{refused:#?}");
     }
 
-    assert_eq!(keys(&local.endpoints, &stream.table("ALL")).await, None);
+    for table in ["ALL", "parts"] {
+        assert_eq!(keys(&local.endpoints, &stream.table(table)).await, None);
+    }
     assert_eq!(tags(&local.endpoints, &stream).await, BTreeMap::new());
 }
 
@@ -139,12 +184,15 @@ async fn nothing_is_changed_without_a_yes() {
 async fn a_table_in_the_way_is_named_and_left_as_it_is() {
     let (local, explorer) = start().await;
     let stream = TestStream::create(&local.endpoints, 1).await;
-    stream.create_table("ALL", end_to_end::stream::Keys::OfModeLatest).await;
+    stream.create_table("ALL", Keys::OfModeLatest).await;
+    stream.create_table("parts", Keys::OfModeAll).await;
 
-    let refused = explorer.run(&["configure", &stream.name, "--mode", "ALL", "--yes"]).await;
-
-    let sentence = refused.sentence(1);
-    assert!(sentence.contains(&stream.table("ALL")) && sentence.contains("move it away first"), "{sentence}");
+    for (mode, table) in [("ALL", stream.table("ALL")), ("LATEST", stream.table("parts"))] {
+        let refused = explorer.run(&["configure", &stream.name, "--mode", mode, "--yes"]).await;
+        let sentence = refused.sentence(1);
+        assert!(sentence.contains(&table) && sentence.contains("move it away first"), "{sentence}");
+    }
+    assert_eq!(keys(&local.endpoints, &stream.table("LATEST")).await, None);
     assert_eq!(tags(&local.endpoints, &stream).await, BTreeMap::new());
 }
 
