@@ -7,7 +7,10 @@ use std::collections::BTreeSet;
 
 const TEMPLATE: &str = include_str!("../../../template.yaml");
 /// The files of the function that call DynamoDB and Kinesis.
-const STORE: &str = include_str!("../../../archiver/src/store.rs");
+const DYNAMODB: &str = include_str!("../../../archiver/src/dynamodb.rs");
+/// And those that it posts itself: the name of each stands in their target, what statements they execute in their bodies.
+const POSTED: &str = include_str!("../../../archiver/src/dynamodb/post.rs");
+const BODIES: &str = include_str!("../../../archiver/src/dynamodb/requests.rs");
 const TAGS: &str = include_str!("../../../archiver/src/tags.rs");
 /// How the names of calls begin in the SDK.
 const VERBS: [&str; 9] = ["batch_", "create_", "delete_", "describe_", "execute_", "get_", "list_", "put_", "update_"];
@@ -32,10 +35,24 @@ fn granted(service: &str) -> BTreeSet<String> {
     words.filter_map(|word| word.strip_prefix(&prefix)).map(str::to_owned).collect()
 }
 
+/// The operations that are posted. Executing statements is no permission by itself: each kind of statement has its own.
+fn posted() -> BTreeSet<String> {
+    let targets = POSTED.split("DynamoDB_20120810.").skip(1).filter_map(|rest| rest.split_once('"'));
+    let mut posted: BTreeSet<String> = targets.map(|(operation, _)| operation.to_owned()).collect();
+    if posted.remove("BatchExecuteStatement") {
+        let words = ["INSERT", "UPDATE", "DELETE", "SELECT"].into_iter();
+        let statements = words.filter(|word| BODIES.contains(&format!("\"Statement\":\"{word} ")));
+        posted.extend(statements.map(|word| format!("PartiQL{}{}", &word[..1], word[1..].to_lowercase())));
+    }
+    posted
+}
+
 #[test]
 fn the_role_may_do_in_dynamodb_what_the_code_does() {
-    let called = calls(STORE);
-    assert!(called.contains("PutItem"), "{called:?}");
+    let called: BTreeSet<String> = calls(DYNAMODB).union(&posted()).cloned().collect();
+    for operation in ["BatchWriteItem", "PutItem", "PartiQLInsert", "PartiQLUpdate"] {
+        assert!(called.contains(operation), "{operation} in {called:?}");
+    }
     assert_eq!(granted("dynamodb"), called);
 }
 
