@@ -67,8 +67,8 @@ pub struct SeenCall {
     pub began: Instant,
     /// When its answer was there; never, when it hangs or was cut, or when the caller did not wait.
     pub answered: Option<Instant>,
-    /// Whether the service behind the proxy did some or all of it.
-    pub is_done: bool,
+    /// Whether it is one that gets no answer, and all that is done of it is done.
+    pub hangs: bool,
 }
 
 type Script = Arc<dyn Fn(&Call) -> Fault + Send + Sync>;
@@ -153,16 +153,16 @@ impl ProxyState {
             ((script.0)(&call), Arc::new(call))
         };
         let mut seen = self.seen.lock().expect("no panic");
-        seen.push(SeenCall { call: Arc::clone(&call), began: Instant::now(), answered: None, is_done: false });
+        seen.push(SeenCall { call: Arc::clone(&call), began: Instant::now(), answered: None, hangs: false });
         (fault, call, seen.len() - 1)
     }
 
     async fn answer(&self, fault: Fault, call: &Call, place: usize, parts: &Parts, body: Bytes) -> Response {
         match fault {
-            Fault::Pass => self.forward(place, parts, body).await.into_response(),
+            Fault::Pass => self.service.forward(parts, body).await.into_response(),
             Fault::Slow(delay) => {
                 tokio::time::sleep(delay).await;
-                self.forward(place, parts, body).await.into_response()
+                self.service.forward(parts, body).await.into_response()
             }
             Fault::Refuse(refusal) => refusal.answer(call).into_response(),
             Fault::RefuseEach(refusal) if call.operation == part::BATCH_OF_STATEMENTS => {
@@ -172,22 +172,22 @@ impl ProxyState {
             Fault::RefuseSome(refusal, is_refused) => {
                 let part = part::of(call, |place| !is_refused(place));
                 let answer = match part.request() {
-                    Some(request) => Some(self.forward(place, parts, request.to_string().into()).await),
+                    Some(request) => Some(self.service.forward(parts, request.to_string()).await),
                     None => None,
                 };
                 part.merge(answer, call, refusal).into_response()
             }
-            Fault::HangBefore => std::future::pending().await,
+            Fault::HangBefore => self.hang(place).await,
             Fault::HangAfter => {
-                self.forward(place, parts, body).await;
-                std::future::pending().await
+                self.service.forward(parts, body).await;
+                self.hang(place).await
             }
             Fault::CutBefore => cut(),
-            Fault::CutAfter => cut_in_the_middle(self.forward(place, parts, body).await),
+            Fault::CutAfter => cut_in_the_middle(self.service.forward(parts, body).await),
             Fault::Clock(ahead) => {
                 let mut answer = match clock::refusal(ahead, parts) {
                     Some(refusal) => refusal,
-                    None => self.forward(place, parts, body).await,
+                    None => self.service.forward(parts, body).await,
                 };
                 answer.headers.insert(header::DATE, clock::date(ahead));
                 answer.into_response()
@@ -195,10 +195,9 @@ impl ProxyState {
         }
     }
 
-    async fn forward(&self, place: usize, parts: &Parts, body: Bytes) -> Answer {
-        let answer = self.service.forward(parts, body).await;
-        self.seen.lock().expect("no panic")[place].is_done = true;
-        answer
+    async fn hang(&self, place: usize) -> Response {
+        self.seen.lock().expect("no panic")[place].hangs = true;
+        std::future::pending().await
     }
 }
 

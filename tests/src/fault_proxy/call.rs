@@ -39,6 +39,16 @@ impl Call {
         matches!(&self.kind, Kind::Write(written) if written == table)
     }
 
+    /// One of its puts or statements; the whole request, when it is of one item.
+    #[must_use]
+    pub fn item(&self, place: usize) -> &Value {
+        match self.operation.as_str() {
+            "BatchWriteItem" => &self.body["RequestItems"][self.table()][place],
+            "BatchExecuteStatement" => &self.body["Statements"][place],
+            _ => &self.body,
+        }
+    }
+
     pub(super) fn parse(parts: &Parts, body: &[u8]) -> Self {
         let target = parts.headers.get("x-amz-target").and_then(|target| target.to_str().ok()).unwrap_or_default();
         let (service, operation) = target.rsplit_once('.').unwrap_or_default();
