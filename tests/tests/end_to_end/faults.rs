@@ -26,6 +26,7 @@ mod crash;
 mod deadline;
 mod delivery;
 mod outage;
+mod proxy;
 mod refused;
 mod settings;
 mod throttling;

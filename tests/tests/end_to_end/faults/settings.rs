@@ -16,7 +16,7 @@ in_both_modes!(
     a_tag_that_cannot_be_read_fails_the_batch_until_it_is_mended,
 );
 
-const SHORT: Duration = Duration::from_secs(5);
+const SHORT: Duration = Duration::from_secs(3);
 
 /// Tags and table can be read at the sixth try, which comes within seconds.
 async fn is_archived(mode: ArchiveMode, fault: fn(&Call) -> Fault) {

@@ -14,44 +14,39 @@ in_both_modes!(
     a_key_throttled_for_ever_holds_back_no_other,
 );
 
-const THROTTLED: [Refusal; 2] = [Refusal::ThroughputExceeded, Refusal::Throttled];
-/// Enough for what works to be done, on a machine that is busy with other tests too.
-const SHORT: Duration = Duration::from_secs(5);
+const SHORT: Duration = Duration::from_secs(3);
+
+async fn is_archived(mode: ArchiveMode, fault: impl Fn(&Call) -> Fault + Send + Sync + 'static) {
+    let scene = Scene::of(mode).await;
+    let records = orders(0..400, 200);
+    scene.writes(move |call| if call.number < 30 { fault(call) } else { Fault::Pass });
+
+    scene.archive(&scene.function().await, &records).await;
+
+    scene.assert_complete(&records).await;
+}
 
 async fn writes_throttled_for_a_while_are_all_archived(mode: ArchiveMode) {
-    for refusal in THROTTLED {
-        let scene = Scene::of(mode).await;
-        let records = orders(0..400, 200);
-        scene.writes(move |call| match call.number {
-            0..30 if call.number.is_multiple_of(2) => Fault::Refuse(refusal),
-            0..30 => Fault::RefuseEach(refusal),
-            _ => Fault::Pass,
-        });
-
-        scene.archive(&scene.function().await, &records).await;
-
-        scene.assert_complete(&records).await;
-    }
+    let whole = |_: &Call| Fault::Refuse(Refusal::ThroughputExceeded);
+    let each = |_: &Call| Fault::RefuseEach(Refusal::Throttled);
+    tokio::join!(is_archived(mode, whole), is_archived(mode, each));
 }
 
 async fn writes_unprocessed_for_a_while_are_all_archived(mode: ArchiveMode) {
-    for refusal in THROTTLED {
-        let scene = Scene::of(mode).await;
-        let records = orders(0..400, 200);
-        scene.writes(move |call| match call.number {
-            number @ 0..30 => Fault::RefuseSome(refusal, Box::new(move |place| !(number + place).is_multiple_of(3))),
-            _ => Fault::Pass,
-        });
-
-        scene.archive(&scene.function().await, &records).await;
-
-        scene.assert_complete(&records).await;
-    }
+    let some = |refusal: Refusal| {
+        move |call: &Call| {
+            let number = call.number;
+            Fault::RefuseSome(refusal, Box::new(move |place| !(number + place).is_multiple_of(3)))
+        }
+    };
+    tokio::join!(is_archived(mode, some(Refusal::ThroughputExceeded)), is_archived(mode, some(Refusal::Throttled)));
 }
 
 async fn writes_throttled_for_ever_are_reported_before_the_deadline(mode: ArchiveMode) {
-    all_writes_fail_for_ever(mode, |_| Fault::Refuse(Refusal::ThroughputExceeded)).await;
-    all_writes_fail_for_ever(mode, |_| Fault::RefuseEach(Refusal::Throttled)).await;
+    tokio::join!(
+        all_writes_fail_for_ever(mode, |_| Fault::Refuse(Refusal::ThroughputExceeded)),
+        all_writes_fail_for_ever(mode, |_| Fault::RefuseEach(Refusal::Throttled)),
+    );
 }
 
 async fn writes_unprocessed_for_ever_are_reported_before_the_deadline(mode: ArchiveMode) {
