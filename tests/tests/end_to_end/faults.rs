@@ -2,17 +2,18 @@
 //! happens: what can be archived is archived, what cannot is reported under its own number, the newest record of a key wins, and
 //! an error names the stream, the table, the cause and the remedy.
 
-/// Two tests of each scenario, one for each mode.
+/// Two tests of each scenario, one for each mode. With threads, so that an answer in time is not seen late because the emulator in
+/// this process is busy.
 macro_rules! in_both_modes {
     ($($scenario:ident),+ $(,)?) => {
         mod mode_all {
-            $(#[tokio::test]
+            $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
             async fn $scenario() {
                 super::$scenario(archiver::settings::ArchiveMode::All).await;
             })+
         }
         mod mode_latest {
-            $(#[tokio::test]
+            $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
             async fn $scenario() {
                 super::$scenario(archiver::settings::ArchiveMode::Latest).await;
             })+

@@ -13,6 +13,9 @@ in_both_modes!(
     a_record_without_a_number_fails_the_batch_after_the_others_are_archived,
 );
 
+/// Makes a good record of an event a bad one.
+type Spoil = fn(&mut Value);
+
 async fn a_batch_delivered_again_changes_nothing(mode: ArchiveMode) {
     let scene = Scene::of(mode).await;
     let records = orders(0..300, 40);
@@ -44,7 +47,7 @@ async fn an_older_batch_delivered_after_a_newer_one_changes_nothing_newer(mode: 
 async fn one_bad_record_of_five_hundred_is_reported_alone(mode: ArchiveMode) {
     let scene = Scene::of(mode).await;
     let function = scene.function().await;
-    let faults: [(&str, fn(&mut Value)); 7] = [
+    let faults: [(&str, Spoil); 7] = [
         ("data is not base64", |record| record["kinesis"]["data"] = json!("eyJvcmRlciI6MX0")),
         ("data is a number", |record| record["kinesis"]["data"] = json!(7)),
         ("no data", |record| remove(record, "data")),

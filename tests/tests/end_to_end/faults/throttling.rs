@@ -14,7 +14,7 @@ in_both_modes!(
     a_key_throttled_for_ever_holds_back_no_other,
 );
 
-const SHORT: Duration = Duration::from_secs(3);
+const SHORT: Duration = Duration::from_secs(4);
 
 async fn is_archived(mode: ArchiveMode, fault: impl Fn(&Call) -> Fault + Send + Sync + 'static) {
     let scene = Scene::of(mode).await;
