@@ -13,7 +13,7 @@ use std::collections::HashMap;
 use std::path::Path;
 use std::process::Stdio;
 use std::sync::{Arc, Mutex};
-use std::time::SystemTime;
+use std::time::{Duration, Instant, SystemTime};
 use tokio::io::{AsyncBufReadExt as _, AsyncRead, BufReader};
 use tokio::process::{Child, Command};
 use tokio::sync::{mpsc, oneshot};
@@ -35,6 +35,9 @@ type Log = Arc<Mutex<Vec<String>>>;
 #[derive(Debug)]
 struct Invocation {
     event: String,
+    time_limit: Duration,
+    /// Told the deadline when the function takes the event.
+    taken: oneshot::Sender<Instant>,
     answer: oneshot::Sender<Answer>,
 }
 
@@ -83,16 +86,39 @@ impl Bootstrap {
     /// # Panics
     /// When the process ends or is silent for longer than a function may run.
     pub async fn invoke(&self, event: &str) -> Answer {
+        self.invoke_within(event, TIME_LIMIT).await
+    }
+
+    /// Delivers an event with another time limit than usual, and waits for the answer.
+    ///
+    /// # Errors
+    /// What the function reported instead of an answer.
+    ///
+    /// # Panics
+    /// When the process ends or does not answer by its deadline: Lambda would end it then, and have no answer.
+    pub async fn invoke_within(&self, event: &str, time_limit: Duration) -> Answer {
+        let (taken, deadline) = oneshot::channel();
         let (answer, answered) = oneshot::channel();
-        let invocation = Invocation { event: event.to_owned(), answer };
+        let invocation = Invocation { event: event.to_owned(), time_limit, taken, answer };
         assert!(self.invocations.send(invocation).await.is_ok(), "the runtime API is gone");
-        match tokio::time::timeout(TIME_LIMIT, answered).await {
-            Ok(Ok(answer)) => answer,
-            failed => {
-                let status = self.process.lock().expect("no panic").try_wait();
-                panic!("no answer: {failed:?}, process {status:?}, log: {:#?}", self.log());
-            }
-        }
+        let answered = async {
+            let deadline = tokio::time::timeout(TIME_LIMIT, deadline).await.ok()?.ok()?;
+            tokio::time::timeout_at(deadline.into(), answered).await.ok()?.ok()
+        };
+        answered.await.unwrap_or_else(|| {
+            let status = self.process.lock().expect("no panic").try_wait();
+            panic!("no answer, process {status:?}, log: {:#?}", self.log())
+        })
+    }
+
+    /// Ends the process as a crash does, with no time to tidy up.
+    ///
+    /// # Panics
+    /// When it has ended already.
+    pub fn kill(&self) {
+        let mut process = self.process.lock().expect("no panic");
+        assert!(matches!(process.try_wait(), Ok(None)), "the process ended by itself: {:#?}", self.log());
+        process.start_kill().expect("a running process can be killed");
     }
 
     /// What the process has written so far, line by line.
@@ -126,7 +152,9 @@ fn routes(api: Arc<RuntimeApi>) -> Router {
 async fn next(State(api): State<Arc<RuntimeApi>>) -> Result<(HeaderMap, String), StatusCode> {
     let invocation = api.invocations.lock().await.recv().await.ok_or(StatusCode::GONE)?;
     let id = format!("{:032x}", fastrand::u128(..));
-    let deadline = SystemTime::now() + TIME_LIMIT;
+    // Where nobody waits any more, the test has ended already.
+    invocation.taken.send(Instant::now() + invocation.time_limit).map_err(|_| StatusCode::GONE)?;
+    let deadline = SystemTime::now() + invocation.time_limit;
     let deadline = deadline.duration_since(SystemTime::UNIX_EPOCH).expect("a clock past 1970").as_millis().to_string();
     api.unanswered.lock().expect("no panic").insert(id.clone(), invocation.answer);
     let headers = [

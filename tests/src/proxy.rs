@@ -2,21 +2,17 @@
 //! passes.
 
 use crate::endpoints;
+use crate::upstream::{Answer, MAX_REQUEST_BYTES, Upstream, cut};
 use axum::Router;
-use axum::body::{Body, Bytes};
+use axum::body::Bytes;
 use axum::extract::{Request, State};
+use axum::http::StatusCode;
 use axum::http::request::Parts;
-use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
 use serde_json::{Value, json};
 use std::collections::HashSet;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::net::TcpStream;
-
-/// Room for a request of PutRecords, 10 MiB in base64. Source: Kinesis API reference, PutRecords.
-const MAX_REQUEST_BYTES: usize = 16 * 1024 * 1024;
 
 /// What becomes of a PutRecords call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -62,7 +58,7 @@ struct Seen {
 
 #[derive(Clone, Debug)]
 struct Passing {
-    kinesis: String,
+    kinesis: Upstream,
     script: Script,
     seen: Arc<Seen>,
 }
@@ -72,8 +68,7 @@ impl Proxy {
     pub async fn start(kinesis_url: &str, script: Script) -> Self {
         let seen = Arc::<Seen>::default();
         let (listener, url) = endpoints::listen().await;
-        let kinesis = kinesis_url.trim_start_matches("http://").to_owned();
-        let passing = Passing { kinesis, script, seen: Arc::clone(&seen) };
+        let passing = Passing { kinesis: Upstream::new(kinesis_url), script, seen: Arc::clone(&seen) };
         endpoints::serve(listener, Router::new().fallback(pass).with_state(passing));
         Self { url, seen }
     }
@@ -116,7 +111,7 @@ async fn pass(State(passing): State<Passing>, request: Request) -> Response {
     match target.rsplit('.').next() {
         Some("PutRecords") => passing.put_records(&parts, body).await,
         Some("DescribeStreamSummary") => passing.describe(&parts, body).await,
-        _ => passing.forward(&parts, &body).await.into_response(),
+        _ => passing.kinesis.forward(&parts, body).await.into_response(),
     }
 }
 
@@ -124,7 +119,7 @@ impl Passing {
     async fn put_records(&self, parts: &Parts, body: Bytes) -> Response {
         let call = self.seen.calls.fetch_add(1, Ordering::SeqCst);
         match (self.script.fault)(call) {
-            Fault::None => self.forward(parts, &body).await.into_response(),
+            Fault::None => self.kinesis.forward(parts, body).await.into_response(),
             Fault::SomeThrottled => self.put_some(call, parts, &body).await,
             Fault::ServerError => (StatusCode::INTERNAL_SERVER_ERROR, r#"{"__type":"InternalFailure"}"#).into_response(),
             Fault::CutBefore => cut(),
@@ -132,7 +127,7 @@ impl Passing {
                 let request: Value = serde_json::from_slice(&body).expect("the request is JSON");
                 let payloads = records(&request).iter().map(|record| record["Data"].as_str().expect("a payload").to_owned());
                 self.seen.put_without_answer.lock().expect("no panic").extend(payloads);
-                self.forward(parts, &body).await;
+                self.kinesis.forward(parts, body).await;
                 cut()
             }
             Fault::Kept => self.keep(&body).into_response(),
@@ -159,9 +154,8 @@ impl Passing {
         let mut results = Vec::new();
         if !put.is_empty() {
             request["Records"] = Value::Array(put);
-            let answer = self.forward(parts, request.to_string().as_bytes()).await;
-            let answer: Value = serde_json::from_slice(&answer.body).expect("the answer is JSON");
-            results.clone_from(records(&answer));
+            let answer = self.kinesis.forward(parts, request.to_string()).await;
+            results.clone_from(records(&answer.to_json()));
         }
         let mut results = results.into_iter();
         let refusal = json!({ "ErrorCode": "ProvisionedThroughputExceededException", "ErrorMessage": "Rate exceeded for shard" });
@@ -171,8 +165,8 @@ impl Passing {
     }
 
     async fn describe(&self, parts: &Parts, body: Bytes) -> Response {
-        let answer = self.forward(parts, &body).await;
-        let mut description: Value = serde_json::from_slice(&answer.body).expect("the answer is JSON");
+        let answer = self.kinesis.forward(parts, body).await;
+        let mut description = answer.to_json();
         match (self.script.max_record_kib, description.get_mut("StreamDescriptionSummary")) {
             (Some(limit), Some(summary)) => {
                 summary["MaxRecordSizeInKiB"] = limit.into();
@@ -181,58 +175,8 @@ impl Passing {
             _ => answer.into_response(),
         }
     }
-
-    async fn forward(&self, parts: &Parts, body: &[u8]) -> Answer {
-        let mut request = format!("{} {} HTTP/1.1\r\n", parts.method, parts.uri);
-        let passed = parts.headers.iter().filter(|(name, _)| **name != header::CONTENT_LENGTH && **name != header::CONNECTION);
-        for (name, value) in passed {
-            request.push_str(&format!("{name}: {}\r\n", value.to_str().expect("a header of visible characters")));
-        }
-        request.push_str(&format!("content-length: {}\r\nconnection: close\r\n\r\n", body.len()));
-        let mut connection = TcpStream::connect(&self.kinesis).await.expect("Kinesis is there");
-        connection.write_all(request.as_bytes()).await.expect("the request is sent");
-        connection.write_all(body).await.expect("the request is sent");
-        let mut answer = Vec::new();
-        connection.read_to_end(&mut answer).await.expect("Kinesis answers");
-        Answer::parse(&answer)
-    }
-}
-
-#[derive(Debug)]
-struct Answer {
-    status: StatusCode,
-    content_type: String,
-    body: Vec<u8>,
-}
-
-impl Answer {
-    fn json(value: &Value) -> Self {
-        let content_type = "application/x-amz-json-1.1".to_owned();
-        Self { status: StatusCode::OK, content_type, body: value.to_string().into_bytes() }
-    }
-
-    /// An answer of known length, as the emulator gives them.
-    fn parse(answer: &[u8]) -> Self {
-        let end = answer.windows(4).position(|window| window == b"\r\n\r\n").expect("the end of the headers");
-        let head = std::str::from_utf8(&answer[..end]).expect("headers of text");
-        assert!(!head.to_ascii_lowercase().contains("transfer-encoding"), "{head}");
-        let status = head.split(' ').nth(1).and_then(|status| status.parse().ok()).expect("a status");
-        let content_type =
-            head.lines().filter_map(|line| line.split_once(": ")).find(|(name, _)| name.eq_ignore_ascii_case("content-type"));
-        let content_type = content_type.map(|(_, value)| value.to_owned()).unwrap_or_default();
-        Self { status, content_type, body: answer[end + 4..].to_vec() }
-    }
-
-    fn into_response(self) -> Response {
-        (self.status, [(header::CONTENT_TYPE, self.content_type)], Body::from(self.body)).into_response()
-    }
 }
 
 fn records(body: &Value) -> &Vec<Value> {
     body["Records"].as_array().expect("a list of records")
-}
-
-/// Ends the connection without an answer. A server closes it when a handler ends like this; unlike a panic it prints nothing.
-fn cut() -> ! {
-    std::panic::resume_unwind(Box::new("the connection is cut"))
 }

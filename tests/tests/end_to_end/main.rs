@@ -1,5 +1,6 @@
 //! The archiver end to end: records put into Kinesis, delivered to the function, found in DynamoDB. Every scenario runs twice,
-//! through the library's handler and through the real binary. And the explorer's command line, as its real binary.
+//! through the library's handler and through the real binary; those with faults between the two, through the binary alone. And the
+//! explorer's command line, as its real binary.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
@@ -27,6 +28,7 @@ mod command_line;
 mod counts;
 mod event_source;
 mod failures;
+mod faults;
 mod format;
 mod order;
 mod reshard;

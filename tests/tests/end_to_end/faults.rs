@@ -1,0 +1,222 @@
+//! What goes wrong between the function and AWS, fault by fault, with the real binary behind a proxy that makes them. Whatever
+//! happens: what can be archived is archived, what cannot is reported under its own number, the newest record of a key wins, and
+//! an error names the stream, the table, the cause and the remedy.
+
+/// Two tests of each scenario, one for each mode. With threads, so that an answer in time is not seen late because the emulator in
+/// this process is busy.
+macro_rules! in_both_modes {
+    ($($scenario:ident),+ $(,)?) => {
+        mod mode_all {
+            $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn $scenario() {
+                super::$scenario(archiver::settings::ArchiveMode::All).await;
+            })+
+        }
+        mod mode_latest {
+            $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn $scenario() {
+                super::$scenario(archiver::settings::ArchiveMode::Latest).await;
+            })+
+        }
+    };
+}
+
+mod clock;
+mod containers;
+mod crash;
+mod deadline;
+mod delivery;
+mod outage;
+mod proxy;
+mod refused;
+mod settings;
+mod throttling;
+
+use archiver::sequence::SequenceNumber;
+use archiver::settings::ArchiveMode;
+use end_to_end::bootstrap::Bootstrap;
+use end_to_end::endpoints::Endpoints;
+use end_to_end::event::{ReadRecord, event_of};
+use end_to_end::fault_proxy::{Call, Fault, FaultProxy, Kind};
+use end_to_end::function::{FunctionError, TIME_LIMIT, Way};
+use end_to_end::stream::{Keys, TestStream, text};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::ops::Range;
+use std::time::Duration;
+
+/// A stream and its archive, and the proxies through which the function reaches them; the tests themselves go past them.
+struct Scene {
+    endpoints: Endpoints,
+    kinesis: FaultProxy,
+    dynamodb: FaultProxy,
+    stream: TestStream,
+    mode: ArchiveMode,
+}
+
+/// What an event source mapping learns: the numbers to deliver again, or that it is the whole batch.
+type Delivered = Result<BTreeSet<String>, FunctionError>;
+
+impl Scene {
+    /// A stream that is archived in this mode.
+    async fn of(mode: ArchiveMode) -> Self {
+        let scene = Self::without_table(mode).await;
+        scene.create_table().await;
+        scene
+    }
+
+    /// A stream that is to be archived in this mode.
+    async fn without_table(mode: ArchiveMode) -> Self {
+        let endpoints = Endpoints::start().await;
+        let kinesis = FaultProxy::start(&endpoints.kinesis_url).await;
+        let dynamodb = FaultProxy::start(&endpoints.dynamodb_url).await;
+        let stream = TestStream::create(&endpoints, 1).await;
+        stream.tag(&[("StreamArchiveMode", mode.as_str())]).await;
+        Self { endpoints, kinesis, dynamodb, stream, mode }
+    }
+
+    async fn create_table(&self) {
+        let keys = if self.mode == ArchiveMode::All { Keys::OfModeAll } else { Keys::OfModeLatest };
+        self.stream.create_table(self.mode.as_str(), keys).await;
+    }
+
+    async fn delete_table(&self) {
+        self.endpoints.dynamodb.delete_table().table_name(self.table()).send().await.unwrap();
+    }
+
+    fn table(&self) -> String {
+        self.stream.table(self.mode.as_str())
+    }
+
+    /// A new process that knows nothing yet.
+    async fn function(&self) -> Bootstrap {
+        let Way::Binary(binary) = crate::binary() else { unreachable!("the binary is asked for") };
+        Bootstrap::start(&Endpoints::at(self.kinesis.url.clone(), self.dynamodb.url.clone()), &binary).await
+    }
+
+    /// From now on the writes to the archive's table fail as this says.
+    fn writes(&self, fault: impl Fn(&Call) -> Fault + Send + Sync + 'static) {
+        let table = self.table();
+        self.dynamodb.follow(move |call| if call.is_write_to(&table) { fault(call) } else { Fault::Pass });
+    }
+
+    async fn deliver(&self, function: &Bootstrap, records: &[ReadRecord]) -> Delivered {
+        self.deliver_within(function, records, TIME_LIMIT).await
+    }
+
+    async fn deliver_within(&self, function: &Bootstrap, records: &[ReadRecord], time_limit: Duration) -> Delivered {
+        numbers_in(&function.invoke_within(&event_of(&self.stream, records), time_limit).await?)
+    }
+
+    /// Delivers a batch that must be archived as a whole.
+    async fn archive(&self, function: &Bootstrap, records: &[ReadRecord]) {
+        let failed = self.deliver(function, records).await.expect("the batch does not fail as a whole");
+        assert!(failed.is_empty(), "{} not archived: {:#?}", failed.len(), function.log());
+    }
+
+    /// Delivers a batch that must fail as a whole.
+    async fn error(&self, function: &Bootstrap, records: &[ReadRecord]) -> FunctionError {
+        match self.deliver(function, records).await {
+            Ok(failed) => panic!("no error, but {} reported one by one", failed.len()),
+            Err(error) => error,
+        }
+    }
+
+    /// The archive holds these records, in mode LATEST the newest of each key, and nothing else.
+    async fn assert_complete(&self, records: &[ReadRecord]) {
+        let expected: BTreeMap<_, _> = match self.mode {
+            ArchiveMode::All => records.iter().map(|record| (key_of(record), record.data())).collect(),
+            ArchiveMode::Latest => newest_of_each_key(records).values().map(|record| (key_of(record), record.data())).collect(),
+        };
+        let found = self.archived().await;
+        let missing: Vec<_> = expected.keys().filter(|key| !found.contains_key(key)).collect();
+        let foreign: Vec<_> = found.keys().filter(|key| !expected.contains_key(key)).collect();
+        assert!(missing.is_empty() && foreign.is_empty(), "missing: {missing:?}, there instead: {foreign:?}");
+        assert!(found == expected, "an item holds another record's data");
+    }
+
+    /// Every record that is not reported is in the archive, in mode LATEST it or a newer one of its key; nothing is there that was
+    /// not delivered, and nothing is reported that was not.
+    async fn assert_nothing_lost(&self, delivered: &[ReadRecord], reported: &BTreeSet<String>) {
+        let records: BTreeMap<_, _> = delivered.iter().map(|record| (key_of(record), record.data())).collect();
+        let found = self.archived().await;
+        assert!(found.iter().all(|(key, data)| records.get(key) == Some(data)), "what is archived was never delivered");
+        let numbers: BTreeSet<&str> = delivered.iter().map(|record| record.sequence_number.as_str()).collect();
+        assert!(reported.iter().all(|number| numbers.contains(number.as_str())), "reported, but never delivered");
+        let newest: HashMap<&str, SequenceNumber> = found.keys().map(|(key, number)| (key.as_str(), number_of(number))).collect();
+        for record in delivered.iter().filter(|record| !reported.contains(&record.sequence_number)) {
+            let is_there = match self.mode {
+                ArchiveMode::All => found.contains_key(&key_of(record)),
+                ArchiveMode::Latest => {
+                    newest.get(record.partition_key.as_str()).is_some_and(|newest| *newest >= number_of(&record.sequence_number))
+                }
+            };
+            assert!(is_there, "neither archived nor reported: {} of {}", record.sequence_number, record.partition_key);
+        }
+    }
+
+    /// Data by key and number.
+    async fn archived(&self) -> BTreeMap<(String, String), String> {
+        let items = self.stream.items_by_number(self.mode.as_str()).await;
+        items.into_iter().map(|(key, item)| (key, text(&item, "recordData").to_owned())).collect()
+    }
+}
+
+/// Orders of so many customers, in the order of their sequence numbers, which have as many digits as those of Kinesis.
+fn orders(numbers: Range<usize>, customers: usize) -> Vec<ReadRecord> {
+    let order = |number: usize| ReadRecord {
+        shard_id: "shardId-000000000000".to_owned(),
+        partition_key: format!("cust-{}", number % customers),
+        sequence_number: format!("4959033827149025660855969253836157109592{number:016}"),
+        payload: format!(r#"{{"order":{number}}}"#).into_bytes(),
+        arrival: 1_545_084_650.987,
+    };
+    numbers.map(order).collect()
+}
+
+fn numbers_of(records: &[ReadRecord]) -> BTreeSet<String> {
+    records.iter().map(|record| record.sequence_number.clone()).collect()
+}
+
+fn number_of(digits: &str) -> SequenceNumber {
+    SequenceNumber::parse(digits).unwrap()
+}
+
+fn key_of(record: &ReadRecord) -> (String, String) {
+    (record.partition_key.clone(), record.sequence_number.clone())
+}
+
+fn newest_of_each_key(records: &[ReadRecord]) -> HashMap<&str, &ReadRecord> {
+    let mut newest: HashMap<&str, &ReadRecord> = HashMap::new();
+    for record in records {
+        let known = newest.entry(record.partition_key.as_str()).or_insert(record);
+        if number_of(&known.sequence_number) < number_of(&record.sequence_number) {
+            *known = record;
+        }
+    }
+    newest
+}
+
+/// The numbers in an answer of the form that Lambda wants.
+fn numbers_in(answer: &serde_json::Value) -> Delivered {
+    let failures = answer["batchItemFailures"].as_array().expect("an answer has batchItemFailures");
+    Ok(failures.iter().map(|failure| failure["itemIdentifier"].as_str().expect("an itemIdentifier").to_owned()).collect())
+}
+
+/// The reads of tags fail like this.
+fn reads_of_tags(fault: impl Fn(&Call) -> Fault + Send + Sync + 'static) -> impl Fn(&Call) -> Fault + Send + Sync + 'static {
+    move |call| if call.kind == Kind::Tags { fault(call) } else { Fault::Pass }
+}
+
+/// The descriptions of tables fail like this.
+fn descriptions(fault: impl Fn(&Call) -> Fault + Send + Sync + 'static) -> impl Fn(&Call) -> Fault + Send + Sync + 'static {
+    move |call| if matches!(call.kind, Kind::Describe(_)) { fault(call) } else { Fault::Pass }
+}
+
+/// An error names all of these and the service's own words, and after them says what to do.
+fn assert_says(error: &FunctionError, names: &[&str], cause: &str, remedy: &str) {
+    for name in names {
+        assert!(error.message.contains(name), "{name} is not named: {error:#?}");
+    }
+    let Some((_, rest)) = error.message.rsplit_once(cause) else { panic!("{cause} is not named: {error:#?}") };
+    assert!(rest.contains(remedy), "{remedy} is not named as the remedy: {error:#?}");
+}

@@ -1,0 +1,93 @@
+//! A table that takes no more for a while, or for ever, all of its writes or those of one hot key.
+
+use super::{Scene, numbers_of, orders};
+use archiver::settings::ArchiveMode;
+use end_to_end::fault_proxy::{Call, Fault, Refusal};
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+in_both_modes!(
+    writes_throttled_for_a_while_are_all_archived,
+    writes_unprocessed_for_a_while_are_all_archived,
+    writes_throttled_for_ever_are_reported_before_the_deadline,
+    writes_unprocessed_for_ever_are_reported_before_the_deadline,
+    a_key_throttled_for_ever_holds_back_no_other,
+);
+
+const SHORT: Duration = Duration::from_secs(4);
+
+async fn is_archived(mode: ArchiveMode, fault: impl Fn(&Call) -> Fault + Send + Sync + 'static) {
+    let scene = Scene::of(mode).await;
+    let records = orders(0..400, 200);
+    scene.writes(move |call| if call.number < 30 { fault(call) } else { Fault::Pass });
+
+    scene.archive(&scene.function().await, &records).await;
+
+    scene.assert_complete(&records).await;
+}
+
+async fn writes_throttled_for_a_while_are_all_archived(mode: ArchiveMode) {
+    let whole = |_: &Call| Fault::Refuse(Refusal::ThroughputExceeded);
+    let each = |_: &Call| Fault::RefuseEach(Refusal::Throttled);
+    tokio::join!(is_archived(mode, whole), is_archived(mode, each));
+}
+
+async fn writes_unprocessed_for_a_while_are_all_archived(mode: ArchiveMode) {
+    let some = |refusal: Refusal| {
+        move |call: &Call| {
+            let number = call.number;
+            Fault::RefuseSome(refusal, Box::new(move |place| !(number + place).is_multiple_of(3)))
+        }
+    };
+    tokio::join!(is_archived(mode, some(Refusal::ThroughputExceeded)), is_archived(mode, some(Refusal::Throttled)));
+}
+
+async fn writes_throttled_for_ever_are_reported_before_the_deadline(mode: ArchiveMode) {
+    tokio::join!(
+        all_writes_fail_for_ever(mode, |_| Fault::Refuse(Refusal::ThroughputExceeded)),
+        all_writes_fail_for_ever(mode, |_| Fault::RefuseEach(Refusal::Throttled)),
+    );
+}
+
+async fn writes_unprocessed_for_ever_are_reported_before_the_deadline(mode: ArchiveMode) {
+    all_writes_fail_for_ever(mode, |_| Fault::RefuseSome(Refusal::Throttled, Box::new(|_| true))).await;
+}
+
+async fn all_writes_fail_for_ever(mode: ArchiveMode, fault: fn(&Call) -> Fault) {
+    let scene = Scene::of(mode).await;
+    let records = orders(0..100, 50);
+    let function = scene.function().await;
+    scene.writes(fault);
+
+    let delivered = scene.deliver_within(&function, &records, SHORT).await;
+
+    match delivered {
+        Ok(reported) => assert_eq!(reported, numbers_of(&records)),
+        Err(error) => assert!(error.message.contains(&scene.table()), "{error:#?}"),
+    }
+    assert!(scene.archived().await.is_empty());
+
+    scene.dynamodb.heal();
+    scene.archive(&function, &records).await;
+    scene.assert_complete(&records).await;
+}
+
+async fn a_key_throttled_for_ever_holds_back_no_other(mode: ArchiveMode) {
+    let scene = Scene::of(mode).await;
+    let records = orders(0..200, 100);
+    let function = scene.function().await;
+    scene.writes(|call| {
+        let is_hot: Vec<bool> = (0..call.items).map(|place| call.item(place).to_string().contains(r#""cust-42""#)).collect();
+        Fault::RefuseSome(Refusal::ThroughputExceeded, Box::new(move |place| is_hot[place]))
+    });
+
+    let reported = scene.deliver_within(&function, &records, SHORT).await.expect("the batch does not fail as a whole");
+
+    let (hot, others): (Vec<_>, Vec<_>) = records.iter().cloned().partition(|record| record.partition_key == "cust-42");
+    assert_eq!(reported, numbers_of(&hot));
+    scene.assert_complete(&others).await;
+
+    scene.dynamodb.heal();
+    assert_eq!(scene.deliver(&function, &records).await, Ok(BTreeSet::new()));
+    scene.assert_complete(&records).await;
+}
