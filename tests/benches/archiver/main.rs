@@ -67,8 +67,11 @@ async fn run(options: &Options) {
         let mut process = FloorProcess::start(index, &backend);
         report::print_cost(floor.name, &measure::measure(&mut process, &backend, floor::RECORDS, options.effort()).await);
     }
-    report::print_cold_columns();
-    for transport in [Transport::Plain, Transport::Tls].into_iter().filter(|transport| options.includes(transport.name())) {
+    let transports = [Transport::Plain, Transport::Tls].into_iter().filter(|transport| options.includes(transport.name()));
+    for (place, transport) in transports.enumerate() {
+        if place == 0 {
+            report::print_cold_columns();
+        }
         let starts = cold_start::measure(&binary, transport, options.cold_starts()).await;
         report::print_cold_start(transport.name(), starts);
     }
