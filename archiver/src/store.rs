@@ -98,6 +98,7 @@ impl WriteError {
                 | FailureKind::TimedOut
                 | FailureKind::ConditionFailed
                 | FailureKind::Service
+                | FailureKind::ClockSkew
                 | FailureKind::Refused => None,
             },
             Self::Deadline(_) | Self::Parts { .. } => None,

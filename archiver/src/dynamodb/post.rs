@@ -26,8 +26,6 @@ use std::time::{Duration, SystemTime};
 
 /// Credentials are loaded anew when they end sooner than this.
 const CREDENTIALS_MARGIN: Duration = Duration::from_secs(300);
-/// A clock that is off by less is not what a signature was refused for. Source: AWS general reference, SigV4 (5 minutes).
-const TOLERATED_SKEW_SECONDS: i64 = 60;
 
 /// A configuration that DynamoDB cannot be reached with.
 #[derive(Debug, thiserror::Error)]
@@ -97,42 +95,33 @@ impl Post {
         Self { http: http.clone(), endpoint, host, region, credentials, identity, skew }
     }
 
-    /// The answer to a request. A signature that is refused for the time on it is made again by AWS's clock.
+    /// The answer to a request. Where the signature is refused for the time on it, the next one has AWS's time.
     pub(super) async fn send(&self, operation: Operation, body: Vec<u8>) -> Result<Bytes, AwsFailure> {
-        let body = Bytes::from(body);
-        match self.send_once(operation, body.clone()).await {
-            Err((_, Some(skew))) if (skew - self.skew.load(Ordering::Relaxed)).abs() > TOLERATED_SKEW_SECONDS => {
-                tracing::warn!(seconds = skew, "AWS's clock is ahead of this one by so much; its time is used");
-                self.skew.store(skew, Ordering::Relaxed);
-                self.send_once(operation, body).await.map_err(|(failure, _)| failure)
-            }
-            ended => ended.map_err(|(failure, _)| failure),
-        }
-    }
-
-    /// Fails also with the clock's skew, where the signature was refused.
-    async fn send_once(&self, operation: Operation, body: Bytes) -> Result<Bytes, (AwsFailure, Option<i64>)> {
-        let identity = self.identity().await.map_err(|failure| (failure, None))?;
-        let request = self.signed(operation, body, &identity).map_err(|failure| (failure, None))?;
-        let response = self.http.connector().call(request).await.map_err(|error| (of_connection(&error), None))?;
+        let identity = self.identity().await?;
+        let request = self.signed(operation, body.into(), &identity)?;
+        let response = self.http.connector().call(request).await.map_err(|error| of_connection(&error))?;
         let status = response.status().as_u16();
         let date = response.headers().get("date").and_then(|date| DateTime::from_str(date, Format::HttpDate).ok());
         let answer = ByteStream::new(response.into_body()).collect().await.map_err(|error| {
             let message = crate::aws_failure::innermost(&error).to_string();
-            (AwsFailure { kind: FailureKind::Network, message }, None)
+            AwsFailure { kind: FailureKind::Network, message }
         })?;
         let answer = answer.into_bytes();
         if status == 200 {
             return Ok(answer);
         }
         let failure = refusal(&answer, status);
-        if failure.kind != FailureKind::Credentials {
-            return Err((failure, None));
+        match (failure.kind, date) {
+            (FailureKind::ClockSkew, Some(date)) => {
+                let skew = date.secs() - DateTime::from(SystemTime::now()).secs();
+                tracing::warn!(seconds = skew, "AWS's clock is ahead of this one by so much; its time is used");
+                self.skew.store(skew, Ordering::Relaxed);
+            }
+            // They may have been replaced meanwhile.
+            (FailureKind::Credentials, _) => *self.identity.lock().unwrap_or_else(PoisonError::into_inner) = None,
+            _ => {}
         }
-        // They may have been replaced meanwhile.
-        *self.identity.lock().unwrap_or_else(PoisonError::into_inner) = None;
-        let skew = date.map(|date| date.secs() - DateTime::from(SystemTime::now()).secs());
-        Err((failure, skew))
+        Err(failure)
     }
 
     async fn identity(&self) -> Result<Identity, AwsFailure> {

@@ -45,6 +45,7 @@ impl Failure {
             FailureKind::TimedOut => Some("the service did not answer; check the network and --endpoint-url".to_owned()),
             FailureKind::Throttled => Some("too many requests for now; it will work again in a moment".to_owned()),
             FailureKind::Service => Some("the service failed; try again".to_owned()),
+            FailureKind::ClockSkew => Some("set the clock of this machine right".to_owned()),
             FailureKind::NotFound | FailureKind::ConditionFailed | FailureKind::Refused | FailureKind::Unusable => None,
         }
     }

@@ -1,0 +1,85 @@
+//! What is printed: plain text of fixed widths, so that two runs can be laid side by side.
+
+use crate::cold_start::ColdStart;
+use crate::measure::Cost;
+use std::path::Path;
+use std::process::Command;
+use std::time::Duration;
+
+/// Room for a row's name.
+const NAME_WIDTH: usize = 36;
+const BYTES_PER_MEGABYTE: usize = 1_000_000;
+
+/// Says what is measured, and where.
+pub(crate) fn print_header(binary: &Path) {
+    let cores = std::thread::available_parallelism().map_or(0, usize::from);
+    println!("commit  {}", commit().unwrap_or_else(|| "unknown".to_owned()));
+    println!("cpu     {cores} x {}", cpu_model().unwrap_or_else(|| "unknown".to_owned()));
+    let size_bytes = std::fs::metadata(binary).unwrap_or_else(|error| panic!("{}: {error}", binary.display())).len();
+    println!("binary  {}, {size_bytes} bytes", binary.display());
+}
+
+/// The names of the columns.
+pub(crate) fn print_columns() {
+    println!();
+    println!(
+        "{:NAME_WIDTH$} {:>9} {:>17} {:>9} {:>8} {:>10} {:>7} {:>8}",
+        "", "CPU ms", "", "wall ms", "requests", "bytes", "units", "peak MB"
+    );
+    println!(
+        "{:NAME_WIDTH$} {:>9} {:>17} {:>9} {:>8} {:>10} {:>7} {:>8}",
+        "batches, warm", "/1,000", "min-max", "/batch", "/batch", "/batch", "/batch", ""
+    );
+}
+
+/// A row.
+pub(crate) fn print_cost(name: &str, cost: &Cost) {
+    let (least, most) = cost.cpu_range;
+    println!(
+        "{name:NAME_WIDTH$} {:>9} {:>17} {:>9} {:>8} {:>10} {:>7} {:>8}",
+        milliseconds(cost.cpu),
+        format!("{}-{}", milliseconds(least), milliseconds(most)),
+        milliseconds(cost.wall),
+        cost.counts.requests,
+        cost.counts.bytes,
+        cost.counts.write_units,
+        cost.peak_memory_bytes.div_ceil(BYTES_PER_MEGABYTE),
+    );
+}
+
+/// The names of a cold start's columns.
+pub(crate) fn print_cold_columns() {
+    println!();
+    println!("{:NAME_WIDTH$} {:>9} {:>17} {:>9}", "", "wall ms", "", "CPU ms");
+    println!("{:NAME_WIDTH$} {:>9} {:>17} {:>9}", "process start to first write", "median", "min-max", "median");
+}
+
+/// A row of a cold start.
+pub(crate) fn print_cold_start(name: &str, mut starts: Vec<ColdStart>) {
+    let middle = starts.len() / 2;
+    starts.sort_unstable_by_key(|start| start.cpu);
+    let cpu = starts[middle].cpu;
+    starts.sort_unstable_by_key(|start| start.wall);
+    println!(
+        "{name:NAME_WIDTH$} {:>9} {:>17} {:>9}",
+        milliseconds(starts[middle].wall),
+        format!("{}-{}", milliseconds(starts[0].wall), milliseconds(starts[starts.len() - 1].wall)),
+        milliseconds(cpu),
+    );
+}
+
+fn milliseconds(duration: Duration) -> String {
+    format!("{:.2}", duration.as_secs_f64() * 1_000.0)
+}
+
+fn commit() -> Option<String> {
+    let mut git = Command::new("git");
+    let output = git.args(["rev-parse", "--short", "HEAD"]).current_dir(env!("CARGO_MANIFEST_DIR")).output().ok()?;
+    output.status.success().then(|| String::from_utf8_lossy(&output.stdout).trim().to_owned())
+}
+
+fn cpu_model() -> Option<String> {
+    let cpuinfo = std::fs::read_to_string("/proc/cpuinfo").ok()?;
+    let model = cpuinfo.lines().find(|line| line.starts_with("model name"))?;
+    model.split_once(':').map(|(_, name)| name.trim().to_owned())
+}
