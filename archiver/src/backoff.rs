@@ -18,7 +18,7 @@ pub struct Deadline(Instant);
 
 /// The deadline came first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("the time for this batch was over")]
+#[error("no time was left")]
 pub struct DeadlinePassed;
 
 impl Deadline {

@@ -42,10 +42,13 @@ pub struct UnreadableRecord {
 
 /// The event is not one of Kinesis.
 #[derive(Debug, thiserror::Error)]
-#[error("the event is not one of a Kinesis event source: {source}; invoke the function by an event source mapping of a stream")]
-pub struct InvalidEvent {
-    #[from]
-    source: serde_json::Error,
+pub enum InvalidEvent {
+    /// It is no JSON, or another event's.
+    #[error("the event is not one of a Kinesis event source: {0}; invoke the function by an event source mapping of a stream")]
+    Json(#[from] serde_json::Error),
+    /// It is not even text.
+    #[error("the event is not one of a Kinesis event source: {0}; invoke the function by an event source mapping of a stream")]
+    Text(#[from] std::str::Utf8Error),
 }
 
 #[derive(Deserialize)]

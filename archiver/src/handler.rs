@@ -39,7 +39,7 @@ pub struct Archiver<T, D> {
 }
 
 /// Longest time for the first read of a stream's settings; after it Lambda delivers the batch again.
-const FIRST_READ_TIME: Duration = Duration::from_secs(10);
+const FIRST_READ_TIME: Duration = Duration::from_secs(20);
 /// Longest time for reading them again.
 const REFRESH_TIME: Duration = Duration::from_secs(2);
 
@@ -150,7 +150,8 @@ impl<T: TagReader, D: Database> Archiver<T, D> {
     ) -> Result<FailedNumbers, ArchiveError> {
         let started = tokio::time::Instant::now();
         let readable = records.len();
-        let newest_arrival = records.iter().filter_map(|record| record.arrival.milliseconds()).max();
+        // A shard's records are delivered in their order.
+        let newest_arrival = records.last().and_then(|record| record.arrival.milliseconds());
         let mut report = BatchReport {
             stream: stream.stream_name().clone(),
             table: None,
@@ -216,11 +217,14 @@ impl<T: TagReader, D: Database> Archiver<T, D> {
                 report.skipped = newest.skipped;
                 report.superseded = newest.superseded();
                 let outcome = self.store.write(order, std::mem::take(&mut newest.records)).await;
-                let numbers = outcome
-                    .failed
-                    .iter()
-                    .flat_map(|failure| newest.older_of(&failure.partition_key).chain(std::iter::once(&failure.sequence_number)));
-                let failed = numbers.cloned().collect();
+                let mut failed = FailedNumbers::new();
+                for failure in &outcome.failed {
+                    failed.insert(failure.sequence_number.clone());
+                    for older in newest.older_of(&failure.partition_key) {
+                        report.superseded -= 1;
+                        failed.insert(older.clone());
+                    }
+                }
                 (outcome, failed)
             }
         };

@@ -13,6 +13,7 @@ pub mod error;
 pub mod event;
 pub mod handler;
 pub mod http;
+pub mod invocation;
 pub mod item;
 #[cfg(test)]
 #[allow(clippy::unwrap_used, clippy::cast_precision_loss)]

@@ -2,11 +2,14 @@
 
 use archiver::backoff::Deadline;
 use archiver::error::ArchiveError;
+use archiver::event::InvalidEvent;
 use archiver::handler::{AwsArchiver, BatchResponse};
+use archiver::invocation::Events;
 use archiver::report::BatchReport;
+use bytes::Bytes;
 use jiff::Timestamp;
-use lambda_runtime::{Diagnostic, Error, LambdaEvent, service_fn};
-use serde_json::value::RawValue;
+use lambda_runtime::layers::TracingLayer;
+use lambda_runtime::{Diagnostic, Error, LambdaEvent, Runtime, service_fn};
 use std::time::{Duration, SystemTime};
 
 /// Kept back from the deadline, so that the answer still reaches Lambda.
@@ -34,7 +37,9 @@ async fn main() -> Result<(), Error> {
         .init();
     let archiver = AwsArchiver::on_aws().await?.reporting_to(print);
     let archiver = &archiver;
-    lambda_runtime::run(service_fn(|event: LambdaEvent<Box<RawValue>>| handle(archiver, event))).await
+    let events = Events::default();
+    let handler = service_fn(|invocation: LambdaEvent<()>| handle(archiver, events.take(), invocation.context.deadline()));
+    Runtime::new(handler).layer(TracingLayer::new()).layer(events.clone()).run().await
 }
 
 /// Where CloudWatch reads it.
@@ -45,9 +50,9 @@ fn print(report: &BatchReport) {
     }
 }
 
-async fn handle(archiver: &AwsArchiver, event: LambdaEvent<Box<RawValue>>) -> Result<BatchResponse, Report> {
-    let deadline = Deadline::after(time_left(event.context.deadline()));
-    Box::pin(archiver.handle(event.payload.get(), deadline)).await.map_err(Report)
+async fn handle(archiver: &AwsArchiver, event: Bytes, deadline: SystemTime) -> Result<BatchResponse, Report> {
+    let event = std::str::from_utf8(&event).map_err(|error| Report(InvalidEvent::from(error).into()))?;
+    Box::pin(archiver.handle(event, Deadline::after(time_left(deadline)))).await.map_err(Report)
 }
 
 fn time_left(deadline: SystemTime) -> Duration {

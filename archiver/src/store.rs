@@ -74,10 +74,10 @@ pub enum WriteError {
     /// No time was left.
     #[error(transparent)]
     Deadline(#[from] DeadlinePassed),
-    /// It is too large for one item, and its parts cannot be written.
-    #[error("it is too large for one item, and its parts cannot be written to table {table}: {reason}")]
+    /// It is too large for one item, and cannot be written in parts; which is this record's trouble alone.
+    #[error("it is too large for one item, and cannot be written in parts, for which table {table} is needed: {reason}")]
     Parts {
-        /// The table of parts.
+        /// The table of parts, or of the archive where it must be looked up first.
         table: String,
         /// Why not.
         reason: Box<WriteError>,
@@ -117,7 +117,7 @@ impl WriteError {
             Self::Deadline(_) => Some("raise the function's timeout, or lower the batch size".to_owned()),
             Self::Parts { reason, .. } => match reason.of_the_table()?.kind {
                 FailureKind::NotFound => Some(format!("create it with: explorer configure {stream} --mode {mode}")),
-                _ => Some("the function's role needs dynamodb:BatchWriteItem on it".to_owned()),
+                _ => Some("the function's role needs dynamodb:BatchWriteItem and dynamodb:GetItem on it".to_owned()),
             },
         }
     }
@@ -377,7 +377,13 @@ impl<D: Database> Store<D> {
 
     async fn stored_version(&self, order: Order<'_>, item: &Item<'_>) -> Result<Option<StoredVersion>, WriteError> {
         let keys = TableKeys::of_mode(order.mode);
-        until_done(order.deadline, || self.database.stored_version(order.table, &keys, item)).await
+        until_done(order.deadline, || self.database.stored_version(order.table, &keys, item)).await.map_err(|reason| match reason {
+            // Only split records are looked up, so that the others may well be written without this permission.
+            WriteError::Aws(ref failure) if failure.kind == FailureKind::AccessDenied => {
+                WriteError::Parts { table: order.table.to_owned(), reason: Box::new(reason) }
+            }
+            other => other,
+        })
     }
 
     /// Deletes the parts of records that are no longer in the archive: which, and how many parts. What cannot be deleted costs its

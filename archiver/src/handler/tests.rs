@@ -270,26 +270,26 @@ async fn what_became_of_a_batch_is_reported_in_numbers() {
     let settings = tags(&[(COMPRESSION_TAG, "gzip")]);
     let archiver = archiver(&[settings], &database).reporting_to(note);
     let aggregate = crate::aggregate::aggregate(&[("cust-3", None, b"a"), ("cust-4", None, b"b"), ("cust-3", None, &[b'c'; 900])]);
-    let batch = event(&[("cust-1", 1), ("cust-1", 2), ("cust-2", 3), ("x", 4), ("cust-9", 5)])
+    let batch = event(&[("cust-1", 1), ("cust-1", 2), ("cust-2", 3), ("x", 4), ("cust-9", 5), ("cust-9", 6)])
         .replace(&data(4), &base64_simd::STANDARD.encode_to_string(aggregate))
         .replace(&data(3), "not base64");
-    database.state.lock().unwrap().refused.insert("5".to_owned());
+    database.state.lock().unwrap().refused.insert("6".to_owned());
 
-    assert_eq!(failed_numbers(&archiver, &batch).await, ["3", "5"]);
+    assert_eq!(failed_numbers(&archiver, &batch).await, ["3", "5", "6"]);
     archive_whole(&archiver, &event(&[("cust-1", 1)])).await;
 
     let reports = REPORTS.take();
     let expected = BatchReport {
         stream: StreamName::parse("orders").unwrap(),
         table: Some("orders-archive-LATEST".to_owned()),
-        records: 5,
-        user_records: 7,
+        records: 6,
+        user_records: 8,
         archived: 3,
         superseded: 2,
         skipped: 0,
         compressed: 1,
         split: 0,
-        failed: 2,
+        failed: 3,
         milliseconds: reports[0].milliseconds,
         write_units: reports[0].write_units,
         newest_record_age: reports[0].newest_record_age,

@@ -144,7 +144,7 @@ async fn a_record_whose_parts_cannot_be_written_fails_alone() {
     assert!(reason.of_the_table().is_none());
     assert_eq!(
         reason.to_string(),
-        "it is too large for one item, and its parts cannot be written to table orders-archive-parts: on purpose"
+        "it is too large for one item, and cannot be written in parts, for which table orders-archive-parts is needed: on purpose"
     );
     let orders = StreamName::parse("orders").unwrap();
     let remedy = reason.remedy(&orders, ArchiveMode::Latest).unwrap();

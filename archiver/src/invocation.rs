@@ -1,0 +1,51 @@
+//! The event of an invocation as it came. The Lambda runtime would read it into a type, which for an event read record by record
+//! means to look through megabytes and to copy them, before the first record is read; so its bytes are taken first.
+
+use bytes::Bytes;
+use lambda_runtime::LambdaInvocation;
+use lambda_runtime::tower::{Layer, Service};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::task::{Context, Poll};
+
+/// Takes the event of each invocation for the handler, which gets `null` instead. The runtime runs one invocation after the other.
+#[derive(Clone, Debug, Default)]
+pub struct Events(Arc<Mutex<Bytes>>);
+
+/// The service that takes them.
+#[derive(Clone, Debug)]
+pub struct TakeEvents<S> {
+    inner: S,
+    events: Events,
+}
+
+impl Events {
+    /// The event of the invocation that is being handled.
+    #[must_use]
+    pub fn take(&self) -> Bytes {
+        std::mem::take(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+impl<S> Layer<S> for Events {
+    type Service = TakeEvents<S>;
+
+    fn layer(&self, inner: S) -> TakeEvents<S> {
+        TakeEvents { inner, events: self.clone() }
+    }
+}
+
+impl<S: Service<LambdaInvocation>> Service<LambdaInvocation> for TakeEvents<S> {
+    type Response = S::Response;
+    type Error = S::Error;
+    type Future = S::Future;
+
+    fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
+        self.inner.poll_ready(context)
+    }
+
+    fn call(&mut self, mut invocation: LambdaInvocation) -> S::Future {
+        let event = std::mem::replace(&mut invocation.body, Bytes::from_static(b"null"));
+        *self.events.0.lock().unwrap_or_else(PoisonError::into_inner) = event;
+        self.inner.call(invocation)
+    }
+}
