@@ -52,18 +52,12 @@ pub enum UnreadablePayload {
 }
 
 /// Compresses one payload after the other, with one compressor's memory.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Packer {
-    compress: Compress,
+    /// Made when it is first needed: it takes some 300 KB.
+    compress: Option<Compress>,
     payload: Vec<u8>,
     packed: Vec<u8>,
-}
-
-impl Default for Packer {
-    fn default() -> Self {
-        let compress = Compress::new_gzip(flate2::Compression::default(), GZIP_WINDOW_BITS);
-        Self { compress, payload: Vec::new(), packed: Vec::new() }
-    }
 }
 
 impl<'e> Data<'e> {
@@ -134,11 +128,13 @@ impl Packer {
             }
             Data::Bytes(bytes) => bytes,
         };
-        self.compress.reset();
+        let new = || Compress::new_gzip(flate2::Compression::default(), GZIP_WINDOW_BITS);
+        let compress = self.compress.get_or_insert_with(new);
+        compress.reset();
         self.packed.clear();
         // Room for less than the payload: what does not fit into it is not smaller.
         self.packed.reserve_exact(payload.len());
-        let status = self.compress.compress_vec(payload, &mut self.packed, FlushCompress::Finish).ok()?;
+        let status = compress.compress_vec(payload, &mut self.packed, FlushCompress::Finish).ok()?;
         let text_len = STANDARD.encoded_length(self.packed.len());
         let is_smaller = status == Status::StreamEnd && text_len < data.text_len();
         is_smaller.then(|| STANDARD.encode_to_string(&self.packed))

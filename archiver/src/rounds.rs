@@ -1,8 +1,9 @@
 //! Writes in rounds: everything that is not settled yet goes out in full batches, and what is to be tried again is gathered for
 //! the next round, so that the leftovers of many batches become few requests.
 
+use crate::aws_failure::{AwsFailure, FailureKind};
 use crate::backoff::Deadline;
-use crate::database::{MAX_BATCH, WriteUnits};
+use crate::database::{BatchAnswer, MAX_BATCH, WriteUnits};
 use crate::store::WriteError;
 use futures::StreamExt as _;
 use std::future::Future;
@@ -80,4 +81,71 @@ where
         pending.extend(again.into_iter().map(|(write, _)| write));
     }
     ending
+}
+
+pub(crate) fn not_now<W, D>(write: W, reason: WriteError) -> Settled<W, D> {
+    if reason.is_transient() { Settled::Again(write, reason) } else { Settled::Failed(write, reason) }
+}
+
+/// Writes that DynamoDB takes many of in one call, none of them on a condition.
+pub(crate) async fn in_batches<W: Copy, F>(deadline: Deadline, writes: Vec<W>, call: impl Fn(Vec<W>) -> F) -> Ending<W, ()>
+where
+    F: Future<Output = Result<BatchAnswer, AwsFailure>>,
+{
+    let call = &call;
+    let settle_one = |write, answer: Result<BatchAnswer, WriteError>| match answer {
+        Ok(answer) if answer.unprocessed.is_empty() => (Settled::Done(()), answer.write_units),
+        Ok(answer) => (Settled::Again(write, AwsFailure::unprocessed().into()), answer.write_units),
+        Err(reason) => (not_now(write, reason), 0.0),
+    };
+    until_settled(writes, deadline, |batch, waits| async move {
+        match attempt(deadline, waits, call(batch.clone())).await {
+            Ok(answer) => {
+                let mut settled: Vec<_> = batch.iter().map(|_| Settled::Done(())).collect();
+                for place in answer.unprocessed {
+                    if let (Some(settled), Some(write)) = (settled.get_mut(place), batch.get(place)) {
+                        *settled = Settled::Again(*write, AwsFailure::unprocessed().into());
+                    }
+                }
+                (settled, answer.write_units)
+            }
+            // One item that is refused makes DynamoDB refuse its whole batch: each is written alone to find it.
+            Err(WriteError::Aws(failure)) if failure.kind == FailureKind::Refused && batch.len() > 1 => {
+                let alone = batch
+                    .into_iter()
+                    .map(|write| async move { settle_one(write, attempt(deadline, waits, call(vec![write])).await) });
+                let (settled, write_units): (Vec<_>, Vec<WriteUnits>) = futures::future::join_all(alone).await.into_iter().unzip();
+                (settled, write_units.into_iter().sum())
+            }
+            Err(reason) => (batch.into_iter().map(|write| not_now(write, reason.clone())).collect(), 0.0),
+        }
+    })
+    .await
+}
+
+/// Tries until the call succeeds, can never succeed, or the deadline passes.
+pub(crate) async fn until_done<T, F: Future<Output = Result<T, AwsFailure>>>(
+    deadline: Deadline,
+    call: impl Fn() -> F,
+) -> Result<T, WriteError> {
+    let mut tries = 0;
+    loop {
+        match attempt(deadline, tries, call()).await {
+            Err(reason) if reason.is_transient() => deadline.back_off(tries).await.map_err(|_| reason)?,
+            ended => return ended,
+        }
+        tries += 1;
+    }
+}
+
+/// One try, which ends with the time for tries like it or with the deadline.
+pub(crate) async fn attempt<T>(
+    deadline: Deadline,
+    tries: u32,
+    call: impl Future<Output = Result<T, AwsFailure>>,
+) -> Result<T, WriteError> {
+    match deadline.bound_try(tries, call).await? {
+        Some(answer) => Ok(answer?),
+        None => Err(AwsFailure::no_answer().into()),
+    }
 }

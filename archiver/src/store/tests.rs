@@ -1,10 +1,12 @@
 //! The requests and the write units of mode LATEST, and what becomes of parts.
 
 use super::*;
+use crate::aws_failure::FailureKind;
 use crate::memory::{MemoryDatabase, names};
 use crate::payload::Data;
 use crate::record::ArrivalTime;
 use crate::settings::Ttl;
+use crate::stream::StreamName;
 use jiff::Timestamp;
 use std::time::Duration;
 

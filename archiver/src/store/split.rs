@@ -1,0 +1,100 @@
+//! Records that are too large for one item: parts, then the item that needs them, so that an item that can be seen is whole; and
+//! the deletion of parts that no item needs any more.
+
+use super::replace::{NewestWrite, Step, settle};
+use super::{Done, Order, Store};
+use crate::aws_failure::{AwsFailure, FailureKind};
+use crate::database::{Database, Part, PartKey, StatementAnswer, StoredVersion, WriteUnits};
+use crate::item::Item;
+use crate::payload;
+use crate::rounds::{Settled, in_batches, until_done};
+use crate::settings::ArchiveMode;
+use crate::store::WriteError;
+use crate::table::TableKeys;
+
+impl<D: Database> Store<D> {
+    /// A record that is too large for one item: its parts, then the item. What is stored is looked at first, since writing
+    /// megabytes once more for a record that is delivered again costs thousands of times as much.
+    pub(super) async fn write_split<'i>(
+        &self,
+        order: Order<'_>,
+        item: &'i Item<'i>,
+    ) -> (&'i Item<'i>, Result<Done, WriteError>, WriteUnits) {
+        let mut write_units = 0.0;
+        let ended = self.write_parts_and_item(order, item, &mut write_units).await;
+        (item, ended, write_units)
+    }
+
+    async fn write_parts_and_item(
+        &self,
+        order: Order<'_>,
+        item: &Item<'_>,
+        write_units: &mut WriteUnits,
+    ) -> Result<Done, WriteError> {
+        match (order.mode, self.stored_version(order, item).await?) {
+            (ArchiveMode::All, Some(_)) => return Ok(Done::Written),
+            (ArchiveMode::Latest, Some(stored)) if stored.supersedes(item) => return Ok(Done::Superseded),
+            (ArchiveMode::All | ArchiveMode::Latest, _) => {}
+        }
+        let part_of = item.part_of();
+        let parts = payload::parts(&item.data.text).enumerate();
+        let parts: Vec<Part<'_>> = parts.map(|(part, text)| Part { key: PartKey { part_of: &part_of, part }, text }).collect();
+        let call = |parts: Vec<_>| async move { self.database.put_parts(order.parts_table, &parts, order.stamp).await };
+        let written = in_batches(order.deadline, parts, call).await;
+        *write_units += written.write_units;
+        if let Some((_, reason)) = written.failed.into_iter().next() {
+            return Err(WriteError::Parts { table: order.parts_table.to_owned(), reason: Box::new(reason) });
+        }
+        match order.mode {
+            ArchiveMode::All => {
+                let ending = self.put(order, vec![item]).await;
+                *write_units += ending.write_units;
+                ending.failed.into_iter().next().map_or(Ok(Done::Written), |(_, reason)| Err(reason))
+            }
+            ArchiveMode::Latest => {
+                let put = || self.database.put_if_newest(order.table, item, order.stamp);
+                let (answer, units) = until_done(order.deadline, put).await?;
+                *write_units += units;
+                let write = NewestWrite { item, step: Step::Put };
+                let superseded = matches!(answer, StatementAnswer::ConditionFailed { .. });
+                match settle(write, answer) {
+                    Settled::Done((done, replaced)) => {
+                        // Something newer came between, and nobody will ever look for these parts; unless it is the same record,
+                        // delivered twice at once.
+                        let left_behind =
+                            superseded && !self.stored_version(order, item).await?.is_some_and(|stored| stored.is(item));
+                        let own = left_behind.then(|| (part_of.clone(), item.parts()));
+                        *write_units += self.delete_all_parts(order, replaced.into_iter().chain(own).collect()).await;
+                        Ok(done)
+                    }
+                    Settled::Failed(_, reason) | Settled::Again(_, reason) => Err(reason),
+                    Settled::Next(_) => Err(AwsFailure::unanswered().into()),
+                }
+            }
+        }
+    }
+
+    async fn stored_version(&self, order: Order<'_>, item: &Item<'_>) -> Result<Option<StoredVersion>, WriteError> {
+        let keys = TableKeys::of_mode(order.mode);
+        until_done(order.deadline, || self.database.stored_version(order.table, &keys, item)).await.map_err(|reason| match reason {
+            // Only split records are looked up, so that the others may well be written without this permission.
+            WriteError::Aws(ref failure) if failure.kind == FailureKind::AccessDenied => {
+                WriteError::Parts { table: order.table.to_owned(), reason: Box::new(reason) }
+            }
+            other => other,
+        })
+    }
+
+    /// Deletes the parts of records that are no longer in the archive: which, and how many parts. What cannot be deleted costs its
+    /// storage, but nobody reads it.
+    pub(super) async fn delete_all_parts(&self, order: Order<'_>, records: Vec<(String, usize)>) -> WriteUnits {
+        let parts = records.iter().flat_map(|(part_of, parts)| (0..*parts).map(move |part| PartKey { part_of, part }));
+        let call = |parts: Vec<_>| async move { self.database.delete_parts(order.parts_table, &parts).await };
+        let deleted = in_batches(order.deadline, parts.collect(), call).await;
+        if let Some((first, reason)) = deleted.failed.first() {
+            let (table, left, part_of) = (order.parts_table, deleted.failed.len(), first.part_of);
+            tracing::warn!(table, left, part_of, %reason, "parts of replaced records could not be deleted");
+        }
+        deleted.write_units
+    }
+}

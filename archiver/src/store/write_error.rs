@@ -1,0 +1,80 @@
+//! Why a record could not be written, and what a person can do about it.
+
+use crate::aws_failure::{AwsFailure, FailureKind};
+use crate::backoff::DeadlinePassed;
+use crate::settings::ArchiveMode;
+use crate::stream::StreamName;
+
+/// Why a record could not be written.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum WriteError {
+    /// DynamoDB's answer.
+    #[error(transparent)]
+    Aws(#[from] AwsFailure),
+    /// No time was left.
+    #[error(transparent)]
+    Deadline(#[from] DeadlinePassed),
+    /// It is too large for one item, and cannot be written in parts; which is this record's trouble alone.
+    #[error("it is too large for one item, and cannot be written in parts, for which table {table} is needed: {reason}")]
+    Parts {
+        /// The table of parts, or of the archive where it must be looked up first.
+        table: String,
+        /// Why not.
+        reason: Box<WriteError>,
+    },
+}
+
+impl WriteError {
+    /// What DynamoDB said where the archive's table itself is the trouble, so that no record of the batch can be written.
+    #[must_use]
+    pub fn of_the_table(&self) -> Option<&AwsFailure> {
+        match self {
+            Self::Aws(failure) => match failure.kind {
+                FailureKind::NotFound | FailureKind::AccessDenied | FailureKind::Credentials | FailureKind::Unusable => {
+                    Some(failure)
+                }
+                FailureKind::Throttled
+                | FailureKind::Network
+                | FailureKind::TimedOut
+                | FailureKind::ConditionFailed
+                | FailureKind::Service
+                | FailureKind::ClockSkew
+                | FailureKind::Refused => None,
+            },
+            Self::Deadline(_) | Self::Parts { .. } => None,
+        }
+    }
+
+    /// What to do about it, where a person can.
+    #[must_use]
+    pub fn remedy(&self, stream: &StreamName, mode: ArchiveMode) -> Option<String> {
+        match self {
+            Self::Aws(failure) => match failure.kind {
+                FailureKind::Throttled => Some("raise the table's capacity, or wait until it has adapted".to_owned()),
+                FailureKind::Refused => Some("the record goes to the failure destination when Lambda gives it up".to_owned()),
+                _ => None,
+            },
+            Self::Deadline(_) => Some("raise the function's timeout, or lower the batch size".to_owned()),
+            Self::Parts { reason, .. } => match reason.of_the_table()?.kind {
+                FailureKind::NotFound => Some(format!("create it with: explorer configure {stream} --mode {mode}")),
+                _ => Some("the function's role needs dynamodb:BatchWriteItem and dynamodb:GetItem on it".to_owned()),
+            },
+        }
+    }
+
+    /// The failed call; what was not even tried for want of time timed out.
+    pub(crate) fn into_failure(self) -> AwsFailure {
+        match self {
+            Self::Aws(failure) => failure,
+            Self::Deadline(passed) => AwsFailure { kind: FailureKind::TimedOut, message: passed.to_string() },
+            Self::Parts { reason, .. } => reason.into_failure(),
+        }
+    }
+
+    pub(crate) fn is_transient(&self) -> bool {
+        match self {
+            Self::Aws(failure) => failure.is_transient(),
+            Self::Deadline(_) | Self::Parts { .. } => false,
+        }
+    }
+}
