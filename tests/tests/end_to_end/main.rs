@@ -30,6 +30,7 @@ mod event_source;
 mod failures;
 mod faults;
 mod format;
+mod large;
 mod order;
 mod reshard;
 mod settings;
