@@ -25,6 +25,7 @@ macro_rules! in_both_ways {
 }
 
 mod command_line;
+mod compression;
 mod counts;
 mod event_source;
 mod failures;
