@@ -24,6 +24,7 @@ macro_rules! in_both_ways {
     };
 }
 
+mod aggregates;
 mod command_line;
 mod compression;
 mod counts;
