@@ -34,6 +34,7 @@ mod faults;
 mod format;
 mod large;
 mod order;
+mod replays;
 mod reshard;
 mod settings;
 mod template;
