@@ -33,6 +33,7 @@ mod failures;
 mod faults;
 mod format;
 mod large;
+mod operations;
 mod order;
 mod replays;
 mod reshard;
