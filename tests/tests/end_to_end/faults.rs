@@ -29,6 +29,7 @@ mod delivery;
 mod outage;
 mod parts;
 mod proxy;
+mod random;
 mod refused;
 mod settings;
 mod throttling;
