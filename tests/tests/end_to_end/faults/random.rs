@@ -201,6 +201,8 @@ fn faults(seed: u64) -> impl Fn(&Call) -> Fault + Send + Sync + 'static {
         let passing = [Refusal::ThroughputExceeded, Refusal::Throttled, Refusal::ServerError, Refusal::Unavailable];
         let refusal = *random.choice(&passing).expect("one of them");
         let mask = random.u32(..);
+        // Rare ones, but for parts, which are few.
+        let is_harsh = mask.is_multiple_of(4) || matches!(&call.kind, Kind::Write(table) if table.ends_with("-archive-parts"));
         match random.u8(0..24) {
             0..4 => Fault::RefuseSome(refusal, Box::new(move |place| mask & (1 << place) != 0)),
             4..7 => Fault::Refuse(refusal),
@@ -209,9 +211,9 @@ fn faults(seed: u64) -> impl Fn(&Call) -> Fault + Send + Sync + 'static {
             11..13 => Fault::CutAfter,
             13..16 => Fault::Slow(Duration::from_millis(random.u64(1..30))),
             // Until the deadline.
-            16 if mask.is_multiple_of(4) => Fault::HangAfter,
-            17 if mask.is_multiple_of(4) => Fault::HangBefore,
-            18 if mask.is_multiple_of(4) => Fault::Refuse(Refusal::AccessDenied),
+            16 if is_harsh => Fault::HangAfter,
+            17 if is_harsh => Fault::HangBefore,
+            18 if is_harsh => Fault::Refuse(Refusal::AccessDenied),
             _ => Fault::Pass,
         }
     }
