@@ -21,6 +21,18 @@ pub struct ReadRecord {
 }
 
 impl ReadRecord {
+    /// A record of the only shard, for an event that no emulator would make: of any number and size.
+    #[must_use]
+    pub fn new(partition_key: &str, sequence_number: &str, payload: &[u8]) -> Self {
+        Self {
+            shard_id: "shardId-000000000000".to_owned(),
+            partition_key: partition_key.to_owned(),
+            sequence_number: sequence_number.to_owned(),
+            payload: payload.to_vec(),
+            arrival: 1_545_084_650.987,
+        }
+    }
+
     /// The payload as an event and an item have it.
     #[must_use]
     pub fn data(&self) -> String {
@@ -47,6 +59,14 @@ impl ReadRecord {
             "eventSourceARN": stream_arn,
         })
     }
+}
+
+/// A payload that no compression makes smaller, the same one for each seed.
+#[must_use]
+pub fn noise(bytes: usize, seed: u64) -> Vec<u8> {
+    let mut payload = vec![0; bytes];
+    fastrand::Rng::with_seed(seed).fill(&mut payload);
+    payload
 }
 
 /// An event of these records.

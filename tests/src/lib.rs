@@ -5,6 +5,7 @@
 // A test that cannot be set up has failed, and says so best where it happens.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+pub mod archive;
 pub mod bootstrap;
 pub mod capability;
 pub mod command_line;

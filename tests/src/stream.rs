@@ -107,6 +107,11 @@ impl TestStream {
         request.send().await.expect("the table is created");
     }
 
+    /// Deletes a table of the archive.
+    pub async fn delete_table(&self, suffix: &str) {
+        self.dynamodb.delete_table().table_name(self.table(suffix)).send().await.expect("the table is deleted");
+    }
+
     /// Puts one record and gives back its shard.
     pub async fn put(&self, partition_key: &str, payload: &[u8]) -> String {
         let put = self.kinesis.put_record().stream_name(&self.name).partition_key(partition_key).data(Blob::new(payload));
@@ -234,6 +239,18 @@ impl TestStream {
 pub fn text<'i>(item: &'i Item, name: &str) -> &'i str {
     match item.get(name) {
         Some(AttributeValue::S(text)) => text,
+        found => panic!("{name} is {found:?}"),
+    }
+}
+
+/// A number attribute.
+///
+/// # Panics
+/// When it is missing or no number.
+#[must_use]
+pub fn number<'i>(item: &'i Item, name: &str) -> &'i str {
+    match item.get(name) {
+        Some(AttributeValue::N(number)) => number,
         found => panic!("{name} is {found:?}"),
     }
 }

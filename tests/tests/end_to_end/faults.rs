@@ -27,13 +27,16 @@ mod crash;
 mod deadline;
 mod delivery;
 mod outage;
+mod parts;
 mod proxy;
+mod random;
 mod refused;
 mod settings;
 mod throttling;
 
 use archiver::sequence::SequenceNumber;
 use archiver::settings::ArchiveMode;
+use end_to_end::archive::Archive;
 use end_to_end::bootstrap::Bootstrap;
 use end_to_end::endpoints::Endpoints;
 use end_to_end::event::{ReadRecord, event_of};
@@ -74,17 +77,28 @@ impl Scene {
         Self { endpoints, kinesis, dynamodb, stream, mode }
     }
 
+    /// A stream that is archived in this mode, large records too.
+    async fn with_parts(mode: ArchiveMode) -> Self {
+        let scene = Self::of(mode).await;
+        scene.stream.create_parts_table().await;
+        scene
+    }
+
     async fn create_table(&self) {
         let keys = if self.mode == ArchiveMode::All { Keys::OfModeAll } else { Keys::OfModeLatest };
         self.stream.create_table(self.mode.as_str(), keys).await;
     }
 
     async fn delete_table(&self) {
-        self.endpoints.dynamodb.delete_table().table_name(self.table()).send().await.unwrap();
+        self.stream.delete_table(self.mode.as_str()).await;
     }
 
     fn table(&self) -> String {
         self.stream.table(self.mode.as_str())
+    }
+
+    fn parts_table(&self) -> String {
+        self.stream.table("parts")
     }
 
     /// A new process that knows nothing yet.
@@ -96,6 +110,12 @@ impl Scene {
     /// From now on the writes to the archive's table fail as this says.
     fn writes(&self, fault: impl Fn(&Call) -> Fault + Send + Sync + 'static) {
         let table = self.table();
+        self.dynamodb.follow(move |call| if call.is_write_to(&table) { fault(call) } else { Fault::Pass });
+    }
+
+    /// From now on the writes to the table of parts fail as this says.
+    fn writes_of_parts(&self, fault: impl Fn(&Call) -> Fault + Send + Sync + 'static) {
+        let table = self.parts_table();
         self.dynamodb.follow(move |call| if call.is_write_to(&table) { fault(call) } else { Fault::Pass });
     }
 
@@ -132,6 +152,19 @@ impl Scene {
         let foreign: Vec<_> = found.keys().filter(|key| !expected.contains_key(key)).collect();
         assert!(missing.is_empty() && foreign.is_empty(), "missing: {missing:?}, there instead: {foreign:?}");
         assert!(found == expected, "an item holds another record's data");
+    }
+
+    /// The same where records may be in parts, all of which are there; gives back the parts that belong to none.
+    async fn assert_restored(&self, records: &[ReadRecord]) -> BTreeSet<(String, usize)> {
+        let archive = Archive::of(&self.stream, self.mode.as_str()).await;
+        let expected: BTreeMap<_, _> = match self.mode {
+            ArchiveMode::All => records.iter().map(|record| (key_of(record), &record.payload)).collect(),
+            ArchiveMode::Latest => newest_of_each_key(records).values().map(|record| (key_of(record), &record.payload)).collect(),
+        };
+        assert_eq!(archive.records.keys().collect::<Vec<_>>(), expected.keys().collect::<Vec<_>>());
+        let is_expected = archive.records.iter().all(|(key, record)| &record.payload == expected[key]);
+        assert!(is_expected, "an item holds another record's payload");
+        archive.orphans
     }
 
     /// Every record that is not reported is in the archive, in mode LATEST it or a newer one of its key; nothing is there that was

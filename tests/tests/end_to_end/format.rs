@@ -1,12 +1,11 @@
 //! The items are those that readers of older archives know, to the letter.
 
-use aws_sdk_dynamodb::types::AttributeValue;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use end_to_end::endpoints::Endpoints;
 use end_to_end::event::{event_of, fixture};
 use end_to_end::function::{Function, Way};
-use end_to_end::stream::{Item, Keys, TestStream, text};
+use end_to_end::stream::{Keys, TestStream, number, text};
 use std::collections::BTreeSet;
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -18,13 +17,6 @@ in_both_ways!(
 
 fn now() -> i64 {
     i64::try_from(SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs()).unwrap()
-}
-
-fn number(item: &Item, name: &str) -> String {
-    match item.get(name) {
-        Some(AttributeValue::N(number)) => number.clone(),
-        found => panic!("{name} is {found:?}"),
-    }
 }
 
 /// Epoch seconds of `YYYY-MM-DD HH:MM:SS` in UTC.

@@ -24,13 +24,18 @@ macro_rules! in_both_ways {
     };
 }
 
+mod aggregates;
 mod command_line;
+mod compression;
 mod counts;
 mod event_source;
 mod failures;
 mod faults;
 mod format;
+mod large;
+mod operations;
 mod order;
+mod replays;
 mod reshard;
 mod settings;
 mod template;

@@ -13,7 +13,7 @@ in_both_modes!(
 );
 
 /// Delivers a batch to a new process, and kills it as soon as a call through this proxy hangs.
-async fn deliver_and_kill(scene: &Scene, records: &[ReadRecord], proxy: &FaultProxy) {
+pub(super) async fn deliver_and_kill(scene: &Scene, records: &[ReadRecord], proxy: &FaultProxy) {
     let function: Bootstrap = scene.function().await;
     let event = event_of(&scene.stream, records);
     let before = proxy.seen().len();

@@ -9,6 +9,7 @@ use std::time::Duration;
 in_both_modes!(
     writes_throttled_for_a_while_are_all_archived,
     writes_unprocessed_for_a_while_are_all_archived,
+    writes_taken_one_at_a_time_for_a_while_are_all_archived,
     writes_throttled_for_ever_are_reported_before_the_deadline,
     writes_unprocessed_for_ever_are_reported_before_the_deadline,
     a_key_throttled_for_ever_holds_back_no_other,
@@ -40,6 +41,16 @@ async fn writes_unprocessed_for_a_while_are_all_archived(mode: ArchiveMode) {
         }
     };
     tokio::join!(is_archived(mode, some(Refusal::ThroughputExceeded)), is_archived(mode, some(Refusal::Throttled)));
+}
+
+/// Of each call but one write fails, in mode LATEST each statement with an error of its own.
+async fn writes_taken_one_at_a_time_for_a_while_are_all_archived(mode: ArchiveMode) {
+    let one = |call: &Call| {
+        let number = call.number;
+        let refusal = [Refusal::Throttled, Refusal::ServerError, Refusal::ThroughputExceeded][number % 3];
+        Fault::RefuseSome(refusal, Box::new(move |place| place != number))
+    };
+    is_archived(mode, one).await;
 }
 
 async fn writes_throttled_for_ever_are_reported_before_the_deadline(mode: ArchiveMode) {
