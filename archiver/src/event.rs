@@ -6,9 +6,11 @@ use crate::record::{ArchivedRecord, ArrivalTime};
 use crate::sequence::SequenceNumber;
 use crate::stream::StreamArn;
 use base64_simd::STANDARD;
-use serde::Deserialize;
+use serde::de::{DeserializeSeed, IgnoredAny, MapAccess, SeqAccess, Visitor};
+use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
 use std::borrow::Cow;
+use std::fmt;
 
 /// A batch as it was delivered. An event source mapping delivers one stream.
 #[derive(Debug, Default)]
@@ -17,6 +19,8 @@ pub struct Batch<'e> {
     pub streams: Vec<StreamBatch<'e>>,
     /// Records that do not even say which stream they are of.
     pub unreadable: Vec<UnreadableRecord>,
+    /// Room to reserve for the records of a stream: else it would be moved again and again as it grows.
+    records_at_most: usize,
 }
 
 /// The records of one stream: those that could be read, in the order of delivery, and those that could not.
@@ -51,10 +55,67 @@ pub enum InvalidEvent {
     Text(#[from] std::str::Utf8Error),
 }
 
+/// Bytes of a record of an event that has no payload and the shortest of names, about.
+const SMALLEST_RECORD_BYTES: usize = 400;
+
 #[derive(Deserialize)]
 struct RawEvent<R> {
     #[serde(rename = "Records")]
     records: Vec<R>,
+}
+
+/// Reads an event into a batch, record by record, as long as each can be read.
+struct WholeEvent<'b, 'e>(&'b mut Batch<'e>);
+
+/// Reads the list of records.
+struct WholeRecords<'b, 'e>(&'b mut Batch<'e>);
+
+impl<'e> Visitor<'e> for WholeEvent<'_, 'e> {
+    type Value = ();
+
+    fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("an event")
+    }
+
+    fn visit_map<M: MapAccess<'e>>(self, mut map: M) -> Result<(), M::Error> {
+        let mut has_records = false;
+        while let Some(name) = map.next_key::<Cow<'e, str>>()? {
+            if name == "Records" {
+                map.next_value_seed(WholeRecords(self.0))?;
+                has_records = true;
+            } else {
+                map.next_value::<IgnoredAny>()?;
+            }
+        }
+        if has_records { Ok(()) } else { Err(serde::de::Error::missing_field("Records")) }
+    }
+}
+
+impl<'e> DeserializeSeed<'e> for WholeRecords<'_, 'e> {
+    type Value = ();
+
+    fn deserialize<D: Deserializer<'e>>(self, deserializer: D) -> Result<(), D::Error> {
+        deserializer.deserialize_seq(self)
+    }
+}
+
+impl<'e> Visitor<'e> for WholeRecords<'_, 'e> {
+    type Value = ();
+
+    fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("a list of records")
+    }
+
+    fn visit_seq<S: SeqAccess<'e>>(self, mut records: S) -> Result<(), S::Error> {
+        while let Some(record) = records.next_element::<RawRecord<'e>>()? {
+            let (number, arn) = (record.kinesis.sequence_number.clone(), record.event_source_arn.clone());
+            match read_record(record) {
+                Ok(record) => self.0.push(&arn, record),
+                Err(reason) => self.0.push_unreadable(Some(&arn), Some(number.into_owned()), reason),
+            }
+        }
+        Ok(())
+    }
 }
 
 #[derive(Deserialize)]
@@ -102,18 +163,13 @@ impl<'e> Batch<'e> {
     /// # Errors
     /// When it is no JSON object with a list of `Records`. A record that cannot be read is no error but `unreadable`.
     pub fn parse(event: &'e str) -> Result<Self, InvalidEvent> {
-        let mut batch = Self::default();
         // Nearly every event can be read as it should be, in one pass.
-        if let Ok(event) = serde_json::from_str::<RawEvent<RawRecord<'e>>>(event) {
-            for record in event.records {
-                let (number, arn) = (record.kinesis.sequence_number.clone(), record.event_source_arn.clone());
-                match read_record(record) {
-                    Ok(record) => batch.push(&arn, record),
-                    Err(reason) => batch.push_unreadable(Some(&arn), Some(number.into_owned()), reason),
-                }
-            }
+        let mut batch = Self { records_at_most: event.len() / SMALLEST_RECORD_BYTES + 1, ..Self::default() };
+        let mut whole = serde_json::Deserializer::from_str(event);
+        if whole.deserialize_map(WholeEvent(&mut batch)).and_then(|()| whole.end()).is_ok() {
             return Ok(batch);
         }
+        let mut batch = Self::default();
         let event: RawEvent<&'e RawValue> = serde_json::from_str(event)?;
         for raw in event.records {
             let arn = serde_json::from_str::<RawRecord<'e>>(raw.get()).map(|record| (record.event_source_arn.clone(), record));
@@ -152,7 +208,9 @@ impl<'e> Batch<'e> {
             Some(place) => place,
             None => {
                 let stream = StreamArn::parse(arn).map_err(|error| error.to_string())?;
-                self.streams.push(StreamBatch { stream, records: Vec::new(), unreadable: Vec::new() });
+                // An event has the records of one stream.
+                let records = Vec::with_capacity(std::mem::take(&mut self.records_at_most));
+                self.streams.push(StreamBatch { stream, records, unreadable: Vec::new() });
                 self.streams.len() - 1
             }
         };

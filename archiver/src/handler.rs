@@ -207,7 +207,10 @@ impl<T: TagReader, D: Database> Archiver<T, D> {
                 let delivered = records.len();
                 records.retain(|record| !is_skipped(&record.data));
                 report.skipped = delivered - records.len();
-                let outcome = self.store.write(order, each_once(records)).await;
+                let kept = records.len();
+                let records = each_once(records);
+                report.superseded = kept - records.len();
+                let outcome = self.store.write(order, records).await;
                 let failed = outcome.failed.iter().map(|failure| failure.sequence_number.clone()).collect();
                 (outcome, failed)
             }

@@ -11,6 +11,7 @@ use crate::rounds::{Settled, in_batches, until_done};
 use crate::settings::ArchiveMode;
 use crate::store::WriteError;
 use crate::table::TableKeys;
+use std::collections::BTreeMap;
 
 impl<D: Database> Store<D> {
     /// A record that is too large for one item: its parts, then the item. What is stored is looked at first, since writing
@@ -31,7 +32,8 @@ impl<D: Database> Store<D> {
         item: &Item<'_>,
         write_units: &mut WriteUnits,
     ) -> Result<Done, WriteError> {
-        match (order.mode, self.stored_version(order, item).await?) {
+        let before = self.stored_version(order, item).await?;
+        match (order.mode, &before) {
             (ArchiveMode::All, Some(_)) => return Ok(Done::Written),
             (ArchiveMode::Latest, Some(stored)) if stored.supersedes(item) => return Ok(Done::Superseded),
             (ArchiveMode::All | ArchiveMode::Latest, _) => {}
@@ -64,7 +66,10 @@ impl<D: Database> Store<D> {
                         let left_behind =
                             superseded && !self.stored_version(order, item).await?.is_some_and(|stored| stored.is(item));
                         let own = left_behind.then(|| (part_of.clone(), item.parts()));
-                        *write_units += self.delete_all_parts(order, replaced.into_iter().chain(own).collect()).await;
+                        // What was there before is replaced by now, also where the answer that says so was lost.
+                        let before = before.and_then(|stored| stored.parts_to_delete());
+                        let unneeded: BTreeMap<String, usize> = [before, replaced, own].into_iter().flatten().collect();
+                        *write_units += self.delete_all_parts(order, unneeded.into_iter().collect()).await;
                         Ok(done)
                     }
                     Settled::Failed(_, reason) | Settled::Again(_, reason) => Err(reason),

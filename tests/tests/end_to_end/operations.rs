@@ -234,3 +234,23 @@ async fn no_payload_is_in_the_log_whatever_fails() {
         }
     }
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn each_user_record_of_a_batch_that_fails_is_counted_once() {
+    let endpoints = Endpoints::start().await;
+    for (mode, keys) in MODES {
+        let stream = TestStream::archived(&endpoints, 1, &[("StreamArchiveMode", mode)], mode, keys).await;
+        let dynamodb = FaultProxy::start(&endpoints.dynamodb_url).await;
+        let function = start(&Endpoints::at(endpoints.kinesis_url.clone(), dynamodb.url.clone())).await;
+        let records: Vec<ReadRecord> = (7..12).map(|number| ReadRecord::new("cust-1", &number.to_string(), b"{}")).collect();
+        dynamodb.follow(|call| match call.kind {
+            Kind::Write(_) => Fault::Refuse(Refusal::ThroughputExceeded),
+            _ => Fault::Pass,
+        });
+
+        function.invoke_within(&event_of(&stream, &records), Duration::from_millis(1_500)).await.expect("an answer");
+
+        let reports = reports(&function, 1).await;
+        assert_reports(&reports[0], &stream, "batch not archived", &[("records", 5), ("user_records", 5), ("failed", 5)]);
+    }
+}

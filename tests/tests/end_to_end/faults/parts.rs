@@ -17,6 +17,7 @@ in_both_modes!(
     parts_that_fail_for_a_while_delay_the_record_only,
     parts_whose_answers_are_lost_are_written_again,
     parts_that_fail_for_ever_hold_back_no_other_record,
+    a_denied_look_at_what_is_stored_is_told_with_the_permission_that_is_needed,
     an_item_that_fails_after_its_parts_is_completed_by_the_next_delivery,
     an_item_whose_answers_are_lost_is_archived,
     a_deadline_in_the_middle_of_the_parts_leaves_the_archive_as_it_was,
@@ -160,6 +161,28 @@ async fn parts_that_fail_for_ever_hold_back_no_other_record(mode: ArchiveMode) {
         scene.archive(&function, &batch.records).await;
         assert_eq!(scene.assert_restored(&batch.all()).await, none());
     }
+}
+
+/// As with a role from before there were parts.
+async fn a_denied_look_at_what_is_stored_is_told_with_the_permission_that_is_needed(mode: ArchiveMode) {
+    let scene = Scene::with_parts(mode).await;
+    let batch = Batch::new();
+    let function = start(&scene, &batch).await;
+    scene.dynamodb.follow(|call| if call.operation == "GetItem" { Fault::Refuse(Refusal::AccessDenied) } else { Fault::Pass });
+
+    let delivered = scene.deliver(&function, &batch.records).await;
+
+    scene.assert_restored(&batch.without_large()).await;
+    assert_eq!(delivered, Ok(batch.large()));
+    let is_told = |log: Vec<String>| {
+        let mut lines = log.iter().filter_map(|line| serde_json::from_str::<Value>(line).ok());
+        lines.any(|line| line["remedy"].as_str().is_some_and(|remedy| remedy.contains("dynamodb:GetItem")))
+    };
+    eventually("the log names the permission", || async { is_told(function.log()).then_some(()) }).await;
+
+    scene.dynamodb.heal();
+    scene.archive(&function, &batch.records).await;
+    assert_eq!(scene.assert_restored(&batch.all()).await, none());
 }
 
 async fn an_item_that_fails_after_its_parts_is_completed_by_the_next_delivery(mode: ArchiveMode) {
