@@ -161,12 +161,15 @@ fn kind_of_answer(code: &str, message: &str, status: u16) -> FailureKind {
         | "InvalidClientTokenId"
         | "MissingAuthenticationTokenException"
         | "IncompleteSignatureException" => FailureKind::Credentials,
+        "TransactionConflictException" | "ReplicatedWriteConflictException" => FailureKind::Throttled,
+        "ItemCollectionSizeLimitExceededException" => FailureKind::Refused,
         "LimitExceededException" | "ProvisionedThroughputExceededException" | "RequestLimitExceeded" => FailureKind::Throttled,
         code if code.starts_with("AccessDenied") || code.ends_with("KMSAccessDeniedException") => FailureKind::AccessDenied,
         code if code.contains("Throttl") => FailureKind::Throttled,
         // Nothing is wrong with the request. Source: seen on AWS after DisableKey; the API reference does not tell.
         "ValidationException" if message.contains("KMS key") => FailureKind::Unusable,
         "ValidationException" | "InvalidArgumentException" | "SerializationException" => FailureKind::Refused,
+        _ if status == 413 => FailureKind::Refused,
         _ if status >= 500 => FailureKind::Service,
         _ => FailureKind::Unusable,
     }

@@ -4,6 +4,7 @@
 use crate::aws_failure::AwsFailure;
 use crate::item::{Item, Stamp};
 use crate::sequence::SequenceNumber;
+use crate::settings::ArchiveMode;
 use crate::table::{self, TableKeys};
 use std::future::Future;
 
@@ -159,11 +160,12 @@ impl StoredVersion {
         }
     }
 
-    /// The parts of an item that was replaced: the hash key and the number of them, where there are any.
+    /// The parts of an item that was replaced, which happens in mode LATEST only: the hash key and the number of them, where there
+    /// are any.
     #[must_use]
     pub fn parts_to_delete(&self) -> Option<(String, usize)> {
         let number = self.sequence_number.as_ref().filter(|_| self.parts > 0)?;
-        Some((table::part_of(number, self.sub_sequence_number), self.parts))
+        Some((table::part_of(ArchiveMode::Latest, number, self.sub_sequence_number), self.parts))
     }
 
     /// Whether it is the item's own record, or a newer one. A damaged one is older than all.

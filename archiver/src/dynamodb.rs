@@ -112,7 +112,9 @@ impl Database for DynamoDb {
         let older = "attribute_not_exists(#number) OR size(#number) < :digits OR (size(#number) = :digits AND #number < :number)";
         let put = match item.sub_sequence_number {
             Some(place) => put
-                .condition_expression(format!("{older} OR (#number = :number AND #place < :place)"))
+                .condition_expression(format!(
+                    "{older} OR (#number = :number AND (attribute_not_exists(#place) OR #place < :place))"
+                ))
                 .expression_attribute_names("#place", attribute::SUB_SEQUENCE_NUMBER)
                 .expression_attribute_values(":place", AttributeValue::N(place.to_string())),
             None => put.condition_expression(older),

@@ -196,6 +196,8 @@ impl<'e> Batch<'e> {
     }
 
     fn push_unreadable(&mut self, arn: Option<&str>, sequence_number: Option<String>, reason: String) {
+        // Reported as it is, an empty number would fail the whole batch without a word.
+        let sequence_number = sequence_number.filter(|number| !number.is_empty());
         let record = UnreadableRecord { sequence_number, reason };
         match arn.and_then(|arn| self.of_stream(arn).ok()) {
             Some(stream) => stream.unreadable.push(record),
@@ -253,7 +255,7 @@ fn parts_of_damaged(raw: &RawValue) -> (Option<String>, Option<String>) {
     let text = |raw: &RawValue| serde_json::from_str::<String>(raw.get()).ok();
     let kinesis = record.kinesis.and_then(|kinesis| serde_json::from_str::<DamagedKinesis<'_>>(kinesis.get()).ok());
     let number = kinesis.and_then(|kinesis| kinesis.sequence_number).and_then(text);
-    (number.filter(|number| !number.is_empty()), record.event_source_arn.and_then(text))
+    (number, record.event_source_arn.and_then(text))
 }
 
 #[cfg(test)]

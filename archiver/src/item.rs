@@ -4,7 +4,7 @@
 use crate::payload::{PART_TEXT_BYTES, Packer, StoredData};
 use crate::record::{ArchivedRecord, ArrivalTime};
 use crate::sequence::SequenceNumber;
-use crate::settings::{Compression, Ttl};
+use crate::settings::{ArchiveMode, Compression, Ttl};
 use crate::table::{self, attribute};
 use aws_sdk_dynamodb::types::AttributeValue;
 use jiff::Timestamp;
@@ -107,8 +107,8 @@ impl<'e> Item<'e> {
 
     /// The hash key of its parts.
     #[must_use]
-    pub fn part_of(&self) -> String {
-        table::part_of(&self.sequence_number, self.sub_sequence_number)
+    pub fn part_of(&self, mode: ArchiveMode) -> String {
+        table::part_of(mode, &self.sequence_number, self.sub_sequence_number)
     }
 
     /// What decides which of two records with one partition key is the newer one.
@@ -221,7 +221,7 @@ mod tests {
         let noise: Vec<u8> = (0..700_000).map(|_| fastrand::u8(..)).collect();
         let text = base64_simd::STANDARD.encode_to_string(noise);
         let written = item(ArchivedRecord { sub_sequence_number: Some(3), ..order(&text) }, Compression::Gzip);
-        assert_eq!((written.parts(), written.part_of()), (3, format!("{}.3", written.sequence_number)));
+        assert_eq!((written.parts(), written.part_of(ArchiveMode::Latest)), (3, format!("{}.3", written.sequence_number)));
         let texts = [&TEXTS[..], &[("recordData", "")]].concat();
         let numbers = [("approximateArrivalTimestamp", "1545084650.987"), ("recordParts", "3"), ("subSequenceNumber", "3")];
         assert_eq!(written.to_attributes(&stamp(None)), attributes(&texts, &numbers));

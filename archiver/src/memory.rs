@@ -66,7 +66,8 @@ impl MemoryDatabase {
     pub(crate) fn payloads(&self, table: &str) -> BTreeMap<Key, Vec<u8>> {
         let state = self.state.lock().unwrap();
         let items = state.items.get(table).cloned().unwrap_or_default();
-        items.into_iter().map(|(key, item)| (key, state.payload(item))).collect()
+        let mode = self.mode_of(table);
+        items.into_iter().map(|(key, item)| (key, state.payload(mode, item))).collect()
     }
 
     /// Parts that belong to no item.
@@ -76,9 +77,13 @@ impl MemoryDatabase {
         let split: HashSet<String> = items
             .map(StoredItem::from_attributes)
             .filter(|item| item.parts.is_some())
-            .map(|item| part_of(&item.sequence_number.unwrap(), item.sub_sequence_number))
+            .map(|item| part_of(self.mode_of(table), &item.sequence_number.unwrap(), item.sub_sequence_number))
             .collect();
         state.parts.keys().filter(|(part_of, _)| !split.contains(part_of)).cloned().collect()
+    }
+
+    fn mode_of(&self, table: &str) -> ArchiveMode {
+        if self.tables[table].range.is_some() { ArchiveMode::All } else { ArchiveMode::Latest }
     }
 
     pub(crate) fn calls(&self, name: &str) -> usize {
@@ -140,14 +145,14 @@ impl MemoryDatabase {
 }
 
 impl State {
-    fn payload(&self, item: Attributes) -> Vec<u8> {
+    fn payload(&self, mode: ArchiveMode, item: Attributes) -> Vec<u8> {
         let item = StoredItem::from_attributes(item);
         assert_eq!(item.problems, Vec::<String>::new());
         let whole = item.data.unwrap();
         let text = match item.parts {
             None => whole,
             Some(parts) => {
-                let part_of = part_of(&item.sequence_number.unwrap(), item.sub_sequence_number);
+                let part_of = part_of(mode, &item.sequence_number.unwrap(), item.sub_sequence_number);
                 (0..parts as usize).map(|part| self.parts[&(part_of.clone(), part)].as_str()).collect()
             }
         };

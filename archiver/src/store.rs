@@ -109,14 +109,17 @@ impl<D: Database> Store<D> {
             ..Outcome::default()
         };
         let (whole, split): (Vec<&Item<'_>>, Vec<&Item<'_>>) = items.iter().partition(|item| item.parts() == 0);
-        match order.mode {
-            ArchiveMode::All => outcome.add(self.put(order, whole).await),
+        let replaced = match order.mode {
+            ArchiveMode::All => {
+                outcome.add(self.put(order, whole).await);
+                Vec::new()
+            }
             ArchiveMode::Latest => {
                 let (ending, replaced) = self.replace(order, whole).await;
                 outcome.add(ending);
-                outcome.write_units += self.delete_all_parts(order, replaced).await;
+                replaced
             }
-        }
+        };
         let mut writes = Vec::with_capacity(split.len());
         for item in split {
             writes.push(self.write_split(order, item));
@@ -129,6 +132,7 @@ impl<D: Database> Store<D> {
                 Err(reason) => outcome.failed.push(FailedWrite::of(item, reason)),
             }
         }
+        outcome.write_units += self.delete_all_parts(order, replaced).await;
         outcome
     }
 

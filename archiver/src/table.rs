@@ -85,13 +85,15 @@ pub fn parts_table_name(stream: &StreamName) -> String {
     with_suffix(stream, "parts")
 }
 
-/// The hash key of a record's parts: its sequence number, and for a user record of an aggregate, which shares its number with
-/// the others, also its place: `49590338….3`.
+/// The hash key of a record's parts: its sequence number, which Kinesis gives once in a stream. In mode LATEST `.LATEST` follows, so
+/// that the parts deleted there are not those of the same record in an archive of mode ALL; and for a user record of an aggregate,
+/// which shares its number with the others, its place instead: `49590338….3`.
 #[must_use]
-pub fn part_of(sequence_number: &SequenceNumber, sub_sequence_number: Option<u64>) -> String {
-    match sub_sequence_number {
-        Some(place) => format!("{sequence_number}.{place}"),
-        None => sequence_number.to_string(),
+pub fn part_of(mode: ArchiveMode, sequence_number: &SequenceNumber, sub_sequence_number: Option<u64>) -> String {
+    match (mode, sub_sequence_number) {
+        (_, Some(place)) => format!("{sequence_number}.{place}"),
+        (ArchiveMode::Latest, None) => format!("{sequence_number}.{mode}"),
+        (ArchiveMode::All, None) => sequence_number.to_string(),
     }
 }
 

@@ -43,7 +43,11 @@ impl Archive {
         let mut records = BTreeMap::new();
         for item in items {
             let version = version_of(&item);
-            let record = StoredRecord::of(item, parts.remove(&version));
+            let part_of = match item.contains_key("subSequenceNumber") || suffix.eq_ignore_ascii_case("ALL") {
+                true => version.clone(),
+                false => format!("{version}.LATEST"),
+            };
+            let record = StoredRecord::of(item, parts.remove(&part_of));
             let key = text(&record.item, "partitionKey").to_owned();
             let known = records.insert((key, version), record);
             assert!(known.is_none(), "a record is archived twice: {known:?}");
@@ -59,7 +63,7 @@ impl Archive {
     }
 }
 
-/// What the parts of an item are kept under.
+/// The number of an item's record, with its place in an aggregated one.
 fn version_of(item: &Item) -> String {
     let sequence_number = text(item, "sequenceNumber");
     match item.get("subSequenceNumber") {

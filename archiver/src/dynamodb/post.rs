@@ -140,7 +140,8 @@ impl Post {
     }
 
     fn signed(&self, operation: Operation, body: Bytes, identity: &Identity) -> Result<HttpRequest, AwsFailure> {
-        let headers = [("content-type", "application/x-amz-json-1.0"), ("x-amz-target", operation.target())];
+        let headers =
+            [("host", self.host.as_str()), ("content-type", "application/x-amz-json-1.0"), ("x-amz-target", operation.target())];
         let skew = self.skew.load(Ordering::Relaxed);
         let distance = Duration::from_secs(skew.unsigned_abs());
         let now = SystemTime::now();
@@ -153,8 +154,7 @@ impl Post {
             .build()
             .map_err(|error| unsigned(&error))?
             .into();
-        let signed_headers = headers.into_iter().chain([("host", self.host.as_str())]);
-        let signable = SignableRequest::new("POST", self.endpoint.as_str(), signed_headers, SignableBody::Bytes(&body));
+        let signable = SignableRequest::new("POST", self.endpoint.as_str(), headers.into_iter(), SignableBody::Bytes(&body));
         let signable = signable.map_err(|error: SigningError| unsigned(&error))?;
         let (instructions, _) = sign(signable, &parameters).map_err(|error| unsigned(&error))?.into_parts();
         let (signature, _) = instructions.into_parts();
@@ -163,7 +163,7 @@ impl Post {
         request.set_uri(self.endpoint.as_str()).map_err(|error| unsigned(&error))?;
         let user_agent = ("user-agent", concat!("kinesis-stream-archiver/", env!("CARGO_PKG_VERSION")));
         for (name, value) in headers.into_iter().chain([user_agent]) {
-            request.headers_mut().insert(name, value);
+            request.headers_mut().insert(name, value.to_owned());
         }
         for header in signature {
             request.headers_mut().insert(header.name(), header.value().to_owned());

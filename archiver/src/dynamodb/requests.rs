@@ -101,7 +101,7 @@ fn replace<const COUNT: usize>(body: &mut Vec<u8>, table: &str, statement: &Stat
     body.extend_from_slice(b"=? AND (size(sequenceNumber)<? OR (size(sequenceNumber)=? AND sequenceNumber<?)");
     let place = statement.item.sub_sequence_number.map(|place| place.to_string());
     if place.is_some() {
-        body.extend_from_slice(b" OR (sequenceNumber=? AND subSequenceNumber<?)");
+        body.extend_from_slice(b" OR (sequenceNumber=? AND (subSequenceNumber IS MISSING OR subSequenceNumber<?))");
     }
     body.push(b')');
     match statement.verb {

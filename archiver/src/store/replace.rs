@@ -152,7 +152,8 @@ pub(super) fn settle(write: NewestWrite<'_>, answer: StatementAnswer) -> Settled
             Settled::Done((Done::Superseded, None))
         }
         (StatementAnswer::ConditionFailed { stored: Some(_) }, Step::Put) => {
-            let message = "the item stored under this key has a sequenceNumber that is no text of digits; mend or delete it";
+            let message =
+                "the item stored under this key is not newer, but its sequenceNumber cannot be compared; mend or delete it";
             Settled::Failed(write, AwsFailure { kind: FailureKind::Refused, message: message.to_owned() }.into())
         }
         (StatementAnswer::Failed(failure), Step::Execute(_)) if failure.kind == FailureKind::Refused => next(Step::Put),

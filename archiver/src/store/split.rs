@@ -12,6 +12,10 @@ use crate::settings::ArchiveMode;
 use crate::store::WriteError;
 use crate::table::TableKeys;
 use std::collections::BTreeMap;
+use std::time::Duration;
+
+/// Longest time for the deletion of parts.
+const DELETE_TIME: Duration = Duration::from_secs(5);
 
 impl<D: Database> Store<D> {
     /// A record that is too large for one item: its parts, then the item. What is stored is looked at first, since writing
@@ -38,7 +42,7 @@ impl<D: Database> Store<D> {
             (ArchiveMode::Latest, Some(stored)) if stored.supersedes(item) => return Ok(Done::Superseded),
             (ArchiveMode::All | ArchiveMode::Latest, _) => {}
         }
-        let part_of = item.part_of();
+        let part_of = item.part_of(order.mode);
         let parts = payload::parts(&item.data.text).enumerate();
         let parts: Vec<Part<'_>> = parts.map(|(part, text)| Part { key: PartKey { part_of: &part_of, part }, text }).collect();
         let call = |parts: Vec<_>| async move { self.database.put_parts(order.parts_table, &parts, order.stamp).await };
@@ -95,7 +99,8 @@ impl<D: Database> Store<D> {
     pub(super) async fn delete_all_parts(&self, order: Order<'_>, records: Vec<(String, usize)>) -> WriteUnits {
         let parts = records.iter().flat_map(|(part_of, parts)| (0..*parts).map(move |part| PartKey { part_of, part }));
         let call = |parts: Vec<_>| async move { self.database.delete_parts(order.parts_table, &parts).await };
-        let deleted = in_batches(order.deadline, parts.collect(), call).await;
+        // Time that records may need is not spent on what nobody reads.
+        let deleted = in_batches(order.deadline.at_most(DELETE_TIME), parts.collect(), call).await;
         if let Some((first, reason)) = deleted.failed.first() {
             let (table, left, part_of) = (order.parts_table, deleted.failed.len(), first.part_of);
             tracing::warn!(table, left, part_of, %reason, "parts of replaced records could not be deleted");

@@ -25,8 +25,22 @@ pub async fn read_payload(connection: &Connection, stream: &StreamName, record: 
     }
 }
 
-/// The text of the parts. The newest state is read: the archiver writes the parts just before their item.
+/// The text of the parts, under whichever of their keys they are whole.
 async fn read_parts(connection: &Connection, table: &str, parts: &Parts) -> Result<String, NoPayload> {
+    let mut first_problem = None;
+    for part_of in &parts.part_of {
+        match read_parts_of(connection, table, parts, part_of).await {
+            Err(problem @ NoPayload::Damaged(_)) => {
+                first_problem.get_or_insert(problem);
+            }
+            ended => return ended,
+        }
+    }
+    Err(first_problem.unwrap_or_else(|| NoPayload::Damaged("its parts have no key".to_owned())))
+}
+
+/// The text of the parts under a key. The newest state is read: the archiver writes the parts just before their item.
+async fn read_parts_of(connection: &Connection, table: &str, parts: &Parts, part_of: &str) -> Result<String, NoPayload> {
     let query = connection
         .dynamodb
         .query()
@@ -35,7 +49,7 @@ async fn read_parts(connection: &Connection, table: &str, parts: &Parts) -> Resu
         .key_condition_expression("#of = :of AND #part < :count")
         .expression_attribute_names("#of", attribute::PART_OF)
         .expression_attribute_names("#part", attribute::PART)
-        .expression_attribute_values(":of", AttributeValue::S(parts.part_of.clone()))
+        .expression_attribute_values(":of", AttributeValue::S(part_of.to_owned()))
         .expression_attribute_values(":count", AttributeValue::N(parts.count.to_string()));
     let mut pages = query.into_paginator().send();
     let mut gathering = Gathering::new(parts, table);

@@ -3,6 +3,8 @@
 use super::failure::Failure;
 use archiver::item::StoredItem;
 use archiver::payload::{MAX_PAYLOAD_BYTES, PART_TEXT_BYTES, restore};
+use archiver::sequence::SequenceNumber;
+use archiver::settings::ArchiveMode;
 use archiver::table::{GZIP, attribute, part_of};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -23,8 +25,8 @@ pub enum Place {
 /// The items of the table of parts that hold a payload's text.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Parts {
-    /// Their hash key.
-    pub part_of: String,
+    /// The hash keys they may have: each mode has its own, and of one record all hold the same text.
+    pub part_of: Vec<String>,
     /// How many there are, at least one.
     pub count: u32,
 }
@@ -46,6 +48,14 @@ impl std::fmt::Display for Parts {
     }
 }
 
+impl Parts {
+    fn of(number: &SequenceNumber, place: Option<u64>, count: u32) -> Self {
+        let mut keys = [ArchiveMode::All, ArchiveMode::Latest].map(|mode| part_of(mode, number, place)).to_vec();
+        keys.dedup();
+        Self { part_of: keys, count }
+    }
+}
+
 impl Place {
     /// Where an item says that its payload is.
     #[must_use]
@@ -64,7 +74,7 @@ impl Place {
             (None, _) => Self::Item,
             (Some(0), _) => Self::Unclear(attribute::RECORD_PARTS),
             (Some(_), None) => Self::Unclear(attribute::SEQUENCE_NUMBER),
-            (Some(count), Some(number)) => Self::Parts(Parts { part_of: part_of(number, item.sub_sequence_number), count }),
+            (Some(count), Some(number)) => Self::Parts(Parts::of(number, item.sub_sequence_number, count)),
         }
     }
 }
@@ -187,7 +197,6 @@ mod tests {
     use super::*;
     use archiver::item::Attributes;
     use archiver::payload::{Data, Packer};
-    use archiver::sequence::SequenceNumber;
     use archiver::settings::Compression;
     use aws_sdk_dynamodb::types::AttributeValue;
     use proptest::prelude::*;
@@ -209,14 +218,14 @@ mod tests {
     }
 
     fn three_parts() -> Parts {
-        Parts { part_of: "4959".to_owned(), count: 3 }
+        Parts { part_of: vec!["4959".to_owned(), "4959.LATEST".to_owned()], count: 3 }
     }
 
     #[test]
     fn an_item_says_where_its_payload_is() {
         assert_eq!(Place::of(&StoredItem::default()), Place::Item);
         assert_eq!(Place::of(&in_parts(3, None)), Place::Parts(three_parts()));
-        assert_eq!(Place::of(&in_parts(3, Some(7))), Place::Parts(Parts { part_of: "4959.7".to_owned(), count: 3 }));
+        assert_eq!(Place::of(&in_parts(3, Some(7))), Place::Parts(Parts { part_of: vec!["4959.7".to_owned()], count: 3 }));
         assert_eq!(Place::of(&in_parts(0, None)), Place::Unclear("recordParts"));
         let without_number = StoredItem { sequence_number: None, ..in_parts(3, None) };
         assert_eq!(Place::of(&without_number), Place::Unclear("sequenceNumber"));
@@ -294,7 +303,7 @@ mod tests {
 
     #[test]
     fn parts_of_more_than_a_record_are_not_gathered() {
-        let parts = Parts { part_of: "4959".to_owned(), count: u32::MAX };
+        let parts = Parts { part_of: vec!["4959".to_owned()], count: u32::MAX };
         let mut gathering = Gathering::new(&parts, "orders-archive-parts");
         let text = "A".repeat(PART_TEXT_BYTES);
         let refused = (0..40).find_map(|place| gathering.push(place, &text).err()).unwrap();

@@ -2,6 +2,7 @@
 //! mode ALL verbatim.
 
 use archiver::aggregate::aggregate;
+use aws_sdk_dynamodb::types::AttributeValue;
 use end_to_end::archive::Archive;
 use end_to_end::endpoints::Endpoints;
 use end_to_end::event::{ReadRecord, event_of, noise};
@@ -16,6 +17,7 @@ in_both_ways!(
     a_payload_with_a_wrong_sum_is_an_ordinary_one,
     an_item_does_not_keep_its_place_in_an_aggregated_record,
     a_user_record_too_large_for_an_item_is_archived_in_parts_of_its_own,
+    an_aggregated_record_that_is_in_the_archive_as_a_whole_is_replaced_by_its_user_records,
 );
 
 /// Key, version and payload of what is expected.
@@ -177,4 +179,20 @@ async fn a_user_record_too_large_for_an_item_is_archived_in_parts_of_its_own(way
     }
     function.archive(&event_of(&stream, &[ReadRecord::new("photo", "11", b"plain")])).await;
     assert_holds(&stream, &[("note", "9.1", b"{}"), ("photo", "11", b"plain"), ("scan", "10.1", b"{}")]).await;
+}
+
+/// The Node.js original did not take them apart, and their own key may be that of a user record.
+async fn an_aggregated_record_that_is_in_the_archive_as_a_whole_is_replaced_by_its_user_records(way: Way) {
+    let endpoints = Endpoints::start().await;
+    let stream = latest(&endpoints).await;
+    let record = aggregated("9", &[("cust-1", b"first"), ("cust-2", b"second")]);
+    let whole = [("partitionKey", "cust-1"), ("sequenceNumber", "9"), ("recordData", &record.data())];
+    let whole = whole.map(|(name, text)| (name.to_owned(), AttributeValue::S(text.to_owned())));
+    let put = endpoints.dynamodb.put_item().table_name(stream.table("LATEST")).set_item(Some(whole.into()));
+    put.send().await.expect("the item is put");
+    let function = Function::start(&endpoints, &way).await;
+
+    function.archive(&event_of(&stream, &[record])).await;
+
+    assert_holds(&stream, &[("cust-1", "9.0", b"first"), ("cust-2", "9.1", b"second")]).await;
 }

@@ -15,6 +15,7 @@ in_both_ways!(
     an_older_large_record_writes_no_parts,
     a_large_record_delivered_again_keeps_its_parts,
     a_newer_large_record_lives_by_the_settings_of_its_own_time,
+    what_latest_deletes_is_not_what_all_keeps,
 );
 
 const MODES: [(&str, Keys); 2] = [("ALL", Keys::OfModeAll), ("LATEST", Keys::OfModeLatest)];
@@ -205,4 +206,23 @@ async fn a_newer_large_record_lives_by_the_settings_of_its_own_time(way: Way) {
     stream.untag("ArchiveTTL").await;
     archive(&Function::start(&endpoints, &way).await, &stream, &records[1..]).await;
     assert_eq!(expires().await, None);
+}
+
+/// A mode that was changed: both archives hold the same record in parts, of one table.
+async fn what_latest_deletes_is_not_what_all_keeps(way: Way) {
+    let endpoints = Endpoints::start().await;
+    let stream = archived(&endpoints, "ALL", Keys::OfModeAll, &[]).await;
+    stream.create_table("LATEST", Keys::OfModeLatest).await;
+    let large = ReadRecord::new("cust-1", "5", &noise(500_000, 5));
+    let small = ReadRecord::new("cust-1", "6", b"{}");
+    let records = std::slice::from_ref(&large);
+    archive(&Function::start(&endpoints, &way).await, &stream, records).await;
+
+    stream.tag(&[("StreamArchiveMode", "LATEST")]).await;
+    let function = Function::start(&endpoints, &way).await;
+    archive(&function, &stream, records).await;
+    assert_eq!(stream.items("parts").await.len(), 4, "each archive has two parts of its own");
+    archive(&function, &stream, std::slice::from_ref(&small)).await;
+
+    assert_holds(&stream, "ALL", &[&large]).await;
 }
