@@ -67,19 +67,10 @@ impl AwsFailure {
         Self { kind, message }
     }
 
-    /// What the code of an error says, whichever form of it DynamoDB uses: a statement's has no "Exception" at its end.
+    /// What is to be learned from an error's causes.
     #[must_use]
-    pub fn of_statement(code: &str, message: &str) -> Self {
-        let kind = match code {
-            "InternalServerError" => FailureKind::Service,
-            "TransactionConflict" => FailureKind::Throttled,
-            "ItemCollectionSizeLimitExceeded" => FailureKind::Refused,
-            "ValidationError" => kind_of_answer("ValidationException", message, 400),
-            "ResourceNotFound" => FailureKind::NotFound,
-            "ProvisionedThroughputExceeded" => FailureKind::Throttled,
-            code => kind_of_answer(code, message, 400),
-        };
-        Self { kind, message: format!("{code}: {message}") }
+    pub fn of_cause(kind: FailureKind, error: &(dyn std::error::Error + 'static)) -> Self {
+        Self { kind, message: innermost(error).to_string() }
     }
 
     /// Whether the same call may succeed later.
@@ -148,27 +139,29 @@ fn mentions_credentials(error: &(dyn std::error::Error + 'static)) -> bool {
     std::iter::successors(Some(error), |error| error.source()).any(|error| error.to_string().contains("credentials"))
 }
 
+/// A call's code ends in "Exception", that of a statement in a batch does not; else they are the same.
 fn kind_of_answer(code: &str, message: &str, status: u16) -> FailureKind {
-    match code {
-        "ConditionalCheckFailedException" => FailureKind::ConditionFailed,
-        "ResourceNotFoundException" => FailureKind::NotFound,
+    match code.strip_suffix("Exception").unwrap_or(code) {
+        "ConditionalCheckFailed" => FailureKind::ConditionFailed,
+        "ResourceNotFound" => FailureKind::NotFound,
         "RequestTimeTooSkewed" | "RequestExpired" => FailureKind::ClockSkew,
-        "InvalidSignatureException" if is_of_another_time(message) => FailureKind::ClockSkew,
-        "UnrecognizedClientException"
-        | "InvalidSignatureException"
-        | "ExpiredTokenException"
+        "InvalidSignature" if is_of_another_time(message) => FailureKind::ClockSkew,
+        "UnrecognizedClient"
+        | "InvalidSignature"
         | "ExpiredToken"
         | "InvalidClientTokenId"
-        | "MissingAuthenticationTokenException"
-        | "IncompleteSignatureException" => FailureKind::Credentials,
-        "TransactionConflictException" | "ReplicatedWriteConflictException" => FailureKind::Throttled,
-        "ItemCollectionSizeLimitExceededException" => FailureKind::Refused,
-        "LimitExceededException" | "ProvisionedThroughputExceededException" | "RequestLimitExceeded" => FailureKind::Throttled,
-        code if code.starts_with("AccessDenied") || code.ends_with("KMSAccessDeniedException") => FailureKind::AccessDenied,
+        | "MissingAuthenticationToken"
+        | "IncompleteSignature" => FailureKind::Credentials,
+        "TransactionConflict" | "ReplicatedWriteConflict" => FailureKind::Throttled,
+        "LimitExceeded" | "ProvisionedThroughputExceeded" | "RequestLimitExceeded" => FailureKind::Throttled,
+        code if code.starts_with("AccessDenied") || code.ends_with("KMSAccessDenied") => FailureKind::AccessDenied,
         code if code.contains("Throttl") => FailureKind::Throttled,
         // Nothing is wrong with the request. Source: seen on AWS after DisableKey; the API reference does not tell.
-        "ValidationException" if message.contains("KMS key") => FailureKind::Unusable,
-        "ValidationException" | "InvalidArgumentException" | "SerializationException" => FailureKind::Refused,
+        "Validation" | "ValidationError" if message.contains("KMS key") => FailureKind::Unusable,
+        "Validation" | "ValidationError" | "InvalidArgument" | "Serialization" | "ItemCollectionSizeLimitExceeded" => {
+            FailureKind::Refused
+        }
+        "InternalServerError" => FailureKind::Service,
         _ if status == 413 => FailureKind::Refused,
         _ if status >= 500 => FailureKind::Service,
         _ => FailureKind::Unusable,
@@ -212,6 +205,16 @@ mod tests {
             ("", "", 503, FailureKind::Service),
             ("ValidationException", "KMS key disabled error: arn:aws:kms:… is disabled", 400, FailureKind::Unusable),
             ("InvalidSignatureException", "Signature expired: 20261122T220000Z is now earlier than …", 400, FailureKind::ClockSkew),
+            ("ProvisionedThroughputExceeded", "", 400, FailureKind::Throttled),
+            ("ThrottlingError", "", 400, FailureKind::Throttled),
+            ("RequestLimitExceeded", "", 400, FailureKind::Throttled),
+            ("TransactionConflict", "", 400, FailureKind::Throttled),
+            ("InternalServerError", "", 400, FailureKind::Service),
+            ("ResourceNotFound", "", 400, FailureKind::NotFound),
+            ("AccessDenied", "", 400, FailureKind::AccessDenied),
+            ("ItemCollectionSizeLimitExceeded", "", 400, FailureKind::Refused),
+            ("ValidationError", "", 400, FailureKind::Refused),
+            ("ValidationError", "KMS key disabled error: arn:aws:kms:… is disabled", 400, FailureKind::Unusable),
             ("InvalidSignatureException", "The request signature we calculated does not match", 403, FailureKind::Credentials),
         ] {
             assert_eq!(kind_of_answer(code, message, status), kind, "{code}");

@@ -38,7 +38,7 @@ impl Deadline {
     ///
     /// # Errors
     /// When the deadline comes first; the work is dropped then.
-    pub async fn bound<T>(self, work: impl Future<Output = T>) -> Result<T, DeadlinePassed> {
+    async fn bound<T>(self, work: impl Future<Output = T>) -> Result<T, DeadlinePassed> {
         // The timer is asked after the work, which would be begun once more.
         if Instant::now() >= self.0 {
             return Err(DeadlinePassed);

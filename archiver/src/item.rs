@@ -87,9 +87,8 @@ impl<'e> Item<'e> {
     /// The item of a record, its payload packed as the settings and its size ask for.
     #[must_use]
     pub fn of(record: ArchivedRecord<'e>, packer: &mut Packer, compression: Compression) -> Self {
-        let room = MAX_ITEM_BYTES.saturating_sub(OTHER_BYTES + record.partition_key.len());
         Self {
-            data: packer.pack(record.data, compression, room),
+            data: packer.pack(record.data, compression, room_for_data(&record.partition_key)),
             partition_key: record.partition_key,
             sequence_number: record.sequence_number,
             sub_sequence_number: record.sub_sequence_number,
@@ -101,8 +100,8 @@ impl<'e> Item<'e> {
     /// How many parts hold the data; 0 where the item itself does.
     #[must_use]
     pub fn parts(&self) -> usize {
-        let is_whole = OTHER_BYTES + self.partition_key.len() + self.data.text.len() <= MAX_ITEM_BYTES;
-        if is_whole { 0 } else { self.data.text.len().div_ceil(PART_TEXT_BYTES) }
+        let length = self.data.text.len();
+        if length <= room_for_data(&self.partition_key) { 0 } else { length.div_ceil(PART_TEXT_BYTES) }
     }
 
     /// The hash key of its parts.
@@ -159,6 +158,11 @@ impl<'e> Item<'e> {
             })
             .collect()
     }
+}
+
+/// Bytes of data for which an item with this key has room.
+fn room_for_data(partition_key: &str) -> usize {
+    MAX_ITEM_BYTES.saturating_sub(OTHER_BYTES + partition_key.len())
 }
 
 #[cfg(test)]

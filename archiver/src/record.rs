@@ -34,14 +34,6 @@ pub struct ArchivedRecord<'e> {
     pub shard_id: Cow<'e, str>,
 }
 
-impl ArchivedRecord<'_> {
-    /// What decides which of two records with one partition key is the newer one.
-    #[must_use]
-    pub fn version(&self) -> (&SequenceNumber, Option<u64>) {
-        (&self.sequence_number, self.sub_sequence_number)
-    }
-}
-
 /// A text that is not a number of seconds.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("\"{text}\" is not an arrival time in epoch seconds")]
@@ -64,12 +56,6 @@ macro_rules! text_newtype {
             #[must_use]
             pub fn as_str(&self) -> &str {
                 &self.0
-            }
-
-            /// The text, given up.
-            #[must_use]
-            pub fn into_string(self) -> String {
-                self.0
             }
         }
 

@@ -93,34 +93,36 @@ where
     F: Future<Output = Result<BatchAnswer, AwsFailure>>,
 {
     let call = &call;
-    let settle_one = |write, answer: Result<BatchAnswer, WriteError>| match answer {
-        Ok(answer) if answer.unprocessed.is_empty() => (Settled::Done(()), answer.write_units),
-        Ok(answer) => (Settled::Again(write, AwsFailure::unprocessed().into()), answer.write_units),
-        Err(reason) => (not_now(write, reason), 0.0),
-    };
     until_settled(writes, deadline, |batch, waits| async move {
         match attempt(deadline, waits, call(batch.clone())).await {
-            Ok(answer) => {
-                let mut settled: Vec<_> = batch.iter().map(|_| Settled::Done(())).collect();
-                for place in answer.unprocessed {
-                    if let (Some(settled), Some(write)) = (settled.get_mut(place), batch.get(place)) {
-                        *settled = Settled::Again(*write, AwsFailure::unprocessed().into());
-                    }
-                }
-                (settled, answer.write_units)
-            }
             // One item that is refused makes DynamoDB refuse its whole batch: each is written alone to find it.
             Err(WriteError::Aws(failure)) if failure.kind == FailureKind::Refused && batch.len() > 1 => {
                 let alone = batch
                     .into_iter()
-                    .map(|write| async move { settle_one(write, attempt(deadline, waits, call(vec![write])).await) });
+                    .map(|write| async move { settle_batch(&[write], attempt(deadline, waits, call(vec![write])).await) });
                 let (settled, write_units): (Vec<_>, Vec<WriteUnits>) = futures::future::join_all(alone).await.into_iter().unzip();
-                (settled, write_units.into_iter().sum())
+                (settled.into_iter().flatten().collect(), write_units.into_iter().sum())
             }
-            Err(reason) => (batch.into_iter().map(|write| not_now(write, reason.clone())).collect(), 0.0),
+            answer => settle_batch(&batch, answer),
         }
     })
     .await
+}
+
+/// What the answer to a batch means for each of its writes.
+fn settle_batch<W: Copy>(batch: &[W], answer: Result<BatchAnswer, WriteError>) -> (Vec<Settled<W, ()>>, WriteUnits) {
+    match answer {
+        Ok(answer) => {
+            let mut settled: Vec<_> = batch.iter().map(|_| Settled::Done(())).collect();
+            for place in answer.unprocessed {
+                if let (Some(settled), Some(write)) = (settled.get_mut(place), batch.get(place)) {
+                    *settled = Settled::Again(*write, AwsFailure::unprocessed().into());
+                }
+            }
+            (settled, answer.write_units)
+        }
+        Err(reason) => (batch.iter().map(|write| not_now(*write, reason.clone())).collect(), 0.0),
+    }
 }
 
 /// Tries until the call succeeds, can never succeed, or the deadline passes.

@@ -1,5 +1,5 @@
 //! Writes records into an archive's tables until each is there, can never be, or the time is over. Whole items of mode ALL are
-//! put; [`replace`] writes those of mode LATEST, [`split`] the records that are too large for one item.
+//! put; `replace` writes those of mode LATEST, `split` the records that are too large for one item.
 
 mod replace;
 mod split;
@@ -103,12 +103,9 @@ impl<D: Database> Store<D> {
     /// key: in mode ALL partition key and number, in mode LATEST the partition key.
     pub async fn write(&self, order: Order<'_>, records: Vec<ArchivedRecord<'_>>) -> Outcome {
         let items = self.pack(records, order.compression);
-        let mut outcome = Outcome {
-            compressed: items.iter().filter(|item| item.data.is_gzip).count(),
-            split: items.iter().filter(|item| item.parts() > 0).count(),
-            ..Outcome::default()
-        };
         let (whole, split): (Vec<&Item<'_>>, Vec<&Item<'_>>) = items.iter().partition(|item| item.parts() == 0);
+        let compressed = items.iter().filter(|item| item.data.is_gzip).count();
+        let mut outcome = Outcome { compressed, split: split.len(), ..Outcome::default() };
         let replaced = match order.mode {
             ArchiveMode::All => {
                 outcome.add(self.put(order, whole).await);

@@ -5,6 +5,10 @@ use crate::stream::{Item, TestStream, number, text};
 use archiver::payload::{PART_TEXT_BYTES, restore};
 use std::collections::{BTreeMap, BTreeSet};
 
+/// The attributes of an item with a TTL that is neither compressed nor in parts nor of an aggregated record.
+pub const ATTRIBUTES: [&str; 7] =
+    ["approximateArrivalTimestamp", "expireAfter", "lastUpdate", "partitionKey", "recordData", "sequenceNumber", "shardId"];
+
 /// The records of an archive, and the parts that are left over.
 #[derive(Debug)]
 pub struct Archive {

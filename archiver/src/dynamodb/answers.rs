@@ -1,6 +1,6 @@
 //! The answers to batches: only what matters of them is read, so that an old item's payload is passed over.
 
-use crate::aws_failure::AwsFailure;
+use crate::aws_failure::{AwsFailure, FailureKind};
 use crate::database::{BatchAnswer, StatementAnswer, StatementAnswers, StoredVersion, WriteUnits};
 use crate::table::attribute;
 use serde::Deserialize;
@@ -145,7 +145,8 @@ pub(super) fn executed(body: &[u8]) -> Result<StatementAnswers, AwsFailure> {
             match code.trim_end_matches("Exception") {
                 "ConditionalCheckFailed" => StatementAnswer::ConditionFailed { stored: error.item.map(|item| item.version()) },
                 "DuplicateItem" => StatementAnswer::Duplicate,
-                _ => StatementAnswer::Failed(AwsFailure::of_statement(&code, &message)),
+                // The call itself was answered well.
+                _ => StatementAnswer::Failed(AwsFailure::of_answer(&code, &message, 200)),
             }
         }
     });
@@ -158,7 +159,7 @@ fn units(capacity: Option<Vec<Capacity>>) -> WriteUnits {
 
 /// An answer that is not what it should be may mean that the writes were made or not: they are made again.
 fn unreadable(error: serde_json::Error) -> AwsFailure {
-    AwsFailure { kind: crate::aws_failure::FailureKind::Service, message: format!("DynamoDB's answer cannot be read: {error}") }
+    AwsFailure { kind: FailureKind::Service, message: format!("DynamoDB's answer cannot be read: {error}") }
 }
 
 /// Attributes to ask for where only the version of an item is wanted.

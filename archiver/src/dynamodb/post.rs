@@ -102,11 +102,8 @@ impl Post {
         let response = self.http.connector().call(request).await.map_err(|error| of_connection(&error))?;
         let status = response.status().as_u16();
         let date = response.headers().get("date").and_then(|date| DateTime::from_str(date, Format::HttpDate).ok());
-        let answer = ByteStream::new(response.into_body()).collect().await.map_err(|error| {
-            let message = crate::aws_failure::innermost(&error).to_string();
-            AwsFailure { kind: FailureKind::Network, message }
-        })?;
-        let answer = answer.into_bytes();
+        let answer = ByteStream::new(response.into_body()).collect().await;
+        let answer = answer.map_err(|error| AwsFailure::of_cause(FailureKind::Network, &error))?.into_bytes();
         if status == 200 {
             return Ok(answer);
         }
@@ -130,10 +127,7 @@ impl Post {
         if let Some(identity) = known.filter(is_good) {
             return Ok(identity);
         }
-        let credentials = self.credentials.provide_credentials().await.map_err(|error| {
-            let message = crate::aws_failure::innermost(&error).to_string();
-            AwsFailure { kind: FailureKind::Credentials, message }
-        })?;
+        let credentials = self.credentials.provide_credentials().await.map_err(|error| unsigned(&error))?;
         let identity = Identity::from(credentials);
         *self.identity.lock().unwrap_or_else(PoisonError::into_inner) = Some(identity.clone());
         Ok(identity)
@@ -192,12 +186,12 @@ fn endpoint_of(config: &SdkConfig, region: &str) -> Result<String, InvalidConfig
 }
 
 fn unsigned(error: &(dyn std::error::Error + 'static)) -> AwsFailure {
-    AwsFailure { kind: FailureKind::Credentials, message: crate::aws_failure::innermost(error).to_string() }
+    AwsFailure::of_cause(FailureKind::Credentials, error)
 }
 
 fn of_connection(error: &ConnectorError) -> AwsFailure {
     let kind = if error.is_timeout() { FailureKind::TimedOut } else { FailureKind::Network };
-    AwsFailure { kind, message: crate::aws_failure::innermost(error).to_string() }
+    AwsFailure::of_cause(kind, error)
 }
 
 fn refusal(body: &[u8], status: u16) -> AwsFailure {

@@ -4,7 +4,7 @@
 use super::replace::{NewestWrite, Step, settle};
 use super::{Done, Order, Store};
 use crate::aws_failure::{AwsFailure, FailureKind};
-use crate::database::{Database, Part, PartKey, StatementAnswer, StoredVersion, WriteUnits};
+use crate::database::{Database, Part, PartKey, StoredVersion, WriteUnits};
 use crate::item::Item;
 use crate::payload;
 use crate::rounds::{Settled, in_batches, until_done};
@@ -62,13 +62,12 @@ impl<D: Database> Store<D> {
                 let (answer, units) = until_done(order.deadline, put).await?;
                 *write_units += units;
                 let write = NewestWrite { item, step: Step::Put };
-                let superseded = matches!(answer, StatementAnswer::ConditionFailed { .. });
                 match settle(write, answer) {
                     Settled::Done((done, replaced)) => {
                         // Something newer came between, and nobody will ever look for these parts; unless it is the same record,
                         // delivered twice at once.
-                        let left_behind =
-                            superseded && !self.stored_version(order, item).await?.is_some_and(|stored| stored.is(item));
+                        let left_behind = done == Done::Superseded
+                            && !self.stored_version(order, item).await?.is_some_and(|stored| stored.is(item));
                         let own = left_behind.then(|| (part_of.clone(), item.parts()));
                         // What was there before is replaced by now, also where the answer that says so was lost.
                         let before = before.and_then(|stored| stored.parts_to_delete());

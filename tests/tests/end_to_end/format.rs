@@ -2,6 +2,7 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use end_to_end::archive::ATTRIBUTES;
 use end_to_end::endpoints::Endpoints;
 use end_to_end::event::{event_of, fixture};
 use end_to_end::function::{Function, Way};
@@ -54,16 +55,7 @@ async fn items_have_the_attributes_of_the_archive_format_and_no_others(way: Way)
         assert_eq!(items.len(), expected.len(), "mode {mode}");
         for (item, (partition_key, sequence_number, data, arrival)) in items.iter().zip(expected) {
             let names: BTreeSet<&str> = item.keys().map(String::as_str).collect();
-            let expected_names = [
-                "approximateArrivalTimestamp",
-                "expireAfter",
-                "lastUpdate",
-                "partitionKey",
-                "recordData",
-                "sequenceNumber",
-                "shardId",
-            ];
-            assert_eq!(names, BTreeSet::from(expected_names), "mode {mode}");
+            assert_eq!(names, BTreeSet::from(ATTRIBUTES), "mode {mode}");
             assert_eq!(text(item, "partitionKey"), partition_key);
             assert_eq!(text(item, "sequenceNumber"), sequence_number);
             assert_eq!(text(item, "recordData"), data);

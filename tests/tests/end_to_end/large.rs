@@ -1,7 +1,7 @@
 //! Records that are too large for one item: compressed, or in parts, which come and go with their item.
 
 use archiver::payload::PART_TEXT_BYTES;
-use end_to_end::archive::Archive;
+use end_to_end::archive::{ATTRIBUTES, Archive};
 use end_to_end::endpoints::Endpoints;
 use end_to_end::event::{ReadRecord, event_of, noise};
 use end_to_end::function::{Function, Way};
@@ -50,15 +50,7 @@ async fn assert_in_parts(stream: &TestStream, mode: &str, records: &[ReadRecord]
     let archive = Archive::of(stream, mode).await;
     for record in records {
         let stored = &archive.records[&key_of(record)];
-        let mut names = BTreeSet::from([
-            "approximateArrivalTimestamp",
-            "expireAfter",
-            "lastUpdate",
-            "partitionKey",
-            "recordData",
-            "sequenceNumber",
-            "shardId",
-        ]);
+        let mut names = BTreeSet::from(ATTRIBUTES);
         let data = record.data();
         let parts = if record.payload.len() > 300_000 { data.len().div_ceil(PART_TEXT_BYTES) } else { 0 };
         if parts > 0 {

@@ -5,6 +5,7 @@ use archiver::payload::{PART_TEXT_BYTES, parts};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use end_to_end::command_line::{ArchivedItem, Explorer, RunningLocal, Storage, write_parts};
+use end_to_end::event::noise;
 use end_to_end::proxy::{Fault, Proxy, Script};
 use end_to_end::stream::TestStream;
 use flate2::Compression;
@@ -20,10 +21,6 @@ fn gzip(payload: &[u8]) -> String {
     let mut encoder = GzEncoder::new(Vec::new(), Compression::default());
     encoder.write_all(payload).unwrap();
     STANDARD.encode(encoder.finish().unwrap())
-}
-
-fn noise(bytes: usize) -> Vec<u8> {
-    (0..bytes).map(|_| fastrand::u8(..)).collect()
 }
 
 /// A stream with its table and the table of parts.
@@ -76,7 +73,7 @@ async fn however_a_payload_is_stored_it_is_read_as_it_was_put() {
     write(&local, &stream, "gzip", "11", &order, storage).await;
     let storage = Storage { sub_sequence_number: Some(3), ..Storage::default() };
     write(&local, &stream, "user", "12", &order, storage).await;
-    let scan = noise(PART_TEXT_BYTES);
+    let scan = noise(PART_TEXT_BYTES, 1);
     let count = write_in_parts(&local, &stream, ("parts", "13"), &STANDARD.encode(&scan), None, &[]).await;
     assert_eq!(count, 2);
     // What the archiver compressed may itself be a gzip, which belongs to the payload.
@@ -130,7 +127,7 @@ async fn what_is_damaged_is_said_and_never_shown_or_replayed_as_something_else()
         let storage = Storage { data: Some(data), encoding: Some(encoding), ..Storage::default() };
         write(&local, &stream, key, number, b"", storage).await;
     }
-    let text = STANDARD.encode(noise(3 * PART_TEXT_BYTES));
+    let text = STANDARD.encode(noise(3 * PART_TEXT_BYTES, 2));
     write_in_parts(&local, &stream, ("a part missing", "15"), &text, None, &[2]).await;
     write_in_parts(&local, &stream, ("no parts", "16"), &text, Some("gzip"), &[0, 1, 2, 3]).await;
     let storage = Storage { data: Some(""), parts: Some(0), ..Storage::default() };
@@ -192,7 +189,7 @@ async fn without_a_table_of_parts_the_record_is_named_and_the_others_go() {
 async fn the_largest_record_is_replayed_where_the_target_takes_it() {
     let (local, explorer) = start().await;
     let stream = stream_with_parts(&local).await;
-    let scan = noise(LARGEST_BYTES - "scan".len());
+    let scan = noise(LARGEST_BYTES - "scan".len(), 3);
     let count = write_in_parts(&local, &stream, ("scan", "11"), &STANDARD.encode(&scan), None, &[]).await;
     assert_eq!(count, 36);
     // Small as it is stored, and as large as the others when it is put.
