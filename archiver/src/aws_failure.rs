@@ -44,7 +44,7 @@ impl AwsFailure {
     /// A call without an answer in the time for one try.
     #[must_use]
     pub fn no_answer() -> Self {
-        Self { kind: FailureKind::TimedOut, message: "DynamoDB did not answer in time".to_owned() }
+        Self { kind: FailureKind::TimedOut, message: "no answer came in time".to_owned() }
     }
 
     /// A write that DynamoDB left out of a batch, which means that it is at its limits.
