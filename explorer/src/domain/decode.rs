@@ -38,6 +38,14 @@ pub struct Decoded {
     pub note: Option<String>,
 }
 
+/// Which decoders are applied to a payload: those that are detected, or those that somebody has named.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Recipe {
+    /// Whatever is detected.
+    #[default]
+    Detected,
+}
+
 /// A compressed payload is not unpacked beyond this, so that a bomb does no harm.
 const MAX_UNPACKED_BYTES: u64 = 64 * 1024 * 1024;
 
@@ -92,6 +100,11 @@ pub fn decode(data: &str) -> Decoded {
             note: Some(format!("recordData is not base64: {error}")),
         },
     }
+}
+
+/// Whether any of the innermost contents of a payload is what somebody looks for: one, or each user record's of an aggregate.
+pub fn any_content(payload: &[u8], _: &Recipe, is_wanted: &mut dyn FnMut(&[u8]) -> bool) -> bool {
+    is_wanted(&take_off_layers(payload.to_vec(), Vec::new()).content)
 }
 
 /// Decodes a payload that the archive holds as it is.

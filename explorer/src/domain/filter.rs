@@ -84,10 +84,51 @@ impl RecordFilter {
         }
     }
 
+    /// The one partition key that all its records have, where it asks for one: they are found without reading the others.
+    #[must_use]
+    pub fn key(&self) -> Option<&str> {
+        self.key.as_deref()
+    }
+
+    /// Made ready to be held against many records.
+    #[must_use]
+    pub fn matcher(&self) -> Matcher {
+        Matcher { filter: self.clone() }
+    }
+
     /// Whether every record matches.
     #[must_use]
     pub fn is_everything(&self) -> bool {
         *self == Self::default()
+    }
+}
+
+/// A filter made ready to be held against many records.
+#[derive(Clone, Debug)]
+pub struct Matcher {
+    filter: RecordFilter,
+}
+
+impl Matcher {
+    /// Whether the filter looks into payloads.
+    #[must_use]
+    pub fn needs_payload(&self) -> bool {
+        false
+    }
+
+    /// Whether all the conditions on what the item says of its record are met.
+    #[must_use]
+    pub fn matches_item(&self, record: &super::record::Record, _now: Timestamp) -> bool {
+        let filter = &self.filter;
+        filter.key.as_ref().is_none_or(|key| *key == record.id.partition_key)
+            && filter.after.is_none_or(|after| record.arrived_at.is_some_and(|at| at >= after))
+            && filter.before.is_none_or(|before| record.arrived_at.is_some_and(|at| at < before))
+    }
+
+    /// Whether all the conditions on the payload are met.
+    #[must_use]
+    pub fn matches_payload(&self, _payload: &[u8], _recipe: &super::decode::Recipe) -> bool {
+        true
     }
 }
 
