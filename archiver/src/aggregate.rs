@@ -52,7 +52,8 @@ struct RawRecord<'p> {
     data: &'p [u8],
 }
 
-const MAGIC: [u8; 4] = [0xF3, 0x89, 0x9A, 0xC2];
+/// What an aggregated record begins with, and hardly anything else.
+pub const MAGIC: [u8; 4] = [0xF3, 0x89, 0x9A, 0xC2];
 
 /// Bytes of an MD5 sum. Source: RFC 1321.
 const DIGEST_BYTES: usize = 16;

@@ -109,6 +109,17 @@ impl Envelope {
         let envelope = serde_json::from_slice(&rest[..end]).ok()?;
         Some((envelope, &rest[end + separator.len()..]))
     }
+
+    /// The same where the separator is not known: any one byte or character.
+    #[must_use]
+    pub fn detect(data: &[u8]) -> Option<(Self, &[u8])> {
+        let (separator, rest) = data.split_at_checked(separator_length(data)?)?;
+        let start = rest.get(..MAX_ENVELOPE_BYTES).unwrap_or(rest);
+        let mut values = serde_json::Deserializer::from_slice(start).into_iter::<Self>();
+        let envelope = values.next()?.ok()?;
+        let payload = rest.get(values.byte_offset()..)?.strip_prefix(separator)?;
+        Some((envelope, payload))
+    }
 }
 
 /// How the envelope's JSON begins.
@@ -122,25 +133,23 @@ const MAX_ENVELOPE_BYTES: usize = 2 * 1024;
 /// other stream, then the same once more.
 #[must_use]
 pub fn is_replay_into(stream: &StreamName, data: &Data<'_>) -> bool {
-    let Ok(start) = data.first_bytes(MAX_SEPARATOR_BYTES + JSON_START.len()) else {
+    let begins_alike = |start: Vec<u8>| separator_length(&start).is_some();
+    if !data.first_bytes(MAX_SEPARATOR_BYTES + JSON_START.len()).is_ok_and(begins_alike) {
         return false;
-    };
-    let is_separator = |length: &usize| {
-        start.get(*length..).is_some_and(|rest| rest.starts_with(JSON_START))
-            && (*length == 1 || std::str::from_utf8(&start[..*length]).is_ok_and(|text| text.chars().count() == 1))
-    };
-    let Some(length) = (1..=MAX_SEPARATOR_BYTES).find(is_separator) else {
-        return false;
-    };
+    }
     let Ok(start) = data.first_bytes(MAX_ENVELOPE_BYTES) else {
         return false;
     };
-    let mut values = serde_json::Deserializer::from_slice(&start[length..]).into_iter::<Envelope>();
-    let Some(Ok(envelope)) = values.next() else {
-        return false;
-    };
-    let ends_alike = start[length + values.byte_offset()..].starts_with(&start[..length]);
-    ends_alike && envelope.original_stream_name.is_none_or(|origin| origin == stream.as_str())
+    let is_own = |envelope: Envelope| envelope.original_stream_name.is_none_or(|origin| origin == stream.as_str());
+    Envelope::detect(&start).is_some_and(|(envelope, _)| is_own(envelope))
+}
+
+/// Bytes of the separator, one byte or one character, that the data starts with and the JSON of an envelope follows.
+fn separator_length(data: &[u8]) -> Option<usize> {
+    (1..=MAX_SEPARATOR_BYTES).find(|length| {
+        data.get(*length..).is_some_and(|rest| rest.starts_with(JSON_START))
+            && (*length == 1 || std::str::from_utf8(&data[..*length]).is_ok_and(|text| text.chars().count() == 1))
+    })
 }
 
 #[cfg(test)]
@@ -227,6 +236,7 @@ mod tests {
             let separator = if pipe { Separator::parse("|").unwrap() } else { Separator::default() };
             let wrapped = envelope("audit").wrap(&separator, &payload).unwrap();
             let (read, rest) = Envelope::unwrap(&separator, &wrapped).unwrap();
+            prop_assert_eq!(Envelope::detect(&wrapped), Some((read.clone(), rest)));
             prop_assert_eq!(read, envelope("audit"));
             prop_assert_eq!(rest, payload.as_slice());
         }

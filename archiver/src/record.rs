@@ -2,6 +2,7 @@
 
 use crate::payload::Data;
 use crate::sequence::SequenceNumber;
+use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
 use std::fmt;
 
@@ -14,7 +15,8 @@ pub struct PartitionKey(String);
 pub struct ShardId(String);
 
 /// When Kinesis took a record: epoch seconds as a decimal number, every digit of the fraction kept.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String")]
 pub struct ArrivalTime(String);
 
 /// One record as the event source delivered it, or a user record out of an aggregated one.
@@ -105,6 +107,14 @@ impl ArrivalTime {
             .take(3)
             .fold(0, |milliseconds, digit| milliseconds * 10 + i64::from(digit - b'0'));
         seconds.parse::<i64>().ok()?.checked_mul(1_000)?.checked_add(fraction_milliseconds)
+    }
+}
+
+impl TryFrom<String> for ArrivalTime {
+    type Error = InvalidArrivalTime;
+
+    fn try_from(text: String) -> Result<Self, Self::Error> {
+        Self::parse(&text)
     }
 }
 

@@ -1,6 +1,7 @@
 //! Sequence numbers, compared by value. Kinesis numbers have 56 digits, an emulator's may have one, so neither text order nor an
 //! integer type will do.
 
+use serde::{Deserialize, Serialize};
 use std::cmp::Ordering;
 use std::fmt;
 use std::str::FromStr;
@@ -8,7 +9,8 @@ use std::str::FromStr;
 /// The number Kinesis gave a record: unique in its shard and growing with every record put there.
 ///
 /// Ordered by value: the one with fewer digits is smaller, then digit by digit.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String")]
 pub struct SequenceNumber(String);
 
 /// Why a text is not a sequence number.
@@ -58,6 +60,14 @@ impl PartialOrd for SequenceNumber {
 impl fmt::Display for SequenceNumber {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.write_str(&self.0)
+    }
+}
+
+impl TryFrom<String> for SequenceNumber {
+    type Error = InvalidSequenceNumber;
+
+    fn try_from(text: String) -> Result<Self, Self::Error> {
+        Self::parse(text)
     }
 }
 

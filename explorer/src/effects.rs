@@ -1,12 +1,20 @@
 //! Runs effects: each is a task of its own that speaks in messages. Owns what can be cancelled.
 
+mod export;
+mod read;
+mod shelves;
+mod show;
+
 use crate::app::message::{Effect, Message, ReplayId, RequestId};
 use crate::aws::connect::Connection;
-use crate::aws::{archive, configure, payload, replay, streams};
+use crate::aws::{configure, replay, streams};
 use crate::domain::archive::StreamOverview;
 use crate::domain::configuration::{Plan, Wanted, plan};
 use crate::domain::failure::Failure;
+use crate::domain::reading::ReadEnding;
+use crate::memory;
 use jiff::Timestamp;
+use shelves::Shelves;
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
@@ -27,13 +35,30 @@ pub struct Runner {
     messages: mpsc::Sender<Message>,
     stream_reads: Arc<Semaphore>,
     replays: HashMap<ReplayId, (watch::Sender<bool>, JoinHandle<()>)>,
+    shelves: Shelves,
+    stops: HashMap<RequestId, watch::Sender<bool>>,
 }
 
 impl Runner {
     /// A runner whose effects speak to this channel.
     #[must_use]
     pub fn new(connection: Connection, messages: mpsc::Sender<Message>) -> Self {
-        Self { connection, messages, stream_reads: Arc::new(Semaphore::new(STREAMS_AT_ONCE)), replays: HashMap::new() }
+        Self {
+            connection,
+            messages,
+            stream_reads: Arc::new(Semaphore::new(STREAMS_AT_ONCE)),
+            replays: HashMap::new(),
+            shelves: Shelves::default(),
+            stops: HashMap::new(),
+        }
+    }
+
+    /// What stops an effect, and what it listens to.
+    fn stoppable(&mut self, request: RequestId) -> (watch::Sender<bool>, watch::Receiver<bool>) {
+        let (stop, stopped) = watch::channel(false);
+        self.stops.retain(|_, stop| !stop.is_closed());
+        self.stops.insert(request, stop.clone());
+        (stop, stopped)
     }
 
     /// Starts an effect.
@@ -56,16 +81,61 @@ impl Runner {
                     say(&messages, Message::StreamRead { request, stream, result }).await;
                 });
             }
-            Effect::ReadPage { request, query } => {
+            Effect::Read { request, shelf, order } => match self.shelves.open(shelf) {
+                Ok(shelf) => {
+                    let stop = self.stoppable(request);
+                    tokio::spawn(read::read(connection, request, shelf, *order, messages, stop));
+                }
+                Err(failure) => {
+                    let ending = ReadEnding::Failed(failure, order.from);
+                    tokio::spawn(async move { say(&messages, Message::ReadEnded { request, ending, is_full: false }).await });
+                }
+            },
+            Effect::ReadRows { request, shelf, places, is_whole } => {
+                // A shelf that is gone belongs to a screen that is gone.
+                if let Some(shelf) = self.shelves.get(shelf) {
+                    answer(messages, move || Message::RowsRead { request, result: shelf.rows(&places, is_whole) });
+                }
+            }
+            Effect::FindRow { request, shelf, sought } => {
+                if let Some(shelf) = self.shelves.get(shelf) {
+                    answer(messages, move || Message::RowFound { request, result: shelf.find(&sought) });
+                }
+            }
+            Effect::DropShelf(shelf) => self.shelves.drop(shelf),
+            Effect::ShowRecord { request, order } => {
                 tokio::spawn(async move {
-                    let result = archive::read_page(&connection, &query).await;
-                    say(&messages, Message::PageRead { request, result }).await;
+                    let result = show::show(&connection, *order).await.map(Box::new);
+                    say(&messages, Message::RecordShown { request, result }).await;
                 });
             }
-            Effect::ReadPayload { request, stream, record } => {
+            Effect::Follow { request, shelf, order } => match self.shelves.open(shelf) {
+                Ok(shelf) => {
+                    let (_, stopped) = self.stoppable(request);
+                    tokio::spawn(read::follow_onto(connection, request, shelf, *order, messages, stopped));
+                }
+                Err(failure) => {
+                    let failure = Some(failure);
+                    tokio::spawn(async move { say(&messages, Message::FollowEnded { request, failure }).await });
+                }
+            },
+            Effect::Export { request, order } => {
+                let (_, stopped) = self.stoppable(request);
+                tokio::spawn(export::export(connection, request, *order, messages, stopped));
+            }
+            Effect::Stop(request) => {
+                if let Some(stop) = self.stops.remove(&request) {
+                    stop.send_replace(true);
+                }
+            }
+            // Only whoever draws may write to the terminal.
+            Effect::Copy(_) => {}
+            Effect::Remember(memory) => {
+                let kept = tokio::task::spawn_blocking(move || memory::save(&memory));
                 tokio::spawn(async move {
-                    let result = payload::read_payload(&connection, &stream, &record).await;
-                    say(&messages, Message::PayloadRead { request, result }).await;
+                    if let Ok(Err(error)) = kept.await {
+                        tracing::warn!(%error, "what is to be remembered cannot be kept");
+                    }
                 });
             }
             Effect::PlanConfiguration { request, stream, wanted } => {
@@ -140,6 +210,16 @@ async fn make_calls(
             return;
         }
     }
+}
+
+/// Answers with what takes the disk or the processor a while.
+fn answer(messages: mpsc::Sender<Message>, work: impl FnOnce() -> Message + Send + 'static) {
+    tokio::spawn(async move {
+        match tokio::task::spawn_blocking(work).await {
+            Ok(message) => say(&messages, message).await,
+            Err(error) => tracing::error!(%error, "an effect ended without an answer"),
+        }
+    });
 }
 
 /// Says a message; nobody listens any more only when the program ends.

@@ -1,12 +1,13 @@
 //! Brings keys, time and answers into the state, draws it, and hands effects to the runner.
 
-use crate::app::message::Message;
+use crate::app::message::{Effect, Message};
 use crate::app::model::{Model, Session};
 use crate::app::update;
 use crate::aws::connect::Connection;
 use crate::domain::time::TimeContext;
 use crate::effects::Runner;
 use crate::ui::{self, theme::Theme};
+use crossterm::clipboard::CopyToClipboard;
 use crossterm::event::{DisableBracketedPaste, EnableBracketedPaste, Event, EventStream, KeyEventKind};
 use futures::StreamExt as _;
 use jiff::Timestamp;
@@ -56,6 +57,7 @@ async fn run_in(
     let size = terminal.size()?;
     let times = TimeContext { now: Timestamp::now(), zone: TimeZone::system() };
     let mut model = Model::new(session, (size.width, size.height), times);
+    model.memory = crate::memory::load();
     let (sender, mut messages) = mpsc::channel(MESSAGES_WAITING);
     let mut runner = Runner::new(connection, sender);
     let mut keys = EventStream::new();
@@ -84,7 +86,10 @@ async fn run_in(
         let mut taken = 0;
         while let Some(message) = next {
             for effect in update(&mut model, message) {
-                runner.run(effect);
+                match effect {
+                    Effect::Copy(text) => crossterm::execute!(io::stdout(), CopyToClipboard::to_clipboard_from(text))?,
+                    effect => runner.run(effect),
+                }
             }
             taken += 1;
             next = if taken < MESSAGES_WAITING { messages.try_recv().ok() } else { None };

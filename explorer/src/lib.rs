@@ -6,9 +6,14 @@ pub mod commands;
 pub mod domain;
 pub mod effects;
 pub mod event_loop;
+pub mod files;
+mod ledger;
 #[cfg(feature = "local")]
 pub mod local;
 mod logging;
+pub mod memory;
+pub mod shelf;
+pub mod sources;
 pub mod ui;
 
 use clap::Parser as _;

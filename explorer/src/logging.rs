@@ -1,7 +1,6 @@
 //! The program's log: to standard error for commands, to a file while screens own the terminal. `RUST_LOG` chooses what is logged.
 
 use std::fs::File;
-use std::path::PathBuf;
 use std::sync::Mutex;
 use tracing_subscriber::EnvFilter;
 
@@ -21,10 +20,7 @@ pub(crate) fn start(to_file: bool) {
 
 /// `kinesis-explorer/explorer.log` in the user's state folder, begun anew with each start.
 fn open_file() -> Option<File> {
-    let state = std::env::var_os("XDG_STATE_HOME")
-        .map(PathBuf::from)
-        .or_else(|| std::env::var_os("HOME").map(|home| PathBuf::from(home).join(".local/state")))?;
-    let folder = state.join("kinesis-explorer");
+    let folder = crate::memory::state_folder()?;
     std::fs::create_dir_all(&folder).ok()?;
     File::create(folder.join("explorer.log")).ok()
 }

@@ -5,9 +5,10 @@ use crate::record::ArrivalTime;
 use crate::sequence::SequenceNumber;
 use crate::table::attribute;
 use aws_sdk_dynamodb::types::AttributeValue;
+use serde::{Deserialize, Serialize};
 
 /// An item as it was found: everything that could be read, and what could not.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct StoredItem {
     /// The key the record was put under; empty where the item has none.
     pub partition_key: String,

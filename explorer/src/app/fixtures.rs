@@ -1,10 +1,12 @@
 //! A believable world for the tests of screens: streams, records, a clock that stands still, and keys typed as text.
 
-use super::message::{Effect, Message};
+use super::message::{Effect, Message, RequestId};
 use super::model::{LocalAddresses, Model, Session};
 use super::update;
 use crate::domain::archive::{ArchiveTable, Configuration, StreamOverview};
-use crate::domain::page::{Page, PageCursor, StreamPage};
+use crate::domain::index::{Entry, NO_SHARD, Place};
+use crate::domain::page::StreamPage;
+use crate::domain::reading::{Position, ReadEnding, ReadProgress, SegmentPosition};
 use crate::domain::record::Record;
 use crate::domain::time::TimeContext;
 use archiver::item::StoredItem;
@@ -19,6 +21,8 @@ use base64::engine::general_purpose::STANDARD;
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
+use std::sync::Arc;
+use std::time::Duration;
 
 pub(crate) fn now() -> Timestamp {
     "2026-11-20T11:00:00Z".parse().unwrap()
@@ -143,38 +147,105 @@ pub(crate) fn compressed_record(place: u32, payload: &[u8]) -> Record {
     Record::new(StoredItem { data: Some(packed.text.into_owned()), encoding, sub_sequence_number: Some(3), ..item })
 }
 
-/// The request of the only effect there is, which reads the payload of a record in parts.
-pub(crate) fn payload_request(effects: &[Effect]) -> super::message::RequestId {
+/// The request of the only effect there is, which shows a record.
+pub(crate) fn show_request(effects: &[Effect]) -> RequestId {
     match effects {
-        [Effect::ReadPayload { request, .. }] => *request,
-        other => panic!("no payload was asked for: {other:?}"),
+        [Effect::ShowRecord { request, .. }] => *request,
+        other => panic!("no record is to be shown: {other:?}"),
     }
 }
 
-/// A model with these records open.
-pub(crate) fn model_with(columns: u16, rows: u16, records: Vec<Record>) -> (Model, Vec<Effect>) {
+/// The request of the effect that reads records.
+pub(crate) fn read_request(effects: &[Effect]) -> RequestId {
+    let requests = effects.iter().filter_map(|effect| match effect {
+        Effect::Read { request, .. } => Some(*request),
+        _ => None,
+    });
+    match requests.collect::<Vec<_>>().as_slice() {
+        [request] => *request,
+        _ => panic!("not one reading was asked for: {effects:?}"),
+    }
+}
+
+/// Records on a shelf: each lies in the place of its number.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct TestShelf(Vec<Arc<Record>>);
+
+impl TestShelf {
+    pub(crate) fn put(&mut self, records: Vec<Record>) -> Vec<Entry> {
+        let first = self.0.len() as u64;
+        self.0.extend(records.into_iter().map(Arc::new));
+        let new = &self.0[usize::try_from(first).unwrap()..];
+        let shard = |record: &Record| record.item.shard_id.as_ref().and_then(|shard| shard[8..].parse().ok()).unwrap_or(NO_SHARD);
+        new.iter().zip(first..).map(|(record, place)| Entry::new(record, Place(place), shard(record))).collect()
+    }
+
+    /// Answers what asks for rows, and what that leads to; gives back the other effects.
+    pub(crate) fn serve(&self, model: &mut Model, effects: Vec<Effect>) -> Vec<Effect> {
+        let mut others = Vec::new();
+        for effect in effects {
+            match effect {
+                Effect::ReadRows { request, places, .. } => {
+                    let row = |place: &Place| (*place, Arc::clone(&self.0[usize::try_from(place.0).unwrap()]));
+                    let rows = places.iter().map(row).collect();
+                    let effects = update(model, Message::RowsRead { request, result: Ok(rows) });
+                    others.extend(self.serve(model, effects));
+                }
+                other => others.push(other),
+            }
+        }
+        others
+    }
+
+    /// Presses keys, and answers what asks for rows.
+    pub(crate) fn press(&self, model: &mut Model, keys: &str) -> Vec<Effect> {
+        let mut others = Vec::new();
+        for key in keys.split(' ') {
+            let effects = press(model, key);
+            others.extend(self.serve(model, effects));
+        }
+        others
+    }
+
+    /// Brings records into the model as a reading does.
+    pub(crate) fn read(&mut self, model: &mut Model, request: RequestId, records: Vec<Record>) -> Vec<Effect> {
+        let matched = records.len() as u64;
+        let matched_bytes = records.iter().filter_map(|record| record.payload_size).sum();
+        let entries = self.put(records);
+        let shards = (0..4).map(|shard| format!("shardId-{shard:012}")).collect();
+        let progress =
+            ReadProgress { read: matched, matched, matched_bytes, units: 2.0, segments: 8, segments_done: 4, unsearchable: 0 };
+        let message = Message::RecordsRead { request, entries, shards, progress, elapsed: Duration::from_millis(500) };
+        let effects = update(model, message);
+        self.serve(model, effects)
+    }
+
+    /// Ends a reading.
+    pub(crate) fn end(&self, model: &mut Model, request: RequestId, ending: ReadEnding) -> Vec<Effect> {
+        let effects = update(model, Message::ReadEnded { request, ending, is_full: false });
+        self.serve(model, effects)
+    }
+}
+
+/// A position in the middle of an archive.
+pub(crate) fn middle() -> Position {
+    Position::Scan(vec![SegmentPosition::Done, SegmentPosition::NotBegun])
+}
+
+/// A model with these records open, all read, and what else is to be done.
+pub(crate) fn model_with(columns: u16, rows: u16, records: Vec<Record>) -> (Model, TestShelf, Vec<Effect>) {
     let mut model = model_with_streams(columns, rows);
-    let request = page_request(&press(&mut model, "enter"));
-    let effects = update(&mut model, Message::PageRead { request, result: Ok(page(records, false)) });
-    (model, effects)
-}
-
-/// The request of the only effect there is, which reads a page.
-pub(crate) fn page_request(effects: &[Effect]) -> super::message::RequestId {
-    match effects {
-        [Effect::ReadPage { request, .. }] => *request,
-        other => panic!("no page was asked for: {other:?}"),
-    }
-}
-
-pub(crate) fn page(records: Vec<Record>, goes_on: bool) -> Page {
-    let next = goes_on.then(|| PageCursor { partition_key: "cust-4".to_owned(), sequence_number: None });
-    Page { read: records.len(), records, next }
+    let mut shelf = TestShelf::default();
+    let request = read_request(&press(&mut model, "enter"));
+    let mut effects = shelf.read(&mut model, request, records);
+    effects.extend(shelf.end(&mut model, request, ReadEnding::Complete));
+    (model, shelf, effects)
 }
 
 /// A model with the archive of `orders` open and read.
-pub(crate) fn model_with_records(columns: u16, rows: u16) -> Model {
-    model_with(columns, rows, records()).0
+pub(crate) fn model_with_records(columns: u16, rows: u16) -> (Model, TestShelf) {
+    let (model, shelf, _) = model_with(columns, rows, records());
+    (model, shelf)
 }
 
 /// Presses keys, parted by blanks: names of keys, characters with `ctrl-`, and anything else is typed.
@@ -198,6 +269,7 @@ fn keys_of(word: &str) -> Vec<KeyEvent> {
         "up" => KeyCode::Up,
         "down" => KeyCode::Down,
         "right" => KeyCode::Right,
+        "page-down" => KeyCode::PageDown,
         "F5" => KeyCode::F(5),
         _ => {
             let modifiers = if word.starts_with("ctrl-") { KeyModifiers::CONTROL } else { KeyModifiers::NONE };

@@ -20,7 +20,14 @@ pub(super) fn press(model: &mut Model, key: KeyEvent) -> Vec<Effect> {
     let command = command_for(key, &contexts);
     // In a form's line the letters are text, and only the keys that type nothing are commands.
     let in_form_line = is_typing && contexts.first() == Some(&Context::Form);
-    let is_text = !matches!(command, Some(Command::Continue | Command::Back | Command::Quit)) || key_types(key);
+    let is_text = match command {
+        Some(Command::Continue | Command::Back | Command::Quit) => key_types(key),
+        // Only the records screen has lines to be completed and to go back to.
+        Some(Command::Complete | Command::OlderLine | Command::NewerLine) => {
+            !matches!(model.screens.last(), Some(Screen::Records(_)))
+        }
+        _ => true,
+    };
     if (is_typing && !in_form_line && is_text) || (in_form_line && types_in_form(key)) {
         if let Some(line) = open_line(model) {
             line.press(key);
@@ -69,9 +76,10 @@ fn press_in_help(model: &mut Model, key: KeyEvent, scroll: usize) -> Vec<Effect>
 /// The line that is being typed, where one is.
 pub(super) fn open_line(model: &mut Model) -> Option<&mut Line> {
     match model.screens.last_mut() {
+        None if model.streams.opening.is_some() => model.streams.opening.as_mut(),
         None if model.streams.typing => Some(&mut model.streams.filter),
         None => None,
-        Some(Screen::Records(records)) => records.typing.as_mut(),
+        Some(Screen::Records(records)) => records.typing.as_mut().map(|typing| &mut typing.line),
         Some(Screen::Configure(configure)) if configure.is_typing() => Some(&mut configure.ttl),
         Some(Screen::ReplaySetup(setup)) if setup.is_typing() => setup.line(),
         Some(Screen::Configure(_) | Screen::ReplaySetup(_) | Screen::Replays(_)) => None,
@@ -82,7 +90,7 @@ pub(super) fn open_line(model: &mut Model) -> Option<&mut Line> {
 pub(super) fn typed(model: &mut Model) {
     match model.screens.last_mut() {
         None => model.streams.keep_selection(),
-        Some(Screen::Records(records)) => records.filter_error = None,
+        Some(Screen::Records(records)) => records.typed(),
         Some(Screen::ReplaySetup(setup)) => {
             if setup.field == Field::Target {
                 setup.target_cursor = Some(0).filter(|_| !setup.target.text().is_empty());

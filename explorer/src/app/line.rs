@@ -16,6 +16,19 @@ impl Line {
         Self { input: Input::new(text.into()) }
     }
 
+    /// A line with a text in it, the cursor behind so many of its bytes.
+    #[must_use]
+    pub fn with_cursor(text: String, bytes: usize) -> Self {
+        let characters = text.get(..bytes).map_or(0, |before| before.chars().count());
+        Self { input: Input::new(text).with_cursor(characters) }
+    }
+
+    /// The bytes of the text before the cursor.
+    #[must_use]
+    pub fn cursor(&self) -> usize {
+        self.input.value().char_indices().nth(self.input.cursor()).map_or(self.input.value().len(), |(at, _)| at)
+    }
+
     /// The text.
     #[must_use]
     pub fn text(&self) -> &str {

@@ -3,26 +3,37 @@
 
 use crate::domain::archive::StreamOverview;
 use crate::domain::configuration::{Call, Plan, Wanted};
+use crate::domain::export::{ExportOrder, Exported};
 use crate::domain::failure::Failure;
-use crate::domain::page::{Page, PageQuery, StreamCursor, StreamPage};
+use crate::domain::following::{FollowOrder, FollowStatus};
+use crate::domain::index::{Entry, Place, SoughtRecord};
+use crate::domain::memory::Memory;
+use crate::domain::page::{StreamCursor, StreamPage};
 use crate::domain::payload::NoPayload;
+use crate::domain::reading::{ReadEnding, ReadOrder, ReadProgress};
 use crate::domain::record::Record;
 use crate::domain::replay::{Ending, Impossible, Progress, ReplayOrder};
+use crate::domain::show::{ShowOrder, Shown};
 use archiver::stream::StreamName;
 use crossterm::event::KeyEvent;
 use jiff::Timestamp;
 use std::sync::Arc;
+use std::time::Duration;
 
 /// A question to which an answer is awaited.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct RequestId(pub u64);
+
+/// Where the records of one reading are kept while only their entries are in the state.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct ShelfId(pub u64);
 
 /// A replay started in this session.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct ReplayId(pub u64);
 
 /// Something that has happened.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub enum Message {
     /// A key was pressed.
     KeyPressed(KeyEvent),
@@ -48,19 +59,80 @@ pub enum Message {
         /// What is known.
         result: Result<Box<StreamOverview>, Failure>,
     },
-    /// A page of an archive.
-    PageRead {
+    /// Records that match were read and put on their shelf.
+    RecordsRead {
         /// Which question this answers.
         request: RequestId,
-        /// The page.
-        result: Result<Page, Failure>,
+        /// What is kept of them here.
+        entries: Vec<Entry>,
+        /// The names of all shards seen so far, in the order of their indices.
+        shards: Arc<[String]>,
+        /// How far reading is.
+        progress: ReadProgress,
+        /// How long it has taken.
+        elapsed: Duration,
     },
-    /// The payload of a record in parts.
-    PayloadRead {
+    /// Reading has ended; its last message.
+    ReadEnded {
         /// Which question this answers.
         request: RequestId,
-        /// Its bytes.
-        result: Result<Vec<u8>, NoPayload>,
+        /// How.
+        ending: ReadEnding,
+        /// Whether it ended because no more can be kept.
+        is_full: bool,
+    },
+    /// Records were taken from their shelf; not all that were asked for, where they are large.
+    RowsRead {
+        /// Which question this answers.
+        request: RequestId,
+        /// The records, by their places.
+        result: Result<Vec<(Place, Arc<Record>)>, Failure>,
+    },
+    /// A record was looked for on a shelf.
+    RowFound {
+        /// Which question this answers.
+        request: RequestId,
+        /// The newest that is it.
+        result: Result<Option<Entry>, Failure>,
+    },
+    /// A payload was read, decoded and laid out.
+    RecordShown {
+        /// Which question this answers.
+        request: RequestId,
+        /// What is shown of it.
+        result: Result<Box<Shown>, NoPayload>,
+    },
+    /// New records came in.
+    Followed {
+        /// Which following.
+        request: RequestId,
+        /// What is kept of them here.
+        entries: Vec<Entry>,
+        /// The names of all shards seen so far.
+        shards: Arc<[String]>,
+        /// How it goes.
+        status: FollowStatus,
+    },
+    /// Following has ended; its last message.
+    FollowEnded {
+        /// Which following.
+        request: RequestId,
+        /// Why, where nobody asked for it.
+        failure: Option<Failure>,
+    },
+    /// An export got so far.
+    ExportProgressed {
+        /// Which export.
+        request: RequestId,
+        /// How far.
+        exported: Exported,
+    },
+    /// An export has ended; its last message.
+    ExportEnded {
+        /// Which export.
+        request: RequestId,
+        /// How far it came, or why it failed; `None` where it was stopped, and nothing is left of it.
+        result: Result<Option<Exported>, Failure>,
     },
     /// The calls that would configure a stream.
     ConfigurationPlanned {
@@ -115,22 +187,66 @@ pub enum Effect {
         /// Which stream.
         stream: StreamName,
     },
-    /// Read a page of an archive.
-    ReadPage {
+    /// Read records, and put those that match on a shelf.
+    Read {
         /// The question's id.
         request: RequestId,
-        /// Which page.
-        query: PageQuery,
+        /// The shelf; made where there is none of this id.
+        shelf: ShelfId,
+        /// What is to be read.
+        order: Box<ReadOrder>,
     },
-    /// Read the payload of a record in parts.
-    ReadPayload {
+    /// Take records from a shelf, the first ones first, until they hold so much that the rest is left.
+    ReadRows {
         /// The question's id.
         request: RequestId,
-        /// The stream whose archive holds it.
-        stream: StreamName,
-        /// The record.
-        record: Arc<Record>,
+        /// The shelf.
+        shelf: ShelfId,
+        /// Where they lie.
+        places: Vec<Place>,
+        /// Whether all are wanted, however large they are.
+        is_whole: bool,
     },
+    /// Look for a record on a shelf.
+    FindRow {
+        /// The question's id.
+        request: RequestId,
+        /// The shelf.
+        shelf: ShelfId,
+        /// What is looked for.
+        sought: SoughtRecord,
+    },
+    /// Throw a shelf away.
+    DropShelf(ShelfId),
+    /// Read, decode and lay out a payload.
+    ShowRecord {
+        /// The question's id.
+        request: RequestId,
+        /// Which, and how.
+        order: Box<ShowOrder>,
+    },
+    /// Put new records on a shelf as they come in.
+    Follow {
+        /// The question's id.
+        request: RequestId,
+        /// The shelf; made where there is none of this id.
+        shelf: ShelfId,
+        /// What is followed.
+        order: Box<FollowOrder>,
+    },
+    /// Write records to a file.
+    Export {
+        /// The question's id.
+        request: RequestId,
+        /// Which, and where to.
+        order: Box<ExportOrder>,
+    },
+    /// End a reading, a following or an export before its end.
+    Stop(RequestId),
+    /// Put a text into the terminal's clipboard.
+    Copy(String),
+    /// Keep this for the next start.
+    Remember(Box<Memory>),
     /// Find out which calls would configure a stream.
     PlanConfiguration {
         /// The question's id.

@@ -1,6 +1,7 @@
 //! The explorer's state and how it changes. Pure: no terminal, no network, no clock; time and size come in as messages, and what is
 //! to be done goes out as effects.
 
+mod browse;
 pub mod configure;
 #[cfg(test)]
 #[allow(clippy::unwrap_used, clippy::panic)]
@@ -10,6 +11,9 @@ mod keys;
 pub mod line;
 pub mod message;
 pub mod model;
+#[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::panic)]
+mod record_stories;
 pub mod records;
 pub mod replay_setup;
 pub mod replays;

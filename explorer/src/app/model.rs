@@ -3,11 +3,14 @@
 use super::configure::Configure;
 use super::keymap::{Command, Context};
 use super::message::{ReplayId, RequestId};
-use super::records::Records;
+use super::records::{Pane, Records, Room};
 use super::replay_setup::ReplaySetup;
 use super::replays::{Replay, Replays};
 use super::streams::Streams;
+use crate::domain::export::Exported;
+use crate::domain::memory::Memory;
 use crate::domain::time::TimeContext;
+use std::path::PathBuf;
 
 /// Whom and what the explorer is connected to, for the header.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -48,6 +51,10 @@ pub struct Model {
     pub screens: Vec<Screen>,
     /// The replays of this session, the newest last.
     pub replays: Vec<Replay>,
+    /// The export that is running.
+    pub export: Option<Export>,
+    /// What is kept for the next start.
+    pub memory: Memory,
     /// What lies over the screen.
     pub overlay: Option<Overlay>,
     /// A sentence for the bottom line, until the next key.
@@ -72,11 +79,24 @@ pub enum Screen {
     Replays(Replays),
 }
 
+/// Records that are being written to a file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Export {
+    /// Its id.
+    pub request: RequestId,
+    /// The file.
+    pub path: PathBuf,
+    /// How far it is.
+    pub exported: Exported,
+}
+
 /// What lies over the screen.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Overlay {
     /// The keys, scrolled so many lines.
     Help(usize),
+    /// What of the record is to be copied.
+    Copy,
     /// Whether to quit although a replay is running.
     ConfirmQuit,
 }
@@ -102,6 +122,8 @@ impl Model {
             streams: Streams::default(),
             screens: Vec::new(),
             replays: Vec::new(),
+            export: None,
+            memory: Memory::default(),
             overlay: None,
             notice: None,
             refreshed_at: None,
@@ -140,6 +162,19 @@ impl Model {
         if self.is_wide() { columns * 42 / 100 - 2 } else { columns.saturating_sub(2) }.max(8)
     }
 
+    /// Columns of the list of records.
+    #[must_use]
+    pub fn list_columns(&self) -> usize {
+        let beside = if self.is_wide() { self.detail_columns() + 2 } else { 0 };
+        usize::from(self.size.0).saturating_sub(beside + 2)
+    }
+
+    /// The room that a records screen has.
+    #[must_use]
+    pub fn room(&self) -> Room {
+        Room { list_columns: self.list_columns(), detail_columns: self.detail_columns() }
+    }
+
     /// Whether list and detail fit beside each other.
     #[must_use]
     pub fn is_wide(&self) -> bool {
@@ -152,10 +187,16 @@ impl Model {
         if self.overlay == Some(Overlay::ConfirmQuit) {
             return vec![Context::Review, Context::Everywhere];
         }
+        if self.overlay == Some(Overlay::Copy) {
+            return vec![Context::Copy, Context::Everywhere];
+        }
         let own = match self.screens.last() {
-            None if self.streams.typing => return vec![Context::Typing],
+            None if self.streams.typing || self.streams.opening.is_some() => return vec![Context::Typing],
             None => Context::Streams,
             Some(Screen::Records(records)) if records.typing.is_some() => return vec![Context::Typing],
+            Some(Screen::Records(records)) if records.pane == Pane::Detail => {
+                return vec![Context::Detail, Context::Records, Context::Everywhere];
+            }
             Some(Screen::Records(_)) => Context::Records,
             Some(Screen::Configure(configure)) => configure.context(),
             Some(Screen::ReplaySetup(setup)) => setup.context(),
@@ -174,10 +215,8 @@ impl Model {
             return Err("read-only: started with --read-only, nothing can be changed".to_owned());
         }
         match (command, self.screens.last()) {
-            (Command::Open | Command::Configure | Command::Replay, None) => self.streams.check(command),
-            (Command::Mark | Command::Replay | Command::ReadMore | Command::ClearMarks, Some(Screen::Records(records))) => {
-                records.check(command)
-            }
+            (Command::Open | Command::Configure | Command::Replay | Command::FollowStream, None) => self.streams.check(command),
+            (_, Some(Screen::Records(records))) => records.check(command),
             (Command::CancelReplay, Some(Screen::Replays(replays))) => match self.replays.get(replays.cursor) {
                 Some(replay) if replay.is_running() => Ok(()),
                 _ => Err("this replay is not running".to_owned()),

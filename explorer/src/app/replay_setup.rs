@@ -4,24 +4,20 @@ use super::keymap::{Command, Context};
 use super::line::Line;
 use super::streams::Streams;
 use crate::domain::filter::RecordFilter;
-use crate::domain::record::Record;
+use crate::domain::marks::Marks;
+use crate::domain::reading::ArchiveSource;
 use crate::domain::replay::{ReplayOrder, Selection, warnings};
 use archiver::envelope::Separator;
-use archiver::settings::ArchiveMode;
 use archiver::stream::StreamName;
-use std::sync::Arc;
+use std::collections::BTreeSet;
 
 /// The state of the screen.
 #[derive(Debug)]
 pub struct ReplaySetup {
-    /// The stream whose archive is read.
-    pub source: StreamName,
-    /// Its archive's table.
-    pub table: String,
-    /// Its archive's mode.
-    pub mode: ArchiveMode,
-    /// The marked records.
-    pub marked: Vec<Arc<Record>>,
+    /// The archive that is read.
+    pub archive: ArchiveSource,
+    /// What is marked.
+    pub marks: Marks,
     /// The filter of the records screen.
     pub filter: RecordFilter,
     /// Whether the marked ones are replayed, and not all that match.
@@ -76,13 +72,11 @@ const FIELDS: [Field; 5] = [Field::Records, Field::Target, Field::Envelope, Fiel
 impl ReplaySetup {
     /// The form for an archive: the marked records where there are any, else all that match.
     #[must_use]
-    pub fn open(source: StreamName, table: String, mode: ArchiveMode, marked: Vec<Arc<Record>>, filter: RecordFilter) -> Self {
+    pub fn open(archive: ArchiveSource, marks: Marks, filter: RecordFilter) -> Self {
         Self {
-            source,
-            table,
-            mode,
-            only_marked: !marked.is_empty(),
-            marked,
+            archive,
+            only_marked: !marks.is_empty(),
+            marks,
             filter,
             target: Line::default(),
             target_cursor: None,
@@ -124,7 +118,7 @@ impl ReplaySetup {
         let wanted = self.target.text().to_lowercase();
         let mut names: Vec<&StreamName> =
             streams.rows.iter().map(|row| &row.name).filter(|name| name.as_str().to_lowercase().contains(&wanted)).collect();
-        names.sort_by_key(|name| (name.as_str().to_lowercase() != wanted, **name == self.source));
+        names.sort_by_key(|name| (name.as_str().to_lowercase() != wanted, **name == self.archive.stream));
         names
     }
 
@@ -147,7 +141,7 @@ impl ReplaySetup {
                 }
             }
             Command::Change | Command::ChangeBack => match self.field {
-                Field::Records => self.only_marked = !self.only_marked && !self.marked.is_empty(),
+                Field::Records => self.only_marked = !self.only_marked && !self.marks.is_empty(),
                 Field::Envelope => self.envelope = !self.envelope,
                 Field::Expired => self.include_expired = !self.include_expired,
                 Field::Target | Field::Separator => {}
@@ -184,20 +178,19 @@ impl ReplaySetup {
             (true, "") => Some(Separator::default()),
             (true, text) => Some(Separator::parse(text).map_err(|error| error.to_string())?),
         };
-        let selection = if self.only_marked {
-            Selection::Marked(self.marked.clone())
-        } else {
-            Selection::Matching { filter: self.filter.clone(), limit: None, include_expired: self.include_expired }
+        let include_expired = self.include_expired;
+        let selection = match &self.marks {
+            _ if !self.only_marked => {
+                Selection::Matching { filter: self.filter.clone(), except: BTreeSet::new(), limit: None, include_expired }
+            }
+            Marks::Some(marked) => Selection::Marked(marked.values().cloned().collect()),
+            Marks::AllBut { filter, except } => {
+                let except = except.keys().cloned().collect();
+                Selection::Matching { filter: filter.clone(), except, limit: None, include_expired }
+            }
         };
-        let warnings = warnings(&self.source, target, envelope.is_some());
-        let order = ReplayOrder {
-            source: self.source.clone(),
-            table: self.table.clone(),
-            mode: self.mode,
-            selection,
-            target: name.clone(),
-            envelope,
-        };
+        let warnings = warnings(&self.archive.stream, target, envelope.is_some());
+        let order = ReplayOrder { archive: self.archive.clone(), selection, target: name.clone(), envelope };
         Ok(Step::Review { order: Box::new(order), warnings })
     }
 

@@ -26,6 +26,8 @@ pub struct Streams {
     pub filter: Line,
     /// Whether the filter is being typed.
     pub typing: bool,
+    /// The name of a file to be opened, while it is typed.
+    pub opening: Option<Line>,
     /// By what they are sorted.
     pub sort: Sort,
     /// Names seen in the listing under way.

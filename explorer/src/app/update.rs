@@ -1,16 +1,18 @@
 //! The one place where the state changes: a message in, effects out.
 
+use super::browse;
 use super::configure::Configure;
 use super::keymap::Command;
 use super::keys::{open_line, press, typed};
 use super::line::Line;
 use super::message::{Effect, Message};
 use super::model::{Model, Notice, Overlay, Screen};
-use super::records::{Pane, Reading, Records, moved};
+use super::records::{Origin, Pane, moved};
 use super::replay_setup::ReplaySetup;
 use super::replays::{Replay, ReplayState, Replays};
-use crate::domain::detail::View;
 use crate::domain::filter::RecordFilter;
+use crate::domain::marks::Marks;
+use crate::domain::reading::{ArchiveSource, Source};
 use crate::domain::replay::{self, Ending, ReplayOrder};
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
@@ -23,11 +25,8 @@ const REFRESH_SECONDS_LOCAL: i64 = 1;
 /// Changes the state by what has happened, and says what is to be done.
 pub fn update(model: &mut Model, message: Message) -> Vec<Effect> {
     let mut effects = take(model, message);
-    // Whatever has brought the cursor to a record in parts, they are asked for.
-    let request = model.next_request();
-    if let Some(Screen::Records(records)) = model.screens.last_mut() {
-        effects.extend(records.ask_for_parts(request));
-    }
+    // Whatever has brought the cursor where it is, the rows around it and the payload under it are asked for.
+    effects.extend(browse::ask(model));
     effects
 }
 
@@ -43,10 +42,10 @@ fn take(model: &mut Model, message: Message) -> Vec<Effect> {
         }
         Message::Resized(columns, rows) => {
             model.size = (columns, rows);
-            let detail_columns = model.detail_columns();
+            let room = model.room();
             for screen in &mut model.screens {
                 if let Screen::Records(records) = screen {
-                    records.resize(detail_columns);
+                    records.resize(room);
                 }
             }
             Vec::new()
@@ -57,24 +56,19 @@ fn take(model: &mut Model, message: Message) -> Vec<Effect> {
             model.streams.read(request, &stream, result.map(|overview| *overview));
             Vec::new()
         }
-        Message::PageRead { request, result } => {
-            let next = model.next_request();
-            let Some(records) = open_records(model) else {
-                return Vec::new();
-            };
-            let effect = records.page_read(request, result, next);
-            // With rows on the screen the failure has no other place.
-            if let Reading::Failed(failure) = &records.reading
-                && !records.rows.is_empty()
-            {
-                model.notice = Some(Notice::Error(failure.to_string()));
-            }
-            effect.into_iter().collect()
+        Message::RecordsRead { .. }
+        | Message::ReadEnded { .. }
+        | Message::RowsRead { .. }
+        | Message::RowFound { .. }
+        | Message::RecordShown { .. }
+        | Message::Followed { .. }
+        | Message::FollowEnded { .. } => browse::take(model, message),
+        Message::ExportProgressed { request, exported } => {
+            browse::export_progressed(model, request, exported);
+            Vec::new()
         }
-        Message::PayloadRead { request, result } => {
-            if let Some(records) = open_records(model) {
-                records.payload_read(request, result);
-            }
+        Message::ExportEnded { request, result } => {
+            browse::export_ended(model, request, result);
             Vec::new()
         }
         Message::ConfigurationPlanned { request, result } => {
@@ -99,14 +93,6 @@ fn take(model: &mut Model, message: Message) -> Vec<Effect> {
             Vec::new()
         }
     }
-}
-
-/// The records screen, where one is open, on top or below another.
-fn open_records(model: &mut Model) -> Option<&mut Records> {
-    model.screens.iter_mut().find_map(|screen| match screen {
-        Screen::Records(records) => Some(records.as_mut()),
-        Screen::Configure(_) | Screen::ReplaySetup(_) | Screen::Replays(_) => None,
-    })
 }
 
 fn tick(model: &mut Model, now: Timestamp) -> Vec<Effect> {
@@ -180,13 +166,16 @@ pub(super) fn run(model: &mut Model, command: Command) -> Vec<Effect> {
     if model.overlay == Some(Overlay::ConfirmQuit) {
         return answer_quit(model, command);
     }
+    if model.overlay == Some(Overlay::Copy) {
+        return browse::copy(model, command);
+    }
     if let Err(sentence) = model.check(command) {
         model.notice = Some(Notice::Error(sentence));
         return Vec::new();
     }
     match command {
         Command::Quit => {
-            if model.running_replays().next().is_some() {
+            if model.running_replays().next().is_some() || model.export.is_some() {
                 model.overlay = Some(Overlay::ConfirmQuit);
             } else {
                 model.quit = true;
@@ -219,30 +208,31 @@ fn answer_quit(model: &mut Model, command: Command) -> Vec<Effect> {
         return Vec::new();
     }
     model.quit = true;
-    model.running_replays().map(|replay| Effect::CancelReplay(replay.id)).collect()
+    let export = model.export.as_ref().map(|export| Effect::Stop(export.request));
+    model.running_replays().map(|replay| Effect::CancelReplay(replay.id)).chain(export).collect()
 }
 
 fn back(model: &mut Model) -> Vec<Effect> {
     match model.screens.last_mut() {
+        None if model.streams.opening.is_some() => model.streams.opening = None,
         None if model.streams.typing || !model.streams.filter.text().is_empty() => {
             model.streams.typing = false;
             model.streams.filter = Line::default();
             model.streams.keep_selection();
         }
         None => model.notice = Some(Notice::Info("this is the first screen; q quits".to_owned())),
-        Some(Screen::Records(records)) if records.typing.is_some() => {
-            records.typing = None;
-            records.filter_error = None;
-        }
+        Some(Screen::Records(records)) if records.typing.is_some() => records.typing = None,
+        Some(Screen::Records(records)) if records.range_from.is_some() => records.range_from = None,
         Some(Screen::Records(records)) if records.pane == Pane::Detail => records.pane = Pane::List,
+        Some(Screen::Records(records)) if records.is_searching() => return records.stop_reading().into_iter().collect(),
         Some(screen) => {
             let stays = match screen {
                 Screen::Configure(configure) => configure.back(),
                 Screen::ReplaySetup(setup) => setup.back(),
                 Screen::Records(_) | Screen::Replays(_) => false,
             };
-            if !stays {
-                model.screens.pop();
+            if !stays && let Some(Screen::Records(mut left)) = model.screens.pop() {
+                return left.close();
             }
         }
     }
@@ -254,22 +244,7 @@ fn run_on_screen(model: &mut Model, command: Command) -> Vec<Effect> {
     let page = model.list_rows();
     match model.screens.last_mut() {
         None => run_on_streams(model, command),
-        Some(Screen::Records(records)) => match command {
-            Command::Filter => {
-                let line = records.filter.to_string();
-                records.typing = Some(Line::with(if line.is_empty() { line } else { format!("{line} ") }));
-                Vec::new()
-            }
-            Command::Continue => apply_filter(model),
-            Command::Replay => {
-                let marked = records.marked.values().cloned().collect();
-                let (source, table, filter) = (records.stream.clone(), records.table.clone(), records.filter.clone());
-                let setup = ReplaySetup::open(source, table, records.mode, marked, filter);
-                model.screens.push(Screen::ReplaySetup(Box::new(setup)));
-                Vec::new()
-            }
-            _ => run_on_records(records, command, request, page),
-        },
+        Some(Screen::Records(_)) => browse::run(model, command),
         Some(Screen::Configure(configure)) => configure.command(command, request).into_iter().collect(),
         Some(Screen::ReplaySetup(setup)) => match setup.command(command, &model.streams) {
             Some(order) => start_replay(model, order),
@@ -291,25 +266,29 @@ fn run_on_streams(model: &mut Model, command: Command) -> Vec<Effect> {
     match command {
         Command::Refresh => return vec![refresh_streams(model)],
         Command::Filter => model.streams.typing = true,
+        Command::Continue if model.streams.opening.is_some() => return browse::open_file(model),
         Command::Continue => model.streams.typing = false,
+        Command::OpenFile => browse::ask_for_file(model),
+        Command::FollowStream => {
+            if let Some(overview) = current {
+                return browse::open(model, Origin::Stream(overview.name), RecordFilter::default());
+            }
+        }
         Command::Sort => model.streams.sort_by_next(),
         Command::Open | Command::Replay => {
-            let Some((stream, table, mode)) = current.and_then(|overview| {
+            let Some(archive) = current.and_then(|overview| {
                 let table = overview.table?;
                 let mode = table.mode()?;
-                Some((overview.name, table.name, mode))
+                Some(ArchiveSource { stream: overview.name, table: table.name, mode, about_bytes: table.size_bytes })
             }) else {
                 return Vec::new();
             };
             if command == Command::Replay {
-                let setup = ReplaySetup::open(stream, table, mode, Vec::new(), RecordFilter::default());
+                let setup = ReplaySetup::open(archive, Marks::default(), RecordFilter::default());
                 model.screens.push(Screen::ReplaySetup(Box::new(setup)));
                 return Vec::new();
             }
-            let request = model.next_request();
-            let (records, effect) = Records::open(stream, table, mode, model.detail_columns(), request);
-            model.screens.push(Screen::Records(Box::new(records)));
-            return vec![effect];
+            return browse::open(model, Origin::Read(Source::Archive(archive)), RecordFilter::default());
         }
         Command::Configure => {
             if let Some(overview) = current {
@@ -322,51 +301,6 @@ fn run_on_streams(model: &mut Model, command: Command) -> Vec<Effect> {
         }
     }
     Vec::new()
-}
-
-fn run_on_records(records: &mut Records, command: Command, request: super::message::RequestId, page: usize) -> Vec<Effect> {
-    match command {
-        Command::Refresh => return vec![records.refresh(request)],
-        Command::ReadMore => return records.read_more(request).into_iter().collect(),
-        Command::Mark => records.toggle_mark(),
-        Command::ClearMarks => records.marked.clear(),
-        Command::ViewPretty => records.view_as(View::Pretty),
-        Command::ViewText => records.view_as(View::Text),
-        Command::ViewHex => records.view_as(View::Hex),
-        Command::SwitchPane => {
-            records.pane = match records.pane {
-                Pane::List => Pane::Detail,
-                Pane::Detail => Pane::List,
-            };
-        }
-        _ => {
-            if records.go(command, page) {
-                return records.read_more(request).into_iter().collect();
-            }
-        }
-    }
-    Vec::new()
-}
-
-fn apply_filter(model: &mut Model) -> Vec<Effect> {
-    let request = model.next_request();
-    let Some(Screen::Records(records)) = model.screens.last_mut() else {
-        return Vec::new();
-    };
-    let Some(line) = &records.typing else {
-        return Vec::new();
-    };
-    match RecordFilter::parse(line.text(), &model.times) {
-        Ok(filter) => {
-            records.typing = None;
-            records.filter_error = None;
-            vec![records.filter_by(filter, request)]
-        }
-        Err(error) => {
-            records.filter_error = Some(error.to_string());
-            Vec::new()
-        }
-    }
 }
 
 fn start_replay(model: &mut Model, order: Box<ReplayOrder>) -> Vec<Effect> {

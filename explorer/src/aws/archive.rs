@@ -1,9 +1,8 @@
-//! Reading archives: a page at a time, one record, and how many items would expire.
+//! Reading archives: one record, and how many items would expire.
 
 use super::connect::Connection;
 use crate::domain::failure::Failure;
-use crate::domain::filter::RecordFilter;
-use crate::domain::page::{Page, PageCursor, PageQuery};
+use crate::domain::page::PageCursor;
 use crate::domain::record::Record;
 use archiver::aws_failure::AwsFailure;
 use archiver::item::{Attributes, StoredItem};
@@ -12,41 +11,6 @@ use archiver::table::attribute;
 use aws_sdk_dynamodb::types::{AttributeValue, Select};
 use jiff::Timestamp;
 use std::collections::HashMap;
-
-/// Items DynamoDB reads for a page. A page ends at 1 MB in any case; this bounds the time to the first rows.
-const PAGE_ITEMS: i32 = 1_000;
-
-/// Reads a page: of one key's records, newest first, where the filter names a key; otherwise of the whole table, in no order.
-///
-/// # Errors
-/// What DynamoDB answered.
-pub async fn read_page(connection: &Connection, query: &PageQuery) -> Result<Page, Failure> {
-    let start = query.from.as_ref().map(cursor_attributes);
-    let Conditions { key, others, names, values } = Conditions::of(&query.filter);
-    let result = match key {
-        Some(key) => {
-            let call = connection.dynamodb.query().table_name(&query.table).limit(PAGE_ITEMS).set_exclusive_start_key(start);
-            let call = call.key_condition_expression(key).scan_index_forward(false).set_filter_expression(others);
-            let answer = call.set_expression_attribute_names(names).set_expression_attribute_values(values).send().await;
-            answer.map_err(AwsFailure::from).map(|page| (page.items, page.scanned_count, page.last_evaluated_key))
-        }
-        None => {
-            let call = connection.dynamodb.scan().table_name(&query.table).limit(PAGE_ITEMS).set_exclusive_start_key(start);
-            let call = call.set_filter_expression(others);
-            let answer = call.set_expression_attribute_names(names).set_expression_attribute_values(values).send().await;
-            answer.map_err(AwsFailure::from).map(|page| (page.items, page.scanned_count, page.last_evaluated_key))
-        }
-    };
-    let (items, read, last) = result.map_err(|failure| {
-        let permission = if query.filter.key.is_some() { "dynamodb:Query" } else { "dynamodb:Scan" };
-        Failure::of_call(format!("read table {}", query.table), permission, failure)
-    })?;
-    Ok(Page {
-        records: items.unwrap_or_default().into_iter().map(|item| Record::new(StoredItem::from_attributes(item))).collect(),
-        read: usize::try_from(read).unwrap_or(0),
-        next: last.and_then(|last| cursor_of(&last)),
-    })
-}
 
 /// Reads one record: by key and number, or by key alone the newest one.
 ///
@@ -123,50 +87,7 @@ pub async fn count_expired(connection: &Connection, table: &str, now: Timestamp)
     Ok(expired)
 }
 
-/// A filter in DynamoDB's terms.
-struct Conditions {
-    /// The condition on the key.
-    key: Option<&'static str>,
-    /// The conditions on other attributes.
-    others: Option<String>,
-    /// Attribute names by their placeholders; DynamoDB refuses an empty map.
-    names: Option<HashMap<String, String>>,
-    /// Values by their placeholders; DynamoDB refuses an empty map.
-    values: Option<HashMap<String, AttributeValue>>,
-}
-
-impl Conditions {
-    fn of(filter: &RecordFilter) -> Self {
-        let key = filter.key.as_ref().map(|key| ("#key = :key", ":key", AttributeValue::S(key.clone())));
-        let after = filter.after.map(|after| ("#arrival >= :after", ":after", epoch_seconds(after)));
-        let before = filter.before.map(|before| ("#arrival < :before", ":before", epoch_seconds(before)));
-        let others: Vec<&str> = [&after, &before].into_iter().flatten().map(|(clause, _, _)| *clause).collect();
-        let mut names = HashMap::new();
-        if key.is_some() {
-            names.insert("#key".to_owned(), attribute::PARTITION_KEY.to_owned());
-        }
-        if !others.is_empty() {
-            names.insert("#arrival".to_owned(), attribute::ARRIVAL.to_owned());
-        }
-        let others = Some(others.join(" AND ")).filter(|others| !others.is_empty());
-        let key_clause = key.as_ref().map(|(clause, _, _)| *clause);
-        let values: HashMap<String, AttributeValue> =
-            [key, after, before].into_iter().flatten().map(|(_, name, value)| (name.to_owned(), value)).collect();
-        Self {
-            key: key_clause,
-            others,
-            names: Some(names).filter(|names| !names.is_empty()),
-            values: Some(values).filter(|values| !values.is_empty()),
-        }
-    }
-}
-
-fn epoch_seconds(at: Timestamp) -> AttributeValue {
-    let milliseconds = at.as_millisecond();
-    AttributeValue::N(format!("{}.{:03}", milliseconds.div_euclid(1_000), milliseconds.rem_euclid(1_000)))
-}
-
-fn cursor_attributes(cursor: &PageCursor) -> Attributes {
+pub(super) fn cursor_attributes(cursor: &PageCursor) -> Attributes {
     let mut attributes = HashMap::from([(attribute::PARTITION_KEY.to_owned(), AttributeValue::S(cursor.partition_key.clone()))]);
     if let Some(number) = &cursor.sequence_number {
         attributes.insert(attribute::SEQUENCE_NUMBER.to_owned(), AttributeValue::S(number.clone()));
@@ -174,7 +95,7 @@ fn cursor_attributes(cursor: &PageCursor) -> Attributes {
     attributes
 }
 
-fn cursor_of(last: &Attributes) -> Option<PageCursor> {
+pub(super) fn cursor_of(last: &Attributes) -> Option<PageCursor> {
     let text = |name: &str| last.get(name).and_then(|value| value.as_s().ok()).cloned();
     Some(PageCursor { partition_key: text(attribute::PARTITION_KEY)?, sequence_number: text(attribute::SEQUENCE_NUMBER) })
 }

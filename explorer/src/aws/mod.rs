@@ -1,8 +1,12 @@
 //! The only code that knows the AWS SDKs: plain functions, the explorer's own types in and out.
 
 pub mod archive;
+mod conditions;
 pub mod configure;
 pub mod connect;
+pub mod follow;
+mod patience;
 pub mod payload;
+pub mod reader;
 pub mod replay;
 pub mod streams;

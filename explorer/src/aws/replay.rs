@@ -1,13 +1,14 @@
 //! Running a replay: the records are read, put into order, and put again until each is acknowledged or can never be.
 
-use super::archive::read_page;
 use super::connect::Connection;
 use super::payload::read_payload;
+use super::reader;
 use super::streams;
+use crate::domain::decode::Recipe;
 use crate::domain::failure::Failure;
 use crate::domain::lanes::{Lanes, Position, PutResult};
-use crate::domain::page::PageQuery;
 use crate::domain::payload::{NoPayload, largest_size};
+use crate::domain::reading::{Position as ReadPosition, ReadEnding, ReadOrder, Source};
 use crate::domain::record::Record;
 use crate::domain::replay::{Ending, Impossible, NewestOf, Progress, ReplayOrder, Selection, in_replay_order};
 use crate::domain::text::count;
@@ -29,6 +30,8 @@ use tokio::time::Instant;
 const CALLS_IN_FLIGHT: usize = 8;
 /// Between two updates of the progress.
 const UPDATE_INTERVAL: Duration = Duration::from_millis(100);
+/// Pages that may wait to be gathered.
+const PAGES_WAITING: usize = 4;
 /// What a replay holds in memory at the most, in bytes of archived text.
 const MAX_HELD_BYTES: usize = 2 * 1024 * 1024 * 1024;
 
@@ -124,41 +127,48 @@ impl Run<'_> {
 
     /// The selected records, `None` when cancelled.
     async fn read(&mut self) -> Result<Option<Vec<Arc<Record>>>, Failure> {
-        let Selection::Matching { filter, limit, include_expired } = &self.order.selection else {
+        let (connection, order) = (self.connection, self.order);
+        let Selection::Matching { filter, except, limit, include_expired } = &order.selection else {
             return Ok(Some(Vec::new()));
         };
-        let mut query = PageQuery { table: self.order.table.clone(), mode: self.order.mode, filter: filter.clone(), from: None };
+        let source = Source::Archive(order.archive.clone());
+        let order = ReadOrder { source, filter: filter.clone(), recipe: Recipe::default(), from: ReadPosition::Beginning };
         let mut newest = NewestOf::new(*limit);
         let mut held_bytes = 0;
         let now = Timestamp::now().as_second();
-        loop {
-            if *self.cancelled.borrow() {
-                return Ok(None);
-            }
-            let page = read_page(self.connection, &query).await?;
-            self.progress.read += page.read;
-            for record in page.records {
-                let is_expired = record.item.expire_after.is_some_and(|expires| expires <= now);
-                if is_expired && !include_expired {
-                    self.progress.expired += 1;
-                    continue;
+        let (batches, mut waiting) = mpsc::channel(PAGES_WAITING);
+        let reading = reader::read(connection, &order, batches, self.cancelled.clone());
+        let gathering = async {
+            while let Some(batch) = waiting.recv().await {
+                self.progress.read = usize::try_from(batch.progress.read).unwrap_or(usize::MAX);
+                for record in batch.records.into_iter().filter(|record| !except.contains(&record.id)) {
+                    let is_expired = record.item.expire_after.is_some_and(|expires| expires <= now);
+                    if is_expired && !include_expired {
+                        self.progress.expired += 1;
+                        continue;
+                    }
+                    held_bytes += record.held_bytes();
+                    newest.push(Arc::new(record));
+                    self.progress.total += 1;
                 }
-                held_bytes += record.held_bytes();
-                newest.push(Arc::new(record));
-                self.progress.total += 1;
+                if limit.is_none() && held_bytes > MAX_HELD_BYTES {
+                    let size = crate::domain::text::size(MAX_HELD_BYTES as u64);
+                    return Err(Failure::refused(
+                        "replay that many records at once",
+                        format!("they hold more than {size}; choose a smaller range"),
+                    ));
+                }
+                self.update().await;
             }
-            if limit.is_none() && held_bytes > MAX_HELD_BYTES {
-                let size = crate::domain::text::size(MAX_HELD_BYTES as u64);
-                return Err(Failure::refused(
-                    "replay that many records at once",
-                    format!("they hold more than {size}; choose a smaller range"),
-                ));
-            }
-            self.update().await;
-            query.from = page.next;
-            if query.from.is_none() {
-                return Ok(Some(newest.into_newest_first()));
-            }
+            Ok(())
+        };
+        // Where too much is gathered nobody takes what is read, and reading ends.
+        let (ending, gathered) = tokio::join!(reading, gathering);
+        gathered?;
+        match ending {
+            ReadEnding::Complete => Ok(Some(newest.into_newest_first())),
+            ReadEnding::Stopped(_) => Ok(None),
+            ReadEnding::Failed(failure, _) => Err(failure),
         }
     }
 
@@ -282,7 +292,7 @@ fn checked_size(record: &Record, data_bytes: usize, target: Target<'_>) -> Resul
 fn enveloped(record: &Record, order: &ReplayOrder, payload: Vec<u8>) -> Result<Vec<u8>, String> {
     match &order.envelope {
         Some(separator) => {
-            let envelope = Envelope::of(&record.item, &order.source, &order.target);
+            let envelope = Envelope::of(&record.item, &order.archive.stream, &order.target);
             envelope.wrap(separator, &payload).map_err(|error| error.to_string())
         }
         None => Ok(payload),
@@ -292,7 +302,7 @@ fn enveloped(record: &Record, order: &ReplayOrder, payload: Vec<u8>) -> Result<V
 /// Reads a record's payload and makes it ready to be put.
 async fn load(target: Target<'_>, ready: &Ready, position: Position) -> Result<Loaded, NoPayload> {
     let record = &ready.record;
-    let payload = read_payload(target.connection, &target.order.source, record).await?;
+    let payload = read_payload(target.connection, &target.order.archive.stream, record).await?;
     let payload_bytes = payload.len() as u64;
     let data = enveloped(record, target.order, payload).map_err(NoPayload::Damaged)?;
     checked_size(record, data.len(), target).map_err(NoPayload::Damaged)?;

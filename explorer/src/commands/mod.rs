@@ -374,7 +374,16 @@ impl Range {
         if self.key.as_deref() == Some("") {
             return Err(CommandError::Usage("--key is empty; a partition key has at least one character".to_owned()));
         }
-        let filter = RecordFilter { key: self.key.clone(), after: time(&self.after)?, before: time(&self.before)? };
+        let mut filter = RecordFilter::default();
+        if let Some(key) = &self.key {
+            filter = filter.with_key(key);
+        }
+        if let Some(after) = time(&self.after)? {
+            filter = filter.with_after(after);
+        }
+        if let Some(before) = time(&self.before)? {
+            filter = filter.with_before(before);
+        }
         filter.checked().map_err(|error| usage(&error))
     }
 }

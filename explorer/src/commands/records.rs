@@ -1,126 +1,52 @@
 //! `explorer records` and `explorer get`.
 
 use super::{CommandError, Output, Range, archive_of, local_times, output};
-use crate::aws::archive::{get as get_record, read_page};
+use crate::aws::archive::get as get_record;
 use crate::aws::connect::Connection;
 use crate::aws::payload::read_payload;
-use crate::domain::decode::Layer;
-use crate::domain::detail::preview;
-use crate::domain::page::PageQuery;
+use crate::domain::decode::Recipe;
+use crate::domain::document::{Document, Form};
+use crate::domain::export::PayloadForm;
 use crate::domain::payload::NoPayload;
+use crate::domain::preview::preview;
+use crate::domain::reading::{ArchiveSource, Position, ReadBatch, ReadEnding, ReadOrder, Source};
 use crate::domain::record::Record;
 use crate::domain::replay::NewestOf;
 use crate::domain::text::{printable, size};
 use crate::domain::time::expiry;
+use crate::files::record_json::RecordJson;
+use crate::sources;
 use archiver::stream::StreamName;
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
-use serde::Serialize;
-use serde_json::value::RawValue;
 use std::num::NonZeroUsize;
 use std::sync::Arc;
+use tokio::sync::{mpsc, watch};
 
 /// Columns of a payload's beginning in a table.
 const PREVIEW_COLUMNS: usize = 60;
 
-/// A record as JSON.
-#[derive(Debug, Serialize)]
-struct RecordJson {
-    partition_key: String,
-    sequence_number: Option<String>,
-    /// Its place in the aggregated record it comes from.
-    sub_sequence_number: Option<u64>,
-    shard_id: Option<String>,
-    /// Epoch seconds with their fraction.
-    approximate_arrival_timestamp: Option<Box<RawValue>>,
-    /// The same as RFC 3339, UTC.
-    arrived_at: Option<String>,
-    last_update: Option<String>,
-    /// Epoch seconds.
-    expire_after: Option<i64>,
-    /// `whole`, `gzip`, `parts` or `gzip parts`.
-    stored_as: Option<&'static str>,
-    /// Bytes of the payload.
-    size_bytes: Option<u64>,
-    /// The payload in base64, however it is stored.
-    data: Option<String>,
-    /// What was recognised, outermost first.
-    encoding: Vec<&'static str>,
-    /// The payload: a JSON value where it is one, a text where it is text, otherwise null.
-    payload: Option<Payload>,
-    /// What is wrong with the item.
-    problems: Vec<String>,
-}
-
-#[derive(Debug, Serialize)]
-#[serde(untagged)]
-enum Payload {
-    Json(Box<RawValue>),
-    Text(String),
-}
-
-impl RecordJson {
-    fn new(record: &Record, payload: Result<Vec<u8>, NoPayload>) -> Self {
-        let item = &record.item;
-        let data = match (&payload, record.stored_as()) {
-            // As it stands there, whatever it is.
-            (_, Some("whole")) => item.data.clone(),
-            (Ok(payload), _) => Some(STANDARD.encode(payload)),
-            (Err(_), _) => None,
-        };
-        let decoded = record.decode(payload);
-        let text = || decoded.text().map(str::to_owned);
-        let payload = match decoded.kind() {
-            // Several JSON values after one another are no JSON value, but a text.
-            Layer::Json => text().map(|text| RawValue::from_string(on_one_line(&text)).map_or(Payload::Text(text), Payload::Json)),
-            Layer::Text => text().map(Payload::Text),
-            Layer::Base64 | Layer::StoredGzip | Layer::Gzip | Layer::Binary | Layer::NotReadable => None,
-        };
-        let mut problems = item.problems.clone();
-        problems.extend(decoded.note.clone());
-        Self {
-            partition_key: record.id.partition_key.clone(),
-            sequence_number: item.sequence_number.as_ref().map(ToString::to_string),
-            sub_sequence_number: item.sub_sequence_number,
-            shard_id: item.shard_id.clone(),
-            approximate_arrival_timestamp: item.arrival.as_ref().and_then(|at| RawValue::from_string(at.to_string()).ok()),
-            arrived_at: record.arrived_at.map(|at| at.to_string()),
-            last_update: item.last_update.clone(),
-            expire_after: item.expire_after,
-            stored_as: record.stored_as(),
-            size_bytes: decoded.payload_size,
-            data,
-            encoding: decoded.layers.iter().filter(|layer| **layer != Layer::StoredGzip).map(|layer| layer.as_str()).collect(),
-            payload,
-            problems,
-        }
-    }
-}
-
-/// JSON as it was written, but for the ends of lines, which stand only between its parts: inside a text they would be escaped.
-fn on_one_line(json: &str) -> String {
-    json.replace(['\n', '\r'], " ")
-}
-
 pub(super) async fn list(connection: &Connection, stream: &StreamName, range: Range, output: Output) -> Result<(), CommandError> {
     let filter = range.filter()?;
     let (_, table, mode) = archive_of(connection, stream).await?;
-    let mut query = PageQuery { table: table.name, mode, filter, from: None };
+    let source = Source::Archive(ArchiveSource { stream: stream.clone(), about_bytes: table.size_bytes, table: table.name, mode });
+    let order = ReadOrder { source, filter, recipe: Recipe::default(), from: Position::Beginning };
     let mut newest = NewestOf::new(range.limit.map(NonZeroUsize::get));
-    loop {
-        let page = read_page(connection, &query).await?;
-        page.records.into_iter().for_each(|record| newest.push(Arc::new(record)));
-        query.from = page.next;
-        if query.from.is_none() {
-            break;
+    let (batches, mut waiting) = mpsc::channel::<ReadBatch>(4);
+    let (_stop, stopped) = watch::channel(false);
+    let gathering = async {
+        while let Some(batch) = waiting.recv().await {
+            batch.records.into_iter().for_each(|record| newest.push(Arc::new(record)));
         }
+    };
+    match tokio::join!(sources::read(Some(connection), &order, batches, stopped), gathering) {
+        (ReadEnding::Failed(failure, _), ()) => return Err(failure.into()),
+        (ReadEnding::Complete | ReadEnding::Stopped(_), ()) => {}
     }
     let records = newest.into_newest_first();
     match output {
         Output::Json => {
             for record in &records {
                 let payload = payload_of(connection, stream, record).await?;
-                output::print_json(&RecordJson::new(record, payload))?;
+                output::print_json(&RecordJson::new(Some(stream), record, payload, PayloadForm::Both))?;
             }
             Ok(())
         }
@@ -175,13 +101,13 @@ pub(super) async fn get(
     };
     let payload = payload_of(connection, stream, &record).await?;
     match output {
-        Output::Json => output::print_json(&RecordJson::new(&record, payload)),
+        Output::Json => output::print_json(&RecordJson::new(Some(stream), &record, payload, PayloadForm::Both)),
         Output::Table => print_record(&record, payload),
     }
 }
 
 fn print_record(record: &Record, payload: Result<Vec<u8>, NoPayload>) -> Result<(), CommandError> {
-    let decoded = record.decode(payload);
+    let decoded = record.decode(payload, &Recipe::default(), 0);
     let times = local_times();
     let item = &record.item;
     let mut rows = vec![
@@ -203,6 +129,6 @@ fn print_record(record: &Record, payload: Result<Vec<u8>, NoPayload>) -> Result<
         rows.into_iter().map(|(name, value)| vec![name.to_owned(), printable(&value).into_owned()]).collect();
     output::print_table(&rows)?;
     output::print("")?;
-    let lines = crate::domain::detail::lay_out(&decoded, crate::domain::detail::View::Pretty, usize::MAX);
-    lines.iter().try_for_each(|line| output::print(&line.iter().map(|(_, text)| text.as_str()).collect::<String>()))
+    let form = Form::of(&decoded);
+    Document::new(decoded.content, form).lines().try_for_each(|line| output::print(&line))
 }

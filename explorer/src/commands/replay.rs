@@ -5,6 +5,7 @@ use crate::aws::connect::Connection;
 use crate::aws::replay::{Outcome, run as run_replay};
 use crate::aws::streams::overview;
 use crate::domain::failure::Failure;
+use crate::domain::reading::ArchiveSource;
 use crate::domain::replay::{Ending, Impossible, Progress, ReplayOrder, Selection, warnings};
 use crate::domain::text::{count, size};
 use crate::domain::time::span;
@@ -12,6 +13,7 @@ use archiver::envelope::Separator;
 use archiver::stream::StreamName;
 use serde::Serialize;
 use std::cell::Cell;
+use std::collections::BTreeSet;
 use std::io::{self, IsTerminal as _, Write as _};
 use std::num::NonZeroUsize;
 use tokio::sync::{mpsc, watch};
@@ -80,11 +82,10 @@ pub(super) async fn run(connection: &Connection, request: Request, output: Outpu
     warnings.iter().try_for_each(|warning| output::tell(&format!("Warning: {warning}")))?;
     output::confirm("Start?", request.yes)?;
     let order = ReplayOrder {
-        source: request.source,
-        table: table.name,
-        mode,
+        archive: ArchiveSource { stream: request.source, about_bytes: table.size_bytes, table: table.name, mode },
         selection: Selection::Matching {
             filter,
+            except: BTreeSet::new(),
             limit: request.range.limit.map(NonZeroUsize::get),
             include_expired: request.include_expired,
         },
@@ -154,7 +155,7 @@ fn report(order: ReplayOrder, outcome: Outcome, warnings: Vec<String>, output: O
     let target = order.target.to_string();
     match output {
         Output::Json => output::print_json(&ReplayedJson {
-            source: order.source.to_string(),
+            source: order.archive.stream.to_string(),
             target: target.clone(),
             ending: ending_name,
             total: progress.total,

@@ -1,24 +1,65 @@
-//! What a payload is: its base64 undone, then as many layers as can be recognised, each with a bound on what it may grow to.
+//! What a payload is: its base64 undone, then as many layers as can be recognised or as somebody has named, each with a bound on what
+//! it may grow to, and the user record of an aggregated one that is asked for. Whoever shows, searches or exports records calls it.
 
-use super::json_text;
+mod beginning;
+mod cbor;
+mod cloud_watch_logs;
+mod format;
+mod hex;
+mod message_pack;
+mod packed;
+mod peeling;
+mod protobuf;
+mod recipe;
+mod rendition;
+
+pub use beginning::{AggregateSize, Beginning, beginning, is_plain};
+pub use cloud_watch_logs::log_lines;
+pub use hex::hex_lines;
+pub use recipe::{InvalidRecipe, Recipe, Step};
+
+use archiver::aggregate::{Aggregate, UserRecord};
+use archiver::envelope::Envelope;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use flate2::read::MultiGzDecoder;
-use std::io::Read as _;
+use peeling::{Halt, Peeling};
+use std::borrow::Cow;
+use std::fmt;
 
 /// One layer that was taken off, or what was found inside.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Layer {
-    /// The item's text form of the payload.
+    /// Base64: the item's text form of the payload, or a text inside it.
     Base64,
     /// Compressed by the archiver, which is no part of the payload.
     StoredGzip,
+    /// A user record in a record of the Kinesis Producer Library.
+    Kpl {
+        /// Which one, from 0.
+        place: u64,
+        /// How many there are.
+        count: u64,
+    },
+    /// What a replay writes before a payload.
+    Envelope,
     /// Compressed.
     Gzip,
+    /// Compressed.
+    Zlib,
+    /// Compressed.
+    Zstd,
+    /// Events of a log stream; JSON follows.
+    CloudWatchLogs,
     /// JSON, one value or several.
     Json,
     /// UTF-8 text.
     Text,
+    /// MessagePack, rendered as JSON.
+    MessagePack,
+    /// CBOR, rendered as JSON.
+    Cbor,
+    /// A protobuf message, its fields rendered as JSON by their numbers.
+    Protobuf,
     /// Anything else.
     Binary,
     /// What could not be restored.
@@ -32,35 +73,65 @@ pub struct Decoded {
     pub layers: Vec<Layer>,
     /// The innermost bytes.
     pub content: Vec<u8>,
+    /// JSON text that shows the same as the content, where that is MessagePack, CBOR or protobuf.
+    pub rendition: Option<String>,
+    /// Which user record of an aggregated record this is.
+    pub user_record: Option<UserRecordPlace>,
+    /// Where a replayed record came from.
+    pub envelope: Option<Envelope>,
     /// Bytes of the payload itself, as it was put into the stream; `None` where it could not be restored.
     pub payload_size: Option<u64>,
     /// Why a layer could not be taken off, or was only in part.
     pub note: Option<String>,
 }
 
-/// Which decoders are applied to a payload: those that are detected, or those that somebody has named.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub enum Recipe {
-    /// Whatever is detected.
-    #[default]
-    Detected,
+/// A user record among those that were put as one.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct UserRecordPlace {
+    /// Which one, from 0.
+    pub place: u64,
+    /// How many there are.
+    pub count: u64,
+    /// Its own partition key.
+    pub partition_key: String,
 }
 
-/// A compressed payload is not unpacked beyond this, so that a bomb does no harm.
-const MAX_UNPACKED_BYTES: u64 = 64 * 1024 * 1024;
+impl UserRecordPlace {
+    fn of(record: &UserRecord<'_>, count: u64) -> Self {
+        Self { place: record.sub_sequence_number, count, partition_key: record.partition_key.to_owned() }
+    }
+}
 
 impl Layer {
-    /// Its name in the breadcrumb.
+    /// Its name, without a place.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Base64 => "base64",
             Self::StoredGzip => "stored gzip",
+            Self::Kpl { .. } => "KPL",
+            Self::Envelope => "replay envelope",
             Self::Gzip => "gzip",
+            Self::Zlib => "zlib",
+            Self::Zstd => "zstd",
+            Self::CloudWatchLogs => "CloudWatch Logs",
             Self::Json => "JSON",
             Self::Text => "text",
+            Self::MessagePack => "MessagePack",
+            Self::Cbor => "CBOR",
+            Self::Protobuf => "protobuf",
             Self::Binary => "binary",
             Self::NotReadable => "not readable",
+        }
+    }
+}
+
+impl fmt::Display for Layer {
+    /// Its name in the breadcrumb. People count from 1: `KPL 3/17`.
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Kpl { place, count } => write!(formatter, "KPL {}/{count}", place.saturating_add(1)),
+            layer => formatter.write_str(layer.as_str()),
         }
     }
 }
@@ -69,7 +140,7 @@ impl Decoded {
     /// The layers as a breadcrumb: `base64 › gzip › JSON`.
     #[must_use]
     pub fn breadcrumb(&self) -> String {
-        self.layers.iter().map(|layer| layer.as_str()).collect::<Vec<_>>().join(" › ")
+        self.layers.iter().map(ToString::to_string).collect::<Vec<_>>().join(" › ")
     }
 
     /// What the innermost bytes are.
@@ -78,12 +149,22 @@ impl Decoded {
         self.layers.last().copied().unwrap_or(Layer::Binary)
     }
 
-    /// The innermost bytes as text, where they are.
+    /// The innermost bytes as text, where they are, or the JSON text that shows the same.
     #[must_use]
     pub fn text(&self) -> Option<&str> {
         match self.kind() {
             Layer::Json | Layer::Text => std::str::from_utf8(&self.content).ok(),
-            Layer::Base64 | Layer::StoredGzip | Layer::Gzip | Layer::Binary | Layer::NotReadable => None,
+            Layer::MessagePack | Layer::Cbor | Layer::Protobuf => self.rendition.as_deref(),
+            Layer::Base64
+            | Layer::StoredGzip
+            | Layer::Kpl { .. }
+            | Layer::Envelope
+            | Layer::Gzip
+            | Layer::Zlib
+            | Layer::Zstd
+            | Layer::CloudWatchLogs
+            | Layer::Binary
+            | Layer::NotReadable => None,
         }
     }
 }
@@ -93,157 +174,97 @@ impl Decoded {
 pub fn decode(data: &str) -> Decoded {
     match STANDARD.decode(data) {
         Ok(payload) => decode_payload(payload),
-        Err(error) => Decoded {
-            layers: vec![Layer::Text],
-            payload_size: None,
-            content: data.as_bytes().to_vec(),
-            note: Some(format!("recordData is not base64: {error}")),
-        },
+        Err(error) => {
+            let note = Some(format!("recordData is not base64: {error}"));
+            plain(vec![Layer::Text], data.as_bytes().to_vec(), note)
+        }
     }
-}
-
-/// Whether any of the innermost contents of a payload is what somebody looks for: one, or each user record's of an aggregate.
-pub fn any_content(payload: &[u8], _: &Recipe, is_wanted: &mut dyn FnMut(&[u8]) -> bool) -> bool {
-    is_wanted(&take_off_layers(payload.to_vec(), Vec::new()).content)
 }
 
 /// Decodes a payload that the archive holds as it is.
 #[must_use]
 pub fn decode_payload(payload: Vec<u8>) -> Decoded {
-    take_off_layers(payload, vec![Layer::Base64])
+    decode_with(payload, false, &Recipe::Detected, 0)
 }
 
 /// Decodes a payload that the archive held compressed.
 #[must_use]
 pub fn decode_stored_gzip(payload: Vec<u8>) -> Decoded {
-    take_off_layers(payload, vec![Layer::Base64, Layer::StoredGzip])
+    decode_with(payload, true, &Recipe::Detected, 0)
+}
+
+/// Decodes a payload as somebody asks for it; `user_record` is the place, from 0, of the one that is shown of an aggregated record, the
+/// last where there are not so many.
+#[must_use]
+pub fn decode_with(payload: Vec<u8>, is_stored_gzip: bool, recipe: &Recipe, user_record: usize) -> Decoded {
+    let payload_size = payload.len() as u64;
+    let layers = if is_stored_gzip { vec![Layer::Base64, Layer::StoredGzip] } else { vec![Layer::Base64] };
+    let mut outer = Peeling::new(Cow::Owned(payload), layers, recipe);
+    if outer.peel() == Halt::Aggregate {
+        if let Some(aggregate) = Aggregate::parse(outer.content()) {
+            let count = aggregate.user_records().count();
+            if let Some(record) = aggregate.user_records().nth(user_record.min(count.saturating_sub(1))) {
+                let mut inner = outer.inside(&record, count as u64);
+                inner.peel();
+                return inner.into_decoded(payload_size);
+            }
+        }
+        outer.pass_by_aggregate();
+    }
+    outer.into_decoded(payload_size)
+}
+
+/// Whether any of the innermost contents of a payload is what somebody looks for: one, or each user record's of an aggregate. Of a
+/// binary format the bytes are asked for first, then the JSON text that shows the same.
+pub fn any_content(payload: &[u8], recipe: &Recipe, is_wanted: &mut dyn FnMut(&[u8]) -> bool) -> bool {
+    let mut outer = Peeling::new(Cow::Borrowed(payload), Vec::new(), recipe);
+    if outer.peel() == Halt::Aggregate {
+        if let Some(aggregate) = Aggregate::parse(outer.content()) {
+            let count = aggregate.user_records().count() as u64;
+            return aggregate.user_records().any(|record| {
+                let mut inner = outer.inside(&record, count);
+                inner.peel();
+                inner.finds(is_wanted)
+            });
+        }
+        outer.pass_by_aggregate();
+    }
+    outer.finds(is_wanted)
+}
+
+/// The user records of an aggregated record, in their order, so many from the place `first` on; empty for any other payload. All at once
+/// may take far more memory than the payload, since many may share one key.
+#[must_use]
+pub fn user_records(payload: &[u8], recipe: &Recipe, first: usize, most: usize) -> Vec<UserRecordPlace> {
+    let in_aggregate = |aggregate: Aggregate<'_>| {
+        let count = aggregate.user_records().count() as u64;
+        let records = aggregate.user_records().skip(first).take(most);
+        records.map(|record| UserRecordPlace::of(&record, count)).collect()
+    };
+    with_aggregate(payload, recipe, in_aggregate).unwrap_or_default()
+}
+
+/// How many user records a payload holds; `None` where it is no aggregated record.
+#[must_use]
+pub fn user_record_count(payload: &[u8], recipe: &Recipe) -> Option<u64> {
+    with_aggregate(payload, recipe, |aggregate| aggregate.user_records().count() as u64)
+}
+
+fn with_aggregate<T>(payload: &[u8], recipe: &Recipe, then: impl FnOnce(Aggregate<'_>) -> T) -> Option<T> {
+    let mut outer = Peeling::new(Cow::Borrowed(payload), Vec::new(), recipe);
+    if outer.peel() == Halt::Aggregate { Aggregate::parse(outer.content()).map(then) } else { None }
 }
 
 /// What an item holds in place of a payload that could not be restored, and why.
 #[must_use]
 pub fn not_restored(data: &str, reason: String) -> Decoded {
-    let content = STANDARD.decode(data).unwrap_or_default();
-    Decoded { layers: vec![Layer::Base64, Layer::NotReadable], content, payload_size: None, note: Some(reason) }
+    plain(vec![Layer::Base64, Layer::NotReadable], STANDARD.decode(data).unwrap_or_default(), Some(reason))
 }
 
-fn take_off_layers(payload: Vec<u8>, layers: Vec<Layer>) -> Decoded {
-    let payload_size = Some(payload.len() as u64);
-    let mut decoded = Decoded { layers, content: payload, payload_size, note: None };
-    if decoded.content.starts_with(&[0x1f, 0x8b]) {
-        match unzip(&decoded.content) {
-            Ok((content, complete)) => {
-                decoded.layers.push(Layer::Gzip);
-                decoded.content = content;
-                if !complete {
-                    decoded.note = Some(format!("only the first {} are unpacked", super::text::size(MAX_UNPACKED_BYTES)));
-                }
-            }
-            Err(error) => decoded.note = Some(format!("looks like gzip, but cannot be unpacked: {error}")),
-        }
-    }
-    decoded.layers.push(kind_of(&decoded.content));
-    decoded
-}
-
-fn kind_of(content: &[u8]) -> Layer {
-    match std::str::from_utf8(content) {
-        Ok(text) if json_text::is_json(text) => Layer::Json,
-        Ok(text) if text.chars().all(|character| !character.is_control() || character.is_whitespace()) => Layer::Text,
-        _ => Layer::Binary,
-    }
-}
-
-/// The unpacked bytes, and whether they are all.
-fn unzip(packed: &[u8]) -> std::io::Result<(Vec<u8>, bool)> {
-    let mut content = Vec::new();
-    let mut reader = MultiGzDecoder::new(packed).take(MAX_UNPACKED_BYTES + 1);
-    reader.read_to_end(&mut content)?;
-    let complete = content.len() as u64 <= MAX_UNPACKED_BYTES;
-    if !complete {
-        content.pop();
-    }
-    Ok((content, complete))
-}
-
-/// Bytes as `offset  hex  characters`, sixteen a line, the lines from `first` on.
-#[must_use]
-pub fn hex_lines(bytes: &[u8], first: usize, lines: usize) -> Vec<String> {
-    const WIDTH: usize = 16;
-    bytes
-        .chunks(WIDTH)
-        .enumerate()
-        .skip(first)
-        .take(lines)
-        .map(|(line, chunk)| {
-            let mut hex = String::with_capacity(3 * WIDTH + 1);
-            for (at, byte) in chunk.iter().enumerate() {
-                hex.push_str(if at == WIDTH / 2 { "  " } else { " " });
-                hex.push_str(&format!("{byte:02x}"));
-            }
-            let characters: String =
-                chunk.iter().map(|byte| if byte.is_ascii_graphic() || *byte == b' ' { char::from(*byte) } else { '·' }).collect();
-            format!("{:08x} {hex:<49}  {characters}", line * WIDTH)
-        })
-        .collect()
+fn plain(layers: Vec<Layer>, content: Vec<u8>, note: Option<String>) -> Decoded {
+    Decoded { layers, content, rendition: None, user_record: None, envelope: None, payload_size: None, note }
 }
 
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
-mod tests {
-    use super::*;
-    use flate2::Compression;
-    use flate2::write::GzEncoder;
-    use proptest::prelude::*;
-    use std::io::Write as _;
-
-    fn gzip(bytes: &[u8]) -> Vec<u8> {
-        let mut encoder = GzEncoder::new(Vec::new(), Compression::default());
-        encoder.write_all(bytes).unwrap();
-        encoder.finish().unwrap()
-    }
-
-    #[test]
-    fn layers_are_recognised_and_named() {
-        for (payload, breadcrumb) in [
-            (b"{\"id\":1}".to_vec(), "base64 › JSON"),
-            (b"plain text\n".to_vec(), "base64 › text"),
-            (vec![0, 159, 146, 150], "base64 › binary"),
-            (gzip(b"{\"id\":1}"), "base64 › gzip › JSON"),
-            (vec![0x1f, 0x8b, 1, 2], "base64 › binary"),
-            (vec![], "base64 › text"),
-        ] {
-            assert_eq!(decode(&STANDARD.encode(&payload)).breadcrumb(), breadcrumb);
-        }
-        let not_base64 = decode("héllo!");
-        assert_eq!(not_base64.text(), Some("héllo!"));
-        assert!(not_base64.note.unwrap().contains("not base64"));
-    }
-
-    #[test]
-    fn a_bomb_is_unpacked_only_so_far() {
-        let zeros = vec![0; usize::try_from(MAX_UNPACKED_BYTES).unwrap() + 10];
-        let decoded = decode(&STANDARD.encode(gzip(&zeros)));
-        assert_eq!(decoded.content.len() as u64, MAX_UNPACKED_BYTES);
-        assert!(decoded.note.unwrap().contains("64 MiB"));
-    }
-
-    #[test]
-    fn hex_shows_offset_bytes_and_characters() {
-        let lines = hex_lines(b"\x89PNG\r\n\x1a\n0123456789", 0, 10);
-        assert_eq!(lines[0], "00000000  89 50 4e 47 0d 0a 1a 0a  30 31 32 33 34 35 36 37  ·PNG····01234567");
-        assert_eq!(lines[1], "00000010  38 39                                             89");
-        assert_eq!(hex_lines(&[0; 100], 2, 3).len(), 3);
-    }
-
-    proptest! {
-        #[test]
-        fn any_payload_is_decoded(payload: Vec<u8>) {
-            let mut decoded = decode(&STANDARD.encode(&payload));
-            prop_assert_eq!(decoded.payload_size, Some(payload.len() as u64));
-            let layers = decoded.layers.split_off(1);
-            let stored = decode_stored_gzip(payload);
-            prop_assert_eq!(&stored.layers[..2], [Layer::Base64, Layer::StoredGzip]);
-            prop_assert_eq!((&stored.layers[2..], stored.content), (layers.as_slice(), decoded.content));
-        }
-    }
-}
+mod tests;

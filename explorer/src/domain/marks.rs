@@ -139,7 +139,7 @@ mod tests {
 
     #[test]
     fn marks_outlive_a_change_of_the_filter() {
-        let (all, paid) = (RecordFilter::default(), RecordFilter { key: Some("cust-1".to_owned()), ..RecordFilter::default() });
+        let (all, paid) = (RecordFilter::default(), RecordFilter::default().with_key("cust-1"));
         let mut marks = Marks::default();
         marks.toggle(&record(1)).unwrap();
         assert!(marks.contains(&record(1).id, &all) && marks.contains(&record(1).id, &paid));

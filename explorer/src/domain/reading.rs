@@ -69,6 +69,9 @@ pub enum SegmentPosition {
     Done,
 }
 
+/// Bytes of a file that count as a segment of it.
+pub const FILE_SEGMENT_BYTES: u64 = 1024 * 1024;
+
 /// How far reading is, and what it cost; counted from where the order began.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct ReadProgress {
@@ -84,7 +87,7 @@ pub struct ReadProgress {
     pub units: f64,
     /// Segments that were read to their end, of this order or before it.
     pub segments_done: usize,
-    /// Segments there are.
+    /// Segments there are: those of a table; one where a key was asked for; in a file every [`FILE_SEGMENT_BYTES`].
     pub segments: usize,
 }
 

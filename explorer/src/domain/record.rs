@@ -1,6 +1,6 @@
 //! A record as the explorer shows it: the item as it was found, and the payload decoded when somebody looks.
 
-use super::decode::{self, Decoded};
+use super::decode::{self, Decoded, Recipe};
 use super::payload::{self, NoPayload, Place};
 use super::text::size;
 use archiver::item::StoredItem;
@@ -76,13 +76,13 @@ impl Record {
         }
     }
 
-    /// The payload's layers taken off. In place of one that could not be restored comes what the item holds, and why.
+    /// The payload's layers taken off; of an aggregated record it is the user record of this place, from 0. In place of a payload that
+    /// could not be restored comes what the item holds, and why.
     #[must_use]
-    pub fn decode(&self, payload: Result<Vec<u8>, NoPayload>) -> Decoded {
+    pub fn decode(&self, payload: Result<Vec<u8>, NoPayload>, recipe: &Recipe, user_record: usize) -> Decoded {
         let is_as_it_is = self.place == Place::Item && self.item.encoding.is_none();
         match (payload, self.item.data.as_deref()) {
-            (Ok(payload), _) if self.item.encoding.is_some() => decode::decode_stored_gzip(payload),
-            (Ok(payload), _) => decode::decode_payload(payload),
+            (Ok(payload), _) => decode::decode_with(payload, self.item.encoding.is_some(), recipe, user_record),
             (Err(_), Some(text)) if is_as_it_is => decode::decode(text),
             (Err(reason), text) => decode::not_restored(text.unwrap_or_default(), reason.to_string()),
         }
@@ -194,7 +194,7 @@ mod tests {
     #[test]
     fn what_cannot_be_restored_is_never_taken_for_the_payload() {
         let zstd = stored(Some("zstd"), None);
-        let decoded = zstd.decode(zstd.payload().unwrap());
+        let decoded = zstd.decode(zstd.payload().unwrap(), &Recipe::default(), 0);
         assert_eq!((decoded.text(), decoded.payload_size), (None, None));
         assert_eq!(decoded.content, b"Hello", "what is there can be looked at");
         assert_eq!(decoded.breadcrumb(), "base64 › not readable");

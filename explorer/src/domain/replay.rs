@@ -2,25 +2,22 @@
 
 use super::filter::RecordFilter;
 use super::lanes::Counts;
-use super::record::Record;
+use super::reading::ArchiveSource;
+use super::record::{Record, RecordId};
 use archiver::envelope::Separator;
 use archiver::settings::ArchiveMode;
 use archiver::stream::StreamName;
 use jiff::Timestamp;
 use std::cmp::Reverse;
-use std::collections::{BTreeMap, BinaryHeap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, BinaryHeap, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
 
 /// What a replay is to do.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ReplayOrder {
-    /// The stream whose archive is read.
-    pub source: StreamName,
-    /// Its archive's table.
-    pub table: String,
-    /// Its archive's mode.
-    pub mode: ArchiveMode,
+    /// The archive that is read.
+    pub archive: ArchiveSource,
     /// Which records.
     pub selection: Selection,
     /// The stream they are put into.
@@ -38,6 +35,8 @@ pub enum Selection {
     Matching {
         /// What they must be.
         filter: RecordFilter,
+        /// What is left out all the same.
+        except: BTreeSet<RecordId>,
         /// How many at the most.
         limit: Option<usize>,
         /// Also items that are expired and only not deleted yet.

@@ -15,7 +15,8 @@ fn is_hostile(character: char) -> bool {
         || matches!(character, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{2028}' | '\u{2029}' | '\u{feff}')
 }
 
-fn stand_in(character: char) -> char {
+/// The character, or the visible stand-in of one that must not reach the terminal.
+pub(crate) fn stand_in(character: char) -> char {
     match character {
         '\t' => ' ',
         // The Unicode block "control pictures" shows each control character by its name.

@@ -24,16 +24,7 @@ pub(super) fn draw(model: &Model, scroll: usize, theme: &Theme, frame: &mut Fram
 /// The keys of this screen first, then those of everywhere, then the rest.
 fn lines(model: &Model, theme: &Theme) -> Vec<Line<'static>> {
     let mut contexts = model.contexts();
-    let all = [
-        Context::Streams,
-        Context::Records,
-        Context::Form,
-        Context::Review,
-        Context::Replays,
-        Context::Everywhere,
-        Context::Typing,
-    ];
-    contexts.extend(all);
+    contexts.extend(Context::ALL);
     let mut shown: Vec<Context> = Vec::new();
     let mut lines = Vec::new();
     if let Some(local) = &model.session.local {

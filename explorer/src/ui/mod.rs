@@ -47,6 +47,7 @@ pub fn draw(model: &Model, theme: &Theme, frame: &mut Frame<'_>) {
     draw_bottom(model, theme, frame, bottom);
     match model.overlay {
         Some(Overlay::Help(scroll)) => help::draw(model, scroll, theme, frame, area),
+        Some(Overlay::Copy) => draw_copy(theme, frame, area),
         Some(Overlay::ConfirmQuit) => draw_confirm_quit(model, theme, frame, area),
         None => {}
     }
@@ -151,13 +152,30 @@ fn key_line(model: &Model, theme: &Theme, columns: u16) -> Line<'static> {
 
 fn draw_confirm_quit(model: &Model, theme: &Theme, frame: &mut Frame<'_>, area: Rect) {
     let running = model.running_replays().count();
-    let text = format!(
-        "{running} replay{} still running. What is not sent yet will not be sent.\n\ny quit and cancel   esc stay",
+    let replays = format!(
+        "{running} replay{} still running. What is not sent yet will not be sent.",
         if running == 1 { " is" } else { "s are" }
     );
-    let popup = centred(area, 60, 7);
+    let export = model.export.as_ref().map(|export| {
+        format!("The export to {} is still running. Its file will not be kept.", printable(&export.path.display().to_string()))
+    });
+    let sentences: Vec<String> = Some(replays).filter(|_| running > 0).into_iter().chain(export).collect();
+    let text = format!("{}\n\ny quit and cancel   esc stay", sentences.join("\n"));
+    let popup = centred(area, 60, 9);
     frame.render_widget(Clear, popup);
     frame.render_widget(Paragraph::new(text).wrap(Wrap { trim: true }).block(block(" Quit? ", theme)), popup);
+}
+
+/// What can be copied, key by key.
+fn draw_copy(theme: &Theme, frame: &mut Frame<'_>, area: Rect) {
+    let line = |binding: &Binding| {
+        let key = binding.keys.first().map(|key| key.name()).unwrap_or_default();
+        Line::from(vec![Span::styled(format!(" {key}  "), theme.key()), Span::raw(binding.help)])
+    };
+    let lines: Vec<Line<'_>> = BINDINGS.iter().filter(|binding| binding.context == Context::Copy).map(line).collect();
+    let popup = centred(area, 40, u16::try_from(lines.len() + 2).unwrap_or(area.height));
+    frame.render_widget(Clear, popup);
+    frame.render_widget(Paragraph::new(lines).block(block(" Copy ", theme)), popup);
 }
 
 /// A frame with a title.

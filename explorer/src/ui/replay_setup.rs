@@ -4,6 +4,7 @@ use super::theme::Theme;
 use super::{block, first_visible};
 use crate::app::model::Model;
 use crate::app::replay_setup::{Field, ReplaySetup, Step};
+use crate::domain::marks::Marks;
 use crate::domain::record::size_together;
 use crate::domain::replay::{ReplayOrder, Selection};
 use crate::domain::text::{count, printable};
@@ -18,7 +19,7 @@ const LABEL_COLUMNS: u16 = 16;
 const TARGETS_SHOWN: usize = 5;
 
 pub(super) fn draw(model: &Model, setup: &ReplaySetup, theme: &Theme, frame: &mut Frame<'_>, area: Rect) {
-    let frame_block = block(format!(" Replay from {} ({}) ", setup.source, setup.table), theme);
+    let frame_block = block(format!(" Replay from {} ({}) ", setup.archive.stream, setup.archive.table), theme);
     let inner = frame_block.inner(area);
     frame.render_widget(frame_block, area);
     let lines = match &setup.step {
@@ -57,12 +58,11 @@ fn form_lines(model: &Model, setup: &ReplaySetup, theme: &Theme) -> Vec<Line<'st
         Span::styled(format!("{cursor}{text:<14}"), if is_current { theme.key() } else { theme.quiet() })
     };
     let choice = |text: &str, chosen: bool| super::choice(text, chosen, theme);
-    let marked_size = size_together(&setup.marked);
     let matching =
         if setup.filter.is_everything() { "the whole archive".to_owned() } else { format!("all that match {}", setup.filter) };
     let mut records = vec![label("records", Field::Records)];
-    if !setup.marked.is_empty() {
-        records.push(choice(&format!("{} marked, {marked_size}", count(setup.marked.len() as u64)), setup.only_marked));
+    if !setup.marks.is_empty() {
+        records.push(choice(&printable(&marked(&setup.marks)), setup.only_marked));
     }
     records.push(choice(&printable(&matching), !setup.only_marked));
     let hint = if setup.target.text().is_empty() { "type a part of the name, ↑ and ↓ choose" } else { "" };
@@ -93,6 +93,17 @@ fn form_lines(model: &Model, setup: &ReplaySetup, theme: &Theme) -> Vec<Line<'st
     lines
 }
 
+/// What is marked, in a few words.
+fn marked(marks: &Marks) -> String {
+    match marks {
+        Marks::Some(records) => format!("{} marked, {}", count(records.len() as u64), size_together(records.values())),
+        Marks::AllBut { filter, except } => {
+            let which = if filter.is_everything() { "every record".to_owned() } else { format!("all that match {filter}") };
+            if except.is_empty() { which } else { format!("{which} but {}", count(except.len() as u64)) }
+        }
+    }
+}
+
 fn target_lines(model: &Model, setup: &ReplaySetup, theme: &Theme) -> Vec<Line<'static>> {
     let targets = setup.targets(&model.streams);
     let indent = " ".repeat(usize::from(LABEL_COLUMNS));
@@ -106,7 +117,7 @@ fn target_lines(model: &Model, setup: &ReplaySetup, theme: &Theme) -> Vec<Line<'
         .skip(first)
         .take(TARGETS_SHOWN)
         .map(|(place, name)| {
-            let note = if **name == setup.source { "  (the source itself)" } else { "" };
+            let note = if **name == setup.archive.stream { "  (the source itself)" } else { "" };
             let style = if Some(place) == setup.target_cursor { theme.selected() } else { ratatui::style::Style::new() };
             Line::from(vec![
                 Span::raw(indent.clone()),
@@ -122,10 +133,11 @@ fn review_lines(order: &ReplayOrder, warnings: &[String], theme: &Theme) -> Vec<
         Selection::Marked(records) => {
             format!("{} marked records, {}", count(records.len() as u64), size_together(records))
         }
-        Selection::Matching { filter, include_expired, .. } => {
+        Selection::Matching { filter, include_expired, except, .. } => {
             let which =
                 if filter.is_everything() { "every record of the archive".to_owned() } else { format!("all that match {filter}") };
-            format!("{which}, expired items {}", if *include_expired { "too" } else { "left out" })
+            let but = if except.is_empty() { String::new() } else { format!(" but {}", count(except.len() as u64)) };
+            format!("{which}{but}, expired items {}", if *include_expired { "too" } else { "left out" })
         }
     };
     let envelope = match &order.envelope {
@@ -141,7 +153,7 @@ fn review_lines(order: &ReplayOrder, warnings: &[String], theme: &Theme) -> Vec<
     let mut lines = vec![
         Line::default(),
         row("records", what),
-        row("from", order.table.clone()),
+        row("from", order.archive.table.clone()),
         row("into stream", order.target.to_string()),
         row("envelope", envelope),
         row("order", "kept for each partition key; failed records are put again".to_owned()),

@@ -42,7 +42,7 @@ fn draw_list(model: &Model, replays: &Replays, theme: &Theme, frame: &mut Frame<
             let text = format!(
                 "{cursor} {}  {} → {}  {}  {} of {}",
                 replay.name,
-                replay.order.source,
+                replay.order.archive.stream,
                 replay.order.target,
                 state_name(replay),
                 count(replay.progress.counts.acknowledged as u64),
@@ -67,8 +67,10 @@ fn state_name(replay: &Replay) -> &'static str {
 
 fn draw_replay(replay: &Replay, theme: &Theme, frame: &mut Frame<'_>, area: Rect) {
     let envelope = if replay.order.envelope.is_some() { "envelope on" } else { "envelope off" };
-    let title =
-        format!(" Replay {} · {} → {} · {envelope} · order per key ", replay.name, replay.order.source, replay.order.target);
+    let title = format!(
+        " Replay {} · {} → {} · {envelope} · order per key ",
+        replay.name, replay.order.archive.stream, replay.order.target
+    );
     let frame_block = block(title, theme).title_bottom(Line::from(format!(" {} ", state_name(replay))).right_aligned());
     let inner = frame_block.inner(area);
     frame.render_widget(frame_block, area);

@@ -3,16 +3,22 @@
 use super::draw;
 use super::theme::Theme;
 use crate::app::fixtures::{
-    compressed_record, local_addresses, model, model_with, model_with_records, model_with_streams, name, now, overviews, page,
-    page_request, payload_request, press, record, split_record,
+    TestShelf, compressed_record, local_addresses, middle, model, model_with, model_with_records, model_with_streams, name, now,
+    overviews, press, read_request, record, records, split_record,
 };
 use crate::app::message::{Effect, Message};
 use crate::app::model::Model;
 use crate::app::update;
 use crate::domain::configuration::{Present, PresentTable, plan};
 use crate::domain::failure::Failure;
+use crate::domain::following::FollowStatus;
 use crate::domain::lanes::Counts;
+use crate::domain::payload::NoPayload;
+use crate::domain::reading::{Position, ReadEnding};
+use crate::domain::record::Record;
 use crate::domain::replay::{Ending, Impossible, Progress};
+use crate::domain::show::{show, show_difference};
+use archiver::aggregate::aggregate;
 use archiver::aws_failure::FailureKind;
 use jiff::SignedDuration;
 use ratatui::Terminal;
@@ -113,8 +119,9 @@ fn records_loading() {
 fn records_failed() {
     check("records_failed", |columns, rows| {
         let mut model = model_with_streams(columns, rows);
-        let request = page_request(&press(&mut model, "enter"));
-        update(&mut model, Message::PageRead { request, result: Err(failure("read table orders-archive-ALL")) });
+        let request = read_request(&press(&mut model, "enter"));
+        let ending = ReadEnding::Failed(failure("read table orders-archive-ALL"), Position::Beginning);
+        TestShelf::default().end(&mut model, request, ending);
         model
     });
 }
@@ -122,9 +129,9 @@ fn records_failed() {
 #[test]
 fn records_that_cannot_be_read_again() {
     check("records_stale", |columns, rows| {
-        let mut model = model_with_records(columns, rows);
-        let request = page_request(&press(&mut model, "F5"));
-        update(&mut model, Message::PageRead { request, result: Err(failure("read table orders-archive-ALL")) });
+        let (mut model, shelf) = model_with_records(columns, rows);
+        let request = read_request(&shelf.press(&mut model, "F5"));
+        shelf.end(&mut model, request, ReadEnding::Failed(failure("read table orders-archive-ALL"), Position::Beginning));
         model
     });
 }
@@ -133,8 +140,8 @@ fn records_that_cannot_be_read_again() {
 fn records_empty() {
     check("records_empty", |columns, rows| {
         let mut model = model_with_streams(columns, rows);
-        let request = page_request(&press(&mut model, "enter"));
-        update(&mut model, Message::PageRead { request, result: Ok(page(Vec::new(), false)) });
+        let request = read_request(&press(&mut model, "enter"));
+        TestShelf::default().end(&mut model, request, ReadEnding::Complete);
         model
     });
 }
@@ -142,18 +149,18 @@ fn records_empty() {
 #[test]
 fn records_full_with_marks() {
     check("records_full", |columns, rows| {
-        let mut model = model_with_records(columns, rows);
-        press(&mut model, "down down down space space");
+        let (mut model, shelf) = model_with_records(columns, rows);
+        shelf.press(&mut model, "down down down space space");
         model
     });
 }
 
 #[test]
 fn records_hostile_text_and_hex() {
-    check("records_text", model_with_records);
+    check("records_text", |columns, rows| model_with_records(columns, rows).0);
     check("records_hex", |columns, rows| {
-        let mut model = model_with_records(columns, rows);
-        press(&mut model, "x tab");
+        let (mut model, shelf) = model_with_records(columns, rows);
+        shelf.press(&mut model, "x tab");
         model
     });
 }
@@ -161,8 +168,8 @@ fn records_hostile_text_and_hex() {
 #[test]
 fn records_damaged() {
     check("records_damaged", |columns, rows| {
-        let mut model = model_with_records(columns, rows);
-        press(&mut model, "G");
+        let (mut model, shelf) = model_with_records(columns, rows);
+        shelf.press(&mut model, "G");
         model
     });
 }
@@ -170,40 +177,44 @@ fn records_damaged() {
 #[test]
 fn records_filter_with_a_mistake() {
     check("records_filter_mistake", |columns, rows| {
-        let mut model = model_with_records(columns, rows);
-        press(&mut model, "/ after:soon enter");
+        let (mut model, shelf) = model_with_records(columns, rows);
+        shelf.press(&mut model, "/ after:soon enter");
         model
     });
 }
 
-/// A record in parts under the cursor, and one that is stored compressed.
-fn stored_otherwise(columns: u16, rows: u16) -> (Model, crate::app::message::RequestId) {
+/// A record in parts under the cursor, and one that is stored compressed; what is to be shown.
+fn stored_otherwise(columns: u16, rows: u16) -> (Model, TestShelf, Vec<Effect>) {
     let json = format!("{{\"id\":\"o-1\",\"note\":\"{}\"}}", "paid ".repeat(50));
     let records = vec![split_record(2, 36), compressed_record(1, json.as_bytes()), record(0, b"{\"id\":\"o-0\"}")];
-    let (model, effects) = model_with(columns, rows, records);
-    let request = payload_request(&effects);
-    (model, request)
+    model_with(columns, rows, records)
+}
+
+/// Answers what asks for a payload.
+fn show_with(model: &mut Model, effects: &[Effect], payload: Result<Vec<u8>, NoPayload>) {
+    let [Effect::ShowRecord { request, order }] = effects else { panic!("{effects:?}") };
+    let result = payload.map(|payload| Box::new(show(&order.record, Ok(payload), &order.manner)));
+    update(model, Message::RecordShown { request: *request, result });
 }
 
 #[test]
 fn records_in_parts_and_compressed() {
     check("records_parts_loading", |columns, rows| stored_otherwise(columns, rows).0);
     check("records_parts", |columns, rows| {
-        let (mut model, request) = stored_otherwise(columns, rows);
+        let (mut model, _, effects) = stored_otherwise(columns, rows);
         let payload = format!("{{\"id\":\"o-2\",\"scan\":\"{}\"}}", "A".repeat(2_000_000));
-        update(&mut model, Message::PayloadRead { request, result: Ok(payload.into_bytes()) });
+        show_with(&mut model, &effects, Ok(payload.into_bytes()));
         model
     });
     check("records_parts_missing", |columns, rows| {
-        let (mut model, request) = stored_otherwise(columns, rows);
+        let (mut model, _, effects) = stored_otherwise(columns, rows);
         let reason = "part 3 of 36 is missing from table orders-archive-parts".to_owned();
-        let result = Err(crate::domain::payload::NoPayload::Damaged(reason));
-        update(&mut model, Message::PayloadRead { request, result });
+        show_with(&mut model, &effects, Err(NoPayload::Damaged(reason)));
         model
     });
     check("records_compressed", |columns, rows| {
-        let (mut model, _) = stored_otherwise(columns, rows);
-        press(&mut model, "space");
+        let (mut model, shelf, _) = stored_otherwise(columns, rows);
+        shelf.press(&mut model, "space");
         model
     });
 }
@@ -212,9 +223,109 @@ fn records_in_parts_and_compressed() {
 fn records_partial() {
     check("records_partial", |columns, rows| {
         let mut model = model_with_streams(columns, rows);
-        let request = page_request(&press(&mut model, "enter"));
-        let many = (0..5_000).map(|place| record(place, b"{\"id\":1}")).collect();
-        update(&mut model, Message::PageRead { request, result: Ok(page(many, true)) });
+        let mut shelf = TestShelf::default();
+        let request = read_request(&press(&mut model, "enter"));
+        shelf.read(&mut model, request, (0..5_000).map(|place| record(place, b"{\"id\":1}")).collect());
+        shelf.end(&mut model, request, ReadEnding::Stopped(middle()));
+        model
+    });
+}
+
+/// A search that has found some records and goes on.
+fn searching(columns: u16, rows: u16) -> (Model, TestShelf) {
+    let (mut model, mut shelf) = model_with_records(columns, rows);
+    let request = read_request(&shelf.press(&mut model, "/ text:paid space after:2026-11-20T10:00Z enter"));
+    shelf.read(&mut model, request, records());
+    (model, shelf)
+}
+
+#[test]
+fn records_searched() {
+    check("records_searching", |columns, rows| searching(columns, rows).0);
+    check("records_by_shard_all_marked", |columns, rows| {
+        let (mut model, shelf) = searching(columns, rows);
+        shelf.press(&mut model, "a b down down space");
+        model
+    });
+    check("records_range", |columns, rows| {
+        let (mut model, shelf) = searching(columns, rows);
+        shelf.press(&mut model, "down v down down down");
+        model
+    });
+    check("records_completion", |columns, rows| {
+        let (mut model, shelf) = model_with_records(columns, rows);
+        shelf.press(&mut model, "/ json:$.");
+        model
+    });
+    check("records_copy", |columns, rows| {
+        let (mut model, shelf) = model_with_records(columns, rows);
+        shelf.press(&mut model, "y");
+        model
+    });
+}
+
+#[test]
+fn payload_folded_searched_and_compared() {
+    let order = |place: u32, status: &str| {
+        record(
+            place,
+            format!(r#"{{"id":"o-1","items":[{{"sku":"A-1","price":1}},{{"sku":"B-2","price":2}}],"status":"{status}"}}"#)
+                .as_bytes(),
+        )
+    };
+    check("payload_folded", move |columns, rows| {
+        let (mut model, shelf, _) = model_with(columns, rows, vec![order(1, "new")]);
+        shelf.press(&mut model, "tab down down enter");
+        model
+    });
+    check("payload_searched", move |columns, rows| {
+        let (mut model, shelf, _) = model_with(columns, rows, vec![order(1, "new")]);
+        shelf.press(&mut model, "tab / sku enter");
+        model
+    });
+    check("payload_compared", move |columns, rows| {
+        let (mut model, shelf, _) = model_with(columns, rows, vec![order(1, "new"), order(6, "paid")]);
+        let effects = shelf.press(&mut model, "D");
+        let [Effect::ShowRecord { request, order }] = effects.as_slice() else { panic!("{effects:?}") };
+        let older = order.against.as_ref().unwrap();
+        let payload = |record: &Record| record.payload().unwrap();
+        let shown = show_difference((&order.record, payload(&order.record)), (older, payload(older)), &order.manner);
+        update(&mut model, Message::RecordShown { request: *request, result: Ok(Box::new(shown)) });
+        model
+    });
+    check("payload_aggregated", |columns, rows| {
+        let users: Vec<(String, String)> =
+            (0..17).map(|place| (format!("cust-{place}"), format!("{{\"id\":\"o-{place}\"}}"))).collect();
+        let users: Vec<_> = users.iter().map(|(key, json)| (key.as_str(), None, json.as_bytes())).collect();
+        let (mut model, shelf, _) = model_with(columns, rows, vec![record(1, &aggregate(&users))]);
+        shelf.press(&mut model, "] ]");
+        model
+    });
+}
+
+#[test]
+fn records_followed() {
+    let follow = |columns: u16, rows: u16, key: &str| {
+        let (mut model, mut shelf) = model_with_records(columns, rows);
+        let effects = shelf.press(&mut model, key);
+        let [Effect::Follow { request, .. }] = effects.as_slice() else { panic!("{effects:?}") };
+        let entries = shelf.put(vec![record(900, b"{\"id\":\"o-900\"}")]);
+        let lag = Some(Duration::from_millis(1_240));
+        let status = FollowStatus { waiting: 3, lag, ..FollowStatus::default() };
+        let shards = (0..4).map(|shard| format!("shardId-{shard:012}")).collect();
+        let effects = update(&mut model, Message::Followed { request: *request, entries, shards, status });
+        shelf.serve(&mut model, effects);
+        model
+    };
+    check("records_followed", move |columns, rows| follow(columns, rows, "f"));
+    check("stream_followed", move |columns, rows| follow(columns, rows, "F"));
+}
+
+#[test]
+fn a_file_to_be_opened() {
+    check("streams_open_file", |columns, rows| {
+        let mut model = model_with_streams(columns, rows);
+        press(&mut model, "o orders.jsonl");
         model
     });
 }
@@ -257,20 +368,20 @@ fn configure_before_and_after_its_calls() {
 #[test]
 fn replay_form_and_review() {
     check("replay_form", |columns, rows| {
-        let mut model = model_with_records(columns, rows);
-        press(&mut model, "space space r orders");
+        let (mut model, shelf) = model_with_records(columns, rows);
+        shelf.press(&mut model, "space space r orders");
         model
     });
     check("replay_review", |columns, rows| {
-        let mut model = model_with_records(columns, rows);
-        press(&mut model, "r orders enter");
+        let (mut model, shelf) = model_with_records(columns, rows);
+        shelf.press(&mut model, "r orders enter");
         model
     });
 }
 
 /// A replay that has sent about half of its records.
 fn running_replay(columns: u16, rows: u16) -> Model {
-    let mut model = model_with_records(columns, rows);
+    let (mut model, _) = model_with_records(columns, rows);
     let effects = press(&mut model, "r orders-rep enter y");
     let [Effect::StartReplay { replay, .. }] = effects.as_slice() else { panic!("{effects:?}") };
     for second in 1..=30_u32 {
@@ -313,7 +424,7 @@ fn replays_running_and_ended() {
 #[test]
 fn help_and_questions() {
     check("help", |columns, rows| {
-        let mut model = model_with_records(columns, rows);
+        let (mut model, _) = model_with_records(columns, rows);
         model.session.local = Some(local_addresses());
         press(&mut model, "?");
         model

@@ -35,6 +35,20 @@ pub(super) fn draw(model: &Model, theme: &Theme, frame: &mut Frame<'_>, area: Re
         let column = inner.x + 19 + u16::try_from(streams.filter.cursor_column()).unwrap_or(0);
         frame.set_cursor_position((column.min(area.right() - 1), area.y));
     }
+    let mut inner = inner;
+    if let Some(line) = &streams.opening {
+        let prompt = " open file: ";
+        let hint = if line.text().is_empty() { "orders.jsonl, exported from a records screen" } else { "" };
+        let spans = vec![
+            Span::styled(prompt, theme.key()),
+            Span::raw(printable(line.text()).into_owned()),
+            Span::styled(hint, theme.quiet()),
+        ];
+        frame.render_widget(Line::from(spans), Rect { height: inner.height.min(1), ..inner });
+        let column = inner.x + u16::try_from(prompt.len() + line.cursor_column()).unwrap_or(0);
+        frame.set_cursor_position((column.min(inner.right().saturating_sub(1)), inner.y));
+        inner = Rect { y: inner.y + inner.height.min(1), height: inner.height.saturating_sub(1), ..inner };
+    }
     if let Some(sentence) = instead_of_rows(model, rows.len()) {
         frame.render_widget(Paragraph::new(sentence).wrap(Wrap { trim: true }), inner);
         return;

@@ -62,6 +62,14 @@ impl Theme {
         self.colour(Color::Magenta).add_modifier(Modifier::BOLD)
     }
 
+    pub(super) fn bars(self) -> Style {
+        self.colour(Color::Cyan)
+    }
+
+    pub(super) fn found(self) -> Style {
+        self.colour(Color::Yellow).add_modifier(Modifier::REVERSED)
+    }
+
     pub(super) fn json(self, token: Token) -> Style {
         match token {
             Token::Key => self.colour(Color::Blue),

@@ -1,0 +1,287 @@
+//! What the records screens have to do with the rest of the state: opening them, bringing answers to the one that waits, and what
+//! of them outlives them.
+
+use super::keymap::Command;
+use super::line::Line;
+use super::message::{Effect, Message, RequestId};
+use super::model::{Export, Model, Notice, Overlay, Screen};
+use super::records::{Answer, Origin, Question, Records};
+use super::replay_setup::ReplaySetup;
+use crate::domain::export::{ExportFormat, ExportOrder, Exported, Exports, PayloadForm};
+use crate::domain::failure::Failure;
+use crate::domain::filter::RecordFilter;
+use crate::domain::marks::Marks;
+use crate::domain::reading::{Position, Source};
+use crate::domain::text::{count, size};
+use std::path::PathBuf;
+
+/// Opens a records screen above the others.
+pub(super) fn open(model: &mut Model, origin: Origin, filter: RecordFilter) -> Vec<Effect> {
+    let request = model.next_request();
+    let recipe = origin.stream().and_then(|stream| model.memory.recipes.get(stream.as_str())).cloned().unwrap_or_default();
+    let (records, effects) = Records::open(origin, filter, recipe, model.room(), request);
+    model.screens.push(Screen::Records(Box::new(records)));
+    effects
+}
+
+/// Asks for what the screen on top needs to be drawn.
+pub(super) fn ask(model: &mut Model) -> Vec<Effect> {
+    let requests = [model.next_request(), model.next_request()];
+    let rows = model.list_rows();
+    match model.screens.last_mut() {
+        Some(Screen::Records(records)) => records.ask(rows, requests),
+        _ => Vec::new(),
+    }
+}
+
+/// Brings an answer to the records screen that waits for it.
+pub(super) fn take(model: &mut Model, message: Message) -> Vec<Effect> {
+    let mut told = None;
+    let mut effects = Vec::new();
+    let screens = model.screens.iter_mut().filter_map(|screen| match screen {
+        Screen::Records(records) => Some(records),
+        Screen::Configure(_) | Screen::ReplaySetup(_) | Screen::Replays(_) => None,
+    });
+    let mut screens = screens.collect::<Vec<_>>();
+    match message {
+        Message::RecordsRead { request, entries, shards, progress, elapsed } => {
+            if let Some(records) = screens.iter_mut().find(|records| records.reading.request() == Some(request)) {
+                effects.extend(records.records_read(request, entries, shards, (progress, elapsed)));
+            }
+        }
+        Message::ReadEnded { request, ending, is_full } => {
+            if let Some(records) = screens.iter_mut().find(|records| records.reading.request() == Some(request)) {
+                let (dropped, failure) = records.read_ended(request, ending, is_full);
+                effects.extend(dropped);
+                told = failure.map(|failure| Notice::Error(failure.to_string()));
+            }
+        }
+        Message::RowsRead { request, result } => {
+            let problems = screens.iter_mut().filter_map(|records| records.rows_read(request, result.clone()).err());
+            told = problems.map(Notice::Error).next();
+        }
+        Message::RowFound { request, result } => {
+            let problems = screens.iter_mut().filter_map(|records| records.row_found(request, result.clone()).err());
+            told = problems.map(Notice::Info).next();
+        }
+        Message::RecordShown { request, result } => {
+            if let Some(records) = screens.iter_mut().find(|records| records.is_shown_by(request)) {
+                records.shown(request, result);
+            }
+        }
+        Message::Followed { request, entries, shards, status } => {
+            for records in screens {
+                records.followed(request, &entries, &shards, status);
+            }
+        }
+        Message::FollowEnded { request, failure } => {
+            let ended = screens.iter_mut().any(|records| records.follow_ended(request, failure.clone()));
+            told = failure.filter(|_| ended).map(|failure| Notice::Error(failure.to_string()));
+        }
+        _ => {}
+    }
+    if told.is_some() {
+        model.notice = told;
+    }
+    effects
+}
+
+/// Does what a command means on the records screen on top.
+pub(super) fn run(model: &mut Model, command: Command) -> Vec<Effect> {
+    let requests = [model.next_request(), model.next_request()];
+    let page = model.list_rows();
+    let times = model.times.clone();
+    let Some(Screen::Records(records)) = model.screens.last_mut() else {
+        return Vec::new();
+    };
+    match command {
+        Command::Continue => {
+            let line = records.typing.as_ref().map(|typing| (typing.question, typing.line.text().to_owned()));
+            let answer = records.answer(&times, requests);
+            take_answer(model, answer, line)
+        }
+        Command::Complete => {
+            if let Some(typing) = &mut records.typing {
+                typing.complete();
+            }
+            records.typed();
+            Vec::new()
+        }
+        Command::OlderLine | Command::NewerLine => {
+            if let Some(typing) = &mut records.typing
+                && typing.question == Question::Filter
+            {
+                typing.go_through(&model.memory.filters, command == Command::OlderLine);
+            }
+            records.typed();
+            Vec::new()
+        }
+        Command::Replay => {
+            if let Some(archive) = records.origin.archive() {
+                let setup = ReplaySetup::open(archive.clone(), records.marks.clone(), records.filter.clone());
+                model.screens.push(Screen::ReplaySetup(Box::new(setup)));
+            }
+            Vec::new()
+        }
+        Command::KeyHistory => {
+            let Some(filter) = records.current().map(|record| RecordFilter::default().with_key(&record.id.partition_key)) else {
+                return Vec::new();
+            };
+            let origin = records.origin.clone();
+            open(model, origin, filter)
+        }
+        Command::FollowStream => match records.origin.stream().cloned() {
+            Some(stream) => open(model, Origin::Stream(stream), RecordFilter::default()),
+            None => Vec::new(),
+        },
+        Command::Copy => {
+            model.overlay = Some(Overlay::Copy);
+            Vec::new()
+        }
+        _ => match records.command(command, requests, page) {
+            Ok(effects) => effects,
+            Err(sentence) => {
+                model.notice = Some(Notice::Error(sentence));
+                Vec::new()
+            }
+        },
+    }
+}
+
+fn take_answer(model: &mut Model, answer: Answer, line: Option<(Question, String)>) -> Vec<Effect> {
+    match answer {
+        Answer::Nothing => Vec::new(),
+        Answer::Effects(effects) => effects,
+        Answer::Told(sentence) => {
+            model.notice = Some(Notice::Info(sentence));
+            Vec::new()
+        }
+        Answer::Filtered(mut effects) => {
+            if let Some((_, line)) = line.filter(|(_, line)| !line.trim().is_empty()) {
+                model.memory.filters.push(line.trim());
+                effects.push(Effect::Remember(Box::new(model.memory.clone())));
+            }
+            effects
+        }
+        Answer::Decoded => remember_recipe(model),
+        Answer::Export(path) => export(model, path),
+    }
+}
+
+fn remember_recipe(model: &mut Model) -> Vec<Effect> {
+    let Some(Screen::Records(records)) = model.screens.last() else {
+        return Vec::new();
+    };
+    let Some(stream) = records.origin.stream() else {
+        return Vec::new();
+    };
+    let recipe = records.recipe.clone();
+    if recipe == Default::default() {
+        model.memory.recipes.remove(stream.as_str());
+    } else {
+        model.memory.recipes.insert(stream.to_string(), recipe);
+    }
+    vec![Effect::Remember(Box::new(model.memory.clone()))]
+}
+
+/// Asks for the marked records, or all that match, to be written to a file.
+fn export(model: &mut Model, path: PathBuf) -> Vec<Effect> {
+    let request = model.next_request();
+    let Some(Screen::Records(records)) = model.screens.last() else {
+        return Vec::new();
+    };
+    if model.export.is_some() {
+        model.notice = Some(Notice::Error("an export is running; its end is awaited first".to_owned()));
+        return Vec::new();
+    }
+    let order = records.order(Position::Beginning);
+    let what = match (&records.marks, &records.origin) {
+        (Marks::Some(marked), Origin::Read(_)) if marked.is_empty() => Exports::Matching { order, except: Default::default() },
+        // What has come in since is nowhere to be read again.
+        (Marks::Some(marked), _) if !marked.is_empty() => Exports::These { order, records: marked.values().cloned().collect() },
+        (Marks::AllBut { filter, except }, Origin::Read(_)) => {
+            let order = crate::domain::reading::ReadOrder { filter: filter.clone(), ..order };
+            Exports::Matching { order, except: except.keys().cloned().collect() }
+        }
+        _ => {
+            model.notice = Some(Notice::Error("mark the records to be written: what comes in cannot be read again".to_owned()));
+            return Vec::new();
+        }
+    };
+    let format = ExportFormat::of_path(&path);
+    model.export = Some(Export { request, path: path.clone(), exported: Exported::default() });
+    vec![Effect::Export { request, order: Box::new(ExportOrder { what, path, format, form: PayloadForm::Both }) }]
+}
+
+/// An export got so far.
+pub(super) fn export_progressed(model: &mut Model, request: RequestId, exported: Exported) {
+    if let Some(export) = model.export.as_mut().filter(|export| export.request == request) {
+        export.exported = exported;
+    }
+}
+
+/// An export has ended.
+pub(super) fn export_ended(model: &mut Model, request: RequestId, result: Result<Option<Exported>, Failure>) {
+    let Some(export) = model.export.take_if(|export| export.request == request) else {
+        return;
+    };
+    let path = export.path.display();
+    model.notice = Some(match result {
+        Ok(Some(exported)) => Notice::Info(format!("{} records, {}, are in {path}", count(exported.records), size(exported.bytes))),
+        Ok(None) => Notice::Info(format!("the export was stopped; nothing was left in {path}")),
+        Err(failure) => Notice::Error(failure.to_string()),
+    });
+}
+
+/// Copies what was chosen of the record under the cursor.
+pub(super) fn copy(model: &mut Model, command: Command) -> Vec<Effect> {
+    model.overlay = None;
+    let Some(Screen::Records(records)) = model.screens.last() else {
+        return Vec::new();
+    };
+    let Some(record) = records.current() else {
+        return Vec::new();
+    };
+    let (what, text) = match command {
+        Command::CopyPayload => match records.detail().and_then(|detail| detail.decoded()) {
+            Some(decoded) => ("the payload", crate::domain::show::copied(decoded)),
+            None => {
+                model.notice = Some(Notice::Error("the payload is not read".to_owned()));
+                return Vec::new();
+            }
+        },
+        Command::CopyKey => ("the partition key", record.id.partition_key.clone()),
+        Command::CopyNumber => ("the sequence number", record.id.sequence_number.clone()),
+        Command::CopyItem => ("the item", crate::domain::item_json::item_json(&record.item)),
+        _ => return Vec::new(),
+    };
+    let bytes = text.len() as u64;
+    if bytes > MAX_COPIED_BYTES {
+        let (bytes, most) = (size(bytes), size(MAX_COPIED_BYTES));
+        model.notice = Some(Notice::Error(format!("{what} has {bytes}, and a terminal's clipboard takes {most}; e exports it")));
+        return Vec::new();
+    }
+    model.notice = Some(Notice::Info(format!("{what} was sent to the clipboard, {}", size(bytes))));
+    vec![Effect::Copy(text)]
+}
+
+/// More is not sent to a clipboard: terminals cut it off or ignore it. Source: xterm takes 1 MB, tmux and others less or as much.
+const MAX_COPIED_BYTES: u64 = 700 * 1024;
+
+/// Opens a file of exported records.
+pub(super) fn open_file(model: &mut Model) -> Vec<Effect> {
+    let Some(line) = model.streams.opening.take() else {
+        return Vec::new();
+    };
+    let path = line.text().trim();
+    if path.is_empty() {
+        return Vec::new();
+    }
+    let path = PathBuf::from(path);
+    open(model, Origin::Read(Source::File(path)), RecordFilter::default())
+}
+
+/// Asks for the name of a file.
+pub(super) fn ask_for_file(model: &mut Model) {
+    model.streams.opening = Some(Line::default());
+}

@@ -1,0 +1,506 @@
+//! What people do with the records of an archive, told in keys.
+
+use super::fixtures::{
+    TestShelf, compressed_record, middle, model_with, model_with_records, model_with_streams, name, press, read_request, record,
+    records, show_request, split_record,
+};
+use super::message::{Effect, Message};
+use super::model::{Model, Notice, Overlay, Screen};
+use super::records::{Following, Origin, Pane, Payload, Question, Reading, Records};
+use super::update;
+use crate::domain::decode::Recipe;
+use crate::domain::export::{Exported, Exports};
+use crate::domain::failure::Failure;
+use crate::domain::following::{FollowStatus, Followed};
+use crate::domain::index::SoughtRecord;
+use crate::domain::marks::Marks;
+use crate::domain::payload::NoPayload;
+use crate::domain::reading::{Position, ReadEnding};
+use crate::domain::record::Record;
+use crate::domain::replay::Selection;
+use crate::domain::show::{Body, View, show};
+use archiver::item::StoredItem;
+
+fn open_records(model: &Model) -> &Records {
+    match model.screens.last() {
+        Some(Screen::Records(records)) => records,
+        other => panic!("no records are open: {other:?}"),
+    }
+}
+
+fn sentence(model: &Model) -> &str {
+    match &model.notice {
+        Some(Notice::Info(sentence) | Notice::Error(sentence)) => sentence,
+        None => "",
+    }
+}
+
+fn shown(model: &Model) -> Option<&str> {
+    open_records(model).text()
+}
+
+/// Answers the effect that shows a record with this payload.
+fn show_with(model: &mut Model, effects: &[Effect], payload: Result<Vec<u8>, NoPayload>) -> Vec<Effect> {
+    let [Effect::ShowRecord { request, order }] = effects else { panic!("{effects:?}") };
+    let result = payload.map(|payload| Box::new(show(&order.record, Ok(payload), &order.manner)));
+    update(model, Message::RecordShown { request: *request, result })
+}
+
+fn many(count: u32) -> Vec<Record> {
+    (0..count).map(|place| record(place, b"{}")).collect()
+}
+
+fn marked(model: &Model) -> usize {
+    match &open_records(model).marks {
+        Marks::Some(marked) => marked.len(),
+        Marks::AllBut { .. } => panic!("all are marked"),
+    }
+}
+
+#[test]
+fn records_are_shown_newest_first_in_whatever_order_they_come() {
+    let mut model = model_with_streams(120, 40);
+    let mut shelf = TestShelf::default();
+    let request = read_request(&press(&mut model, "enter"));
+    let (older, newer): (Vec<_>, Vec<_>) = records().into_iter().partition(|record| record.id.sequence_number.ends_with('0'));
+    shelf.read(&mut model, request, older);
+    assert_eq!(shelf.read(&mut model, request, newer), []);
+    assert_eq!(shelf.end(&mut model, request, ReadEnding::Complete), []);
+    let records = open_records(&model);
+    assert_eq!((&records.reading, records.rows.len()), (&Reading::Complete, 63));
+    let rows: Vec<_> = (0..63).map(|rank| records.rows.get(rank).unwrap().clone()).collect();
+    assert!(rows.is_sorted_by(|left, right| left.newest_first(right).is_le()));
+    assert_eq!(records.detail().map(|detail| &detail.id), Some(&rows[0].id));
+}
+
+#[test]
+fn records_for_a_screen_already_left_are_ignored_and_their_reading_is_stopped() {
+    let mut model = model_with_streams(80, 24);
+    let mut shelf = TestShelf::default();
+    let request = read_request(&press(&mut model, "enter"));
+    let effects = press(&mut model, "esc");
+    assert!(matches!(effects.as_slice(), [Effect::Stop(stopped), Effect::DropShelf(_)] if *stopped == request), "{effects:?}");
+    press(&mut model, "enter");
+    assert_eq!(shelf.read(&mut model, request, records()), []);
+    assert!(open_records(&model).rows.is_empty());
+}
+
+#[test]
+fn only_the_rows_around_the_cursor_are_held() {
+    let (mut model, shelf, _) = model_with(80, 24, many(4_000));
+    assert!(open_records(&model).rows.loaded().count() < 200);
+    shelf.press(&mut model, "G");
+    let records = open_records(&model);
+    assert_eq!(records.current().unwrap().id.sequence_number, record(0, b"").id.sequence_number);
+    assert!(records.rows.loaded().count() < 200, "{}", records.rows.loaded().count());
+    for _ in 0..300 {
+        shelf.press(&mut model, "ctrl-b");
+        assert!(open_records(&model).current().is_some());
+    }
+    assert_eq!(open_records(&model).cursor, 0);
+    assert!(open_records(&model).rows.loaded().count() < 400);
+}
+
+#[test]
+fn the_cursor_stays_on_its_record_while_newer_ones_come() {
+    let (mut model, mut shelf) = model_with_records(80, 24);
+    shelf.press(&mut model, "down down down");
+    let before = open_records(&model).current().unwrap().id.clone();
+    let request = read_request(&shelf.press(&mut model, "F5"));
+    let mut fresh = records();
+    fresh.push(record(3_000, b"{}"));
+    shelf.read(&mut model, request, fresh);
+    assert_eq!(open_records(&model).rows.len(), 63, "what was there stays until there is as much again");
+    shelf.end(&mut model, request, ReadEnding::Complete);
+    let records = open_records(&model);
+    assert_eq!((records.rows.len(), records.cursor), (64, 4));
+    assert_eq!(records.current().unwrap().id, before);
+}
+
+#[test]
+fn a_failed_reading_is_said_and_goes_on_where_it_failed() {
+    let mut model = model_with_streams(80, 24);
+    let mut shelf = TestShelf::default();
+    let request = read_request(&press(&mut model, "enter"));
+    shelf.read(&mut model, request, many(10));
+    let failure = Failure::refused("read table orders-archive-ALL", "broken");
+    shelf.end(&mut model, request, ReadEnding::Failed(failure.clone(), middle()));
+    assert_eq!(open_records(&model).reading, Reading::Failed(failure, middle()));
+    assert!(sentence(&model).contains("cannot read table orders-archive-ALL"), "{}", sentence(&model));
+    let effects = shelf.press(&mut model, "m");
+    let [Effect::Read { order, .. }] = effects.as_slice() else { panic!("{effects:?}") };
+    assert_eq!(order.from, middle());
+    assert_eq!(open_records(&model).rows.len(), 10);
+}
+
+#[test]
+fn a_refresh_that_fails_keeps_the_rows_and_says_why() {
+    let (mut model, shelf) = model_with_records(80, 24);
+    let request = read_request(&shelf.press(&mut model, "F5"));
+    let failure = Failure::refused("read table orders-archive-ALL", "broken");
+    shelf.end(&mut model, request, ReadEnding::Failed(failure, Position::Beginning));
+    assert_eq!(open_records(&model).rows.len(), 63);
+    assert!(open_records(&model).is_stale());
+    assert!(sentence(&model).contains("cannot read table orders-archive-ALL"), "{}", sentence(&model));
+    assert!(open_records(&model).current().is_some());
+}
+
+#[test]
+fn going_on_after_a_refresh_that_failed_reads_anew() {
+    let (mut model, mut shelf) = model_with_records(80, 24);
+    let request = read_request(&shelf.press(&mut model, "F5"));
+    let failure = Failure::refused("read table orders-archive-ALL", "broken");
+    shelf.end(&mut model, request, ReadEnding::Failed(failure, Position::Beginning));
+    let request = read_request(&shelf.press(&mut model, "m"));
+    shelf.read(&mut model, request, records());
+    shelf.end(&mut model, request, ReadEnding::Complete);
+    assert_eq!(open_records(&model).rows.len(), 63, "no record is there twice");
+}
+
+#[test]
+fn a_filter_with_a_mistake_points_at_it_and_keeps_the_line() {
+    let (mut model, shelf) = model_with_records(80, 24);
+    assert_eq!(shelf.press(&mut model, "/ key:cust-1 space after:soon enter"), []);
+    let typing = open_records(&model).typing.as_ref().unwrap();
+    let (span, sentence) = typing.mistake.as_ref().unwrap();
+    assert_eq!((typing.line.text(), &typing.line.text()[span.clone()]), ("key:cust-1 after:soon", "soon"));
+    assert!(sentence.contains("\"soon\" is not a time"), "{sentence}");
+    shelf.press(&mut model, "x");
+    assert_eq!(open_records(&model).typing.as_ref().unwrap().mistake, None);
+}
+
+#[test]
+fn a_filter_by_key_asks_for_that_key_and_is_remembered() {
+    let (mut model, shelf) = model_with_records(80, 24);
+    let effects = shelf.press(&mut model, "/ key:cust-1 enter");
+    let [Effect::DropShelf(_), Effect::Read { order, .. }, Effect::Remember(memory)] = effects.as_slice() else {
+        panic!("{effects:?}")
+    };
+    assert_eq!((order.filter.key(), &order.from), (Some("cust-1"), &Position::Beginning));
+    assert_eq!(memory.filters.entries(), ["key:cust-1"]);
+    assert!(open_records(&model).rows.is_empty());
+    shelf.press(&mut model, "/ ctrl-u up");
+    assert_eq!(open_records(&model).typing.as_ref().unwrap().line.text(), "key:cust-1");
+    shelf.press(&mut model, "down");
+    assert_eq!(open_records(&model).typing.as_ref().unwrap().line.text(), "");
+}
+
+#[test]
+fn a_word_is_completed_from_what_the_rows_show() {
+    let (mut model, shelf) = model_with_records(80, 24);
+    shelf.press(&mut model, "G / key:cust-o tab");
+    assert_eq!(open_records(&model).typing.as_ref().unwrap().line.text().trim_end(), "key:cust-old");
+}
+
+#[test]
+fn a_search_is_stopped_by_escape_and_goes_on_from_there() {
+    let (mut model, mut shelf) = model_with_records(80, 24);
+    let request = read_request(&shelf.press(&mut model, "/ text:paid enter"));
+    shelf.read(&mut model, request, many(7));
+    assert_eq!(shelf.press(&mut model, "esc"), [Effect::Stop(request)]);
+    assert_eq!(open_records(&model).reading, Reading::Stopping(request));
+    shelf.end(&mut model, request, ReadEnding::Stopped(middle()));
+    assert_eq!(open_records(&model).reading, Reading::Partial(middle()));
+    assert_eq!(open_records(&model).rows.len(), 7, "what was found stays");
+    let request = read_request(&shelf.press(&mut model, "M"));
+    shelf.read(&mut model, request, vec![record(900, b"{}")]);
+    assert_eq!(open_records(&model).tally.total().read, 8);
+    shelf.end(&mut model, request, ReadEnding::Complete);
+    shelf.press(&mut model, "esc");
+    assert!(model.screens.is_empty());
+}
+
+#[test]
+fn a_large_archive_is_read_only_so_far_and_further_when_the_end_comes_near() {
+    let mut model = model_with_streams(80, 24);
+    let mut shelf = TestShelf::default();
+    let request = read_request(&press(&mut model, "enter"));
+    assert_eq!(shelf.read(&mut model, request, many(5_000)), [Effect::Stop(request)]);
+    shelf.end(&mut model, request, ReadEnding::Stopped(middle()));
+    let request = read_request(&shelf.press(&mut model, "G"));
+    assert_eq!(shelf.press(&mut model, "m"), [], "one reading at a time");
+    assert!(sentence(&model).contains("still being read"));
+    assert_eq!(shelf.press(&mut model, "M"), [], "but it can be let go on to the end");
+    assert_eq!(shelf.read(&mut model, request, (5_000..30_000).map(|place| record(place, b"{}")).collect()), []);
+    assert_eq!(open_records(&model).rows.len(), 30_000);
+}
+
+#[test]
+fn a_large_payload_is_shown_when_the_cursor_comes_to_it() {
+    let (mut model, shelf, effects) = model_with(120, 40, vec![record(2, b"{}"), split_record(1, 36)]);
+    assert_eq!(effects, []);
+    let effects = shelf.press(&mut model, "down");
+    assert_eq!(shown(&model), None);
+    assert_eq!(shelf.press(&mut model, "b"), [], "it is asked for once");
+    show_with(&mut model, &effects, Ok(b"{\"id\":\"o-1\"}".to_vec()));
+    assert_eq!(open_records(&model).detail().unwrap().decoded().unwrap().breadcrumb(), "base64 › stored gzip › JSON");
+    assert_eq!(shown(&model), Some("{\"id\":\"o-1\"}"));
+    update(&mut model, Message::Resized(80, 24));
+    assert_eq!(shown(&model), Some("{\"id\":\"o-1\"}"));
+}
+
+#[test]
+fn payloads_that_the_cursor_has_left_are_dropped_and_the_next_one_is_asked_for_after_them() {
+    let (mut model, shelf, effects) = model_with(120, 40, (1..=9).map(|place| split_record(place, 36)).collect());
+    assert_eq!(shelf.press(&mut model, "down down down"), [], "one at a time");
+    let first = show_request(&effects);
+    let effects = show_with(&mut model, &effects, Ok(b"{\"id\":9}".to_vec()));
+    assert_eq!(shown(&model), None);
+    let [Effect::ShowRecord { order, .. }] = effects.as_slice() else { panic!("{effects:?}") };
+    assert_eq!(Some(&order.record), open_records(&model).current());
+    let late = NoPayload::Damaged("late".to_owned());
+    assert_eq!(update(&mut model, Message::RecordShown { request: first, result: Err(late) }), []);
+    show_with(&mut model, &effects, Ok(b"{\"id\":6}".to_vec()));
+    assert_eq!(shown(&model), Some("{\"id\":6}"));
+}
+
+#[test]
+fn a_payload_that_cannot_be_read_says_why_and_is_read_again() {
+    let (mut model, shelf, effects) = model_with(120, 40, vec![split_record(1, 36)]);
+    let reason = NoPayload::Damaged("part 3 of 36 is missing from table orders-archive-parts".to_owned());
+    assert_eq!(show_with(&mut model, &effects, Err(reason.clone())), []);
+    let detail = open_records(&model).detail().unwrap();
+    assert!(matches!(&detail.payload, Payload::Failed(found) if *found == reason), "{detail:?}");
+    let effects = shelf.press(&mut model, "F5");
+    assert!(matches!(effects.as_slice(), [Effect::Read { .. }, Effect::ShowRecord { .. }]), "{effects:?}");
+}
+
+#[test]
+fn what_the_archiver_compressed_is_shown_as_it_was_put() {
+    let json = format!("{{\"id\":\"o-1\",\"note\":\"{}\"}}", "paid ".repeat(50));
+    let (model, _, effects) = model_with(120, 40, vec![compressed_record(1, json.as_bytes())]);
+    assert_eq!((effects, shown(&model)), (Vec::new(), Some(json.as_str())));
+    assert_eq!(open_records(&model).current().unwrap().payload_size, Some(json.len() as u64));
+}
+
+#[test]
+fn a_range_is_marked_from_its_one_end_to_the_other() {
+    let (mut model, shelf, _) = model_with(80, 24, many(1_000));
+    shelf.press(&mut model, "down v page-down page-down");
+    assert_eq!(open_records(&model).range(), Some(1..=37));
+    shelf.press(&mut model, "v");
+    assert_eq!((marked(&model), open_records(&model).range()), (37, None));
+    shelf.press(&mut model, "g space");
+    assert_eq!(marked(&model), 38);
+    shelf.press(&mut model, "v down esc");
+    assert_eq!((marked(&model), open_records(&model).range()), (38, None), "escape forgets a range, and stays");
+}
+
+#[test]
+fn marks_stay_through_refresh_and_another_filter() {
+    let (mut model, mut shelf) = model_with_records(80, 24);
+    shelf.press(&mut model, "down space");
+    let id = open_records(&model).rows.get(1).unwrap().id.clone();
+    let request = read_request(&shelf.press(&mut model, "F5"));
+    shelf.read(&mut model, request, records());
+    shelf.end(&mut model, request, ReadEnding::Complete);
+    let request = read_request(&shelf.press(&mut model, "/ after:1d enter"));
+    shelf.read(&mut model, request, records());
+    shelf.end(&mut model, request, ReadEnding::Complete);
+    let records = open_records(&model);
+    assert!(records.marks.contains(&id, &records.filter));
+    assert_eq!(marked(&model), 1);
+}
+
+#[test]
+fn all_that_match_are_marked_without_a_list_of_them_and_replayed_but_for_some() {
+    let (mut model, shelf) = model_with_records(120, 40);
+    shelf.press(&mut model, "a down space");
+    let left_out = open_records(&model).rows.get(1).unwrap().id.clone();
+    shelf.press(&mut model, "r");
+    press(&mut model, "orders-rep enter");
+    let effects = press(&mut model, "y");
+    let [Effect::StartReplay { order, .. }] = effects.as_slice() else { panic!("{effects:?}") };
+    let Selection::Matching { filter, except, .. } = &order.selection else { panic!("{:?}", order.selection) };
+    assert!(filter.is_everything());
+    assert_eq!(except.iter().collect::<Vec<_>>(), [&left_out]);
+}
+
+#[test]
+fn marks_are_inverted_and_back() {
+    let (mut model, shelf) = model_with_records(80, 24);
+    shelf.press(&mut model, "space i");
+    let records = open_records(&model);
+    let is_marked = |rank: usize| records.marks.contains(&records.rows.get(rank).unwrap().id, &records.filter);
+    assert!(!is_marked(0) && is_marked(1) && is_marked(20));
+    shelf.press(&mut model, "i");
+    assert_eq!(marked(&model), 1);
+}
+
+#[test]
+fn the_cursor_goes_to_a_time_a_key_and_a_bar() {
+    let (mut model, shelf) = model_with_records(80, 24);
+    shelf.press(&mut model, "G : 2026-11-20T10:00:30Z enter");
+    assert_eq!(open_records(&model).current().unwrap().id.sequence_number, record(29, b"").id.sequence_number);
+    let effects = shelf.press(&mut model, ": key:cust-3 enter");
+    let [Effect::FindRow { request, sought, .. }] = effects.as_slice() else { panic!("{effects:?}") };
+    assert_eq!(*sought, SoughtRecord::Key("cust-3".to_owned()));
+    let entry = open_records(&model).rows.listing.get(40).unwrap();
+    update(&mut model, Message::RowFound { request: *request, result: Ok(Some(entry)) });
+    assert_eq!(open_records(&model).cursor, 40);
+    shelf.press(&mut model, ": seq:x enter");
+    assert!(open_records(&model).typing.as_ref().unwrap().mistake.is_some());
+    shelf.press(&mut model, "esc .");
+    let later = open_records(&model).cursor;
+    assert!(later < 40);
+    shelf.press(&mut model, ",");
+    assert!(open_records(&model).cursor > later);
+}
+
+#[test]
+fn what_is_not_among_the_rows_is_said_to_be_looked_for_with_a_filter() {
+    let (mut model, shelf) = model_with_records(80, 24);
+    let effects = shelf.press(&mut model, ": key:nobody enter");
+    let [Effect::FindRow { request, .. }] = effects.as_slice() else { panic!("{effects:?}") };
+    update(&mut model, Message::RowFound { request: *request, result: Ok(None) });
+    assert!(sentence(&model).contains("/ asks the whole archive"), "{}", sentence(&model));
+}
+
+#[test]
+fn a_keys_history_opens_above_and_compares_a_version_with_the_one_before() {
+    let (mut model, mut shelf) = model_with_records(120, 40);
+    shelf.press(&mut model, "down down");
+    let key = open_records(&model).current().unwrap().id.partition_key.clone();
+    let request = read_request(&shelf.press(&mut model, "h"));
+    assert_eq!(open_records(&model).filter.key(), Some(key.as_str()));
+    let version = |place, status: &str| record(place, format!("{{\"id\":1,\"status\":\"{status}\"}}").as_bytes());
+    shelf.read(&mut model, request, vec![version(5, "new"), version(10, "paid")]);
+    shelf.end(&mut model, request, ReadEnding::Complete);
+    let effects = shelf.press(&mut model, "D");
+    let [Effect::ShowRecord { request, order }] = effects.as_slice() else { panic!("{effects:?}") };
+    let older = order.against.as_ref().unwrap();
+    let payload = |record: &Record| record.payload().unwrap();
+    let shown =
+        crate::domain::show::show_difference((&order.record, payload(&order.record)), (older, payload(older)), &order.manner);
+    update(&mut model, Message::RecordShown { request: *request, result: Ok(Box::new(shown)) });
+    let Some(Body::Diff(diff)) = open_records(&model).detail().unwrap().body() else { panic!() };
+    assert_eq!((diff.added(), diff.removed()), (1, 1));
+    shelf.press(&mut model, "esc");
+    assert_eq!(open_records(&model).cursor, 2, "one comes back to where one was");
+}
+
+#[test]
+fn new_records_come_in_while_they_are_followed() {
+    let (mut model, mut shelf) = model_with_records(80, 24);
+    let effects = shelf.press(&mut model, "f");
+    let [Effect::Follow { request, order, .. }] = effects.as_slice() else { panic!("{effects:?}") };
+    assert_eq!(order.stream, name("orders"));
+    assert!(matches!(order.followed, Followed::Archive { .. }));
+    let request = *request;
+    let entries = shelf.put(vec![record(500, b"{}")]);
+    let status = FollowStatus { waiting: 3, ..FollowStatus::default() };
+    let shards: std::sync::Arc<[String]> = std::sync::Arc::from([]);
+    let followed = |entries: Vec<_>| Message::Followed { request, entries, shards: shards.clone(), status };
+    let effects = update(&mut model, followed(entries.clone()));
+    shelf.serve(&mut model, effects);
+    assert_eq!(open_records(&model).rows.len(), 64);
+    assert_eq!(open_records(&model).current().unwrap().id.sequence_number, record(500, b"").id.sequence_number);
+    update(&mut model, followed(entries));
+    assert_eq!(open_records(&model).rows.len(), 64, "what is there already does not come twice");
+    assert_eq!(shelf.press(&mut model, "f"), [Effect::Stop(request)]);
+    assert_eq!(open_records(&model).following, Following::Off);
+}
+
+#[test]
+fn the_stream_itself_is_followed_on_a_screen_of_its_own() {
+    let (mut model, shelf) = model_with_records(80, 24);
+    let effects = shelf.press(&mut model, "F");
+    let [Effect::Follow { request, order, .. }] = effects.as_slice() else { panic!("{effects:?}") };
+    assert_eq!(order.followed, Followed::Stream);
+    assert_eq!(open_records(&model).origin, Origin::Stream(name("orders")));
+    let effects = shelf.press(&mut model, "esc");
+    assert!(matches!(effects.as_slice(), [Effect::Stop(stopped), Effect::DropShelf(_)] if stopped == request), "{effects:?}");
+}
+
+#[test]
+fn what_matches_is_exported_and_not_what_is_shown() {
+    let (mut model, shelf) = model_with_records(80, 24);
+    shelf.press(&mut model, "e");
+    assert_eq!(open_records(&model).typing.as_ref().unwrap().question, Question::Export);
+    let effects = shelf.press(&mut model, "enter");
+    let [Effect::Export { request, order }] = effects.as_slice() else { panic!("{effects:?}") };
+    assert_eq!(order.path.to_str(), Some("orders.jsonl"));
+    assert!(matches!(&order.what, Exports::Matching { except, .. } if except.is_empty()));
+    let request = *request;
+    shelf.press(&mut model, "e enter");
+    assert!(sentence(&model).contains("an export is running"));
+    let exported = Exported { records: 1_204_331, bytes: 400_000_000 };
+    update(&mut model, Message::ExportEnded { request, result: Ok(Some(exported)) });
+    assert_eq!(sentence(&model), "1 204 331 records, 381 MiB, are in orders.jsonl");
+    shelf.press(&mut model, "space e");
+    let effects = shelf.press(&mut model, "ctrl-u paid.csv enter");
+    let [Effect::Export { order, .. }] = effects.as_slice() else { panic!("{effects:?}") };
+    assert!(matches!(&order.what, Exports::These { records, .. } if records.len() == 1));
+}
+
+#[test]
+fn payloads_are_decoded_as_somebody_says_and_that_is_remembered() {
+    let (mut model, shelf) = model_with_records(80, 24);
+    let effects = shelf.press(&mut model, "d hex enter");
+    let [Effect::Remember(memory)] = effects.as_slice() else { panic!("{effects:?}") };
+    assert_eq!(memory.recipes.get("orders"), Some(&Recipe::parse("hex").unwrap()));
+    shelf.press(&mut model, "esc enter");
+    assert_eq!(open_records(&model).recipe, Recipe::parse("hex").unwrap());
+    shelf.press(&mut model, "d ctrl-u nonsense enter");
+    assert!(open_records(&model).typing.as_ref().unwrap().mistake.is_some());
+    let effects = shelf.press(&mut model, "ctrl-u enter");
+    let [Effect::Remember(memory)] = effects.as_slice() else { panic!("{effects:?}") };
+    assert!(memory.recipes.is_empty());
+}
+
+#[test]
+fn a_payload_is_searched_folded_and_asked_for_by_its_fields() {
+    let payload = br#"{"id":"o-1","items":[{"sku":"A","price":1},{"sku":"B","price":2}],"status":"paid"}"#;
+    let (mut model, shelf, _) = model_with(120, 40, vec![record(1, payload)]);
+    shelf.press(&mut model, "tab / sku enter");
+    assert_eq!(open_records(&model).detail().unwrap().row, 4);
+    shelf.press(&mut model, "n");
+    assert_eq!(open_records(&model).detail().unwrap().row, 8);
+    let rows = open_records(&model).detail().unwrap().rows();
+    shelf.press(&mut model, "-");
+    assert!(open_records(&model).detail().unwrap().rows() < rows);
+    shelf.press(&mut model, "+ G up =");
+    let typing = open_records(&model).typing.as_ref().unwrap();
+    assert_eq!((typing.question, typing.line.text()), (Question::Filter, r#"json:$.status=="paid""#));
+    assert_eq!(open_records(&model).pane, Pane::List);
+    shelf.press(&mut model, "esc t");
+    assert_eq!(open_records(&model).view, View::Text);
+}
+
+#[test]
+fn what_is_copied_goes_to_the_clipboard() {
+    let (mut model, shelf, _) = model_with(120, 40, vec![record(1, b"{\"id\":1}")]);
+    shelf.press(&mut model, "y");
+    assert_eq!(model.overlay, Some(Overlay::Copy));
+    assert_eq!(shelf.press(&mut model, "p"), [Effect::Copy("{\"id\":1}".to_owned())]);
+    assert_eq!(shelf.press(&mut model, "y k"), [Effect::Copy("cust-1".to_owned())]);
+    let effects = shelf.press(&mut model, "y i");
+    let [Effect::Copy(item)] = effects.as_slice() else { panic!("{effects:?}") };
+    assert!(item.contains("\"recordData\":\"eyJpZCI6MX0=\""), "{item}");
+    assert_eq!(shelf.press(&mut model, "y esc"), []);
+    assert_eq!(model.overlay, None);
+}
+
+#[test]
+fn a_file_is_opened_as_if_it_were_an_archive() {
+    let mut model = model_with_streams(80, 24);
+    let effects = press(&mut model, "o /tmp/orders.jsonl enter");
+    let [Effect::Read { order, .. }] = effects.as_slice() else { panic!("{effects:?}") };
+    assert_eq!(order.source, crate::domain::reading::Source::File("/tmp/orders.jsonl".into()));
+    press(&mut model, "f");
+    assert_eq!(sentence(&model), "a file does not grow");
+}
+
+#[test]
+fn a_command_that_makes_no_sense_says_why() {
+    let (mut model, shelf, _) = model_with(80, 24, vec![Record::new(StoredItem::default())]);
+    for (key, expected) in [
+        ("m", "all is read"),
+        ("u", "no record is marked"),
+        ("]", "this is no aggregated record"),
+        ("D", "there is no older record of this key"),
+    ] {
+        shelf.press(&mut model, key);
+        assert!(sentence(&model).contains(expected), "{key}: {}", sentence(&model));
+    }
+}

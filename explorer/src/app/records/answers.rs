@@ -1,0 +1,158 @@
+//! What comes of the lines that are typed on the records screen.
+
+use super::{Pane, Question, Records, Typing};
+use crate::app::message::{Effect, RequestId};
+use crate::domain::decode::Recipe;
+use crate::domain::document::Direction;
+use crate::domain::failure::Failure;
+use crate::domain::filter::RecordFilter;
+use crate::domain::index::{Entry, SoughtRecord};
+use crate::domain::show::Body;
+use crate::domain::time::TimeContext;
+use archiver::sequence::SequenceNumber;
+
+impl Records {
+    /// Takes the line that was typed.
+    pub(in crate::app) fn answer(&mut self, times: &TimeContext, requests: [RequestId; 2]) -> Answer {
+        let Some(typing) = &mut self.typing else {
+            return Answer::Nothing;
+        };
+        let text = typing.line.text().trim().to_owned();
+        let mistake = |typing: &mut Typing, sentence: String| {
+            typing.mistake = Some((0..typing.line.text().len(), sentence));
+            Answer::Nothing
+        };
+        match typing.question {
+            Question::Filter => match RecordFilter::parse(typing.line.text(), times) {
+                Ok(filter) => {
+                    self.typing = None;
+                    Answer::Filtered(self.filter_by(filter, requests))
+                }
+                Err(error) => {
+                    typing.mistake = Some((error.span(), error.to_string()));
+                    Answer::Nothing
+                }
+            },
+            Question::Jump => match jump(&text, times) {
+                Ok(target) => {
+                    self.typing = None;
+                    Answer::Effects(self.jump_to(target, requests[0]))
+                }
+                Err(sentence) => mistake(typing, sentence),
+            },
+            Question::Search => {
+                self.typing = None;
+                self.search_for(text)
+            }
+            Question::Decode => match if text.is_empty() { Ok(Recipe::default()) } else { Recipe::parse(&text) } {
+                Ok(recipe) => {
+                    self.typing = None;
+                    self.recipe = recipe;
+                    Answer::Decoded
+                }
+                Err(error) => mistake(typing, error.to_string()),
+            },
+            Question::Export if text.is_empty() => mistake(typing, "a name for the file, such as orders.jsonl".to_owned()),
+            Question::Export => {
+                self.typing = None;
+                Answer::Export(text.into())
+            }
+        }
+    }
+
+    fn search_for(&mut self, text: String) -> Answer {
+        self.search = text;
+        let Some(detail) = &mut self.showing.detail else {
+            return Answer::Nothing;
+        };
+        let row = detail.row;
+        let Some(Body::Document(document)) = detail.body_mut() else {
+            return Answer::Told("a difference is not searched; D shows the payload again".to_owned());
+        };
+        // Looked for again with the next message, for then every payload is.
+        let matches = document.search(&self.search);
+        if self.search.is_empty() {
+            return Answer::Nothing;
+        }
+        if matches == 0 {
+            return Answer::Told(format!("\"{}\" is not in this payload", self.search));
+        }
+        let is_here = document.matches_before(row + 1) > document.matches_before(row);
+        let found = if is_here { Some(row) } else { document.next_match(row, Direction::Forward) };
+        detail.row = found.unwrap_or(row);
+        self.pane = Pane::Detail;
+        Answer::Nothing
+    }
+
+    fn jump_to(&mut self, target: Target, request: RequestId) -> Vec<Effect> {
+        match target {
+            Target::Time(milliseconds) => {
+                // The newest that is no later than that.
+                let later = self.rows.listing.count_since(milliseconds.saturating_add(1));
+                self.cursor = later.min(self.rows.len().saturating_sub(1));
+                self.pane = Pane::List;
+                Vec::new()
+            }
+            Target::Record(sought) => {
+                self.finding = Some(request);
+                vec![Effect::FindRow { request, shelf: self.rows.shelf, sought }]
+            }
+        }
+    }
+
+    /// Goes to the row that was looked for.
+    pub(in crate::app) fn row_found(&mut self, request: RequestId, result: Result<Option<Entry>, Failure>) -> Result<(), String> {
+        if self.finding.take_if(|finding| *finding == request).is_none() {
+            return Ok(());
+        }
+        match result {
+            Ok(Some(entry)) => {
+                self.cursor = self.rows.listing.rank_of(&entry).unwrap_or(self.cursor);
+                self.pane = Pane::List;
+                Ok(())
+            }
+            Ok(None) => Err("it is not in what was read; / asks the whole archive, for instance for key:cust-42".to_owned()),
+            Err(failure) => Err(failure.to_string()),
+        }
+    }
+}
+
+/// What comes of a line that was typed.
+#[derive(Debug)]
+pub(in crate::app) enum Answer {
+    /// Nothing more.
+    Nothing,
+    /// Another filter holds.
+    Filtered(Vec<Effect>),
+    /// Something is to be done.
+    Effects(Vec<Effect>),
+    /// Payloads are decoded in another way.
+    Decoded,
+    /// Records are to be written there.
+    Export(std::path::PathBuf),
+    /// Something is to be told.
+    Told(String),
+}
+
+/// Where the cursor is to go.
+enum Target {
+    /// To what arrived no later than this, epoch milliseconds.
+    Time(i64),
+    /// To a record.
+    Record(SoughtRecord),
+}
+
+/// Reads where the cursor is to go: `key:…`, `seq:…`, or a time.
+fn jump(text: &str, times: &TimeContext) -> Result<Target, String> {
+    match text.split_once(':') {
+        Some(("key", key)) if !key.is_empty() => Ok(Target::Record(SoughtRecord::Key(key.trim_matches('"').to_owned()))),
+        Some(("seq", number)) => match SequenceNumber::parse(number) {
+            Ok(number) => Ok(Target::Record(SoughtRecord::Number(number.to_string()))),
+            Err(error) => Err(error.to_string()),
+        },
+        _ => match times.parse(text) {
+            Ok(at) => Ok(Target::Time(at.as_millisecond())),
+            Err(error) => Err(format!("{error}, or key:cust-42 or seq:4963…")),
+        },
+    }
+}

@@ -1,0 +1,73 @@
+//! The arrivals of the rows in spans of time: all together, by shard, and the way from one span to the next.
+
+use super::{HistogramView, Records};
+use crate::app::message::ShelfId;
+use crate::domain::histogram::Buckets;
+use crate::domain::index::ShardIndex;
+use std::collections::BTreeMap;
+
+/// Buckets that arrivals are shown in, at the most.
+const MAX_BUCKETS: usize = 240;
+/// Columns of a shard's name before its bars.
+pub const SHARD_COLUMNS: usize = 6;
+
+/// The arrivals of each shard.
+#[derive(Debug)]
+pub struct ByShard {
+    /// The rows that were counted.
+    of: (ShelfId, usize),
+    /// The spans of time.
+    pub buckets: Buckets,
+    /// How many records of each shard arrived in each.
+    pub counts: BTreeMap<ShardIndex, Vec<usize>>,
+}
+
+impl Records {
+    /// The buckets that the arrivals are shown in.
+    #[must_use]
+    pub fn buckets(&self, most: usize) -> Option<Buckets> {
+        Buckets::of(&self.rows.listing, most.min(MAX_BUCKETS))
+    }
+
+    /// Goes to the newest record of the next later bucket that has any, or of the next earlier one.
+    pub(super) fn go_to_bucket(&mut self, by: isize) {
+        let Some(buckets) = self.buckets(self.room.list_columns) else {
+            return;
+        };
+        let Some(entry) = self.rows.listing.get(self.cursor) else {
+            return;
+        };
+        let counts = buckets.counts(&self.rows.listing);
+        let mut bucket = buckets.bucket_of(entry.arrived_ms);
+        while let Some(next) = bucket.checked_add_signed(by).filter(|next| *next < buckets.count) {
+            bucket = next;
+            if counts[bucket] > 0 {
+                self.cursor = self.rows.listing.count_since(buckets.start_of(bucket + 1));
+                return;
+            }
+        }
+    }
+
+    /// How many records of each shard arrived in each bucket, as last counted.
+    #[must_use]
+    pub fn by_shard(&self) -> Option<&ByShard> {
+        self.by_shard.as_ref()
+    }
+
+    /// Counts the records of each shard, where that is shown and they have changed: so that drawing need not look at each.
+    pub(super) fn count_by_shard(&mut self) {
+        if self.histogram != HistogramView::ByShard {
+            self.by_shard = None;
+            return;
+        }
+        let Some(buckets) = self.buckets(self.room.list_columns.saturating_sub(SHARD_COLUMNS + 1)) else {
+            self.by_shard = None;
+            return;
+        };
+        let of = (self.rows.shelf, self.rows.len());
+        if self.by_shard.as_ref().is_none_or(|known| (known.of, known.buckets) != (of, buckets)) {
+            let counts = buckets.counts_by_shard(&self.rows.listing);
+            self.by_shard = Some(ByShard { of, buckets, counts });
+        }
+    }
+}

@@ -1,0 +1,61 @@
+//! New records that come in by themselves, into the rows of a records screen.
+
+use super::{Following, Origin, Records};
+use crate::app::message::{Effect, RequestId};
+use crate::domain::failure::Failure;
+use crate::domain::following::{FollowFrom, FollowOrder, FollowStatus, Followed};
+use crate::domain::index::Entry;
+use crate::domain::reading::Source;
+use std::sync::Arc;
+
+impl Records {
+    /// Begins to take in new records as they come.
+    pub(in crate::app) fn follow(&mut self, request: RequestId) -> Option<Effect> {
+        let (stream, followed) = match &self.origin {
+            Origin::Stream(stream) => (stream.clone(), Followed::Stream),
+            Origin::Read(Source::Archive(archive)) => {
+                (archive.stream.clone(), Followed::Archive { table: archive.table.clone(), mode: archive.mode })
+            }
+            Origin::Read(Source::File(_)) => return None,
+        };
+        let (filter, recipe) = (self.filter.clone(), self.recipe.clone());
+        self.following = Following::On(request, FollowStatus::default());
+        let order = FollowOrder { stream, followed, filter, recipe, from: FollowFrom::Now };
+        Some(Effect::Follow { request, shelf: self.rows.shelf, order: Box::new(order) })
+    }
+
+    /// Takes in no more new records.
+    pub(in crate::app) fn stop_following(&mut self) -> Option<Effect> {
+        match std::mem::take(&mut self.following) {
+            Following::On(request, _) => Some(Effect::Stop(request)),
+            Following::Off | Following::Failed(_) => None,
+        }
+    }
+
+    /// Takes new records.
+    pub(in crate::app) fn followed(&mut self, request: RequestId, entries: &[Entry], shards: &Arc<[String]>, status: FollowStatus) {
+        match &mut self.following {
+            Following::On(following, known) if *following == request => *known = status,
+            Following::Off | Following::On(..) | Following::Failed(_) => return,
+        }
+        // What was read from the archive in the same moment is there already.
+        let is_new = |entry: &&Entry| {
+            let same = |other: Entry| (other.arrived_ms, other.tie, other.shard) == (entry.arrived_ms, entry.tie, entry.shard);
+            let since = self.rows.listing.count_since(entry.arrived_ms.saturating_add(1));
+            entry.tie == 0 || !self.rows.listing.from(since).take_while(|other| other.arrived_ms == entry.arrived_ms).any(same)
+        };
+        let entries = entries.iter().filter(is_new).copied().collect();
+        self.rows.shards = Arc::clone(shards);
+        self.add(entries);
+    }
+
+    /// Following has ended.
+    pub(in crate::app) fn follow_ended(&mut self, request: RequestId, failure: Option<Failure>) -> bool {
+        match &self.following {
+            Following::On(following, _) if *following == request => {}
+            Following::Off | Following::On(..) | Following::Failed(_) => return false,
+        }
+        self.following = failure.map_or(Following::Off, Following::Failed);
+        true
+    }
+}

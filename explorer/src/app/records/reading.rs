@@ -1,0 +1,327 @@
+//! How far the records of a screen are read, what that has cost, and how much more is wanted.
+
+use super::{Following, Origin, Records, Rows};
+use crate::app::message::{Effect, RequestId, ShelfId};
+use crate::domain::failure::Failure;
+use crate::domain::filter::RecordFilter;
+use crate::domain::index::{Entry, MAX_ENTRIES};
+use crate::domain::reading::{Position, ReadEnding, ReadOrder, ReadProgress, Source};
+use std::sync::Arc;
+use std::time::Duration;
+
+/// Reading pauses by itself when so many records are there that match: enough to look around in, and cheap.
+pub(super) const READ_AHEAD: usize = 5_000;
+
+/// How far reading is.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Reading {
+    /// It goes on.
+    Running(RequestId),
+    /// It was asked to stop, and its last answer is awaited.
+    Stopping(RequestId),
+    /// There is more, from here.
+    Partial(Position),
+    /// All was read.
+    Complete,
+    /// It failed; it can go on from here.
+    Failed(Failure, Position),
+}
+
+/// What was read so far, over all the times reading went on.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Tally {
+    before: ReadProgress,
+    time_before: Duration,
+    latest: ReadProgress,
+    latest_time: Duration,
+}
+
+impl Reading {
+    /// The request whose answers are awaited.
+    #[must_use]
+    pub fn request(&self) -> Option<RequestId> {
+        match self {
+            Self::Running(request) | Self::Stopping(request) => Some(*request),
+            Self::Partial(_) | Self::Complete | Self::Failed(..) => None,
+        }
+    }
+
+    /// The state after an ending.
+    #[must_use]
+    pub(super) fn after(ending: ReadEnding) -> Self {
+        match ending {
+            ReadEnding::Complete => Self::Complete,
+            ReadEnding::Stopped(position) => Self::Partial(position),
+            ReadEnding::Failed(failure, position) => Self::Failed(failure, position),
+        }
+    }
+}
+
+impl Tally {
+    /// Reading has begun or goes on: what was read so far stays counted.
+    pub(super) fn go_on(&mut self) {
+        let total = self.total();
+        *self = Self { before: total, time_before: self.time(), latest: ReadProgress::default(), latest_time: Duration::ZERO };
+    }
+
+    /// Reading is so far, so long after it went on.
+    pub(super) fn reached(&mut self, progress: ReadProgress, elapsed: Duration) {
+        self.latest = progress;
+        self.latest_time = elapsed;
+    }
+
+    /// All that was read.
+    #[must_use]
+    pub fn total(&self) -> ReadProgress {
+        let (before, latest) = (&self.before, &self.latest);
+        ReadProgress {
+            read: before.read + latest.read,
+            matched: before.matched + latest.matched,
+            matched_bytes: before.matched_bytes + latest.matched_bytes,
+            unsearchable: before.unsearchable + latest.unsearchable,
+            units: before.units + latest.units,
+            segments_done: latest.segments_done.max(before.segments_done),
+            segments: latest.segments.max(before.segments),
+        }
+    }
+
+    /// The time it took, without the pauses.
+    #[must_use]
+    pub fn time(&self) -> Duration {
+        self.time_before + self.latest_time
+    }
+
+    /// Items read each second.
+    #[must_use]
+    #[allow(clippy::cast_precision_loss)]
+    pub fn rate(&self) -> f64 {
+        let seconds = self.time().as_secs_f64();
+        if seconds > 0.0 { self.total().read as f64 / seconds } else { 0.0 }
+    }
+}
+
+impl Records {
+    /// Reads from the beginning onto the newest shelf, or follows where there is nothing to be read.
+    pub(super) fn begin(&mut self, request: RequestId) -> Vec<Effect> {
+        match &self.origin {
+            Origin::Read(_) => vec![self.read_from(Position::Beginning, request)],
+            Origin::Stream(_) => {
+                self.reading = Reading::Complete;
+                self.follow(request).into_iter().collect()
+            }
+        }
+    }
+
+    /// Reads again from the beginning; what is shown stays until there is as much again.
+    pub(in crate::app) fn refresh(&mut self, request: RequestId) -> Vec<Effect> {
+        let mut effects = self.abandon_reading();
+        self.showing.try_again();
+        if matches!(self.origin, Origin::Stream(_)) {
+            effects.extend(self.follow(request));
+            return effects;
+        }
+        let fresh = Rows::new(ShelfId(request.0));
+        if let Some(unfinished) = self.fresh.replace(fresh) {
+            effects.push(Effect::DropShelf(unfinished.shelf));
+        }
+        self.tally = Tally::default();
+        self.wanted = Some(READ_AHEAD.max(self.rows.len()));
+        effects.extend(self.begin(request));
+        effects
+    }
+
+    /// Asks for what another filter lets through.
+    pub(in crate::app) fn filter_by(&mut self, filter: RecordFilter, [request, follow]: [RequestId; 2]) -> Vec<Effect> {
+        self.filter = filter;
+        let was_followed = matches!(self.following, Following::On(..));
+        let mut effects = self.start_over(request);
+        effects.extend(self.begin(request));
+        if was_followed && matches!(self.origin, Origin::Read(_)) {
+            effects.extend(self.follow(follow));
+        }
+        effects
+    }
+
+    /// Throws away what was read, on an empty shelf.
+    pub(super) fn start_over(&mut self, request: RequestId) -> Vec<Effect> {
+        let mut effects = self.abandon_reading();
+        effects.extend(self.stop_following());
+        let rows = std::mem::replace(&mut self.rows, Rows::new(ShelfId(request.0)));
+        effects.push(Effect::DropShelf(rows.shelf));
+        effects.extend(self.fresh.take().map(|fresh| Effect::DropShelf(fresh.shelf)));
+        self.cursor = 0;
+        self.range_from = None;
+        self.is_shelf_full = false;
+        self.tally = Tally::default();
+        self.wanted = Some(READ_AHEAD);
+        effects
+    }
+
+    pub(super) fn abandon_reading(&mut self) -> Vec<Effect> {
+        let request = self.reading.request();
+        self.reading = Reading::Complete;
+        request.map(Effect::Stop).into_iter().collect()
+    }
+
+    pub(super) fn read_from(&mut self, from: Position, request: RequestId) -> Effect {
+        self.reading = Reading::Running(request);
+        self.tally.go_on();
+        let shelf = self.fresh.as_ref().unwrap_or(&self.rows).shelf;
+        let order = self.order(from);
+        Effect::Read { request, shelf, order: Box::new(order) }
+    }
+
+    /// What is to be read to see all that match, from a position on.
+    #[must_use]
+    pub(in crate::app) fn order(&self, from: Position) -> ReadOrder {
+        let source = match &self.origin {
+            Origin::Read(source) => source.clone(),
+            // Nothing of it can be read again; only its name counts.
+            Origin::Stream(stream) => Source::File(stream.as_str().into()),
+        };
+        ReadOrder { source, filter: self.filter.clone(), recipe: self.recipe.clone(), from }
+    }
+
+    /// Takes records that were read; asks for no more when there are enough.
+    pub(in crate::app) fn records_read(
+        &mut self,
+        request: RequestId,
+        entries: Vec<Entry>,
+        shards: Arc<[String]>,
+        (progress, elapsed): (ReadProgress, Duration),
+    ) -> Option<Effect> {
+        if self.reading.request() != Some(request) {
+            return None;
+        }
+        self.tally.reached(progress, elapsed);
+        let held = match &mut self.fresh {
+            Some(fresh) => {
+                fresh.listing.add(entries);
+                fresh.shards = shards;
+                fresh.len()
+            }
+            None => {
+                self.rows.shards = shards;
+                self.add(entries);
+                self.rows.len()
+            }
+        };
+        let is_enough = self.wanted.is_some_and(|wanted| held >= wanted) || held >= MAX_ENTRIES;
+        if is_enough && matches!(self.reading, Reading::Running(_)) {
+            self.reading = Reading::Stopping(request);
+            return Some(Effect::Stop(request));
+        }
+        None
+    }
+
+    /// Takes the end of a reading; a failure is given back where rows are on the screen, since it has no other place there.
+    pub(in crate::app) fn read_ended(
+        &mut self,
+        request: RequestId,
+        ending: ReadEnding,
+        is_full: bool,
+    ) -> (Vec<Effect>, Option<Failure>) {
+        if self.reading.request() != Some(request) {
+            return (Vec::new(), None);
+        }
+        self.is_shelf_full = is_full;
+        self.is_stale = false;
+        self.reading = Reading::after(ending);
+        let failure = match &self.reading {
+            Reading::Failed(failure, _) => Some(failure.clone()),
+            _ => None,
+        };
+        let dropped = self.fresh.take().map(|fresh| {
+            if failure.is_some() && fresh.is_empty() {
+                // What was there before is still worth more.
+                self.is_stale = !self.rows.is_empty();
+                fresh.shelf
+            } else {
+                self.show(fresh)
+            }
+        });
+        let effects = dropped.map(Effect::DropShelf).into_iter().collect();
+        (effects, failure.filter(|_| !self.rows.is_empty()))
+    }
+
+    /// Shows other rows in place of those there are, whose shelf is given back; the cursor stays on its record, as far as it is there.
+    pub(super) fn show(&mut self, rows: Rows) -> ShelfId {
+        let current = self.rows.listing.get(self.cursor).filter(|_| self.cursor > 0);
+        let before = std::mem::replace(&mut self.rows, rows);
+        self.cursor = current.map_or(0, |entry| match self.rows.listing.rank_of(&entry) {
+            Ok(rank) => rank,
+            // On another shelf it lies in another place, and so stands beside itself.
+            Err(rank) => {
+                let is_it = |rank: usize| {
+                    self.rows.listing.get(rank).is_some_and(|other| (other.arrived_ms, other.tie) == (entry.arrived_ms, entry.tie))
+                };
+                [rank, rank.saturating_sub(1)].into_iter().find(|rank| is_it(*rank)).unwrap_or(rank)
+            }
+        });
+        self.cursor = self.cursor.min(self.rows.len().saturating_sub(1));
+        self.range_from = None;
+        before.shelf
+    }
+
+    /// Adds rows in their places; the cursor stays on its record, or at the top where it never left it.
+    pub(super) fn add(&mut self, entries: Vec<Entry>) {
+        let current = self.rows.listing.get(self.cursor).filter(|_| self.cursor > 0);
+        self.rows.listing.add(entries);
+        if let Some(entry) = current {
+            self.cursor = self.rows.listing.rank_of(&entry).unwrap_or_else(|rank| rank);
+        }
+    }
+
+    /// Reads on from where reading ended, so much further or to the end.
+    pub(in crate::app) fn read_more(&mut self, to_the_end: bool, request: RequestId) -> Vec<Effect> {
+        if self.is_stale {
+            // What is shown lies before another reading than the one that failed.
+            return self.refresh(request);
+        }
+        let from = match &self.reading {
+            Reading::Partial(from) | Reading::Failed(_, from) if !self.is_full() => from.clone(),
+            Reading::Running(_) if to_the_end => {
+                self.wanted = None;
+                return Vec::new();
+            }
+            Reading::Running(_) | Reading::Stopping(_) | Reading::Partial(_) | Reading::Complete | Reading::Failed(..) => {
+                return Vec::new();
+            }
+        };
+        self.wanted = (!to_the_end).then(|| self.rows.len() + READ_AHEAD);
+        vec![self.read_from(from, request)]
+    }
+
+    /// Stops reading; what was found stays.
+    pub(in crate::app) fn stop_reading(&mut self) -> Option<Effect> {
+        let Reading::Running(request) = self.reading else {
+            return None;
+        };
+        self.reading = Reading::Stopping(request);
+        Some(Effect::Stop(request))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_read_before_a_pause_stays_counted() {
+        let mut tally = Tally::default();
+        for _ in 0..2 {
+            tally.go_on();
+            tally.reached(
+                ReadProgress { read: 10, units: 0.5, segments_done: 3, segments: 8, ..ReadProgress::default() },
+                Duration::from_secs(1),
+            );
+            tally.reached(
+                ReadProgress { read: 20, units: 1.0, segments_done: 4, segments: 8, ..ReadProgress::default() },
+                Duration::from_secs(2),
+            );
+        }
+        let total = tally.total();
+        assert_eq!((total.read, total.segments_done, total.segments, tally.time()), (40, 4, 8, Duration::from_secs(4)));
+        assert!((total.units - 2.0).abs() < f64::EPSILON && (tally.rate() - 10.0).abs() < f64::EPSILON);
+    }
+}

@@ -1,0 +1,123 @@
+//! The rows of a records screen: an entry of each record that was read, and the records themselves around the cursor only.
+
+use crate::app::message::{Effect, RequestId, ShelfId};
+use crate::domain::failure::Failure;
+use crate::domain::index::{Entry, Place};
+use crate::domain::listing::Listing;
+use crate::domain::record::Record;
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
+
+/// Screens of rows that are kept loaded before the cursor, and as many behind it.
+const SCREENS_AROUND: usize = 3;
+
+/// The rows.
+#[derive(Debug)]
+pub struct Rows {
+    /// Where the records are.
+    pub shelf: ShelfId,
+    /// An entry of each.
+    pub listing: Listing,
+    /// The names of the shards that the entries refer to.
+    pub shards: Arc<[String]>,
+    loaded: HashMap<Place, Arc<Record>>,
+    asked: Option<RequestId>,
+    asked_for: Vec<Place>,
+    /// Asked for, but left on the shelf since others were large; they are asked for again only when they are seen.
+    left: HashSet<Place>,
+    /// The shelf cannot be read; asking again would fail again.
+    is_broken: bool,
+}
+
+impl Rows {
+    /// None yet.
+    #[must_use]
+    pub fn new(shelf: ShelfId) -> Self {
+        Self {
+            shelf,
+            listing: Listing::default(),
+            shards: Arc::from([]),
+            loaded: HashMap::new(),
+            asked: None,
+            asked_for: Vec::new(),
+            left: HashSet::new(),
+            is_broken: false,
+        }
+    }
+
+    /// How many there are.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.listing.len()
+    }
+
+    /// Whether there is none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.listing.is_empty()
+    }
+
+    /// The record of a rank, where it is loaded.
+    #[must_use]
+    pub fn get(&self, rank: usize) -> Option<&Arc<Record>> {
+        self.loaded.get(&self.listing.get(rank)?.place())
+    }
+
+    /// The records that are loaded.
+    pub fn loaded(&self) -> impl Iterator<Item = &Arc<Record>> {
+        self.loaded.values()
+    }
+
+    /// Asks for the rows that are seen around the cursor, and for some more, where they are not loaded.
+    pub(super) fn ask(&mut self, cursor: usize, screen: usize, request: RequestId) -> Option<Effect> {
+        if self.asked.is_some() || self.is_broken {
+            return None;
+        }
+        // The cursor stands anywhere on the screen, so that the seen rows may lie on either side of it.
+        let seen = self.places(cursor, screen);
+        let near = self.places(cursor, screen * SCREENS_AROUND);
+        let is_missing = |place: &Place| !self.loaded.contains_key(place);
+        let is_needed = seen.iter().any(is_missing)
+            || self.places(cursor, screen * 2).iter().any(|place| is_missing(place) && !self.left.contains(place));
+        if !is_needed {
+            return None;
+        }
+        let kept: HashSet<Place> = near.iter().copied().collect();
+        self.loaded.retain(|place, _| kept.contains(place));
+        self.left.retain(|place| kept.contains(place));
+        let places: Vec<Place> = near.into_iter().filter(|place| !self.loaded.contains_key(place)).collect();
+        self.asked = Some(request);
+        self.asked_for.clone_from(&places);
+        Some(Effect::ReadRows { request, shelf: self.shelf, places, is_whole: false })
+    }
+
+    /// Takes the rows that were asked for, if they were.
+    ///
+    /// # Errors
+    /// What is wrong with the shelf.
+    pub(super) fn read(&mut self, request: RequestId, result: Result<Vec<(Place, Arc<Record>)>, Failure>) -> Result<(), Failure> {
+        if self.asked != Some(request) {
+            return Ok(());
+        }
+        self.asked = None;
+        let asked_for = std::mem::take(&mut self.asked_for);
+        self.is_broken = result.is_err();
+        self.loaded.extend(result?);
+        self.left.extend(asked_for.into_iter().filter(|place| !self.loaded.contains_key(place)));
+        Ok(())
+    }
+
+    /// The places of the rows around the cursor, the nearest first.
+    fn places(&self, cursor: usize, distance: usize) -> Vec<Place> {
+        let first = cursor.saturating_sub(distance);
+        let mut places: Vec<(usize, Place)> = self
+            .listing
+            .from(first)
+            .take(cursor - first + distance + 1)
+            .zip(first..)
+            .map(|(entry, rank): (Entry, usize)| (rank.abs_diff(cursor), entry.place()))
+            .collect();
+        places.sort_by_key(|(distance, _)| *distance);
+        places.into_iter().map(|(_, place)| place).collect()
+    }
+}

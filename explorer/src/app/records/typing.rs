@@ -1,0 +1,125 @@
+//! The line that is typed on the records screen: what it is for, what could complete it, and what is wrong with it.
+
+use crate::app::line::Line;
+use crate::domain::filter::{Completion, History, Known, complete, json_paths};
+use crate::domain::record::Record;
+use std::collections::BTreeSet;
+use std::ops::Range;
+use std::sync::Arc;
+
+/// What a typed line is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Question {
+    /// Which records are shown.
+    Filter,
+    /// Where the cursor goes.
+    Jump,
+    /// What is looked for in the payload.
+    Search,
+    /// How payloads are decoded.
+    Decode,
+    /// Where records are written to.
+    Export,
+}
+
+/// A line that is being typed.
+#[derive(Clone, Debug)]
+pub struct Typing {
+    /// What for.
+    pub question: Question,
+    /// The line.
+    pub line: Line,
+    /// What is wrong with it, and with which bytes of it.
+    pub mistake: Option<(Range<usize>, String)>,
+    /// What could stand at the cursor.
+    pub completions: Vec<Completion>,
+    /// How far back in the lines typed before one is; 0 is the one being typed.
+    pub(super) back: usize,
+    /// The line that was being typed when one went back.
+    pub(super) own: String,
+}
+
+impl Question {
+    /// What is asked, for the prompt.
+    #[must_use]
+    pub fn prompt(self) -> &'static str {
+        match self {
+            Self::Filter => "filter: ",
+            Self::Jump => "jump to: ",
+            Self::Search => "search: ",
+            Self::Decode => "decode as: ",
+            Self::Export => "export to: ",
+        }
+    }
+
+    /// What may be typed, while nothing is.
+    #[must_use]
+    pub fn hint(self) -> &'static str {
+        match self {
+            Self::Filter => "key:cust-42 after:1h text:timeout json:$.status==\"paid\" /regex/",
+            Self::Jump => "a time such as 10:30, 2h or 2026-11-20T10:00Z, key:cust-42 or seq:4963…",
+            Self::Search => "text in this payload",
+            Self::Decode => "detected, or steps such as gzip > msgpack",
+            Self::Export => "orders.jsonl or orders.csv",
+        }
+    }
+}
+
+impl Typing {
+    /// A line to answer a question with.
+    #[must_use]
+    pub fn new(question: Question, text: impl Into<String>) -> Self {
+        Self { question, line: Line::with(text), mistake: None, completions: Vec::new(), back: 0, own: String::new() }
+    }
+
+    /// Finds what could stand at the cursor, from what the rows on the screen show.
+    pub(super) fn find_completions<'r>(&mut self, records: impl Iterator<Item = &'r Arc<Record>>, text: Option<&str>) {
+        /// So many say it all; more would only hide the list.
+        const MOST: usize = 6;
+        /// Paths of the document under the cursor that are offered.
+        const MOST_PATHS: usize = 200;
+        if self.question != Question::Filter {
+            return;
+        }
+        let (mut keys, mut shards) = (BTreeSet::new(), BTreeSet::new());
+        for record in records {
+            keys.insert(record.id.partition_key.clone());
+            shards.extend(record.item.shard_id.clone());
+        }
+        let keys: Vec<String> = keys.into_iter().collect();
+        let shards: Vec<String> = shards.into_iter().collect();
+        let json_paths = text.map_or_else(Vec::new, |text| json_paths(text, MOST_PATHS));
+        let known = Known { keys: &keys, shards: &shards, json_paths: &json_paths };
+        self.completions = complete(self.line.text(), self.line.cursor(), &known);
+        self.completions.truncate(MOST);
+    }
+
+    /// Goes through the lines applied before, from the one being typed and back to it.
+    pub(in crate::app) fn go_through(&mut self, history: &History, to_older: bool) {
+        let lines = history.entries();
+        let back = if to_older { (self.back + 1).min(lines.len()) } else { self.back.saturating_sub(1) };
+        if back == self.back {
+            return;
+        }
+        if self.back == 0 {
+            self.own = self.line.text().to_owned();
+        }
+        self.back = back;
+        let text = if back == 0 { self.own.clone() } else { lines[lines.len() - back].clone() };
+        self.line = Line::with(text);
+    }
+
+    /// Takes the first completion.
+    pub(in crate::app) fn complete(&mut self) {
+        if self.completions.is_empty() {
+            return;
+        }
+        let Completion { replace, with, .. } = self.completions.remove(0);
+        let text = self.line.text();
+        let (Some(before), Some(after)) = (text.get(..replace.start), text.get(replace.end..)) else {
+            return;
+        };
+        let end = before.len() + with.len();
+        self.line = Line::with_cursor(format!("{before}{with}{after}"), end);
+    }
+}

@@ -1,0 +1,203 @@
+//! What of a filter DynamoDB can decide. It may let pass more than matches, since the filter is held against every item all the
+//! same, but it must hold back nothing that does: also not an item of an old archive whose attributes are missing or of another type.
+
+use crate::domain::filter::{Condition, KeyPattern, Property, RecordFilter, SequenceRange, Test};
+use archiver::settings::ArchiveMode;
+use archiver::table::{GZIP, attribute};
+use aws_sdk_dynamodb::types::AttributeValue;
+use jiff::{SignedDuration, Timestamp};
+use std::collections::HashMap;
+
+/// A filter in DynamoDB's terms.
+#[derive(Clone, Debug)]
+pub(crate) struct Conditions {
+    /// The condition on the key.
+    pub(crate) key: Option<&'static str>,
+    /// The conditions on other attributes.
+    pub(crate) others: Option<String>,
+    /// Attribute names by their placeholders; DynamoDB refuses an empty map.
+    pub(crate) names: Option<HashMap<String, String>>,
+    /// Values by their placeholders; DynamoDB refuses an empty map.
+    pub(crate) values: Option<HashMap<String, AttributeValue>>,
+}
+
+/// What the base64 text of every aggregated record begins with: four bytes are five characters and a part of the sixth.
+const AGGREGATE_BEGINNING: &str = "84maw";
+/// Clauses beyond these are left to the filter itself. Source: DynamoDB quotas, an expression has 4 KB and 300 operators.
+const MAX_CLAUSES: usize = 20;
+/// The present goes on between the making of the conditions and the look at an item.
+const EXPIRY_SLACK: SignedDuration = SignedDuration::from_hours(1);
+/// Fractions of arrival times below a millisecond are cut off before they are compared.
+const ARRIVAL_SLACK: SignedDuration = SignedDuration::from_millis(1);
+
+/// Puts the conditions together, with a placeholder for whatever it is given.
+struct Writer {
+    mode: ArchiveMode,
+    /// A Query takes no conditions on keys besides those of the key condition.
+    is_query: bool,
+    names: HashMap<String, String>,
+    values: HashMap<String, AttributeValue>,
+}
+
+impl Conditions {
+    /// The conditions on the items of an archive of this mode, for a Query where the filter asks for one key, otherwise for a Scan.
+    pub(crate) fn of(filter: &RecordFilter, mode: ArchiveMode, now: Timestamp) -> Self {
+        let mut writer = Writer { mode, is_query: filter.key().is_some(), names: HashMap::new(), values: HashMap::new() };
+        let key = filter.key().map(|key| writer.key_condition(key, filter.sequence()));
+        let mut clauses = writer.arrival_clauses(filter);
+        clauses.extend(filter.key_prefix().map(|prefix| writer.key_prefix_clause(prefix)));
+        for condition in filter.conditions() {
+            if clauses.len() >= MAX_CLAUSES {
+                break;
+            }
+            clauses.extend(writer.clause(condition, now));
+        }
+        Self {
+            key,
+            others: Some(clauses.join(" AND ")).filter(|others| !others.is_empty()),
+            names: Some(writer.names).filter(|names| !names.is_empty()),
+            values: Some(writer.values).filter(|values| !values.is_empty()),
+        }
+    }
+}
+
+impl Writer {
+    fn name(&mut self, attribute: &str) -> String {
+        let placeholder = format!("#{attribute}");
+        self.names.insert(placeholder.clone(), attribute.to_owned());
+        placeholder
+    }
+
+    fn value(&mut self, value: AttributeValue) -> String {
+        let placeholder = format!(":v{}", self.values.len());
+        self.values.insert(placeholder.clone(), value);
+        placeholder
+    }
+
+    fn text(&mut self, text: &str) -> String {
+        self.value(AttributeValue::S(text.to_owned()))
+    }
+
+    /// Numbers of one length have the order of their texts; an open end, or ends of different lengths, DynamoDB cannot hold.
+    fn key_condition(&mut self, key: &str, sequence: Option<&SequenceRange>) -> &'static str {
+        self.names.insert("#key".to_owned(), attribute::PARTITION_KEY.to_owned());
+        self.values.insert(":key".to_owned(), AttributeValue::S(key.to_owned()));
+        let Some((from, to)) = sequence.and_then(ends_of_one_length).filter(|_| self.mode == ArchiveMode::All) else {
+            return "#key = :key";
+        };
+        self.names.insert("#number".to_owned(), attribute::SEQUENCE_NUMBER.to_owned());
+        for (placeholder, number) in [(":from", from), (":to", to)] {
+            self.values.insert(placeholder.to_owned(), AttributeValue::S(number.to_owned()));
+        }
+        "#key = :key AND #number BETWEEN :from AND :to"
+    }
+
+    fn arrival_clauses(&mut self, filter: &RecordFilter) -> Vec<String> {
+        let after = filter.after().map(|after| (">=", after.checked_sub(ARRIVAL_SLACK).unwrap_or(Timestamp::MIN)));
+        let before = filter.before().map(|before| ("<", before.checked_add(ARRIVAL_SLACK).unwrap_or(Timestamp::MAX)));
+        let ends: Vec<(&str, Timestamp)> = [after, before].into_iter().flatten().collect();
+        ends.into_iter()
+            .map(|(comparison, at)| {
+                let end = self.value(epoch_seconds(at));
+                self.comparison(attribute::ARRIVAL, comparison, &end, "S")
+            })
+            .collect()
+    }
+
+    /// The comparison, or that the attribute is of the other type that is read, too.
+    fn comparison(&mut self, attribute: &str, comparison: &str, value: &str, other_type: &str) -> String {
+        let (name, other_type) = (self.name(attribute), self.text(other_type));
+        format!("({name} {comparison} {value} OR attribute_type({name}, {other_type}))")
+    }
+
+    fn key_prefix_clause(&mut self, prefix: &str) -> String {
+        let (name, prefix, number) = (self.name(attribute::PARTITION_KEY), self.text(prefix), self.text("N"));
+        format!("(begins_with({name}, {prefix}) OR attribute_type({name}, {number}))")
+    }
+
+    fn clause(&mut self, Condition { is_negated, test }: &Condition, now: Timestamp) -> Option<String> {
+        match (test, *is_negated) {
+            // What a negated prefix leaves out is hardly worth a clause.
+            (Test::Key(KeyPattern::Exactly(key)), true) if !self.is_query => Some(self.difference(attribute::PARTITION_KEY, key)),
+            (Test::Shard(shard), true) => Some(self.difference(attribute::SHARD_ID, shard.as_str())),
+            (Test::Shard(shard), false) => Some(self.equality(attribute::SHARD_ID, shard.as_str())),
+            (Test::Sequence(range), false) => self.sequence_clause(range),
+            (Test::UserKey(key), false) if !self.is_query => {
+                let key = match key {
+                    KeyPattern::Exactly(key) => self.key_clause(key),
+                    KeyPattern::Prefix(prefix) => self.key_prefix_clause(prefix),
+                };
+                Some(format!("({key} OR {})", self.may_be_aggregated()))
+            }
+            (Test::Is(property), _) => self.property_clause(*property, *is_negated, now),
+            (Test::Key(_) | Test::UserKey(_) | Test::Sequence(_), _) => None,
+            (Test::Size(_) | Test::Text(_) | Test::Regex(_) | Test::Json(_), _) => None,
+        }
+    }
+
+    fn key_clause(&mut self, key: &str) -> String {
+        let key = self.text(key);
+        self.comparison(attribute::PARTITION_KEY, "=", &key, "N")
+    }
+
+    fn equality(&mut self, attribute: &str, text: &str) -> String {
+        let (name, text) = (self.name(attribute), self.text(text));
+        format!("{name} = {text}")
+    }
+
+    fn difference(&mut self, attribute: &str, text: &str) -> String {
+        let (name, text) = (self.name(attribute), self.text(text));
+        format!("(attribute_not_exists({name}) OR {name} <> {text})")
+    }
+
+    fn sequence_clause(&mut self, range: &SequenceRange) -> Option<String> {
+        if self.is_query && self.mode == ArchiveMode::All {
+            return None;
+        }
+        let (from, to) = ends_of_one_length(range)?;
+        let (from, to) = (self.text(from), self.text(to));
+        Some(self.comparison(attribute::SEQUENCE_NUMBER, "BETWEEN", &format!("{from} AND {to}"), "N"))
+    }
+
+    fn property_clause(&mut self, property: Property, is_negated: bool, now: Timestamp) -> Option<String> {
+        match (property, is_negated) {
+            (Property::Expired, false) => {
+                let now = self.value(epoch_seconds(now.checked_add(EXPIRY_SLACK).unwrap_or(now)));
+                Some(self.comparison(attribute::EXPIRE_AFTER, "<=", &now, "S"))
+            }
+            (Property::Expired, true) => {
+                let now = self.value(epoch_seconds(now.checked_sub(EXPIRY_SLACK).unwrap_or(now)));
+                let (name, number) = (self.name(attribute::EXPIRE_AFTER), self.text("N"));
+                Some(format!("(attribute_not_exists({name}) OR NOT attribute_type({name}, {number}) OR {name} > {now})"))
+            }
+            (Property::Gzip, false) => Some(self.equality(attribute::RECORD_ENCODING, GZIP)),
+            (Property::Gzip, true) => Some(self.difference(attribute::RECORD_ENCODING, GZIP)),
+            (Property::Parts, false) => Some(format!("attribute_exists({})", self.name(attribute::RECORD_PARTS))),
+            (Property::Aggregated, false) => Some(self.may_be_aggregated()),
+            // Nearly every item passes these, or only we can tell.
+            (Property::Parts | Property::Aggregated, true) | (Property::Damaged | Property::Replay, _) => None,
+        }
+    }
+
+    fn may_be_aggregated(&mut self) -> String {
+        let beginning = self.text(AGGREGATE_BEGINNING);
+        let [data, encoding, parts] =
+            [attribute::RECORD_DATA, attribute::RECORD_ENCODING, attribute::RECORD_PARTS].map(|attribute| self.name(attribute));
+        format!("(begins_with({data}, {beginning}) OR attribute_exists({encoding}) OR attribute_exists({parts}))")
+    }
+}
+
+fn ends_of_one_length(range: &SequenceRange) -> Option<(&str, &str)> {
+    let (from, to) = (range.from.as_ref()?, range.to.as_ref()?);
+    (from.digits() == to.digits()).then_some((from.as_str(), to.as_str()))
+}
+
+/// To the millisecond; nothing arrived before 1970.
+fn epoch_seconds(at: Timestamp) -> AttributeValue {
+    let milliseconds = at.as_millisecond().max(0);
+    AttributeValue::N(format!("{}.{:03}", milliseconds / 1_000, milliseconds % 1_000))
+}
+
+#[cfg(test)]
+#[path = "conditions_tests.rs"]
+mod tests;

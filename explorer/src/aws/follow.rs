@@ -1,0 +1,216 @@
+//! The live tail: follows the shards of a stream, through reshards, and hands their records over as they arrive, or as they are seen
+//! in the stream's archive. Kinesis allows a shard five reads a second, which the archiver needs too, so this takes one of them.
+
+mod shard;
+#[cfg(all(test, feature = "local"))]
+mod tests;
+mod waiting;
+
+use super::connect::Connection;
+use super::patience::patiently;
+use crate::domain::decode::Recipe;
+use crate::domain::failure::Failure;
+use crate::domain::filter::Matcher;
+use crate::domain::following::{FollowBatch, FollowEnding, FollowOrder, Followed};
+use crate::domain::record::Record;
+use archiver::item::StoredItem;
+use aws_sdk_dynamodb::types::KeysAndAttributes;
+use jiff::Timestamp;
+use shard::{Event, Page, Shards};
+use std::time::Duration;
+use tokio::sync::{mpsc, watch};
+use tokio::time::Instant;
+use waiting::{Waiting, expected_of};
+
+/// Between two looks into the archive, so that one looks for many records.
+const LOOK_INTERVAL: Duration = Duration::from_millis(250);
+/// Keys in a BatchGetItem call. Source: DynamoDB API reference, BatchGetItem.
+const MAX_BATCH_KEYS: usize = 100;
+
+/// Nobody takes batches any more.
+struct NobodyListens;
+
+/// Why following ended by itself.
+enum Broken {
+    NobodyListens,
+    Failed(Failure),
+}
+
+struct Following<'c> {
+    connection: &'c Connection,
+    stream: &'c str,
+    matcher: Matcher,
+    recipe: Recipe,
+    shards: Shards,
+    archive: Option<Archive>,
+    batches: mpsc::Sender<FollowBatch>,
+    /// What the other side knows, without the records.
+    told: FollowBatch,
+}
+
+struct Archive {
+    table: String,
+    waiting: Waiting,
+    looked_at: Instant,
+}
+
+/// Follows what the order asks for, until `stop` is true or dropped, or a call fails for good.
+pub async fn follow(
+    connection: &Connection,
+    order: &FollowOrder,
+    batches: mpsc::Sender<FollowBatch>,
+    mut stop: watch::Receiver<bool>,
+) -> FollowEnding {
+    tokio::select! {
+        // An error means that whoever could stop it is gone, which is the same news.
+        _ = stop.wait_for(|stops| *stops) => FollowEnding::Stopped,
+        broken = run(connection, order, batches) => match broken {
+            Broken::NobodyListens => FollowEnding::Stopped,
+            Broken::Failed(failure) => FollowEnding::Failed(failure),
+        },
+    }
+}
+
+async fn run(connection: &Connection, order: &FollowOrder, batches: mpsc::Sender<FollowBatch>) -> Broken {
+    let shards = match Shards::begin(connection, order).await {
+        Ok(shards) => shards,
+        Err(failure) => return Broken::Failed(failure),
+    };
+    let archive = match &order.followed {
+        Followed::Stream => None,
+        Followed::Archive { table, mode } => {
+            Some(Archive { table: table.clone(), waiting: Waiting::new(*mode), looked_at: Instant::now() })
+        }
+    };
+    let mut following = Following {
+        connection,
+        stream: order.stream.as_str(),
+        matcher: order.filter.matcher(),
+        recipe: order.recipe.clone(),
+        shards,
+        archive,
+        batches,
+        told: FollowBatch::default(),
+    };
+    if following.batches.send(FollowBatch::default()).await.is_err() {
+        return Broken::NobodyListens;
+    }
+    loop {
+        if let Err(broken) = following.step().await {
+            return broken;
+        }
+    }
+}
+
+impl Following<'_> {
+    async fn step(&mut self) -> Result<(), Broken> {
+        let look_at = self
+            .archive
+            .as_ref()
+            .and_then(|archive| archive.waiting.next_due().map(|due| due.max(archive.looked_at + LOOK_INTERVAL)));
+        // With too much to wait for, the stream is not read on, so that memory has a bound.
+        let takes_pages = self.archive.as_ref().is_none_or(|archive| !archive.waiting.is_full());
+        let look = async {
+            match look_at {
+                Some(at) => tokio::time::sleep_until(at).await,
+                None => std::future::pending().await,
+            }
+        };
+        let mut batch = FollowBatch::default();
+        let event = tokio::select! {
+            event = self.shards.next(takes_pages) => Some(event?),
+            () = look => None,
+        };
+        match event {
+            Some(Event::Read(page)) => batch.records = self.take(page),
+            Some(Event::Ended(shard)) => self.shards.go_on_after(self.connection, shard).await?,
+            None => self.look(&mut batch).await?,
+        }
+        Ok(self.tell(batch).await?)
+    }
+
+    /// What of a page is handed over at once; in an archive it is waited for.
+    fn take(&mut self, page: Page) -> Vec<Record> {
+        let now = Timestamp::now();
+        let Some(archive) = &mut self.archive else {
+            let records = page.items.into_iter().map(Record::new);
+            return records.filter(|record| matches(&self.matcher, &self.recipe, record, now)).collect();
+        };
+        let mode = archive.waiting.mode();
+        for item in page.items.into_iter().flat_map(|item| expected_of(item, mode)) {
+            let record = Record::new(item);
+            if matches(&self.matcher, &self.recipe, &record, now) {
+                archive.waiting.expect(&record.item, Instant::now());
+            }
+        }
+        Vec::new()
+    }
+
+    /// Looks for what is due in the archive.
+    async fn look(&mut self, batch: &mut FollowBatch) -> Result<(), Failure> {
+        let Some(archive) = &mut self.archive else {
+            return Ok(());
+        };
+        archive.looked_at = Instant::now();
+        let due = archive.waiting.due(archive.looked_at);
+        for keys in due.chunks(MAX_BATCH_KEYS) {
+            let operation = || format!("look for records of stream {} in table {}", self.stream, archive.table);
+            let answer = patiently(|| async {
+                let wanted = KeysAndAttributes::builder().set_keys(Some(keys.iter().map(waiting::Key::to_attributes).collect()));
+                let wanted = wanted.build().map_err(|error| Failure::refused(operation(), error.to_string()))?;
+                let call = self.connection.dynamodb.batch_get_item().request_items(&archive.table, wanted).send().await;
+                call.map_err(|error| Failure::of_call(operation(), "dynamodb:BatchGetItem", error.into()))
+            });
+            // What was left unprocessed is looked for again with the rest.
+            let items = answer.await?.responses.and_then(|mut responses| responses.remove(&archive.table)).unwrap_or_default();
+            let found = archive.waiting.found(items.into_iter().map(StoredItem::from_attributes));
+            batch.lag = batch.lag.max(found.iter().filter_map(lag_of).max());
+            batch.records.extend(found.into_iter().map(Record::new));
+            archive.waiting.not_found(keys, Instant::now());
+        }
+        batch.records.sort_by(|left, right| right.newest_first(left));
+        Ok(())
+    }
+
+    async fn tell(&mut self, mut batch: FollowBatch) -> Result<(), NobodyListens> {
+        if let Some(archive) = &self.archive {
+            (batch.waiting, batch.missing) = (archive.waiting.len(), archive.waiting.missing());
+        }
+        batch.behind_latest = self.shards.behind_latest();
+        let FollowBatch { waiting, missing, behind_latest, .. } = batch;
+        let told = FollowBatch { waiting, missing, behind_latest, ..FollowBatch::default() };
+        if batch.records.is_empty() && told == self.told {
+            return Ok(());
+        }
+        self.told = told;
+        self.batches.send(batch).await.map_err(|_| NobodyListens)
+    }
+}
+
+impl From<Failure> for Broken {
+    fn from(failure: Failure) -> Self {
+        Self::Failed(failure)
+    }
+}
+
+impl From<NobodyListens> for Broken {
+    fn from(_: NobodyListens) -> Self {
+        Self::NobodyListens
+    }
+}
+
+/// Whether a record of the stream matches; all of it is there.
+fn matches(matcher: &Matcher, recipe: &Recipe, record: &Record, now: Timestamp) -> bool {
+    let has_payload =
+        || record.payload().and_then(Result::ok).is_some_and(|payload| matcher.matches_payload_of(record, &payload, recipe));
+    matcher.matches_item(record, now) && (!matcher.needs_payload() || has_payload())
+}
+
+/// From arrival to archive, as the item says it.
+fn lag_of(item: &StoredItem) -> Option<Duration> {
+    let arrived_ms = item.arrival.as_ref()?.milliseconds()?;
+    let archived = jiff::civil::DateTime::strptime("%Y-%m-%d %H:%M:%S", item.last_update.as_deref()?).ok()?;
+    let archived_ms = archived.to_zoned(jiff::tz::TimeZone::UTC).ok()?.timestamp().as_millisecond();
+    // Whole seconds may lie before an arrival in the same second.
+    Some(Duration::from_millis(u64::try_from(archived_ms - arrived_ms).unwrap_or(0)))
+}

@@ -1,0 +1,229 @@
+//! Records of a stream that are expected in its archive, and when each is looked for next: soon at first, then after growing pauses.
+
+use crate::domain::following::MISSING_AFTER;
+use archiver::aggregate::{Aggregate, may_be_aggregated};
+use archiver::item::{Attributes, StoredItem};
+use archiver::sequence::SequenceNumber;
+use archiver::settings::ArchiveMode;
+use archiver::table::attribute;
+use aws_sdk_dynamodb::types::AttributeValue;
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use std::collections::HashMap;
+use std::time::Duration;
+use tokio::time::Instant;
+
+/// Before a record is looked for the first time; doubled with every time.
+const FIRST_PAUSE: Duration = Duration::from_millis(500);
+/// Between two times that a record is looked for, at most.
+const LONGEST_PAUSE: Duration = Duration::from_secs(10);
+/// Records waited for; a few hundred bytes each.
+const MAX_WAITING: usize = 50_000;
+
+/// The key under which a record is expected; the number only where it is part of the key.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(super) struct Key {
+    partition_key: String,
+    number: Option<SequenceNumber>,
+}
+
+/// What tells an older record of a key from a newer one.
+type Version = (SequenceNumber, Option<u64>);
+
+#[derive(Debug)]
+struct Expected {
+    version: Version,
+    since: Instant,
+    due: Instant,
+    pause: Duration,
+}
+
+/// The records that are waited for.
+#[derive(Debug)]
+pub(super) struct Waiting {
+    mode: ArchiveMode,
+    expected: HashMap<Key, Expected>,
+    missing: u64,
+}
+
+/// The items that an archive of this mode will hold of a record: in mode LATEST those of the user records in an aggregated one.
+pub(super) fn expected_of(item: StoredItem, mode: ArchiveMode) -> Vec<StoredItem> {
+    let text = item.data.as_deref().filter(|text| mode == ArchiveMode::Latest && may_be_aggregated(text));
+    let payload = text.and_then(|text| STANDARD.decode(text).ok());
+    let Some(aggregate) = payload.as_deref().and_then(Aggregate::parse) else {
+        return vec![item];
+    };
+    let of = |record: archiver::aggregate::UserRecord<'_>| StoredItem {
+        partition_key: record.partition_key.to_owned(),
+        sub_sequence_number: Some(record.sub_sequence_number),
+        data: Some(STANDARD.encode(record.data)),
+        ..item.clone()
+    };
+    aggregate.user_records().map(of).collect()
+}
+
+impl Key {
+    /// As DynamoDB has it.
+    pub(super) fn to_attributes(&self) -> Attributes {
+        let text = |name: &str, text: &str| (name.to_owned(), AttributeValue::S(text.to_owned()));
+        let number = self.number.as_ref().map(|number| text(attribute::SEQUENCE_NUMBER, number.as_str()));
+        [text(attribute::PARTITION_KEY, &self.partition_key)].into_iter().chain(number).collect()
+    }
+}
+
+impl Waiting {
+    pub(super) fn new(mode: ArchiveMode) -> Self {
+        Self { mode, expected: HashMap::new(), missing: 0 }
+    }
+
+    pub(super) fn mode(&self) -> ArchiveMode {
+        self.mode
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.expected.len()
+    }
+
+    pub(super) fn missing(&self) -> u64 {
+        self.missing
+    }
+
+    pub(super) fn is_full(&self) -> bool {
+        self.expected.len() >= MAX_WAITING
+    }
+
+    /// Expects a record from now on. In mode LATEST it takes the place of an older one of its key.
+    pub(super) fn expect(&mut self, item: &StoredItem, now: Instant) {
+        let Some((key, version)) = self.named(item) else {
+            return;
+        };
+        let expected = Expected { version, since: now, due: now + FIRST_PAUSE, pause: FIRST_PAUSE };
+        match self.expected.get_mut(&key) {
+            Some(known) if known.version >= expected.version => {}
+            Some(known) => *known = expected,
+            None => {
+                self.expected.insert(key, expected);
+            }
+        }
+    }
+
+    /// When the next one is due.
+    pub(super) fn next_due(&self) -> Option<Instant> {
+        self.expected.values().map(|expected| expected.due).min()
+    }
+
+    /// Those to look for now, the oldest first.
+    pub(super) fn due(&self, now: Instant) -> Vec<Key> {
+        let mut due: Vec<(&Key, &Expected)> = self.expected.iter().filter(|(_, expected)| expected.due <= now).collect();
+        due.sort_by_key(|(_, expected)| expected.since);
+        due.into_iter().map(|(key, _)| key.clone()).collect()
+    }
+
+    /// Takes note of items that are there, and gives back those that were expected. In mode LATEST a newer one ends the wait for an
+    /// older one, and is itself given back when the stream has come to it.
+    pub(super) fn found(&mut self, items: impl Iterator<Item = StoredItem>) -> Vec<StoredItem> {
+        let mut found = Vec::new();
+        for item in items {
+            let Some((key, version)) = self.named(&item) else {
+                continue;
+            };
+            match self.expected.get(&key) {
+                Some(expected) if version < expected.version => continue,
+                Some(expected) if version == expected.version => found.push(item),
+                Some(_) | None => {}
+            }
+            self.expected.remove(&key);
+        }
+        found
+    }
+
+    /// Looks for what is still expected of these later, or no more.
+    pub(super) fn not_found(&mut self, keys: &[Key], now: Instant) {
+        for key in keys {
+            let Some(expected) = self.expected.get_mut(key) else {
+                continue;
+            };
+            if now - expected.since >= MISSING_AFTER {
+                self.expected.remove(key);
+                self.missing += 1;
+                continue;
+            }
+            expected.pause = (expected.pause * 2).min(LONGEST_PAUSE);
+            expected.due = now + expected.pause;
+        }
+    }
+
+    fn named(&self, item: &StoredItem) -> Option<(Key, Version)> {
+        let number = item.sequence_number.clone()?;
+        let of_key = (self.mode == ArchiveMode::All).then(|| number.clone());
+        let key = Key { partition_key: item.partition_key.clone(), number: of_key };
+        Some((key, (number, item.sub_sequence_number)))
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+    use archiver::aggregate::aggregate;
+
+    fn item(key: &str, number: u64) -> StoredItem {
+        StoredItem {
+            partition_key: key.to_owned(),
+            sequence_number: SequenceNumber::parse(number.to_string()).ok(),
+            data: Some("SGVsbG8=".to_owned()),
+            ..StoredItem::default()
+        }
+    }
+
+    #[test]
+    fn a_record_is_looked_for_after_growing_pauses_and_missing_in_the_end() {
+        let mut waiting = Waiting::new(ArchiveMode::All);
+        let began = Instant::now();
+        waiting.expect(&item("cust-1", 7), began);
+        let (mut now, mut looks) = (began, 0);
+        while let Some(due) = waiting.next_due() {
+            now = due;
+            let keys = waiting.due(now);
+            assert_eq!(keys.len(), 1);
+            waiting.not_found(&keys, now);
+            looks += 1;
+        }
+        assert_eq!((waiting.missing(), waiting.len()), (1, 0));
+        assert!(now - began >= MISSING_AFTER && now - began < MISSING_AFTER + LONGEST_PAUSE);
+        assert!(looks < 50, "{looks} looks");
+    }
+
+    #[test]
+    fn an_archive_of_all_has_each_record_and_one_of_the_latest_only_the_newest() {
+        for (mode, first, second) in [(ArchiveMode::All, vec![7], vec![9]), (ArchiveMode::Latest, vec![], vec![9])] {
+            let mut waiting = Waiting::new(mode);
+            let now = Instant::now();
+            waiting.expect(&item("cust-1", 9), now);
+            waiting.expect(&item("cust-1", 7), now);
+            assert_eq!(waiting.len(), first.len() + second.len());
+            let numbers = |found: Vec<StoredItem>| -> Vec<u64> {
+                found.iter().map(|item| item.sequence_number.as_ref().unwrap().as_str().parse().unwrap()).collect()
+            };
+            assert_eq!(numbers(waiting.found([item("cust-1", 7)].into_iter())), first);
+            assert_eq!(numbers(waiting.found([item("cust-1", 9)].into_iter())), second);
+            assert_eq!(waiting.len(), 0);
+        }
+        let mut waiting = Waiting::new(ArchiveMode::Latest);
+        waiting.expect(&item("cust-1", 7), Instant::now());
+        assert_eq!(waiting.found([item("cust-1", 9)].into_iter()), [], "it comes when the stream has come to it");
+        assert_eq!(waiting.len(), 0);
+    }
+
+    #[test]
+    fn of_an_aggregated_record_an_archive_of_the_latest_holds_the_user_records() {
+        let payload = aggregate(&[("cust-1", None, b"1"), ("cust-2", None, b"2"), ("cust-1", None, b"3")]);
+        let whole = StoredItem { data: Some(STANDARD.encode(payload)), ..item("a", 7) };
+        assert_eq!(expected_of(whole.clone(), ArchiveMode::All), std::slice::from_ref(&whole));
+        let parts = expected_of(whole, ArchiveMode::Latest);
+        let mut waiting = Waiting::new(ArchiveMode::Latest);
+        parts.iter().for_each(|part| waiting.expect(part, Instant::now()));
+        assert_eq!((parts.len(), waiting.len()), (3, 2));
+        assert_eq!(waiting.found([parts[2].clone()].into_iter()), [parts[2].clone()]);
+    }
+}

@@ -1,0 +1,191 @@
+//! Reads an archive from one end to the other: one key's items newest first, or the whole table in segments side by side. What does
+//! not match is dropped where it is parsed, what matches is handed over page by page, and whoever stops it can go on later from the
+//! position in the ending, which covers exactly what was handed over.
+
+#[cfg(all(test, feature = "local"))]
+mod fault_tests;
+mod pages;
+mod sieve;
+#[cfg(all(test, feature = "local"))]
+mod tests;
+
+use super::connect::Connection;
+use crate::domain::failure::Failure;
+use crate::domain::page::PageCursor;
+use crate::domain::reading::{ArchiveSource, Position, ReadBatch, ReadEnding, ReadOrder, SegmentPosition, Source};
+use crate::ledger::{Ledger, NobodyListens, Step, Yield};
+use pages::{ItemPage, Pages, Slice};
+use sieve::Sieve;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use tokio::sync::{mpsc, watch};
+use tokio::task::JoinSet;
+
+/// Segments read side by side: enough to keep two processors busy with answers of 100 ms.
+const SEGMENTS_AT_ONCE: usize = 8;
+/// Bytes of a table for which it gets another segment.
+const SEGMENT_BYTES: u64 = 16 * 1024 * 1024;
+/// Segments of a small table, or of one whose size is not known.
+const FEWEST_SEGMENTS: usize = SEGMENTS_AT_ONCE;
+/// Segments of the largest table; what lies behind a stopped reading remembers each.
+const MOST_SEGMENTS: usize = 200;
+/// Items of the first page: few, so that the first rows come at once.
+const FIRST_PAGE_ITEMS: i32 = 250;
+
+/// What all that read one order share.
+struct Reading {
+    pages: Pages,
+    sieve: Sieve,
+    ledger: Ledger,
+}
+
+/// Why reading ended before all was read.
+enum Broken {
+    NobodyListens,
+    Failed(Failure),
+}
+
+/// Reads what the order asks for, until all is read or `stop` is true or dropped. Of items that do not match only the count is told.
+/// The last batch is sent before this returns.
+pub async fn read(
+    connection: &Connection,
+    order: &ReadOrder,
+    batches: mpsc::Sender<ReadBatch>,
+    mut stop: watch::Receiver<bool>,
+) -> ReadEnding {
+    let Source::Archive(source) = &order.source else {
+        return ReadEnding::Failed(Failure::refused("read an archive", "the order names a file"), order.from.clone());
+    };
+    let is_query = order.filter.key().is_some();
+    let from = match (&order.from, is_query) {
+        (Position::Beginning, false) => Position::Scan(vec![SegmentPosition::NotBegun; segments_of(source)]),
+        (Position::Beginning, true) | (Position::Scan(_), false) | (Position::Query(_), true) => order.from.clone(),
+        (Position::Scan(_) | Position::Query(_) | Position::File(_), _) => {
+            let failure = Failure::refused(format!("read table {}", source.table), "the position is that of another order");
+            return ReadEnding::Failed(failure, order.from.clone());
+        }
+    };
+    let reading = Arc::new(Reading {
+        pages: Pages::new(connection, source, &order.filter),
+        sieve: Sieve::new(connection, source, order),
+        ledger: Ledger::new(batches, from.clone()),
+    });
+    let work = async {
+        match from {
+            Position::Query(cursor) => query(&reading, Some(cursor)).await,
+            Position::Scan(segments) => scan(&reading, segments).await,
+            Position::Beginning | Position::File(_) => query(&reading, None).await,
+        }
+    };
+    let ended = tokio::select! {
+        // An error means that whoever could stop it is gone, which is the same news.
+        _ = stop.wait_for(|stops| *stops) => Err(Broken::NobodyListens),
+        ended = work => ended,
+    };
+    let (position, is_complete) = reading.ledger.close().await;
+    match ended {
+        // Whoever stops when all was handed over has it all.
+        _ if is_complete => ReadEnding::Complete,
+        Ok(()) => ReadEnding::Complete,
+        Err(Broken::NobodyListens) => ReadEnding::Stopped(position),
+        Err(Broken::Failed(failure)) => ReadEnding::Failed(failure, position),
+    }
+}
+
+fn segments_of(source: &ArchiveSource) -> usize {
+    usize::try_from(source.about_bytes / SEGMENT_BYTES).unwrap_or(MOST_SEGMENTS).clamp(FEWEST_SEGMENTS, MOST_SEGMENTS)
+}
+
+/// Reads one key's items in their order, the next page while one is looked through.
+async fn query(reading: &Arc<Reading>, from: Option<PageCursor>) -> Result<(), Broken> {
+    let mut ahead = JoinSet::new();
+    let read = |from: Option<PageCursor>, limit: Option<i32>| {
+        let reading = Arc::clone(reading);
+        async move { reading.pages.read(Slice::Key, from.as_ref(), limit).await }
+    };
+    let limit = from.is_none().then_some(FIRST_PAGE_ITEMS);
+    ahead.spawn(read(from, limit));
+    while let Some(joined) = ahead.join_next().await {
+        let page = finished(joined)??;
+        let step = match page.next.clone() {
+            Some(next) => {
+                ahead.spawn(read(Some(next.clone()), None));
+                Step::Query(Some(next))
+            }
+            None => Step::Query(None),
+        };
+        reading.hand_over(page, step).await?;
+    }
+    Ok(())
+}
+
+/// Reads all segments, several side by side, each worker taking the next when one is done.
+async fn scan(reading: &Arc<Reading>, segments: Vec<SegmentPosition>) -> Result<(), Broken> {
+    let total = segments.len();
+    let left = segments.into_iter().enumerate().filter_map(|(segment, position)| match position {
+        SegmentPosition::NotBegun => Some((segment, None)),
+        SegmentPosition::After(cursor) => Some((segment, Some(cursor))),
+        SegmentPosition::Done => None,
+    });
+    let left: Arc<Vec<(usize, Option<PageCursor>)>> = Arc::new(left.collect());
+    let taken = Arc::new(AtomicUsize::new(0));
+    let mut workers = JoinSet::new();
+    for _ in 0..SEGMENTS_AT_ONCE.min(left.len()) {
+        let (reading, left, taken) = (Arc::clone(reading), Arc::clone(&left), Arc::clone(&taken));
+        workers.spawn(async move {
+            let mut limit = Some(FIRST_PAGE_ITEMS);
+            while let Some((segment, from)) = left.get(taken.fetch_add(1, Ordering::Relaxed)) {
+                let limit = limit.take().filter(|_| from.is_none());
+                reading.read_segment(Slice::Segment { segment: *segment, total }, from.clone(), limit).await?;
+            }
+            Ok(())
+        });
+    }
+    while let Some(joined) = workers.join_next().await {
+        finished::<Result<(), Broken>>(joined)??;
+    }
+    Ok(())
+}
+
+impl Reading {
+    async fn read_segment(&self, slice: Slice, mut from: Option<PageCursor>, mut limit: Option<i32>) -> Result<(), Broken> {
+        let Slice::Segment { segment, .. } = slice else {
+            return Ok(());
+        };
+        loop {
+            let page = self.pages.read(slice, from.as_ref(), limit.take()).await?;
+            from = page.next.clone();
+            let position = from.clone().map_or(SegmentPosition::Done, SegmentPosition::After);
+            self.hand_over(page, Step::Segment(segment, position)).await?;
+            if from.is_none() {
+                return Ok(());
+            }
+        }
+    }
+
+    async fn hand_over(&self, page: ItemPage, step: Step) -> Result<(), Broken> {
+        let ItemPage { items, read, units, next: _ } = page;
+        let (records, unsearchable) = self.sieve.sift(items).await?;
+        Ok(self.ledger.hand_over(Yield { records, read, unsearchable, units }, step).await?)
+    }
+}
+
+impl From<Failure> for Broken {
+    fn from(failure: Failure) -> Self {
+        Self::Failed(failure)
+    }
+}
+
+impl From<NobodyListens> for Broken {
+    fn from(_: NobodyListens) -> Self {
+        Self::NobodyListens
+    }
+}
+
+/// What a task came to. One that was aborted was so because nobody wants it any more.
+fn finished<T>(joined: Result<T, tokio::task::JoinError>) -> Result<T, Broken> {
+    joined.map_err(|error| match error.try_into_panic() {
+        Ok(panic) => std::panic::resume_unwind(panic),
+        Err(_) => Broken::NobodyListens,
+    })
+}

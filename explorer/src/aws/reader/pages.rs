@@ -1,0 +1,128 @@
+//! One page of items after the other, by Query or by Scan, with the filter's conditions as far as DynamoDB can hold them.
+
+use crate::aws::archive::{cursor_attributes, cursor_of};
+use crate::aws::conditions::Conditions;
+use crate::aws::connect::Connection;
+use crate::aws::patience::patiently;
+use crate::domain::failure::Failure;
+use crate::domain::filter::RecordFilter;
+use crate::domain::page::PageCursor;
+use crate::domain::reading::ArchiveSource;
+use archiver::aws_failure::AwsFailure;
+use archiver::item::Attributes;
+use aws_sdk_dynamodb::types::{ConsumedCapacity, ReturnConsumedCapacity};
+use jiff::Timestamp;
+
+/// Which items of a table.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Slice {
+    /// Those of the filter's key, newest first.
+    Key,
+    /// Those of a segment, in no order.
+    Segment {
+        /// Which one, from 0.
+        segment: usize,
+        /// How many there are.
+        total: usize,
+    },
+}
+
+/// A page of items as they came.
+pub(super) struct ItemPage {
+    /// What DynamoDB's conditions let pass.
+    pub(super) items: Vec<Attributes>,
+    /// Items DynamoDB read for it.
+    pub(super) read: u64,
+    /// Read units it took.
+    pub(super) units: f64,
+    /// Where the next one begins.
+    pub(super) next: Option<PageCursor>,
+}
+
+/// The pages of one table under one filter.
+pub(super) struct Pages {
+    client: aws_sdk_dynamodb::Client,
+    table: String,
+    conditions: Conditions,
+}
+
+/// What the answers to both calls have in common.
+struct Answer {
+    items: Option<Vec<Attributes>>,
+    scanned: i32,
+    last: Option<Attributes>,
+    capacity: Option<ConsumedCapacity>,
+}
+
+impl Pages {
+    pub(super) fn new(connection: &Connection, source: &ArchiveSource, filter: &RecordFilter) -> Self {
+        Self {
+            client: connection.dynamodb.clone(),
+            table: source.table.clone(),
+            conditions: Conditions::of(filter, source.mode, Timestamp::now()),
+        }
+    }
+
+    /// Reads a page, at most so many items or 1 MB of them, as often as it takes.
+    pub(super) async fn read(&self, slice: Slice, from: Option<&PageCursor>, limit: Option<i32>) -> Result<ItemPage, Failure> {
+        let operation = || format!("read table {}", self.table);
+        let answer = patiently(|| async {
+            let start = from.map(cursor_attributes);
+            match slice {
+                Slice::Key => {
+                    let answer = self.query(start, limit).await;
+                    answer.map_err(|failure| Failure::of_call(operation(), "dynamodb:Query", failure))
+                }
+                Slice::Segment { segment, total } => {
+                    let answer = self.scan((segment, total), start, limit).await;
+                    answer.map_err(|failure| Failure::of_call(operation(), "dynamodb:Scan", failure))
+                }
+            }
+        });
+        let Answer { items, scanned, last, capacity } = answer.await?;
+        let next = match last {
+            Some(last) => {
+                Some(cursor_of(&last).ok_or_else(|| Failure::refused(operation(), "its keys are not those of an archive"))?)
+            }
+            None => None,
+        };
+        let items = items.unwrap_or_default();
+        // Without a filter these are all that was read; an emulator may count one more, for which the page had no room.
+        let read = if self.conditions.others.is_none() { items.len() as u64 } else { u64::try_from(scanned).unwrap_or(0) };
+        Ok(ItemPage { items, read, units: capacity.and_then(|capacity| capacity.capacity_units).unwrap_or(0.0), next })
+    }
+
+    async fn query(&self, start: Option<Attributes>, limit: Option<i32>) -> Result<Answer, AwsFailure> {
+        let Conditions { key, others, names, values } = self.conditions.clone();
+        let call = self.client.query().table_name(&self.table).set_limit(limit).set_exclusive_start_key(start);
+        let call = call.set_key_condition_expression(key.map(Into::into)).scan_index_forward(false).set_filter_expression(others);
+        let call = call.return_consumed_capacity(ReturnConsumedCapacity::Total);
+        let page = call.set_expression_attribute_names(names).set_expression_attribute_values(values).send().await?;
+        Ok(Answer {
+            items: page.items,
+            scanned: page.scanned_count,
+            last: page.last_evaluated_key,
+            capacity: page.consumed_capacity,
+        })
+    }
+
+    async fn scan(
+        &self,
+        (segment, total): (usize, usize),
+        start: Option<Attributes>,
+        limit: Option<i32>,
+    ) -> Result<Answer, AwsFailure> {
+        let Conditions { key: _, others, names, values } = self.conditions.clone();
+        let number = |count: usize| i32::try_from(count).unwrap_or(i32::MAX);
+        let call = self.client.scan().table_name(&self.table).set_limit(limit).set_exclusive_start_key(start);
+        let call = call.segment(number(segment)).total_segments(number(total)).set_filter_expression(others);
+        let call = call.return_consumed_capacity(ReturnConsumedCapacity::Total);
+        let page = call.set_expression_attribute_names(names).set_expression_attribute_values(values).send().await?;
+        Ok(Answer {
+            items: page.items,
+            scanned: page.scanned_count,
+            last: page.last_evaluated_key,
+            capacity: page.consumed_capacity,
+        })
+    }
+}

@@ -1,0 +1,244 @@
+//! CBOR, shown as JSON. Nothing is allocated by the lengths that it claims. Source: RFC 8949.
+
+use super::rendition::{Rendition, Unreadable, deeper};
+use ciborium_ll::{Decoder, Header, simple};
+
+/// CBOR that is being read.
+struct Reader<'p> {
+    rest: &'p [u8],
+    rendition: Rendition,
+}
+
+/// The tag that says nothing but that this is CBOR. Source: RFC 8949, section 3.4.6.
+const SELF_DESCRIBED: [u8; 3] = [0xd9, 0xd9, 0xf7];
+
+/// The JSON of what is a map or a list, or says of itself that it is CBOR.
+pub(super) fn detect(content: &[u8]) -> Option<String> {
+    let is_container = matches!(content, [0x80..=0xbf, _, ..]);
+    if is_container || content.starts_with(&SELF_DESCRIBED) { read(content).ok() } else { None }
+}
+
+/// The JSON of what somebody says is CBOR.
+pub(super) fn read(content: &[u8]) -> Result<String, Unreadable> {
+    let content = content.strip_prefix(&SELF_DESCRIBED).unwrap_or(content);
+    let mut reader = Reader { rest: content, rendition: Rendition::default() };
+    reader.value(0)?;
+    match reader.rest.len() {
+        0 => reader.rendition.finish(),
+        trailing => Err(Unreadable::Trailing(trailing)),
+    }
+}
+
+impl<'p> Reader<'p> {
+    fn value(&mut self, depth: usize) -> Result<(), Unreadable> {
+        let header = self.header()?;
+        self.value_of(header, depth)
+    }
+
+    fn value_of(&mut self, header: Header, depth: usize) -> Result<(), Unreadable> {
+        match header {
+            Header::Map(count) => self.map(count, deeper(depth)?),
+            Header::Array(count) => self.list(count, deeper(depth)?),
+            Header::Tag(tag) => {
+                self.rendition.push(&format!("{{\"tag\":{tag},\"value\":"))?;
+                self.value(deeper(depth)?)?;
+                self.rendition.push("}")
+            }
+            scalar => self.scalar(scalar, false),
+        }
+    }
+
+    fn map(&mut self, count: Option<usize>, depth: usize) -> Result<(), Unreadable> {
+        self.rendition.push("{")?;
+        let mut place = 0;
+        while let Some(header) = self.next_of(count, place)? {
+            if place > 0 {
+                self.rendition.push(",")?;
+            }
+            let position = self.rendition.position();
+            self.scalar(header, true)?;
+            self.rendition.make_key(position)?;
+            self.value(depth)?;
+            place += 1;
+        }
+        self.rendition.push("}")
+    }
+
+    fn list(&mut self, count: Option<usize>, depth: usize) -> Result<(), Unreadable> {
+        self.rendition.push("[")?;
+        let mut place = 0;
+        while let Some(header) = self.next_of(count, place)? {
+            if place > 0 {
+                self.rendition.push(",")?;
+            }
+            self.value_of(header, depth)?;
+            place += 1;
+        }
+        self.rendition.push("]")
+    }
+
+    /// The header of what stands at this place of a map or a list; `None` at its end, which is a count or a break.
+    fn next_of(&mut self, count: Option<usize>, place: usize) -> Result<Option<Header>, Unreadable> {
+        if count == Some(place) {
+            return Ok(None);
+        }
+        let header = self.header()?;
+        Ok(if count.is_none() && header == Header::Break { None } else { Some(header) })
+    }
+
+    fn scalar(&mut self, header: Header, is_key: bool) -> Result<(), Unreadable> {
+        match header {
+            Header::Positive(number) => self.rendition.integer(number),
+            Header::Negative(number) => self.rendition.integer(-1 - i128::from(number)),
+            Header::Float(number) => self.rendition.float(number),
+            Header::Simple(simple::FALSE) => self.rendition.push("false"),
+            Header::Simple(simple::TRUE) => self.rendition.push("true"),
+            Header::Simple(simple::NULL) => self.rendition.push("null"),
+            Header::Simple(simple::UNDEFINED) => self.rendition.push("\"undefined\""),
+            Header::Simple(number) if is_key => self.rendition.integer(number),
+            Header::Simple(number) => self.rendition.push(&format!("{{\"simple\":{number}}}")),
+            Header::Text(Some(length)) => {
+                let text = text(self.bytes(length)?)?;
+                self.rendition.string(text)
+            }
+            Header::Text(None) => {
+                let joined = self.segments(|header| if let Header::Text(length) = header { length } else { None })?;
+                self.rendition.string(text(&joined)?)
+            }
+            Header::Bytes(length) => {
+                let bytes = match length {
+                    Some(length) => self.bytes(length)?.into(),
+                    None => self.segments(|header| if let Header::Bytes(length) = header { length } else { None })?,
+                };
+                if is_key { self.rendition.hex(&bytes) } else { self.rendition.bytes(&bytes) }
+            }
+            Header::Break => Err(Unreadable::Invalid("it has a break where nothing is open")),
+            Header::Tag(_) | Header::Map(_) | Header::Array(_) => {
+                Err(Unreadable::Invalid("it has a map, a list or a tag as a key, which JSON cannot show"))
+            }
+        }
+    }
+
+    /// Pieces of a text or of bytes put together, up to a break. `length` is that of a piece of the right kind.
+    fn segments(&mut self, length: impl Fn(Header) -> Option<usize>) -> Result<Vec<u8>, Unreadable> {
+        let mut joined = Vec::new();
+        loop {
+            let header = self.header()?;
+            match length(header) {
+                Some(length) => joined.extend_from_slice(self.bytes(length)?),
+                None if header == Header::Break => return Ok(joined),
+                None => return Err(Unreadable::Invalid("it has a text or bytes in pieces of another kind")),
+            }
+        }
+    }
+
+    fn header(&mut self) -> Result<Header, Unreadable> {
+        if self.rest.is_empty() {
+            return Err(Unreadable::Cut);
+        }
+        let mut decoder = Decoder::from(self.rest);
+        let header = decoder.pull().map_err(|error| match error {
+            ciborium_ll::Error::Io(_) => Unreadable::Cut,
+            ciborium_ll::Error::Syntax(_) => Unreadable::Invalid("it has a byte that begins nothing"),
+        })?;
+        self.rest = self.rest.get(decoder.offset()..).ok_or(Unreadable::Cut)?;
+        Ok(header)
+    }
+
+    fn bytes(&mut self, length: usize) -> Result<&'p [u8], Unreadable> {
+        let (bytes, rest) = self.rest.split_at_checked(length).ok_or(Unreadable::Cut)?;
+        self.rest = rest;
+        Ok(bytes)
+    }
+}
+
+fn text(bytes: &[u8]) -> Result<&str, Unreadable> {
+    std::str::from_utf8(bytes).map_err(|_| Unreadable::Invalid("it has a text that is not UTF-8"))
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+    use ciborium::Value;
+    use proptest::prelude::*;
+
+    fn written(value: &Value) -> Vec<u8> {
+        let mut bytes = Vec::new();
+        ciborium::into_writer(value, &mut bytes).unwrap();
+        bytes
+    }
+
+    #[test]
+    fn everything_it_can_hold_is_shown() {
+        let value = Value::Map(vec![
+            ("id".into(), 7.into()),
+            ((-1).into(), Value::Array(vec![Value::Null, true.into(), (-5).into(), u64::MAX.into()])),
+            (Value::Bytes(vec![0, 255]), Value::Bytes(vec![1])),
+            ("f".into(), Value::Array(vec![1.5.into(), f64::NAN.into(), f64::INFINITY.into()])),
+            ("at".into(), Value::Tag(1, Box::new(1_545_084_650.into()))),
+        ]);
+        let expected = r#"{"id":7,"-1":[null,true,-5,18446744073709551615],"00ff":{"hex":"01"},"f":[1.5,"NaN","Infinity"],"at":{"tag":1,"value":1545084650}}"#;
+        assert_eq!(detect(&written(&value)).as_deref(), Some(expected));
+        let described = [&SELF_DESCRIBED, written(&value).as_slice()].concat();
+        assert_eq!(detect(&described).as_deref(), Some(expected));
+        // {_ "a": (_ "b" "c"), "d": [_ (_ h'00' h'01'), undefined, simple(99)]}
+        let open = b"\xbf\x61a\x7f\x61b\x61c\xff\x61d\x9f\x5f\x41\x00\x41\x01\xff\xf7\xf8\x63\xff\xff";
+        assert_eq!(detect(open).as_deref(), Some(r#"{"a":"bc","d":[{"hex":"0001"},"undefined",{"simple":99}]}"#));
+    }
+
+    #[test]
+    fn what_is_claimed_costs_nothing() {
+        for major in [0x40, 0x60, 0x80, 0xa0] {
+            let claim = [0x81, major | 0x1b, 0, 0, 0, 0, 0xff, 0xff, 0xff, 0xff, 1, 2];
+            assert!(read(&claim).is_err());
+            let more = [0x81, major | 0x1b, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 1, 2];
+            assert!(read(&more).is_err());
+        }
+        for deep in [0x81, 0x9f, 0xc1] {
+            assert_eq!(read(&vec![deep; 1_000_000]), Err(Unreadable::TooDeep));
+        }
+        assert_eq!(read(&vec![0x7f; 1_000_000]), Err(Unreadable::Invalid("it has a text or bytes in pieces of another kind")));
+        assert_eq!(read(&[]), Err(Unreadable::Cut));
+        assert_eq!(read(&[0xff]), Err(Unreadable::Invalid("it has a break where nothing is open")));
+        assert_eq!(read(&[0x82, 0xff]), Err(Unreadable::Invalid("it has a break where nothing is open")));
+    }
+
+    fn any_value() -> impl Strategy<Value = (Value, serde_json::Value)> {
+        let leaf = prop_oneof![
+            Just((Value::Null, serde_json::Value::Null)),
+            any::<bool>().prop_map(|word| (word.into(), word.into())),
+            any::<i64>().prop_map(|number| (number.into(), number.into())),
+            any::<u64>().prop_map(|number| (number.into(), number.into())),
+            (-1e300..1e300_f64).prop_map(|number| (number.into(), number.into())),
+            ".{0,40}".prop_map(|text| (text.as_str().into(), text.into())),
+        ];
+        leaf.prop_recursive(4, 40, 5, |inner| {
+            prop_oneof![
+                proptest::collection::vec(inner.clone(), 0..20).prop_map(|values| {
+                    let (ours, theirs): (Vec<_>, Vec<_>) = values.into_iter().unzip();
+                    (Value::Array(ours), theirs.into())
+                }),
+                proptest::collection::btree_map(".{0,6}", inner, 0..20).prop_map(|values| {
+                    let ours = values.iter().map(|(key, (value, _))| (key.as_str().into(), value.clone())).collect();
+                    (Value::Map(ours), values.into_iter().map(|(key, (_, value))| (key, value)).collect())
+                })
+            ]
+        })
+    }
+
+    proptest! {
+        #[test]
+        fn the_json_is_what_was_written((value, json) in any_value()) {
+            let shown = read(&written(&value)).unwrap();
+            prop_assert_eq!(serde_json::from_str::<serde_json::Value>(&shown).unwrap(), json);
+        }
+
+        #[test]
+        fn any_bytes_are_json_or_nothing(bytes: Vec<u8>) {
+            if let Ok(shown) = read(&bytes) {
+                prop_assert!(serde_json::from_str::<serde_json::Value>(&shown).is_ok(), "{shown}");
+            }
+        }
+    }
+}

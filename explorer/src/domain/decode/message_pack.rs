@@ -1,0 +1,282 @@
+//! MessagePack, shown as JSON. Nothing is allocated by the lengths that it claims. Source: msgpack's spec.md.
+
+use super::rendition::{Rendition, Unreadable, deeper};
+use rmp::Marker;
+
+/// MessagePack that is being read.
+struct Reader<'p> {
+    rest: &'p [u8],
+    /// Whether oddities are taken as signs that it is something else.
+    is_strict: bool,
+    rendition: Rendition,
+}
+
+/// The type of an extension that holds a time. Source: msgpack's spec.md, timestamp extension type.
+const TIMESTAMP: i8 = -1;
+
+/// The JSON of what is a map or a list, without any oddity.
+pub(super) fn detect(content: &[u8]) -> Option<String> {
+    let is_container = matches!(content, [0x80..=0x9f | 0xdc..=0xdf, _, ..]);
+    if is_container { render(content, true).ok() } else { None }
+}
+
+/// The JSON of what somebody says is MessagePack.
+pub(super) fn read(content: &[u8]) -> Result<String, Unreadable> {
+    render(content, false)
+}
+
+fn render(content: &[u8], is_strict: bool) -> Result<String, Unreadable> {
+    let mut reader = Reader { rest: content, is_strict, rendition: Rendition::default() };
+    reader.value(0)?;
+    match reader.rest.len() {
+        0 => reader.rendition.finish(),
+        trailing => Err(Unreadable::Trailing(trailing)),
+    }
+}
+
+impl<'p> Reader<'p> {
+    fn value(&mut self, depth: usize) -> Result<(), Unreadable> {
+        match self.marker()? {
+            Marker::FixMap(count) => self.map(u32::from(count), depth),
+            Marker::Map16 => self.count_16().and_then(|count| self.map(count, depth)),
+            Marker::Map32 => self.count_32().and_then(|count| self.map(count, depth)),
+            Marker::FixArray(count) => self.list(u32::from(count), depth),
+            Marker::Array16 => self.count_16().and_then(|count| self.list(count, depth)),
+            Marker::Array32 => self.count_32().and_then(|count| self.list(count, depth)),
+            scalar => self.scalar(scalar, false),
+        }
+    }
+
+    fn map(&mut self, count: u32, depth: usize) -> Result<(), Unreadable> {
+        let depth = deeper(depth)?;
+        self.rendition.push("{")?;
+        for place in 0..count {
+            if place > 0 {
+                self.rendition.push(",")?;
+            }
+            let position = self.rendition.position();
+            let marker = self.marker()?;
+            self.scalar(marker, true)?;
+            self.rendition.make_key(position)?;
+            self.value(depth)?;
+        }
+        self.rendition.push("}")
+    }
+
+    fn list(&mut self, count: u32, depth: usize) -> Result<(), Unreadable> {
+        let depth = deeper(depth)?;
+        self.rendition.push("[")?;
+        for place in 0..count {
+            if place > 0 {
+                self.rendition.push(",")?;
+            }
+            self.value(depth)?;
+        }
+        self.rendition.push("]")
+    }
+
+    fn scalar(&mut self, marker: Marker, is_key: bool) -> Result<(), Unreadable> {
+        match marker {
+            Marker::Null => self.rendition.push("null"),
+            Marker::True => self.rendition.push("true"),
+            Marker::False => self.rendition.push("false"),
+            Marker::FixPos(number) => self.rendition.integer(number),
+            Marker::FixNeg(number) => self.rendition.integer(number),
+            Marker::U8 => self.take().map(u8::from_be_bytes).and_then(|number| self.rendition.integer(number)),
+            Marker::U16 => self.take().map(u16::from_be_bytes).and_then(|number| self.rendition.integer(number)),
+            Marker::U32 => self.take().map(u32::from_be_bytes).and_then(|number| self.rendition.integer(number)),
+            Marker::U64 => self.take().map(u64::from_be_bytes).and_then(|number| self.rendition.integer(number)),
+            Marker::I8 => self.take().map(i8::from_be_bytes).and_then(|number| self.rendition.integer(number)),
+            Marker::I16 => self.take().map(i16::from_be_bytes).and_then(|number| self.rendition.integer(number)),
+            Marker::I32 => self.take().map(i32::from_be_bytes).and_then(|number| self.rendition.integer(number)),
+            Marker::I64 => self.take().map(i64::from_be_bytes).and_then(|number| self.rendition.integer(number)),
+            Marker::F32 => self.take().map(f32::from_be_bytes).and_then(|number| self.rendition.short_float(number)),
+            Marker::F64 => self.take().map(f64::from_be_bytes).and_then(|number| self.rendition.float(number)),
+            Marker::FixStr(length) => self.text(u32::from(length)),
+            Marker::Str8 => self.count_8().and_then(|length| self.text(length)),
+            Marker::Str16 => self.count_16().and_then(|length| self.text(length)),
+            Marker::Str32 => self.count_32().and_then(|length| self.text(length)),
+            Marker::Bin8 => self.count_8().and_then(|length| self.binary(length, is_key)),
+            Marker::Bin16 => self.count_16().and_then(|length| self.binary(length, is_key)),
+            Marker::Bin32 => self.count_32().and_then(|length| self.binary(length, is_key)),
+            Marker::FixExt1 => self.extension(1, is_key),
+            Marker::FixExt2 => self.extension(2, is_key),
+            Marker::FixExt4 => self.extension(4, is_key),
+            Marker::FixExt8 => self.extension(8, is_key),
+            Marker::FixExt16 => self.extension(16, is_key),
+            Marker::Ext8 => self.count_8().and_then(|length| self.extension(length, is_key)),
+            Marker::Ext16 => self.count_16().and_then(|length| self.extension(length, is_key)),
+            Marker::Ext32 => self.count_32().and_then(|length| self.extension(length, is_key)),
+            Marker::Reserved => Err(Unreadable::Invalid("it has the byte c1, which has no meaning")),
+            Marker::FixMap(_) | Marker::Map16 | Marker::Map32 | Marker::FixArray(_) | Marker::Array16 | Marker::Array32 => {
+                Err(Unreadable::Invalid("it has a map or a list as a key, which JSON cannot show"))
+            }
+        }
+    }
+
+    fn text(&mut self, length: u32) -> Result<(), Unreadable> {
+        let bytes = self.bytes(length)?;
+        match std::str::from_utf8(bytes) {
+            Ok(text) => self.rendition.string(text),
+            Err(_) if self.is_strict => Err(Unreadable::Invalid("it has a text that is not UTF-8")),
+            // Before there was a type for bytes, they were written as texts.
+            Err(_) => self.rendition.hex(bytes),
+        }
+    }
+
+    fn binary(&mut self, length: u32, is_key: bool) -> Result<(), Unreadable> {
+        let bytes = self.bytes(length)?;
+        if is_key { self.rendition.hex(bytes) } else { self.rendition.bytes(bytes) }
+    }
+
+    fn extension(&mut self, length: u32, is_key: bool) -> Result<(), Unreadable> {
+        let kind = self.take().map(i8::from_be_bytes)?;
+        let bytes = self.bytes(length)?;
+        let time = if kind == TIMESTAMP { timestamp(bytes) } else { None };
+        match time {
+            _ if is_key => self.rendition.hex(bytes),
+            Some(time) => self.rendition.push(&format!("{{\"timestamp\":\"{time}\"}}")),
+            None => {
+                self.rendition.push(&format!("{{\"ext\":{kind},\"hex\":"))?;
+                self.rendition.hex(bytes)?;
+                self.rendition.push("}")
+            }
+        }
+    }
+
+    fn marker(&mut self) -> Result<Marker, Unreadable> {
+        self.take().map(u8::from_be_bytes).map(Marker::from_u8)
+    }
+
+    fn count_8(&mut self) -> Result<u32, Unreadable> {
+        self.take().map(u8::from_be_bytes).map(u32::from)
+    }
+
+    fn count_16(&mut self) -> Result<u32, Unreadable> {
+        self.take().map(u16::from_be_bytes).map(u32::from)
+    }
+
+    fn count_32(&mut self) -> Result<u32, Unreadable> {
+        self.take().map(u32::from_be_bytes)
+    }
+
+    fn take<const LENGTH: usize>(&mut self) -> Result<[u8; LENGTH], Unreadable> {
+        let (bytes, rest) = self.rest.split_first_chunk().ok_or(Unreadable::Cut)?;
+        self.rest = rest;
+        Ok(*bytes)
+    }
+
+    fn bytes(&mut self, length: u32) -> Result<&'p [u8], Unreadable> {
+        let length = usize::try_from(length).map_err(|_| Unreadable::Cut)?;
+        let (bytes, rest) = self.rest.split_at_checked(length).ok_or(Unreadable::Cut)?;
+        self.rest = rest;
+        Ok(bytes)
+    }
+}
+
+/// A time in one of its three forms: seconds; nanoseconds and seconds in 30 and 34 bits; both in full.
+fn timestamp(bytes: &[u8]) -> Option<jiff::Timestamp> {
+    let (seconds, nanoseconds) = match *bytes {
+        [a, b, c, d] => (i64::from(u32::from_be_bytes([a, b, c, d])), 0),
+        [a, b, c, d, e, f, g, h] => {
+            let both = u64::from_be_bytes([a, b, c, d, e, f, g, h]);
+            (i64::try_from(both & ((1 << 34) - 1)).ok()?, i32::try_from(both >> 34).ok()?)
+        }
+        [a, b, c, d, ref seconds @ ..] => (i64::from_be_bytes(seconds.try_into().ok()?), i32::from_be_bytes([a, b, c, d])),
+        _ => return None,
+    };
+    jiff::Timestamp::new(seconds, nanoseconds).ok()
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+    use rmpv::Value;
+
+    fn written(value: &Value) -> Vec<u8> {
+        let mut bytes = Vec::new();
+        rmpv::encode::write_value(&mut bytes, value).unwrap();
+        bytes
+    }
+
+    #[test]
+    fn everything_it_can_hold_is_shown() {
+        let value = Value::Map(vec![
+            ("id".into(), 7.into()),
+            (1.into(), Value::Array(vec![Value::Nil, true.into(), (-5).into(), u64::MAX.into()])),
+            (Value::Binary(vec![0, 255]), Value::Binary(vec![1])),
+            ("f".into(), Value::Array(vec![Value::F32(0.1), Value::F64(0.1), Value::F64(f64::NAN), Value::F32(f32::NEG_INFINITY)])),
+            ("at".into(), Value::Ext(-1, vec![0x5c, 0x17, 0x7c, 0xaa])),
+            ("x".into(), Value::Ext(5, vec![9])),
+        ]);
+        let expected = r#"{"id":7,"1":[null,true,-5,18446744073709551615],"00ff":{"hex":"01"},"f":[0.1,0.1,"NaN","-Infinity"],"at":{"timestamp":"2018-12-17T10:38:34Z"},"x":{"ext":5,"hex":"09"}}"#;
+        assert_eq!(detect(&written(&value)).as_deref(), Some(expected));
+        serde_json::from_str::<serde_json::Value>(expected).unwrap();
+    }
+
+    #[test]
+    fn what_is_claimed_costs_nothing() {
+        for claim in [
+            [0xdf, 0xff, 0xff, 0xff, 0xff, 1, 2, 3, 4, 5],
+            [0xdd, 0xff, 0xff, 0xff, 0xff, 1, 2, 3, 4, 5],
+            [0x91, 0xdb, 0xff, 0xff, 0xff, 0xff, 1, 2, 3, 4],
+            [0x91, 0xc6, 0xff, 0xff, 0xff, 0xff, 1, 2, 3, 4],
+            [0x91, 0xc9, 0xff, 0xff, 0xff, 0xff, 1, 2, 3, 4],
+        ] {
+            assert_eq!(read(&claim), Err(Unreadable::Cut));
+        }
+        assert_eq!(read(&[0x91; 1_000_000]), Err(Unreadable::TooDeep));
+        let mut long = vec![0xdb, 0x04, 0, 0, 0];
+        long.extend(vec![b'x'; 0x0400_0000]);
+        assert_eq!(read(&long), Err(Unreadable::TooLarge));
+    }
+
+    #[test]
+    fn what_is_odd_is_read_only_on_request() {
+        assert_eq!(read(&[0xa2, 0xff, 0xfe]).unwrap(), "\"fffe\"");
+        assert_eq!(detect(&[0x91, 0xa2, 0xff, 0xfe]), None);
+        assert_eq!(detect(&[0x2a]), None);
+        assert_eq!(read(&[0x2a, 0x2a]).unwrap_err().to_string(), "1 bytes follow its end");
+        assert!(read(&[0x81, 0x90, 1]).unwrap_err().to_string().contains("as a key"));
+    }
+
+    fn any_value() -> impl Strategy<Value = (Value, serde_json::Value)> {
+        let leaf = prop_oneof![
+            Just((Value::Nil, serde_json::Value::Null)),
+            any::<bool>().prop_map(|word| (word.into(), word.into())),
+            any::<i64>().prop_map(|number| (number.into(), number.into())),
+            any::<u64>().prop_map(|number| (number.into(), number.into())),
+            (-1e300..1e300_f64).prop_map(|number| (number.into(), number.into())),
+            ".{0,40}".prop_map(|text| (text.as_str().into(), text.into())),
+        ];
+        leaf.prop_recursive(4, 40, 5, |inner| {
+            prop_oneof![
+                proptest::collection::vec(inner.clone(), 0..20).prop_map(|values| {
+                    let (ours, theirs): (Vec<_>, Vec<_>) = values.into_iter().unzip();
+                    (Value::Array(ours), theirs.into())
+                }),
+                proptest::collection::btree_map(".{0,6}", inner, 0..20).prop_map(|values| {
+                    let ours = values.iter().map(|(key, (value, _))| (key.as_str().into(), value.clone())).collect();
+                    (Value::Map(ours), values.into_iter().map(|(key, (_, value))| (key, value)).collect())
+                })
+            ]
+        })
+    }
+
+    proptest! {
+        #[test]
+        fn the_json_is_what_was_written((value, json) in any_value()) {
+            let shown = read(&written(&value)).unwrap();
+            prop_assert_eq!(serde_json::from_str::<serde_json::Value>(&shown).unwrap(), json);
+        }
+
+        #[test]
+        fn any_bytes_are_json_or_nothing(bytes: Vec<u8>) {
+            if let Ok(shown) = read(&bytes) {
+                prop_assert!(serde_json::from_str::<serde_json::Value>(&shown).is_ok(), "{shown}");
+            }
+        }
+    }
+}

@@ -1,0 +1,303 @@
+//! A protobuf message without its schema: the fields by their numbers, shown as JSON. Source: protobuf encoding guide.
+
+use super::format::as_text;
+use super::rendition::{Rendition, Unreadable, deeper};
+
+/// A field of any message.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Field<'m> {
+    number: u32,
+    value: Value<'m>,
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Value<'m> {
+    Number(u64),
+    Fixed64([u8; 8]),
+    Fixed32([u8; 4]),
+    Bytes(&'m [u8]),
+}
+
+/// The highest field number. Source: protobuf language guide, assigning field numbers.
+const MAX_FIELD_NUMBER: u64 = (1 << 29) - 1;
+
+/// A field number that people give: up to here tags have two bytes.
+const MAX_USUAL_FIELD_NUMBER: u32 = (1 << 11) - 1;
+
+/// Fields of one payload; more would take far more memory than the payload.
+const MAX_FIELDS: usize = 1 << 20;
+
+/// The JSON of what is a message with hardly any doubt: nearly any bytes have a beginning that could be a field, and short ones are
+/// often wholly fields by chance. So the numbers must be such as people give, each with one type, and none padded; and there must be
+/// a text or a message in it, or else several fields whose numbers are small and ascend, as they are written. Measured on random
+/// bytes: 1 in 1,000 of 8 bytes, 1 in 5,000 of 16, fewer than 1 in 10,000 of 32 are taken for a message.
+pub(super) fn detect(content: &[u8]) -> Option<String> {
+    let fields = fields_of(content, &mut { MAX_FIELDS }).ok()?;
+    if is_plausible(&fields) { render(content).ok() } else { None }
+}
+
+/// The JSON of what somebody says is a message.
+pub(super) fn read(content: &[u8]) -> Result<String, Unreadable> {
+    render(content)
+}
+
+fn render(content: &[u8]) -> Result<String, Unreadable> {
+    let mut rendition = Rendition::default();
+    let mut left = MAX_FIELDS;
+    let fields = fields_of(content, &mut left)?;
+    write_message(&mut rendition, fields, 0, &mut left)?;
+    rendition.finish()
+}
+
+fn is_plausible(fields: &[Field<'_>]) -> bool {
+    /// Highest number of a message without a text or a message in it.
+    const MAX_BARE_FIELD_NUMBER: u32 = 100;
+    let is_telling = |field: &Field<'_>| match field.value {
+        Value::Bytes(bytes) => bytes.len() > 2 && (as_text(bytes).is_some() || nested(bytes, &mut { MAX_FIELDS }).is_some()),
+        Value::Number(_) | Value::Fixed64(_) | Value::Fixed32(_) => false,
+    };
+    let is_bare = || {
+        let ascend = fields.is_sorted_by(|a, b| a.number <= b.number);
+        fields.len() > 1 && ascend && fields.iter().all(|field| field.number <= MAX_BARE_FIELD_NUMBER)
+    };
+    is_consistent(fields) && (fields.iter().any(is_telling) || is_bare())
+}
+
+/// Whether the fields could be those of a message at all: usual numbers, each with one type.
+fn is_consistent(fields: &[Field<'_>]) -> bool {
+    let mut types: Vec<(u32, u8)> = fields.iter().map(|field| (field.number, field.wire_type())).collect();
+    types.sort_unstable();
+    types.dedup();
+    let is_usual = types.last().is_some_and(|(number, _)| *number <= MAX_USUAL_FIELD_NUMBER);
+    is_usual && types.windows(2).all(|pair| pair[0].0 != pair[1].0)
+}
+
+/// The fields of bytes that are a message inside another one, as far as can be told.
+fn nested<'m>(bytes: &'m [u8], left: &mut usize) -> Option<Vec<Field<'m>>> {
+    let mut still_left = *left;
+    let fields = fields_of(bytes, &mut still_left).ok().filter(|fields| is_consistent(fields))?;
+    *left = still_left;
+    Some(fields)
+}
+
+fn write_message(rendition: &mut Rendition, mut fields: Vec<Field<'_>>, depth: usize, left: &mut usize) -> Result<(), Unreadable> {
+    let depth = deeper(depth)?;
+    fields.sort_by_key(|field| field.number);
+    rendition.push("{")?;
+    for (place, fields) in fields.chunk_by(|a, b| a.number == b.number).enumerate() {
+        let number = fields.first().map_or(0, |field| field.number);
+        rendition.push(if place > 0 { "," } else { "" })?;
+        rendition.push(&format!("\"{number}\":"))?;
+        match fields {
+            [field] => write_value(rendition, field.value, depth, left)?,
+            several => {
+                for (place, field) in several.iter().enumerate() {
+                    rendition.push(if place > 0 { "," } else { "[" })?;
+                    write_value(rendition, field.value, depth, left)?;
+                }
+                rendition.push("]")?;
+            }
+        }
+    }
+    rendition.push("}")
+}
+
+/// Fixed numbers may be whole or not, which only the schema knows; both are shown.
+fn write_value(rendition: &mut Rendition, value: Value<'_>, depth: usize, left: &mut usize) -> Result<(), Unreadable> {
+    match value {
+        Value::Number(number) => rendition.integer(number),
+        Value::Fixed64(bytes) => {
+            rendition.push("{\"double\":")?;
+            rendition.float(f64::from_le_bytes(bytes))?;
+            rendition.push(&format!(",\"fixed64\":{}}}", u64::from_le_bytes(bytes)))
+        }
+        Value::Fixed32(bytes) => {
+            rendition.push("{\"float\":")?;
+            rendition.short_float(f32::from_le_bytes(bytes))?;
+            rendition.push(&format!(",\"fixed32\":{}}}", u32::from_le_bytes(bytes)))
+        }
+        Value::Bytes(bytes) => {
+            // Tab, line feed and carriage return are what messages begin with, too, and texts rarely.
+            let is_message_rather = matches!(bytes, [b'\t' | b'\n' | b'\r', ..]);
+            match as_text(bytes) {
+                Some(text) if !is_message_rather => rendition.string(text),
+                text => match (nested(bytes, left), text) {
+                    (Some(fields), _) if deeper(depth).is_ok() => write_message(rendition, fields, depth, left),
+                    (_, Some(text)) => rendition.string(text),
+                    (_, None) => rendition.bytes(bytes),
+                },
+            }
+        }
+    }
+}
+
+/// All the fields of a message; `left` is counted down by them.
+fn fields_of<'m>(message: &'m [u8], left: &mut usize) -> Result<Vec<Field<'m>>, Unreadable> {
+    let mut rest = message;
+    let mut fields = Vec::new();
+    while !rest.is_empty() {
+        *left = left.checked_sub(1).ok_or(Unreadable::TooLarge)?;
+        fields.push(next_field(&mut rest)?);
+    }
+    Ok(fields)
+}
+
+/// The bytes of the first field of this number, from a message that may be cut off behind it.
+pub(super) fn first_bytes_of(number: u32, message: &[u8]) -> Option<&[u8]> {
+    let mut rest = message;
+    loop {
+        let start = rest;
+        match next_field(&mut rest) {
+            Ok(Field { number: found, value: Value::Bytes(bytes) }) if found == number => return Some(bytes),
+            Ok(_) => {}
+            // Of a field that is cut off, what there is.
+            Err(_) => {
+                let mut rest = start;
+                let tag = varint(&mut rest).ok()?;
+                varint(&mut rest).ok()?;
+                return (tag == u64::from(number) << 3 | 2).then_some(rest);
+            }
+        }
+    }
+}
+
+fn next_field<'m>(rest: &mut &'m [u8]) -> Result<Field<'m>, Unreadable> {
+    let tag = varint(rest)?;
+    let number = tag >> 3;
+    if number == 0 || number > MAX_FIELD_NUMBER {
+        return Err(Unreadable::Invalid("it has a field number that there is not"));
+    }
+    let value = match tag & 7 {
+        0 => Value::Number(varint(rest)?),
+        1 => Value::Fixed64(take(rest)?),
+        2 => {
+            let length = usize::try_from(varint(rest)?).map_err(|_| Unreadable::Cut)?;
+            let (bytes, after) = rest.split_at_checked(length).ok_or(Unreadable::Cut)?;
+            *rest = after;
+            Value::Bytes(bytes)
+        }
+        5 => Value::Fixed32(take(rest)?),
+        3 | 4 => return Err(Unreadable::Invalid("it has a group, which is not read")),
+        _ => return Err(Unreadable::Invalid("it has a field of a type that there is not")),
+    };
+    let number = u32::try_from(number).map_err(|_| Unreadable::Invalid("it has a field number that there is not"))?;
+    Ok(Field { number, value })
+}
+
+fn take<const LENGTH: usize>(rest: &mut &[u8]) -> Result<[u8; LENGTH], Unreadable> {
+    let (bytes, after) = rest.split_first_chunk().ok_or(Unreadable::Cut)?;
+    *rest = after;
+    Ok(*bytes)
+}
+
+/// Seven bits a byte, the lowest first. One that is padded is no writer's.
+fn varint(rest: &mut &[u8]) -> Result<u64, Unreadable> {
+    let mut number = 0;
+    for shift in (0..u64::BITS).step_by(7) {
+        let [byte] = take(rest)?;
+        let bits = u64::from(byte & 0x7F);
+        if bits << shift >> shift != bits || (byte == 0 && shift > 0) {
+            break;
+        }
+        number |= bits << shift;
+        if byte < 0x80 {
+            return Ok(number);
+        }
+    }
+    Err(Unreadable::Invalid("it has a number that is padded or has more than 64 bits"))
+}
+
+impl Field<'_> {
+    fn wire_type(&self) -> u8 {
+        match self.value {
+            Value::Number(_) => 0,
+            Value::Fixed64(_) => 1,
+            Value::Bytes(_) => 2,
+            Value::Fixed32(_) => 5,
+        }
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    /// {1: 150, 2: "testing", 3: {1: 150}, 4: 2.5, 5: 0.5, 6: ff, 7: "a", 7: "b"}
+    const MESSAGE: &[u8] =
+        b"\x08\x96\x01\x12\x07testing\x1a\x03\x08\x96\x01\x21\0\0\0\0\0\0\x04\x40\x2d\0\0\0\x3f\x32\x01\xff\x3a\x01a\x3a\x01b";
+
+    #[test]
+    fn fields_are_shown_by_their_numbers() {
+        let expected = r#"{"1":150,"2":"testing","3":{"1":150},"4":{"double":2.5,"fixed64":4612811918334230528},"5":{"float":0.5,"fixed32":1056964608},"6":{"hex":"ff"},"7":["a","b"]}"#;
+        assert_eq!(detect(MESSAGE).as_deref(), Some(expected));
+        assert_eq!(detect(b"\x08\x96\x01\x15\0\0\x80\x3f").as_deref(), Some(r#"{"1":150,"2":{"float":1.0,"fixed32":1065353216}}"#));
+        assert_eq!(read(b"\x0a\x04\x0a\x02ab").unwrap(), r#"{"1":{"1":"ab"}}"#, "a message may look like a text with a line feed");
+        assert_eq!(read(b"").unwrap(), "{}");
+    }
+
+    #[test]
+    fn what_is_no_message_says_why() {
+        for (bytes, reason) in [
+            (&b"\x08"[..], "ends too early"),
+            (b"\x12\xff\xff\xff\xff\x0f1234", "ends too early"),
+            (b"\x12\xff\xff\xff\xff\xff\xff\xff\xff\xff\x01", "ends too early"),
+            (b"\x00\x01", "field number"),
+            (b"\x0b\x0c", "group"),
+            (b"\x0e\x01", "type that there is not"),
+            (b"\x08\x80\x00", "padded"),
+        ] {
+            let error = read(bytes).unwrap_err().to_string();
+            assert!(error.contains(reason), "{error}");
+        }
+    }
+
+    #[test]
+    fn more_fields_than_are_shown_take_no_memory() {
+        assert_eq!(read(&b"\x08\x01".repeat(MAX_FIELDS + 1)), Err(Unreadable::TooLarge));
+        let mut deep = b"\x08\x01".to_vec();
+        for _ in 0..1_000 {
+            let mut outer = b"\x0a".to_vec();
+            let mut length = deep.len();
+            while length >= 0x80 {
+                outer.push(length as u8 | 0x80);
+                length >>= 7;
+            }
+            outer.push(length as u8);
+            outer.extend(deep);
+            deep = outer;
+        }
+        let shown = read(&deep).unwrap();
+        assert!(serde_json::from_str::<serde_json::Value>(&shown).is_ok(), "beneath a hundred levels come bytes");
+    }
+
+    #[test]
+    fn the_first_field_is_found_before_a_cut() {
+        assert_eq!(first_bytes_of(2, MESSAGE), Some(&b"testing"[..]));
+        assert_eq!(first_bytes_of(2, &MESSAGE[..8]), Some(&b"tes"[..]));
+        assert_eq!(first_bytes_of(2, &MESSAGE[..3]), None);
+        assert_eq!(first_bytes_of(9, MESSAGE), None);
+    }
+
+    proptest! {
+        #[test]
+        fn any_bytes_are_json_or_nothing(bytes: Vec<u8>) {
+            first_bytes_of(3, &bytes);
+            if let Ok(shown) = read(&bytes) {
+                prop_assert!(serde_json::from_str::<serde_json::Value>(&shown).is_ok(), "{shown}");
+            }
+        }
+
+        #[test]
+        fn a_changed_message_is_json_or_nothing(at in 0..MESSAGE.len(), byte: u8, cut in 0..MESSAGE.len()) {
+            let mut bytes = MESSAGE.to_vec();
+            bytes[at] = byte;
+            for bytes in [&bytes, &bytes[..cut]] {
+                if let Ok(shown) = read(bytes) {
+                    prop_assert!(serde_json::from_str::<serde_json::Value>(&shown).is_ok(), "{shown}");
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,236 @@
+//! Which decoders are applied to a payload: those that are detected, or those that somebody has named, as in `gzip > msgpack`.
+
+use std::fmt;
+use std::str::FromStr;
+
+/// Which decoders are applied to a payload.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+pub enum Recipe {
+    /// Whatever is detected.
+    #[default]
+    Detected,
+    /// These, one after the other; what they leave is shown by what it is, unless the last one says that, too.
+    Steps(Vec<Step>),
+}
+
+/// One decoder, by name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Step {
+    /// Takes a user record out of an aggregated record.
+    Kpl,
+    /// Takes the replay envelope off.
+    Envelope,
+    /// Unpacks gzip.
+    Gzip,
+    /// Unpacks zlib.
+    Zlib,
+    /// Unpacks Zstandard.
+    Zstd,
+    /// Undoes base64 inside the payload, beneath that of the item.
+    Base64,
+    /// Makes sure that it is what CloudWatch Logs sends.
+    CloudWatchLogs,
+    /// Shows JSON.
+    Json,
+    /// Shows UTF-8 text.
+    Text,
+    /// Shows MessagePack.
+    MessagePack,
+    /// Shows CBOR.
+    Cbor,
+    /// Shows protobuf's fields.
+    Protobuf,
+    /// Shows bytes.
+    Hex,
+}
+
+/// Why a text is no recipe.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum InvalidRecipe {
+    /// It names nothing.
+    #[error("no step is named; known are {}, and {DETECTED} alone", known())]
+    Empty,
+    /// It names a step that there is not.
+    #[error("\"{name}\" is not a step; known are {}, and {DETECTED} alone", known())]
+    UnknownStep {
+        /// The name.
+        name: String,
+    },
+    /// A step that shows the content stands before others.
+    #[error("{0} shows the content, so that no step can follow it")]
+    NotLast(Step),
+    /// It has more steps than are taken.
+    #[error("more than {MAX_STEPS} steps are not taken")]
+    TooLong,
+}
+
+/// Decoders that are applied to one payload, so that none keeps the program busy.
+pub(super) const MAX_STEPS: usize = 8;
+
+/// The name of the recipe that names no steps.
+const DETECTED: &str = "detected";
+
+impl Step {
+    /// Every step there is.
+    pub const ALL: [Self; 13] = [
+        Self::Kpl,
+        Self::Envelope,
+        Self::Gzip,
+        Self::Zlib,
+        Self::Zstd,
+        Self::Base64,
+        Self::CloudWatchLogs,
+        Self::Json,
+        Self::Text,
+        Self::MessagePack,
+        Self::Cbor,
+        Self::Protobuf,
+        Self::Hex,
+    ];
+
+    /// Its name in a recipe.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Kpl => "kpl",
+            Self::Envelope => "envelope",
+            Self::Gzip => "gzip",
+            Self::Zlib => "zlib",
+            Self::Zstd => "zstd",
+            Self::Base64 => "base64",
+            Self::CloudWatchLogs => "cloudwatch",
+            Self::Json => "json",
+            Self::Text => "text",
+            Self::MessagePack => "msgpack",
+            Self::Cbor => "cbor",
+            Self::Protobuf => "protobuf",
+            Self::Hex => "hex",
+        }
+    }
+
+    /// Whether it says how the content is shown, and takes nothing off.
+    #[must_use]
+    pub fn is_format(self) -> bool {
+        match self {
+            Self::Kpl | Self::Envelope | Self::Gzip | Self::Zlib | Self::Zstd | Self::Base64 | Self::CloudWatchLogs => false,
+            Self::Json | Self::Text | Self::MessagePack | Self::Cbor | Self::Protobuf | Self::Hex => true,
+        }
+    }
+}
+
+impl Recipe {
+    /// Reads `detected`, or the names of steps with `>` between them.
+    ///
+    /// # Errors
+    /// When a name is not known, nothing is named, or a step stands where it cannot.
+    pub fn parse(text: &str) -> Result<Self, InvalidRecipe> {
+        if text.trim().eq_ignore_ascii_case(DETECTED) {
+            return Ok(Self::Detected);
+        }
+        if text.trim().is_empty() {
+            return Err(InvalidRecipe::Empty);
+        }
+        // The breadcrumb's sign is taken too, since people copy from there.
+        let steps = text.split(['>', '›']).map(str::trim).map(Step::from_str).collect::<Result<Vec<_>, _>>()?;
+        if steps.len() > MAX_STEPS {
+            return Err(InvalidRecipe::TooLong);
+        }
+        match steps.split_last().and_then(|(_, before)| before.iter().find(|step| step.is_format())) {
+            Some(step) => Err(InvalidRecipe::NotLast(*step)),
+            None => Ok(Self::Steps(steps)),
+        }
+    }
+}
+
+impl FromStr for Step {
+    type Err = InvalidRecipe;
+
+    fn from_str(name: &str) -> Result<Self, Self::Err> {
+        let step = Self::ALL.into_iter().find(|step| step.as_str().eq_ignore_ascii_case(name));
+        step.ok_or_else(|| InvalidRecipe::UnknownStep { name: name.to_owned() })
+    }
+}
+
+impl FromStr for Recipe {
+    type Err = InvalidRecipe;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        Self::parse(text)
+    }
+}
+
+impl fmt::Display for Step {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(self.as_str())
+    }
+}
+
+impl fmt::Display for Recipe {
+    /// As a text that reads as the same recipe.
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Detected => formatter.write_str(DETECTED),
+            Self::Steps(steps) => formatter.write_str(&steps.iter().map(|step| step.as_str()).collect::<Vec<_>>().join(" > ")),
+        }
+    }
+}
+
+fn known() -> String {
+    Step::ALL.map(Step::as_str).join(", ")
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+pub(super) mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    /// Recipes as they can be parsed.
+    pub(in super::super) fn any_recipe() -> impl Strategy<Value = Recipe> {
+        let any_step = proptest::sample::select(Step::ALL.to_vec());
+        let layers: Vec<Step> = Step::ALL.into_iter().filter(|step| !step.is_format()).collect();
+        let steps = (proptest::collection::vec(proptest::sample::select(layers), 0..MAX_STEPS), any_step);
+        prop_oneof![
+            1 => Just(Recipe::Detected),
+            9 => steps.prop_map(|(mut steps, last)| {
+                steps.push(last);
+                Recipe::Steps(steps)
+            })
+        ]
+    }
+
+    #[test]
+    fn a_recipe_names_its_steps() {
+        assert_eq!(Recipe::parse("gzip > msgpack"), Ok(Recipe::Steps(vec![Step::Gzip, Step::MessagePack])));
+        assert_eq!(Recipe::parse(" KPL›Zstd›hex "), Ok(Recipe::Steps(vec![Step::Kpl, Step::Zstd, Step::Hex])));
+        assert_eq!(Recipe::parse("detected"), Ok(Recipe::default()));
+    }
+
+    #[test]
+    fn a_recipe_that_cannot_be_followed_says_why() {
+        let error = |text: &str| Recipe::parse(text).map_err(|error| error.to_string()).unwrap_err();
+        assert_eq!(
+            error("gzip > brotli"),
+            "\"brotli\" is not a step; known are kpl, envelope, gzip, zlib, zstd, base64, cloudwatch, json, text, msgpack, cbor, \
+             protobuf, hex, and detected alone"
+        );
+        assert!(error("  ").starts_with("no step is named; known are kpl"));
+        assert!(error("gzip >").starts_with("\"\" is not a step"));
+        assert_eq!(error("json > gzip"), "json shows the content, so that no step can follow it");
+        assert_eq!(error(&["gzip"; 9].join(">")), "more than 8 steps are not taken");
+    }
+
+    proptest! {
+        #[test]
+        fn a_recipes_text_reads_as_the_same_recipe(recipe in any_recipe()) {
+            prop_assert_eq!(Recipe::parse(&recipe.to_string()), Ok(recipe));
+        }
+
+        #[test]
+        fn any_text_is_a_recipe_or_not(text: String) {
+            if let Ok(recipe) = Recipe::parse(&text) {
+                prop_assert_eq!(Recipe::parse(&recipe.to_string()), Ok(recipe));
+            }
+        }
+    }
+}

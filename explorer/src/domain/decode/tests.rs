@@ -1,0 +1,327 @@
+use super::peeling::MAX_UNPACKED_BYTES;
+use super::recipe::tests::any_recipe;
+use super::*;
+use archiver::aggregate::aggregate;
+use archiver::envelope::Separator;
+use flate2::Compression;
+use flate2::write::{GzEncoder, ZlibEncoder};
+use proptest::prelude::*;
+use std::io::Write as _;
+
+fn gzip(bytes: &[u8]) -> Vec<u8> {
+    let mut encoder = GzEncoder::new(Vec::new(), Compression::default());
+    encoder.write_all(bytes).unwrap();
+    encoder.finish().unwrap()
+}
+
+fn zlib(bytes: &[u8]) -> Vec<u8> {
+    let mut encoder = ZlibEncoder::new(Vec::new(), Compression::default());
+    encoder.write_all(bytes).unwrap();
+    encoder.finish().unwrap()
+}
+
+fn zstd(bytes: &[u8]) -> Vec<u8> {
+    ::zstd::encode_all(bytes, 3).unwrap()
+}
+
+fn envelope() -> Envelope {
+    Envelope {
+        original_approximate_arrival_timestamp: "1545084650.987".to_owned(),
+        original_shard_id: "shardId-000000000006".to_owned(),
+        original_sequence_number: "4959".to_owned(),
+        original_stream_name: None,
+    }
+}
+
+fn replayed(payload: &[u8]) -> Vec<u8> {
+    envelope().wrap(&Separator::default(), payload).unwrap()
+}
+
+/// A frame of Zstandard that is so many blocks of 128 KiB of one byte. Source: RFC 8878, section 3.1.1.
+fn zstd_bomb(blocks: usize) -> Vec<u8> {
+    let mut frame = vec![0x28, 0xb5, 0x2f, 0xfd, 0x00, 0x58];
+    for block in 1..=blocks {
+        let header = 0x20000_u32 << 3 | 1 << 1 | u32::from(block == blocks);
+        frame.extend_from_slice(&header.to_le_bytes()[..3]);
+        frame.push(0);
+    }
+    frame
+}
+
+/// A frame of Zstandard with one block of 20 KB that would be 655 MB: each of its sequences repeats a byte 65,539 times.
+fn zstd_bomb_in_a_block() -> Vec<u8> {
+    const SEQUENCES: u16 = 10_000;
+    let literals = 1 | 3 << 2 | u32::from(SEQUENCES) << 4;
+    let mut block = literals.to_le_bytes()[..3].to_vec();
+    let [high, low] = SEQUENCES.to_be_bytes();
+    // One byte repeated as literals; the count; one code each for lengths of literals, offsets and lengths of matches.
+    block.extend([b'x', high | 0x80, low, 0x54, 1, 0, 52]);
+    block.extend(vec![0; 2 * usize::from(SEQUENCES)]);
+    block.push(1);
+    let header = u32::try_from(block.len()).unwrap() << 3 | 2 << 1 | 1;
+    let mut frame = vec![0x28, 0xb5, 0x2f, 0xfd, 0x00, 0x58];
+    frame.extend_from_slice(&header.to_le_bytes()[..3]);
+    frame.extend(block);
+    frame
+}
+
+const LOGS: &[u8] = br#"{"messageType":"DATA_MESSAGE","owner":"123456789012","logGroup":"/aws/lambda/orders","logStream":"2026/11/20","subscriptionFilters":["all"],"logEvents":[{"id":"1","timestamp":1763632800123,"message":"START\n"},{"id":"2","timestamp":1763632800456,"message":"END"}]}"#;
+const MESSAGE_PACK: &[u8] = b"\x82\xa2id\x01\xa4name\xa3two";
+const CBOR: &[u8] = b"\xa2\x62id\x01\x64name\x63two";
+const PROTOBUF: &[u8] = b"\x08\x96\x01\x12\x07testing";
+const RENDERED: &str = r#"{"id":1,"name":"two"}"#;
+
+/// A payload of each kind, and its breadcrumb.
+fn payloads() -> Vec<(Vec<u8>, &'static str)> {
+    let json = b"{\"id\":1}";
+    let two = aggregate(&[("a", None, json), ("b", None, b"text")]);
+    vec![
+        (json.to_vec(), "base64 › JSON"),
+        (b"{\"id\":1}\n{\"id\":2}\n".to_vec(), "base64 › JSON"),
+        (b"{\"id\":1} tail".to_vec(), "base64 › text"),
+        (b"plain text\n".to_vec(), "base64 › text"),
+        (b"x\x9c is no zlib".to_vec(), "base64 › binary"),
+        (b"x^2 is no zlib".to_vec(), "base64 › text"),
+        (vec![0, 159, 146, 150], "base64 › binary"),
+        (vec![], "base64 › text"),
+        (gzip(json), "base64 › gzip › JSON"),
+        (zlib(json), "base64 › zlib › JSON"),
+        (zstd(json), "base64 › zstd › JSON"),
+        (gzip(&zlib(&zstd(b"text"))), "base64 › gzip › zlib › zstd › text"),
+        (vec![0x1f, 0x8b, 1, 2], "base64 › binary"),
+        (gzip(LOGS), "base64 › gzip › CloudWatch Logs › JSON"),
+        (gzip(&[LOGS, LOGS].concat()), "base64 › gzip › CloudWatch Logs › JSON"),
+        (replayed(json), "base64 › replay envelope › JSON"),
+        (replayed(&gzip(json)), "base64 › replay envelope › gzip › JSON"),
+        (two.clone(), "base64 › KPL 1/2 › JSON"),
+        (aggregate(&[("a", None, &gzip(LOGS))]), "base64 › KPL 1/1 › gzip › CloudWatch Logs › JSON"),
+        (aggregate(&[("a", None, &two)]), "base64 › KPL 1/1 › binary"),
+        (replayed(&two), "base64 › replay envelope › KPL 1/2 › JSON"),
+        (MESSAGE_PACK.to_vec(), "base64 › MessagePack"),
+        (CBOR.to_vec(), "base64 › CBOR"),
+        (PROTOBUF.to_vec(), "base64 › protobuf"),
+        (zstd(MESSAGE_PACK), "base64 › zstd › MessagePack"),
+    ]
+}
+
+fn recipe(text: &str) -> Recipe {
+    Recipe::parse(text).unwrap()
+}
+
+fn decoded_as(text: &str, payload: &[u8]) -> Decoded {
+    decode_with(payload.to_vec(), false, &recipe(text), 0)
+}
+
+/// All that is asked about when nothing is what somebody looks for.
+fn visited(payload: &[u8], recipe: &Recipe) -> Vec<Vec<u8>> {
+    let mut visited = Vec::new();
+    let found = any_content(payload, recipe, &mut |content| {
+        visited.push(content.to_vec());
+        false
+    });
+    assert!(!found);
+    visited
+}
+
+/// All that is shown.
+fn shown(payload: &[u8], recipe: &Recipe) -> Vec<Vec<u8>> {
+    let count = usize::try_from(user_record_count(payload, recipe).unwrap_or(1)).unwrap();
+    let decoded = (0..count).map(|place| decode_with(payload.to_vec(), false, recipe, place));
+    decoded.flat_map(|decoded| [Some(decoded.content), decoded.rendition.map(String::into_bytes)]).flatten().collect()
+}
+
+#[test]
+fn layers_are_recognised_and_named() {
+    for (payload, breadcrumb) in payloads() {
+        let decoded = decode(&STANDARD.encode(&payload));
+        assert_eq!(decoded.breadcrumb(), breadcrumb, "{:?}", decoded.note);
+        assert_eq!(decoded.payload_size, Some(payload.len() as u64));
+    }
+    let not_base64 = decode("héllo!");
+    assert_eq!(not_base64.text(), Some("héllo!"));
+    assert!(not_base64.note.unwrap().contains("not base64"));
+}
+
+#[test]
+fn what_is_found_on_the_way_is_kept() {
+    assert_eq!(decode_payload(replayed(b"{}")).envelope, Some(envelope()));
+    assert_eq!(decode_payload(MESSAGE_PACK.to_vec()).text(), Some(RENDERED));
+    assert_eq!(decode_payload(CBOR.to_vec()).text(), Some(RENDERED));
+    assert_eq!(decode_payload(PROTOBUF.to_vec()).text(), Some(r#"{"1":150,"2":"testing"}"#));
+    assert_eq!(
+        decode_payload(vec![0x1f, 0x8b, 1, 2]).note.unwrap().split(':').next(),
+        Some("looks like gzip, but cannot be unpacked")
+    );
+}
+
+#[test]
+fn each_user_record_is_decoded_by_its_place() {
+    let three = aggregate(&[("a", None, b"{}"), ("b", None, &gzip(b"text")), ("a", None, MESSAGE_PACK)]);
+    let decoded: Vec<Decoded> = (0..5).map(|place| decode_with(three.clone(), false, &Recipe::default(), place)).collect();
+    let breadcrumbs: Vec<String> = decoded.iter().map(Decoded::breadcrumb).collect();
+    let last = "base64 › KPL 3/3 › MessagePack";
+    assert_eq!(breadcrumbs, ["base64 › KPL 1/3 › JSON", "base64 › KPL 2/3 › gzip › text", last, last, last]);
+    let place = UserRecordPlace { place: 1, count: 3, partition_key: "b".to_owned() };
+    assert_eq!(decoded[1].user_record.as_ref(), Some(&place));
+    assert_eq!(user_records(&three, &Recipe::default(), 1, 1), [place]);
+    assert_eq!(user_record_count(&three, &Recipe::default()), Some(3));
+    assert_eq!(user_record_count(b"{}", &Recipe::default()), None);
+    let mut looked_at = 0;
+    let found = any_content(&three, &Recipe::default(), &mut |content| {
+        looked_at += 1;
+        content == b"text"
+    });
+    assert!(found && looked_at == 2, "it stops at the first that is wanted");
+}
+
+#[test]
+fn log_lines_are_those_of_all_envelopes() {
+    let lines = log_lines(&decode_payload(gzip(&[LOGS, LOGS].concat()))).unwrap();
+    assert_eq!(lines.len(), 4);
+    assert_eq!(lines[1], (1_763_632_800_456, "END".to_owned()));
+    assert_eq!(log_lines(&decode_payload(b"{\"logEvents\":[]}".to_vec())), None);
+    let control =
+        br#"{"messageType":"CONTROL_MESSAGE","logGroup":"","logEvents":[{"timestamp":1,"message":"CWL CONTROL MESSAGE"}]}"#;
+    assert_eq!(log_lines(&decode_payload(control.to_vec())).unwrap().len(), 1);
+}
+
+#[test]
+fn a_recipe_is_followed() {
+    for (text, payload, breadcrumb) in [
+        ("hex", b"{}".to_vec(), "base64 › binary"),
+        ("text", b"{}".to_vec(), "base64 › text"),
+        ("text", b"\x01\x02".to_vec(), "base64 › text"),
+        ("json", b"17".to_vec(), "base64 › JSON"),
+        ("gzip", gzip(&gzip(b"{}")), "base64 › gzip › binary"),
+        ("gzip > hex", gzip(b"{}"), "base64 › gzip › binary"),
+        ("base64 > gzip", STANDARD.encode(gzip(b"{}")).into_bytes(), "base64 › base64 › gzip › JSON"),
+        ("base64", b" aGVsbG8\n".to_vec(), "base64 › base64 › text"),
+        ("base64 > hex", b"-_-_".to_vec(), "base64 › base64 › binary"),
+        ("kpl > text", aggregate(&[("a", None, b"{}")]), "base64 › KPL 1/1 › text"),
+        ("envelope > zlib > msgpack", replayed(&zlib(MESSAGE_PACK)), "base64 › replay envelope › zlib › MessagePack"),
+        ("zstd > cbor", zstd(b"\x01"), "base64 › zstd › CBOR"),
+        ("protobuf", b"\x08\x01".to_vec(), "base64 › protobuf"),
+        ("gzip > cloudwatch", gzip(LOGS), "base64 › gzip › CloudWatch Logs › JSON"),
+        ("gzip > cloudwatch > text", gzip(LOGS), "base64 › gzip › CloudWatch Logs › text"),
+    ] {
+        let decoded = decoded_as(text, &payload);
+        assert_eq!((decoded.breadcrumb().as_str(), decoded.note), (breadcrumb, None), "{text}");
+    }
+}
+
+#[test]
+fn a_step_that_fails_leaves_what_came_before() {
+    for (text, payload, breadcrumb, note) in [
+        ("gzip > msgpack", b"{}".to_vec(), "base64 › JSON", "gzip: "),
+        ("gzip > zlib > json", gzip(b"text"), "base64 › gzip › text", "zlib: "),
+        ("json", b"plain".to_vec(), "base64 › text", "json: "),
+        ("text", vec![0xff], "base64 › binary", "text: it is not UTF-8"),
+        ("kpl", b"{}".to_vec(), "base64 › JSON", "kpl: it is not an aggregated record"),
+        ("kpl > kpl", aggregate(&[("a", None, b"{}")]), "base64 › KPL 1/1 › JSON", "kpl: a user record is not taken apart"),
+        ("envelope", b"{}".to_vec(), "base64 › JSON", "envelope: there is none"),
+        ("cloudwatch", b"{}".to_vec(), "base64 › JSON", "cloudwatch: it is not"),
+        ("base64", b"{}".to_vec(), "base64 › JSON", "base64: "),
+        ("cbor", MESSAGE_PACK[..5].to_vec(), "base64 › binary", "cbor: "),
+        ("msgpack", MESSAGE_PACK[..5].to_vec(), "base64 › binary", "msgpack: it ends too early"),
+    ] {
+        let decoded = decoded_as(text, &payload);
+        assert_eq!(decoded.breadcrumb(), breadcrumb, "{text}");
+        assert!(decoded.note.as_ref().unwrap().starts_with(note), "{text}: {:?}", decoded.note);
+    }
+}
+
+#[test]
+fn a_bomb_is_unpacked_only_so_far() {
+    let zeros = vec![0; MAX_UNPACKED_BYTES + 10];
+    for bomb in [gzip(&zeros), zlib(&zeros), zstd(&zeros), zstd_bomb(100_000), gzip(&gzip(&zeros)), replayed(&zlib(&zeros))] {
+        let decoded = decode_payload(bomb);
+        assert!(decoded.content.len() <= MAX_UNPACKED_BYTES && decoded.content.len() >= MAX_UNPACKED_BYTES / 2);
+        assert_eq!(decoded.kind(), Layer::Binary);
+        assert!(decoded.note.unwrap().contains("only the first 64 MiB are unpacked"));
+    }
+    let text = decode_payload(gzip(&"ä€".repeat(MAX_UNPACKED_BYTES / 4).into_bytes()));
+    assert_eq!(text.kind(), Layer::Text, "a cut through a character does not make text bytes");
+    assert!(text.content.len() > MAX_UNPACKED_BYTES - 4);
+}
+
+#[test]
+fn layers_without_end_are_left_on() {
+    let nested = (0..20).fold(b"{}".to_vec(), |inner, _| gzip(&inner));
+    let decoded = decode_payload(nested);
+    assert_eq!(decoded.layers.len(), 10);
+    assert_eq!(decoded.note.unwrap(), "more than 8 layers are not taken off");
+}
+
+#[test]
+fn a_frame_that_asks_for_much_memory_is_refused() {
+    // Window descriptors of 128 MiB and of 3.75 TiB, and an empty block.
+    for window in [0x88, 0xff] {
+        let decoded = decode_payload(vec![0x28, 0xb5, 0x2f, 0xfd, 0, window, 1, 0, 0]);
+        assert_eq!(decoded.breadcrumb(), "base64 › binary");
+        assert!(decoded.note.unwrap().starts_with("looks like zstd, but cannot be unpacked"));
+    }
+}
+
+#[test]
+fn a_block_that_grows_beyond_what_a_block_may_be_is_refused() {
+    let decoded = decode_payload(zstd_bomb_in_a_block());
+    assert_eq!(decoded.breadcrumb(), "base64 › binary");
+    assert!(decoded.note.unwrap().starts_with("looks like zstd, but cannot be unpacked"));
+}
+
+#[test]
+fn random_bytes_are_hardly_ever_taken_for_a_format() {
+    const TIMES: usize = 50_000;
+    for length in [8, 16, 32, 64, 200] {
+        let mut random = fastrand::Rng::with_seed(42);
+        let mut taken = std::collections::BTreeMap::<&str, usize>::new();
+        for _ in 0..TIMES {
+            let bytes: Vec<u8> = std::iter::repeat_with(|| random.u8(..)).take(length).collect();
+            *taken.entry(format::detect(&bytes).kind.as_str()).or_default() += 1;
+        }
+        let wrong = TIMES - taken["binary"];
+        assert!(length < 32 || wrong * 100 < TIMES, "{length} bytes: {taken:?}");
+    }
+}
+
+proptest! {
+    #[test]
+    fn any_payload_is_decoded(payload: Vec<u8>) {
+        let mut decoded = decode(&STANDARD.encode(&payload));
+        prop_assert_eq!(decoded.payload_size, Some(payload.len() as u64));
+        let layers = decoded.layers.split_off(1);
+        let stored = decode_stored_gzip(payload);
+        prop_assert_eq!(&stored.layers[..2], [Layer::Base64, Layer::StoredGzip]);
+        prop_assert_eq!((&stored.layers[2..], stored.content), (layers.as_slice(), decoded.content));
+    }
+
+    #[test]
+    fn any_recipe_is_followed_on_any_payload(payload: Vec<u8>, recipe in any_recipe(), user_record: usize) {
+        let decoded = decode_with(payload.clone(), false, &recipe, user_record);
+        prop_assert!(decoded.text().is_none_or(|text| text.len() <= payload.len() * 20 + 100));
+        prop_assert_eq!(visited(&payload, &recipe), shown(&payload, &recipe));
+    }
+
+    #[test]
+    fn what_is_searched_is_what_is_shown(
+        which in 0..payloads().len(),
+        recipe in any_recipe(),
+        damage in proptest::option::of((any::<proptest::sample::Index>(), any::<u8>())),
+        cut in proptest::option::of(any::<proptest::sample::Index>()),
+    ) {
+        let mut payload = payloads().swap_remove(which).0;
+        if let Some((at, byte)) = damage && !payload.is_empty() {
+            let at = at.index(payload.len());
+            payload[at] = byte;
+        }
+        if let Some(cut) = cut && !payload.is_empty() {
+            payload.truncate(cut.index(payload.len()));
+        }
+        for recipe in [&Recipe::Detected, &recipe] {
+            prop_assert_eq!(visited(&payload, recipe), shown(&payload, recipe));
+        }
+        for is_whole in [true, false] {
+            prop_assert!(beginning(&payload, is_whole).content.len() <= 16 * 1024);
+        }
+    }
+}

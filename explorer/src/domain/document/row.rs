@@ -1,0 +1,36 @@
+//! One row as it is shown: what the screen gets of a document, and the document keeps nothing of.
+
+use crate::domain::json_text::Token;
+
+/// One row of a document, as it is shown.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Row {
+    /// The line that it is of, counted from 0; in hex, every row is a line.
+    pub line: usize,
+    /// Whether it is its line's first row; the others go on with it.
+    pub begins_line: bool,
+    /// Whether something is folded here, or can be.
+    pub fold: Option<Fold>,
+    /// What is shown, left to right.
+    pub pieces: Vec<Piece>,
+}
+
+/// A part of a row that looks alike.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Piece {
+    /// What it is.
+    pub token: Token,
+    /// Its text, printable.
+    pub text: String,
+    /// Whether it is part of what somebody looks for.
+    pub is_match: bool,
+}
+
+/// What a row begins that can be folded.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fold {
+    /// It is shown.
+    Open,
+    /// It is hidden.
+    Folded,
+}

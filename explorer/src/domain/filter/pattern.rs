@@ -1,0 +1,137 @@
+//! Texts and regular expressions to look for in bytes. Both are compiled where they are read, so that what was read can be used.
+
+use super::mistake::InvalidFilter;
+use super::word;
+use regex::bytes::{Regex, RegexBuilder};
+use std::fmt;
+
+/// A regular expression.
+#[derive(Clone, Debug)]
+pub(crate) struct Pattern {
+    /// As typed between the slashes.
+    source: String,
+    ignores_case: bool,
+    regex: Regex,
+}
+
+/// A text to be found, whatever its letters' case.
+#[derive(Clone, Debug)]
+pub(crate) struct TextPattern {
+    text: String,
+    regex: Regex,
+}
+
+impl PartialEq for Pattern {
+    fn eq(&self, other: &Self) -> bool {
+        (&self.source, self.ignores_case) == (&other.source, other.ignores_case)
+    }
+}
+
+impl PartialEq for TextPattern {
+    fn eq(&self, other: &Self) -> bool {
+        self.text == other.text
+    }
+}
+
+impl Pattern {
+    /// Reads `/expression/` or `/expression/i`, and where it ends.
+    ///
+    /// # Errors
+    /// Points into the expression.
+    pub(super) fn read(line: &str, at: usize) -> Result<(Self, usize), InvalidFilter> {
+        let start = at + 1;
+        let Some(end) = end_of_expression(&line[start..]).map(|length| start + length) else {
+            let sentence = "the expression has no closing /; text with a slash is looked for by text:, such as text:/var/log";
+            return Err(InvalidFilter::new(at..line.len(), sentence));
+        };
+        let after = end + 1;
+        let term_end = word::end_of_run(line, after);
+        let ignores_case = match &line[after..term_end] {
+            "" => false,
+            "i" => true,
+            _ => {
+                let sentence = "behind the closing / only i may stand, for any case; a slash inside is written \\/, and text with slashes \
+                                is looked for by text:, such as text:/var/log";
+                return Err(InvalidFilter::new(after..term_end, sentence));
+            }
+        };
+        let source = &line[start..end];
+        if source.is_empty() {
+            return Err(InvalidFilter::new(
+                at..after,
+                "there is no expression between the slashes; use for example /time(d )?out/",
+            ));
+        }
+        let regex = RegexBuilder::new(source).case_insensitive(ignores_case).build().map_err(|error| {
+            let (offset, sentence) = what_is_wrong(source, &error);
+            let (from, to) = offset.map_or((start, end), |offset| (start + offset, end_of_character(line, start + offset)));
+            InvalidFilter::new(from..to, sentence)
+        })?;
+        Ok((Self { source: source.to_owned(), ignores_case, regex }, term_end))
+    }
+
+    /// Whether it finds something.
+    pub(super) fn is_match(&self, bytes: &[u8]) -> bool {
+        self.regex.is_match(bytes)
+    }
+}
+
+impl TextPattern {
+    /// Takes a text to be found.
+    ///
+    /// # Errors
+    /// When it is too long to be looked for.
+    pub(super) fn new(text: String) -> Result<Self, regex::Error> {
+        let regex = RegexBuilder::new(&regex::escape(&text)).case_insensitive(true).build()?;
+        Ok(Self { text, regex })
+    }
+
+    /// Whether it occurs.
+    pub(super) fn is_match(&self, bytes: &[u8]) -> bool {
+        self.regex.is_match(bytes)
+    }
+}
+
+impl fmt::Display for Pattern {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "/{}/{}", self.source, if self.ignores_case { "i" } else { "" })
+    }
+}
+
+impl fmt::Display for TextPattern {
+    /// Bare where nothing in it could be read as something else.
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let is_simple = self.text.starts_with(char::is_alphanumeric)
+            && self.text.chars().all(|character| character.is_alphanumeric() || matches!(character, '-' | '_' | '.' | '@'));
+        if is_simple { formatter.write_str(&self.text) } else { write!(formatter, "text:{}", word::quoted(&self.text)) }
+    }
+}
+
+/// The length up to the slash that closes the expression.
+pub(super) fn end_of_expression(rest: &str) -> Option<usize> {
+    let mut escaped = false;
+    rest.bytes().position(|byte| {
+        let closes = byte == b'/' && !escaped;
+        escaped = byte == b'\\' && !escaped;
+        closes
+    })
+}
+
+/// The end of the character that begins at, or runs over, this byte.
+pub(super) fn end_of_character(line: &str, at: usize) -> usize {
+    (at + 1..line.len()).find(|end| line.is_char_boundary(*end)).unwrap_or(line.len())
+}
+
+/// The position that the library's message of several lines points at, and its last line as a sentence.
+fn what_is_wrong(source: &str, error: &regex::Error) -> (Option<usize>, String) {
+    let regex::Error::Syntax(message) = error else {
+        return (None, "the expression is too large; repeat less, such as \\w{100} instead of \\w{1000}".to_owned());
+    };
+    // The line with the marks is indented as far as the expression above it.
+    const INDENT: usize = 4;
+    let is_marks = |line: &&str| line.contains('^') && line.chars().all(|character| matches!(character, ' ' | '^'));
+    let column = message.lines().skip(2).find(is_marks).and_then(|line| line.find('^')).and_then(|at| at.checked_sub(INDENT));
+    let offset = column.and_then(|column| source.char_indices().nth(column)).map(|(offset, _)| offset);
+    let reason = message.lines().last().unwrap_or_default().trim_start_matches("error: ");
+    (offset, format!("the regular expression cannot be read: {reason}"))
+}

@@ -1,0 +1,14 @@
+//! What the explorer remembers from one start to the next.
+
+use super::decode::Recipe;
+use super::filter::History;
+use std::collections::BTreeMap;
+
+/// What is remembered.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Memory {
+    /// How the payloads of a stream are decoded, where somebody chose that, by the stream's name.
+    pub recipes: BTreeMap<String, Recipe>,
+    /// The filter lines that were applied.
+    pub filters: History,
+}

@@ -1,0 +1,105 @@
+//! The effect that writes records to a file.
+
+use super::say;
+use crate::app::message::{Message, RequestId};
+use crate::aws::connect::Connection;
+use crate::aws::payload::read_payload;
+use crate::domain::export::{ExportOrder, Exported, Exports};
+use crate::domain::failure::Failure;
+use crate::domain::payload::NoPayload;
+use crate::domain::reading::{ReadBatch, ReadEnding, Source};
+use crate::domain::record::Record;
+use crate::files::{ExportError, ExportOptions, ExportSink};
+use crate::sources;
+use archiver::stream::StreamName;
+use std::time::Duration;
+use tokio::sync::{mpsc, watch};
+use tokio::time::Instant;
+
+/// Between two messages of an export.
+const MESSAGE_INTERVAL: Duration = Duration::from_millis(200);
+/// Pages that may wait to be written.
+const BATCHES_WAITING: usize = 4;
+
+/// Writes what is ordered. Tells of it often, and at last how it ended.
+pub(super) async fn export(
+    connection: Connection,
+    request: RequestId,
+    order: ExportOrder,
+    messages: mpsc::Sender<Message>,
+    stopped: watch::Receiver<bool>,
+) {
+    let result = write(&connection, request, order, &messages, stopped).await;
+    say(&messages, Message::ExportEnded { request, result }).await;
+}
+
+async fn write(
+    connection: &Connection,
+    request: RequestId,
+    order: ExportOrder,
+    messages: &mpsc::Sender<Message>,
+    stopped: watch::Receiver<bool>,
+) -> Result<Option<Exported>, Failure> {
+    let ExportOrder { what, path, format, form } = order;
+    let stream = match &what {
+        Exports::These { order, .. } | Exports::Matching { order, .. } => match &order.source {
+            Source::Archive(archive) => Some(archive.stream.clone()),
+            Source::File(_) => None,
+        },
+    };
+    let failed = |error: ExportError| Failure::refused(format!("export to {}", path.display()), error.to_string());
+    let options = ExportOptions { format, payload: form, stream: stream.clone() };
+    let mut sink = ExportSink::to_file(&path, false, options).map_err(failed)?;
+    match what {
+        Exports::These { records, .. } => {
+            for record in records {
+                write_record(connection, stream.as_ref(), &record, &mut sink).await?.map_err(failed)?;
+            }
+        }
+        Exports::Matching { order, except } => {
+            let (batches, mut waiting) = mpsc::channel::<ReadBatch>(BATCHES_WAITING);
+            let mut told_at = Instant::now();
+            let writing = async {
+                while let Some(batch) = waiting.recv().await {
+                    for record in batch.records.iter().filter(|record| !except.contains(&record.id)) {
+                        write_record(connection, stream.as_ref(), record, &mut sink).await?.map_err(failed)?;
+                    }
+                    if told_at.elapsed() >= MESSAGE_INTERVAL {
+                        told_at = Instant::now();
+                        let exported = sink.exported();
+                        say(messages, Message::ExportProgressed { request, exported }).await;
+                    }
+                }
+                Ok(())
+            };
+            // Where writing fails, nobody takes what is read, and reading ends.
+            let reading = sources::read(Some(connection), &order, batches, stopped);
+            let (ending, written) = tokio::join!(reading, writing);
+            written?;
+            match ending {
+                ReadEnding::Complete => {}
+                ReadEnding::Stopped(_) => return Ok(None),
+                ReadEnding::Failed(failure, _) => return Err(failure),
+            }
+        }
+    }
+    sink.finish().map(Some).map_err(failed)
+}
+
+/// Writes a record with its payload, or with the reason why the archive does not hold it.
+async fn write_record(
+    connection: &Connection,
+    stream: Option<&StreamName>,
+    record: &Record,
+    sink: &mut ExportSink,
+) -> Result<Result<(), ExportError>, Failure> {
+    let payload = match (record.payload(), stream) {
+        (Some(payload), _) => payload,
+        (None, Some(stream)) => read_payload(connection, stream, record).await,
+        (None, None) => Err(NoPayload::Damaged("its parts are not in the file it was read from".to_owned())),
+    };
+    match payload {
+        Err(NoPayload::Failed(failure)) => Err(failure),
+        payload => Ok(sink.write(record, payload)),
+    }
+}

@@ -1,0 +1,151 @@
+//! Effects that put records on a shelf: reading an archive or a file, and following what comes in.
+
+use super::say;
+use super::shelves::SharedShelf;
+use crate::app::message::{Message, RequestId};
+use crate::aws::connect::Connection;
+use crate::aws::follow::follow;
+use crate::domain::failure::Failure;
+use crate::domain::following::{FollowBatch, FollowEnding, FollowOrder, FollowStatus};
+use crate::domain::index::Entry;
+use crate::domain::reading::{Position, ReadBatch, ReadEnding, ReadOrder, ReadProgress};
+use crate::sources;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::{mpsc, watch};
+use tokio::time::Instant;
+
+/// Between two messages of a reading: about two frames, so that a fast one costs the screen little.
+const MESSAGE_INTERVAL: Duration = Duration::from_millis(33);
+/// Pages that may wait to be put on the shelf; each holds its items in memory.
+const BATCHES_WAITING: usize = 4;
+
+/// What was put on a shelf and not told yet.
+struct Untold {
+    shelf: SharedShelf,
+    entries: Vec<Entry>,
+    shards: Arc<[String]>,
+    is_full: bool,
+}
+
+impl Untold {
+    fn new(shelf: SharedShelf) -> Self {
+        Self { shards: shelf.shards(), shelf, entries: Vec::new(), is_full: false }
+    }
+
+    fn put(&mut self, records: &[crate::domain::record::Record]) -> Result<(), Failure> {
+        let (entries, shards, is_full) = self.shelf.put(records)?;
+        self.entries.extend(entries);
+        self.is_full = is_full;
+        if shards > self.shards.len() {
+            self.shards = self.shelf.shards();
+        }
+        Ok(())
+    }
+}
+
+/// Reads what is ordered onto a shelf. Tells of it often, and at last how it ended.
+pub(super) async fn read(
+    connection: Connection,
+    request: RequestId,
+    shelf: SharedShelf,
+    order: ReadOrder,
+    messages: mpsc::Sender<Message>,
+    (stop, stopped): (watch::Sender<bool>, watch::Receiver<bool>),
+) {
+    let (batches, waiting) = mpsc::channel(BATCHES_WAITING);
+    let shelf_for_end = shelf.clone();
+    let put = put_batches(request, shelf, waiting, &messages, &stop);
+    let (ending, put) = tokio::join!(sources::read(Some(&connection), &order, batches, stopped), put);
+    let (ending, is_full) = match put {
+        Ok(()) => (ending, shelf_for_end.is_full()),
+        // What could not be kept is behind the position: only reading anew finds it.
+        Err(failure) => (ReadEnding::Failed(failure, Position::Beginning), true),
+    };
+    say(&messages, Message::ReadEnded { request, ending, is_full }).await;
+}
+
+async fn put_batches(
+    request: RequestId,
+    shelf: SharedShelf,
+    mut waiting: mpsc::Receiver<ReadBatch>,
+    messages: &mpsc::Sender<Message>,
+    stop: &watch::Sender<bool>,
+) -> Result<(), Failure> {
+    let started = Instant::now();
+    let mut untold = Untold::new(shelf);
+    let mut progress = ReadProgress::default();
+    // The first records are told at once.
+    let mut tell_at = started;
+    let mut is_told = true;
+    loop {
+        let batch = tokio::select! {
+            batch = waiting.recv() => batch,
+            () = tokio::time::sleep_until(tell_at), if !is_told => {
+                tell(request, &mut untold, progress, started.elapsed(), messages).await;
+                tell_at = Instant::now() + MESSAGE_INTERVAL;
+                is_told = true;
+                continue;
+            }
+        };
+        let Some(batch) = batch else {
+            break;
+        };
+        if let Err(failure) = untold.put(&batch.records) {
+            stop.send_replace(true);
+            return Err(failure);
+        }
+        progress = batch.progress;
+        is_told = false;
+        if untold.is_full {
+            stop.send_replace(true);
+        }
+    }
+    if !is_told {
+        tell(request, &mut untold, progress, started.elapsed(), messages).await;
+    }
+    Ok(())
+}
+
+async fn tell(
+    request: RequestId,
+    untold: &mut Untold,
+    progress: ReadProgress,
+    elapsed: Duration,
+    messages: &mpsc::Sender<Message>,
+) {
+    let entries = std::mem::take(&mut untold.entries);
+    let shards = Arc::clone(&untold.shards);
+    say(messages, Message::RecordsRead { request, entries, shards, progress, elapsed }).await;
+}
+
+/// Puts on a shelf what comes in, until it is stopped.
+pub(super) async fn follow_onto(
+    connection: Connection,
+    request: RequestId,
+    shelf: SharedShelf,
+    order: FollowOrder,
+    messages: mpsc::Sender<Message>,
+    stopped: watch::Receiver<bool>,
+) {
+    let (batches, mut waiting) = mpsc::channel::<FollowBatch>(BATCHES_WAITING);
+    let put = async {
+        let mut untold = Untold::new(shelf);
+        let mut status = FollowStatus::default();
+        while let Some(batch) = waiting.recv().await {
+            untold.put(&batch.records)?;
+            status = status.after(&batch);
+            let entries = std::mem::take(&mut untold.entries);
+            let shards = Arc::clone(&untold.shards);
+            say(&messages, Message::Followed { request, entries, shards, status }).await;
+        }
+        Ok(())
+    };
+    let failure = tokio::select! {
+        (ending, put) = async { tokio::join!(follow(&connection, &order, batches, stopped), put) } => match (ending, put) {
+            (_, Err(failure)) | (FollowEnding::Failed(failure), Ok(())) => Some(failure),
+            (FollowEnding::Stopped, Ok(())) => None,
+        },
+    };
+    say(&messages, Message::FollowEnded { request, failure }).await;
+}

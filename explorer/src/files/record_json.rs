@@ -1,0 +1,208 @@
+//! A record as JSON: a line of an exported file, and what the command line prints for scripts.
+
+use crate::domain::decode::{Decoded, Layer, decode_payload};
+use crate::domain::export::PayloadForm;
+use crate::domain::payload::NoPayload;
+use crate::domain::record::Record;
+use archiver::aggregate::Aggregate;
+use archiver::stream::StreamName;
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use serde::ser::SerializeMap as _;
+use serde::{Serialize, Serializer};
+use serde_json::value::RawValue;
+
+/// A record as JSON.
+#[derive(Debug, Serialize)]
+pub(crate) struct RecordJson {
+    /// The stream it was put into, where that is known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) stream: Option<String>,
+    pub(super) partition_key: String,
+    pub(super) sequence_number: Option<String>,
+    /// Its place in the aggregated record it comes from.
+    pub(super) sub_sequence_number: Option<u64>,
+    pub(super) shard_id: Option<String>,
+    /// Epoch seconds with their fraction.
+    pub(super) approximate_arrival_timestamp: Option<Box<RawValue>>,
+    /// The same as RFC 3339, UTC.
+    pub(super) arrived_at: Option<String>,
+    pub(super) last_update: Option<String>,
+    /// Epoch seconds.
+    pub(super) expire_after: Option<i64>,
+    /// `whole`, `gzip`, `parts` or `gzip parts`.
+    pub(super) stored_as: Option<&'static str>,
+    /// Bytes of the payload.
+    pub(super) size_bytes: Option<u64>,
+    /// The payload in base64, however it is stored; what the item holds where that is no base64.
+    pub(super) data: Option<String>,
+    /// What was recognised, outermost first.
+    pub(super) encoding: Vec<&'static str>,
+    /// The payload: a JSON value where it is one, a text where it is text, otherwise null.
+    pub(super) payload: Option<Payload>,
+    /// What is wrong with the item, and last with its payload.
+    pub(super) problems: Vec<String>,
+    /// The last of the problems, where it is that of the payload.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) payload_problem: Option<String>,
+    /// Attributes of the item that have no name here.
+    #[serde(skip_serializing_if = "Vec::is_empty", serialize_with = "as_object")]
+    pub(super) other_attributes: Vec<(String, String)>,
+    /// What the item says of a payload that could not be restored.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) stored: Option<Stored>,
+    /// What an aggregated record consists of.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) user_records: Option<Vec<UserRecordJson>>,
+}
+
+/// A payload for people and scripts.
+#[derive(Debug, Serialize)]
+#[serde(untagged)]
+pub(crate) enum Payload {
+    Json(Box<RawValue>),
+    Text(String),
+}
+
+/// The attributes of an item that say how its payload is stored, as they are.
+#[derive(Debug, Serialize)]
+pub(super) struct Stored {
+    #[serde(rename = "recordData", skip_serializing_if = "Option::is_none")]
+    data: Option<String>,
+    #[serde(rename = "recordEncoding", skip_serializing_if = "Option::is_none")]
+    encoding: Option<String>,
+    #[serde(rename = "recordParts", skip_serializing_if = "Option::is_none")]
+    parts: Option<u32>,
+}
+
+/// A user record of an aggregated record as JSON.
+#[derive(Debug, Serialize)]
+pub(super) struct UserRecordJson {
+    partition_key: String,
+    explicit_hash_key: Option<String>,
+    sub_sequence_number: u64,
+    data: Option<String>,
+    encoding: Vec<&'static str>,
+    payload: Option<Payload>,
+}
+
+impl RecordJson {
+    /// A record with its payload, or why there is none.
+    pub(crate) fn new(
+        stream: Option<&StreamName>,
+        record: &Record,
+        payload: Result<Vec<u8>, NoPayload>,
+        form: PayloadForm,
+    ) -> Self {
+        let item = &record.item;
+        let is_restored = payload.is_ok();
+        let data = match (&payload, record.stored_as()) {
+            // As it stands there, whatever it is.
+            (_, Some("whole")) => item.data.clone(),
+            (Ok(payload), _) => Some(STANDARD.encode(payload)),
+            (Err(_), _) => None,
+        };
+        let stored = Stored { data: item.data.clone(), encoding: item.encoding.clone(), parts: item.parts };
+        let is_lost = data.is_none() && (stored.data.is_some() || stored.encoding.is_some() || stored.parts.is_some());
+        let user_records = payload.as_ref().ok().and_then(|payload| user_records(payload, form));
+        let decoded = record.decode(payload, &crate::domain::decode::Recipe::default(), 0);
+        let shown = shown(&decoded);
+        let mut problems = item.problems.clone();
+        problems.extend(decoded.note.clone());
+        Self {
+            stream: stream.map(ToString::to_string),
+            partition_key: record.id.partition_key.clone(),
+            sequence_number: item.sequence_number.as_ref().map(ToString::to_string),
+            sub_sequence_number: item.sub_sequence_number,
+            shard_id: item.shard_id.clone(),
+            approximate_arrival_timestamp: item.arrival.as_ref().and_then(|at| number(at.as_str())),
+            arrived_at: record.arrived_at.map(|at| at.to_string()),
+            last_update: item.last_update.clone(),
+            expire_after: item.expire_after,
+            stored_as: record.stored_as(),
+            size_bytes: decoded.payload_size,
+            data: data.filter(|_| !is_restored || form.has_data(shown.as_ref())),
+            encoding: layers(&decoded),
+            payload: shown.filter(|_| form.has_payload()),
+            problems,
+            payload_problem: decoded.note,
+            other_attributes: item.others.clone(),
+            stored: is_lost.then_some(stored),
+            user_records,
+        }
+    }
+}
+
+impl PayloadForm {
+    fn has_payload(self) -> bool {
+        self != Self::Base64
+    }
+
+    /// Decoded, a payload that no text can show is there in base64 all the same: it would be lost.
+    fn has_data(self, shown: Option<&Payload>) -> bool {
+        self != Self::Decoded || shown.is_none_or(Payload::is_null)
+    }
+}
+
+impl Payload {
+    /// Whether it is JSON's null, which looks like no payload at all.
+    fn is_null(&self) -> bool {
+        matches!(self, Self::Json(json) if json.get() == "null")
+    }
+
+    /// As it was.
+    pub(super) fn text(&self) -> &str {
+        match self {
+            Self::Json(json) => json.get(),
+            Self::Text(text) => text,
+        }
+    }
+}
+
+fn user_records(payload: &[u8], form: PayloadForm) -> Option<Vec<UserRecordJson>> {
+    let aggregate = Aggregate::parse(payload)?;
+    let records = aggregate.user_records().map(|record| {
+        let decoded = decode_payload(record.data.to_vec());
+        let shown = shown(&decoded);
+        UserRecordJson {
+            partition_key: record.partition_key.to_owned(),
+            explicit_hash_key: record.explicit_hash_key.map(str::to_owned),
+            sub_sequence_number: record.sub_sequence_number,
+            data: form.has_data(shown.as_ref()).then(|| STANDARD.encode(record.data)),
+            encoding: layers(&decoded),
+            payload: shown.filter(|_| form.has_payload()),
+        }
+    });
+    Some(records.collect())
+}
+
+fn layers(decoded: &Decoded) -> Vec<&'static str> {
+    decoded.layers.iter().filter(|layer| **layer != Layer::StoredGzip).map(|layer| layer.as_str()).collect()
+}
+
+fn shown(decoded: &Decoded) -> Option<Payload> {
+    let text = decoded.text()?.to_owned();
+    Some(match decoded.kind() {
+        // Several JSON values after one another are no JSON value, but a text.
+        Layer::Json => RawValue::from_string(on_one_line(&text)).map_or(Payload::Text(text), Payload::Json),
+        _ => Payload::Text(text),
+    })
+}
+
+/// JSON as it was written, but for the ends of lines, which stand only between its parts: inside a text they would be escaped.
+fn on_one_line(json: &str) -> String {
+    json.replace(['\n', '\r'], " ")
+}
+
+/// Digits as a JSON number with every one of them; as a text where JSON has no such number, as one that begins with a zero.
+fn number(digits: &str) -> Option<Box<RawValue>> {
+    RawValue::from_string(digits.to_owned()).or_else(|_| serde_json::value::to_raw_value(digits)).ok()
+}
+
+fn as_object<S: Serializer>(attributes: &[(String, String)], serializer: S) -> Result<S::Ok, S::Error> {
+    let mut object = serializer.serialize_map(Some(attributes.len()))?;
+    for (name, value) in attributes {
+        object.serialize_entry(name, value)?;
+    }
+    object.end()
+}

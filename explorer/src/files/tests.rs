@@ -1,0 +1,350 @@
+//! What is exported comes back, and what cannot be is told.
+
+#![allow(clippy::unwrap_used, clippy::panic)]
+
+use super::line::item_of;
+use super::*;
+use crate::domain::export::{ExportFormat, Exported, PayloadForm};
+use crate::domain::failure::Failure;
+use crate::domain::filter::RecordFilter;
+use crate::domain::payload::NoPayload;
+use crate::domain::reading::{Position, ReadBatch, ReadEnding, ReadOrder, Source};
+use crate::domain::record::Record;
+use crate::domain::time::TimeContext;
+use archiver::aggregate::aggregate;
+use archiver::item::StoredItem;
+use archiver::payload::{Data, Packer};
+use archiver::record::ArrivalTime;
+use archiver::sequence::SequenceNumber;
+use archiver::settings::Compression;
+use archiver::stream::StreamName;
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
+use proptest::prelude::*;
+use serde_json::{Value, json};
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+use tokio::sync::{mpsc, watch};
+
+fn options(format: ExportFormat, payload: PayloadForm) -> ExportOptions {
+    ExportOptions { format, payload, stream: StreamName::parse("orders").ok() }
+}
+
+fn order(number: u32, payload: &[u8]) -> Record {
+    Record::new(StoredItem {
+        partition_key: format!("cust-{}", number % 7),
+        sequence_number: SequenceNumber::parse((1_000 + number).to_string()).ok(),
+        data: Some(STANDARD.encode(payload)),
+        arrival: ArrivalTime::parse(&format!("{}.25", 1_545_084_650 + number)).ok(),
+        shard_id: Some("shardId-000000000006".to_owned()),
+        last_update: Some("2018-12-17 22:11:51".to_owned()),
+        ..StoredItem::default()
+    })
+}
+
+fn export(path: &Path, options: ExportOptions, records: &[Record]) -> Exported {
+    let mut sink = ExportSink::to_file(path, false, options).unwrap();
+    for record in records {
+        sink.write(record, record.payload().unwrap_or_else(lost)).unwrap();
+    }
+    sink.finish().unwrap()
+}
+
+fn lost() -> Result<Vec<u8>, NoPayload> {
+    Err(NoPayload::Damaged("part 1 of 3 is missing from table orders-archive-parts".to_owned()))
+}
+
+/// The lines of an export of these records.
+fn lines(options: ExportOptions, records: &[Record]) -> Vec<String> {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("orders");
+    let exported = export(&path, options, records);
+    let text = std::fs::read_to_string(path).unwrap();
+    assert_eq!((exported.records, exported.bytes), (records.len() as u64, text.len() as u64));
+    text.lines().map(str::to_owned).collect()
+}
+
+fn filter(line: &str) -> RecordFilter {
+    RecordFilter::parse(line, &TimeContext { now: Timestamp::UNIX_EPOCH, zone: TimeZone::UTC }).unwrap()
+}
+
+async fn read_until(path: &Path, filter: RecordFilter, from: Position, enough: usize) -> (Vec<Record>, ReadEnding) {
+    let order = ReadOrder { source: Source::File(path.to_owned()), filter, recipe: Default::default(), from };
+    let (batches, mut taken) = mpsc::channel::<ReadBatch>(1);
+    let (stop, stopped) = watch::channel(false);
+    let mut records = Vec::new();
+    let take = async {
+        while let Some(batch) = taken.recv().await {
+            records.extend(batch.records);
+            assert_eq!(batch.progress.matched, records.len() as u64);
+            if records.len() >= enough {
+                stop.send_replace(true);
+            }
+        }
+    };
+    let both = async { tokio::join!(crate::sources::read(None, &order, batches, stopped), take) };
+    let (ending, ()) = tokio::time::timeout(Duration::from_secs(60), both).await.unwrap();
+    (records, ending)
+}
+
+async fn read_whole(path: &Path) -> (Vec<Record>, ReadEnding) {
+    read_until(path, RecordFilter::default(), Position::Beginning, usize::MAX).await
+}
+
+#[tokio::test]
+async fn a_file_is_opened_as_if_it_were_the_archive() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("orders.jsonl");
+    let records: Vec<Record> = (0..2_000).map(|number| order(number, format!("{{\"order\":{number}}}").as_bytes())).collect();
+    export(&path, options(ExportFormat::JsonLines, PayloadForm::Both), &records);
+    assert_eq!(read_whole(&path).await, (records.clone(), ReadEnding::Complete));
+    assert_eq!(origin(&path).unwrap().unwrap().as_str(), "orders");
+    let key = filter("key:cust-3");
+    let (found, ending) = read_until(&path, key, Position::Beginning, usize::MAX).await;
+    let expected: Vec<Record> = records.into_iter().filter(|record| record.id.partition_key == "cust-3").collect();
+    assert_eq!((found, ending), (expected, ReadEnding::Complete));
+}
+
+#[tokio::test]
+async fn reading_a_file_is_stopped_and_goes_on_without_a_gap_or_a_double() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("orders.jsonl");
+    let records: Vec<Record> = (0..6_000).map(|number| order(number, &[b'x'; 400])).collect();
+    export(&path, options(ExportFormat::JsonLines, PayloadForm::Both), &records);
+    let (mut found, mut position, mut runs) = (Vec::new(), Position::Beginning, 0);
+    loop {
+        let (records, ending) = read_until(&path, RecordFilter::default(), position, 1).await;
+        found.extend(records);
+        runs += 1;
+        match ending {
+            ReadEnding::Complete => break,
+            ReadEnding::Stopped(reached) => position = reached,
+            ReadEnding::Failed(failure, _) => panic!("{failure}"),
+        }
+    }
+    assert!(runs > 2, "{runs} runs");
+    assert_eq!(found, records);
+}
+
+#[tokio::test]
+async fn a_line_that_is_no_record_is_named_and_those_before_it_are_there() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("orders.jsonl");
+    std::fs::write(&path, "\u{feff}{\"partition_key\":\"cust-1\"}\r\n\n{\"partition_key\":7,\"data\":3}\nnot JSON\n").unwrap();
+    let (records, ending) = read_whole(&path).await;
+    let ReadEnding::Failed(failure, _) = ending else { panic!("it did not fail") };
+    let expected = format!("cannot read file {}: line 4 is no record: expected ident at column 2", path.display());
+    assert_eq!(failure.to_string(), expected);
+    assert_eq!((records[0].id.partition_key.as_str(), records[0].item.problems.len()), ("cust-1", 0));
+    assert_eq!(records[1].item.problems, ["partition_key is 7, which is not a text", "data is 3, which is not a text"]);
+    for (content, reason) in [("[1]\n", "line 1 is no record: "), ("{\"partition_key\":\"a\"", "line 1 is no record: EOF while")] {
+        std::fs::write(&path, content).unwrap();
+        let ReadEnding::Failed(failure, _) = read_whole(&path).await.1 else { panic!("it did not fail") };
+        assert!(failure.detail.starts_with(reason), "{failure}");
+    }
+    let missing = folder.path().join("missing.jsonl");
+    let ReadEnding::Failed(failure, Position::Beginning) = read_whole(&missing).await.1 else { panic!("it did not fail") };
+    assert!(failure.to_string().starts_with(&format!("cannot read file {}: No such file", missing.display())), "{failure}");
+    assert!(origin(folder.path()).is_err());
+}
+
+#[test]
+fn a_decoded_export_is_opened_too_and_says_that_its_bytes_may_differ() {
+    let records = [order(1, b"{\"id\": 1}"), order(2, b"plain"), order(3, &[0xff, 0xfe]), order(4, b"null")];
+    let lines = lines(options(ExportFormat::JsonLines, PayloadForm::Decoded), &records);
+    let fields: Vec<Value> = lines.iter().map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert_eq!((&fields[0]["data"], &fields[0]["payload"]), (&Value::Null, &json!({"id": 1})));
+    assert_eq!((&fields[1]["data"], &fields[1]["payload"]), (&Value::Null, &json!("plain")));
+    for (line, record) in lines.iter().zip(&records) {
+        let item = item_of(line).unwrap();
+        assert_eq!(item.data, record.item.data);
+    }
+    let problems = |line: &str| item_of(line).unwrap().problems;
+    assert_eq!(problems(&lines[0]), ["only its decoded payload was exported: its bytes may have been others"]);
+    assert_eq!(problems(&lines[2]), Vec::<String>::new(), "what cannot be shown as text is there as it was");
+}
+
+#[test]
+fn an_aggregated_record_lists_its_user_records() {
+    let payload = aggregate(&[("cust-1", None, b"{\"id\":1}"), ("cust-2", Some("17"), &[0xff])]);
+    let line = lines(options(ExportFormat::JsonLines, PayloadForm::Both), &[order(1, &payload)]).remove(0);
+    let fields: Value = serde_json::from_str(&line).unwrap();
+    let expected = json!([
+        {"partition_key": "cust-1", "explicit_hash_key": null, "sub_sequence_number": 0, "data": "eyJpZCI6MX0=", "encoding": ["base64", "JSON"], "payload": {"id": 1}},
+        {"partition_key": "cust-2", "explicit_hash_key": "17", "sub_sequence_number": 1, "data": "/w==", "encoding": ["base64", "binary"], "payload": null},
+    ]);
+    assert_eq!(fields["user_records"], expected);
+    assert_eq!(item_of(&line).unwrap().data, Some(STANDARD.encode(payload)));
+}
+
+#[test]
+fn csv_has_a_heading_and_a_row_for_each_record_whatever_is_in_it() {
+    let mut formula = order(1, b"=1+1\nin \"two\" lines, and more");
+    formula.id.partition_key = "=cmd|' /C calc'!A0".to_owned();
+    let records = [formula, order(2, b"{\"id\":1}")];
+    let text = lines(options(ExportFormat::Csv, PayloadForm::Both), &records).join("\n");
+    let mut rows = csv::Reader::from_reader(text.as_bytes());
+    let column = |name: &str, heading: &csv::StringRecord| heading.iter().position(|column| column == name).unwrap();
+    let heading = rows.headers().unwrap().clone();
+    let rows: Vec<csv::StringRecord> = rows.records().map(Result::unwrap).collect();
+    assert_eq!(&rows[0][column("partition_key", &heading)], "'=cmd|' /C calc'!A0");
+    assert_eq!(&rows[0][column("payload", &heading)], "'=1+1\nin \"two\" lines, and more");
+    assert_eq!(&rows[1][column("payload", &heading)], "{\"id\":1}");
+    assert_eq!(&rows[1][column("data", &heading)], "eyJpZCI6MX0=");
+    assert_eq!(&rows[1][column("approximate_arrival_timestamp", &heading)], "1545084652.25");
+    // Every field of the JSON form is a column.
+    let line = lines(options(ExportFormat::JsonLines, PayloadForm::Both), &records).remove(0);
+    let fields: serde_json::Map<String, Value> = serde_json::from_str(&line).unwrap();
+    assert!(fields.keys().all(|field| heading.iter().any(|column| column == field)), "{fields:?}");
+}
+
+#[test]
+fn a_file_appears_when_it_is_whole_and_replaces_another_only_when_asked_to() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("orders.jsonl");
+    let names = || -> Vec<PathBuf> { std::fs::read_dir(folder.path()).unwrap().map(|entry| entry.unwrap().path()).collect() };
+    let begin = |replaces| ExportSink::to_file(&path, replaces, ExportOptions::default());
+    let mut sink = begin(false).unwrap();
+    sink.write(&order(1, b"1"), Ok(b"1".to_vec())).unwrap();
+    assert_eq!(names(), [folder.path().join("orders.jsonl.partial")]);
+    let error = begin(false).unwrap_err().to_string();
+    assert_eq!(error, format!("cannot write {}.partial: another export is writing it", path.display()));
+    drop(sink);
+    assert_eq!(names(), Vec::<PathBuf>::new());
+    std::fs::write(path.with_extension("jsonl.partial"), "left by one that was killed").unwrap();
+
+    let late = begin(false).unwrap();
+    std::fs::write(&path, "precious").unwrap();
+    let expected = format!("cannot write {}: it exists already; choose another name, or ask for it to be replaced", path.display());
+    assert_eq!(late.finish().unwrap_err().to_string(), expected);
+    assert_eq!(begin(false).unwrap_err().to_string(), expected);
+    assert_eq!(std::fs::read_to_string(&path).unwrap(), "precious");
+    assert_eq!(begin(true).unwrap().finish().unwrap(), Exported::default());
+    assert_eq!((std::fs::read_to_string(&path).unwrap().as_str(), names()), ("", vec![path.clone()]));
+    let nowhere = folder.path().join("no/such/folder/orders.jsonl");
+    let error = ExportSink::to_file(&nowhere, false, ExportOptions::default()).unwrap_err().to_string();
+    assert!(error.starts_with(&format!("cannot write {}.partial: No such file", nowhere.display())), "{error}");
+}
+
+/// Takes nothing.
+struct Broken(io::ErrorKind);
+
+impl Write for Broken {
+    fn write(&mut self, _: &[u8]) -> io::Result<usize> {
+        Err(self.0.into())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+#[test]
+fn a_closed_pipe_is_told_apart_from_a_disk_that_is_full() {
+    let error = |kind| {
+        let mut sink = ExportSink::to_writer(Box::new(Broken(kind)), "standard output", ExportOptions::default()).unwrap();
+        sink.write(&order(1, b"1"), Ok(b"1".to_vec())).unwrap();
+        sink.finish().unwrap_err()
+    };
+    assert!(matches!(error(io::ErrorKind::BrokenPipe), ExportError::NobodyReads));
+    assert!(error(io::ErrorKind::StorageFull).to_string().starts_with("cannot write standard output: "));
+}
+
+#[test]
+fn a_failure_is_no_property_of_a_record_but_is_said_where_it_is_exported_all_the_same() {
+    let payload = Err(NoPayload::Failed(Failure::refused("read table orders-archive-parts", "no")));
+    let mut split = order(1, b"");
+    split.item.parts = Some(2);
+    let split = Record::new(split.item);
+    let json = super::record_json::RecordJson::new(None, &split, payload, PayloadForm::Both);
+    let item = item_of(&serde_json::to_string(&json).unwrap()).unwrap();
+    assert_eq!(item, split.item);
+}
+
+fn any_data() -> impl Strategy<Value = (Option<String>, Option<String>)> {
+    let bytes = || proptest::collection::vec(any::<u8>(), 0..60);
+    let gzip = |bytes: Vec<u8>| {
+        let payload = bytes.repeat(90);
+        let stored = Packer::default().pack(Data::Bytes(payload.as_slice().into()), Compression::Gzip, usize::MAX);
+        (Some(stored.text.to_string()), stored.is_gzip.then(|| "gzip".to_owned()))
+    };
+    prop_oneof![
+        bytes().prop_map(|bytes| (Some(STANDARD.encode(bytes)), None)),
+        ".{0,20}".prop_map(|text| (Some(STANDARD.encode(text)), None)),
+        bytes().prop_map(gzip),
+        (".{0,20}", proptest::option::of("gzip|zstd")).prop_map(|(text, encoding)| (Some(text), encoding)),
+        Just((None, None)),
+    ]
+}
+
+fn any_item() -> impl Strategy<Value = StoredItem> {
+    let text = || proptest::option::of(".{0,20}");
+    let numbers = (proptest::option::of(any::<u128>()), proptest::option::of(0..9_u32), any::<Option<u64>>(), any::<Option<i64>>());
+    let arrival = proptest::option::of(prop_oneof!["[0-9]{1,12}", "[0-9]{1,12}\\.[0-9]{1,9}"]);
+    let problem = prop_oneof![".{0,30}", Just("recordParts is 2.5, which is no count".to_owned())];
+    let lists = (proptest::collection::btree_map(".{0,9}", ".{0,9}", 0..3), proptest::collection::vec(problem, 0..3));
+    (".{0,20}", any_data(), text(), text(), numbers, arrival, lists).prop_map(
+        |(
+            partition_key,
+            (data, encoding),
+            shard_id,
+            last_update,
+            (number, parts, place, expire_after),
+            arrival,
+            (others, problems),
+        )| {
+            StoredItem {
+                partition_key,
+                sequence_number: number.and_then(|number| SequenceNumber::parse(number.to_string()).ok()),
+                data,
+                encoding,
+                parts,
+                sub_sequence_number: place,
+                arrival: arrival.and_then(|arrival| ArrivalTime::parse(&arrival).ok()),
+                last_update,
+                shard_id,
+                expire_after,
+                others: others.into_iter().collect(),
+                problems,
+            }
+        },
+    )
+}
+
+proptest! {
+    #[test]
+    fn any_item_comes_back_with_its_payload_however_it_was_stored(
+        item in any_item(),
+        bytes in proptest::option::of(proptest::collection::vec(any::<u8>(), 0..60)),
+        form in prop_oneof![Just(PayloadForm::Base64), Just(PayloadForm::Both)],
+    ) {
+        let record = Record::new(item);
+        let payload = record.payload().unwrap_or_else(|| bytes.map_or_else(lost, Ok));
+        let is_whole = record.stored_as() == Some("whole");
+        let expected = match &payload {
+            Ok(payload) if !is_whole => {
+                StoredItem { data: Some(STANDARD.encode(payload)), encoding: None, parts: None, ..record.item.clone() }
+            }
+            Ok(_) | Err(_) => record.item.clone(),
+        };
+        let json = super::record_json::RecordJson::new(None, &record, payload, form);
+        let line = serde_json::to_string(&json).unwrap();
+        prop_assert!(!line.contains('\n'));
+        prop_assert_eq!(item_of(&line).unwrap(), expected);
+    }
+
+    #[test]
+    fn no_line_is_too_strange(line in prop_oneof![".{0,60}", "\\{\"(data|problems|stored|expire_after)\":.{0,20}\\}"]) {
+        match item_of(&line) {
+            Ok(item) => prop_assert!(item.problems.len() < 10),
+            Err(_) => prop_assert!(stream_is_none(&line)),
+        }
+    }
+}
+
+fn stream_is_none(line: &str) -> bool {
+    super::line::stream_of(line).is_none()
+}

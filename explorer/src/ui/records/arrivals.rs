@@ -1,0 +1,76 @@
+//! When the records arrived: a bar for each span of time.
+
+use super::super::theme::Theme;
+use crate::app::model::Model;
+use crate::app::records::{HistogramView, Records, SHARD_COLUMNS};
+use crate::domain::histogram::{Buckets, bars};
+use crate::domain::index::NO_SHARD;
+use crate::domain::text::{count, printable};
+use ratatui::Frame;
+use ratatui::layout::Rect;
+use ratatui::text::{Line, Span};
+use ratatui::widgets::Paragraph;
+use unicode_width::UnicodeWidthStr as _;
+
+/// Shards that get a line each.
+const MOST_SHARDS: usize = 6;
+
+/// Draws the bars above the rows, and gives back how many rows that took.
+pub(super) fn draw(model: &Model, records: &Records, theme: &Theme, frame: &mut Frame<'_>, area: Rect) -> u16 {
+    let together = || records.buckets(usize::from(area.width).saturating_sub(2)).map(|buckets| (buckets, None));
+    let by_shard = || records.by_shard().map(|by_shard| (by_shard.buckets, Some(&by_shard.counts)));
+    let (found, indent) = match records.histogram {
+        HistogramView::Hidden => return 0,
+        HistogramView::Together => (together(), 1),
+        HistogramView::ByShard => (by_shard(), SHARD_COLUMNS),
+    };
+    let Some((buckets, by_shard)) = found else {
+        return 0;
+    };
+    let columns = usize::from(area.width).saturating_sub(indent + 1);
+    let listing = &records.rows.listing;
+    let current = listing.get(records.cursor).map(|entry| buckets.bucket_of(entry.arrived_ms));
+    let mut lines = Vec::new();
+    if let Some(by_shard) = by_shard {
+        for (shard, counts) in by_shard.iter().take(MOST_SHARDS) {
+            let name = if *shard == NO_SHARD { None } else { records.rows.shards.get(usize::from(*shard)) };
+            let name = name.map_or_else(|| "–".to_owned(), |name| super::short_shard(name));
+            lines.push(bar_line(format!(" {name:<5}"), counts, current, theme));
+        }
+        let others = by_shard.len().saturating_sub(MOST_SHARDS);
+        if others > 0 {
+            lines.push(Line::styled(format!("       and {} more shards", count(others as u64)), theme.quiet()));
+        }
+    } else {
+        lines.push(bar_line(" ".to_owned(), &buckets.counts(listing), current, theme));
+    }
+    lines.push(Line::styled(scale(model, &buckets, indent, columns), theme.quiet()));
+    let rows = u16::try_from(lines.len()).unwrap_or(u16::MAX).min(area.height / 2);
+    frame.render_widget(Paragraph::new(lines), Rect { height: rows, ..area });
+    rows
+}
+
+/// A name and its bars, the one with the cursor's record standing out.
+fn bar_line(name: String, counts: &[usize], current: Option<usize>, theme: &Theme) -> Line<'static> {
+    let bars: Vec<char> = bars(counts).chars().collect();
+    let text = |range: &[char]| range.iter().collect::<String>();
+    let mut spans = vec![Span::styled(name, theme.quiet())];
+    match current.filter(|current| *current < bars.len()) {
+        Some(current) => {
+            spans.push(Span::styled(text(&bars[..current]), theme.bars()));
+            spans.push(Span::styled(text(&bars[current..=current]), theme.selected()));
+            spans.push(Span::styled(text(&bars[current + 1..]), theme.bars()));
+        }
+        None => spans.push(Span::styled(text(&bars), theme.bars())),
+    }
+    Line::from(spans)
+}
+
+/// From when to when, and how long a bar is.
+fn scale(model: &Model, buckets: &Buckets, indent: usize, columns: usize) -> String {
+    let time = |bucket: usize| buckets.time_of(bucket).map_or_else(|| "?".to_owned(), |at| model.times.short(at));
+    let text = format!("{} ─ {}, {}", time(0), time(buckets.count), buckets.per());
+    let text = printable(&text).into_owned();
+    let indent = if text.width() > columns { 0 } else { indent };
+    format!("{}{text}", " ".repeat(indent))
+}

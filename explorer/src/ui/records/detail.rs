@@ -1,0 +1,197 @@
+//! The detail of one record: its payload, and what the archive says of it.
+
+use super::super::theme::Theme;
+use super::super::{block, first_visible};
+use crate::app::model::Model;
+use crate::app::records::{Detail, Pane, Payload, Records};
+use crate::domain::decode::Decoded;
+use crate::domain::diff::{Change, Diff};
+use crate::domain::document::{Document, Fold, Piece};
+use crate::domain::record::Record;
+use crate::domain::show::{Body, View};
+use crate::domain::text::{count, pieces, place_in_aggregate, printable, size};
+use crate::domain::time::expiry;
+use ratatui::Frame;
+use ratatui::layout::{Constraint, Layout, Rect};
+use ratatui::style::Style;
+use ratatui::text::{Line, Span};
+use ratatui::widgets::{Paragraph, Wrap};
+use unicode_width::UnicodeWidthStr as _;
+
+pub(super) fn draw(model: &Model, records: &Records, theme: &Theme, frame: &mut Frame<'_>, area: Rect) {
+    let (Some(record), Some(detail)) = (records.current(), records.detail()) else {
+        frame.render_widget(block("", theme), area);
+        return;
+    };
+    let is_focused = records.pane == Pane::Detail;
+    let decoded = detail.decoded();
+    let bytes = decoded.and_then(|decoded| decoded.payload_size).map_or_else(|| record.size(), size);
+    let mut frame_block = block(title(records, detail), theme)
+        .title_top(Line::from(format!(" {bytes} ")).right_aligned())
+        .title_bottom(Line::styled(place(records, detail), theme.quiet()).right_aligned());
+    if is_focused {
+        frame_block = frame_block.border_style(theme.heading());
+    }
+    let inner = frame_block.inner(area);
+    frame.render_widget(frame_block, area);
+    let attributes = attribute_lines(model, record, decoded, usize::from(inner.width), theme);
+    let most = if is_focused { inner.height / 3 } else { inner.height * 2 / 3 };
+    let attribute_rows = u16::try_from(attributes.len()).unwrap_or(inner.height).min(most);
+    // A line between payload and attributes, where there is room for one.
+    let rule_rows = u16::from(model.is_wide());
+    let [payload, rule, below] =
+        Layout::vertical([Constraint::Fill(1), Constraint::Length(rule_rows), Constraint::Length(attribute_rows)]).areas(inner);
+    frame.render_widget(Line::styled("─".repeat(usize::from(rule.width)), theme.quiet()), rule);
+    let content = match &detail.payload {
+        Payload::Reading => {
+            let storage = record.storage().map(|storage| format!(", stored {storage}")).unwrap_or_default();
+            Paragraph::new(format!("Reading the payload{storage} …")).style(theme.quiet()).wrap(Wrap { trim: true })
+        }
+        Payload::Failed(reason) => {
+            let sentence = format!("No payload: {}.\n\nF5 tries again.", printable(&reason.to_string()));
+            Paragraph::new(sentence).style(theme.error()).wrap(Wrap { trim: true })
+        }
+        Payload::Shown(shown) => {
+            let height = usize::from(payload.height);
+            let first = first_visible(detail.row, shown.body.rows(), height);
+            let cursor = is_focused.then_some(detail.row);
+            let rows = first..(first + height).min(shown.body.rows());
+            Paragraph::new(match &shown.body {
+                Body::Document(document) => rows.map(|row| document_row(document, row, cursor, theme)).collect(),
+                Body::Diff(diff) => diff_rows(diff, rows, cursor, theme),
+            })
+        }
+    };
+    frame.render_widget(content, payload);
+    frame.render_widget(Paragraph::new(attributes), below);
+}
+
+fn title(records: &Records, detail: &Detail) -> String {
+    let Some(breadcrumb) = detail.decoded().map(Decoded::breadcrumb) else {
+        return String::new();
+    };
+    let view = match (detail.body(), records.view) {
+        (Some(Body::Diff(_)), _) => " · diff".to_owned(),
+        (_, View::Pretty) => String::new(),
+        (_, View::Text) => " as text".to_owned(),
+        (_, View::Hex) => " as hex".to_owned(),
+    };
+    format!(" {breadcrumb}{view} ")
+}
+
+/// Where the cursor is, or what differs.
+fn place(records: &Records, detail: &Detail) -> String {
+    match detail.body() {
+        None => String::new(),
+        Some(Body::Diff(diff)) if diff.added() + diff.removed() == 0 => " no difference ".to_owned(),
+        Some(Body::Diff(diff)) => {
+            let about = if diff.is_exact() { "" } else { "about " };
+            format!(" {about}+{} −{} lines ", count(diff.added() as u64), count(diff.removed() as u64))
+        }
+        Some(Body::Document(document)) => {
+            let rows = document.rows();
+            let place = format!("{} of {} ", count((detail.row + 1).min(rows) as u64), count(rows as u64));
+            match (records.search.as_str(), document.matches()) {
+                ("", _) => format!(" {place}"),
+                (_, 0) => format!(" not found · {place}"),
+                (_, matches) => {
+                    let this = (document.matches_before(detail.row) + 1).min(matches);
+                    format!(" match {} of {} · {place}", count(this as u64), count(matches as u64))
+                }
+            }
+        }
+    }
+}
+
+fn document_row(document: &Document, number: usize, cursor: Option<usize>, theme: &Theme) -> Line<'static> {
+    let row = document.row(number);
+    let mut spans = spans(&row.pieces, theme);
+    if row.fold == Some(Fold::Folded) {
+        spans.push(Span::styled(" ▸", theme.key()));
+    }
+    let line = Line::from(spans);
+    if cursor == Some(number) { line.style(theme.selected()) } else { line }
+}
+
+fn diff_rows(diff: &Diff, rows: std::ops::Range<usize>, cursor: Option<usize>, theme: &Theme) -> Vec<Line<'static>> {
+    if diff.added() + diff.removed() == 0 {
+        return vec![Line::styled("The two payloads are the same.", theme.quiet())];
+    }
+    let line = |number: usize| {
+        let row = diff.row(number)?;
+        let (sign, style) = match row.change {
+            Change::Kept | Change::Folded(_) => ("  ", theme.quiet()),
+            Change::Removed => ("− ", theme.error()),
+            Change::Added => ("+ ", theme.ok()),
+        };
+        let text = |piece: &Piece| {
+            let style = if piece.is_match { style.patch(theme.selected()) } else { style };
+            Span::styled(piece.text.clone(), style)
+        };
+        let sign = if row.begins_line { sign } else { "  " };
+        let mut spans = vec![Span::styled(sign, style)];
+        match row.change {
+            Change::Folded(lines) => spans.push(Span::styled(format!("… {} equal lines", count(lines as u64)), style)),
+            Change::Kept | Change::Removed | Change::Added => spans.extend(row.pieces.iter().map(text)),
+        }
+        let line = Line::from(spans);
+        Some(if cursor == Some(number) { line.style(theme.selected()) } else { line })
+    };
+    rows.filter_map(line).collect()
+}
+
+fn spans(pieces: &[Piece], theme: &Theme) -> Vec<Span<'static>> {
+    let style = |piece: &Piece| -> Style {
+        let style = theme.json(piece.token);
+        if piece.is_match { style.patch(theme.found()) } else { style }
+    };
+    pieces.iter().map(|piece| Span::styled(piece.text.clone(), style(piece))).collect()
+}
+
+/// Every attribute of the item but the payload, then what is wrong with it.
+fn attribute_lines(model: &Model, record: &Record, decoded: Option<&Decoded>, columns: usize, theme: &Theme) -> Vec<Line<'static>> {
+    let item = &record.item;
+    let unknown = || "–".to_owned();
+    let arrival = match (&item.arrival, record.arrived_at) {
+        (Some(text), Some(at)) => format!("{}  ({text})", model.times.long(at)),
+        (Some(text), None) => format!("{text} (no time of this world)"),
+        (None, _) => unknown(),
+    };
+    let mut rows = vec![
+        ("key", record.id.partition_key.clone()),
+        ("sequence", item.sequence_number.as_ref().map_or_else(unknown, ToString::to_string)),
+        ("arrived", arrival),
+        ("shard", item.shard_id.clone().unwrap_or_else(unknown)),
+        ("archived", item.last_update.as_ref().map_or_else(unknown, |at| format!("{at} UTC"))),
+    ];
+    rows.extend(item.sub_sequence_number.map(|place| ("place", place_in_aggregate(place))));
+    if let Some(user) = decoded.and_then(|decoded| decoded.user_record.as_ref()) {
+        rows.push(("user key", format!("{}  ({} of {}; [ ] go through them)", user.partition_key, user.place + 1, user.count)));
+    }
+    if let Some(envelope) = decoded.and_then(|decoded| decoded.envelope.as_ref()) {
+        let stream = envelope.original_stream_name.as_ref().map(|stream| format!(" of {stream}")).unwrap_or_default();
+        let (shard, number) = (&envelope.original_shard_id, &envelope.original_sequence_number);
+        rows.push(("replay of", format!("{number}  ({shard}{stream}, {})", envelope.original_approximate_arrival_timestamp)));
+    }
+    rows.extend(record.storage().map(|storage| ("stored", storage)));
+    if let Some(expire_after) = item.expire_after {
+        rows.push(("expiry", format!("{}  ({expire_after})", expiry(expire_after, model.times.now))));
+    }
+    let named = rows.into_iter().map(|(name, value)| (name.to_owned(), value));
+    let others = item.others.iter().cloned();
+    let mut lines: Vec<Line<'static>> = Vec::new();
+    for (name, value) in named.chain(others) {
+        let mut label = format!("{:<10}", printable(&name));
+        for piece in pieces(&printable(&value), columns.saturating_sub(label.width())) {
+            let label = std::mem::replace(&mut label, " ".repeat(10));
+            lines.push(Line::from(vec![Span::styled(label, theme.quiet()), Span::raw(piece)]));
+        }
+    }
+    let note = decoded.and_then(|decoded| decoded.note.as_deref());
+    let problems = item.problems.iter().map(String::as_str).chain(note);
+    for problem in problems {
+        let problem = format!("▲ {}", printable(problem));
+        lines.extend(pieces(&problem, columns).into_iter().map(|piece| Line::styled(piece, theme.warning())));
+    }
+    lines
+}

@@ -1,0 +1,132 @@
+//! How far the records were read and what that cost, in as many words as there is room for; and what stands in place of rows.
+
+use super::super::theme::Theme;
+use crate::app::model::Model;
+use crate::app::records::{Following, Origin, Reading, Records};
+use crate::domain::text::{count, printable};
+use crate::domain::time::span;
+use ratatui::style::Style;
+use ratatui::text::Line;
+use unicode_width::UnicodeWidthStr as _;
+
+/// Price of a read unit, on demand, in us-east-1, in US dollars. Source: DynamoDB pricing, on-demand capacity, 2026-11.
+const DOLLARS_PER_READ_UNIT: f64 = 0.125 / 1_000_000.0;
+
+/// Less is not worth a word.
+const LEAST_DOLLARS: f64 = 0.0001;
+
+/// The line below the list: what matters most stays when room is scarce.
+pub(super) fn line(model: &Model, records: &Records, room: usize, theme: &Theme) -> Line<'static> {
+    let (mut words, style) = match (&records.following, &records.origin) {
+        (Following::On(..), _) | (_, Origin::Stream(_)) => following(records, theme),
+        (Following::Off | Following::Failed(_), Origin::Read(_)) => (reading(records), reading_style(records, theme)),
+    };
+    if let Some(export) = &model.export {
+        words.insert(0, format!("exporting: {} records", count(export.exported.records)));
+    }
+    let mut text = String::new();
+    for word in words {
+        let separator = if text.is_empty() { " " } else { " · " };
+        if text.width() + separator.width() + word.width() + 1 > room && !text.is_empty() {
+            continue;
+        }
+        text.push_str(separator);
+        text.push_str(&word);
+    }
+    text.push(' ');
+    Line::styled(text, style)
+}
+
+fn reading_style(records: &Records, theme: &Theme) -> Style {
+    match &records.reading {
+        Reading::Partial(_) => theme.warning(),
+        Reading::Failed(..) => theme.error(),
+        Reading::Running(_) | Reading::Stopping(_) | Reading::Complete => Style::new(),
+    }
+}
+
+/// The words, the most important first.
+fn reading(records: &Records) -> Vec<String> {
+    let total = records.tally.total();
+    let (shown, read) = (count(records.rows.len() as u64), count(total.read));
+    let counts = format!("{shown} of {read}");
+    let mut words = match &records.reading {
+        Reading::Running(_) | Reading::Stopping(_) if records.is_refreshing() => {
+            vec![format!("{shown} shown"), format!("reading again: {read}")]
+        }
+        Reading::Running(_) | Reading::Stopping(_) if records.is_searching() => vec![counts, "esc stops".to_owned()],
+        Reading::Running(_) | Reading::Stopping(_) => vec![format!("{counts} read"), "reading …".to_owned()],
+        Reading::Complete => vec![counts, "all read".to_owned()],
+        Reading::Partial(_) if records.is_full() => vec![counts, "PARTIAL: no more are kept, narrow it with /".to_owned()],
+        Reading::Partial(_) => vec![counts, "PARTIAL: m more, M all".to_owned()],
+        Reading::Failed(..) if records.is_stale() => vec![format!("{shown} shown"), "FAILED to read again".to_owned()],
+        Reading::Failed(..) => vec![format!("{counts} read"), "FAILED: m goes on".to_owned()],
+    };
+    let is_at_it = records.reading.request().is_some();
+    if total.segments_done > 0 && total.segments_done < total.segments && records.reading != Reading::Complete {
+        words.push(format!("{} %", total.segments_done * 100 / total.segments));
+    }
+    if total.units > 0.0 {
+        let units = whole(total.units.ceil());
+        words.push(format!("{} RCU", count(units)));
+        let dollars = total.units * DOLLARS_PER_READ_UNIT;
+        if dollars >= LEAST_DOLLARS {
+            words.push(format!("${dollars:.4}"));
+        }
+    }
+    if is_at_it && records.tally.rate() >= 1.0 {
+        words.push(format!("{}/s", count(whole(records.tally.rate()))));
+    }
+    if total.unsearchable > 0 {
+        words.push(format!("{} could not be looked into", count(total.unsearchable)));
+    }
+    words
+}
+
+fn following(records: &Records, theme: &Theme) -> (Vec<String>, Style) {
+    let shown = count(records.rows.len() as u64);
+    match &records.following {
+        Following::Off => (vec![format!("{shown} records"), "stopped: f goes on".to_owned()], theme.warning()),
+        Following::Failed(_) => (vec![format!("{shown} records"), "FAILED: f tries again".to_owned()], theme.error()),
+        Following::On(_, status) => {
+            let mut words = vec!["following".to_owned(), format!("{shown} records")];
+            if status.waiting > 0 {
+                words.push(format!("{} not in the archive yet", count(status.waiting as u64)));
+            }
+            if status.missing > 0 {
+                words.push(format!("{} never came there", count(status.missing)));
+            }
+            words.extend(status.lag.map(|lag| format!("archived after {:.1} s", lag.as_secs_f64())));
+            let behind = status.behind_latest.map(|behind| behind.as_secs()).filter(|seconds| *seconds > 0);
+            words.extend(behind.map(|seconds| format!("{} behind", span(seconds))));
+            (words, theme.ok())
+        }
+    }
+}
+
+#[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
+fn whole(number: f64) -> u64 {
+    number.max(0.0) as u64
+}
+
+/// What is said where there are no rows.
+pub(super) fn instead_of_rows(records: &Records) -> String {
+    let filter = printable(&records.filter.to_string()).into_owned();
+    match (&records.reading, &records.origin, &records.following) {
+        (_, Origin::Stream(stream), Following::On(..)) => format!("Waiting for records of stream {stream} …"),
+        (_, Origin::Stream(stream), Following::Off | Following::Failed(_)) => {
+            format!("Nothing is taken in from stream {stream}; f goes on.")
+        }
+        (Reading::Running(_) | Reading::Stopping(_), Origin::Read(_), _) => "Reading …".to_owned(),
+        (Reading::Failed(failure, _), Origin::Read(_), _) => {
+            format!("{}.\n\nF5 tries again.", printable(&failure.to_string()))
+        }
+        (Reading::Complete, Origin::Read(_), _) if records.filter.is_everything() => {
+            "There is no record here so far; F5 reads again.".to_owned()
+        }
+        (Reading::Complete, Origin::Read(_), _) => format!("No record matches {filter}; / changes the filter."),
+        (Reading::Partial(_), Origin::Read(_), _) => {
+            "No record matches in what was read so far; m reads more, M all, / changes the filter.".to_owned()
+        }
+    }
+}
