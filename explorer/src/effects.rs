@@ -37,6 +37,7 @@ pub struct Runner {
     replays: HashMap<ReplayId, (watch::Sender<bool>, JoinHandle<()>)>,
     shelves: Shelves,
     stops: HashMap<RequestId, watch::Sender<bool>>,
+    exports: Vec<JoinHandle<()>>,
 }
 
 impl Runner {
@@ -50,6 +51,7 @@ impl Runner {
             replays: HashMap::new(),
             shelves: Shelves::default(),
             stops: HashMap::new(),
+            exports: Vec::new(),
         }
     }
 
@@ -121,7 +123,8 @@ impl Runner {
             },
             Effect::Export { request, order } => {
                 let (_, stopped) = self.stoppable(request);
-                tokio::spawn(export::export(connection, request, *order, messages, stopped));
+                self.exports.retain(|export| !export.is_finished());
+                self.exports.push(tokio::spawn(export::export(connection, request, *order, messages, stopped)));
             }
             Effect::Stop(request) => {
                 if let Some(stop) = self.stops.remove(&request) {
@@ -171,18 +174,22 @@ impl Runner {
         }
     }
 
-    /// Cancels what still runs and waits for the calls in flight. Messages are no longer read by then.
+    /// Cancels replays and exports that still run and waits for the calls in flight. Messages are no longer read by then.
     pub async fn finish(self, mut messages: mpsc::Receiver<Message>) {
         let tasks = self.replays.into_values().map(|(cancel, task)| {
             cancel.send_replace(true);
             task
         });
-        let ended = futures::future::join_all(tasks);
+        // An export that is stopped takes its unfinished file away.
+        self.stops.into_values().for_each(|stop| {
+            stop.send_replace(true);
+        });
+        let ended = futures::future::join_all(tasks.chain(self.exports));
         let drained = async { while messages.recv().await.is_some() {} };
         tokio::select! {
             _ = ended => {}
             () = drained => {}
-            () = tokio::time::sleep(REPLAY_GRACE) => tracing::warn!("replays did not end in time"),
+            () = tokio::time::sleep(REPLAY_GRACE) => tracing::warn!("replays or exports did not end in time"),
         }
     }
 }

@@ -92,7 +92,9 @@ fn marks(records: &Records) -> String {
                 return format!(" marked: {}{but} ", printable(&which));
             }
             let total = records.tally.total();
-            let (matched, bytes) = (total.matched.saturating_sub(except.len() as u64), total.matched_bytes);
+            let matched = total.matched.saturating_sub(except.len() as u64);
+            let bytes_but: u64 = except.values().filter_map(|record| record.payload_size).sum();
+            let bytes = total.matched_bytes.saturating_sub(bytes_but);
             let more = if records.is_all_read() { "" } else { " so far" };
             format!(" all marked{but}: {}{more}, {} ", count(matched), size(bytes))
         }

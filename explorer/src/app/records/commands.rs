@@ -32,10 +32,12 @@ impl Records {
             Command::Refresh if matches!(self.following, Following::On(..)) => {
                 Err("new records come in by themselves; f stops that".to_owned())
             }
-            Command::KeyHistory => match self.origin.archive() {
-                Some(archive) if archive.mode == ArchiveMode::All => record().map(|_| ()),
-                Some(_) => Err("mode LATEST keeps only the newest record of a key".to_owned()),
-                None => Err("only an archive has a key's history".to_owned()),
+            Command::KeyHistory => match (&self.origin, self.origin.archive()) {
+                (_, Some(archive)) if archive.mode == ArchiveMode::Latest => {
+                    Err("mode LATEST keeps only the newest record of a key".to_owned())
+                }
+                (Origin::Stream(_), _) => Err("a key's history is in the archive of its stream".to_owned()),
+                (Origin::Read(_), _) => record().map(|_| ()),
             },
             Command::Follow if matches!(self.origin, Origin::Read(Source::File(_))) => Err("a file does not grow".to_owned()),
             Command::FollowStream | Command::Replay if self.origin.archive().is_none() => Err("this takes an archive".to_owned()),
