@@ -248,7 +248,7 @@ pub const BINDINGS: &[Binding] = &[
     binding(Context::Everywhere, &[END, Key::Char('G')], Command::Last, "", "to the last"),
     binding(Context::Everywhere, &[F5, Key::Control('r')], Command::Refresh, "refresh", "read again"),
     binding(Context::Everywhere, &[Key::Char('R')], Command::Replays, "replays", "the replays of this session"),
-    binding(Context::Everywhere, &[Key::Char('z')], Command::Utc, "", "show times in UTC, or in the local zone"),
+    binding(Context::Everywhere, &[Key::Char('z')], Command::Utc, "", "show times in UTC, as how long ago, or in the local zone"),
     binding(Context::Everywhere, &[ESCAPE], Command::Back, "back", "back to where one came from"),
     binding(Context::Everywhere, &[Key::Char('?')], Command::Help, "help", "show these keys"),
     binding(

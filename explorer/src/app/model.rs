@@ -9,7 +9,8 @@ use super::replays::{Replay, Replays};
 use super::streams::Streams;
 use crate::domain::export::Exported;
 use crate::domain::memory::Memory;
-use crate::domain::time::TimeContext;
+use crate::domain::time::{TimeContext, ago};
+use jiff::tz::TimeZone;
 use std::path::PathBuf;
 
 /// Whom and what the explorer is connected to, for the header.
@@ -43,6 +44,8 @@ pub struct Model {
     pub size: (u16, u16),
     /// The present, and the zone that times are shown in.
     pub times: TimeContext,
+    /// Whether lists say how long ago something was, instead of when.
+    pub says_ago: bool,
     /// The zone of the machine, to come back to from UTC.
     pub local_zone: jiff::tz::TimeZone,
     /// The screen that is always at the bottom.
@@ -117,6 +120,7 @@ impl Model {
         Self {
             session,
             size,
+            says_ago: false,
             local_zone: times.zone.clone(),
             times,
             streams: Streams::default(),
@@ -142,6 +146,22 @@ impl Model {
     pub fn next_replay(&mut self) -> ReplayId {
         self.last_id += 1;
         ReplayId(self.last_id)
+    }
+
+    /// A time as lists show it.
+    #[must_use]
+    pub fn when(&self, at: jiff::Timestamp) -> String {
+        if self.says_ago { ago(at, self.times.now) } else { self.times.short(at) }
+    }
+
+    /// Shows times in the local zone, then in UTC, then as how long ago they were.
+    pub(super) fn show_times_otherwise(&mut self) {
+        let is_utc = self.times.zone == TimeZone::UTC;
+        (self.says_ago, self.times.zone) = match (self.says_ago, is_utc) {
+            (false, false) => (false, TimeZone::UTC),
+            (false, true) => (true, self.local_zone.clone()),
+            (true, _) => (false, self.local_zone.clone()),
+        };
     }
 
     /// The replays that still run.

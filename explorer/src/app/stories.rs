@@ -265,12 +265,16 @@ fn a_key_without_a_meaning_says_where_the_keys_are() {
 }
 
 #[test]
-fn times_are_shown_in_utc_and_back() {
+fn times_are_shown_in_utc_then_as_how_long_ago_and_back() {
     let mut model = model_with_streams(80, 24);
     let local = model.times.zone.clone();
     press(&mut model, "z");
     assert_eq!(model.times.zone, jiff::tz::TimeZone::UTC);
     press(&mut model, "z");
+    assert!(model.says_ago);
+    assert_eq!(model.when(now() - SignedDuration::from_secs(90)), "1 min 30 s ago");
+    press(&mut model, "z");
+    assert!(!model.says_ago);
     assert_eq!(model.times.zone, local);
 }
 

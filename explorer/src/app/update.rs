@@ -15,7 +15,6 @@ use crate::domain::marks::Marks;
 use crate::domain::reading::{ArchiveSource, Source};
 use crate::domain::replay::{self, Ending, ReplayOrder};
 use jiff::Timestamp;
-use jiff::tz::TimeZone;
 
 /// Seconds between two looks at the streams: on AWS each look costs tag reads, of which the account has 5 a second.
 const REFRESH_SECONDS_ON_AWS: i64 = 60;
@@ -187,8 +186,7 @@ pub(super) fn run(model: &mut Model, command: Command) -> Vec<Effect> {
             Vec::new()
         }
         Command::Utc => {
-            let is_utc = model.times.zone == TimeZone::UTC;
-            model.times.zone = if is_utc { model.local_zone.clone() } else { TimeZone::UTC };
+            model.show_times_otherwise();
             Vec::new()
         }
         Command::Replays => {

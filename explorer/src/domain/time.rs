@@ -93,6 +93,16 @@ pub fn span(seconds: u64) -> String {
     }
 }
 
+/// How long ago a time was, or how far ahead it is where clocks differ.
+#[must_use]
+pub fn ago(at: Timestamp, now: Timestamp) -> String {
+    let seconds = now.as_second().saturating_sub(at.as_second());
+    match u64::try_from(seconds) {
+        Ok(seconds) => format!("{} ago", span(seconds)),
+        Err(_) => format!("in {}", span(seconds.unsigned_abs())),
+    }
+}
+
 /// When an item expires, seen from now.
 #[must_use]
 pub fn expiry(expire_after: i64, now: Timestamp) -> String {
@@ -138,6 +148,8 @@ mod tests {
         assert_eq!(span(59), "59 s");
         assert_eq!(span(99), "1 min 39 s");
         assert_eq!(span(3 * 86_400 + 4 * 3_600), "3 d 4 h");
+        let at = |second| Timestamp::from_second(second).unwrap();
+        assert_eq!((ago(at(100), at(199)), ago(at(100), at(98))), ("1 min 39 s ago".to_owned(), "in 2 s".to_owned()));
         let now = context().now;
         assert_eq!(expiry(now.as_second() + 86_400 * 3, now), "expires in 3 d 0 h");
         assert_eq!(expiry(now.as_second() - 1, now), "expired, not yet deleted");

@@ -169,7 +169,7 @@ fn draw_rows(model: &Model, records: &Records, theme: &Theme, frame: &mut Frame<
     let keys = shown().filter_map(|(_, record)| record);
     let longest_key = keys.map(|record| printable(&record.id.partition_key).width()).max().unwrap_or(0);
     let key_columns = u16::try_from(longest_key).unwrap_or(u16::MAX).clamp(6, (area.width / 4).max(6));
-    let payload_columns = usize::from(area.width.saturating_sub(34 + key_columns)).max(8);
+    let payload_columns = usize::from(area.width.saturating_sub(35 + key_columns)).max(8);
     let range = records.range();
     let rows = shown().map(|(rank, record)| {
         let is_current = rank == records.cursor;
@@ -193,7 +193,7 @@ fn draw_rows(model: &Model, records: &Records, theme: &Theme, frame: &mut Frame<
     });
     let widths = [
         Constraint::Length(2),
-        Constraint::Length(14),
+        Constraint::Length(15),
         Constraint::Length(key_columns),
         Constraint::Length(5),
         Constraint::Length(8),
@@ -212,7 +212,7 @@ fn cells(
 ) -> Vec<Cell<'static>> {
     let mark = if records.marks.contains(&record.id, &records.filter) { "●" } else { " " };
     let cursor = if is_current { "▸" } else { " " };
-    let arrived = record.arrived_at.map_or_else(|| "no time".to_owned(), |at| model.times.short(at));
+    let arrived = record.arrived_at.map_or_else(|| "no time".to_owned(), |at| model.when(at));
     let shard = record.item.shard_id.as_deref().map_or("–".to_owned(), short_shard);
     let damage = if record.item.problems.is_empty() { "" } else { "▲ " };
     vec![
