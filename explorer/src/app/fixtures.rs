@@ -1,13 +1,16 @@
 //! A believable world for the tests of screens: streams, records, a clock that stands still, and keys typed as text.
 
 use super::message::{Effect, Message, RequestId};
-use super::model::{LocalAddresses, Model, Session};
+use super::model::{LocalAddresses, Model, Notice, Screen, Session};
+use super::records::Records;
 use super::update;
 use crate::domain::archive::{ArchiveTable, Configuration, StreamOverview};
 use crate::domain::index::{Entry, NO_SHARD, Place};
 use crate::domain::page::StreamPage;
+use crate::domain::payload::NoPayload;
 use crate::domain::reading::{Position, ReadEnding, ReadProgress, SegmentPosition};
 use crate::domain::record::Record;
+use crate::domain::show::show;
 use crate::domain::time::TimeContext;
 use archiver::item::StoredItem;
 use archiver::payload::{Data, Packer};
@@ -278,4 +281,32 @@ fn keys_of(word: &str) -> Vec<KeyEvent> {
         }
     };
     vec![KeyEvent::new(code, KeyModifiers::NONE)]
+}
+
+/// The records screen on top.
+pub(crate) fn open_records(model: &Model) -> &Records {
+    match model.screens.last() {
+        Some(Screen::Records(records)) => records,
+        other => panic!("no records are open: {other:?}"),
+    }
+}
+
+/// What the bottom line says.
+pub(crate) fn sentence(model: &Model) -> &str {
+    match &model.notice {
+        Some(Notice::Info(sentence) | Notice::Error(sentence)) => sentence,
+        None => "",
+    }
+}
+
+/// The text of the payload that is shown.
+pub(crate) fn shown(model: &Model) -> Option<&str> {
+    open_records(model).text()
+}
+
+/// Answers the effect that shows a record with this payload.
+pub(crate) fn show_with(model: &mut Model, effects: &[Effect], payload: Result<Vec<u8>, NoPayload>) -> Vec<Effect> {
+    let [Effect::ShowRecord { request, order }] = effects else { panic!("{effects:?}") };
+    let result = payload.map(|payload| Box::new(show(&order.record, Ok(payload), &order.manner)));
+    update(model, Message::RecordShown { request: *request, result })
 }

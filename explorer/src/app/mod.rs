@@ -13,6 +13,9 @@ pub mod message;
 pub mod model;
 #[cfg(test)]
 #[allow(clippy::unwrap_used, clippy::panic)]
+mod payload_stories;
+#[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::panic)]
 mod record_stories;
 pub mod records;
 pub mod replay_setup;

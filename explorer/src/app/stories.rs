@@ -2,11 +2,11 @@
 
 use super::configure::Step;
 use super::fixtures::{
-    TestShelf, local_addresses, middle, model, model_with_records, model_with_streams, name, now, press, read_request, records,
+    TestShelf, local_addresses, middle, model, model_with_records, model_with_streams, name, now, open_records, press,
+    read_request, records, sentence,
 };
 use super::message::{Effect, Message};
-use super::model::{Model, Notice, Overlay, Screen};
-use super::records::Records;
+use super::model::{Overlay, Screen};
 use super::replays::ReplayState;
 use super::update;
 use crate::domain::archive::Configuration;
@@ -21,20 +21,6 @@ use archiver::settings::{ArchiveMode, Compression, Replays, Ttl};
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use jiff::SignedDuration;
 use proptest::prelude::*;
-
-fn open_records(model: &Model) -> &Records {
-    match model.screens.last() {
-        Some(Screen::Records(records)) => records,
-        other => panic!("no records are open: {other:?}"),
-    }
-}
-
-fn sentence(model: &Model) -> &str {
-    match &model.notice {
-        Some(Notice::Info(sentence) | Notice::Error(sentence)) => sentence,
-        None => "",
-    }
-}
 
 #[test]
 fn streams_appear_page_by_page_and_vanish_when_they_are_gone() {

@@ -4,7 +4,7 @@ use super::draw;
 use super::theme::Theme;
 use crate::app::fixtures::{
     TestShelf, compressed_record, local_addresses, middle, model, model_with, model_with_records, model_with_streams, name, now,
-    overviews, press, read_request, record, records, split_record,
+    overviews, press, read_request, record, records, show_with, split_record,
 };
 use crate::app::message::{Effect, Message};
 use crate::app::model::Model;
@@ -17,7 +17,7 @@ use crate::domain::payload::NoPayload;
 use crate::domain::reading::{Position, ReadEnding};
 use crate::domain::record::Record;
 use crate::domain::replay::{Ending, Impossible, Progress};
-use crate::domain::show::{show, show_difference};
+use crate::domain::show::show_difference;
 use archiver::aggregate::aggregate;
 use archiver::aws_failure::FailureKind;
 use jiff::SignedDuration;
@@ -188,13 +188,6 @@ fn stored_otherwise(columns: u16, rows: u16) -> (Model, TestShelf, Vec<Effect>) 
     let json = format!("{{\"id\":\"o-1\",\"note\":\"{}\"}}", "paid ".repeat(50));
     let records = vec![split_record(2, 36), compressed_record(1, json.as_bytes()), record(0, b"{\"id\":\"o-0\"}")];
     model_with(columns, rows, records)
-}
-
-/// Answers what asks for a payload.
-fn show_with(model: &mut Model, effects: &[Effect], payload: Result<Vec<u8>, NoPayload>) {
-    let [Effect::ShowRecord { request, order }] = effects else { panic!("{effects:?}") };
-    let result = payload.map(|payload| Box::new(show(&order.record, Ok(payload), &order.manner)));
-    update(model, Message::RecordShown { request: *request, result });
 }
 
 #[test]
