@@ -12,7 +12,7 @@ mod streams;
 pub mod theme;
 
 use crate::app::keymap::{BINDINGS, Binding, Command, Context};
-use crate::app::model::{Model, Notice, Overlay, Screen};
+use crate::app::model::{Export, Model, Notice, Overlay, Screen};
 use crate::app::replays::Replay;
 use crate::domain::text::{count, printable};
 use ratatui::Frame;
@@ -76,8 +76,10 @@ fn draw_header(model: &Model, theme: &Theme, frame: &mut Frame<'_>, area: Rect) 
         spans.push(Span::styled("  READ-ONLY ", theme.badge()));
     }
     frame.render_widget(Line::from(spans), area);
-    if let Some(replay) = model.running_replays().last() {
-        let line = Line::from(Span::styled(running(replay), theme.heading())).right_aligned();
+    let running: Vec<String> =
+        model.running_replays().last().map(running).into_iter().chain(model.export.as_ref().map(exporting)).collect();
+    if !running.is_empty() {
+        let line = Line::from(Span::styled(running.join("·"), theme.heading())).right_aligned();
         let width = u16::try_from(line.width()).unwrap_or(area.width).min(area.width);
         let right = Rect { x: area.right() - width, width, ..area };
         frame.render_widget(Clear, right);
@@ -90,6 +92,12 @@ fn running(replay: &Replay) -> String {
     let progress = &replay.progress;
     let settled = (progress.ratio() * 100.0).floor();
     format!(" replay {} {settled} % {}/s ", replay.name, rate(progress.rate()))
+}
+
+/// A running export in a few words, for the header.
+fn exporting(export: &Export) -> String {
+    let file = export.path.file_name().unwrap_or(export.path.as_os_str()).display().to_string();
+    format!(" exporting to {}: {} records ", printable(&file), count(export.exported.records))
 }
 
 /// A rate in whole records.
@@ -129,7 +137,13 @@ fn key_line(model: &Model, theme: &Theme, columns: u16) -> Line<'static> {
         let answers_question = model.overlay != Some(Overlay::ConfirmQuit) || matches!(command, Command::Confirm | Command::Back);
         on_own_screen && has_refresh && has_back && answers_question && model.check(command).is_ok()
     };
-    let shown = |binding: &&'static Binding| !binding.label.is_empty() && is_shown(binding.command);
+    // A key that means something nearer is not said to mean what it means further off.
+    let is_shadowed = |binding: &Binding| {
+        let nearer = contexts.iter().take_while(|context| **context != binding.context);
+        let mut others = nearer.flat_map(|context| BINDINGS.iter().filter(move |other| other.context == *context));
+        others.any(|other| binding.keys.first().is_some_and(|key| other.keys.contains(key)))
+    };
+    let shown = |binding: &&'static Binding| !binding.label.is_empty() && !is_shadowed(binding) && is_shown(binding.command);
     let of_contexts = contexts.iter().flat_map(|context| BINDINGS.iter().filter(move |binding| binding.context == *context));
     let (last, first): (Vec<&Binding>, Vec<&Binding>) =
         of_contexts.filter(shown).partition(|binding| matches!(binding.command, Command::Back | Command::Help | Command::Quit));

@@ -42,7 +42,7 @@ fn draw_list(model: &Model, records: &Records, theme: &Theme, frame: &mut Frame<
     let room = usize::from(area.width).saturating_sub(2 + marks.width());
     let mut frame_block = block(title(records, usize::from(area.width).saturating_sub(2)), theme)
         .title_bottom(Line::styled(marks, theme.mark()))
-        .title_bottom(status::line(model, records, room, theme).right_aligned());
+        .title_bottom(status::line(records, room, theme).right_aligned());
     if records.pane == Pane::List {
         frame_block = frame_block.border_style(theme.heading());
     }

@@ -10,6 +10,7 @@ use crate::app::message::{Effect, Message};
 use crate::app::model::Model;
 use crate::app::update;
 use crate::domain::configuration::{Present, PresentTable, plan};
+use crate::domain::export::Exported;
 use crate::domain::failure::Failure;
 use crate::domain::following::FollowStatus;
 use crate::domain::lanes::Counts;
@@ -248,6 +249,14 @@ fn records_searched() {
     check("records_completion", |columns, rows| {
         let (mut model, shelf) = model_with_records(columns, rows);
         shelf.press(&mut model, "/ json:$.");
+        model
+    });
+    check("records_exported", |columns, rows| {
+        let (mut model, shelf) = model_with_records(columns, rows);
+        let effects = shelf.press(&mut model, "e enter");
+        let [Effect::Export { request, .. }] = effects.as_slice() else { panic!("{effects:?}") };
+        let exported = Exported { records: 48_300, bytes: 17_000_000 };
+        update(&mut model, Message::ExportProgressed { request: *request, exported });
         model
     });
     check("records_copy", |columns, rows| {

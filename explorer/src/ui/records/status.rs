@@ -1,7 +1,6 @@
 //! How far the records were read and what that cost, in as many words as there is room for; and what stands in place of rows.
 
 use super::super::theme::Theme;
-use crate::app::model::Model;
 use crate::app::records::{Following, Origin, Reading, Records};
 use crate::domain::text::{count, printable};
 use crate::domain::time::span;
@@ -16,14 +15,11 @@ const DOLLARS_PER_READ_UNIT: f64 = 0.125 / 1_000_000.0;
 const LEAST_DOLLARS: f64 = 0.0001;
 
 /// The line below the list: what matters most stays when room is scarce.
-pub(super) fn line(model: &Model, records: &Records, room: usize, theme: &Theme) -> Line<'static> {
-    let (mut words, style) = match (&records.following, &records.origin) {
+pub(super) fn line(records: &Records, room: usize, theme: &Theme) -> Line<'static> {
+    let (words, style) = match (&records.following, &records.origin) {
         (Following::On(..), _) | (_, Origin::Stream(_)) => following(records, theme),
         (Following::Off | Following::Failed(_), Origin::Read(_)) => (reading(records), reading_style(records, theme)),
     };
-    if let Some(export) = &model.export {
-        words.insert(0, format!("exporting: {} records", count(export.exported.records)));
-    }
     let mut text = String::new();
     for word in words {
         let separator = if text.is_empty() { " " } else { " · " };
