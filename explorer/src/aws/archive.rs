@@ -60,7 +60,7 @@ pub async fn get(
 }
 
 /// Digits of every number that Kinesis itself gives; only emulators have shorter ones. Source: measured.
-const REAL_NUMBER_DIGITS: usize = 56;
+pub(crate) const REAL_NUMBER_DIGITS: usize = 56;
 
 /// How many items would expire at once if the table's items expired by [`attribute::EXPIRE_AFTER`] now.
 ///

@@ -1,19 +1,28 @@
 //! The command line: the same rules and the same calls as the screens, printed for people or as JSON.
 
 mod configure;
+mod error;
+mod export;
+mod get;
+mod interrupt;
 #[cfg(feature = "local")]
 mod local;
 mod output;
+mod progress;
+mod reading;
+mod reads;
 mod records;
 mod replay;
+mod selection;
 mod streams;
+mod tail;
+
+pub use error::CommandError;
 
 use crate::app::model::{LocalAddresses, Session};
 use crate::aws::connect::{ConnectOptions, Connection};
 use crate::aws::streams::overview;
 use crate::domain::archive::{ArchiveTable, StreamOverview};
-use crate::domain::failure::Failure;
-use crate::domain::filter::RecordFilter;
 use crate::domain::time::TimeContext;
 use archiver::envelope::Separator;
 use archiver::settings::{ArchiveMode, Compression, Replays, Ttl};
@@ -22,15 +31,17 @@ use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args, Parser, Subcommand};
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
+use reads::Reads;
+use selection::{Range, Selection};
 use std::io;
-use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::time::Instant;
 
 /// Browse, configure and replay Kinesis archives.
 ///
 /// Without a command it opens the screens. Region, profile, credentials and endpoints come from the same options, variables and
-/// files as for the AWS CLI. Exit codes: 0 done, 1 failed (one sentence on stderr), 2 wrong usage, 3 nothing found.
+/// files as for the AWS CLI. Exit codes: 0 done, 1 failed (one sentence on stderr), 2 wrong usage, 3 nothing found,
+/// 130 stopped by ctrl-c before it was done.
 #[derive(Debug, Parser)]
 #[command(name = "explorer", version, about, max_term_width = 120)]
 pub struct Arguments {
@@ -80,20 +91,18 @@ enum Command {
     Streams,
     /// Print the records of an archive, newest first
     Records {
-        /// The stream
-        stream: StreamName,
         #[command(flatten)]
-        range: Range,
+        selection: Selection,
+        /// Print records as they are found: sooner, in any order
+        #[arg(long)]
+        unordered: bool,
     },
     /// Print one record: the newest of a key, or the one with this sequence number
-    Get {
-        /// The stream
-        stream: StreamName,
-        /// The partition key
-        key: String,
-        /// The sequence number
-        sequence_number: Option<String>,
-    },
+    Get(get::Request),
+    /// Print new records of a stream, or of its archive, as they come; ctrl-c ends it
+    Tail(tail::Request),
+    /// Write the records of an archive to a file of JSON Lines or CSV
+    Export(export::Request),
     /// Choose how a stream is archived: shows the calls, asks, makes them
     Configure {
         /// The stream
@@ -149,23 +158,6 @@ enum Command {
     Keys,
 }
 
-/// Which records.
-#[derive(Args, Debug)]
-struct Range {
-    /// Only records of this partition key
-    #[arg(long)]
-    key: Option<String>,
-    /// Only records that arrived at this time or later: 2026-11-20T10:00Z, 2026-11-20, epoch seconds, or 1h for an hour ago
-    #[arg(long, value_name = "TIME")]
-    after: Option<String>,
-    /// Only records that arrived before this time
-    #[arg(long, value_name = "TIME")]
-    before: Option<String>,
-    /// At most so many, the newest ones
-    #[arg(long, value_name = "COUNT")]
-    limit: Option<NonZeroUsize>,
-}
-
 /// How long items are to be kept.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Keep {
@@ -202,47 +194,6 @@ fn compression_parser() -> impl TypedValueParser<Value = Compression> {
     PossibleValuesParser::new([Compression::None.as_str(), Compression::Gzip.as_str()]).map(of)
 }
 
-/// Why a command failed.
-#[derive(Debug, thiserror::Error)]
-pub enum CommandError {
-    /// A call failed, or what was asked for cannot be.
-    #[error(transparent)]
-    Failure(#[from] Failure),
-    /// The terminal, a file or standard output failed.
-    #[error("cannot {operation}: {source}")]
-    Io {
-        /// What was tried.
-        operation: &'static str,
-        /// What came of it.
-        source: io::Error,
-    },
-    /// What was asked for makes no sense as it is.
-    #[error("{0}")]
-    Usage(String),
-    /// There is no such thing.
-    #[error("{0}")]
-    NotFound(String),
-    /// The local system failed.
-    #[cfg(feature = "local")]
-    #[error(transparent)]
-    Local(#[from] crate::local::LocalError),
-}
-
-impl CommandError {
-    /// The program's exit code, `None` where the reader of a pipe has gone and nothing is wrong.
-    #[must_use]
-    pub fn exit_code(&self) -> Option<u8> {
-        match self {
-            Self::Io { operation: output::PRINT, source } if source.kind() == io::ErrorKind::BrokenPipe => None,
-            Self::Usage(_) => Some(2),
-            Self::NotFound(_) => Some(3),
-            Self::Failure(_) | Self::Io { .. } => Some(1),
-            #[cfg(feature = "local")]
-            Self::Local(_) => Some(1),
-        }
-    }
-}
-
 impl Arguments {
     /// Whether the screens are asked for, which own the terminal then.
     #[must_use]
@@ -272,6 +223,10 @@ impl Arguments {
         }
         if common.data_dir.is_some() && !common.local {
             return Err(CommandError::Usage("--data-dir keeps local archives; use it with --local".to_owned()));
+        }
+        let reads = command.as_ref().map(Reads::of).transpose()?.flatten();
+        if let Some(reads) = reads.filter(|reads| !reads.needs_aws()) {
+            return reads.run(None, common.output).await;
         }
         if common.local {
             Self::run_local(common, command, started).await
@@ -332,6 +287,9 @@ async fn dispatch(
     if common.read_only && changes_something {
         return Err(CommandError::Usage("--read-only is set: nothing can be changed".to_owned()));
     }
+    if let Some(reads) = command.as_ref().map(Reads::of).transpose()?.flatten() {
+        return reads.run(Some(connection), output).await;
+    }
     match command {
         None => {
             let (region, profile) = (connection.region.clone(), connection.profile.clone());
@@ -340,10 +298,6 @@ async fn dispatch(
             result.map_err(|source| CommandError::Io { operation: "use the terminal", source })
         }
         Some(Command::Streams) => streams::run(&connection, output).await,
-        Some(Command::Records { stream, range }) => records::list(&connection, &stream, range, output).await,
-        Some(Command::Get { stream, key, sequence_number }) => {
-            records::get(&connection, &stream, &key, sequence_number.as_deref(), output).await
-        }
         Some(Command::Configure { stream, mode, ttl, replays, compression, yes, .. }) => {
             let change = configure::Change { mode, ttl, replays, compression, yes };
             configure::run(&connection, &stream, change, output).await
@@ -353,7 +307,14 @@ async fn dispatch(
             let request = replay::Request { source: stream, target: to, range, envelope, include_expired, yes };
             replay::run(&connection, request, output).await
         }
-        Some(Command::Local { .. } | Command::Keys) => Ok(()),
+        Some(
+            Command::Records { .. }
+            | Command::Get(_)
+            | Command::Tail(_)
+            | Command::Export(_)
+            | Command::Local { .. }
+            | Command::Keys,
+        ) => Ok(()),
     }
 }
 
@@ -364,28 +325,6 @@ fn require_terminal() -> Result<(), CommandError> {
         return Ok(());
     }
     Err(CommandError::Usage("the screens need a terminal; in scripts use a command, explorer --help lists them".to_owned()))
-}
-
-impl Range {
-    fn filter(&self) -> Result<RecordFilter, CommandError> {
-        let times = local_times();
-        let usage = |error: &dyn std::fmt::Display| CommandError::Usage(error.to_string());
-        let time = |text: &Option<String>| text.as_ref().map(|text| times.parse(text)).transpose().map_err(|error| usage(&error));
-        if self.key.as_deref() == Some("") {
-            return Err(CommandError::Usage("--key is empty; a partition key has at least one character".to_owned()));
-        }
-        let mut filter = RecordFilter::default();
-        if let Some(key) = &self.key {
-            filter = filter.with_key(key);
-        }
-        if let Some(after) = time(&self.after)? {
-            filter = filter.with_after(after);
-        }
-        if let Some(before) = time(&self.before)? {
-            filter = filter.with_before(before);
-        }
-        filter.checked().map_err(|error| usage(&error))
-    }
 }
 
 fn local_times() -> TimeContext {

@@ -1,13 +1,124 @@
-//! Printing: tables for people, JSON for scripts, and questions.
+//! Printing: lines and tables for people, JSON for scripts, and questions.
 
 use super::CommandError;
 use crate::domain::text::printable;
 use serde::Serialize;
-use std::io::{self, IsTerminal as _, Write as _};
+use std::io::{self, IsTerminal as _, Write};
 use unicode_width::UnicodeWidthStr as _;
 
-/// What [`print`] tries. That nobody reads on is no failure of this one.
+/// What printing tries. That nobody reads on is no failure of this one.
 pub(super) const PRINT: &str = "write to standard output";
+/// Standard output, in sentences.
+pub(super) const STANDARD_OUTPUT: &str = "standard output";
+
+/// Bytes of lines that are gathered before they are printed.
+const GATHERED_BYTES: usize = 64 * 1024;
+/// Rows from which a table's columns get their widths.
+const MEASURED_ROWS: usize = 200;
+
+/// Standard output for whoever prints much: a pipe that nobody empties holds up this thread and no other work.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Stdout;
+
+impl Write for Stdout {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        tokio::task::block_in_place(|| io::stdout().lock().write(bytes))
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        tokio::task::block_in_place(|| io::stdout().lock().flush())
+    }
+}
+
+/// Prints many lines, several with one call.
+#[derive(Debug, Default)]
+pub(super) struct Lines {
+    gathered: Vec<u8>,
+}
+
+impl Lines {
+    /// Prints a line, now or soon.
+    pub(super) fn line(&mut self, line: &str) -> Result<(), CommandError> {
+        self.gathered.extend_from_slice(line.as_bytes());
+        self.end_line()
+    }
+
+    /// Prints a value as one line of JSON, now or soon.
+    pub(super) fn json(&mut self, value: &impl Serialize) -> Result<(), CommandError> {
+        let written = serde_json::to_writer(&mut self.gathered, value);
+        written.map_err(|error| CommandError::Io { operation: "write JSON", source: io::Error::other(error) })?;
+        self.end_line()
+    }
+
+    fn end_line(&mut self) -> Result<(), CommandError> {
+        self.gathered.push(b'\n');
+        if self.gathered.len() >= GATHERED_BYTES { self.flush() } else { Ok(()) }
+    }
+
+    /// Prints now.
+    pub(super) fn flush(&mut self) -> Result<(), CommandError> {
+        write(&self.gathered)?;
+        self.gathered.clear();
+        Ok(())
+    }
+}
+
+/// Prints rows in columns as they come. The first rows say how wide they are; a cell that is wider moves what follows in its row.
+#[derive(Debug)]
+pub(super) struct Columns<const COUNT: usize> {
+    lines: Lines,
+    widths: [usize; COUNT],
+    /// Not measured yet.
+    waiting: Vec<[String; COUNT]>,
+    is_measured: bool,
+}
+
+impl<const COUNT: usize> Columns<COUNT> {
+    /// Columns with these headings.
+    pub(super) fn new(headings: [&str; COUNT]) -> Self {
+        let headings = headings.map(str::to_owned);
+        Self { lines: Lines::default(), widths: [0; COUNT], waiting: vec![headings], is_measured: false }
+    }
+
+    /// Prints a row, now or soon.
+    pub(super) fn row(&mut self, row: [String; COUNT]) -> Result<(), CommandError> {
+        self.waiting.push(row);
+        if self.is_measured || self.waiting.len() > MEASURED_ROWS { self.print_waiting() } else { Ok(()) }
+    }
+
+    /// Prints now, whatever there is to go by, but a heading not alone.
+    pub(super) fn flush(&mut self) -> Result<(), CommandError> {
+        if self.is_measured || self.waiting.len() > 1 {
+            self.print_waiting()?;
+        }
+        self.lines.flush()
+    }
+
+    /// Prints what is left, if only the heading.
+    pub(super) fn finish(mut self) -> Result<(), CommandError> {
+        self.print_waiting()?;
+        self.lines.flush()
+    }
+
+    fn print_waiting(&mut self) -> Result<(), CommandError> {
+        self.is_measured = true;
+        for row in &self.waiting {
+            for (width, cell) in self.widths.iter_mut().zip(row) {
+                *width = cell.width().max(*width);
+            }
+        }
+        for row in self.waiting.drain(..) {
+            self.lines.line(&aligned(&row, &self.widths))?;
+        }
+        Ok(())
+    }
+}
+
+/// Prints bytes as they are.
+pub(super) fn write(bytes: &[u8]) -> Result<(), CommandError> {
+    let written = Stdout.write_all(bytes).and_then(|()| Stdout.flush());
+    written.map_err(|source| CommandError::Io { operation: PRINT, source })
+}
 
 /// Prints a line.
 pub(super) fn print(line: &str) -> Result<(), CommandError> {
@@ -27,15 +138,18 @@ pub(super) fn print_table(rows: &[Vec<String>]) -> Result<(), CommandError> {
     let widths: Vec<usize> = (0..columns)
         .map(|column| rows.iter().filter_map(|row| row.get(column)).map(|cell| cell.width()).max().unwrap_or(0))
         .collect();
-    for row in rows {
-        let mut line = String::new();
-        for (cell, width) in row.iter().zip(&widths) {
-            line.push_str(cell);
-            line.push_str(&" ".repeat(width - cell.width() + 2));
-        }
-        print(line.trim_end())?;
+    rows.iter().try_for_each(|row| print(&aligned(row, &widths)))
+}
+
+/// Cells in columns of these widths.
+fn aligned(row: &[String], widths: &[usize]) -> String {
+    let mut line = String::new();
+    for (cell, width) in row.iter().zip(widths) {
+        line.push_str(cell);
+        line.push_str(&" ".repeat(width.saturating_sub(cell.width()) + 2));
     }
-    Ok(())
+    line.truncate(line.trim_end().len());
+    line
 }
 
 /// Asks before something is changed; without a terminal to ask on, `--yes` must say it.
@@ -55,6 +169,11 @@ pub(super) fn confirm(question: &str, yes: bool) -> Result<(), CommandError> {
         "y" | "yes" => Ok(()),
         _ => Err(CommandError::Usage("nothing was changed".to_owned())),
     }
+}
+
+/// Says several lines as [`tell`] does, but keeps the blanks before them.
+pub(super) fn tell_lines(lines: &[String]) -> Result<(), CommandError> {
+    lines.iter().try_for_each(|line| tell(line))
 }
 
 /// Says something to the person at the terminal, beside the results. Where nobody listens the work goes on.

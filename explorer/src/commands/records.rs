@@ -1,134 +1,108 @@
-//! `explorer records` and `explorer get`.
+//! `explorer records`, and how records are printed.
 
-use super::{CommandError, Output, Range, archive_of, local_times, output};
-use crate::aws::archive::get as get_record;
+use super::output::{self, Columns, Lines};
+use super::progress::Meter;
+use super::reading::{Sequence, Taker, read};
+use super::selection::{Chosen, Payloads};
+use super::{CommandError, Output, local_times};
 use crate::aws::connect::Connection;
-use crate::aws::payload::read_payload;
 use crate::domain::decode::Recipe;
-use crate::domain::document::{Document, Form};
 use crate::domain::export::PayloadForm;
-use crate::domain::payload::NoPayload;
-use crate::domain::preview::preview;
-use crate::domain::reading::{ArchiveSource, Position, ReadBatch, ReadEnding, ReadOrder, Source};
+use crate::domain::preview::{preview, preview_of};
 use crate::domain::record::Record;
-use crate::domain::replay::NewestOf;
-use crate::domain::text::{printable, size};
-use crate::domain::time::expiry;
+use crate::domain::text::printable;
+use crate::domain::time::TimeContext;
 use crate::files::record_json::RecordJson;
-use crate::sources;
-use archiver::stream::StreamName;
-use std::num::NonZeroUsize;
-use std::sync::Arc;
-use tokio::sync::{mpsc, watch};
 
 /// Columns of a payload's beginning in a table.
-const PREVIEW_COLUMNS: usize = 60;
+pub(super) const PREVIEW_COLUMNS: usize = 60;
 
-pub(super) async fn list(connection: &Connection, stream: &StreamName, range: Range, output: Output) -> Result<(), CommandError> {
-    let filter = range.filter()?;
-    let (_, table, mode) = archive_of(connection, stream).await?;
-    let source = Source::Archive(ArchiveSource { stream: stream.clone(), about_bytes: table.size_bytes, table: table.name, mode });
-    let order = ReadOrder { source, filter, recipe: Recipe::default(), from: Position::Beginning };
-    let mut newest = NewestOf::new(range.limit.map(NonZeroUsize::get));
-    let (batches, mut waiting) = mpsc::channel::<ReadBatch>(4);
-    let (_stop, stopped) = watch::channel(false);
-    let gathering = async {
-        while let Some(batch) = waiting.recv().await {
-            batch.records.into_iter().for_each(|record| newest.push(Arc::new(record)));
-        }
-    };
-    match tokio::join!(sources::read(Some(connection), &order, batches, stopped), gathering) {
-        (ReadEnding::Failed(failure, _), ()) => return Err(failure.into()),
-        (ReadEnding::Complete | ReadEnding::Stopped(_), ()) => {}
+/// Prints the records that were chosen.
+pub(super) async fn run(
+    connection: Option<Connection>,
+    chosen: Chosen,
+    unordered: bool,
+    output: Output,
+) -> Result<(), CommandError> {
+    let opened = chosen.open(connection.as_ref()).await?;
+    let mut printer = Printer::new(opened.payloads.clone(), output);
+    let meter = if unordered { Meter::beside_results() } else { Meter::before_results() };
+    let progress = read(&opened, Sequence { as_found: unordered, limit: chosen.limit }, &mut printer, meter).await?;
+    printer.finish()?;
+    if output == Output::Table && progress.matched == 0 {
+        output::tell("no record matches")?;
     }
-    let records = newest.into_newest_first();
-    match output {
-        Output::Json => {
-            for record in &records {
-                let payload = payload_of(connection, stream, record).await?;
-                output::print_json(&RecordJson::new(Some(stream), record, payload, PayloadForm::Both))?;
+    Ok(())
+}
+
+/// Prints records, each on a line.
+pub(super) struct Printer {
+    payloads: Payloads,
+    times: TimeContext,
+    form: Form,
+}
+
+enum Form {
+    Json(Lines),
+    Table(Columns<6>),
+}
+
+impl Printer {
+    /// For records whose payloads are there.
+    pub(super) fn new(payloads: Payloads, output: Output) -> Self {
+        let form = match output {
+            Output::Json => Form::Json(Lines::default()),
+            Output::Table => Form::Table(Columns::new(["ARRIVED", "KEY", "SEQUENCE NUMBER", "SHARD", "SIZE", "PAYLOAD"])),
+        };
+        Self { payloads, times: local_times(), form }
+    }
+
+    /// Prints what is left.
+    pub(super) fn finish(self) -> Result<(), CommandError> {
+        match self.form {
+            Form::Json(mut lines) => lines.flush(),
+            Form::Table(columns) => columns.finish(),
+        }
+    }
+}
+
+impl Taker for Printer {
+    async fn take(&mut self, record: &Record) -> Result<(), CommandError> {
+        let Payloads { stream, recipe, .. } = &self.payloads;
+        match &mut self.form {
+            Form::Json(lines) => {
+                let payload = self.payloads.of(record).await?;
+                lines.json(&RecordJson::new(stream.as_ref(), record, payload, (recipe, PayloadForm::Both)))
             }
-            Ok(())
+            Form::Table(columns) => {
+                let payload = match recipe {
+                    // What is recognised is found at its beginning.
+                    Recipe::Detected => preview(record, PREVIEW_COLUMNS),
+                    Recipe::Steps(_) => {
+                        let payload = self.payloads.of(record).await?;
+                        preview_of(&record.decode(payload, recipe, 0), PREVIEW_COLUMNS)
+                    }
+                };
+                columns.row(row(record, payload, &self.times))
+            }
         }
-        Output::Table => {
-            let heading = ["ARRIVED", "KEY", "SEQUENCE NUMBER", "SHARD", "SIZE", "PAYLOAD"];
-            let mut rows = vec![heading.map(str::to_owned).to_vec()];
-            rows.extend(records.iter().map(|record| row(record)));
-            output::print_table(&rows)
+    }
+
+    fn flush(&mut self) -> Result<(), CommandError> {
+        match &mut self.form {
+            Form::Json(lines) => lines.flush(),
+            Form::Table(columns) => columns.flush(),
         }
     }
 }
 
-/// The payload, or why the archive does not hold it; what cannot be read for now is no property of the record and ends the command.
-async fn payload_of(
-    connection: &Connection,
-    stream: &StreamName,
-    record: &Record,
-) -> Result<Result<Vec<u8>, NoPayload>, CommandError> {
-    match read_payload(connection, stream, record).await {
-        Err(NoPayload::Failed(failure)) => Err(failure.into()),
-        payload => Ok(payload),
-    }
-}
-
-fn row(record: &Record) -> Vec<String> {
-    let arrived = record.arrived_at.map_or_else(|| "–".to_owned(), |at| local_times().long(at));
-    vec![
-        arrived,
+fn row(record: &Record, payload: String, times: &TimeContext) -> [String; 6] {
+    [
+        record.arrived_at.map_or_else(|| "–".to_owned(), |at| times.long(at)),
         printable(&record.id.partition_key).into_owned(),
         printable(&record.id.sequence_number).into_owned(),
         record.item.shard_id.as_deref().map_or("–".to_owned(), |shard| printable(shard).into_owned()),
         record.size(),
-        preview(record, PREVIEW_COLUMNS),
+        payload,
     ]
-}
-
-pub(super) async fn get(
-    connection: &Connection,
-    stream: &StreamName,
-    key: &str,
-    sequence_number: Option<&str>,
-    output: Output,
-) -> Result<(), CommandError> {
-    if key.is_empty() {
-        return Err(CommandError::Usage("the key is empty; a partition key has at least one character".to_owned()));
-    }
-    let (_, table, mode) = archive_of(connection, stream).await?;
-    let record = get_record(connection, &table.name, mode, key, sequence_number).await?;
-    let Some(record) = record else {
-        let number = sequence_number.map(|number| format!(" and sequence number {number}")).unwrap_or_default();
-        return Err(CommandError::NotFound(format!("table {} holds no record of key {key}{number}", table.name)));
-    };
-    let payload = payload_of(connection, stream, &record).await?;
-    match output {
-        Output::Json => output::print_json(&RecordJson::new(Some(stream), &record, payload, PayloadForm::Both)),
-        Output::Table => print_record(&record, payload),
-    }
-}
-
-fn print_record(record: &Record, payload: Result<Vec<u8>, NoPayload>) -> Result<(), CommandError> {
-    let decoded = record.decode(payload, &Recipe::default(), 0);
-    let times = local_times();
-    let item = &record.item;
-    let mut rows = vec![
-        ("key", record.id.partition_key.clone()),
-        ("sequence", record.id.sequence_number.clone()),
-        ("arrived", record.arrived_at.map_or_else(|| "–".to_owned(), |at| times.long(at))),
-        ("shard", item.shard_id.clone().unwrap_or_else(|| "–".to_owned())),
-        ("archived", item.last_update.as_ref().map_or_else(|| "–".to_owned(), |at| format!("{at} UTC"))),
-        ("size", decoded.payload_size.map_or_else(|| "–".to_owned(), size)),
-        ("payload", decoded.breadcrumb()),
-    ];
-    rows.extend(item.sub_sequence_number.map(|place| ("place", crate::domain::text::place_in_aggregate(place))));
-    rows.extend(record.storage().map(|storage| ("stored", storage)));
-    if let Some(expire_after) = item.expire_after {
-        rows.push(("expiry", expiry(expire_after, times.now)));
-    }
-    rows.extend(item.problems.iter().chain(&decoded.note).map(|problem| ("problem", problem.clone())));
-    let rows: Vec<Vec<String>> =
-        rows.into_iter().map(|(name, value)| vec![name.to_owned(), printable(&value).into_owned()]).collect();
-    output::print_table(&rows)?;
-    output::print("")?;
-    let form = Form::of(&decoded);
-    Document::new(decoded.content, form).lines().try_for_each(|line| output::print(&line))
 }

@@ -1,6 +1,6 @@
 //! The beginning of a record's payload on one line, for a list. A large payload is not decoded for it.
 
-use super::decode::{AggregateSize, beginning, is_plain};
+use super::decode::{AggregateSize, Decoded, beginning, is_plain};
 use super::payload::{Place, beginning_of_gzip};
 use super::record::Record;
 use super::text::printable;
@@ -40,6 +40,12 @@ pub fn preview(record: &Record, columns: usize) -> String {
         }
         (Place::Unclear(_), _) | (Place::Item, Some(_)) => NOT_READABLE.to_owned(),
     }
+}
+
+/// The beginning of a payload that was decoded, on one line.
+#[must_use]
+pub fn preview_of(decoded: &Decoded, columns: usize) -> String {
+    one_line(decoded.text().map_or(decoded.content.as_slice(), str::as_bytes), columns)
 }
 
 fn decoded(payload: &[u8], is_whole: bool, columns: usize) -> String {

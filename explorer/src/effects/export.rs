@@ -41,14 +41,13 @@ async fn write(
     stopped: watch::Receiver<bool>,
 ) -> Result<Option<Exported>, Failure> {
     let ExportOrder { what, path, format, form } = order;
-    let stream = match &what {
-        Exports::These { order, .. } | Exports::Matching { order, .. } => match &order.source {
-            Source::Archive(archive) => Some(archive.stream.clone()),
-            Source::File(_) => None,
-        },
+    let (Exports::These { order, .. } | Exports::Matching { order, .. }) = &what;
+    let stream = match &order.source {
+        Source::Archive(archive) => Some(archive.stream.clone()),
+        Source::File(_) => None,
     };
     let failed = |error: ExportError| Failure::refused(format!("export to {}", path.display()), error.to_string());
-    let options = ExportOptions { format, payload: form, stream: stream.clone() };
+    let options = ExportOptions { format, payload: form, recipe: order.recipe.clone(), stream: stream.clone() };
     let mut sink = ExportSink::to_file(&path, false, options).map_err(failed)?;
     match what {
         Exports::These { records, .. } => {

@@ -2,6 +2,7 @@
 
 use super::csv_row::{self, COLUMNS};
 use super::record_json::RecordJson;
+use crate::domain::decode::Recipe;
 use crate::domain::export::{ExportFormat, Exported, PayloadForm};
 use crate::domain::payload::NoPayload;
 use crate::domain::record::Record;
@@ -21,6 +22,8 @@ pub struct ExportOptions {
     pub format: ExportFormat,
     /// How payloads are in it.
     pub payload: PayloadForm,
+    /// How payloads are decoded.
+    pub recipe: Recipe,
     /// The stream that the records were put into, where that is known.
     pub stream: Option<StreamName>,
 }
@@ -123,7 +126,7 @@ impl ExportSink {
     /// # Errors
     /// When it cannot be written.
     pub fn write(&mut self, record: &Record, payload: Result<Vec<u8>, NoPayload>) -> Result<(), ExportError> {
-        let json = RecordJson::new(self.options.stream.as_ref(), record, payload, self.options.payload);
+        let json = RecordJson::new(self.options.stream.as_ref(), record, payload, (&self.options.recipe, self.options.payload));
         let formed = match self.options.format {
             ExportFormat::JsonLines => {
                 let formed = serde_json::to_writer(&mut self.line, &json).map_err(io::Error::from);

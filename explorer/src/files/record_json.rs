@@ -1,6 +1,6 @@
 //! A record as JSON: a line of an exported file, and what the command line prints for scripts.
 
-use crate::domain::decode::{Decoded, Layer, decode_payload};
+use crate::domain::decode::{Decoded, Layer, Recipe, Step, decode_with};
 use crate::domain::export::PayloadForm;
 use crate::domain::payload::NoPayload;
 use crate::domain::record::Record;
@@ -87,12 +87,12 @@ pub(super) struct UserRecordJson {
 }
 
 impl RecordJson {
-    /// A record with its payload, or why there is none.
+    /// A record with its payload, or why there is none; how it is decoded, and what of that is told.
     pub(crate) fn new(
         stream: Option<&StreamName>,
         record: &Record,
         payload: Result<Vec<u8>, NoPayload>,
-        form: PayloadForm,
+        (recipe, form): (&Recipe, PayloadForm),
     ) -> Self {
         let item = &record.item;
         let is_restored = payload.is_ok();
@@ -104,8 +104,8 @@ impl RecordJson {
         };
         let stored = Stored { data: item.data.clone(), encoding: item.encoding.clone(), parts: item.parts };
         let is_lost = data.is_none() && (stored.data.is_some() || stored.encoding.is_some() || stored.parts.is_some());
-        let user_records = payload.as_ref().ok().and_then(|payload| user_records(payload, form));
-        let decoded = record.decode(payload, &crate::domain::decode::Recipe::default(), 0);
+        let user_records = payload.as_ref().ok().and_then(|payload| user_records(payload, recipe, form));
+        let decoded = record.decode(payload, recipe, 0);
         let shown = shown(&decoded);
         let mut problems = item.problems.clone();
         problems.extend(decoded.note.clone());
@@ -159,10 +159,11 @@ impl Payload {
     }
 }
 
-fn user_records(payload: &[u8], form: PayloadForm) -> Option<Vec<UserRecordJson>> {
+fn user_records(payload: &[u8], recipe: &Recipe, form: PayloadForm) -> Option<Vec<UserRecordJson>> {
     let aggregate = Aggregate::parse(payload)?;
+    let recipe = of_user_record(recipe);
     let records = aggregate.user_records().map(|record| {
-        let decoded = decode_payload(record.data.to_vec());
+        let decoded = decode_with(record.data.to_vec(), false, &recipe, 0);
         let shown = shown(&decoded);
         UserRecordJson {
             partition_key: record.partition_key.to_owned(),
@@ -174,6 +175,17 @@ fn user_records(payload: &[u8], form: PayloadForm) -> Option<Vec<UserRecordJson>
         }
     });
     Some(records.collect())
+}
+
+/// What a recipe asks of a user record: the steps after the one that takes it out.
+fn of_user_record(recipe: &Recipe) -> Recipe {
+    match recipe {
+        Recipe::Detected => Recipe::Detected,
+        Recipe::Steps(steps) => {
+            let inner: Vec<Step> = steps.iter().copied().skip_while(|step| *step != Step::Kpl).skip(1).collect();
+            if inner.is_empty() { Recipe::Detected } else { Recipe::Steps(inner) }
+        }
+    }
 }
 
 fn layers(decoded: &Decoded) -> Vec<&'static str> {

@@ -4,6 +4,7 @@
 
 use super::line::item_of;
 use super::*;
+use crate::domain::decode::Recipe;
 use crate::domain::export::{ExportFormat, Exported, PayloadForm};
 use crate::domain::failure::Failure;
 use crate::domain::filter::RecordFilter;
@@ -30,7 +31,7 @@ use std::time::Duration;
 use tokio::sync::{mpsc, watch};
 
 fn options(format: ExportFormat, payload: PayloadForm) -> ExportOptions {
-    ExportOptions { format, payload, stream: StreamName::parse("orders").ok() }
+    ExportOptions { format, payload, recipe: Recipe::default(), stream: StreamName::parse("orders").ok() }
 }
 
 fn order(number: u32, payload: &[u8]) -> Record {
@@ -259,7 +260,7 @@ fn a_failure_is_no_property_of_a_record_but_is_said_where_it_is_exported_all_the
     let mut split = order(1, b"");
     split.item.parts = Some(2);
     let split = Record::new(split.item);
-    let json = super::record_json::RecordJson::new(None, &split, payload, PayloadForm::Both);
+    let json = super::record_json::RecordJson::new(None, &split, payload, (&Recipe::default(), PayloadForm::Both));
     let item = item_of(&serde_json::to_string(&json).unwrap()).unwrap();
     assert_eq!(item, split.item);
 }
@@ -330,7 +331,7 @@ proptest! {
             }
             Ok(_) | Err(_) => record.item.clone(),
         };
-        let json = super::record_json::RecordJson::new(None, &record, payload, form);
+        let json = super::record_json::RecordJson::new(None, &record, payload, (&Recipe::default(), form));
         let line = serde_json::to_string(&json).unwrap();
         prop_assert!(!line.contains('\n'));
         prop_assert_eq!(item_of(&line).unwrap(), expected);

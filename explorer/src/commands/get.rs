@@ -1,0 +1,203 @@
+//! `explorer get`.
+
+use super::output;
+use super::progress::Meter;
+use super::reading::{Sequence, Taker, read};
+use super::records::PREVIEW_COLUMNS;
+use super::selection::{Chosen, Opened, Origin, stream_named};
+use super::{CommandError, Output, local_times};
+use crate::aws::archive::get as get_record;
+use crate::aws::connect::Connection;
+use crate::domain::decode::{Recipe, decode_payload};
+use crate::domain::document::{Document, Form};
+use crate::domain::export::PayloadForm;
+use crate::domain::failure::Failure;
+use crate::domain::filter::RecordFilter;
+use crate::domain::payload::NoPayload;
+use crate::domain::preview::preview_of;
+use crate::domain::reading::Source;
+use crate::domain::record::Record;
+use crate::domain::text::{place_in_aggregate, printable, size};
+use crate::domain::time::expiry;
+use crate::files::record_json::RecordJson;
+use archiver::aggregate::Aggregate;
+use clap::Args;
+use std::path::PathBuf;
+
+/// Which record, and how it is printed.
+#[derive(Args, Clone, Debug)]
+pub(super) struct Request {
+    /// The stream; left out with --file
+    #[arg(value_name = "STREAM")]
+    stream: String,
+    /// The partition key
+    #[arg(value_name = "KEY", required_unless_present = "file")]
+    key: Option<String>,
+    /// The sequence number
+    #[arg(value_name = "SEQUENCE_NUMBER")]
+    sequence_number: Option<String>,
+    /// Read a file of exported JSON Lines in place of an archive; needs no AWS
+    #[arg(long, value_name = "FILE")]
+    pub(super) file: Option<PathBuf>,
+    /// How the payload is decoded, such as: gzip > msgpack. Without it that is recognised
+    #[arg(long, value_name = "STEPS")]
+    decode: Option<Recipe>,
+    /// Write the payload's bytes and nothing else; with --decode what that leaves of them
+    #[arg(long, conflicts_with = "output")]
+    raw: bool,
+}
+
+/// The same, understood.
+#[derive(Clone, Debug)]
+pub(super) struct Wanted {
+    pub(super) chosen: Chosen,
+    key: String,
+    sequence_number: Option<String>,
+    decodes: bool,
+    raw: bool,
+}
+
+impl Request {
+    /// Understands it.
+    ///
+    /// # Errors
+    /// Says what is wrong.
+    pub(super) fn understood(&self) -> Result<Wanted, CommandError> {
+        let (origin, key, sequence_number) = match (&self.file, &self.key) {
+            (Some(_), Some(_)) if self.sequence_number.is_some() => {
+                let sentence = "with --file the stream is left out: a key, and perhaps a sequence number";
+                return Err(CommandError::Usage(sentence.to_owned()));
+            }
+            (Some(file), second) => (Origin::File(file.clone()), self.stream.clone(), second.clone()),
+            (None, Some(key)) => (Origin::Stream(stream_named(&self.stream)?), key.clone(), self.sequence_number.clone()),
+            (None, None) => return Err(CommandError::Usage("no key is named".to_owned())),
+        };
+        if key.is_empty() {
+            return Err(CommandError::Usage("the key is empty; a partition key has at least one character".to_owned()));
+        }
+        let chosen = Chosen {
+            origin,
+            filter: RecordFilter::default().with_key(key.clone()),
+            recipe: self.decode.clone().unwrap_or_default(),
+            limit: None,
+        };
+        Ok(Wanted { chosen, key, sequence_number, decodes: self.decode.is_some(), raw: self.raw })
+    }
+}
+
+pub(super) async fn run(connection: Option<Connection>, wanted: Wanted, output: Output) -> Result<(), CommandError> {
+    let opened = wanted.chosen.open(connection.as_ref()).await?;
+    let record = find(&opened, &wanted).await?;
+    let payload = opened.payloads.of(&record).await?;
+    let recipe = &opened.payloads.recipe;
+    match output {
+        _ if wanted.raw => output::write(&raw(&record, payload, wanted.decodes.then_some(recipe))?),
+        Output::Json => {
+            output::print_json(&RecordJson::new(opened.payloads.stream.as_ref(), &record, payload, (recipe, PayloadForm::Both)))
+        }
+        Output::Table => print_record(&record, payload, recipe),
+    }
+}
+
+async fn find(opened: &Opened, wanted: &Wanted) -> Result<Record, CommandError> {
+    let Wanted { key, sequence_number, .. } = wanted;
+    let found = match (&opened.order.source, &opened.payloads.connection) {
+        (Source::Archive(archive), Some(connection)) => {
+            get_record(connection, &archive.table, archive.mode, key, sequence_number.as_deref()).await?
+        }
+        _ => {
+            let mut first = First { number: sequence_number.as_deref(), found: None };
+            read(opened, Sequence { as_found: false, limit: None }, &mut first, Meter::before_results()).await?;
+            first.found
+        }
+    };
+    found.ok_or_else(|| {
+        let number = sequence_number.as_ref().map(|number| format!(" and sequence number {number}")).unwrap_or_default();
+        let place = match &opened.order.source {
+            Source::Archive(archive) => format!("table {}", archive.table),
+            Source::File(path) => format!("file {}", path.display()),
+        };
+        CommandError::NotFound(format!("{place} holds no record of key {key}{number}"))
+    })
+}
+
+/// Takes the first record with a number, or the first of all.
+struct First<'n> {
+    number: Option<&'n str>,
+    found: Option<Record>,
+}
+
+impl Taker for First<'_> {
+    async fn take(&mut self, record: &Record) -> Result<(), CommandError> {
+        if self.found.is_none() && self.number.is_none_or(|number| record.id.sequence_number == number) {
+            self.found = Some(record.clone());
+        }
+        Ok(())
+    }
+
+    fn flush(&mut self) -> Result<(), CommandError> {
+        Ok(())
+    }
+}
+
+/// The payload's bytes, or what a recipe leaves of them.
+fn raw(record: &Record, payload: Result<Vec<u8>, NoPayload>, recipe: Option<&Recipe>) -> Result<Vec<u8>, CommandError> {
+    let failed = |reason: String| CommandError::from(Failure::refused("write the payload", reason));
+    let payload = payload.map_err(|reason| failed(reason.to_string()))?;
+    let Some(recipe) = recipe else {
+        return Ok(payload);
+    };
+    let decoded = record.decode(Ok(payload), recipe, 0);
+    match decoded.note {
+        None => Ok(decoded.content),
+        Some(reason) => Err(failed(reason)),
+    }
+}
+
+fn print_record(record: &Record, payload: Result<Vec<u8>, NoPayload>, recipe: &Recipe) -> Result<(), CommandError> {
+    let user_records = payload.as_ref().ok().and_then(|payload| user_records(payload));
+    let decoded = record.decode(payload, recipe, 0);
+    let times = local_times();
+    let item = &record.item;
+    let mut rows = vec![
+        ("key", record.id.partition_key.clone()),
+        ("sequence", record.id.sequence_number.clone()),
+        ("arrived", record.arrived_at.map_or_else(|| "–".to_owned(), |at| times.long(at))),
+        ("shard", item.shard_id.clone().unwrap_or_else(|| "–".to_owned())),
+        ("archived", item.last_update.as_ref().map_or_else(|| "–".to_owned(), |at| format!("{at} UTC"))),
+        ("size", decoded.payload_size.map_or_else(|| "–".to_owned(), size)),
+        ("payload", decoded.breadcrumb()),
+    ];
+    rows.extend(item.sub_sequence_number.map(|place| ("place", place_in_aggregate(place))));
+    rows.extend(record.storage().map(|storage| ("stored", storage)));
+    if let Some(expire_after) = item.expire_after {
+        rows.push(("expiry", expiry(expire_after, times.now)));
+    }
+    rows.extend(item.problems.iter().chain(&decoded.note).map(|problem| ("problem", problem.clone())));
+    let rows: Vec<Vec<String>> =
+        rows.into_iter().map(|(name, value)| vec![name.to_owned(), printable(&value).into_owned()]).collect();
+    output::print_table(&rows)?;
+    output::print("")?;
+    if let Some(user_records) = user_records {
+        return output::print_table(&user_records);
+    }
+    let form = Form::of(&decoded);
+    Document::new(decoded.content, form).lines().try_for_each(|line| output::print(&line))
+}
+
+/// The user records of an aggregated record, as a table.
+fn user_records(payload: &[u8]) -> Option<Vec<Vec<String>>> {
+    let aggregate = Aggregate::parse(payload)?;
+    let heading = ["USER RECORD", "KEY", "SIZE", "PAYLOAD"].map(str::to_owned).to_vec();
+    let rows = aggregate.user_records().map(|record| {
+        let decoded = decode_payload(record.data.to_vec());
+        vec![
+            // People count from 1, as in the breadcrumb.
+            record.sub_sequence_number.saturating_add(1).to_string(),
+            printable(record.partition_key).into_owned(),
+            size(record.data.len() as u64),
+            preview_of(&decoded, PREVIEW_COLUMNS),
+        ]
+    });
+    Some(std::iter::once(heading).chain(rows).collect())
+}

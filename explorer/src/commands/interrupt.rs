@@ -1,0 +1,68 @@
+//! Work that ends at once when somebody presses ctrl-c or closes the pipe that it prints to.
+
+use super::CommandError;
+use crate::domain::failure::Failure;
+use std::io;
+use std::os::fd::AsFd as _;
+use std::time::Duration;
+use tokio::io::Interest;
+use tokio::net::unix::pipe::Sender;
+use tokio::signal::unix::{SignalKind, signal};
+
+/// How long work that was ended may take to clean up. What hangs in a pipe that nobody empties never does.
+const GRACE: Duration = Duration::from_millis(500);
+
+/// Whether work has nothing more to do when standard output is closed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Prints {
+    /// All that comes of it is printed.
+    Everything,
+    /// It has another end than that.
+    OnlyASummary,
+}
+
+/// Does the work, which is dropped where it is when it is ended from outside; `stopped` is what that means.
+pub(super) async fn interruptible(
+    work: impl Future<Output = Result<(), CommandError>> + Send + 'static,
+    prints: Prints,
+    stopped: Result<(), CommandError>,
+) -> Result<(), CommandError> {
+    let mut task = tokio::spawn(work);
+    let ended = tokio::select! {
+        done = &mut task => {
+            let crashed = |error: tokio::task::JoinError| Err(Failure::refused("go on", error.to_string()).into());
+            return done.unwrap_or_else(crashed);
+        }
+        signalled = signalled() => signalled.and(stopped),
+        () = reader_gone(), if prints == Prints::Everything => Ok(()),
+    };
+    task.abort();
+    match tokio::time::timeout(GRACE, task).await {
+        // It was done in the last moment, all the same.
+        Ok(Ok(done)) => done,
+        Ok(Err(_)) | Err(_) => ended,
+    }
+}
+
+/// Waits for ctrl-c, or for whoever ends processes politely.
+async fn signalled() -> Result<(), CommandError> {
+    let failed = |source| CommandError::Io { operation: "listen for ctrl-c", source };
+    let mut interrupt = signal(SignalKind::interrupt()).map_err(failed)?;
+    let mut terminate = signal(SignalKind::terminate()).map_err(failed)?;
+    tokio::select! {
+        _ = interrupt.recv() => Ok(()),
+        _ = terminate.recv() => Ok(()),
+    }
+}
+
+/// Waits until nobody reads standard output any more. A file is always written to, and cannot be waited for.
+async fn reader_gone() {
+    // Only watched, never written through, so that it matters neither whether it blocks nor what it is.
+    let watched = io::stdout().as_fd().try_clone_to_owned().and_then(Sender::from_owned_fd_unchecked);
+    if let Ok(stdout) = watched
+        && stdout.ready(Interest::ERROR).await.is_ok()
+    {
+        return;
+    }
+    std::future::pending().await
+}

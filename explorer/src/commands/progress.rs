@@ -1,0 +1,84 @@
+//! How far reading is, on one line of a terminal's standard error that is written again and again and leaves nothing behind.
+
+use crate::domain::reading::ReadProgress;
+use crate::domain::text::count;
+use std::io::{self, IsTerminal as _, Write as _};
+use std::time::{Duration, Instant};
+
+/// Between two lines.
+const INTERVAL: Duration = Duration::from_millis(100);
+/// Back to the line's begin, and all of it away. Source: ECMA-48, CR and EL.
+const CLEAR: &str = "\r\x1b[2K";
+
+/// The line.
+#[derive(Debug)]
+pub(super) struct Meter {
+    is_wanted: bool,
+    shown_at: Option<Instant>,
+}
+
+impl Meter {
+    /// For work that prints as it goes, where the line would stand between its lines if both go to a terminal.
+    pub(super) fn beside_results() -> Self {
+        Self { is_wanted: io::stderr().is_terminal() && !io::stdout().is_terminal(), shown_at: None }
+    }
+
+    /// For work that prints only when it is done, or to a file.
+    pub(super) fn before_results() -> Self {
+        Self { is_wanted: io::stderr().is_terminal(), shown_at: None }
+    }
+
+    /// Shows how far reading is, unless it was shown a moment ago.
+    pub(super) fn show(&mut self, progress: &ReadProgress) {
+        let is_due = self.shown_at.is_none_or(|shown_at| shown_at.elapsed() >= INTERVAL);
+        if self.is_wanted && is_due {
+            self.shown_at = Some(Instant::now());
+            self.write(&format!("{CLEAR}{}", sentence(progress)));
+        }
+    }
+
+    /// Takes the line away, before something else is printed.
+    pub(super) fn clear(&mut self) {
+        if self.shown_at.take().is_some() {
+            self.write(CLEAR);
+        }
+    }
+
+    fn write(&mut self, text: &str) {
+        let mut stderr = io::stderr().lock();
+        // Progress that cannot be shown is no reason to end.
+        self.is_wanted &= write!(stderr, "{text}").and_then(|()| stderr.flush()).is_ok();
+    }
+}
+
+impl Drop for Meter {
+    fn drop(&mut self) {
+        self.clear();
+    }
+}
+
+/// Matched, read, share and read units.
+pub(super) fn sentence(progress: &ReadProgress) -> String {
+    let ReadProgress { read, matched, units, segments_done, segments, .. } = *progress;
+    let mut sentence = format!("{} matched of {} read", count(matched), count(read));
+    if segments > 1 {
+        sentence.push_str(&format!(" · {} % of the source", segments_done * 100 / segments));
+    }
+    if units > 0.0 {
+        sentence.push_str(&format!(" · {units:.1} read units"));
+    }
+    sentence
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn progress_says_share_and_cost_where_there_are_some() {
+        let progress = ReadProgress { read: 48_300, matched: 312, ..ReadProgress::default() };
+        assert_eq!(sentence(&progress), "312 matched of 48 300 read");
+        let progress = ReadProgress { units: 6_020.5, segments_done: 31, segments: 100, ..progress };
+        assert_eq!(sentence(&progress), "312 matched of 48 300 read · 31 % of the source · 6020.5 read units");
+    }
+}

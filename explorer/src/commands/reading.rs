@@ -1,0 +1,233 @@
+//! Reading what was chosen and handing it on, in memory that does not grow with it: as it is found where any order will do, otherwise
+//! over a shelf, from which it comes newest first when all is read.
+
+use super::CommandError;
+use super::output;
+use super::progress::Meter;
+use super::selection::Opened;
+use crate::aws::archive::REAL_NUMBER_DIGITS;
+use crate::domain::failure::Failure;
+use crate::domain::index::{Entry, NO_SHARD, Place};
+use crate::domain::reading::{ReadBatch, ReadEnding, ReadOrder, ReadProgress, Source};
+use crate::domain::record::Record;
+use crate::domain::text::count;
+use crate::shelf::Shelf;
+use crate::sources;
+use std::collections::BinaryHeap;
+use std::io;
+use tokio::sync::{mpsc, watch};
+
+/// Pages that may wait to be taken; each holds its items in memory.
+const BATCHES_WAITING: usize = 4;
+
+/// In which order records are wanted, and how many.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Sequence {
+    /// As they are found, which is sooner; otherwise newest first.
+    pub(super) as_found: bool,
+    /// At most so many: those found first, or the newest.
+    pub(super) limit: Option<usize>,
+}
+
+/// Whoever records are read for.
+pub(super) trait Taker: Send {
+    /// Takes the next record.
+    fn take(&mut self, record: &Record) -> impl Future<Output = Result<(), CommandError>> + Send;
+
+    /// Hands on what was taken: it may be a while until more comes.
+    fn flush(&mut self) -> Result<(), CommandError>;
+}
+
+/// Reads records and hands them to the taker; gives back how far reading came, which is all of it unless there is a limit.
+pub(super) async fn read(
+    opened: &Opened,
+    sequence: Sequence,
+    taker: &mut impl Taker,
+    mut meter: Meter,
+) -> Result<ReadProgress, CommandError> {
+    let mut passing = Passing { sequence, is_in_order: comes_in_order(&opened.order), taken: 0, waiting: Waiting::default() };
+    let (batches, mut coming) = mpsc::channel::<ReadBatch>(BATCHES_WAITING);
+    let (_stop, stopped) = watch::channel(false);
+    let reading = sources::read(opened.payloads.connection.as_ref(), &opened.order, batches, stopped);
+    let (taker_of_batches, passing_of_batches, meter_of_batches) = (&mut *taker, &mut passing, &mut meter);
+    // Ends with what it listens to, so that nothing is read on when there is enough or a record could not be taken.
+    let taking = async move {
+        let mut progress = ReadProgress::default();
+        while let Some(batch) = coming.recv().await {
+            progress = batch.progress;
+            for record in &batch.records {
+                passing_of_batches.pass(record, taker_of_batches).await?;
+                if passing_of_batches.is_enough() {
+                    return Ok((progress, true));
+                }
+            }
+            taker_of_batches.flush()?;
+            meter_of_batches.show(&progress);
+        }
+        Ok::<_, CommandError>((progress, false))
+    };
+    let (ending, taken) = tokio::join!(reading, taking);
+    let (progress, is_enough) = taken?;
+    match ending {
+        ReadEnding::Failed(failure, _) if !is_enough => return Err(failure.into()),
+        ReadEnding::Failed(..) | ReadEnding::Complete | ReadEnding::Stopped(_) => {}
+    }
+    meter.clear();
+    passing.hand_over_waiting(taker).await?;
+    taker.flush()?;
+    if progress.unsearchable > 0 {
+        let records = count(progress.unsearchable);
+        output::tell(&format!(
+            "{records} records could not be looked into, because their payloads cannot be restored: is:damaged shows them"
+        ))?;
+    }
+    Ok(progress)
+}
+
+/// Whether records come newest first by themselves: those of one key do.
+fn comes_in_order(order: &ReadOrder) -> bool {
+    matches!(order.source, Source::Archive(_)) && order.filter.key().is_some()
+}
+
+/// Hands records on at once or lets them wait, as their order asks for it.
+struct Passing {
+    sequence: Sequence,
+    is_in_order: bool,
+    taken: usize,
+    waiting: Waiting,
+}
+
+impl Passing {
+    async fn pass(&mut self, record: &Record, taker: &mut impl Taker) -> Result<(), CommandError> {
+        // DynamoDB orders numbers as texts, which is their order only where they have the same length. Those of another length come
+        // from emulators.
+        let is_next = self.is_in_order && record.id.sequence_number.len() == REAL_NUMBER_DIGITS;
+        if self.sequence.as_found || is_next {
+            self.taken += 1;
+            return taker.take(record).await;
+        }
+        self.waiting.put(record, self.sequence.limit)
+    }
+
+    fn is_enough(&self) -> bool {
+        self.sequence.limit.is_some_and(|limit| self.taken >= limit)
+    }
+
+    async fn hand_over_waiting(self, taker: &mut impl Taker) -> Result<(), CommandError> {
+        let Some(shelf) = self.waiting.shelf else {
+            return Ok(());
+        };
+        let left = self.sequence.limit.map_or(usize::MAX, |limit| limit - self.taken);
+        for entry in self.waiting.entries.into_sorted_vec().into_iter().take(left) {
+            let record = shelf.get(entry.place()).map_err(|source| Failure::refused("print what was found", source.to_string()))?;
+            taker.take(&record).await?;
+        }
+        Ok(())
+    }
+}
+
+/// Records that are handed on when all are read.
+#[derive(Default)]
+struct Waiting {
+    shelf: Option<Shelf>,
+    /// The oldest is on top.
+    entries: BinaryHeap<Entry>,
+}
+
+impl Waiting {
+    fn put(&mut self, record: &Record, limit: Option<usize>) -> Result<(), CommandError> {
+        let is_full = limit.is_some_and(|limit| self.entries.len() >= limit);
+        let compared = Entry::new(record, Place(0), NO_SHARD);
+        if is_full && self.entries.peek().is_some_and(|oldest| *oldest < compared) {
+            return Ok(());
+        }
+        let failed = |source: io::Error| Failure::refused("order what was found", source.to_string());
+        let shelf = match &mut self.shelf {
+            Some(shelf) => shelf,
+            None => self.shelf.insert(Shelf::new().map_err(failed)?),
+        };
+        if shelf.is_full() {
+            let found = count(self.entries.len() as u64);
+            let sentence = format!("there are more than {found} records; ask for fewer, or add --unordered");
+            return Err(Failure::refused("order what was found", sentence).into());
+        }
+        self.entries.push(shelf.put(record).map_err(failed)?);
+        if is_full {
+            self.entries.pop();
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+    use archiver::item::StoredItem;
+    use archiver::record::ArrivalTime;
+    use archiver::sequence::SequenceNumber;
+    use proptest::prelude::*;
+
+    #[derive(Default)]
+    struct Taken(Vec<(u32, String)>);
+
+    impl Taker for Taken {
+        async fn take(&mut self, record: &Record) -> Result<(), CommandError> {
+            let arrived = record.arrived_at.map_or(0, |at| u32::try_from(at.as_second()).unwrap_or_default());
+            self.0.push((arrived, record.id.sequence_number.clone()));
+            Ok(())
+        }
+
+        fn flush(&mut self) -> Result<(), CommandError> {
+            Ok(())
+        }
+    }
+
+    fn record(arrived: u32, number: &str) -> Record {
+        Record::new(StoredItem {
+            partition_key: "cust-42".to_owned(),
+            sequence_number: SequenceNumber::parse(number).ok(),
+            arrival: ArrivalTime::parse(&arrived.to_string()).ok(),
+            ..StoredItem::default()
+        })
+    }
+
+    async fn passed(records: &[Record], sequence: Sequence, is_in_order: bool) -> Vec<(u32, String)> {
+        let mut passing = Passing { sequence, is_in_order, taken: 0, waiting: Waiting::default() };
+        let mut taken = Taken::default();
+        for record in records {
+            passing.pass(record, &mut taken).await.unwrap();
+            if passing.is_enough() {
+                return taken.0;
+            }
+        }
+        passing.hand_over_waiting(&mut taken).await.unwrap();
+        taken.0
+    }
+
+    #[tokio::test]
+    async fn of_one_key_the_first_records_are_the_newest_where_numbers_are_kinesis_own() {
+        let number = |last: u32| format!("{:055}{last}", 0).replacen('0', "4", 1);
+        let records = [3, 2, 1].map(|place| record(place, &number(place)));
+        let sequence = Sequence { as_found: false, limit: Some(2) };
+        assert_eq!(passed(&records[..2], sequence, true).await.len(), 2, "nothing more is waited for");
+        let short = ["9", "5", "10"].map(|number| record(7, number));
+        let found = passed(&short, sequence, true).await;
+        assert_eq!(found.iter().map(|(_, number)| number.as_str()).collect::<Vec<_>>(), ["10", "9"]);
+    }
+
+    proptest! {
+        #[test]
+        fn the_newest_come_in_their_order(arrivals in proptest::collection::vec(0..50_u32, 0..60), limit in proptest::option::of(1..20_usize)) {
+            let records: Vec<Record> = arrivals.iter().zip(1_u32..).map(|(arrived, number)| record(*arrived, &number.to_string())).collect();
+            let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+            let found = runtime.block_on(passed(&records, Sequence { as_found: false, limit }, false));
+            let mut expected: Vec<(u32, u32)> = arrivals.iter().copied().zip(1..).collect();
+            expected.sort_unstable();
+            expected.reverse();
+            expected.truncate(limit.unwrap_or(usize::MAX));
+            let expected: Vec<(u32, String)> = expected.into_iter().map(|(arrived, number)| (arrived, number.to_string())).collect();
+            prop_assert_eq!(found, expected);
+        }
+    }
+}

@@ -1,0 +1,255 @@
+//! Which records a command is about: where they are read, what they must be and how many of them.
+
+use super::{CommandError, archive_of, local_times, output};
+use crate::aws::connect::Connection;
+use crate::aws::payload::read_payload;
+use crate::domain::decode::Recipe;
+use crate::domain::failure::Failure;
+use crate::domain::filter::{InvalidFilter, RecordFilter};
+use crate::domain::payload::NoPayload;
+use crate::domain::reading::{ArchiveSource, Position, ReadOrder, Source};
+use crate::domain::record::Record;
+use crate::domain::text::printable;
+use crate::files;
+use archiver::stream::StreamName;
+use clap::Args;
+use std::fmt::Display;
+use std::num::NonZeroUsize;
+use std::path::{Path, PathBuf};
+use unicode_width::UnicodeWidthStr as _;
+
+/// Which records.
+#[derive(Args, Clone, Debug)]
+pub(super) struct Range {
+    /// Only records of this partition key
+    #[arg(long)]
+    pub(super) key: Option<String>,
+    /// Only records that arrived at this time or later: 2026-11-20T10:00Z, 2026-11-20, epoch seconds, or 1h for an hour ago
+    #[arg(long, value_name = "TIME")]
+    pub(super) after: Option<String>,
+    /// Only records that arrived before this time
+    #[arg(long, value_name = "TIME")]
+    pub(super) before: Option<String>,
+    /// At most so many, the newest ones
+    #[arg(long, value_name = "COUNT")]
+    pub(super) limit: Option<NonZeroUsize>,
+}
+
+/// Where records are read, and which.
+#[derive(Args, Clone, Debug)]
+pub(super) struct Selection {
+    /// The stream; left out with --file
+    #[arg(value_name = "STREAM", required_unless_present = "file")]
+    stream: Option<String>,
+    /// What the records must be, such as: after:1h 'json:$.status=="paid"' timeout. What begins with a minus comes after --
+    #[arg(value_name = "FILTER")]
+    filter: Vec<String>,
+    /// Read a file of exported JSON Lines in place of an archive; needs no AWS
+    #[arg(long, value_name = "FILE")]
+    pub(super) file: Option<PathBuf>,
+    #[command(flatten)]
+    range: Range,
+    /// How payloads are decoded, such as: gzip > msgpack. Without it they are recognised
+    #[arg(long, value_name = "STEPS")]
+    decode: Option<Recipe>,
+}
+
+/// Where records are read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Origin {
+    /// A stream's archive.
+    Stream(StreamName),
+    /// An exported file.
+    File(PathBuf),
+}
+
+/// What was chosen, understood.
+#[derive(Clone, Debug)]
+pub(super) struct Chosen {
+    pub(super) origin: Origin,
+    pub(super) filter: RecordFilter,
+    pub(super) recipe: Recipe,
+    pub(super) limit: Option<usize>,
+}
+
+/// A place that records can be read from.
+#[derive(Clone, Debug)]
+pub(super) struct Opened {
+    pub(super) payloads: Payloads,
+    pub(super) order: ReadOrder,
+}
+
+/// Where payloads come from, and how they are decoded.
+#[derive(Clone, Debug)]
+pub(super) struct Payloads {
+    /// Nothing for records of a file.
+    pub(super) connection: Option<Connection>,
+    /// The stream that the records were put into, where that is known.
+    pub(super) stream: Option<StreamName>,
+    pub(super) recipe: Recipe,
+}
+
+impl Selection {
+    /// Understands it.
+    ///
+    /// # Errors
+    /// Says what is wrong, of a filter after showing where.
+    pub(super) fn understood(&self) -> Result<Chosen, CommandError> {
+        let (origin, filter) = match (&self.file, &self.stream) {
+            // What would be the stream is the filter's first word.
+            (Some(file), word) => (Origin::File(file.clone()), word.iter().chain(&self.filter).cloned().collect::<Vec<_>>()),
+            (None, Some(stream)) => (Origin::Stream(stream_named(stream)?), self.filter.clone()),
+            (None, None) => return Err(CommandError::Usage("neither a stream nor --file is named".to_owned())),
+        };
+        Ok(Chosen {
+            origin,
+            filter: self.range.added_to(filter_of(&filter)?)?,
+            recipe: self.decode.clone().unwrap_or_default(),
+            limit: self.range.limit.map(NonZeroUsize::get),
+        })
+    }
+}
+
+impl Range {
+    /// The filter of these options alone.
+    ///
+    /// # Errors
+    /// Names the option that cannot be read.
+    pub(super) fn filter(&self) -> Result<RecordFilter, CommandError> {
+        self.added_to(RecordFilter::default())
+    }
+
+    /// The filter with these options, of which the line must not say other things.
+    fn added_to(&self, mut filter: RecordFilter) -> Result<RecordFilter, CommandError> {
+        let times = local_times();
+        let usage = |error: &dyn Display| CommandError::Usage(error.to_string());
+        let once = |option: &str, is_there: bool| match is_there {
+            true => Err(CommandError::Usage(format!("both --{option} and {option}: are given; leave one of them out"))),
+            false => Ok(()),
+        };
+        if let Some(key) = &self.key {
+            if key.is_empty() {
+                return Err(CommandError::Usage("--key is empty; a partition key has at least one character".to_owned()));
+            }
+            once("key", filter.key().is_some() || filter.key_prefix().is_some())?;
+            filter = filter.with_key(key);
+        }
+        if let Some(after) = &self.after {
+            once("after", filter.after().is_some())?;
+            filter = filter.with_after(times.parse(after).map_err(|error| usage(&error))?);
+        }
+        if let Some(before) = &self.before {
+            once("before", filter.before().is_some())?;
+            filter = filter.with_before(times.parse(before).map_err(|error| usage(&error))?);
+        }
+        filter.checked().map_err(|error| usage(&error))
+    }
+}
+
+impl Chosen {
+    /// Finds the archive of a stream, or takes the file.
+    ///
+    /// # Errors
+    /// When there is no archive, or the file cannot be read.
+    pub(super) async fn open(&self, connection: Option<&Connection>) -> Result<Opened, CommandError> {
+        let (connection, stream, source) = match (&self.origin, connection) {
+            (Origin::File(path), _) => (None, files::origin(path)?, Source::File(path.clone())),
+            (Origin::Stream(stream), Some(connection)) => {
+                let (_, table, mode) = archive_of(connection, stream).await?;
+                let about_bytes = table.size_bytes;
+                let archive = ArchiveSource { stream: stream.clone(), table: table.name, mode, about_bytes };
+                (Some(connection.clone()), Some(stream.clone()), Source::Archive(archive))
+            }
+            (Origin::Stream(stream), None) => {
+                return Err(Failure::refused(format!("read stream {stream}"), "there is no connection to AWS").into());
+            }
+        };
+        let order = ReadOrder { source, filter: self.filter.clone(), recipe: self.recipe.clone(), from: Position::Beginning };
+        Ok(Opened { payloads: Payloads { connection, stream, recipe: self.recipe.clone() }, order })
+    }
+}
+
+impl Payloads {
+    /// The payload, or why it is not there; what cannot be read for now is no property of the record and ends the command.
+    pub(super) async fn of(&self, record: &Record) -> Result<Result<Vec<u8>, NoPayload>, CommandError> {
+        let payload = match (&self.connection, &self.stream) {
+            (Some(connection), Some(stream)) => read_payload(connection, stream, record).await,
+            _ => record
+                .payload()
+                .unwrap_or_else(|| Err(NoPayload::Damaged("its parts are not in the file it was read from".to_owned()))),
+        };
+        match payload {
+            Err(NoPayload::Failed(failure)) => Err(failure.into()),
+            payload => Ok(payload),
+        }
+    }
+}
+
+impl Opened {
+    /// The file that is read, where it is one.
+    pub(super) fn file(&self) -> Option<&Path> {
+        match &self.order.source {
+            Source::File(path) => Some(path),
+            Source::Archive(_) => None,
+        }
+    }
+}
+
+/// A stream's name as it was typed.
+///
+/// # Errors
+/// When no stream can have it.
+pub(super) fn stream_named(text: &str) -> Result<StreamName, CommandError> {
+    StreamName::parse(text).map_err(|error| CommandError::Usage(error.to_string()))
+}
+
+/// The filter of a line that the shell has cut into words.
+///
+/// # Errors
+/// Says what is wrong, after showing where.
+pub(super) fn filter_of(words: &[String]) -> Result<RecordFilter, CommandError> {
+    let line = words.join(" ");
+    RecordFilter::parse(&line, &local_times()).map_err(|error| match output::tell_lines(&marked(&line, &error)) {
+        Ok(()) => CommandError::Usage(error.to_string()),
+        Err(failed) => failed,
+    })
+}
+
+/// The line, and below it what marks the mistake.
+fn marked(line: &str, error: &InvalidFilter) -> [String; 2] {
+    let columns = |text: Option<&str>| printable(text.unwrap_or_default()).width();
+    let span = error.span();
+    let before = columns(line.get(..span.start));
+    // At the end of the line something is missing.
+    let marks = columns(line.get(span)).max(1);
+    [format!("  {}", printable(line)), format!("  {}{}", " ".repeat(before), "^".repeat(marks))]
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_mistake_is_marked_where_it_stands() {
+        for (line, marks) in [
+            ("key:cust-42 afer:1h", "              ^^^^^"),
+            ("key:zürich 日本 is:old", "                     ^^^"),
+            ("text:paid -", "            ^"),
+        ] {
+            let error = RecordFilter::parse(line, &local_times()).unwrap_err();
+            assert_eq!(marked(line, &error), [format!("  {line}"), marks.to_owned()], "{line}");
+        }
+    }
+
+    #[test]
+    fn an_option_and_the_line_do_not_say_two_things() {
+        let range = Range { key: Some("cust-1".to_owned()), after: None, before: None, limit: None };
+        let line = |line: &str| RecordFilter::parse(line, &local_times()).unwrap();
+        for twice in ["key:cust-2", "key:cust-*"] {
+            let error = range.added_to(line(twice)).unwrap_err().to_string();
+            assert_eq!(error, "both --key and key: are given; leave one of them out");
+        }
+        assert_eq!(range.added_to(line("is:gzip")).unwrap().key(), Some("cust-1"));
+    }
+}
