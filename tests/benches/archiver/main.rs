@@ -11,6 +11,7 @@ mod cold_start;
 mod events;
 mod floor;
 mod function;
+mod machine;
 mod measure;
 mod options;
 mod process;

@@ -1,9 +1,9 @@
 //! What is printed: plain text of fixed widths, so that two runs can be laid side by side.
 
 use crate::cold_start::ColdStart;
+use crate::machine;
 use crate::measure::Cost;
 use std::path::Path;
-use std::process::Command;
 use std::time::Duration;
 
 /// Room for a row's name.
@@ -12,9 +12,7 @@ const BYTES_PER_MEGABYTE: usize = 1_000_000;
 
 /// Says what is measured, and where.
 pub(crate) fn print_header(binary: &Path) {
-    let cores = std::thread::available_parallelism().map_or(0, usize::from);
-    println!("commit  {}", commit().unwrap_or_else(|| "unknown".to_owned()));
-    println!("cpu     {cores} x {}", cpu_model().unwrap_or_else(|| "unknown".to_owned()));
+    machine::print();
     let size_bytes = std::fs::metadata(binary).unwrap_or_else(|error| panic!("{}: {error}", binary.display())).len();
     println!("binary  {}, {size_bytes} bytes", binary.display());
 }
@@ -70,16 +68,4 @@ pub(crate) fn print_cold_start(name: &str, mut starts: Vec<ColdStart>) {
 
 fn milliseconds(duration: Duration) -> String {
     format!("{:.2}", duration.as_secs_f64() * 1_000.0)
-}
-
-fn commit() -> Option<String> {
-    let mut git = Command::new("git");
-    let output = git.args(["rev-parse", "--short", "HEAD"]).current_dir(env!("CARGO_MANIFEST_DIR")).output().ok()?;
-    output.status.success().then(|| String::from_utf8_lossy(&output.stdout).trim().to_owned())
-}
-
-fn cpu_model() -> Option<String> {
-    let cpuinfo = std::fs::read_to_string("/proc/cpuinfo").ok()?;
-    let model = cpuinfo.lines().find(|line| line.starts_with("model name"))?;
-    model.split_once(':').map(|(_, name)| name.trim().to_owned())
 }

@@ -11,10 +11,10 @@ use crate::domain::payload::{NoPayload, Place};
 use crate::domain::reading::{ArchiveSource, ReadOrder};
 use crate::domain::record::Record;
 use archiver::item::{Attributes, StoredItem};
-use archiver::payload::restore;
 use archiver::stream::StreamName;
 use archiver::table::attribute;
 use aws_sdk_dynamodb::types::AttributeValue;
+use base64_simd::STANDARD;
 use futures::StreamExt as _;
 use jiff::Timestamp;
 use tokio::sync::Semaphore;
@@ -64,8 +64,9 @@ impl Sieve {
         // All of a page is parsed here at once, and only what matched is still in memory when this first waits.
         let (mut undecided, mut unsearchable) = (false, 0);
         let mut verdicts = Vec::new();
+        let mut payload = Vec::new();
         for item in items {
-            match self.look_at(item) {
+            match self.look_at(item, &mut payload) {
                 Verdict::Differs => {}
                 Verdict::Unsearchable => unsearchable += 1,
                 verdict => {
@@ -90,13 +91,17 @@ impl Sieve {
         Ok((records, unsearchable))
     }
 
-    fn look_at(&self, item: Attributes) -> Verdict {
+    /// Looks at what the item holds. Nearly all payloads are decoded into the one buffer, and their items dropped as they came.
+    fn look_at(&self, item: Attributes, payload: &mut Vec<u8>) -> Verdict {
         let is_known_to_match = match plain_data(&item).filter(|_| self.matcher.needs_payload()) {
-            Some(text) => match restore(text, None) {
-                Ok(payload) if !self.matcher.matches_payload(&payload, &self.recipe) => return Verdict::Differs,
-                Ok(_) => true,
-                Err(_) => false,
-            },
+            Some(text) => {
+                payload.clear();
+                match STANDARD.decode_append(text, payload) {
+                    Ok(_) if !self.matcher.matches_payload(payload, &self.recipe) => return Verdict::Differs,
+                    Ok(_) => true,
+                    Err(_) => false,
+                }
+            }
             None => !self.matcher.needs_payload(),
         };
         let record = Record::new(StoredItem::from_attributes(item));
@@ -142,13 +147,16 @@ impl Sieve {
     }
 }
 
-/// The text of a payload that stands in its item as it is, which nearly all do.
+/// The text of a payload that stands in its item as it is, which nearly all do. Going through the few attributes takes less time than
+/// asking for four of them by name.
 fn plain_data(item: &Attributes) -> Option<&str> {
-    let is_special = [attribute::RECORD_ENCODING, attribute::RECORD_PARTS, attribute::SUB_SEQUENCE_NUMBER]
-        .into_iter()
-        .any(|name| item.contains_key(name));
-    match item.get(attribute::RECORD_DATA) {
-        Some(AttributeValue::S(text)) if !is_special => Some(text),
-        _ => None,
+    let mut data = None;
+    for (name, value) in item {
+        match (name.as_str(), value) {
+            (attribute::RECORD_ENCODING | attribute::RECORD_PARTS | attribute::SUB_SEQUENCE_NUMBER, _) => return None,
+            (attribute::RECORD_DATA, AttributeValue::S(text)) => data = Some(text.as_str()),
+            _ => {}
+        }
     }
+    data
 }

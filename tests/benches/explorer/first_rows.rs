@@ -1,0 +1,69 @@
+//! How soon there is something to see: the runner of the screens' effects, from the effect to the first message with entries, and
+//! the look-up of one record.
+
+use crate::items;
+use crate::process;
+use crate::spread::milliseconds;
+use crate::table::{TABLE, Table};
+use archiver::settings::ArchiveMode;
+use explorer::app::message::{Effect, Message, RequestId, ShelfId};
+use explorer::aws::archive;
+use explorer::effects::Runner;
+use serde_json::{Value, json};
+use std::time::Instant;
+use tokio::sync::mpsc;
+
+/// Times in milliseconds, of every round: the first rows over new connections and over ones that are open, the rows of one key, and
+/// one record.
+pub(crate) async fn measure(table: &Table, rounds: usize) -> Value {
+    let (mut new, mut open, mut key_rows, mut record) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+    for round in 0..rounds {
+        let number = round * table.items / rounds;
+        let key = items::key_of(number);
+        let connection = table.connect();
+        let (sender, mut messages) = mpsc::channel(256);
+        let mut runner = Runner::new(connection.clone(), sender);
+        let mut request = 0;
+        for (filter, measured) in [("", &mut new), ("", &mut open), (&format!("key:{key}"), &mut key_rows)] {
+            request += 1;
+            let started = Instant::now();
+            let order = Box::new(table.order(filter));
+            runner.run(Effect::Read { request: RequestId(request), shelf: ShelfId(request), order });
+            first_entries(&mut messages).await;
+            measured.push(milliseconds(started.elapsed()));
+            runner.run(Effect::Stop(RequestId(request)));
+            ended(&mut messages, RequestId(request)).await;
+            runner.run(Effect::DropShelf(ShelfId(request)));
+        }
+        let started = Instant::now();
+        let sequence_number = items::sequence_number_of(number);
+        let found = archive::get(&connection, TABLE, ArchiveMode::All, &key, Some(&sequence_number)).await;
+        record.push(milliseconds(started.elapsed()));
+        assert_eq!(found.expect("an answer").expect("a record").id.sequence_number, sequence_number);
+    }
+    json!({
+        "first rows, new connection": new,
+        "first rows": open,
+        "rows of one key": key_rows,
+        "one record by key": record,
+        "peak memory": process::peak_memory_bytes(std::process::id()),
+    })
+}
+
+async fn first_entries(messages: &mut mpsc::Receiver<Message>) {
+    loop {
+        match messages.recv().await.expect("the runner goes on") {
+            Message::RecordsRead { entries, .. } if !entries.is_empty() => return,
+            Message::ReadEnded { ending, .. } => panic!("nothing was read: {ending:?}"),
+            _ => {}
+        }
+    }
+}
+
+async fn ended(messages: &mut mpsc::Receiver<Message>, wanted: RequestId) {
+    while let Some(message) = messages.recv().await {
+        if matches!(message, Message::ReadEnded { request, .. } if request == wanted) {
+            return;
+        }
+    }
+}

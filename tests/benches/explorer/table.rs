@@ -1,0 +1,59 @@
+//! The table that is read, as the children know it.
+
+use explorer::aws::connect::Connection;
+use explorer::domain::decode::Recipe;
+use explorer::domain::filter::RecordFilter;
+use explorer::domain::reading::{ArchiveSource, Position, ReadOrder, Source};
+use explorer::domain::time::TimeContext;
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
+
+/// The name of the table.
+pub(crate) const TABLE: &str = "orders-archive-ALL";
+/// The name of one that is small; only the ready-made pages have it.
+pub(crate) const SMALL_TABLE: &str = "few-archive-ALL";
+/// Items of the small one.
+pub(crate) const SMALL_ITEMS: usize = 1_000;
+
+/// A server's table.
+#[derive(Clone, Debug)]
+pub(crate) struct Table {
+    /// Where DynamoDB listens.
+    pub(crate) url: String,
+    /// Items of the table.
+    pub(crate) items: usize,
+}
+
+impl Table {
+    /// Clients of its server, with no connection yet.
+    pub(crate) fn connect(&self) -> Connection {
+        Connection::to_emulators(&self.url, &self.url, end_to_end::endpoints::REGION)
+    }
+
+    /// The archive that it holds.
+    pub(crate) fn source(&self) -> ArchiveSource {
+        source(TABLE, self.items)
+    }
+
+    /// The order to read what matches.
+    pub(crate) fn order(&self, filter: &str) -> ReadOrder {
+        let times = TimeContext { now: Timestamp::now(), zone: TimeZone::UTC };
+        ReadOrder {
+            source: Source::Archive(self.source()),
+            filter: RecordFilter::parse(filter, &times).expect("a filter"),
+            recipe: Recipe::default(),
+            from: Position::Beginning,
+        }
+    }
+}
+
+/// The archive in a table of so many items.
+pub(crate) fn source(table: &str, items: usize) -> ArchiveSource {
+    let (stream, _) = table.split_once("-archive-").expect("the name of an archive's table");
+    ArchiveSource {
+        stream: archiver::stream::StreamName::parse(stream).expect("a stream's name"),
+        table: table.to_owned(),
+        mode: archiver::settings::ArchiveMode::All,
+        about_bytes: (items * crate::items::ITEM_BYTES) as u64,
+    }
+}
