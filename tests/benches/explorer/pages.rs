@@ -105,7 +105,7 @@ impl Pages {
     fn page(text: Bytes, items: &Range<usize>, last: Option<usize>) -> Response {
         let count = items.len();
         let units = (count * ITEM_BYTES).div_ceil(UNIT_BYTES);
-        let (whole, half) = (units / 2, if units % 2 == 0 { 0 } else { 5 });
+        let (whole, half) = (units / 2, if units.is_multiple_of(2) { 0 } else { 5 });
         let last = last.map(|number| format!(r#","LastEvaluatedKey":{}"#, items::keys_as_json(number))).unwrap_or_default();
         let end = format!(
             r#"],"ScannedCount":{count},"ConsumedCapacity":{{"TableName":"orders","CapacityUnits":{whole}.{half}}}{last}}}"#
