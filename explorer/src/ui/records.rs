@@ -75,7 +75,12 @@ fn title(records: &Records, columns: usize) -> String {
     };
     let filter = records.filter.to_string();
     let title = if filter.is_empty() { format!(" {what} ") } else { format!(" {what} ─ {filter} ") };
-    pieces(&printable(&title), columns.saturating_sub(2)).into_iter().next().unwrap_or_default()
+    let mut pieces = pieces(&printable(&title), columns.saturating_sub(3)).into_iter();
+    let mut shown = pieces.next().unwrap_or_default();
+    if pieces.next().is_some() {
+        shown.push_str("… ");
+    }
+    shown
 }
 
 fn marks(records: &Records) -> String {

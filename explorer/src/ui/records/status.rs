@@ -92,7 +92,8 @@ fn following(records: &Records, theme: &Theme) -> (Vec<String>, Style) {
             if status.missing > 0 {
                 words.push(format!("{} never came there", count(status.missing)));
             }
-            words.extend(status.lag.map(|lag| format!("archived after {:.1} s", lag.as_secs_f64())));
+            // Items say it in whole seconds.
+            words.extend(status.lag.map(|lag| format!("archived within {} s", lag.as_secs() + 1)));
             let behind = status.behind_latest.map(|behind| behind.as_secs()).filter(|seconds| *seconds > 0);
             words.extend(behind.map(|seconds| format!("{} behind", span(seconds))));
             (words, theme.ok())
