@@ -10,8 +10,8 @@ use std::path::{Path, PathBuf};
 use std::process::{ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 use tempfile::TempDir;
-use tokio::io::{AsyncBufReadExt as _, BufReader};
-use tokio::process::{Child, Command};
+use tokio::io::{AsyncBufReadExt as _, BufReader, Lines};
+use tokio::process::{Child, ChildStderr, ChildStdout, Command};
 
 /// No command may run longer, on a machine that is busy with other tests too.
 const LONGEST_RUN: Duration = Duration::from_secs(120);
@@ -35,6 +35,14 @@ pub struct Finished {
     pub stderr: String,
     /// How long it ran.
     pub took: Duration,
+}
+
+/// A command that goes on until it is ended; it is killed with this value.
+#[derive(Debug)]
+pub struct Running {
+    process: Child,
+    stdout: Option<Lines<BufReader<ChildStdout>>>,
+    stderr: Lines<BufReader<ChildStderr>>,
 }
 
 /// `explorer local`, running; it is killed with this value.
@@ -87,6 +95,18 @@ impl Explorer {
         command.args(arguments).env_clear().env("HOME", self.home.path()).envs(&self.variables);
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true);
         command
+    }
+
+    /// Starts a command.
+    ///
+    /// # Panics
+    /// When the program cannot be started.
+    #[must_use]
+    pub fn start(&self, arguments: &[&str]) -> Running {
+        let mut process = self.command(arguments).spawn().expect("the program starts");
+        let stdout = process.stdout.take().map(|stdout| BufReader::new(stdout).lines());
+        let stderr = BufReader::new(process.stderr.take().expect("a piped stderr")).lines();
+        Running { process, stdout, stderr }
     }
 
     /// Runs a command to its end.
@@ -152,6 +172,65 @@ impl Finished {
     }
 }
 
+impl Running {
+    /// The next line that it prints.
+    ///
+    /// # Panics
+    /// When none comes.
+    pub async fn printed(&mut self) -> String {
+        let lines = self.stdout.as_mut().expect("standard output is open");
+        let line = tokio::time::timeout(LONGEST_RUN, lines.next_line()).await.expect("a line in time");
+        line.expect("standard output can be read").expect("a line before the end")
+    }
+
+    /// The next line that it says beside that.
+    ///
+    /// # Panics
+    /// When none comes.
+    pub async fn said(&mut self) -> String {
+        let line = tokio::time::timeout(LONGEST_RUN, self.stderr.next_line()).await.expect("a line in time");
+        line.expect("standard error can be read").expect("a line before the end")
+    }
+
+    /// Reads no more of what it prints.
+    pub fn close_stdout(&mut self) {
+        self.stdout = None;
+    }
+
+    /// Presses ctrl-c.
+    pub async fn interrupt(&self) {
+        signal(&self.process, "INT").await;
+    }
+
+    /// Waits until it has ended; gives back what it printed and said since.
+    ///
+    /// # Panics
+    /// When it goes on.
+    pub async fn ended(mut self) -> Finished {
+        let started = Instant::now();
+        let ended = async {
+            let (mut stdout, mut stderr) = (String::new(), String::new());
+            if let Some(lines) = &mut self.stdout {
+                while let Some(line) = lines.next_line().await.expect("standard output can be read") {
+                    stdout.push_str(&format!("{line}\n"));
+                }
+            }
+            while let Some(line) = self.stderr.next_line().await.expect("standard error can be read") {
+                stderr.push_str(&format!("{line}\n"));
+            }
+            let status = self.process.wait().await.expect("it is a child");
+            Finished { code: status.code(), stdout, stderr, took: started.elapsed() }
+        };
+        tokio::time::timeout(LONGEST_RUN, ended).await.expect("it ends in time")
+    }
+}
+
+async fn signal(process: &Child, name: &str) {
+    let process = process.id().expect("it is running");
+    let told = Command::new("sh").arg("-c").arg(format!("kill -{name} {process}")).status().await.expect("a shell");
+    assert!(told.success());
+}
+
 impl RunningLocal {
     /// Starts `explorer local` and waits until it says where it listens.
     ///
@@ -175,9 +254,7 @@ impl RunningLocal {
     /// # Panics
     /// When it goes on.
     pub async fn terminate(mut self) -> ExitStatus {
-        let process = self.process.id().expect("it is running");
-        let told = Command::new("sh").arg("-c").arg(format!("kill -TERM {process}")).status().await.expect("a shell");
-        assert!(told.success());
+        signal(&self.process, "TERM").await;
         tokio::time::timeout(LONGEST_RUN, self.process.wait()).await.expect("it ends in time").expect("it is a child")
     }
 }

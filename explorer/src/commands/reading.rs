@@ -47,11 +47,12 @@ pub(super) async fn read(
 ) -> Result<ReadProgress, CommandError> {
     let mut passing = Passing { sequence, is_in_order: comes_in_order(&opened.order), taken: 0, waiting: Waiting::default() };
     let (batches, mut coming) = mpsc::channel::<ReadBatch>(BATCHES_WAITING);
-    let (_stop, stopped) = watch::channel(false);
+    let (stop, stopped) = watch::channel(false);
     let reading = sources::read(opened.payloads.connection.as_ref(), &opened.order, batches, stopped);
     let (taker_of_batches, passing_of_batches, meter_of_batches) = (&mut *taker, &mut passing, &mut meter);
-    // Ends with what it listens to, so that nothing is read on when there is enough or a record could not be taken.
     let taking = async move {
+        // Dropped at the end, so that nothing is read on when there is enough or a record could not be taken.
+        let _stop = stop;
         let mut progress = ReadProgress::default();
         while let Some(batch) = coming.recv().await {
             progress = batch.progress;

@@ -2,11 +2,15 @@
 
 mod browse;
 mod configure;
+mod ending;
 mod errors;
+mod export;
+mod filter;
 mod local;
 mod replay;
 mod replay_faults;
 mod stored;
+mod tail;
 
 use end_to_end::command_line::{Explorer, RunningLocal};
 use end_to_end::endpoints::Endpoints;
@@ -23,6 +27,23 @@ async fn start() -> (RunningLocal, Explorer) {
     let local = RunningLocal::start(binary(), &["--no-demo"]).await;
     let explorer = Explorer::of(binary(), &local.endpoints);
     (local, explorer)
+}
+
+/// Kinesis and DynamoDB without an archiver, and the program pointed to them.
+async fn reach() -> (Endpoints, Explorer) {
+    let endpoints = Endpoints::start().await;
+    let explorer = Explorer::of(binary(), &endpoints);
+    (endpoints, explorer)
+}
+
+/// A sequence number as long as Kinesis' own.
+fn long_number(place: usize) -> String {
+    format!("4{place:055}")
+}
+
+/// The partition keys of records as JSON, in their order.
+fn keys(records: &[serde_json::Value]) -> Vec<&str> {
+    records.iter().map(|record| record["partition_key"].as_str().unwrap_or_default()).collect()
 }
 
 /// A stream archived in mode ALL.

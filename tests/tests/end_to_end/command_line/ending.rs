@@ -1,0 +1,69 @@
+//! Commands that are ended before they are done: at once, and never as if they had been.
+
+use super::{archived_stream, binary, long_number, reach};
+use end_to_end::command_line::{ArchivedItem, Explorer};
+use end_to_end::endpoints::Endpoints;
+use end_to_end::fault_proxy::{Fault, FaultProxy};
+use end_to_end::stream::TestStream;
+use std::time::Duration;
+
+/// From the end of what was waited for until the program has gone.
+const PROMPT: Duration = Duration::from_secs(4);
+
+/// An archive whose second page of one key, or whose every page of all keys, never comes.
+async fn endless(endpoints: &Endpoints) -> (FaultProxy, Explorer, TestStream) {
+    let stream = archived_stream(endpoints, 1).await;
+    for place in 0..260 {
+        let (number, arrival) = (long_number(place), (1_545_084_650 + place).to_string());
+        let item = ArchivedItem { key: "cust-42", number: &number, arrival: &arrival, payload: b"{}", expire_after: None };
+        item.write(endpoints, &stream.table("ALL")).await;
+    }
+    let proxy = FaultProxy::start(&endpoints.dynamodb_url).await;
+    let explorer = Explorer::of(binary(), endpoints).with("AWS_ENDPOINT_URL_DYNAMODB", &proxy.url);
+    proxy.follow(|call| match call.operation.as_str() {
+        "Scan" => Fault::HangBefore,
+        "Query" if !call.body["ExclusiveStartKey"].is_null() => Fault::HangBefore,
+        _ => Fault::Pass,
+    });
+    (proxy, explorer, stream)
+}
+
+#[tokio::test]
+async fn ctrl_c_ends_a_read_and_a_partial_result_is_not_taken_for_all() {
+    let (endpoints, _) = reach().await;
+    let (proxy, explorer, stream) = endless(&endpoints).await;
+    let running = explorer.start(&["records", &stream.name]);
+    proxy.until("the archive is read", |seen| seen.iter().any(|seen| seen.call.operation == "Scan")).await;
+    running.interrupt().await;
+    let ended = running.ended().await;
+    assert_eq!(ended.sentence(130), "stopped before all was read; nothing was printed");
+    assert!(ended.stdout.is_empty() && ended.took < PROMPT, "{ended:#?}");
+
+    let mut running = explorer.start(&["records", &stream.name, "key:cust-42", "--output", "json"]);
+    running.printed().await;
+    running.interrupt().await;
+    let ended = running.ended().await;
+    assert_eq!(ended.sentence(130), "stopped; what was printed is not all");
+    assert!(ended.took < PROMPT, "{ended:#?}");
+}
+
+#[tokio::test]
+async fn a_reader_that_goes_ends_reading_before_there_is_anything_to_print() {
+    let (endpoints, _) = reach().await;
+    let (proxy, explorer, stream) = endless(&endpoints).await;
+    for command in [&["records", &stream.name][..], &["export", &stream.name, "--to", "-"]] {
+        let before = proxy.seen().len();
+        let mut running = explorer.start(command);
+        proxy.until("the archive is read", |seen| seen[before..].iter().any(|seen| seen.call.operation == "Scan")).await;
+        running.close_stdout();
+        let ended = running.ended().await;
+        assert_eq!((ended.code, ended.stderr.as_str()), (Some(0), ""), "{command:?}");
+        assert!(ended.took < PROMPT, "{ended:#?}");
+    }
+    let mut running = explorer.start(&["records", &stream.name, "key:cust-42", "--output", "json"]);
+    running.printed().await;
+    running.close_stdout();
+    let ended = running.ended().await;
+    assert_eq!((ended.code, ended.stderr.as_str()), (Some(0), ""));
+    assert!(ended.took < PROMPT, "{ended:#?}");
+}

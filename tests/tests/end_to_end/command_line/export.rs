@@ -1,0 +1,125 @@
+//! Exports: written whole or not at all, and read again as an archive is.
+
+use super::{archived_stream, binary, reach};
+use archiver::aggregate::aggregate;
+use end_to_end::command_line::{ArchivedItem, Explorer};
+use end_to_end::endpoints::Endpoints;
+use end_to_end::fault_proxy::{Fault, FaultProxy};
+use end_to_end::stream::TestStream;
+use serde_json::{Value, json};
+
+/// A stream with some orders in its archive.
+async fn orders(endpoints: &Endpoints) -> TestStream {
+    let stream = archived_stream(endpoints, 1).await;
+    let together = aggregate(&[("cust-7", None, b"{\"id\":7}"), ("cust-8", None, b"eight")]);
+    for (key, number, payload) in [
+        ("cust-1", "11", br#"{"status":"paid","total":1.10}"#.as_slice()),
+        ("cust-2", "12", b"with \"quotes\", commas\r\nand lines"),
+        ("cust-1", "13", &[0xff, 0x00, 0xfe]),
+        ("together", "14", &together),
+        ("cust-3", "15", b""),
+    ] {
+        let arrival = format!("15450846{number}.5");
+        let item = ArchivedItem { key, number, arrival: &arrival, payload, expire_after: Some(4_000_000_000) };
+        item.write(endpoints, &stream.table("ALL")).await;
+    }
+    stream
+}
+
+#[tokio::test]
+async fn an_export_is_read_as_the_archive_it_comes_from() {
+    let (endpoints, explorer) = reach().await;
+    let stream = orders(&endpoints).await;
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("orders.jsonl");
+    let file = path.to_str().unwrap();
+
+    let exported = explorer.json(&["export", &stream.name, "--to", file]).await;
+    let bytes = std::fs::metadata(&path).unwrap().len();
+    assert_eq!(
+        ["file", "format", "records", "bytes", "read", "unsearchable"].map(|name| exported[name].clone()),
+        [json!(file), json!("jsonl"), json!(5), json!(bytes), json!(5), json!(0)]
+    );
+    // No region, no credentials, no endpoint.
+    let alone = Explorer::bare(binary());
+    for filter in [&[][..], &["key:cust-1"], &["json:$.status==\"paid\""], &["--limit", "2"], &["is:aggregated"]] {
+        let from_archive = explorer.json_lines(&[&["records", &stream.name], filter].concat()).await;
+        let from_file = alone.json_lines(&[&["records", "--file", file], filter].concat()).await;
+        assert!(!from_archive.is_empty() && from_file == from_archive, "{filter:?}: {from_file:?} is not {from_archive:?}");
+    }
+    for arguments in [&["cust-1"][..], &["cust-1", "11"]] {
+        let from_archive = explorer.json(&[&["get", &stream.name], arguments].concat()).await;
+        assert_eq!(alone.json(&[&["get", "--file", file], arguments].concat()).await, from_archive);
+    }
+    let none = alone.run(&["get", "--file", file, "cust-9"]).await;
+    assert!(none.sentence(3).ends_with("holds no record of key cust-9"), "{none:#?}");
+
+    let again = folder.path().join("again.jsonl");
+    let exported = alone.json(&["export", "--file", file, "key:cust-1", "--to", again.to_str().unwrap()]).await;
+    assert_eq!((&exported["records"], &exported["read_units"]), (&json!(2), &json!(0.0)));
+    assert_eq!(std::fs::read_to_string(&again).unwrap().lines().count(), 2);
+    let itself = alone.run(&["export", "--file", file, "--to", file, "--overwrite"]).await;
+    assert!(itself.sentence(1).contains("is the file that is read"), "{itself:#?}");
+    let missing = alone.run(&["records", "--file", "/nowhere/orders.jsonl"]).await;
+    assert!(missing.sentence(1).contains("/nowhere/orders.jsonl"), "{missing:#?}");
+}
+
+#[tokio::test]
+async fn csv_holds_what_json_lines_hold() {
+    let (endpoints, explorer) = reach().await;
+    let stream = orders(&endpoints).await;
+    let arguments = ["export", &stream.name, "--to", "-", "--payload", "decoded"];
+    let lines = explorer.run(&arguments).await.succeeded();
+    let table = explorer.run(&[&arguments[..], &["--format", "csv"]].concat()).await.succeeded();
+    let mut reader = csv::Reader::from_reader(table.stdout.as_bytes());
+    let heading = reader.headers().unwrap().clone();
+    let rows: Vec<csv::StringRecord> = reader.records().map(|row| row.unwrap()).collect();
+    assert_eq!((lines.stdout.lines().count(), rows.len()), (5, 5));
+    for line in lines.stdout.lines() {
+        let record: Value = serde_json::from_str(line).unwrap();
+        let column = |name: &str| heading.iter().position(|heading| heading == name).unwrap();
+        let row = rows.iter().find(|row| row[column("sequence_number")] == *record["sequence_number"].as_str().unwrap()).unwrap();
+        for name in ["partition_key", "arrived_at", "data", "shard_id"] {
+            assert_eq!(&row[column(name)], record[name].as_str().unwrap_or_default(), "{name} of {line}");
+        }
+        match &record["payload"] {
+            Value::Object(_) => assert_eq!(serde_json::from_str::<Value>(&row[column("payload")]).unwrap(), record["payload"]),
+            payload => assert_eq!(&row[column("payload")], payload.as_str().unwrap_or_default()),
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_file_that_is_there_is_replaced_only_where_that_is_asked_for() {
+    let (endpoints, explorer) = reach().await;
+    let stream = orders(&endpoints).await;
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("orders.csv");
+    std::fs::write(&path, "precious").unwrap();
+    let arguments = ["export", &stream.name, "--limit", "1", "--to", path.to_str().unwrap()];
+    let refused = explorer.run(&arguments).await;
+    assert!(refused.sentence(1).ends_with("exists already; choose another name, or add --overwrite"), "{refused:#?}");
+    assert_eq!(std::fs::read_to_string(&path).unwrap(), "precious");
+    let people = explorer.run(&[&arguments[..], &["--overwrite"]].concat()).await.succeeded();
+    assert!(people.stdout.starts_with("1 records, ") && people.stdout.ends_with("orders.csv\n"), "{people:#?}");
+    let written = std::fs::read_to_string(&path).unwrap();
+    assert!(written.starts_with("stream,partition_key,") && written.contains("cust-3"), "{written}");
+    assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1);
+}
+
+#[tokio::test]
+async fn an_export_that_is_ended_leaves_nothing() {
+    let (endpoints, _) = reach().await;
+    let stream = orders(&endpoints).await;
+    let proxy = FaultProxy::start(&endpoints.dynamodb_url).await;
+    let explorer = Explorer::of(binary(), &endpoints).with("AWS_ENDPOINT_URL_DYNAMODB", &proxy.url);
+    proxy.follow(|call| if call.operation == "Scan" { Fault::HangBefore } else { Fault::Pass });
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("orders.jsonl");
+    let running = explorer.start(&["export", &stream.name, "--to", path.to_str().unwrap()]);
+    proxy.until("the archive is read", |seen| seen.iter().any(|seen| seen.call.operation == "Scan")).await;
+    running.interrupt().await;
+    let ended = running.ended().await;
+    assert_eq!(ended.sentence(130), "stopped; nothing is left of the export");
+    assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0);
+}
