@@ -131,9 +131,15 @@ pub(crate) async fn until_done<T, F: Future<Output = Result<T, AwsFailure>>>(
     call: impl Fn() -> F,
 ) -> Result<T, WriteError> {
     let mut tries = 0;
+    let mut why = None;
     loop {
         match attempt(deadline, tries, call()).await {
-            Err(reason) if reason.is_transient() => deadline.back_off(tries).await.map_err(|_| reason)?,
+            // What was said before tells more than that the last try had no time to be answered.
+            Err(WriteError::Deadline(passed)) => return Err(why.unwrap_or(WriteError::Deadline(passed))),
+            Err(reason) if reason.is_transient() => {
+                deadline.back_off(tries).await.map_err(|_| reason.clone())?;
+                why = Some(reason);
+            }
             ended => return ended,
         }
         tries += 1;
@@ -149,5 +155,25 @@ pub(crate) async fn attempt<T>(
     match deadline.bound_try(tries, call).await? {
         Some(answer) => Ok(answer?),
         None => Err(AwsFailure::no_answer().into()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::sync::atomic::{AtomicU32, Ordering};
+
+    #[tokio::test(start_paused = true)]
+    async fn what_was_said_last_is_the_reason_and_not_that_time_ran_out() {
+        let throttled = AwsFailure { kind: crate::aws_failure::FailureKind::Throttled, message: "Rate exceeded".to_owned() };
+        let tries = AtomicU32::new(0);
+        let call = || {
+            let is_first = tries.fetch_add(1, Ordering::Relaxed) == 0;
+            let throttled = throttled.clone();
+            async move { if is_first { Err(throttled) } else { std::future::pending::<Result<(), AwsFailure>>().await } }
+        };
+        let ended = until_done(Deadline::after(std::time::Duration::from_secs(3)), call).await;
+        assert_eq!(ended, Err(WriteError::Aws(throttled.clone())));
+        assert_eq!(tries.load(Ordering::Relaxed), 2);
     }
 }
