@@ -15,10 +15,11 @@ use std::time::Duration;
 use tokio::sync::{mpsc, watch};
 use tokio::time::Instant;
 
-/// Between two messages of a reading: about two frames, so that a fast one costs the screen little.
-const MESSAGE_INTERVAL: Duration = Duration::from_millis(33);
+/// Between two messages of a reading: a frame. To list a message's entries among a million takes time by their number, and a key waits
+/// so long; half as often it waits twice as long.
+const MESSAGE_INTERVAL: Duration = Duration::from_millis(16);
 /// Pages that may wait to be put on the shelf; each holds its items in memory.
-const BATCHES_WAITING: usize = 4;
+const BATCHES_WAITING: usize = 2;
 
 /// What was put on a shelf and not told yet.
 struct Untold {
