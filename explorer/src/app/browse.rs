@@ -138,7 +138,7 @@ pub(super) fn run(model: &mut Model, command: Command) -> Vec<Effect> {
             model.overlay = Some(Overlay::Copy);
             Vec::new()
         }
-        _ => match records.command(command, requests, page) {
+        _ => match records.command(command, requests, page, times.now) {
             Ok(effects) => effects,
             Err(sentence) => {
                 model.notice = Some(Notice::Error(sentence));
@@ -208,9 +208,10 @@ fn export(model: &mut Model, path: PathBuf) -> Vec<Effect> {
             return Vec::new();
         }
     };
+    let stream = records.origin.stream().cloned();
     let format = ExportFormat::of_path(&path);
     model.export = Some(Export { request, path: path.clone(), exported: Exported::default() });
-    vec![Effect::Export { request, order: Box::new(ExportOrder { what, path, format, form: PayloadForm::Both }) }]
+    vec![Effect::Export { request, order: Box::new(ExportOrder { what, stream, path, format, form: PayloadForm::Both }) }]
 }
 
 /// An export got so far.

@@ -271,8 +271,10 @@ impl Key {
     #[must_use]
     pub fn matches(self, event: KeyEvent) -> bool {
         let control = event.modifiers.contains(KeyModifiers::CONTROL);
+        // Escape and a letter right after it come as the letter with the alt key, and must not do what the letter does.
+        let alt = event.modifiers.contains(KeyModifiers::ALT);
         match self {
-            Self::Char(character) => event.code == KeyCode::Char(character) && !control,
+            Self::Char(character) => event.code == KeyCode::Char(character) && !control && !alt,
             Self::Control(character) => event.code == KeyCode::Char(character) && control,
             Self::Named(code, _) => event.code == code && !control,
         }

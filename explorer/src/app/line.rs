@@ -65,9 +65,10 @@ impl Line {
         true
     }
 
-    /// Takes pasted text; what would end the line is left out.
+    /// Takes pasted text; what would end the line becomes a blank, and what ends the text is left out.
     pub fn paste(&mut self, text: &str) {
-        for character in text.chars().filter(|character| !character.is_control()) {
+        for character in text.trim_end().chars() {
+            let character = if character.is_control() { ' ' } else { character };
             self.input.handle(InputRequest::InsertChar(character));
         }
     }

@@ -351,9 +351,56 @@ fn a_command_that_makes_no_sense_says_why() {
         ("m", "all is read"),
         ("u", "no record is marked"),
         ("]", "this is no aggregated record"),
-        ("D", "there is no older record of this key"),
+        ("D", "no older record of this key is near here"),
     ] {
         shelf.press(&mut model, key);
         assert!(sentence(&model).contains(expected), "{key}: {}", sentence(&model));
     }
+}
+
+#[test]
+fn nothing_is_followed_while_all_is_read_again() {
+    let (mut model, shelf) = model_with_records(80, 24);
+    read_request(&shelf.press(&mut model, "F5"));
+    assert_eq!(shelf.press(&mut model, "f"), [], "what comes in would be looked for on a shelf that is thrown away");
+    assert!(sentence(&model).contains("can be followed after that"), "{}", sentence(&model));
+}
+
+#[test]
+fn what_came_in_while_it_was_followed_is_not_there_twice_when_reading_goes_on() {
+    let mut model = model_with_streams(80, 24);
+    let mut shelf = TestShelf::default();
+    let request = read_request(&press(&mut model, "enter"));
+    shelf.read(&mut model, request, many(5_000));
+    shelf.end(&mut model, request, ReadEnding::Stopped(middle()));
+    let effects = shelf.press(&mut model, "f");
+    let [Effect::Follow { request, .. }] = effects.as_slice() else { panic!("{effects:?}") };
+    let entries = shelf.put(vec![record(6_000, b"{}")]);
+    let shards: std::sync::Arc<[String]> = std::sync::Arc::from([]);
+    update(&mut model, Message::Followed { request: *request, entries, shards, status: FollowStatus::default() });
+    let request = read_request(&shelf.press(&mut model, "M"));
+    shelf.read(&mut model, request, vec![record(6_000, b"{}"), record(5_500, b"{}")]);
+    assert_eq!(open_records(&model).rows.len(), 5_002);
+}
+
+#[test]
+fn single_marks_are_not_taken_from_all_that_match_another_filter() {
+    let (mut model, mut shelf) = model_with_records(80, 24);
+    shelf.press(&mut model, "a");
+    let request = read_request(&shelf.press(&mut model, "/ key:cust-1 enter"));
+    shelf.read(&mut model, request, records());
+    shelf.end(&mut model, request, ReadEnding::Complete);
+    shelf.press(&mut model, "space");
+    assert!(sentence(&model).contains("match another filter"), "{}", sentence(&model));
+    assert!(matches!(&open_records(&model).marks, Marks::AllBut { except, .. } if except.is_empty()));
+}
+
+#[test]
+fn a_letter_with_alt_does_not_do_what_the_letter_does() {
+    use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
+    let (mut model, _) = model_with_records(80, 24);
+    for letter in ['a', 'q', 'u'] {
+        update(&mut model, Message::KeyPressed(KeyEvent::new(KeyCode::Char(letter), KeyModifiers::ALT)));
+    }
+    assert!(!model.quit && open_records(&model).marks.is_empty());
 }

@@ -70,6 +70,8 @@ pub struct Records {
     /// Whether and how new records come in by themselves.
     pub following: Following,
     showing: detail::Showing,
+    /// Whether new records have come in by themselves among those that are read.
+    has_followed: bool,
     /// The arrivals by shard, and of which rows they are.
     by_shard: Option<ByShard>,
     room: Room,
@@ -151,6 +153,7 @@ impl Records {
             histogram: HistogramView::Together,
             following: Following::Off,
             showing: detail::Showing::default(),
+            has_followed: false,
             by_shard: None,
             room,
             wanted: Some(READ_AHEAD),
@@ -278,7 +281,7 @@ impl Records {
         /// Rows whose payloads are looked into.
         const ROWS_TRIED: usize = 8;
         let near = || (self.cursor..self.cursor + ROWS_TRIED).filter_map(|rank| self.rows.get(rank));
-        let small = near().filter(|record| record.held_bytes() < 64 * 1024);
+        let small = near().filter(|record| detail::is_small(record));
         let decoded = small.filter_map(|record| Some(record.decode(record.payload()?, &self.recipe, 0)));
         let text = decoded.filter_map(|decoded| Some(decoded.text()?.to_owned())).find(|text| text.starts_with(['{', '[']));
         typing.find_completions(self.rows.loaded(), text.as_deref());

@@ -35,8 +35,8 @@ fn take(model: &mut Model, message: Message) -> Vec<Effect> {
         Message::Pasted(text) => {
             if let Some(line) = open_line(model) {
                 line.paste(&text);
+                typed(model);
             }
-            typed(model);
             Vec::new()
         }
         Message::Resized(columns, rows) => {

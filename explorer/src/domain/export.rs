@@ -2,6 +2,7 @@
 
 use super::reading::ReadOrder;
 use super::record::{Record, RecordId};
+use archiver::stream::StreamName;
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -11,6 +12,8 @@ use std::sync::Arc;
 pub struct ExportOrder {
     /// Which records.
     pub what: Exports,
+    /// The stream they were put into, where that is known.
+    pub stream: Option<StreamName>,
     /// The file; it must not be there yet.
     pub path: PathBuf,
     /// Its format.

@@ -80,11 +80,22 @@ impl Marks {
         }
     }
 
-    /// Marks what is not marked, of all that match the filter, and takes the other marks away.
-    pub fn invert(&mut self, filter: &RecordFilter) {
+    /// Whether all that match another filter than this are marked: single marks would be taken from those.
+    #[must_use]
+    pub fn are_of_another(&self, filter: &RecordFilter) -> bool {
+        matches!(self, Self::AllBut { filter: marked, .. } if marked != filter)
+    }
+
+    /// Marks what is not marked, of all that match the filter, and takes the other marks away. Whether one that is marked matches is
+    /// told by `matches`.
+    pub fn invert(&mut self, filter: &RecordFilter, matches: impl Fn(&Record) -> bool) {
         *self = match std::mem::take(self) {
-            Self::Some(except) => Self::AllBut { filter: filter.clone(), except },
-            Self::AllBut { except, .. } => Self::Some(except),
+            Self::Some(mut except) => {
+                except.retain(|_, record| matches(record));
+                Self::AllBut { filter: filter.clone(), except }
+            }
+            Self::AllBut { filter: marked, except } if marked == *filter => Self::Some(except),
+            Self::AllBut { .. } => Self::AllBut { filter: filter.clone(), except: BTreeMap::new() },
         };
     }
 
@@ -148,6 +159,18 @@ mod tests {
         assert!(!marks.contains(&record(1).id, &all), "what matches the one filter is not known from the other's list");
     }
 
+    #[test]
+    fn marks_of_one_filter_are_not_counted_among_those_of_another() {
+        let (first, second) = (RecordFilter::default().with_key("cust-1"), RecordFilter::default().with_key("cust-2"));
+        let mut marks = Marks::default();
+        marks.toggle(&record(1)).unwrap();
+        marks.invert(&second, |record| record.id.partition_key == "cust-2");
+        assert_eq!(marks, Marks::AllBut { filter: second.clone(), except: BTreeMap::new() });
+        assert!(marks.are_of_another(&first) && !marks.are_of_another(&second));
+        marks.invert(&first, |_| true);
+        assert_eq!(marks, Marks::AllBut { filter: first, except: BTreeMap::new() });
+    }
+
     proptest! {
         #[test]
         fn marks_are_a_set(steps in proptest::collection::vec((0..4_u8, 0..6_usize, 0..6_usize), 0..40)) {
@@ -168,7 +191,7 @@ mod tests {
                         expected.extend(range);
                     }
                     2 => {
-                        marks.invert(&filter);
+                        marks.invert(&filter, |_| true);
                         expected = (0..6).filter(|number| !expected.contains(number)).collect();
                     }
                     _ => {

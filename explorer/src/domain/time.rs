@@ -43,6 +43,14 @@ impl TimeContext {
         if text.len() >= 9 && text.bytes().all(|byte| byte.is_ascii_digit()) {
             return Timestamp::from_second(text.parse().ok()?).ok();
         }
+        // The time of day alone is today's.
+        let is_time_of_day = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit() || byte == b':');
+        if text.contains(':')
+            && is_time_of_day(text)
+            && let Ok(time) = text.parse::<civil::Time>()
+        {
+            return self.zone.to_timestamp(self.now.to_zoned(self.zone.clone()).date().to_datetime(time)).ok();
+        }
         // A zone's offset, and seconds, may be left out.
         for candidate in [text.to_owned(), text.replacen('Z', ":00Z", 1)] {
             if let Ok(timestamp) = candidate.parse::<Timestamp>() {
@@ -131,6 +139,8 @@ mod tests {
             ("2026-11-20 10:00", "2026-11-20T09:00:00Z"),
             ("2026-11-20T10:00", "2026-11-20T09:00:00Z"),
             ("2026-11-20", "2026-11-19T23:00:00Z"),
+            ("10:30", "2026-11-20T09:30:00Z"),
+            ("10:30:15", "2026-11-20T09:30:15Z"),
             ("1h", "2026-11-20T11:00:00Z"),
             ("2d", "2026-11-18T12:00:00Z"),
             ("1545084650", "2018-12-17T22:10:50Z"),

@@ -7,7 +7,7 @@ use crate::aws::payload::read_payload;
 use crate::domain::export::{ExportOrder, Exported, Exports};
 use crate::domain::failure::Failure;
 use crate::domain::payload::NoPayload;
-use crate::domain::reading::{ReadBatch, ReadEnding, Source};
+use crate::domain::reading::{ReadBatch, ReadEnding};
 use crate::domain::record::Record;
 use crate::files::{ExportError, ExportOptions, ExportSink};
 use crate::sources;
@@ -40,12 +40,8 @@ async fn write(
     messages: &mpsc::Sender<Message>,
     stopped: watch::Receiver<bool>,
 ) -> Result<Option<Exported>, Failure> {
-    let ExportOrder { what, path, format, form } = order;
+    let ExportOrder { what, stream, path, format, form } = order;
     let (Exports::These { order, .. } | Exports::Matching { order, .. }) = &what;
-    let stream = match &order.source {
-        Source::Archive(archive) => Some(archive.stream.clone()),
-        Source::File(_) => None,
-    };
     let failed = |error: ExportError| Failure::refused(format!("export to {}", path.display()), error.to_string());
     let options = ExportOptions { format, payload: form, recipe: order.recipe.clone(), stream: stream.clone() };
     let mut sink = ExportSink::to_file(&path, false, options).map_err(failed)?;

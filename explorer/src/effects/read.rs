@@ -134,6 +134,9 @@ pub(super) async fn follow_onto(
         let mut untold = Untold::new(shelf);
         let mut status = FollowStatus::default();
         while let Some(batch) = waiting.recv().await {
+            if untold.is_full {
+                return Err(Failure::refused("keep more records", "so many are held already; F5 or another filter begins anew"));
+            }
             untold.put(&batch.records)?;
             status = status.after(&batch);
             let entries = std::mem::take(&mut untold.entries);

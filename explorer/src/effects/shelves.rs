@@ -3,6 +3,7 @@
 use crate::app::message::ShelfId;
 use crate::domain::failure::Failure;
 use crate::domain::index::{Entry, Place, SoughtRecord};
+use crate::domain::marks::{MAX_SINGLE_BYTES, TooMany};
 use crate::domain::record::Record;
 use crate::shelf::Shelf;
 use std::collections::HashMap;
@@ -70,6 +71,9 @@ impl SharedShelf {
             let record = self.lock().get(*place).map_err(|error| of_disk(&error))?;
             bytes += record.held_bytes();
             rows.push((*place, Arc::new(record)));
+            if is_whole && bytes as u64 > MAX_SINGLE_BYTES {
+                return Err(Failure::refused("mark the range", TooMany.to_string()));
+            }
             if bytes > MAX_ROWS_BYTES && !is_whole {
                 break;
             }

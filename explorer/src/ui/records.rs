@@ -29,7 +29,7 @@ pub(super) fn draw(model: &Model, records: &Records, theme: &Theme, frame: &mut 
         (list, detail)
     } else {
         // Who reads the payload wants to see more of it.
-        let share = if records.pane == Pane::Detail { 25 } else { 50 };
+        let share = if records.pane == Pane::Detail && records.typing.is_none() { 25 } else { 50 };
         let [list, detail] = Layout::vertical([Constraint::Percentage(share), Constraint::Fill(1)]).areas(area);
         (list, detail)
     };

@@ -31,7 +31,9 @@ impl Records {
 
     /// Goes to the newest record of the next later bucket that has any, or of the next earlier one.
     pub(super) fn go_to_bucket(&mut self, by: isize) {
-        let Some(buckets) = self.buckets(self.room.list_columns) else {
+        // As they are drawn.
+        let taken = if self.histogram == HistogramView::ByShard { SHARD_COLUMNS + 1 } else { 2 };
+        let Some(buckets) = self.buckets(self.room.list_columns.saturating_sub(taken)) else {
             return;
         };
         let Some(entry) = self.rows.listing.get(self.cursor) else {

@@ -12,6 +12,7 @@ use crate::domain::reading::Source;
 use crate::domain::record::Record;
 use crate::domain::show::{Body, View, scalar_at};
 use archiver::settings::ArchiveMode;
+use jiff::Timestamp;
 use std::sync::Arc;
 
 /// Rows before the end of what is read at which more is read.
@@ -22,11 +23,14 @@ impl Records {
     pub(in crate::app) fn check(&self, command: Command) -> Result<(), String> {
         let record = || self.current().ok_or_else(|| "there is no record here".to_owned());
         match command {
-            Command::Mark | Command::MarkRange | Command::Copy => record().map(|_| ()),
             Command::MarkAll | Command::InvertMarks => match &self.origin {
                 Origin::Read(_) => Ok(()),
                 Origin::Stream(_) => Err("what is still coming in cannot be marked as a whole".to_owned()),
             },
+            Command::Mark | Command::MarkRange if self.marks.are_of_another(&self.filter) => {
+                Err("all that match another filter are marked; u takes those marks away".to_owned())
+            }
+            Command::Mark | Command::MarkRange | Command::Copy => record().map(|_| ()),
             Command::ClearMarks if self.marks.is_empty() => Err("no record is marked".to_owned()),
             Command::ReadMore | Command::ReadAll => self.check_reading(command),
             Command::Refresh if matches!(self.following, Following::On(..)) => {
@@ -37,13 +41,19 @@ impl Records {
                     Err("mode LATEST keeps only the newest record of a key".to_owned())
                 }
                 (Origin::Stream(_), _) => Err("a key's history is in the archive of its stream".to_owned()),
-                (Origin::Read(_), _) => record().map(|_| ()),
+                (Origin::Read(_), _) if self.filter.key() == Some(record()?.id.partition_key.as_str()) => {
+                    Err("these are the versions of this key".to_owned())
+                }
+                (Origin::Read(_), _) => Ok(()),
             },
+            Command::Follow if self.is_refreshing() => {
+                Err("it is being read again; new records can be followed after that".to_owned())
+            }
             Command::Follow if matches!(self.origin, Origin::Read(Source::File(_))) => Err("a file does not grow".to_owned()),
             Command::FollowStream | Command::Replay if self.origin.archive().is_none() => Err("this takes an archive".to_owned()),
             Command::Diff if !self.is_compared && self.compared_with().is_none() => {
                 record()?;
-                Err("there is no older record of this key in what was read; h reads them all, or mark one".to_owned())
+                Err("no older record of this key is near here; h lists them all, or mark the one to compare with".to_owned())
             }
             Command::NextUserRecord | Command::PreviousUserRecord => {
                 let place = self.detail().and_then(|detail| detail.decoded()?.user_record.as_ref());
@@ -78,6 +88,7 @@ impl Records {
         command: Command,
         requests: [RequestId; 2],
         page: usize,
+        now: Timestamp,
     ) -> Result<Vec<Effect>, String> {
         let [request, _] = requests;
         match command {
@@ -91,7 +102,16 @@ impl Records {
             Command::Mark => return self.toggle_mark().map(|()| Vec::new()),
             Command::MarkRange => return self.mark_range(request),
             Command::MarkAll => self.marks.mark_all(&self.filter),
-            Command::InvertMarks => self.marks.invert(&self.filter),
+            Command::InvertMarks => {
+                let matcher = self.filter.matcher();
+                let matches = |record: &Record| {
+                    let payload = || record.payload().and_then(Result::ok);
+                    matcher.matches_item(record, now)
+                        && (!matcher.needs_payload()
+                            || payload().is_some_and(|payload| matcher.matches_payload_of(record, &payload, &self.recipe)))
+                };
+                self.marks.invert(&self.filter, matches);
+            }
             Command::ClearMarks => self.marks = Default::default(),
             Command::ViewPretty => self.view_as(View::Pretty),
             Command::ViewText => self.view_as(View::Text),
@@ -142,7 +162,7 @@ impl Records {
             }
             Command::FilterByField => self.filter_by_field()?,
             Command::Jump => self.ask_for(Question::Jump, String::new()),
-            Command::Search => self.ask_for(Question::Search, self.search.clone()),
+            Command::Search => self.ask_for(Question::Search, String::new()),
             Command::DecodeAs => {
                 let line = if self.recipe == Recipe::default() { String::new() } else { self.recipe.to_string() };
                 self.ask_for(Question::Decode, line);

@@ -198,6 +198,12 @@ impl Showing {
     }
 }
 
-fn is_small(record: &Record) -> bool {
-    record.place == Place::Item && record.held_bytes() <= SHOWN_AT_ONCE
+/// Whether a payload is decoded and laid out in no time: a packed one may unpack to a thousand times its size.
+pub(super) fn is_small(record: &Record) -> bool {
+    /// How the base64 texts of gzip, zstd, zlib and aggregated records begin.
+    const PACKED: [&str; 6] = ["H4s", "KLUv", "eJ", "eN", "eA", "84m"];
+    let is_packed = record.item.encoding.is_some()
+        || record.item.data.as_deref().is_some_and(|text| PACKED.iter().any(|start| text.starts_with(start)));
+    let most = if is_packed { SHOWN_AT_ONCE / 16 } else { SHOWN_AT_ONCE };
+    record.place == Place::Item && record.held_bytes() <= most
 }

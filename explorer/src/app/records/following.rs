@@ -6,6 +6,7 @@ use crate::domain::failure::Failure;
 use crate::domain::following::{FollowFrom, FollowOrder, FollowStatus, Followed};
 use crate::domain::index::Entry;
 use crate::domain::reading::Source;
+use archiver::settings::ArchiveMode;
 use std::sync::Arc;
 
 impl Records {
@@ -39,14 +40,24 @@ impl Records {
             Following::Off | Following::On(..) | Following::Failed(_) => return,
         }
         // What was read from the archive in the same moment is there already.
+        let entries = self.new_among(entries);
+        self.has_followed = true;
+        self.rows.shards = Arc::clone(shards);
+        self.add(entries);
+    }
+
+    /// Those that are not among the rows yet. Only in mode ALL is a number that of one record: in LATEST, user records of an aggregated
+    /// one share it.
+    pub(super) fn new_among(&self, entries: &[Entry]) -> Vec<Entry> {
+        if self.origin.archive().is_some_and(|archive| archive.mode == ArchiveMode::Latest) {
+            return entries.to_vec();
+        }
         let is_new = |entry: &&Entry| {
             let same = |other: Entry| (other.arrived_ms, other.tie, other.shard) == (entry.arrived_ms, entry.tie, entry.shard);
             let since = self.rows.listing.count_since(entry.arrived_ms.saturating_add(1));
             entry.tie == 0 || !self.rows.listing.from(since).take_while(|other| other.arrived_ms == entry.arrived_ms).any(same)
         };
-        let entries = entries.iter().filter(is_new).copied().collect();
-        self.rows.shards = Arc::clone(shards);
-        self.add(entries);
+        entries.iter().filter(is_new).copied().collect()
     }
 
     /// Following has ended.

@@ -114,6 +114,7 @@ impl Records {
 
     /// Reads again from the beginning; what is shown stays until there is as much again.
     pub(in crate::app) fn refresh(&mut self, request: RequestId) -> Vec<Effect> {
+        let was_complete = self.reading == Reading::Complete;
         let mut effects = self.abandon_reading();
         self.showing.try_again();
         if matches!(self.origin, Origin::Stream(_)) {
@@ -125,7 +126,8 @@ impl Records {
             effects.push(Effect::DropShelf(unfinished.shelf));
         }
         self.tally = Tally::default();
-        self.wanted = Some(READ_AHEAD.max(self.rows.len()));
+        // Who saw all sees all again, though it has grown.
+        self.wanted = (!was_complete).then(|| READ_AHEAD.max(self.rows.len()));
         effects.extend(self.begin(request));
         effects
     }
@@ -202,6 +204,8 @@ impl Records {
             }
             None => {
                 self.rows.shards = shards;
+                // What came in while it was followed is read again.
+                let entries = if self.has_followed { self.new_among(&entries) } else { entries };
                 self.add(entries);
                 self.rows.len()
             }

@@ -17,8 +17,18 @@ const LEAST_DOLLARS: f64 = 0.0001;
 /// The line below the list: what matters most stays when room is scarce.
 pub(super) fn line(records: &Records, room: usize, theme: &Theme) -> Line<'static> {
     let (words, style) = match (&records.following, &records.origin) {
-        (Following::On(..), _) | (_, Origin::Stream(_)) => following(records, theme),
-        (Following::Off | Following::Failed(_), Origin::Read(_)) => (reading(records), reading_style(records, theme)),
+        (_, Origin::Stream(_)) => following(records, theme),
+        (Following::Off, Origin::Read(_)) => (reading(records), reading_style(records, theme)),
+        (Following::On(..) | Following::Failed(_), Origin::Read(_)) => {
+            let (mut words, mut style) = following(records, theme);
+            if !records.is_all_read() {
+                // What comes in does not make a part the whole.
+                words.truncate(1);
+                words.extend(reading(records));
+                style = reading_style(records, theme);
+            }
+            (words, style)
+        }
     };
     let mut text = String::new();
     for word in words {
@@ -83,7 +93,7 @@ fn following(records: &Records, theme: &Theme) -> (Vec<String>, Style) {
     let shown = count(records.rows.len() as u64);
     match &records.following {
         Following::Off => (vec![format!("{shown} records"), "stopped: f goes on".to_owned()], theme.warning()),
-        Following::Failed(_) => (vec![format!("{shown} records"), "FAILED: f tries again".to_owned()], theme.error()),
+        Following::Failed(_) => (vec!["following FAILED: f tries again".to_owned(), format!("{shown} records")], theme.error()),
         Following::On(_, status) => {
             let mut words = vec!["following".to_owned(), format!("{shown} records")];
             if status.waiting > 0 {
