@@ -439,6 +439,21 @@ fn help_and_questions() {
 }
 
 #[test]
+fn every_size_that_is_not_too_small_is_drawn() {
+    for columns in (40..=130).step_by(3) {
+        for rows in [10, 11, 13, 24, 50] {
+            drawn(&model_with_streams(columns, rows));
+            let (mut model, shelf) = model_with_records(columns, rows);
+            drawn(&model);
+            for keys in ["b", "tab", "/ x", "enter", "esc tab / nonsense:1 enter", "esc y", "esc ?", "esc r", "esc R"] {
+                shelf.press(&mut model, keys);
+                drawn(&model);
+            }
+        }
+    }
+}
+
+#[test]
 fn a_terminal_that_is_too_small_says_so() {
     insta::assert_snapshot!("too_small_30x8", drawn(&model_with_streams(30, 8)));
 }

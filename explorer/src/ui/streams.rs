@@ -72,7 +72,8 @@ pub(super) fn draw(model: &Model, theme: &Theme, frame: &mut Frame<'_>, area: Re
         vec!["  STREAM", "MODE", "TTL", "ARCHIVE TABLE", "ITEMS", "HEALTH"]
     };
     let longest_name = rows.iter().map(|row| row.name.as_str().len()).max().unwrap_or(0);
-    let name_width = Constraint::Length(u16::try_from(longest_name + 2).unwrap_or(u16::MAX).clamp(12, inner.width * 3 / 10));
+    let name_width =
+        Constraint::Length(u16::try_from(longest_name + 2).unwrap_or(u16::MAX).clamp(12, (inner.width * 3 / 10).max(12)));
     let widths = if is_wide {
         vec![
             name_width,
