@@ -2,6 +2,7 @@
 //! moves only their neighbours, and finding one by its rank looks at no others.
 
 use super::index::Entry;
+use std::collections::VecDeque;
 
 /// Entries of a chunk before it is cut in two.
 const MAX_CHUNK: usize = 1_024;
@@ -78,25 +79,30 @@ impl Listing {
         }
         entries.sort_unstable();
         self.len += entries.len();
-        let mut taken = 0;
+        let mut waiting = VecDeque::from(entries);
         let mut chunks = Vec::with_capacity(self.chunks.len() + 1);
         let mut old = std::mem::take(&mut self.chunks).into_iter().peekable();
         while let Some(mut chunk) = old.next() {
             // What is newer than the next chunk's newest belongs into this one or before it.
             let end = match old.peek().and_then(|next| next.first()) {
-                Some(next) => entries[taken..].partition_point(|entry| entry < next),
-                None => entries.len() - taken,
+                Some(next) => waiting.partition_point(|entry| entry < next),
+                None => waiting.len(),
             };
-            merge(&mut chunk, &entries[taken..taken + end]);
-            taken += end;
+            if end > 0 {
+                chunk.extend(waiting.drain(..end));
+                // Two runs in order, which the sort finds and merges.
+                chunk.sort();
+            }
             if chunk.len() <= MAX_CHUNK {
                 chunks.push(chunk);
             } else {
                 chunks.extend(chunk.chunks(MAX_CHUNK / 2).map(<[Entry]>::to_vec));
             }
         }
-        // Only where there were no chunks.
-        chunks.extend(entries[taken..].chunks(MAX_CHUNK / 2).map(<[Entry]>::to_vec));
+        if !waiting.is_empty() {
+            let rest: Vec<Entry> = waiting.into();
+            chunks.extend(rest.chunks(MAX_CHUNK / 2).map(<[Entry]>::to_vec));
+        }
         self.chunks = chunks;
         self.before = self
             .chunks
@@ -112,18 +118,6 @@ impl Listing {
     /// The last chunk that may hold the entry.
     fn chunk_for(&self, entry: &Entry) -> usize {
         self.chunks.partition_point(|entries| entries.first().is_some_and(|first| first <= entry)).saturating_sub(1)
-    }
-}
-
-/// Takes entries in order into a chunk in order: what is there is moved only once, and in blocks.
-fn merge(chunk: &mut Vec<Entry>, entries: &[Entry]) {
-    let mut end = chunk.len();
-    chunk.extend_from_slice(entries);
-    for (before, entry) in entries.iter().enumerate().rev() {
-        let place = chunk[..end].partition_point(|there| there <= entry);
-        chunk.copy_within(place..end, place + before + 1);
-        chunk[place + before] = *entry;
-        end = place;
     }
 }
 

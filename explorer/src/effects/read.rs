@@ -15,9 +15,8 @@ use std::time::Duration;
 use tokio::sync::{mpsc, watch};
 use tokio::time::Instant;
 
-/// Between two messages of a reading: a frame. To list a message's entries among a million takes time by their number, and a key waits
-/// so long; half as often it waits twice as long.
-const MESSAGE_INTERVAL: Duration = Duration::from_millis(16);
+/// Between two messages of a reading: about two frames, so that a fast one costs the screen little.
+const MESSAGE_INTERVAL: Duration = Duration::from_millis(33);
 /// Pages that may wait to be put on the shelf; each holds its items in memory.
 const BATCHES_WAITING: usize = 2;
 
