@@ -1,6 +1,7 @@
 //! The books of a reading: a page counts when its batch was accepted, so progress and position always agree with what the other side
 //! has. Every reader keeps them here, of an archive or of a file.
 
+use crate::domain::failure::Failure;
 use crate::domain::page::PageCursor;
 use crate::domain::reading::{FILE_SEGMENT_BYTES, Position, ReadBatch, ReadProgress, SegmentPosition};
 use crate::domain::record::Record;
@@ -58,6 +59,25 @@ pub(crate) enum Step {
 /// Nobody takes batches any more.
 #[derive(Debug)]
 pub(crate) struct NobodyListens;
+
+/// Why reading or following ended by itself.
+#[derive(Debug)]
+pub(crate) enum Broken {
+    NobodyListens,
+    Failed(Failure),
+}
+
+impl From<Failure> for Broken {
+    fn from(failure: Failure) -> Self {
+        Self::Failed(failure)
+    }
+}
+
+impl From<NobodyListens> for Broken {
+    fn from(_: NobodyListens) -> Self {
+        Self::NobodyListens
+    }
+}
 
 impl Ledger {
     /// The books of an order that goes on from here, in one segment unless the position has more.

@@ -13,6 +13,7 @@ use crate::domain::failure::Failure;
 use crate::domain::filter::Matcher;
 use crate::domain::following::{FollowBatch, FollowEnding, FollowOrder, Followed};
 use crate::domain::record::Record;
+use crate::ledger::{Broken, NobodyListens};
 use archiver::item::StoredItem;
 use aws_sdk_dynamodb::types::KeysAndAttributes;
 use jiff::Timestamp;
@@ -26,15 +27,6 @@ use waiting::{Waiting, expected_of};
 const LOOK_INTERVAL: Duration = Duration::from_millis(250);
 /// Keys in a BatchGetItem call. Source: DynamoDB API reference, BatchGetItem.
 const MAX_BATCH_KEYS: usize = 100;
-
-/// Nobody takes batches any more.
-struct NobodyListens;
-
-/// Why following ended by itself.
-enum Broken {
-    NobodyListens,
-    Failed(Failure),
-}
 
 struct Following<'c> {
     connection: &'c Connection,
@@ -134,12 +126,12 @@ impl Following<'_> {
         let now = Timestamp::now();
         let Some(archive) = &mut self.archive else {
             let records = page.items.into_iter().map(Record::new);
-            return records.filter(|record| matches(&self.matcher, &self.recipe, record, now)).collect();
+            return records.filter(|record| self.matcher.matches_here(record, &self.recipe, now)).collect();
         };
         let mode = archive.waiting.mode();
         for item in page.items.into_iter().flat_map(|item| expected_of(item, mode)) {
             let record = Record::new(item);
-            if matches(&self.matcher, &self.recipe, &record, now) {
+            if self.matcher.matches_here(&record, &self.recipe, now) {
                 archive.waiting.expect(&record.item, Instant::now());
             }
         }
@@ -185,25 +177,6 @@ impl Following<'_> {
         self.told = told;
         self.batches.send(batch).await.map_err(|_| NobodyListens)
     }
-}
-
-impl From<Failure> for Broken {
-    fn from(failure: Failure) -> Self {
-        Self::Failed(failure)
-    }
-}
-
-impl From<NobodyListens> for Broken {
-    fn from(_: NobodyListens) -> Self {
-        Self::NobodyListens
-    }
-}
-
-/// Whether a record of the stream matches; all of it is there.
-fn matches(matcher: &Matcher, recipe: &Recipe, record: &Record, now: Timestamp) -> bool {
-    let has_payload =
-        || record.payload().and_then(Result::ok).is_some_and(|payload| matcher.matches_payload_of(record, &payload, recipe));
-    matcher.matches_item(record, now) && (!matcher.needs_payload() || has_payload())
 }
 
 /// From arrival to archive, as the item says it.

@@ -13,7 +13,7 @@ use super::connect::Connection;
 use crate::domain::failure::Failure;
 use crate::domain::page::PageCursor;
 use crate::domain::reading::{ArchiveSource, Position, ReadBatch, ReadEnding, ReadOrder, SegmentPosition, Source};
-use crate::ledger::{Ledger, NobodyListens, Step, Yield};
+use crate::ledger::{Broken, Ledger, Step, Yield};
 use pages::{ItemPage, Pages, Slice};
 use sieve::Sieve;
 use std::sync::Arc;
@@ -37,12 +37,6 @@ struct Reading {
     pages: Pages,
     sieve: Sieve,
     ledger: Ledger,
-}
-
-/// Why reading ended before all was read.
-enum Broken {
-    NobodyListens,
-    Failed(Failure),
 }
 
 /// Reads what the order asks for, until all is read or `stop` is true or dropped. Of items that do not match only the count is told.
@@ -167,18 +161,6 @@ impl Reading {
         let ItemPage { items, read, units, next: _ } = page;
         let (records, unsearchable) = self.sieve.sift(items).await?;
         Ok(self.ledger.hand_over(Yield { records, read, unsearchable, units }, step).await?)
-    }
-}
-
-impl From<Failure> for Broken {
-    fn from(failure: Failure) -> Self {
-        Self::Failed(failure)
-    }
-}
-
-impl From<NobodyListens> for Broken {
-    fn from(_: NobodyListens) -> Self {
-        Self::NobodyListens
     }
 }
 

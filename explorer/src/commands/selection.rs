@@ -2,7 +2,6 @@
 
 use super::{CommandError, archive_of, local_times, output};
 use crate::aws::connect::Connection;
-use crate::aws::payload::read_payload;
 use crate::domain::decode::Recipe;
 use crate::domain::failure::Failure;
 use crate::domain::filter::{InvalidFilter, RecordFilter};
@@ -11,6 +10,7 @@ use crate::domain::reading::{ArchiveSource, Position, ReadOrder, Source};
 use crate::domain::record::Record;
 use crate::domain::text::printable;
 use crate::files;
+use crate::sources;
 use archiver::stream::StreamName;
 use clap::Args;
 use std::fmt::Display;
@@ -172,13 +172,7 @@ impl Chosen {
 impl Payloads {
     /// The payload, or why it is not there; what cannot be read for now is no property of the record and ends the command.
     pub(super) async fn of(&self, record: &Record) -> Result<Result<Vec<u8>, NoPayload>, CommandError> {
-        let payload = match (&self.connection, &self.stream) {
-            (Some(connection), Some(stream)) => read_payload(connection, stream, record).await,
-            _ => record
-                .payload()
-                .unwrap_or_else(|| Err(NoPayload::Damaged("its parts are not in the file it was read from".to_owned()))),
-        };
-        match payload {
+        match sources::payload_of(self.connection.as_ref(), self.stream.as_ref(), record).await {
             Err(NoPayload::Failed(failure)) => Err(failure.into()),
             payload => Ok(payload),
         }

@@ -187,12 +187,6 @@ pub fn decode_payload(payload: Vec<u8>) -> Decoded {
     decode_with(payload, false, &Recipe::Detected, 0)
 }
 
-/// Decodes a payload that the archive held compressed.
-#[must_use]
-pub fn decode_stored_gzip(payload: Vec<u8>) -> Decoded {
-    decode_with(payload, true, &Recipe::Detected, 0)
-}
-
 /// Decodes a payload as somebody asks for it; `user_record` is the place, from 0, of the one that is shown of an aggregated record, the
 /// last where there are not so many.
 #[must_use]

@@ -3,7 +3,6 @@
 use super::say;
 use crate::app::message::{Message, RequestId};
 use crate::aws::connect::Connection;
-use crate::aws::payload::read_payload;
 use crate::domain::export::{ExportOrder, Exported, Exports};
 use crate::domain::failure::Failure;
 use crate::domain::payload::NoPayload;
@@ -88,12 +87,7 @@ async fn write_record(
     record: &Record,
     sink: &mut ExportSink,
 ) -> Result<Result<(), ExportError>, Failure> {
-    let payload = match (record.payload(), stream) {
-        (Some(payload), _) => payload,
-        (None, Some(stream)) => read_payload(connection, stream, record).await,
-        (None, None) => Err(NoPayload::Damaged("its parts are not in the file it was read from".to_owned())),
-    };
-    match payload {
+    match sources::payload_of(Some(connection), stream, record).await {
         Err(NoPayload::Failed(failure)) => Err(failure),
         payload => Ok(sink.write(record, payload)),
     }

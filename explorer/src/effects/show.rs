@@ -1,11 +1,10 @@
 //! The effect that reads a payload, decodes it and lays it out.
 
 use crate::aws::connect::Connection;
-use crate::aws::payload::read_payload;
-use crate::domain::failure::Failure;
 use crate::domain::payload::NoPayload;
 use crate::domain::record::Record;
 use crate::domain::show::{self, ShowOrder, Shown};
+use crate::sources;
 use archiver::stream::StreamName;
 
 /// Makes a record's payload ready for the screen, away from the screen's thread.
@@ -29,12 +28,8 @@ async fn payload_of(
     stream: Option<&StreamName>,
     record: &Record,
 ) -> Result<Result<Vec<u8>, NoPayload>, NoPayload> {
-    match (record.payload(), stream) {
-        (Some(payload), _) => Ok(payload),
-        (None, Some(stream)) => read_payload(connection, stream, record).await.map(Ok),
-        (None, None) => {
-            let sentence = "its parts are in the archive's table of parts, of which this file says nothing";
-            Err(NoPayload::Failed(Failure::refused("read the payload", sentence)))
-        }
+    match record.payload() {
+        Some(payload) => Ok(payload),
+        None => sources::payload_of(Some(connection), stream, record).await.map(Ok),
     }
 }

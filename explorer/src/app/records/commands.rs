@@ -104,13 +104,7 @@ impl Records {
             Command::MarkAll => self.marks.mark_all(&self.filter),
             Command::InvertMarks => {
                 let matcher = self.filter.matcher();
-                let matches = |record: &Record| {
-                    let payload = || record.payload().and_then(Result::ok);
-                    matcher.matches_item(record, now)
-                        && (!matcher.needs_payload()
-                            || payload().is_some_and(|payload| matcher.matches_payload_of(record, &payload, &self.recipe)))
-                };
-                self.marks.invert(&self.filter, matches);
+                self.marks.invert(&self.filter, |record| matcher.matches_here(record, &self.recipe, now));
             }
             Command::ClearMarks => self.marks = Default::default(),
             Command::ViewPretty => self.view_as(View::Pretty),

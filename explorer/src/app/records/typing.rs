@@ -33,10 +33,8 @@ pub struct Typing {
     pub mistake: Option<(Range<usize>, String)>,
     /// What could stand at the cursor.
     pub completions: Vec<Completion>,
-    /// How far back in the lines typed before one is; 0 is the one being typed.
-    pub(super) back: usize,
-    /// The line that was being typed when one went back.
-    pub(super) own: String,
+    /// The line that was being typed, while one goes through those applied before.
+    own: Option<String>,
 }
 
 impl Question {
@@ -69,7 +67,7 @@ impl Typing {
     /// A line to answer a question with.
     #[must_use]
     pub fn new(question: Question, text: impl Into<String>) -> Self {
-        Self { question, line: Line::with(text), mistake: None, completions: Vec::new(), back: 0, own: String::new() }
+        Self { question, line: Line::with(text), mistake: None, completions: Vec::new(), own: None }
     }
 
     /// Finds what could stand at the cursor, from what the rows on the screen show.
@@ -96,16 +94,19 @@ impl Typing {
 
     /// Goes through the lines applied before, from the one being typed and back to it.
     pub(in crate::app) fn go_through(&mut self, history: &History, to_older: bool) {
-        let lines = history.entries();
-        let back = if to_older { (self.back + 1).min(lines.len()) } else { self.back.saturating_sub(1) };
-        if back == self.back {
-            return;
+        let line = self.line.text();
+        let text = if to_older { history.previous(line) } else { history.next(line) };
+        let text = match (text, to_older) {
+            (Some(text), _) => text.to_owned(),
+            (None, true) => return,
+            (None, false) => match self.own.take() {
+                Some(own) => own,
+                None => return,
+            },
+        };
+        if to_older && self.own.is_none() {
+            self.own = Some(line.to_owned());
         }
-        if self.back == 0 {
-            self.own = self.line.text().to_owned();
-        }
-        self.back = back;
-        let text = if back == 0 { self.own.clone() } else { lines[lines.len() - back].clone() };
         self.line = Line::with(text);
     }
 

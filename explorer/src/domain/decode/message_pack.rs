@@ -192,6 +192,7 @@ fn timestamp(bytes: &[u8]) -> Option<jiff::Timestamp> {
 #[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
+    use crate::domain::decode::tests::any_value;
     use proptest::prelude::*;
     use rmpv::Value;
 
@@ -242,32 +243,9 @@ mod tests {
         assert!(read(&[0x81, 0x90, 1]).unwrap_err().to_string().contains("as a key"));
     }
 
-    fn any_value() -> impl Strategy<Value = (Value, serde_json::Value)> {
-        let leaf = prop_oneof![
-            Just((Value::Nil, serde_json::Value::Null)),
-            any::<bool>().prop_map(|word| (word.into(), word.into())),
-            any::<i64>().prop_map(|number| (number.into(), number.into())),
-            any::<u64>().prop_map(|number| (number.into(), number.into())),
-            (-1e300..1e300_f64).prop_map(|number| (number.into(), number.into())),
-            ".{0,40}".prop_map(|text| (text.as_str().into(), text.into())),
-        ];
-        leaf.prop_recursive(4, 40, 5, |inner| {
-            prop_oneof![
-                proptest::collection::vec(inner.clone(), 0..20).prop_map(|values| {
-                    let (ours, theirs): (Vec<_>, Vec<_>) = values.into_iter().unzip();
-                    (Value::Array(ours), theirs.into())
-                }),
-                proptest::collection::btree_map(".{0,6}", inner, 0..20).prop_map(|values| {
-                    let ours = values.iter().map(|(key, (value, _))| (key.as_str().into(), value.clone())).collect();
-                    (Value::Map(ours), values.into_iter().map(|(key, (_, value))| (key, value)).collect())
-                })
-            ]
-        })
-    }
-
     proptest! {
         #[test]
-        fn the_json_is_what_was_written((value, json) in any_value()) {
+        fn the_json_is_what_was_written((value, json) in any_value(Value::Nil, Value::Array, Value::Map)) {
             let shown = read(&written(&value)).unwrap();
             prop_assert_eq!(serde_json::from_str::<serde_json::Value>(&shown).unwrap(), json);
         }

@@ -8,6 +8,37 @@ use flate2::write::{GzEncoder, ZlibEncoder};
 use proptest::prelude::*;
 use std::io::Write as _;
 
+/// A value of a format, and the JSON that shows the same.
+pub(super) fn any_value<V>(
+    null: V,
+    list: fn(Vec<V>) -> V,
+    map: fn(Vec<(V, V)>) -> V,
+) -> impl Strategy<Value = (V, serde_json::Value)>
+where
+    V: Clone + std::fmt::Debug + for<'t> From<&'t str> + From<bool> + From<i64> + From<u64> + From<f64> + 'static,
+{
+    let leaf = prop_oneof![
+        Just((null, serde_json::Value::Null)),
+        any::<bool>().prop_map(|word| (word.into(), word.into())),
+        any::<i64>().prop_map(|number| (number.into(), number.into())),
+        any::<u64>().prop_map(|number| (number.into(), number.into())),
+        (-1e300..1e300_f64).prop_map(|number| (number.into(), number.into())),
+        ".{0,40}".prop_map(|text| (text.as_str().into(), text.into())),
+    ];
+    leaf.prop_recursive(4, 40, 5, move |inner| {
+        prop_oneof![
+            proptest::collection::vec(inner.clone(), 0..20).prop_map(move |values| {
+                let (ours, theirs): (Vec<_>, Vec<_>) = values.into_iter().unzip();
+                (list(ours), theirs.into())
+            }),
+            proptest::collection::btree_map(".{0,6}", inner, 0..20).prop_map(move |values| {
+                let ours = values.iter().map(|(key, (value, _))| (key.as_str().into(), value.clone())).collect();
+                (map(ours), values.into_iter().map(|(key, (_, value))| (key, value)).collect())
+            })
+        ]
+    })
+}
+
 fn gzip(bytes: &[u8]) -> Vec<u8> {
     let mut encoder = GzEncoder::new(Vec::new(), Compression::default());
     encoder.write_all(bytes).unwrap();
@@ -290,7 +321,7 @@ proptest! {
         let mut decoded = decode(&STANDARD.encode(&payload));
         prop_assert_eq!(decoded.payload_size, Some(payload.len() as u64));
         let layers = decoded.layers.split_off(1);
-        let stored = decode_stored_gzip(payload);
+        let stored = decode_with(payload, true, &Recipe::default(), 0);
         prop_assert_eq!(&stored.layers[..2], [Layer::Base64, Layer::StoredGzip]);
         prop_assert_eq!((&stored.layers[2..], stored.content), (layers.as_slice(), decoded.content));
     }

@@ -181,6 +181,14 @@ impl Matcher {
         (self.user_keys.is_empty() || is_user_key()) && self.matches_payload(payload, recipe)
     }
 
+    /// Whether a record matches whose item holds its payload; one that does not, or cannot be restored, matches no condition on it.
+    #[must_use]
+    pub fn matches_here(&self, record: &Record, recipe: &Recipe, now: Timestamp) -> bool {
+        let has_payload =
+            || record.payload().and_then(Result::ok).is_some_and(|payload| self.matches_payload_of(record, &payload, recipe));
+        self.matches_item(record, now) && (!self.needs_payload() || has_payload())
+    }
+
     fn matches_contents(&self, payload: &[u8], recipe: &Recipe) -> bool {
         let mut is_wanted = |content: &[u8]| self.contents.iter().all(|asked| asked.is_met(|test| test.is_met(content)));
         if self.user_keys.is_empty() {
