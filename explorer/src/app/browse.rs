@@ -11,8 +11,9 @@ use crate::domain::export::{ExportFormat, ExportOrder, Exported, Exports, Payloa
 use crate::domain::failure::Failure;
 use crate::domain::filter::RecordFilter;
 use crate::domain::marks::Marks;
-use crate::domain::reading::{Position, Source};
+use crate::domain::reading::{Position, ReadOrder, Source};
 use crate::domain::text::{count, size};
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 
 /// Opens a records screen above the others.
@@ -57,8 +58,9 @@ pub(super) fn take(model: &mut Model, message: Message) -> Vec<Effect> {
             }
         }
         Message::RowsRead { request, result } => {
-            let problems = screens.iter_mut().filter_map(|records| records.rows_read(request, result.clone()).err());
-            told = problems.map(Notice::Error).next();
+            if let Some(records) = screens.iter_mut().find(|records| records.waits_for_rows(request)) {
+                told = records.rows_read(request, result).err().map(Notice::Error);
+            }
         }
         Message::RowFound { request, result } => {
             let problems = screens.iter_mut().filter_map(|records| records.row_found(request, result.clone()).err());
@@ -195,15 +197,17 @@ fn export(model: &mut Model, path: PathBuf) -> Vec<Effect> {
         return Vec::new();
     }
     let order = records.order(Position::Beginning);
-    let what = match (&records.marks, &records.origin) {
-        (Marks::Some(marked), Origin::Read(_)) if marked.is_empty() => Exports::Matching { order, except: Default::default() },
-        // What has come in since is nowhere to be read again.
-        (Marks::Some(marked), _) if !marked.is_empty() => Exports::These { order, records: marked.values().cloned().collect() },
-        (Marks::AllBut { filter, except }, Origin::Read(_)) => {
-            let order = crate::domain::reading::ReadOrder { filter: filter.clone(), ..order };
+    let what = match (&records.marks, order) {
+        (Marks::Some(marked), _) if !marked.is_empty() => {
+            Exports::These { recipe: records.recipe.clone(), records: marked.values().cloned().collect() }
+        }
+        (Marks::Some(_), Some(order)) => Exports::Matching { order: Box::new(order), except: BTreeSet::new() },
+        (Marks::AllBut { filter, except }, Some(order)) => {
+            let order = Box::new(ReadOrder { filter: filter.clone(), ..order });
             Exports::Matching { order, except: except.keys().cloned().collect() }
         }
-        _ => {
+        // What has come in since is nowhere to be read again.
+        (_, None) => {
             model.notice = Some(Notice::Error("mark the records to be written: what comes in cannot be read again".to_owned()));
             return Vec::new();
         }

@@ -1,5 +1,6 @@
 //! Writing records to a file: which, where to, and in which form.
 
+use super::decode::Recipe;
 use super::reading::ReadOrder;
 use super::record::{Record, RecordId};
 use archiver::stream::StreamName;
@@ -27,15 +28,15 @@ pub struct ExportOrder {
 pub enum Exports {
     /// These.
     These {
-        /// Where they were read from, for their parts; nothing else is read there.
-        order: ReadOrder,
+        /// How their payloads are decoded.
+        recipe: Recipe,
         /// The records.
         records: Vec<Arc<Record>>,
     },
     /// All that are found, read anew.
     Matching {
         /// What is read.
-        order: ReadOrder,
+        order: Box<ReadOrder>,
         /// What is left out all the same.
         except: BTreeSet<RecordId>,
     },

@@ -40,9 +40,12 @@ async fn write(
     stopped: watch::Receiver<bool>,
 ) -> Result<Option<Exported>, Failure> {
     let ExportOrder { what, stream, path, format, form } = order;
-    let (Exports::These { order, .. } | Exports::Matching { order, .. }) = &what;
+    let recipe = match &what {
+        Exports::These { recipe, .. } => recipe.clone(),
+        Exports::Matching { order, .. } => order.recipe.clone(),
+    };
     let failed = |error: ExportError| Failure::refused(format!("export to {}", path.display()), error.to_string());
-    let options = ExportOptions { format, payload: form, recipe: order.recipe.clone(), stream: stream.clone() };
+    let options = ExportOptions { format, payload: form, recipe, stream: stream.clone() };
     let mut sink = ExportSink::to_file(&path, false, options).map_err(failed)?;
     match what {
         Exports::These { records, .. } => {

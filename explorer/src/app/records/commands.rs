@@ -234,6 +234,11 @@ impl Records {
         Ok(vec![Effect::ReadRows { request, shelf: self.rows.shelf, places, is_whole: true }])
     }
 
+    /// Whether these rows are awaited.
+    pub(in crate::app) fn waits_for_rows(&self, request: RequestId) -> bool {
+        self.marking == Some(request) || self.rows.waits_for(request)
+    }
+
     /// Takes rows that were read, to be shown or to be marked.
     pub(in crate::app) fn rows_read(
         &mut self,

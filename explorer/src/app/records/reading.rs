@@ -5,7 +5,7 @@ use crate::app::message::{Effect, RequestId, ShelfId};
 use crate::domain::failure::Failure;
 use crate::domain::filter::RecordFilter;
 use crate::domain::index::{Entry, MAX_ENTRIES};
-use crate::domain::reading::{Position, ReadEnding, ReadOrder, ReadProgress, Source};
+use crate::domain::reading::{Position, ReadEnding, ReadOrder, ReadProgress};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -103,13 +103,11 @@ impl Tally {
 impl Records {
     /// Reads from the beginning onto the newest shelf, or follows where there is nothing to be read.
     pub(super) fn begin(&mut self, request: RequestId) -> Vec<Effect> {
-        match &self.origin {
-            Origin::Read(_) => vec![self.read_from(Position::Beginning, request)],
-            Origin::Stream(_) => {
-                self.reading = Reading::Complete;
-                self.follow(request).into_iter().collect()
-            }
+        if let Some(effect) = self.read_from(Position::Beginning, request) {
+            return vec![effect];
         }
+        self.reading = Reading::Complete;
+        self.follow(request).into_iter().collect()
     }
 
     /// Reads again from the beginning; what is shown stays until there is as much again.
@@ -165,23 +163,24 @@ impl Records {
         request.map(Effect::Stop).into_iter().collect()
     }
 
-    pub(super) fn read_from(&mut self, from: Position, request: RequestId) -> Effect {
+    /// Reads on from a position, where there is something to be read.
+    fn read_from(&mut self, from: Position, request: RequestId) -> Option<Effect> {
+        let order = self.order(from)?;
         self.reading = Reading::Running(request);
         self.tally.go_on();
         let shelf = self.fresh.as_ref().unwrap_or(&self.rows).shelf;
-        let order = self.order(from);
-        Effect::Read { request, shelf, order: Box::new(order) }
+        Some(Effect::Read { request, shelf, order: Box::new(order) })
     }
 
-    /// What is to be read to see all that match, from a position on.
+    /// What is to be read to see all that match, from a position on; nothing where records only come in.
     #[must_use]
-    pub(in crate::app) fn order(&self, from: Position) -> ReadOrder {
-        let source = match &self.origin {
-            Origin::Read(source) => source.clone(),
-            // Nothing of it can be read again; only its name counts.
-            Origin::Stream(stream) => Source::File(stream.as_str().into()),
-        };
-        ReadOrder { source, filter: self.filter.clone(), recipe: self.recipe.clone(), from }
+    pub(in crate::app) fn order(&self, from: Position) -> Option<ReadOrder> {
+        match &self.origin {
+            Origin::Read(source) => {
+                Some(ReadOrder { source: source.clone(), filter: self.filter.clone(), recipe: self.recipe.clone(), from })
+            }
+            Origin::Stream(_) => None,
+        }
     }
 
     /// Takes records that were read; asks for no more when there are enough.
@@ -293,7 +292,7 @@ impl Records {
             }
         };
         self.wanted = (!to_the_end).then(|| self.rows.len() + READ_AHEAD);
-        vec![self.read_from(from, request)]
+        self.read_from(from, request).into_iter().collect()
     }
 
     /// Stops reading; what was found stays.

@@ -91,6 +91,11 @@ impl Rows {
         Some(Effect::ReadRows { request, shelf: self.shelf, places, is_whole: false })
     }
 
+    /// Whether these rows are awaited.
+    pub(super) fn waits_for(&self, request: RequestId) -> bool {
+        self.asked == Some(request)
+    }
+
     /// Takes the rows that were asked for, if they were.
     ///
     /// # Errors
