@@ -2,18 +2,20 @@
 
 mod export;
 mod read;
+mod replays;
 mod shelves;
 mod show;
 
-use crate::app::message::{Effect, Message, ReplayId, RequestId};
+use crate::app::message::{Effect, Message, RequestId};
 use crate::aws::connect::Connection;
-use crate::aws::{configure, replay, streams};
+use crate::aws::{configure, streams};
 use crate::domain::archive::StreamOverview;
 use crate::domain::configuration::{Plan, Wanted, plan};
 use crate::domain::failure::Failure;
 use crate::domain::reading::ReadEnding;
 use crate::memory;
 use jiff::Timestamp;
+use replays::Running;
 use shelves::Shelves;
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -23,10 +25,8 @@ use tokio::task::JoinHandle;
 
 /// Streams described at once; more would only wait for Kinesis' limits.
 const STREAMS_AT_ONCE: usize = 8;
-/// Progress messages a replay may be ahead of the screen.
-const UPDATES_WAITING: usize = 16;
-/// How long the end of the program waits for replays that were cancelled.
-const REPLAY_GRACE: Duration = Duration::from_secs(10);
+/// How long the end of the program waits for replays that are paused: longer than a call may take.
+const REPLAY_GRACE: Duration = Duration::from_secs(25);
 
 /// Runs effects on one connection.
 #[derive(Debug)]
@@ -34,7 +34,7 @@ pub struct Runner {
     connection: Connection,
     messages: mpsc::Sender<Message>,
     stream_reads: Arc<Semaphore>,
-    replays: HashMap<ReplayId, (watch::Sender<bool>, JoinHandle<()>)>,
+    replays: Running,
     shelves: Shelves,
     stops: HashMap<RequestId, watch::Sender<bool>>,
     exports: Vec<JoinHandle<()>>,
@@ -48,7 +48,7 @@ impl Runner {
             connection,
             messages,
             stream_reads: Arc::new(Semaphore::new(STREAMS_AT_ONCE)),
-            replays: HashMap::new(),
+            replays: Running::default(),
             shelves: Shelves::default(),
             stops: HashMap::new(),
             exports: Vec::new(),
@@ -150,36 +150,42 @@ impl Runner {
             Effect::MakeCalls { request, calls } => {
                 tokio::spawn(async move { make_calls(&connection, &messages, request, calls).await });
             }
-            Effect::StartReplay { replay, order } => {
-                let (cancel, cancelled) = watch::channel(false);
-                let task = tokio::spawn(async move {
-                    let (updates, mut waiting) = mpsc::channel(UPDATES_WAITING);
-                    let progress = messages.clone();
-                    let forward = async move {
-                        while let Some(update) = waiting.recv().await {
-                            say(&progress, Message::ReplayProgressed { replay, progress: update }).await;
-                        }
-                    };
-                    let (outcome, ()) = tokio::join!(replay::run(&connection, &order, updates, cancelled), forward);
-                    let replay::Outcome { ending, progress, impossible } = outcome;
-                    say(&messages, Message::ReplayEnded { replay, ending, progress, impossible }).await;
+            Effect::ListReplays { request } => {
+                tokio::spawn(async move {
+                    let result = replays::list().await;
+                    say(&messages, Message::ReplaysListed { request, result }).await;
                 });
-                self.replays.insert(replay, (cancel, task));
             }
-            Effect::CancelReplay(replay) => {
-                if let Some((cancel, _)) = self.replays.get(&replay) {
-                    cancel.send_replace(true);
+            Effect::PlanReplay { request, order } => {
+                let (_, stopped) = self.stoppable(request);
+                // Like an export, one that is stopped takes its unfinished file away.
+                self.exports.push(tokio::spawn(replays::plan(connection, request, *order, messages, stopped)));
+            }
+            Effect::LookOverReplay { request, replay, choice } => {
+                tokio::spawn(async move {
+                    let result = replays::look_over(&connection, replay, choice.map(|choice| *choice)).await.map(Some);
+                    say(&messages, Message::ReplayLookedOver { request, result }).await;
+                });
+            }
+            Effect::RunReplay(replay) => self.replays.run(connection, replay, messages),
+            Effect::TellReplay { replay, wish } => {
+                if !self.replays.tell(&replay, wish) {
+                    tell(messages, replays::tell(replay, wish));
                 }
+            }
+            Effect::RemoveReplay(replay) => tell(messages, replays::remove(replay)),
+            Effect::ReadReplayDetails { request, replay, what } => {
+                tokio::spawn(async move {
+                    let result = replays::details(replay, what).await;
+                    say(&messages, Message::ReplayDetailsRead { request, result }).await;
+                });
             }
         }
     }
 
-    /// Cancels replays and exports that still run and waits for the calls in flight. Messages are no longer read by then.
+    /// Has replays paused and exports stopped that still run, and waits for the calls in flight. Messages are no longer read by then.
     pub async fn finish(self, mut messages: mpsc::Receiver<Message>) {
-        let tasks = self.replays.into_values().map(|(cancel, task)| {
-            cancel.send_replace(true);
-            task
-        });
+        let tasks = self.replays.pause_all().into_iter();
         // An export that is stopped takes its unfinished file away.
         self.stops.into_values().for_each(|stop| {
             stop.send_replace(true);
@@ -217,6 +223,14 @@ async fn make_calls(
             return;
         }
     }
+}
+
+/// Tells what came of something that a replay was told.
+fn tell(messages: mpsc::Sender<Message>, work: impl Future<Output = Result<(), Failure>> + Send + 'static) {
+    tokio::spawn(async move {
+        let result = work.await;
+        say(&messages, Message::ReplayTold { result }).await;
+    });
 }
 
 /// Answers with what takes the disk or the processor a while.

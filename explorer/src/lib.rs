@@ -12,6 +12,8 @@ mod ledger;
 pub mod local;
 mod logging;
 pub mod memory;
+pub mod plans;
+pub mod replay;
 pub mod shelf;
 pub mod sources;
 pub mod ui;

@@ -6,7 +6,7 @@ use super::line::Line;
 use super::message::{Effect, Message, RequestId};
 use super::model::{Export, Model, Notice, Overlay, Screen};
 use super::records::{Answer, Origin, Question, Records};
-use super::replay_setup::ReplaySetup;
+use super::replay_setup::{ReplayFrom, ReplaySetup};
 use crate::domain::export::{ExportFormat, ExportOrder, Exported, Exports, PayloadForm};
 use crate::domain::failure::Failure;
 use crate::domain::filter::RecordFilter;
@@ -41,7 +41,7 @@ pub(super) fn take(model: &mut Model, message: Message) -> Vec<Effect> {
     let mut effects = Vec::new();
     let screens = model.screens.iter_mut().filter_map(|screen| match screen {
         Screen::Records(records) => Some(records),
-        Screen::Configure(_) | Screen::ReplaySetup(_) | Screen::Replays(_) => None,
+        Screen::Configure(_) | Screen::ReplaySetup(_) | Screen::ReplayReview(_) | Screen::Replays(_) => None,
     });
     let mut screens = screens.collect::<Vec<_>>();
     match message {
@@ -119,8 +119,14 @@ pub(super) fn run(model: &mut Model, command: Command) -> Vec<Effect> {
             Vec::new()
         }
         Command::Replay => {
-            if let Some(archive) = records.origin.archive() {
-                let setup = ReplaySetup::open(archive.clone(), records.marks.clone(), records.filter.clone());
+            if let Origin::Read(source) = &records.origin {
+                let setup = ReplaySetup::open(ReplayFrom {
+                    source: source.clone(),
+                    stream: records.origin.stream().cloned(),
+                    recipe: records.recipe.clone(),
+                    marks: records.marks.clone(),
+                    filter: records.filter.clone(),
+                });
                 model.screens.push(Screen::ReplaySetup(Box::new(setup)));
             }
             Vec::new()

@@ -10,6 +10,8 @@ use crate::domain::page::StreamPage;
 use crate::domain::payload::NoPayload;
 use crate::domain::reading::{Position, ReadEnding, ReadProgress, SegmentPosition};
 use crate::domain::record::Record;
+use crate::domain::replay::plan::{PlanState, PlanSummary, RunRecord};
+use crate::domain::replay::preflight::{Preflight, tests as preflight};
 use crate::domain::show::show;
 use crate::domain::time::TimeContext;
 use archiver::item::StoredItem;
@@ -309,4 +311,51 @@ pub(crate) fn show_with(model: &mut Model, effects: &[Effect], payload: Result<V
     let [Effect::ShowRecord { request, order }] = effects else { panic!("{effects:?}") };
     let result = payload.map(|payload| Box::new(show(&order.record, Ok(payload), &order.manner)));
     update(model, Message::RecordShown { request: *request, result })
+}
+
+/// What a plan of so many records comes to, into a stream of four shards.
+pub(crate) fn preflight_of(plan: PlanSummary) -> Box<Preflight> {
+    let target = preflight::target(&plan.target, Configuration::NotArchived, 4);
+    let load = preflight::load(&target, plan.counts.records / 4);
+    Box::new(Preflight::new(plan, &target, load))
+}
+
+/// A plan of so many records of `orders`.
+pub(crate) fn plan_into(target: &str, records: u64) -> PlanSummary {
+    let mut plan = preflight::plan(target, records);
+    plan.created_at = now() - Duration::from_secs(90);
+    plan.counts.first_arrival = Some(now().as_millisecond() - 7_200_000);
+    plan.counts.last_arrival = Some(now().as_millisecond() - 3_600_000);
+    plan.counts.expired_left_out = 77;
+    plan
+}
+
+/// The plan after a run that ended like this.
+pub(crate) fn after_a_run(plan: PlanSummary, state: PlanState, acknowledged: u64, reason: Option<&str>) -> PlanSummary {
+    let run = RunRecord {
+        started_at: now() - Duration::from_secs(60),
+        by: "ada@desk".to_owned(),
+        ended_at: Some(now() - Duration::from_secs(20)),
+        ending: Some(state),
+        reason: reason.map(str::to_owned),
+        acknowledged,
+        maybe_repeated: 0,
+    };
+    PlanSummary { state, acknowledged, runs: vec![run], ..plan }
+}
+
+/// Answers the effect that makes a plan; gives back the plan.
+pub(crate) fn planned(model: &mut Model, effects: &[Effect], records: u64) -> PlanSummary {
+    let found = effects.iter().find_map(|effect| match effect {
+        Effect::PlanReplay { request, order } => Some((*request, order)),
+        _ => None,
+    });
+    let (request, order) = found.unwrap_or_else(|| panic!("nothing is planned: {effects:?}"));
+    let mut plan = plan_into(order.target.as_str(), records);
+    plan.is_everything = order.is_everything();
+    plan.selection = order.selection.to_string();
+    plan.options = order.options.clone();
+    let result = Ok(Some(preflight_of(plan.clone())));
+    update(model, Message::ReplayLookedOver { request, result });
+    plan
 }

@@ -68,7 +68,10 @@ pub enum Command {
     ChangeBack,
     Continue,
     Confirm,
+    PauseReplay,
     CancelReplay,
+    RemoveReplay,
+    Receipts,
 }
 
 /// Where a key means something.
@@ -88,7 +91,7 @@ pub enum Context {
     Form,
     /// What is shown before something is changed.
     Review,
-    /// The replays of this session.
+    /// The replays.
     Replays,
     /// A line of text is being typed.
     Typing,
@@ -239,7 +242,17 @@ pub const BINDINGS: &[Binding] = &[
     binding(Context::Form, &[LEFT], Command::ChangeBack, "", "choose the value before"),
     binding(Context::Form, &[ENTER], Command::Continue, "continue", "show what would be done"),
     binding(Context::Review, &[Key::Char('y')], Command::Confirm, "yes, do it", "do what is shown"),
-    binding(Context::Replays, &[Key::Char('x')], Command::CancelReplay, "cancel", "end the replay; calls in flight are waited for"),
+    binding(Context::Replays, &[Key::Char('p')], Command::PauseReplay, "pause/resume", "pause the replay, or go on with it"),
+    binding(Context::Replays, &[Key::Char('x')], Command::CancelReplay, "cancel", "end the replay for good; asks first"),
+    binding(
+        Context::Replays,
+        &[ENTER],
+        Command::Open,
+        "open",
+        "look over a plan that has not begun, and begin; otherwise list the records passed over",
+    ),
+    binding(Context::Replays, &[Key::Char('l')], Command::Receipts, "receipts", "list the latest records that the target has"),
+    binding(Context::Replays, &[Key::Char('d')], Command::RemoveReplay, "", "remove the replay from the history; asks first"),
     binding(Context::Everywhere, &[UP, Key::Char('k')], Command::Up, "", "one up"),
     binding(Context::Everywhere, &[DOWN, Key::Char('j')], Command::Down, "", "one down"),
     binding(Context::Everywhere, &[PAGE_UP, Key::Control('b')], Command::PageUp, "", "one page up"),
@@ -247,7 +260,7 @@ pub const BINDINGS: &[Binding] = &[
     binding(Context::Everywhere, &[HOME, Key::Char('g')], Command::First, "", "to the first"),
     binding(Context::Everywhere, &[END, Key::Char('G')], Command::Last, "", "to the last"),
     binding(Context::Everywhere, &[F5, Key::Control('r')], Command::Refresh, "refresh", "read again"),
-    binding(Context::Everywhere, &[Key::Char('R')], Command::Replays, "replays", "the replays of this session"),
+    binding(Context::Everywhere, &[Key::Char('R')], Command::Replays, "replays", "the replays: those that run, and the history"),
     binding(Context::Everywhere, &[Key::Char('z')], Command::Utc, "", "show times in UTC, as how long ago, or in the local zone"),
     binding(Context::Everywhere, &[ESCAPE], Command::Back, "back", "back to where one came from"),
     binding(Context::Everywhere, &[Key::Char('?')], Command::Help, "help", "show these keys"),

@@ -82,7 +82,8 @@ pub(super) fn open_line(model: &mut Model) -> Option<&mut Line> {
         Some(Screen::Records(records)) => records.typing.as_mut().map(|typing| &mut typing.line),
         Some(Screen::Configure(configure)) if configure.is_typing() => Some(&mut configure.ttl),
         Some(Screen::ReplaySetup(setup)) if setup.is_typing() => setup.line(),
-        Some(Screen::Configure(_) | Screen::ReplaySetup(_) | Screen::Replays(_)) => None,
+        Some(Screen::ReplayReview(review)) if review.is_typing() => review.line(),
+        Some(Screen::Configure(_) | Screen::ReplaySetup(_) | Screen::ReplayReview(_) | Screen::Replays(_)) => None,
     }
 }
 
@@ -95,9 +96,9 @@ pub(super) fn typed(model: &mut Model) {
             if setup.field == Field::Target {
                 setup.target_cursor = Some(0).filter(|_| !setup.target.text().is_empty());
             }
-            setup.step = super::replay_setup::Step::Editing(None);
+            setup.problem = None;
         }
         Some(Screen::Configure(configure)) => configure.step = super::configure::Step::Editing(None),
-        Some(Screen::Replays(_)) => {}
+        Some(Screen::ReplayReview(_) | Screen::Replays(_)) => {}
     }
 }

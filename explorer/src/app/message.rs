@@ -12,7 +12,10 @@ use crate::domain::page::{StreamCursor, StreamPage};
 use crate::domain::payload::NoPayload;
 use crate::domain::reading::{ReadEnding, ReadOrder, ReadProgress};
 use crate::domain::record::Record;
-use crate::domain::replay::{Ending, Impossible, Progress, ReplayOrder};
+use crate::domain::replay::plan::{Journey, Listed, PassedOver, PlanId, Wish};
+use crate::domain::replay::preflight::Preflight;
+use crate::domain::replay::progress::{PlanProgress, Progress, RunOutcome};
+use crate::domain::replay::{ReplayOptions, ReplayOrder};
 use crate::domain::show::{ShowOrder, Shown};
 use archiver::stream::StreamName;
 use crossterm::event::KeyEvent;
@@ -28,9 +31,23 @@ pub struct RequestId(pub u64);
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct ShelfId(pub u64);
 
-/// A replay started in this session.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct ReplayId(pub u64);
+/// What is to be read of a replay's file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum WantedDetails {
+    /// The latest records that the target has.
+    Receipts,
+    /// The records that were passed over.
+    PassedOver,
+}
+
+/// What was read of it.
+#[derive(Clone, Debug, PartialEq)]
+pub enum ReplayDetails {
+    /// The latest records that the target has, the newest first.
+    Receipts(Vec<Journey>),
+    /// The records that were passed over.
+    PassedOver(Vec<PassedOver>),
+}
 
 /// Something that has happened.
 #[derive(Debug)]
@@ -148,23 +165,52 @@ pub enum Message {
         /// What it came to.
         result: Result<(), Failure>,
     },
+    /// The replays that there are files of.
+    ReplaysListed {
+        /// Which question this answers.
+        request: RequestId,
+        /// The newest first; in place of one whose file cannot be read, why not.
+        result: Result<Listed<String>, Failure>,
+    },
+    /// The reading of a plan got so far.
+    PlanProgressed {
+        /// Which plan.
+        request: RequestId,
+        /// How far.
+        progress: PlanProgress,
+    },
+    /// A plan was made, or looked at anew.
+    ReplayLookedOver {
+        /// Which question this answers.
+        request: RequestId,
+        /// What one should know of it; `None` where its reading was stopped.
+        result: Result<Option<Box<Preflight>>, Failure>,
+    },
     /// A replay got so far.
     ReplayProgressed {
         /// Which replay.
-        replay: ReplayId,
+        replay: PlanId,
         /// How far.
-        progress: Progress,
+        progress: Box<Progress>,
     },
-    /// A replay has ended; its last message.
+    /// A run of a replay has ended; its last message.
     ReplayEnded {
         /// Which replay.
-        replay: ReplayId,
-        /// How.
-        ending: Ending,
-        /// How far it came.
-        progress: Progress,
-        /// What could never be put.
-        impossible: Vec<Impossible>,
+        replay: PlanId,
+        /// How, or why it could not begin.
+        result: Result<Box<RunOutcome>, Failure>,
+    },
+    /// What a replay's file tells of its records.
+    ReplayDetailsRead {
+        /// Which question this answers.
+        request: RequestId,
+        /// What.
+        result: Result<ReplayDetails, Failure>,
+    },
+    /// A replay was told something, or removed.
+    ReplayTold {
+        /// What came of it.
+        result: Result<(), Failure>,
     },
     /// The program was asked to end from outside.
     Terminated,
@@ -263,13 +309,45 @@ pub enum Effect {
         /// The calls.
         calls: Vec<Call>,
     },
-    /// Start a replay.
-    StartReplay {
-        /// Its id.
-        replay: ReplayId,
-        /// What it is to do.
+    /// Find out which replays there are.
+    ListReplays {
+        /// The question's id.
+        request: RequestId,
+    },
+    /// Read records and make a plan of them. It can be stopped.
+    PlanReplay {
+        /// The question's id.
+        request: RequestId,
+        /// What is to be planned.
         order: Box<ReplayOrder>,
     },
-    /// End a replay before its end.
-    CancelReplay(ReplayId),
+    /// Look at a plan that is there, and at its target.
+    LookOverReplay {
+        /// The question's id.
+        request: RequestId,
+        /// Which.
+        replay: PlanId,
+        /// What is chosen anew before that, where anything is.
+        choice: Option<Box<(StreamName, ReplayOptions)>>,
+    },
+    /// Run a plan, or go on with it.
+    RunReplay(PlanId),
+    /// Tell a replay something, whichever program runs it.
+    TellReplay {
+        /// Which.
+        replay: PlanId,
+        /// What.
+        wish: Wish,
+    },
+    /// Remove a replay from the history.
+    RemoveReplay(PlanId),
+    /// Read what became of a replay's records.
+    ReadReplayDetails {
+        /// The question's id.
+        request: RequestId,
+        /// Which replay.
+        replay: PlanId,
+        /// What of it.
+        what: WantedDetails,
+    },
 }

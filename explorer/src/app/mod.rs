@@ -18,7 +18,12 @@ mod payload_stories;
 #[allow(clippy::unwrap_used, clippy::panic)]
 mod record_stories;
 pub mod records;
+pub mod replay_review;
 pub mod replay_setup;
+#[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::panic)]
+mod replay_stories;
+mod replaying;
 pub mod replays;
 #[cfg(test)]
 #[allow(clippy::unwrap_used, clippy::panic)]

@@ -2,13 +2,15 @@
 
 use super::configure::Configure;
 use super::keymap::{Command, Context};
-use super::message::{ReplayId, RequestId};
+use super::message::RequestId;
 use super::records::{Pane, Records, Room};
+use super::replay_review::ReplayReview;
 use super::replay_setup::ReplaySetup;
-use super::replays::{Replay, Replays};
+use super::replays::{Live, Replays, ReplaysScreen};
 use super::streams::Streams;
 use crate::domain::export::Exported;
 use crate::domain::memory::Memory;
+use crate::domain::replay::plan::{PlanId, PlanState};
 use crate::domain::time::{TimeContext, ago};
 use jiff::tz::TimeZone;
 use std::path::PathBuf;
@@ -52,8 +54,8 @@ pub struct Model {
     pub streams: Streams,
     /// The screens opened above it, the one on top last.
     pub screens: Vec<Screen>,
-    /// The replays of this session, the newest last.
-    pub replays: Vec<Replay>,
+    /// The replays, those of other programs too.
+    pub replays: Replays,
     /// The export that is running.
     pub export: Option<Export>,
     /// What is kept for the next start.
@@ -76,10 +78,12 @@ pub enum Screen {
     Records(Box<Records>),
     /// How a stream is archived.
     Configure(Box<Configure>),
-    /// A replay before it starts.
+    /// A replay before it is planned.
     ReplaySetup(Box<ReplaySetup>),
-    /// The replays of this session.
-    Replays(Replays),
+    /// A replay before it runs.
+    ReplayReview(Box<ReplayReview>),
+    /// The replays.
+    Replays(ReplaysScreen),
 }
 
 /// Records that are being written to a file.
@@ -102,6 +106,10 @@ pub enum Overlay {
     Copy,
     /// Whether to quit although a replay is running.
     ConfirmQuit,
+    /// Whether to end the replay under the cursor for good.
+    ConfirmCancel,
+    /// Whether to remove the replay under the cursor.
+    ConfirmRemove,
 }
 
 /// A sentence for the bottom line.
@@ -125,7 +133,7 @@ impl Model {
             times,
             streams: Streams::default(),
             screens: Vec::new(),
-            replays: Vec::new(),
+            replays: Replays::default(),
             export: None,
             memory: Memory::default(),
             overlay: None,
@@ -140,12 +148,6 @@ impl Model {
     pub fn next_request(&mut self) -> RequestId {
         self.last_id += 1;
         RequestId(self.last_id)
-    }
-
-    /// An id that no replay had before.
-    pub fn next_replay(&mut self) -> ReplayId {
-        self.last_id += 1;
-        ReplayId(self.last_id)
     }
 
     /// A time as lists show it.
@@ -164,9 +166,9 @@ impl Model {
         };
     }
 
-    /// The replays that still run.
-    pub fn running_replays(&self) -> impl Iterator<Item = &Replay> {
-        self.replays.iter().filter(|replay| replay.is_running())
+    /// The replays that run in this program.
+    pub fn running_replays(&self) -> impl Iterator<Item = (&PlanId, &Live)> {
+        self.replays.running_here()
     }
 
     /// Rows of the terminal that a list may fill.
@@ -204,7 +206,7 @@ impl Model {
     /// Where the keys are looked up, in this order.
     #[must_use]
     pub fn contexts(&self) -> Vec<Context> {
-        if self.overlay == Some(Overlay::ConfirmQuit) {
+        if matches!(self.overlay, Some(Overlay::ConfirmQuit | Overlay::ConfirmCancel | Overlay::ConfirmRemove)) {
             return vec![Context::Review, Context::Everywhere];
         }
         if self.overlay == Some(Overlay::Copy) {
@@ -220,9 +222,18 @@ impl Model {
             Some(Screen::Records(_)) => Context::Records,
             Some(Screen::Configure(configure)) => configure.context(),
             Some(Screen::ReplaySetup(setup)) => setup.context(),
+            Some(Screen::ReplayReview(review)) => review.context(),
             Some(Screen::Replays(_)) => Context::Replays,
         };
         if own == Context::Everywhere { vec![own] } else { vec![own, Context::Everywhere] }
+    }
+
+    /// Whether pausing means going on, since the replay under the cursor does not run.
+    fn would_resume(&self) -> bool {
+        let Some(Screen::Replays(screen)) = self.screens.last() else {
+            return false;
+        };
+        screen.current(&self.replays).and_then(super::replays::ReplayRow::state).is_some_and(PlanState::can_resume)
     }
 
     /// Whether a command makes sense now; otherwise why not.
@@ -230,17 +241,16 @@ impl Model {
     /// # Errors
     /// A sentence for the user.
     pub fn check(&self, command: Command) -> Result<(), String> {
-        let changes_something = matches!(command, Command::Configure | Command::Replay | Command::Confirm);
-        if changes_something && self.session.read_only {
+        // A plan may be made and looked at, and a replay of another program paused; what is only a file may be removed.
+        let goes_on = command == Command::PauseReplay && self.would_resume();
+        let confirms = command == Command::Confirm && self.overlay.is_none();
+        if (command == Command::Configure || confirms || goes_on) && self.session.read_only {
             return Err("read-only: started with --read-only, nothing can be changed".to_owned());
         }
         match (command, self.screens.last()) {
             (Command::Open | Command::Configure | Command::Replay | Command::FollowStream, None) => self.streams.check(command),
             (_, Some(Screen::Records(records))) => records.check(command),
-            (Command::CancelReplay, Some(Screen::Replays(replays))) => match self.replays.get(replays.cursor) {
-                Some(replay) if replay.is_running() => Ok(()),
-                _ => Err("this replay is not running".to_owned()),
-            },
+            (_, Some(Screen::Replays(screen))) => screen.check(command, &self.replays),
             _ => Ok(()),
         }
     }

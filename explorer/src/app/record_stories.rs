@@ -232,12 +232,11 @@ fn all_that_match_are_marked_without_a_list_of_them_and_replayed_but_for_some() 
     shelf.press(&mut model, "a down space");
     let left_out = open_records(&model).rows.get(1).unwrap().id.clone();
     shelf.press(&mut model, "r");
-    press(&mut model, "orders-rep enter");
-    let effects = press(&mut model, "y");
-    let [Effect::StartReplay { order, .. }] = effects.as_slice() else { panic!("{effects:?}") };
-    let Selection::Matching { filter, except, .. } = &order.selection else { panic!("{:?}", order.selection) };
-    assert!(filter.is_everything());
-    assert_eq!(except.iter().collect::<Vec<_>>(), [&left_out]);
+    let effects = press(&mut model, "orders-rep enter");
+    let [Effect::PlanReplay { order, .. }] = effects.as_slice() else { panic!("{effects:?}") };
+    let Selection::Matching(matching) = &order.selection else { panic!("{:?}", order.selection) };
+    assert!(matching.filter.is_everything());
+    assert_eq!(matching.except.iter().collect::<Vec<_>>(), [&left_out]);
 }
 
 #[test]

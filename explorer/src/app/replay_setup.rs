@@ -1,21 +1,29 @@
-//! A replay before it starts: which records, into which stream, with or without an envelope; then what one should know first.
+//! A replay before it is planned: which records, into which stream, and how they are put.
 
 use super::keymap::{Command, Context};
 use super::line::Line;
 use super::streams::Streams;
+use crate::domain::decode::Recipe;
 use crate::domain::filter::RecordFilter;
 use crate::domain::marks::Marks;
-use crate::domain::reading::ArchiveSource;
-use crate::domain::replay::{ReplayOrder, Selection, warnings};
+use crate::domain::reading::Source;
+use crate::domain::replay::lanes::Sequence;
+use crate::domain::replay::plan::PlanId;
+use crate::domain::replay::{Matching, ReplayOptions, ReplayOrder, Selection};
+use crate::domain::time::TimeContext;
 use archiver::envelope::Separator;
+use archiver::settings::ArchiveMode;
 use archiver::stream::StreamName;
-use std::collections::BTreeSet;
 
 /// The state of the screen.
 #[derive(Debug)]
 pub struct ReplaySetup {
-    /// The archive that is read.
-    pub archive: ArchiveSource,
+    /// What is read.
+    pub source: Source,
+    /// The stream that the records came from, where that is known.
+    pub stream: Option<StreamName>,
+    /// How payloads are decoded when the filter looks into them.
+    pub recipe: Recipe,
     /// What is marked.
     pub marks: Marks,
     /// The filter of the records screen.
@@ -30,12 +38,28 @@ pub struct ReplaySetup {
     pub envelope: bool,
     /// The envelope's separator; empty is the default.
     pub separator: Line,
+    /// How fast, as typed.
+    pub rate: Line,
+    /// When, as typed.
+    pub timing: Line,
+    /// Which records wait for which.
+    pub sequence: Sequence,
+    /// A time, as typed, of which only the state is replayed; empty for every record.
+    pub state_as_of: Line,
+    /// How many at the most, as typed; empty for all.
+    pub limit: Line,
     /// Whether expired items are replayed too.
     pub include_expired: bool,
+    /// Whether aggregated records are put as they are.
+    pub keep_aggregated: bool,
     /// The field that keys go to.
     pub field: Field,
-    /// How far it is.
-    pub step: Step,
+    /// What is wrong in it, a sentence.
+    pub problem: Option<String>,
+    /// The plan that was made of it last, which serves again while the same records are chosen.
+    pub planned: Option<(PlanId, Box<ReplayOrder>)>,
+    /// What was ordered last.
+    pub(super) ordered: Option<Box<ReplayOrder>>,
 }
 
 /// A field of the form.
@@ -43,38 +67,68 @@ pub struct ReplaySetup {
 pub enum Field {
     /// Which records.
     Records,
+    /// The state as of a time.
+    StateAsOf,
+    /// How many.
+    Limit,
+    /// Expired items too, or not.
+    Expired,
+    /// Aggregated records taken apart, or as they are.
+    Aggregated,
     /// Into which stream.
     Target,
     /// With an envelope or without.
     Envelope,
     /// What separates envelope and payload.
     Separator,
-    /// Expired items too, or not.
-    Expired,
+    /// How fast.
+    Rate,
+    /// When.
+    Timing,
+    /// Which records wait for which.
+    Sequence,
 }
 
-/// How far the form is.
-#[derive(Debug, PartialEq)]
-pub enum Step {
-    /// It is filled in; a sentence where something in it is wrong.
-    Editing(Option<String>),
-    /// What would be done is shown.
-    Review {
-        /// What.
-        order: Box<ReplayOrder>,
-        /// What one should know before.
-        warnings: Vec<String>,
-    },
-}
+/// The fields in the order of the form.
+pub const FIELDS: [Field; 11] = [
+    Field::Target,
+    Field::Records,
+    Field::StateAsOf,
+    Field::Limit,
+    Field::Expired,
+    Field::Aggregated,
+    Field::Envelope,
+    Field::Separator,
+    Field::Rate,
+    Field::Timing,
+    Field::Sequence,
+];
 
-const FIELDS: [Field; 5] = [Field::Records, Field::Target, Field::Envelope, Field::Separator, Field::Expired];
+/// What is to be replayed.
+#[derive(Clone, Debug)]
+pub struct ReplayFrom {
+    /// What is read.
+    pub source: Source,
+    /// The stream that the records came from, where that is known.
+    pub stream: Option<StreamName>,
+    /// How payloads are decoded.
+    pub recipe: Recipe,
+    /// What is marked.
+    pub marks: Marks,
+    /// What else could be replayed: all that match.
+    pub filter: RecordFilter,
+}
 
 impl ReplaySetup {
-    /// The form for an archive: the marked records where there are any, else all that match.
+    /// The form for an archive or a file: the marked records where there are any, else all that match.
     #[must_use]
-    pub fn open(archive: ArchiveSource, marks: Marks, filter: RecordFilter) -> Self {
+    pub fn open(from: ReplayFrom) -> Self {
+        let ReplayFrom { source, stream, recipe, marks, filter } = from;
+        let options = ReplayOptions::default();
         Self {
-            archive,
+            source,
+            stream,
+            recipe,
             only_marked: !marks.is_empty(),
             marks,
             filter,
@@ -82,25 +136,44 @@ impl ReplaySetup {
             target_cursor: None,
             envelope: false,
             separator: Line::default(),
+            rate: Line::with(options.rate.to_string()),
+            timing: Line::with(options.timing.to_string()),
+            sequence: options.sequence,
+            state_as_of: Line::default(),
+            limit: Line::default(),
             include_expired: false,
+            keep_aggregated: false,
             field: Field::Target,
-            step: Step::Editing(None),
+            problem: None,
+            planned: None,
+            ordered: None,
         }
     }
 
     /// Where its keys are looked up.
     #[must_use]
     pub fn context(&self) -> Context {
-        match self.step {
-            Step::Editing(_) => Context::Form,
-            Step::Review { .. } => Context::Review,
-        }
+        Context::Form
     }
 
     /// Whether keys go into a line.
     #[must_use]
     pub fn is_typing(&self) -> bool {
-        matches!(self.field, Field::Target | Field::Separator) && matches!(self.step, Step::Editing(_))
+        self.line_of(self.field).is_some()
+    }
+
+    /// The line of a field that has one.
+    #[must_use]
+    pub fn line_of(&self, field: Field) -> Option<&Line> {
+        match field {
+            Field::Target => Some(&self.target),
+            Field::Separator => Some(&self.separator),
+            Field::Rate => Some(&self.rate),
+            Field::Timing => Some(&self.timing),
+            Field::StateAsOf => Some(&self.state_as_of),
+            Field::Limit => Some(&self.limit),
+            Field::Records | Field::Envelope | Field::Expired | Field::Aggregated | Field::Sequence => None,
+        }
     }
 
     /// The line that keys go to.
@@ -108,7 +181,11 @@ impl ReplaySetup {
         match self.field {
             Field::Target => Some(&mut self.target),
             Field::Separator => Some(&mut self.separator),
-            Field::Records | Field::Envelope | Field::Expired => None,
+            Field::Rate => Some(&mut self.rate),
+            Field::Timing => Some(&mut self.timing),
+            Field::StateAsOf => Some(&mut self.state_as_of),
+            Field::Limit => Some(&mut self.limit),
+            Field::Records | Field::Envelope | Field::Expired | Field::Aggregated | Field::Sequence => None,
         }
     }
 
@@ -118,12 +195,12 @@ impl ReplaySetup {
         let wanted = self.target.text().to_lowercase();
         let mut names: Vec<&StreamName> =
             streams.rows.iter().map(|row| &row.name).filter(|name| name.as_str().to_lowercase().contains(&wanted)).collect();
-        names.sort_by_key(|name| (name.as_str().to_lowercase() != wanted, **name == self.archive.stream));
+        names.sort_by_key(|name| (name.as_str().to_lowercase() != wanted, Some(*name) == self.stream.as_ref()));
         names
     }
 
-    /// Takes a command on the form; gives back the order when it is to be carried out.
-    pub(super) fn command(&mut self, command: Command, streams: &Streams) -> Option<Box<ReplayOrder>> {
+    /// Takes a command on the form; gives back the order when it is to be planned.
+    pub(super) fn command(&mut self, command: Command, streams: &Streams, times: &TimeContext) -> Option<Box<ReplayOrder>> {
         match command {
             Command::NextField => self.move_field(1),
             Command::PreviousField => self.move_field(FIELDS.len() - 1),
@@ -144,19 +221,22 @@ impl ReplaySetup {
                 Field::Records => self.only_marked = !self.only_marked && !self.marks.is_empty(),
                 Field::Envelope => self.envelope = !self.envelope,
                 Field::Expired => self.include_expired = !self.include_expired,
-                Field::Target | Field::Separator => {}
-            },
-            Command::Continue => {
-                self.step = match self.review(streams) {
-                    Ok(step) => step,
-                    Err(sentence) => Step::Editing(Some(sentence)),
-                };
-            }
-            Command::Confirm => {
-                if let Step::Review { order, .. } = &self.step {
-                    return Some(order.clone());
+                Field::Aggregated => self.keep_aggregated = !self.keep_aggregated,
+                Field::Sequence => {
+                    self.sequence = match self.sequence {
+                        Sequence::OfKey => Sequence::None,
+                        Sequence::None => Sequence::OfKey,
+                    };
                 }
-            }
+                Field::Target | Field::Separator | Field::Rate | Field::Timing | Field::StateAsOf | Field::Limit => {}
+            },
+            Command::Continue => match self.order(streams, times) {
+                Ok(order) => {
+                    self.problem = None;
+                    return Some(Box::new(order));
+                }
+                Err(sentence) => self.problem = Some(sentence),
+            },
             _ => {}
         }
         None
@@ -167,41 +247,81 @@ impl ReplaySetup {
         self.field = FIELDS[(place + by) % FIELDS.len()];
     }
 
-    fn review(&self, streams: &Streams) -> Result<Step, String> {
-        let targets = self.targets(streams);
-        let cursor = self.target_cursor.ok_or("choose the stream to replay into: type a part of its name, or use ↑ and ↓")?;
-        let name = targets.get(cursor).or(targets.last()).copied();
-        let name = name.ok_or_else(|| format!("no stream's name contains \"{}\"", self.target.text()))?;
-        let target = streams.overview(name).ok_or_else(|| format!("stream {name} is not read yet; try again in a moment"))?;
+    fn order(&mut self, streams: &Streams, times: &TimeContext) -> Result<ReplayOrder, String> {
+        let target = self.chosen_target(streams)?;
         let envelope = match (self.envelope, self.separator.text()) {
             (false, _) => None,
             (true, "") => Some(Separator::default()),
             (true, text) => Some(Separator::parse(text).map_err(|error| error.to_string())?),
         };
-        let include_expired = self.include_expired;
-        let selection = match &self.marks {
-            _ if !self.only_marked => {
-                Selection::Matching { filter: self.filter.clone(), except: BTreeSet::new(), limit: None, include_expired }
-            }
-            Marks::Some(marked) => Selection::Marked(marked.values().cloned().collect()),
-            Marks::AllBut { filter, except } => {
-                let except = except.keys().cloned().collect();
-                Selection::Matching { filter: filter.clone(), except, limit: None, include_expired }
-            }
+        let options = ReplayOptions {
+            envelope,
+            rate: self.rate.text().parse().map_err(|error: crate::domain::replay::pace::InvalidRate| error.to_string())?,
+            timing: self.timing.text().parse().map_err(|error: crate::domain::replay::timing::InvalidTiming| error.to_string())?,
+            sequence: self.sequence,
         };
-        let warnings = warnings(&self.archive.stream, target, envelope.is_some());
-        let order = ReplayOrder { archive: self.archive.clone(), selection, target: name.clone(), envelope };
-        Ok(Step::Review { order: Box::new(order), warnings })
+        let selection = self.selection(times)?;
+        Ok(ReplayOrder {
+            source: self.source.clone(),
+            stream: self.stream.clone(),
+            selection,
+            include_expired: self.include_expired,
+            keep_aggregated: self.keep_aggregated,
+            target,
+            options,
+        })
     }
 
-    /// Goes one step back; false where that leaves the screen.
-    pub(super) fn back(&mut self) -> bool {
-        match self.step {
-            Step::Review { .. } => {
-                self.step = Step::Editing(None);
-                true
+    fn chosen_target(&self, streams: &Streams) -> Result<StreamName, String> {
+        let targets = self.targets(streams);
+        let cursor = self.target_cursor.ok_or("choose the stream to replay into: type a part of its name, or use ↑ and ↓")?;
+        let name = targets.get(cursor).or(targets.last()).copied();
+        name.cloned().ok_or_else(|| format!("no stream's name contains \"{}\"", self.target.text()))
+    }
+
+    fn selection(&self, times: &TimeContext) -> Result<Selection, String> {
+        let state_as_of = match self.state_as_of.text().trim() {
+            "" => None,
+            text => Some(times.parse(text).map_err(|error| error.to_string())?),
+        };
+        let limit = match self.limit.text().trim() {
+            "" => None,
+            text => {
+                let number = text.replace([' ', '_'], "").parse().ok().filter(|limit| *limit > 0);
+                Some(number.ok_or_else(|| format!("\"{text}\" is no count of records"))?)
             }
-            Step::Editing(_) => false,
+        };
+        let is_latest = matches!(&self.source, Source::Archive(archive) if archive.mode == ArchiveMode::Latest);
+        if state_as_of.is_some() && is_latest {
+            return Err("an archive of mode LATEST has no earlier state; leave \"state as of\" empty".to_owned());
         }
+        let matching = |filter: &RecordFilter| Matching {
+            filter: filter.clone(),
+            recipe: self.recipe.clone(),
+            limit,
+            state_as_of,
+            ..Matching::default()
+        };
+        match &self.marks {
+            _ if !self.only_marked => Ok(Selection::Matching(matching(&self.filter))),
+            Marks::Some(_) if limit.is_some() || state_as_of.is_some() => {
+                Err("of marked records all are replayed: leave \"state as of\" and \"at most\" empty".to_owned())
+            }
+            Marks::Some(marked) => Ok(Selection::Marked(marked.values().cloned().collect())),
+            Marks::AllBut { filter, except } => {
+                let except = except.keys().cloned().collect();
+                Ok(Selection::Matching(Matching { except, ..matching(filter) }))
+            }
+        }
+    }
+
+    /// The plan that was made before of the same records.
+    pub(super) fn plan_for(&self, order: &ReplayOrder) -> Option<&PlanId> {
+        let (plan, known) = self.planned.as_ref()?;
+        let is_same = known.source == order.source
+            && known.selection == order.selection
+            && known.include_expired == order.include_expired
+            && known.keep_aggregated == order.keep_aggregated;
+        is_same.then_some(plan)
     }
 }

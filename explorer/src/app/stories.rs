@@ -2,21 +2,17 @@
 
 use super::configure::Step;
 use super::fixtures::{
-    TestShelf, local_addresses, middle, model, model_with_records, model_with_streams, name, now, open_records, press,
-    read_request, records, sentence,
+    TestShelf, local_addresses, middle, model, model_with_records, model_with_streams, name, now, open_records, press, records,
+    sentence,
 };
 use super::message::{Effect, Message};
 use super::model::{Overlay, Screen};
-use super::replays::ReplayState;
 use super::update;
 use crate::domain::archive::Configuration;
 use crate::domain::configuration::{Call, Plan, Wanted, WantedArchive};
 use crate::domain::failure::Failure;
-use crate::domain::lanes::Counts;
-use crate::domain::marks::Marks;
 use crate::domain::page::{StreamCursor, StreamPage};
 use crate::domain::reading::ReadEnding;
-use crate::domain::replay::{Ending, Progress, Selection};
 use archiver::settings::{ArchiveMode, Compression, Replays, Ttl};
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use jiff::SignedDuration;
@@ -90,95 +86,6 @@ fn a_stream_without_an_archive_says_so_instead_of_opening() {
 }
 
 #[test]
-fn marked_records_are_replayed_into_the_chosen_stream() {
-    let (mut model, shelf) = model_with_records(120, 40);
-    shelf.press(&mut model, "space space r");
-    press(&mut model, "orders-rep enter");
-    let effects = press(&mut model, "y");
-    let [Effect::StartReplay { replay, order }] = effects.as_slice() else { panic!("{effects:?}") };
-    assert_eq!(order.target, name("orders-replay"));
-    assert_eq!(order.envelope, None);
-    let Selection::Marked(marked) = &order.selection else { panic!("{:?}", order.selection) };
-    assert_eq!(marked.len(), 2);
-    let counts = Counts { acknowledged: 2, ..Counts::default() };
-    let progress = Progress { total: 2, counts, ..Progress::default() };
-    update(&mut model, Message::ReplayEnded { replay: *replay, ending: Ending::Finished, progress, impossible: Vec::new() });
-    assert_eq!(model.replays[0].state, ReplayState::Ended(Ending::Finished));
-    assert!(sentence(&model).contains("finished: 2 records sent"));
-    press(&mut model, "esc");
-    let Marks::Some(marked) = &open_records(&model).marks else { panic!() };
-    assert_eq!(marked.len(), 2, "one comes back to the records, marks and all");
-}
-
-#[test]
-fn all_that_match_are_replayed_by_their_filter_and_not_by_what_is_shown() {
-    let (mut model, shelf) = model_with_records(120, 40);
-    let request = read_request(&shelf.press(&mut model, "/ key:cust-1 enter"));
-    shelf.end(&mut model, request, ReadEnding::Complete);
-    press(&mut model, "r orders-rep tab space tab | enter");
-    let effects = press(&mut model, "y");
-    let [Effect::StartReplay { order, .. }] = effects.as_slice() else { panic!("{effects:?}") };
-    let Selection::Matching { filter, limit: None, include_expired: false, .. } = &order.selection else {
-        panic!("{:?}", order.selection)
-    };
-    assert_eq!(filter.key(), Some("cust-1"));
-    assert_eq!(order.envelope.as_ref().map(|separator| separator.as_str()), Some("|"));
-}
-
-#[test]
-fn a_separator_that_cannot_be_is_refused_before_anything_starts() {
-    let (mut model, _) = model_with_records(120, 40);
-    press(&mut model, "r orders-rep tab space tab abc enter");
-    let Some(Screen::ReplaySetup(setup)) = model.screens.last() else { panic!() };
-    let super::replay_setup::Step::Editing(Some(sentence)) = &setup.step else { panic!("{:?}", setup.step) };
-    assert!(sentence.contains("cannot be the separator"), "{sentence}");
-    assert_eq!(press(&mut model, "y"), []);
-}
-
-#[test]
-fn a_target_is_chosen_and_never_guessed() {
-    let (mut model, _) = model_with_records(120, 40);
-    press(&mut model, "r enter");
-    let Some(Screen::ReplaySetup(setup)) = model.screens.last() else { panic!() };
-    let super::replay_setup::Step::Editing(Some(sentence)) = &setup.step else { panic!("{:?}", setup.step) };
-    assert!(sentence.starts_with("choose the stream to replay into"), "{sentence}");
-    press(&mut model, "orders enter");
-    let Some(Screen::ReplaySetup(setup)) = model.screens.last() else { panic!() };
-    let super::replay_setup::Step::Review { order, .. } = &setup.step else { panic!("{:?}", setup.step) };
-    assert_eq!(order.target, name("orders"), "a name typed whole is that stream, though others contain it");
-}
-
-#[test]
-fn a_replay_into_its_own_stream_is_warned_of() {
-    let (mut model, _) = model_with_records(120, 40);
-    press(&mut model, "r orders enter");
-    let Some(Screen::ReplaySetup(setup)) = model.screens.last() else { panic!() };
-    let super::replay_setup::Step::Review { warnings, order } = &setup.step else { panic!("{:?}", setup.step) };
-    assert_eq!(order.target, name("orders"));
-    assert!(warnings[0].contains("The target is the source"), "{warnings:?}");
-}
-
-#[test]
-fn quitting_during_a_replay_asks_first() {
-    let (mut model, _) = model_with_records(120, 40);
-    press(&mut model, "r orders-rep enter y q");
-    assert_eq!(model.overlay, Some(Overlay::ConfirmQuit));
-    press(&mut model, "esc");
-    assert!(!model.quit && model.overlay.is_none());
-    let effects = press(&mut model, "q y");
-    assert!(model.quit);
-    assert!(matches!(effects.as_slice(), [Effect::CancelReplay(_)]), "{effects:?}");
-}
-
-#[test]
-fn a_running_replay_can_be_cancelled_while_its_calls_are_waited_for() {
-    let (mut model, _) = model_with_records(120, 40);
-    press(&mut model, "r orders-rep enter y");
-    assert!(matches!(press(&mut model, "x").as_slice(), [Effect::CancelReplay(_)]));
-    assert_eq!(model.replays[0].state, ReplayState::Cancelling);
-}
-
-#[test]
 fn a_stream_is_configured_only_after_its_calls_were_shown() {
     let mut model = model_with_streams(120, 40);
     model.streams.selected = Some(name("clickstream"));
@@ -232,10 +139,9 @@ fn a_ttl_that_cannot_be_read_is_said_in_the_form() {
 fn read_only_changes_nothing() {
     let (mut model, _) = model_with_records(120, 40);
     model.session.read_only = true;
-    assert_eq!(press(&mut model, "r"), []);
-    assert!(sentence(&model).starts_with("read-only"), "{}", sentence(&model));
     press(&mut model, "esc");
     assert_eq!(press(&mut model, "c"), []);
+    assert!(sentence(&model).starts_with("read-only"), "{}", sentence(&model));
     assert!(model.screens.is_empty());
 }
 

@@ -8,12 +8,13 @@ use super::line::Line;
 use super::message::{Effect, Message};
 use super::model::{Model, Notice, Overlay, Screen};
 use super::records::{Origin, Pane, moved};
-use super::replay_setup::ReplaySetup;
-use super::replays::{Replay, ReplayState, Replays};
+use super::replay_setup::{ReplayFrom, ReplaySetup};
+use super::replaying;
+use crate::domain::decode::Recipe;
 use crate::domain::filter::RecordFilter;
 use crate::domain::marks::Marks;
 use crate::domain::reading::{ArchiveSource, Source};
-use crate::domain::replay::{self, Ending, ReplayOrder};
+use crate::domain::replay::plan::{PlanId, Wish};
 use jiff::Timestamp;
 
 /// Seconds between two looks at the streams: on AWS each look costs tag reads, of which the account has 5 a second.
@@ -77,16 +78,13 @@ fn take(model: &mut Model, message: Message) -> Vec<Effect> {
             Vec::new()
         }
         Message::CallMade { request, result } => call_made(model, request, result),
-        Message::ReplayProgressed { replay, progress } => {
-            if let Some(replay) = model.replays.iter_mut().find(|known| known.id == replay) {
-                replay.progress = progress;
-            }
-            Vec::new()
-        }
-        Message::ReplayEnded { replay, ending, progress, impossible } => {
-            replay_ended(model, replay, ending, progress, impossible);
-            Vec::new()
-        }
+        Message::ReplaysListed { .. }
+        | Message::PlanProgressed { .. }
+        | Message::ReplayLookedOver { .. }
+        | Message::ReplayProgressed { .. }
+        | Message::ReplayEnded { .. }
+        | Message::ReplayDetailsRead { .. }
+        | Message::ReplayTold { .. } => replaying::take(model, message),
         Message::Terminated => {
             model.quit = true;
             Vec::new()
@@ -96,8 +94,9 @@ fn take(model: &mut Model, message: Message) -> Vec<Effect> {
 
 fn tick(model: &mut Model, now: Timestamp) -> Vec<Effect> {
     model.times.now = now;
-    for replay in &mut model.replays {
-        replay.tick();
+    model.replays.tick();
+    if let Some(effect) = replaying::tick(model) {
+        return vec![effect];
     }
     let interval = if model.session.local.is_some() { REFRESH_SECONDS_LOCAL } else { REFRESH_SECONDS_ON_AWS };
     let is_due = model.refreshed_at.is_none_or(|refreshed_at| now.as_second() - refreshed_at.as_second() >= interval);
@@ -135,31 +134,6 @@ fn call_made(
     model.streams.refresh_one(request, &stream).into_iter().collect()
 }
 
-fn replay_ended(
-    model: &mut Model,
-    id: super::message::ReplayId,
-    ending: Ending,
-    progress: replay::Progress,
-    impossible: Vec<replay::Impossible>,
-) {
-    let Some(replay) = model.replays.iter_mut().find(|known| known.id == id) else {
-        return;
-    };
-    let sent = crate::domain::text::count(progress.counts.acknowledged as u64);
-    let name = &replay.name;
-    model.notice = Some(match &ending {
-        Ending::Finished if impossible.is_empty() => Notice::Info(format!("replay {name} finished: {sent} records sent")),
-        Ending::Finished => {
-            Notice::Error(format!("replay {name} finished: {sent} records sent, {} cannot be; R lists them", impossible.len()))
-        }
-        Ending::Cancelled => Notice::Info(format!("replay {name} cancelled: {sent} records were sent")),
-        Ending::Failed(failure) => Notice::Error(format!("replay {name} stopped after {sent} records: {failure}")),
-    });
-    replay.state = ReplayState::Ended(ending);
-    replay.progress = progress;
-    replay.impossible = impossible;
-}
-
 /// Does what a command means on the screen on top.
 pub(super) fn run(model: &mut Model, command: Command) -> Vec<Effect> {
     if model.overlay == Some(Overlay::ConfirmQuit) {
@@ -167,6 +141,9 @@ pub(super) fn run(model: &mut Model, command: Command) -> Vec<Effect> {
     }
     if model.overlay == Some(Overlay::Copy) {
         return browse::copy(model, command);
+    }
+    if matches!(model.overlay, Some(Overlay::ConfirmCancel | Overlay::ConfirmRemove)) {
+        return replaying::answer(model, command);
     }
     if let Err(sentence) = model.check(command) {
         model.notice = Some(Notice::Error(sentence));
@@ -190,10 +167,10 @@ pub(super) fn run(model: &mut Model, command: Command) -> Vec<Effect> {
             Vec::new()
         }
         Command::Replays => {
-            if !matches!(model.screens.last(), Some(Screen::Replays(_))) {
-                model.screens.push(Screen::Replays(Replays { cursor: model.replays.len().saturating_sub(1) }));
+            if matches!(model.screens.last(), Some(Screen::Replays(_))) {
+                return Vec::new();
             }
-            Vec::new()
+            replaying::show(model, None)
         }
         Command::Back => back(model),
         _ => run_on_screen(model, command),
@@ -207,7 +184,8 @@ fn answer_quit(model: &mut Model, command: Command) -> Vec<Effect> {
     }
     model.quit = true;
     let export = model.export.as_ref().map(|export| Effect::Stop(export.request));
-    model.running_replays().map(|replay| Effect::CancelReplay(replay.id)).chain(export).collect()
+    let pause = |(id, _): (&PlanId, _)| Effect::TellReplay { replay: id.clone(), wish: Wish::Pause };
+    model.running_replays().map(pause).chain(export).collect()
 }
 
 fn back(model: &mut Model) -> Vec<Effect> {
@@ -226,12 +204,18 @@ fn back(model: &mut Model) -> Vec<Effect> {
         Some(screen) => {
             let stays = match screen {
                 Screen::Configure(configure) => configure.back(),
-                Screen::ReplaySetup(setup) => setup.back(),
-                Screen::Records(_) | Screen::Replays(_) => false,
+                Screen::Replays(screen) => screen.details.take().is_some(),
+                Screen::Records(_) | Screen::ReplaySetup(_) | Screen::ReplayReview(_) => false,
             };
-            if !stays && let Some(Screen::Records(mut left)) = model.screens.pop() {
-                return left.close();
+            if stays {
+                return Vec::new();
             }
+            return match model.screens.pop() {
+                Some(Screen::Records(mut left)) => left.close(),
+                // A plan that nobody waits for is not made to its end.
+                Some(Screen::ReplayReview(left)) => left.awaits().map(Effect::Stop).into_iter().collect(),
+                _ => Vec::new(),
+            };
         }
     }
     Vec::new()
@@ -239,22 +223,16 @@ fn back(model: &mut Model) -> Vec<Effect> {
 
 fn run_on_screen(model: &mut Model, command: Command) -> Vec<Effect> {
     let request = model.next_request();
-    let page = model.list_rows();
     match model.screens.last_mut() {
         None => run_on_streams(model, command),
         Some(Screen::Records(_)) => browse::run(model, command),
         Some(Screen::Configure(configure)) => configure.command(command, request).into_iter().collect(),
-        Some(Screen::ReplaySetup(setup)) => match setup.command(command, &model.streams) {
-            Some(order) => start_replay(model, order),
+        Some(Screen::ReplaySetup(setup)) => match setup.command(command, &model.streams, &model.times) {
+            Some(order) => replaying::plan(model, order, request),
             None => Vec::new(),
         },
-        Some(Screen::Replays(replays)) => {
-            if command == Command::CancelReplay {
-                return cancel_replay(&mut model.replays, replays.cursor);
-            }
-            replays.cursor = moved(replays.cursor, command, page, model.replays.len());
-            Vec::new()
-        }
+        Some(Screen::ReplayReview(_)) => replaying::run_on_review(model, command),
+        Some(Screen::Replays(_)) => replaying::run_on_replays(model, command, request),
     }
 }
 
@@ -282,7 +260,11 @@ fn run_on_streams(model: &mut Model, command: Command) -> Vec<Effect> {
                 return Vec::new();
             };
             if command == Command::Replay {
-                let setup = ReplaySetup::open(archive, Marks::default(), RecordFilter::default());
+                let stream = Some(archive.stream.clone());
+                let recipe = Recipe::default();
+                let (marks, filter) = (Marks::default(), RecordFilter::default());
+                let source = Source::Archive(archive);
+                let setup = ReplaySetup::open(ReplayFrom { source, stream, recipe, marks, filter });
                 model.screens.push(Screen::ReplaySetup(Box::new(setup)));
                 return Vec::new();
             }
@@ -299,23 +281,4 @@ fn run_on_streams(model: &mut Model, command: Command) -> Vec<Effect> {
         }
     }
     Vec::new()
-}
-
-fn start_replay(model: &mut Model, order: Box<ReplayOrder>) -> Vec<Effect> {
-    let id = model.next_replay();
-    let name = replay::name(model.times.now);
-    model.screens.pop();
-    model.replays.push(Replay::new(id, name, (*order).clone()));
-    model.screens.push(Screen::Replays(Replays { cursor: model.replays.len() - 1 }));
-    vec![Effect::StartReplay { replay: id, order }]
-}
-
-fn cancel_replay(replays: &mut [Replay], cursor: usize) -> Vec<Effect> {
-    match replays.get_mut(cursor) {
-        Some(replay) if replay.is_running() => {
-            replay.state = ReplayState::Cancelling;
-            vec![Effect::CancelReplay(replay.id)]
-        }
-        Some(_) | None => Vec::new(),
-    }
 }

@@ -4,6 +4,7 @@ use super::connect::Connection;
 use crate::domain::archive::{ArchiveTable, Configuration, StreamOverview};
 use crate::domain::failure::Failure;
 use crate::domain::page::{StreamCursor, StreamPage};
+use crate::domain::replay::preflight::CapacityMode;
 use archiver::aws_failure::{AwsFailure, FailureKind};
 use archiver::dynamodb::keys_of_schema;
 use archiver::settings::{ArchiveMode, ArchiveSettings, is_archive_tag};
@@ -11,6 +12,7 @@ use archiver::stream::{StreamArn, StreamName};
 use archiver::table::{TableKeys, candidate_tables};
 use archiver::tags::{KinesisTags, TagReader as _};
 use aws_sdk_dynamodb::types::TableDescription;
+use aws_sdk_kinesis::types::StreamMode;
 
 /// Largest record of a stream that does not say otherwise, in bytes. Source: Kinesis developer guide, quotas.
 const DEFAULT_MAX_RECORD_BYTES: u64 = 1024 * 1024;
@@ -44,6 +46,14 @@ pub async fn list(connection: &Connection, from: Option<StreamCursor>) -> Result
 /// # Errors
 /// Names the call that failed, and the stream.
 pub async fn overview(connection: &Connection, name: &StreamName) -> Result<StreamOverview, Failure> {
+    overview_and_capacity(connection, name).await.map(|(overview, _)| overview)
+}
+
+/// The same, and how the stream's capacity is set.
+///
+/// # Errors
+/// Names the call that failed, and the stream.
+pub async fn overview_and_capacity(connection: &Connection, name: &StreamName) -> Result<(StreamOverview, CapacityMode), Failure> {
     let operation = format!("describe stream {name}");
     let failed = |failure: AwsFailure| Failure::of_call(operation.clone(), "kinesis:DescribeStreamSummary", failure);
     let answer = connection.kinesis.describe_stream_summary().stream_name(name.as_str()).send().await;
@@ -58,11 +68,16 @@ pub async fn overview(connection: &Connection, name: &StreamName) -> Result<Stre
         Err(failure) => return Err(failed(failure)),
     };
     let summary = summary.ok_or_else(|| Failure::refused(operation.clone(), "the answer is empty"))?;
+    let capacity = match summary.stream_mode_details.as_ref().map(|details| &details.stream_mode) {
+        None | Some(StreamMode::Provisioned) => CapacityMode::Provisioned,
+        Some(StreamMode::OnDemand) => CapacityMode::OnDemand,
+        Some(other) => CapacityMode::Other(other.as_str().to_owned()),
+    };
     let arn = summary.stream_arn;
     let configuration = read_configuration(connection, name, &arn).await?;
     let table = find_table(connection, name, &configuration).await?;
     let at_least_zero = |number: i32| u32::try_from(number).unwrap_or(0);
-    Ok(StreamOverview {
+    let overview = StreamOverview {
         name: name.clone(),
         arn,
         status: summary.stream_status.as_str().to_owned(),
@@ -75,7 +90,8 @@ pub async fn overview(connection: &Connection, name: &StreamName) -> Result<Stre
             .map_or(DEFAULT_MAX_RECORD_BYTES, |kib| kib * 1024),
         configuration,
         table,
-    })
+    };
+    Ok((overview, capacity))
 }
 
 async fn read_configuration(connection: &Connection, name: &StreamName, arn: &str) -> Result<Configuration, Failure> {

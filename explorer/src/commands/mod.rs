@@ -24,7 +24,6 @@ use crate::aws::connect::{ConnectOptions, Connection};
 use crate::aws::streams::overview;
 use crate::domain::archive::{ArchiveTable, StreamOverview};
 use crate::domain::time::TimeContext;
-use archiver::envelope::Separator;
 use archiver::settings::{ArchiveMode, Compression, Replays, Ttl};
 use archiver::stream::StreamName;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
@@ -32,7 +31,7 @@ use clap::{Args, Parser, Subcommand};
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use reads::Reads;
-use selection::{Range, Selection};
+use selection::Selection;
 use std::io;
 use std::path::PathBuf;
 use std::time::Instant;
@@ -126,28 +125,9 @@ enum Command {
         #[arg(long)]
         yes: bool,
     },
-    /// Put records of an archive into a stream again
-    Replay {
-        /// The stream whose archive is read
-        stream: StreamName,
-        /// The stream to put them into
-        #[arg(long, value_name = "STREAM")]
-        to: StreamName,
-        #[command(flatten)]
-        range: Range,
-        /// Put an envelope before each payload that says where it came from
-        #[arg(long)]
-        envelope: bool,
-        /// What separates envelope and payload; the control character 0x1E when not given
-        #[arg(long, requires = "envelope")]
-        separator: Option<Separator>,
-        /// Replay also items that are expired and only not deleted yet
-        #[arg(long)]
-        include_expired: bool,
-        /// Do not ask
-        #[arg(long)]
-        yes: bool,
-    },
+    /// Put records of an archive into a stream again: plan, run, pause, resume, look up
+    #[command(subcommand)]
+    Replay(replay::ReplayCommand),
     /// Run the local system without screens: prints its endpoints as one line of JSON when all is ready, and stays until ended
     Local {
         /// Start empty, without demo streams
@@ -209,6 +189,7 @@ impl Arguments {
         let Self { common, command } = self;
         match command {
             Some(Command::Keys) => return output::print(&crate::app::keymap::as_markdown()),
+            Some(Command::Replay(command)) if !command.needs_aws() => return command.run_on_files(common.output).await,
             #[cfg(feature = "local")]
             Some(Command::Local { no_demo }) => {
                 if common.profile.is_some() || common.region.is_some() || common.endpoint_url.is_some() {
@@ -283,7 +264,11 @@ async fn dispatch(
     started: Instant,
 ) -> Result<(), CommandError> {
     let output = common.output;
-    let changes_something = matches!(command, Some(Command::Configure { .. } | Command::Replay { .. }));
+    let changes_something = match &command {
+        Some(Command::Configure { .. }) => true,
+        Some(Command::Replay(command)) => command.sends(),
+        _ => false,
+    };
     if common.read_only && changes_something {
         return Err(CommandError::Usage("--read-only is set: nothing can be changed".to_owned()));
     }
@@ -302,11 +287,7 @@ async fn dispatch(
             let change = configure::Change { mode, ttl, replays, compression, yes };
             configure::run(&connection, &stream, change, output).await
         }
-        Some(Command::Replay { stream, to, range, envelope, separator, include_expired, yes }) => {
-            let envelope = envelope.then(|| separator.unwrap_or_default());
-            let request = replay::Request { source: stream, target: to, range, envelope, include_expired, yes };
-            replay::run(&connection, request, output).await
-        }
+        Some(Command::Replay(command)) => command.run(connection, output).await,
         Some(
             Command::Records { .. }
             | Command::Get(_)

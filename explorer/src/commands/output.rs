@@ -157,18 +157,34 @@ pub(super) fn confirm(question: &str, yes: bool) -> Result<(), CommandError> {
     if yes {
         return Ok(());
     }
+    match ask(&format!("{question} [y/N] "))?.to_lowercase().as_str() {
+        "y" | "yes" => Ok(()),
+        _ => Err(CommandError::Usage("nothing was changed".to_owned())),
+    }
+}
+
+/// Asks for a name to be typed before something large is done; without a terminal to ask on, `--yes` must say it.
+pub(super) fn confirm_name(why: &str, name: &str, yes: bool) -> Result<(), CommandError> {
+    if yes {
+        return Ok(());
+    }
+    if ask(&format!("{why} ({name}): "))? == name {
+        return Ok(());
+    }
+    Err(CommandError::Usage("that is not its name; nothing was sent".to_owned()))
+}
+
+/// Asks on the terminal; gives back what was typed.
+fn ask(question: &str) -> Result<String, CommandError> {
     if !io::stdin().is_terminal() {
         return Err(CommandError::Usage("nobody is there to confirm; add --yes".to_owned()));
     }
     let failed = |source| CommandError::Io { operation: "ask for confirmation", source };
     let mut stderr = io::stderr().lock();
-    write!(stderr, "{question} [y/N] ").and_then(|()| stderr.flush()).map_err(failed)?;
+    write!(stderr, "{question}").and_then(|()| stderr.flush()).map_err(failed)?;
     let mut answer = String::new();
     io::stdin().read_line(&mut answer).map_err(failed)?;
-    match answer.trim().to_lowercase().as_str() {
-        "y" | "yes" => Ok(()),
-        _ => Err(CommandError::Usage("nothing was changed".to_owned())),
-    }
+    Ok(answer.trim().to_owned())
 }
 
 /// Says several lines as [`tell`] does, but keeps the blanks before them.

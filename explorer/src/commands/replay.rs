@@ -1,194 +1,285 @@
-//! `explorer replay`.
+//! `explorer replay`: plans, runs and the history of replays.
 
-use super::{CommandError, Output, Range, archive_of, output};
+mod history;
+mod plan;
+mod run;
+
+use super::selection::{Chosen, Origin, Selection};
+use super::{CommandError, Output, local_times};
 use crate::aws::connect::Connection;
-use crate::aws::replay::{Outcome, run as run_replay};
-use crate::aws::streams::overview;
 use crate::domain::failure::Failure;
-use crate::domain::reading::ArchiveSource;
-use crate::domain::replay::{Ending, Impossible, Progress, ReplayOrder, Selection, warnings};
-use crate::domain::text::{count, size};
-use crate::domain::time::span;
+use crate::domain::replay::lanes::Sequence;
+use crate::domain::replay::pace::Rate;
+use crate::domain::replay::plan::PlanId;
+use crate::domain::replay::timing::Timing;
+use crate::domain::replay::{Matching, ReplayOptions};
+use crate::plans::{PlanError, Plans};
 use archiver::envelope::Separator;
+use archiver::settings::Ttl;
 use archiver::stream::StreamName;
-use serde::Serialize;
-use std::cell::Cell;
-use std::collections::BTreeSet;
-use std::io::{self, IsTerminal as _, Write as _};
-use std::num::NonZeroUsize;
-use tokio::sync::{mpsc, watch};
+use clap::{Args, Subcommand, ValueEnum};
+use std::time::Duration;
 
-/// What is asked for.
+/// What of replays is asked for.
+#[derive(Debug, Subcommand)]
+pub(super) enum ReplayCommand {
+    /// Read the records and show what a replay of them would do; nothing is sent
+    Plan(PlanRequest),
+    /// Run a plan, by its id; with --to plan records of an archive and run that
+    Run {
+        #[command(flatten)]
+        request: PlanRequest,
+        #[command(flatten)]
+        running: Running,
+    },
+    /// Go on with a replay that was paused, has failed, or whose program has ended
+    Resume {
+        /// Its id, or the beginning of it
+        id: PlanId,
+        /// Another rate from now on
+        #[arg(long)]
+        rate: Option<Rate>,
+        /// Another timing from now on
+        #[arg(long)]
+        timing: Option<Timing>,
+        #[command(flatten)]
+        running: Running,
+    },
+    /// Pause a replay that runs in this program or another
+    Pause {
+        /// Its id, or the beginning of it
+        id: PlanId,
+    },
+    /// End a replay for good; what is sent stays sent
+    Cancel {
+        /// Its id, or the beginning of it
+        id: PlanId,
+        /// Do not ask
+        #[arg(long)]
+        yes: bool,
+    },
+    /// List the replays, the newest first
+    List,
+    /// Show a replay: what it does, how far it is, its runs, what was passed over
+    Show {
+        /// Its id, or the beginning of it
+        id: PlanId,
+        /// What became of the record of this sequence number, as it was in the stream it came from
+        #[arg(long, value_name = "SEQUENCE_NUMBER")]
+        record: Option<String>,
+        /// Print what became of every record, in the order of the plan
+        #[arg(long, conflicts_with = "record")]
+        receipts: bool,
+    },
+    /// Remove a replay from the history, and its file
+    Remove {
+        /// Its id, or the beginning of it
+        id: PlanId,
+        /// Do not ask
+        #[arg(long)]
+        yes: bool,
+    },
+}
+
+/// What is to be planned.
+#[derive(Args, Clone, Debug)]
+pub(super) struct PlanRequest {
+    #[command(flatten)]
+    selection: Selection,
+    /// The stream to put the records into
+    #[arg(long, value_name = "STREAM")]
+    to: Option<StreamName>,
+    /// Only the last record of each key that arrived at this time or before it; takes an archive of mode ALL
+    #[arg(long, value_name = "TIME")]
+    state_as_of: Option<String>,
+    /// Replay also items that are expired and only not deleted yet
+    #[arg(long)]
+    include_expired: bool,
+    /// Put aggregated records as they are, instead of taking them apart; consumers lose those whose shard is another one
+    #[arg(long)]
+    as_stored: bool,
+    #[command(flatten)]
+    options: Options,
+}
+
+/// How records are put.
+#[derive(Args, Clone, Debug)]
+pub(super) struct Options {
+    /// Put an envelope before each payload that says where it came from
+    #[arg(long)]
+    envelope: bool,
+    /// What separates envelope and payload; the control character 0x1E when not given
+    #[arg(long, requires = "envelope")]
+    separator: Option<Separator>,
+    /// How fast: a share of each shard's capacity such as 50%, records a second such as 800/s, or max [default: 50%]
+    #[arg(long)]
+    rate: Option<Rate>,
+    /// When: fast, recorded (with the pauses between arrivals), or 10x as fast as recorded [default: fast]
+    #[arg(long)]
+    timing: Option<Timing>,
+    /// Which records wait for which [default: key]
+    #[arg(long, value_enum)]
+    order: Option<Order>,
+}
+
+/// Which records wait for which.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Order {
+    /// Those of a partition key arrive one after the other
+    Key,
+    /// None does, which is faster for few keys
+    None,
+}
+
+/// How a run goes on the command line.
+#[derive(Args, Clone, Copy, Debug)]
+pub(super) struct Running {
+    /// Give up when the stream has taken nothing for so long
+    #[arg(long, value_name = "SPAN", default_value = "10m")]
+    patience: Ttl,
+    /// Do not ask
+    #[arg(long)]
+    yes: bool,
+}
+
+impl Options {
+    /// The options with these in place of what is there.
+    fn over(&self, known: ReplayOptions) -> ReplayOptions {
+        let separator = || self.separator.clone().unwrap_or_default();
+        ReplayOptions {
+            envelope: if self.envelope { Some(separator()) } else { known.envelope },
+            rate: self.rate.unwrap_or(known.rate),
+            timing: self.timing.unwrap_or(known.timing),
+            sequence: match self.order {
+                None => known.sequence,
+                Some(Order::Key) => Sequence::OfKey,
+                Some(Order::None) => Sequence::None,
+            },
+        }
+    }
+}
+
+impl Running {
+    fn patience(self) -> Duration {
+        Duration::from_secs(self.patience.seconds())
+    }
+}
+
+/// A plan that is to be made, understood.
 #[derive(Debug)]
-pub(super) struct Request {
-    /// The stream whose archive is read.
-    pub(super) source: StreamName,
-    /// The stream to put into.
-    pub(super) target: StreamName,
-    /// Which records.
-    pub(super) range: Range,
-    /// The envelope's separator, where there is one.
-    pub(super) envelope: Option<Separator>,
-    /// Expired items too.
-    pub(super) include_expired: bool,
-    /// Not to be asked.
-    pub(super) yes: bool,
+struct Wanted {
+    chosen: Chosen,
+    matching: Matching,
+    target: StreamName,
+    include_expired: bool,
+    keep_aggregated: bool,
+    options: ReplayOptions,
 }
 
-/// How a replay ended, as JSON.
-#[derive(Debug, Serialize)]
-struct ReplayedJson {
-    source: String,
-    target: String,
-    /// `finished`, `cancelled` or `failed`.
-    ending: &'static str,
-    /// Records chosen.
-    total: usize,
-    /// Records that the target has acknowledged.
-    sent: usize,
-    /// Records that can never be put; they are listed in `impossible`.
-    failed: usize,
-    /// Puts that failed and were repeated.
-    repeated_puts: usize,
-    expired_left_out: usize,
-    payload_bytes: u64,
-    seconds: f64,
-    records_per_second: f64,
-    warnings: Vec<String>,
-    impossible: Vec<ImpossibleJson>,
-}
+impl PlanRequest {
+    fn understood(&self) -> Result<Wanted, CommandError> {
+        let target = self
+            .to
+            .clone()
+            .ok_or_else(|| CommandError::Usage("--to is missing: it names the stream to put the records into".to_owned()))?;
+        let state_as_of = match &self.state_as_of {
+            Some(text) => Some(local_times().parse(text).map_err(|error| CommandError::Usage(error.to_string()))?),
+            None => None,
+        };
+        let chosen = self.selection.understood()?;
+        let matching = Matching {
+            filter: chosen.filter.clone(),
+            recipe: chosen.recipe.clone(),
+            limit: chosen.limit.map(|limit| limit as u64),
+            state_as_of,
+            ..Matching::default()
+        };
+        Ok(Wanted {
+            chosen,
+            matching,
+            target,
+            include_expired: self.include_expired,
+            keep_aggregated: self.as_stored,
+            options: self.options.over(ReplayOptions::default()),
+        })
+    }
 
-#[derive(Debug, Serialize)]
-struct ImpossibleJson {
-    partition_key: String,
-    sequence_number: String,
-    reason: String,
-}
-
-impl From<Impossible> for ImpossibleJson {
-    fn from(Impossible { partition_key, sequence_number, reason }: Impossible) -> Self {
-        Self { partition_key, sequence_number, reason }
+    /// The id of a plan, where that and nothing else is named.
+    fn plan_id(&self) -> Result<PlanId, CommandError> {
+        let named = self.selection.only_stream();
+        let id = named.as_deref().map(PlanId::parse).and_then(Result::ok);
+        id.ok_or_else(|| {
+            let sentence = "name a plan by its id, or a stream and with --to the stream to put its records into";
+            CommandError::Usage(sentence.to_owned())
+        })
     }
 }
 
-pub(super) async fn run(connection: &Connection, request: Request, output: Output) -> Result<(), CommandError> {
-    let filter = request.range.filter()?;
-    let (_, table, mode) = archive_of(connection, &request.source).await?;
-    let target = overview(connection, &request.target).await?;
-    let warnings = warnings(&request.source, &target, request.envelope.is_some());
-    let which = if filter.is_everything() { "every record".to_owned() } else { format!("records with {filter}") };
-    let limit = request.range.limit.map(|limit| format!(", the newest {limit}")).unwrap_or_default();
-    output::tell(&format!("Replay {which}{limit} of {} into stream {}", table.name, request.target))?;
-    warnings.iter().try_for_each(|warning| output::tell(&format!("Warning: {warning}")))?;
-    output::confirm("Start?", request.yes)?;
-    let order = ReplayOrder {
-        archive: ArchiveSource { stream: request.source, about_bytes: table.size_bytes, table: table.name, mode },
-        selection: Selection::Matching {
-            filter,
-            except: BTreeSet::new(),
-            limit: request.range.limit.map(NonZeroUsize::get),
-            include_expired: request.include_expired,
-        },
-        target: request.target,
-        envelope: request.envelope,
-    };
-    let outcome = run_visibly(connection, &order).await?;
-    report(order, outcome, warnings, output)
-}
-
-/// Runs the replay with its progress on a terminal's standard error. Ctrl-c cancels it and waits for the calls in flight; a second
-/// one does not wait.
-async fn run_visibly(connection: &Connection, order: &ReplayOrder) -> Result<Outcome, CommandError> {
-    let (updates, mut waiting) = mpsc::channel(16);
-    let (cancel, cancelled) = watch::channel(false);
-    let reached = Cell::new(Progress::default());
-    let show = async {
-        let is_terminal = io::stderr().is_terminal();
-        while let Some(progress) = waiting.recv().await {
-            reached.set(progress);
-            if is_terminal {
-                show_progress(&progress);
-            }
-        }
-        if is_terminal { output::tell("") } else { Ok(()) }
-    };
-    let interrupt = async {
-        let failed = |source| CommandError::Io { operation: "listen for ctrl-c", source };
-        tokio::signal::ctrl_c().await.map_err(failed)?;
-        cancel.send_replace(true);
-        output::tell("")?;
-        output::tell("cancelling; the calls in flight are waited for, ctrl-c again does not wait")?;
-        tokio::signal::ctrl_c().await.map_err(failed)
-    };
-    let work = async { tokio::join!(run_replay(connection, order, updates, cancelled), show) };
-    tokio::select! {
-        (outcome, shown) = work => shown.map(|()| outcome),
-        interrupted = interrupt => {
-            interrupted.map(|()| Outcome { ending: Ending::Cancelled, progress: reached.get(), impossible: Vec::new() })
-        }
+impl ReplayCommand {
+    /// Whether it puts records into a stream.
+    pub(super) fn sends(&self) -> bool {
+        matches!(self, Self::Run { .. } | Self::Resume { .. })
     }
-}
 
-fn show_progress(progress: &Progress) {
-    let left = progress.time_left().map(|left| format!(", left {}", span(left.as_secs()))).unwrap_or_default();
-    let line = format!(
-        "\r\x1b[Ksent {} of {}, {}, {:.0}/s{left}",
-        count(progress.counts.acknowledged as u64),
-        count(progress.total as u64),
-        size(progress.bytes),
-        progress.rate()
-    );
-    let mut stderr = io::stderr().lock();
-    if stderr.write_all(line.as_bytes()).and_then(|()| stderr.flush()).is_err() {
-        tracing::debug!("progress could not be shown");
+    /// Whether it takes more than the files of replays.
+    pub(super) fn needs_aws(&self) -> bool {
+        matches!(self, Self::Run { .. } | Self::Resume { .. } | Self::Plan(_))
     }
-}
 
-fn report(order: ReplayOrder, outcome: Outcome, warnings: Vec<String>, output: Output) -> Result<(), CommandError> {
-    let Outcome { ending, progress, impossible } = outcome;
-    let ending_name = match &ending {
-        Ending::Finished => "finished",
-        Ending::Cancelled => "cancelled",
-        Ending::Failed(_) => "failed",
-    };
-    let failed = impossible.len();
-    let target = order.target.to_string();
-    match output {
-        Output::Json => output::print_json(&ReplayedJson {
-            source: order.archive.stream.to_string(),
-            target: target.clone(),
-            ending: ending_name,
-            total: progress.total,
-            sent: progress.counts.acknowledged,
-            failed,
-            repeated_puts: progress.counts.failed_puts,
-            expired_left_out: progress.expired,
-            payload_bytes: progress.bytes,
-            seconds: progress.sending.as_secs_f64(),
-            records_per_second: progress.rate(),
-            warnings,
-            impossible: impossible.into_iter().map(Into::into).collect(),
-        })?,
-        Output::Table => {
-            output::print(&format!(
-                "{ending_name}: {} of {} records sent to {target}, {} in {:.1} s; {failed} failed for good, {} expired and left out",
-                count(progress.counts.acknowledged as u64),
-                count(progress.total as u64),
-                size(progress.bytes),
-                progress.sending.as_secs_f64(),
-                count(progress.expired as u64)
-            ))?;
-            for record in impossible {
-                output::tell(&format!("{} {}: {}", record.partition_key, record.sequence_number, record.reason))?;
+    /// Does what takes only the files.
+    ///
+    /// # Errors
+    /// A sentence for the user.
+    pub(super) async fn run_on_files(self, output: Output) -> Result<(), CommandError> {
+        let plans = plans()?;
+        match self {
+            Self::Pause { id } => history::pause(&plans, &id, output).await,
+            Self::Cancel { id, yes } => history::cancel(&plans, &id, yes, output).await,
+            Self::List => history::list(&plans, output),
+            Self::Show { id, record, receipts } => history::show(&plans, &id, record.as_deref(), receipts, output).await,
+            Self::Remove { id, yes } => history::remove(&plans, &id, yes),
+            Self::Plan(_) | Self::Run { .. } | Self::Resume { .. } => {
+                Err(Failure::refused("run a replay", "there is no connection to AWS").into())
             }
         }
     }
-    match ending {
-        Ending::Finished if failed == 0 => Ok(()),
-        Ending::Finished => {
-            Err(Failure::refused(format!("replay {failed} of the records"), "they are listed with their reasons").into())
+
+    /// Does what it asks for.
+    ///
+    /// # Errors
+    /// A sentence for the user.
+    pub(super) async fn run(self, connection: Connection, output: Output) -> Result<(), CommandError> {
+        let plans = plans()?;
+        match self {
+            Self::Plan(request) => plan::run(&connection, &plans, request.understood()?, output).await,
+            Self::Run { request, running } if request.to.is_some() => {
+                run::plan_and_run(&connection, &plans, request.understood()?, running, output).await
+            }
+            Self::Run { request, running } => {
+                let id = request.plan_id()?;
+                run::run(&connection, &plans, &id, &request.options, running, output).await
+            }
+            Self::Resume { id, rate, timing, running } => {
+                run::resume(&connection, &plans, &id, (rate, timing), running, output).await
+            }
+            Self::Pause { .. } | Self::Cancel { .. } | Self::List | Self::Show { .. } | Self::Remove { .. } => {
+                self.run_on_files(output).await
+            }
         }
-        Ending::Cancelled => Err(Failure::refused("finish the replay", "it was cancelled").into()),
-        Ending::Failed(failure) => Err(failure.into()),
+    }
+}
+
+fn plans() -> Result<Plans, CommandError> {
+    Plans::of_user().map_err(of_file)
+}
+
+/// A file's error, as the command line says it.
+fn of_file(error: PlanError) -> CommandError {
+    match error {
+        PlanError::Missing(_) => CommandError::NotFound(error.to_string()),
+        PlanError::Ambiguous(..) => CommandError::Usage(error.to_string()),
+        PlanError::Busy(_) | PlanError::Newer(_) | PlanError::NoFolder | PlanError::Full { .. } | PlanError::Broken { .. } => {
+            Failure::refused("use the files of replays", error.to_string()).into()
+        }
     }
 }

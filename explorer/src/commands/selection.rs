@@ -90,6 +90,14 @@ pub(super) struct Payloads {
 }
 
 impl Selection {
+    /// What stands in the stream's place, where nothing else is chosen.
+    pub(super) fn only_stream(&self) -> Option<String> {
+        let Range { key, after, before, limit } = &self.range;
+        let has_range = key.is_some() || after.is_some() || before.is_some() || limit.is_some();
+        let has_more = has_range || !self.filter.is_empty() || self.file.is_some() || self.decode.is_some();
+        self.stream.clone().filter(|_| !has_more)
+    }
+
     /// Understands it.
     ///
     /// # Errors
@@ -111,14 +119,6 @@ impl Selection {
 }
 
 impl Range {
-    /// The filter of these options alone.
-    ///
-    /// # Errors
-    /// Names the option that cannot be read.
-    pub(super) fn filter(&self) -> Result<RecordFilter, CommandError> {
-        self.added_to(RecordFilter::default())
-    }
-
     /// The filter with these options, of which the line must not say other things.
     fn added_to(&self, mut filter: RecordFilter) -> Result<RecordFilter, CommandError> {
         let times = local_times();

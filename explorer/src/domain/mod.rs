@@ -13,7 +13,6 @@ pub mod histogram;
 pub mod index;
 pub mod item_json;
 pub mod json_text;
-pub mod lanes;
 pub mod listing;
 pub mod marks;
 pub mod memory;

@@ -3,6 +3,7 @@
 mod configure;
 mod help;
 mod records;
+mod replay_review;
 mod replay_setup;
 mod replays;
 #[cfg(test)]
@@ -13,7 +14,6 @@ pub mod theme;
 
 use crate::app::keymap::{BINDINGS, Binding, Command, Context};
 use crate::app::model::{Export, Model, Notice, Overlay, Screen};
-use crate::app::replays::Replay;
 use crate::domain::text::{count, printable};
 use ratatui::Frame;
 use ratatui::layout::{Constraint, Layout, Rect};
@@ -42,13 +42,17 @@ pub fn draw(model: &Model, theme: &Theme, frame: &mut Frame<'_>) {
         Some(Screen::Records(records)) => records::draw(model, records, theme, frame, body),
         Some(Screen::Configure(configure)) => configure::draw(configure, theme, frame, body),
         Some(Screen::ReplaySetup(setup)) => replay_setup::draw(model, setup, theme, frame, body),
-        Some(Screen::Replays(replays)) => replays::draw(model, replays, theme, frame, body),
+        Some(Screen::ReplayReview(review)) => replay_review::draw(model, review, theme, frame, body),
+        Some(Screen::Replays(screen)) => replays::draw(model, screen, theme, frame, body),
     }
     draw_bottom(model, theme, frame, bottom);
     match model.overlay {
         Some(Overlay::Help(scroll)) => help::draw(model, scroll, theme, frame, area),
         Some(Overlay::Copy) => draw_copy(theme, frame, area),
         Some(Overlay::ConfirmQuit) => draw_confirm_quit(model, theme, frame, area),
+        Some(overlay @ (Overlay::ConfirmCancel | Overlay::ConfirmRemove)) => {
+            replays::draw_question(model, overlay, theme, frame, area);
+        }
         None => {}
     }
 }
@@ -76,8 +80,7 @@ fn draw_header(model: &Model, theme: &Theme, frame: &mut Frame<'_>, area: Rect) 
         spans.push(Span::styled("  READ-ONLY ", theme.badge()));
     }
     frame.render_widget(Line::from(spans), area);
-    let running: Vec<String> =
-        model.running_replays().last().map(running).into_iter().chain(model.export.as_ref().map(exporting)).collect();
+    let running: Vec<String> = running(model).into_iter().chain(model.export.as_ref().map(exporting)).collect();
     if !running.is_empty() {
         let line = Line::from(Span::styled(running.join("·"), theme.heading())).right_aligned();
         let width = u16::try_from(line.width()).unwrap_or(area.width).min(area.width);
@@ -87,11 +90,14 @@ fn draw_header(model: &Model, theme: &Theme, frame: &mut Frame<'_>, area: Rect) 
     }
 }
 
-/// A running replay in a few words, for the header.
-fn running(replay: &Replay) -> String {
-    let progress = &replay.progress;
+/// The running replays in a few words, for the header.
+fn running(model: &Model) -> Option<String> {
+    let (id, live) = model.running_replays().next()?;
+    let others = model.running_replays().count() - 1;
+    let progress = &live.progress;
     let settled = (progress.ratio() * 100.0).floor();
-    format!(" replay {} {settled} % {}/s ", replay.name, rate(progress.rate()))
+    let others = if others > 0 { format!("and {others} more ") } else { String::new() };
+    Some(format!(" replay {id} {settled} % {}/s {others}", rate(replays::rate_of(progress))))
 }
 
 /// A running export in a few words, for the header.
@@ -131,10 +137,12 @@ fn draw_bottom(model: &Model, theme: &Theme, frame: &mut Frame<'_>, area: Rect) 
 fn key_line(model: &Model, theme: &Theme, columns: u16) -> Line<'static> {
     let contexts = model.contexts();
     let is_shown = |command: Command| {
+        let is_question = matches!(model.overlay, Some(Overlay::ConfirmQuit | Overlay::ConfirmCancel | Overlay::ConfirmRemove));
         let on_own_screen = !matches!((command, model.screens.last()), (Command::Replays, Some(Screen::Replays(_))));
-        let has_refresh = command != Command::Refresh || matches!(model.screens.last(), None | Some(Screen::Records(_)));
+        let has_refresh =
+            command != Command::Refresh || matches!(model.screens.last(), None | Some(Screen::Records(_) | Screen::Replays(_)));
         let has_back = command != Command::Back || !model.screens.is_empty() || contexts.contains(&Context::Typing);
-        let answers_question = model.overlay != Some(Overlay::ConfirmQuit) || matches!(command, Command::Confirm | Command::Back);
+        let answers_question = !is_question || matches!(command, Command::Confirm | Command::Back);
         on_own_screen && has_refresh && has_back && answers_question && model.check(command).is_ok()
     };
     // A key that means something nearer is not said to mean what it means further off.
@@ -166,15 +174,15 @@ fn key_line(model: &Model, theme: &Theme, columns: u16) -> Line<'static> {
 
 fn draw_confirm_quit(model: &Model, theme: &Theme, frame: &mut Frame<'_>, area: Rect) {
     let running = model.running_replays().count();
-    let replays = format!(
-        "{running} replay{} still running. What is not sent yet will not be sent.",
-        if running == 1 { " is" } else { "s are" }
-    );
+    let replays = match running {
+        1 => "1 replay is still running. It is paused, and can be gone on with.".to_owned(),
+        _ => format!("{running} replays are still running. They are paused, and can be gone on with."),
+    };
     let export = model.export.as_ref().map(|export| {
         format!("The export to {} is still running. Its file will not be kept.", printable(&export.path.display().to_string()))
     });
     let sentences: Vec<String> = Some(replays).filter(|_| running > 0).into_iter().chain(export).collect();
-    let text = format!("{}\n\ny quit and cancel   esc stay", sentences.join("\n"));
+    let text = format!("{}\n\ny quit   esc stay", sentences.join("\n"));
     let popup = centred(area, 60, 9);
     frame.render_widget(Clear, popup);
     frame.render_widget(Paragraph::new(text).wrap(Wrap { trim: true }).block(block(" Quit? ", theme)), popup);

@@ -1,96 +1,140 @@
-//! A replay before it starts.
+//! A replay before it is planned: the form.
 
 use super::theme::Theme;
 use super::{block, first_visible};
 use crate::app::model::Model;
-use crate::app::replay_setup::{Field, ReplaySetup, Step};
+use crate::app::replay_setup::{FIELDS, Field, ReplaySetup};
 use crate::domain::marks::Marks;
+use crate::domain::reading::Source;
 use crate::domain::record::size_together;
-use crate::domain::replay::{ReplayOrder, Selection};
+use crate::domain::replay::lanes::Sequence;
 use crate::domain::text::{count, printable};
 use ratatui::Frame;
 use ratatui::layout::Rect;
+use ratatui::style::Style;
 use ratatui::text::{Line, Span};
 use ratatui::widgets::{Paragraph, Wrap};
 
 /// Columns before a field's value.
 const LABEL_COLUMNS: u16 = 16;
 /// Streams shown to choose from.
-const TARGETS_SHOWN: usize = 5;
+const TARGETS_SHOWN: usize = 4;
 
 pub(super) fn draw(model: &Model, setup: &ReplaySetup, theme: &Theme, frame: &mut Frame<'_>, area: Rect) {
-    let frame_block = block(format!(" Replay from {} ({}) ", setup.archive.stream, setup.archive.table), theme);
+    let from = match (&setup.source, &setup.stream) {
+        (Source::Archive(archive), _) => format!("{} ({})", archive.stream, archive.table),
+        (Source::File(path), _) => printable(&path.display().to_string()).into_owned(),
+    };
+    let frame_block = block(format!(" Replay from {from} "), theme);
     let inner = frame_block.inner(area);
     frame.render_widget(frame_block, area);
-    let lines = match &setup.step {
-        Step::Editing(error) => {
-            let mut lines = form_lines(model, setup, theme);
-            lines.push(Line::default());
-            lines.push(match error {
-                Some(sentence) => Line::styled(printable(sentence).into_owned(), theme.error()),
-                None => Line::styled("enter shows what would be done, before anything is sent", theme.quiet()),
-            });
-            lines
+    let mut lines = Vec::new();
+    let mut cursor = None;
+    for field in FIELDS {
+        if field == setup.field
+            && let Some(line) = setup.line_of(field)
+        {
+            let column = inner.x + LABEL_COLUMNS + u16::try_from(line.cursor_column()).unwrap_or(0);
+            let row = inner.y.saturating_add(u16::try_from(lines.len()).unwrap_or(u16::MAX));
+            cursor = Some((column.min(inner.right().saturating_sub(1)), row));
         }
-        Step::Review { order, warnings } => review_lines(order, warnings, theme),
-    };
-    if setup.is_typing() {
-        let (row, line) = match setup.field {
-            Field::Target => (TARGET_ROW, &setup.target),
-            Field::Separator | Field::Records | Field::Envelope | Field::Expired => {
-                let targets = setup.targets(&model.streams).len().clamp(1, TARGETS_SHOWN);
-                (TARGET_ROW + 2 + u16::try_from(targets).unwrap_or(1), &setup.separator)
-            }
-        };
-        let column = inner.x + LABEL_COLUMNS + u16::try_from(line.cursor_column()).unwrap_or(0);
-        frame.set_cursor_position((column.min(inner.right().saturating_sub(1)), inner.y + row));
+        lines.push(field_line(setup, field, theme));
+        if field == Field::Target {
+            lines.extend(target_lines(model, setup, theme));
+        }
     }
-    frame.render_widget(Paragraph::new(lines).wrap(Wrap { trim: false }), inner);
+    lines.push(Line::default());
+    lines.push(match &setup.problem {
+        Some(sentence) => Line::styled(printable(sentence).into_owned(), theme.error()),
+        None => {
+            Line::styled("enter reads the records and shows what a replay would do; nothing is sent before that", theme.quiet())
+        }
+    });
+    // On a short screen the field that keys go to is shown all the same.
+    let above = cursor.map_or(0, |(_, row)| (row + 2).saturating_sub(inner.bottom()));
+    if let Some((column, row)) = cursor {
+        frame.set_cursor_position((column, row - above));
+    }
+    frame.render_widget(Paragraph::new(lines).wrap(Wrap { trim: false }).scroll((above, 0)), inner);
 }
 
-/// The target's line in the form.
-const TARGET_ROW: u16 = 2;
-
-fn form_lines(model: &Model, setup: &ReplaySetup, theme: &Theme) -> Vec<Line<'static>> {
-    let label = |text: &str, field: Field| {
-        let is_current = setup.field == field;
-        let cursor = if is_current { "▸ " } else { "  " };
-        Span::styled(format!("{cursor}{text:<14}"), if is_current { theme.key() } else { theme.quiet() })
-    };
-    let choice = |text: &str, chosen: bool| super::choice(text, chosen, theme);
-    let matching =
-        if setup.filter.is_everything() { "the whole archive".to_owned() } else { format!("all that match {}", setup.filter) };
-    let mut records = vec![label("records", Field::Records)];
-    if !setup.marks.is_empty() {
-        records.push(choice(&printable(&marked(&setup.marks)), setup.only_marked));
+fn field_line(setup: &ReplaySetup, field: Field, theme: &Theme) -> Line<'static> {
+    let choice = |text: &str, chosen: bool| super::choice(&printable(text), chosen, theme);
+    let mut spans = vec![label(setup, field, theme)];
+    if let Some(line) = setup.line_of(field) {
+        spans.push(Span::raw(printable(line.text()).into_owned()));
+        spans.push(Span::styled(hint(setup, field), theme.quiet()));
+        return Line::from(spans);
     }
-    records.push(choice(&printable(&matching), !setup.only_marked));
-    let hint = if setup.target.text().is_empty() { "type a part of the name, ↑ and ↓ choose" } else { "" };
-    let mut lines = vec![
-        Line::default(),
-        Line::from(records),
-        Line::from(vec![
-            label("into stream", Field::Target),
-            Span::raw(printable(setup.target.text()).into_owned()),
-            Span::styled(hint, theme.quiet()),
-        ]),
-    ];
-    lines.extend(target_lines(model, setup, theme));
-    let separator = setup.separator.text();
-    let separator_hint = if separator.is_empty() { "control character 0x1E" } else { "" };
-    let envelope = vec![label("envelope", Field::Envelope), choice("off", !setup.envelope), choice("on", setup.envelope)];
-    lines.push(Line::from(envelope));
-    lines.push(Line::from(vec![
-        label("separator", Field::Separator),
-        Span::raw(printable(separator).into_owned()),
-        Span::styled(separator_hint, theme.quiet()),
-    ]));
-    lines.push(Line::from(vec![
-        label("expired items", Field::Expired),
-        choice("left out", !setup.include_expired),
-        choice("replayed too", setup.include_expired),
-    ]));
-    lines
+    match field {
+        Field::Records => {
+            let matching = if setup.filter.is_everything() {
+                "everything there is".to_owned()
+            } else {
+                format!("all that match {}", setup.filter)
+            };
+            if !setup.marks.is_empty() {
+                spans.push(choice(&marked(&setup.marks), setup.only_marked));
+            }
+            spans.push(choice(&matching, !setup.only_marked));
+        }
+        Field::Expired => {
+            spans.push(choice("left out", !setup.include_expired));
+            spans.push(choice("replayed too", setup.include_expired));
+        }
+        Field::Aggregated => {
+            spans.push(choice("taken apart", !setup.keep_aggregated));
+            spans.push(choice("as stored", setup.keep_aggregated));
+        }
+        Field::Envelope => {
+            spans.push(choice("off", !setup.envelope));
+            spans.push(choice("on", setup.envelope));
+        }
+        Field::Sequence => {
+            spans.push(choice("of each key kept", setup.sequence == Sequence::OfKey));
+            spans.push(choice("none", setup.sequence == Sequence::None));
+        }
+        Field::Target | Field::Separator | Field::Rate | Field::Timing | Field::StateAsOf | Field::Limit => {}
+    }
+    Line::from(spans)
+}
+
+fn label(setup: &ReplaySetup, field: Field, theme: &Theme) -> Span<'static> {
+    let name = match field {
+        Field::Records => "records",
+        Field::StateAsOf => "state as of",
+        Field::Limit => "at most",
+        Field::Expired => "expired items",
+        Field::Aggregated => "aggregated",
+        Field::Target => "into stream",
+        Field::Envelope => "envelope",
+        Field::Separator => "separator",
+        Field::Rate => "rate",
+        Field::Timing => "timing",
+        Field::Sequence => "order",
+    };
+    let is_current = setup.field == field;
+    let cursor = if is_current { "▸ " } else { "  " };
+    Span::styled(format!("{cursor}{name:<14}"), if is_current { theme.key() } else { theme.quiet() })
+}
+
+/// What could be typed into a line, where it does not say so itself.
+fn hint(setup: &ReplaySetup, field: Field) -> String {
+    let is_empty = setup.line_of(field).is_none_or(|line| line.text().is_empty());
+    let hint = match field {
+        Field::Target if is_empty => "type a part of the name, ↑ and ↓ choose",
+        Field::Separator if is_empty => "control character 0x1E",
+        Field::StateAsOf if is_empty => "every record; a time takes the last of each key then",
+        Field::Limit if is_empty => "all; a number takes the newest",
+        Field::Rate if is_empty => "50% of each shard, 800/s, or max",
+        Field::Rate => "   of each shard's capacity; 800/s, or max",
+        Field::Timing => "   or recorded, or 10x as fast as recorded",
+        _ => "",
+    };
+    match field {
+        Field::Rate | Field::Timing if setup.field != field => String::new(),
+        _ => hint.to_owned(),
+    }
 }
 
 /// What is marked, in a few words.
@@ -117,8 +161,8 @@ fn target_lines(model: &Model, setup: &ReplaySetup, theme: &Theme) -> Vec<Line<'
         .skip(first)
         .take(TARGETS_SHOWN)
         .map(|(place, name)| {
-            let note = if **name == setup.archive.stream { "  (the source itself)" } else { "" };
-            let style = if Some(place) == setup.target_cursor { theme.selected() } else { ratatui::style::Style::new() };
+            let note = if Some(*name) == setup.stream.as_ref() { "  (the source itself)" } else { "" };
+            let style = if Some(place) == setup.target_cursor { theme.selected() } else { Style::new() };
             Line::from(vec![
                 Span::raw(indent.clone()),
                 Span::styled(format!(" {name} "), style),
@@ -126,45 +170,4 @@ fn target_lines(model: &Model, setup: &ReplaySetup, theme: &Theme) -> Vec<Line<'
             ])
         })
         .collect()
-}
-
-fn review_lines(order: &ReplayOrder, warnings: &[String], theme: &Theme) -> Vec<Line<'static>> {
-    let what = match &order.selection {
-        Selection::Marked(records) => {
-            format!("{} marked records, {}", count(records.len() as u64), size_together(records))
-        }
-        Selection::Matching { filter, include_expired, except, .. } => {
-            let which =
-                if filter.is_everything() { "every record of the archive".to_owned() } else { format!("all that match {filter}") };
-            let but = if except.is_empty() { String::new() } else { format!(" but {}", count(except.len() as u64)) };
-            format!("{which}{but}, expired items {}", if *include_expired { "too" } else { "left out" })
-        }
-    };
-    let envelope = match &order.envelope {
-        Some(separator) if *separator == archiver::envelope::Separator::default() => {
-            "on, separated by the control character 0x1E".to_owned()
-        }
-        Some(separator) => format!("on, separated by {}", separator.as_str().escape_debug()),
-        None => "off: the payload alone, byte for byte".to_owned(),
-    };
-    let row = |name: &str, value: String| {
-        Line::from(vec![Span::styled(format!("  {name:<14}"), theme.quiet()), Span::raw(printable(&value).into_owned())])
-    };
-    let mut lines = vec![
-        Line::default(),
-        row("records", what),
-        row("from", order.archive.table.clone()),
-        row("into stream", order.target.to_string()),
-        row("envelope", envelope),
-        row("order", "kept for each partition key; failed records are put again".to_owned()),
-        Line::default(),
-    ];
-    lines.extend(warnings.iter().map(|warning| Line::styled(format!("▲ {warning}"), theme.warning())));
-    lines.push(Line::from(vec![
-        Span::styled("  y", theme.key()),
-        Span::raw(" starts the replay, "),
-        Span::styled("esc", theme.key()),
-        Span::raw(" goes back to the form"),
-    ]));
-    lines
 }

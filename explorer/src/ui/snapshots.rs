@@ -3,21 +3,22 @@
 use super::draw;
 use super::theme::Theme;
 use crate::app::fixtures::{
-    TestShelf, compressed_record, local_addresses, middle, model, model_with, model_with_records, model_with_streams, name, now,
-    overviews, press, read_request, record, records, show_with, split_record,
+    TestShelf, after_a_run, compressed_record, local_addresses, middle, model, model_with, model_with_records, model_with_streams,
+    name, now, overviews, plan_into, planned, press, read_request, record, records, show_with, split_record,
 };
-use crate::app::message::{Effect, Message};
+use crate::app::message::{Effect, Message, ReplayDetails};
 use crate::app::model::Model;
 use crate::app::update;
 use crate::domain::configuration::{Present, PresentTable, plan};
 use crate::domain::export::Exported;
 use crate::domain::failure::Failure;
 use crate::domain::following::FollowStatus;
-use crate::domain::lanes::Counts;
 use crate::domain::payload::NoPayload;
 use crate::domain::reading::{Position, ReadEnding};
 use crate::domain::record::Record;
-use crate::domain::replay::{Ending, Impossible, Progress};
+use crate::domain::replay::lanes::LaneStatus;
+use crate::domain::replay::plan::{PassedOver, PlanId, PlanState, PlanSummary};
+use crate::domain::replay::progress::{LaneProgress, PlanProgress, Progress};
 use crate::domain::show::show_difference;
 use archiver::aggregate::aggregate;
 use archiver::aws_failure::FailureKind;
@@ -374,27 +375,95 @@ fn replay_form_and_review() {
         shelf.press(&mut model, "space space r orders");
         model
     });
+    check("replay_planning", |columns, rows| {
+        let (mut model, shelf) = model_with_records(columns, rows);
+        let effects = shelf.press(&mut model, "r orders-rep enter");
+        let [Effect::PlanReplay { request, .. }] = effects.as_slice() else { panic!("{effects:?}") };
+        let progress = PlanProgress {
+            read: 48_300,
+            planned: 31_200,
+            bytes: 9_400_000,
+            expired: 77,
+            units: 6_020.5,
+            share: 0.31,
+            is_sorting: false,
+        };
+        update(&mut model, Message::PlanProgressed { request: *request, progress });
+        model
+    });
     check("replay_review", |columns, rows| {
         let (mut model, shelf) = model_with_records(columns, rows);
-        shelf.press(&mut model, "r orders enter");
+        let effects = shelf.press(&mut model, "r orders enter");
+        planned(&mut model, &effects, 120_000);
+        press(&mut model, "orde enter");
+        model
+    });
+    check("replay_review_of_marks", |columns, rows| {
+        let (mut model, shelf) = model_with_records(columns, rows);
+        let effects = shelf.press(&mut model, "space space r orders-rep enter");
+        planned(&mut model, &effects, 2);
+        model
+    });
+    check("replay_review_failed", |columns, rows| {
+        let (mut model, shelf) = model_with_records(columns, rows);
+        let effects = shelf.press(&mut model, "r orders-rep enter");
+        let [Effect::PlanReplay { request, .. }] = effects.as_slice() else { panic!("{effects:?}") };
+        let result = Err(failure("read table orders-archive-ALL"));
+        update(&mut model, Message::ReplayLookedOver { request: *request, result });
         model
     });
 }
 
+fn lanes(second: u32) -> Vec<LaneProgress> {
+    let lane = |place: u32, rate: f64, paused: u64| LaneProgress {
+        status: LaneStatus {
+            shard: format!("shardId-{place:012}"),
+            acknowledged: u64::from(second) * 480,
+            throttled: paused,
+            paused_for: Duration::from_millis(paused),
+        },
+        left: if place == 3 { 0 } else { 27_880 - u64::from(second) * 480 },
+        rate,
+    };
+    vec![lane(0, 498.0, 0), lane(1, 500.2, 0), lane(2, 471.0, 2_100), lane(3, 0.0, 0)]
+}
+
 /// A replay that has sent about half of its records.
 fn running_replay(columns: u16, rows: u16) -> Model {
-    let (mut model, _) = model_with_records(columns, rows);
-    let effects = press(&mut model, "r orders-rep enter y");
-    let [Effect::StartReplay { replay, .. }] = effects.as_slice() else { panic!("{effects:?}") };
+    let (mut model, shelf) = model_with_records(columns, rows);
+    let effects = shelf.press(&mut model, "r orders-rep enter");
+    let plan = planned(&mut model, &effects, 111_520);
+    press(&mut model, "orders-replay enter");
     for second in 1..=30_u32 {
-        let acknowledged = usize::try_from(second * 1_900 + second * second % 700).unwrap();
-        let counts = Counts { acknowledged, impossible: 3, waiting: 111_020 - acknowledged, in_flight: 500, failed_puts: 42 };
-        let sending = Duration::from_secs(u64::from(second));
-        let progress = Progress { read: 111_600, expired: 77, total: 111_523, counts, bytes: 23_456_789, sending };
-        update(&mut model, Message::ReplayProgressed { replay: *replay, progress });
+        let acknowledged = u64::from(second * 1_900 + second * second % 700);
+        let progress = Progress {
+            total: 111_520,
+            acknowledged,
+            acknowledged_now: acknowledged,
+            passed_over: 3,
+            in_flight: 500,
+            bytes: 23_456_789,
+            throttled_puts: 42,
+            failed_puts: 7,
+            maybe_repeated: 0,
+            running: Duration::from_secs(u64::from(second)),
+            reached: Some(now().as_millisecond() - 5_000_000),
+            lanes: lanes(second),
+            trouble: None,
+        };
+        update(&mut model, Message::ReplayProgressed { replay: plan.id.clone(), progress: Box::new(progress) });
         update(&mut model, Message::Ticked(now() + SignedDuration::from_secs(i64::from(second))));
     }
     model
+}
+
+/// The history as its files tell it.
+fn history(model: &mut Model, plans: Vec<PlanSummary>) {
+    let effects = press(model, "R");
+    let [Effect::ListReplays { request }] = effects.as_slice() else { panic!("{effects:?}") };
+    let broken = (PlanId::of_random(0xbad), Err("cannot use /home/ada/00bad0.replay: file is not a database".to_owned()));
+    let all = plans.into_iter().map(|plan| (plan.id.clone(), Ok(plan))).chain([broken]).collect();
+    update(model, Message::ReplaysListed { request: *request, result: Ok(all) });
 }
 
 #[test]
@@ -405,20 +474,50 @@ fn replays_running_and_ended() {
         press(&mut model, "esc");
         model
     });
-    check("replays_ended", |columns, rows| {
+    check("replays_in_trouble", |columns, rows| {
         let mut model = running_replay(columns, rows);
-        let (replay, progress) = (model.replays[0].id, model.replays[0].progress);
-        let impossible = vec![Impossible {
+        let (id, live) = model.running_replays().next().unwrap();
+        let trouble = Some("connection refused".to_owned());
+        let progress = Box::new(Progress { trouble, maybe_repeated: 500, ..live.progress.clone() });
+        let replay = id.clone();
+        update(&mut model, Message::ReplayProgressed { replay, progress });
+        press(&mut model, "p");
+        model
+    });
+    check("replays_history", |columns, rows| {
+        let mut model = model_with_streams(columns, rows);
+        let mut finished = after_a_run(plan_into("audit", 4_000), PlanState::Finished, 3_998, None);
+        finished.id = PlanId::of_random(0x0a_11ce);
+        finished.passed_over = 2;
+        let failed = after_a_run(
+            plan_into("orders-replay", 90_000),
+            PlanState::Failed,
+            41_000,
+            Some("cannot put records into stream orders-replay: no network"),
+        );
+        history(&mut model, vec![failed, finished]);
+        model
+    });
+    check("replays_passed_over", |columns, rows| {
+        let mut model = model_with_streams(columns, rows);
+        history(&mut model, vec![after_a_run(plan_into("audit", 4_000), PlanState::Finished, 3_999, None)]);
+        let effects = press(&mut model, "enter");
+        let [Effect::ReadReplayDetails { request, .. }] = effects.as_slice() else { panic!("{effects:?}") };
+        let record = PassedOver {
             partition_key: "cust-7".to_owned(),
             sequence_number: "4963".to_owned(),
-            reason: "it has 2.0 MiB, but stream orders-replay takes records of up to 1.0 MiB".to_owned(),
-        }];
-        update(&mut model, Message::ReplayEnded { replay, ending: Ending::Finished, progress, impossible });
+            sub_sequence_number: None,
+            reason: "with its key it has 2 000 000 bytes, but stream audit takes records of up to 1 048 576".to_owned(),
+        };
+        let result = Ok(ReplayDetails::PassedOver(vec![record]));
+        update(&mut model, Message::ReplayDetailsRead { request: *request, result });
         model
     });
     check("replays_none", |columns, rows| {
         let mut model = model_with_streams(columns, rows);
-        press(&mut model, "R");
+        let effects = press(&mut model, "R");
+        let [Effect::ListReplays { request }] = effects.as_slice() else { panic!("{effects:?}") };
+        update(&mut model, Message::ReplaysListed { request: *request, result: Ok(Vec::new()) });
         model
     });
 }
@@ -436,6 +535,11 @@ fn help_and_questions() {
         press(&mut model, "q");
         model
     });
+    check("confirm_cancel", |columns, rows| {
+        let mut model = running_replay(columns, rows);
+        press(&mut model, "x");
+        model
+    });
 }
 
 #[test]
@@ -449,6 +553,10 @@ fn every_size_that_is_not_too_small_is_drawn() {
                 shelf.press(&mut model, keys);
                 drawn(&model);
             }
+            let mut model = running_replay(columns, rows);
+            drawn(&model);
+            press(&mut model, "x");
+            drawn(&model);
         }
     }
 }

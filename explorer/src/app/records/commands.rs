@@ -50,7 +50,8 @@ impl Records {
                 Err("it is being read again; new records can be followed after that".to_owned())
             }
             Command::Follow if matches!(self.origin, Origin::Read(Source::File(_))) => Err("a file does not grow".to_owned()),
-            Command::FollowStream | Command::Replay if self.origin.archive().is_none() => Err("this takes an archive".to_owned()),
+            Command::FollowStream if self.origin.archive().is_none() => Err("this takes an archive".to_owned()),
+            Command::Replay if matches!(self.origin, Origin::Stream(_)) => Err("this takes an archive, or a file".to_owned()),
             Command::Diff if !self.is_compared && self.compared_with().is_none() => {
                 record()?;
                 Err("no older record of this key is near here; h lists them all, or mark the one to compare with".to_owned())

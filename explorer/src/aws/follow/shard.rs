@@ -2,6 +2,7 @@
 
 use crate::aws::connect::Connection;
 use crate::aws::patience::patiently;
+use crate::aws::shards::{is_open, list};
 use crate::domain::failure::Failure;
 use crate::domain::following::{FollowFrom, FollowOrder};
 use archiver::item::StoredItem;
@@ -102,7 +103,7 @@ impl Shards {
             ended: HashSet::new(),
             behind: HashMap::new(),
         };
-        let listed = list(connection, &shards.stream).await?;
+        let listed = list(connection, &shards.stream, &operation(&shards.stream)).await?;
         let ids: HashSet<&str> = listed.iter().map(|shard| shard.shard_id.as_str()).collect();
         // From now on only the open ones count; from a time on children follow their parents.
         let begins = |shard: &&Shard| match order.from {
@@ -161,7 +162,7 @@ impl Shards {
     pub(super) async fn go_on_after(&mut self, connection: &Connection, ended: String) -> Result<(), Failure> {
         self.behind.remove(&ended);
         self.ended.insert(ended);
-        for shard in list(connection, &self.stream).await? {
+        for shard in list(connection, &self.stream, &operation(&self.stream)).await? {
             let is_ready = parents(&shard).all(|parent| self.ended.contains(parent) || !self.known.contains(parent));
             let is_child = parents(&shard).any(|parent| self.ended.contains(parent));
             if is_ready && is_child && self.known.insert(shard.shard_id.clone()) {
@@ -250,32 +251,6 @@ impl Reader {
 
 fn operation(stream: &StreamName) -> String {
     format!("follow stream {stream}")
-}
-
-async fn list(connection: &Connection, stream: &StreamName) -> Result<Vec<Shard>, Failure> {
-    let mut shards = Vec::new();
-    let mut token: Option<String> = None;
-    loop {
-        let page = patiently(|| async {
-            let call = connection.kinesis.list_shards();
-            // Kinesis takes either.
-            let call = match &token {
-                Some(token) => call.next_token(token),
-                None => call.stream_name(stream.as_str()),
-            };
-            call.send().await.map_err(|error| Failure::of_call(operation(stream), "kinesis:ListShards", error.into()))
-        });
-        let page = page.await?;
-        shards.extend(page.shards.unwrap_or_default());
-        token = page.next_token;
-        if token.is_none() {
-            return Ok(shards);
-        }
-    }
-}
-
-fn is_open(shard: &Shard) -> bool {
-    shard.sequence_number_range.as_ref().is_none_or(|range| range.ending_sequence_number.is_none())
 }
 
 fn parents(shard: &Shard) -> impl Iterator<Item = &str> {

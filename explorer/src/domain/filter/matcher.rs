@@ -8,7 +8,7 @@ use super::{RecordFilter, Test};
 use crate::domain::decode::{self, Recipe};
 use crate::domain::payload::Place;
 use crate::domain::record::Record;
-use archiver::aggregate::{Aggregate, may_be_aggregated};
+use archiver::aggregate::{Aggregate, UserRecord, may_be_aggregated};
 use archiver::envelope::Envelope;
 use archiver::table::GZIP;
 use jiff::Timestamp;
@@ -187,6 +187,17 @@ impl Matcher {
         let has_payload =
             || record.payload().and_then(Result::ok).is_some_and(|payload| self.matches_payload_of(record, &payload, recipe));
         self.matches_item(record, now) && (!self.needs_payload() || has_payload())
+    }
+
+    /// Whether a user record is one of those for which its aggregated record matches: by its key and by its content. Steps that somebody
+    /// has named begin at the aggregate, so that they cannot tell its records apart.
+    #[must_use]
+    pub fn selects(&self, user_record: &UserRecord<'_>, recipe: &Recipe) -> bool {
+        let mut is_wanted = |content: &[u8]| self.contents.iter().all(|asked| asked.is_met(|test| test.is_met(content)));
+        self.is_user_key(user_record.partition_key)
+            && (self.contents.is_empty()
+                || *recipe != Recipe::default()
+                || decode::any_content(user_record.data, recipe, &mut is_wanted))
     }
 
     fn matches_contents(&self, payload: &[u8], recipe: &Recipe) -> bool {

@@ -167,7 +167,7 @@ async fn nothing_is_changed_without_a_yes() {
     assert_eq!(unasked.sentence(2), "nobody is there to confirm; add --yes");
     let read_only = explorer.run(&[&configure[..], &["--yes", "--read-only"]].concat()).await;
     assert_eq!(read_only.sentence(2), "--read-only is set: nothing can be changed");
-    let replay = explorer.run(&["replay", &stream.name, "--to", &stream.name, "--yes", "--read-only"]).await;
+    let replay = explorer.run(&["replay", "run", &stream.name, "--to", &stream.name, "--yes", "--read-only"]).await;
     assert_eq!(replay.sentence(2), "--read-only is set: nothing can be changed");
     for wrong in [&["--mode", "SOME"][..], &["--mode", "ALL", "--ttl", "soon"], &["--mode", "ALL", "--remove"], &[]] {
         let refused = explorer.run(&[&["configure", &stream.name, "--yes"], wrong].concat()).await;

@@ -98,8 +98,8 @@ async fn streams_and_records_that_are_not_there() {
         &["records", "no-such-stream"][..],
         &["get", "no-such-stream", "cust-42"],
         &["configure", "no-such-stream", "--mode", "ALL", "--yes"],
-        &["replay", "no-such-stream", "--to", &source.name, "--yes"],
-        &["replay", &source.name, "--to", "no-such-stream", "--yes"],
+        &["replay", "run", "no-such-stream", "--to", &source.name, "--yes"],
+        &["replay", "run", &source.name, "--to", "no-such-stream", "--yes"],
     ] {
         let finished = explorer.run(command).await;
         let sentence = only_sentence(&finished, 1);
@@ -128,9 +128,11 @@ async fn archives_that_are_not_as_they_should_be() {
         (&without_table, "table_missing", "its table does not exist"),
         (&unreadable, "tag_unreadable", "StreamArchiveMode = \"SOME\", which cannot be read"),
     ] {
-        for command in
-            [&["records", &stream.name][..], &["get", &stream.name, "cust-42"], &["replay", &stream.name, "--to", &plain.name]]
-        {
+        for command in [
+            &["records", &stream.name][..],
+            &["get", &stream.name, "cust-42"],
+            &["replay", "run", &stream.name, "--to", &plain.name],
+        ] {
             let finished = explorer.run(command).await;
             let sentence = only_sentence(&finished, 3);
             assert!(sentence.contains(part) && sentence.contains(&stream.name), "{command:?}: {sentence}");

@@ -11,7 +11,7 @@ use std::collections::BTreeMap;
 const LARGE_BYTES: usize = 290_000;
 
 async fn replay(explorer: &Explorer, source: &TestStream, target: &TestStream, options: &[&str]) -> Value {
-    explorer.json(&[&["replay", &source.name, "--to", &target.name, "--yes"], options].concat()).await
+    explorer.json(&[&["replay", "run", &source.name, "--to", &target.name, "--yes"], options].concat()).await
 }
 
 fn sorted(records: Vec<ReadRecord>) -> Vec<(String, Vec<u8>)> {
@@ -37,12 +37,16 @@ async fn every_payload_arrives_byte_for_byte_under_its_key() {
 
     let replayed = replay(&explorer, &source, &target, &[]).await;
 
-    let counts = ["total", "sent", "failed", "repeated_puts", "expired_left_out"].map(|name| replayed[name].as_u64().unwrap());
-    assert_eq!(counts, [records.len() as u64, records.len() as u64, 0, 0, 0], "{replayed}");
+    let counts = ["total", "sent", "failed", "repeated_puts", "expired_left_out", "maybe_repeated", "left"]
+        .map(|name| replayed[name].as_u64().unwrap());
+    assert_eq!(counts, [records.len() as u64, records.len() as u64, 0, 0, 0, 0, 0], "{replayed}");
     let bytes: usize = records.iter().map(|(_, payload)| payload.len()).sum();
     assert_eq!(replayed["payload_bytes"], bytes);
-    assert_eq!((&replayed["source"], &replayed["target"]), (&json!(source.name), &json!(target.name)));
-    assert_eq!((&replayed["ending"], &replayed["warnings"], &replayed["impossible"]), (&json!("finished"), &json!([]), &json!([])));
+    assert_eq!((&replayed["stream"], &replayed["target"]), (&json!(source.name), &json!(target.name)));
+    assert_eq!(replayed["source"], source.table("ALL"));
+    assert_eq!((&replayed["state"], &replayed["passed_over"]), (&json!("finished"), &json!([])));
+    let warnings = replayed["warnings"].as_array().unwrap();
+    assert!(warnings.len() == 1 && warnings[0].as_str().unwrap().starts_with("Nothing narrows the selection down"), "{replayed}");
     records.sort();
     assert!(sorted(target.records().await) == records, "a record is lost, changed or there twice");
 }
@@ -100,7 +104,7 @@ async fn an_envelope_says_where_a_record_came_from_and_leaves_its_payload_alone(
         r#"{{"originalApproximateArrivalTimestamp":"{arrival}","originalShardId":"{shard}","originalSequenceNumber":"{number}"}}"#
     );
     let replayed = replay(&explorer, &source, &source, &["--envelope"]).await;
-    assert!(replayed["warnings"][0].as_str().unwrap().contains("itself archived"), "{replayed}");
+    assert!(replayed["warnings"][0].as_str().unwrap().contains("keeps replays: each record is archived again"), "{replayed}");
     let found = source.records().await.remove(1).payload;
     assert_eq!(found, [b"\x1e", home.as_bytes(), b"\x1e", payload].concat());
 }
@@ -111,12 +115,12 @@ async fn a_separator_that_the_envelope_may_hold_is_refused() {
     let source = archived_stream(&local.endpoints, 1).await;
     for separator in ["", "a", "7", "{", "--", "é", "#_#"] {
         let separator = format!("--separator={separator}");
-        let refused = explorer.run(&["replay", &source.name, "--to", &source.name, "--yes", "--envelope", &separator]).await;
+        let refused = explorer.run(&["replay", "run", &source.name, "--to", &source.name, "--yes", "--envelope", &separator]).await;
         assert_eq!(refused.code, Some(2), "{refused:#?}");
         let says_why = refused.stderr.contains("cannot be the separator") && refused.stderr.contains("which occur in the envelope");
         assert!(says_why, "{refused:#?}");
     }
-    let without = explorer.run(&["replay", &source.name, "--to", &source.name, "--yes", "--separator", "#"]).await;
+    let without = explorer.run(&["replay", "run", &source.name, "--to", &source.name, "--yes", "--separator", "#"]).await;
     assert_eq!(without.code, Some(2), "{without:#?}");
     assert!(without.stderr.contains("--envelope"), "{without:#?}");
 }
@@ -166,12 +170,12 @@ async fn a_replay_into_its_own_stream_warns() {
     source.put("cust-42", b"{}").await;
     until_archived(&source, 1).await;
 
-    let asked = explorer.run(&["replay", &source.name, "--to", &source.name]).await;
+    let asked = explorer.run(&["replay", "run", &source.name, "--to", &source.name]).await;
     assert_eq!(asked.sentence(2), "nobody is there to confirm; add --yes");
     assert!(asked.stderr.contains("Warning: The target is the source"), "{asked:#?}");
     assert_eq!(source.records().await.len(), 1);
 
-    let people = explorer.run(&["replay", &source.name, "--to", &source.name, "--yes"]).await.succeeded();
+    let people = explorer.run(&["replay", "run", &source.name, "--to", &source.name, "--yes"]).await.succeeded();
     assert!(people.stdout.starts_with("finished: 1 of 1 records sent"), "{people:#?}");
     assert_eq!(source.records().await.len(), 2);
     until_archived(&source, 2).await;

@@ -103,7 +103,7 @@ async fn however_a_payload_is_stored_it_is_read_as_it_was_put() {
     assert!(people.stdout.contains("{\"order\":17,") && people.stdout.contains("(in 2 parts)"), "{people:#?}");
 
     let target = TestStream::create(&local.endpoints, 1).await;
-    let replayed = explorer.json(&["replay", &stream.name, "--to", &target.name, "--yes"]).await;
+    let replayed = explorer.json(&["replay", "run", &stream.name, "--to", &target.name, "--yes"]).await;
     assert_eq!(fields(&replayed, ["sent", "failed"]), [json!(4), json!(0)], "{replayed}");
     let bytes = order.len() * 2 + scan.len() + producers.len();
     assert_eq!(replayed["payload_bytes"], bytes);
@@ -156,11 +156,11 @@ async fn what_is_damaged_is_said_and_never_shown_or_replayed_as_something_else()
     assert_eq!(fields(&records["no parts"], ["stored_as"]), [json!("gzip parts")]);
 
     let target = TestStream::create(&local.endpoints, 1).await;
-    let finished = explorer.run(&["replay", &stream.name, "--to", &target.name, "--yes", "--output", "json"]).await;
+    let finished = explorer.run(&["replay", "run", &stream.name, "--to", &target.name, "--yes", "--output", "json"]).await;
     assert!(finished.sentence(1).contains(&format!("cannot replay {} of the records", reasons.len())), "{finished:#?}");
     let replayed = finished.json();
-    assert_eq!(fields(&replayed, ["ending", "sent", "failed"]), [json!("finished"), json!(1), json!(reasons.len())]);
-    for impossible in replayed["impossible"].as_array().unwrap() {
+    assert_eq!(fields(&replayed, ["state", "sent", "failed"]), [json!("finished"), json!(1), json!(reasons.len())]);
+    for impossible in replayed["passed_over"].as_array().unwrap() {
         let reason = &reasons[impossible["partition_key"].as_str().unwrap()];
         assert!(impossible["reason"].as_str().unwrap().starts_with(reason), "{impossible}");
     }
@@ -179,10 +179,10 @@ async fn without_a_table_of_parts_the_record_is_named_and_the_others_go() {
     let record = explorer.json(&["get", &stream.name, "scan"]).await;
     assert_eq!(fields(&record, ["data", "problems"]), [Value::Null, json!([reason])]);
     let target = TestStream::create(&local.endpoints, 1).await;
-    let finished = explorer.run(&["replay", &stream.name, "--to", &target.name, "--yes", "--output", "json"]).await;
+    let finished = explorer.run(&["replay", "run", &stream.name, "--to", &target.name, "--yes", "--output", "json"]).await;
     let replayed = finished.json();
-    assert_eq!(fields(&replayed, ["ending", "sent", "failed"]), [json!("finished"), json!(1), json!(1)]);
-    assert_eq!(replayed["impossible"][0]["reason"], reason);
+    assert_eq!(fields(&replayed, ["state", "sent", "failed"]), [json!("finished"), json!(1), json!(1)]);
+    assert_eq!(replayed["passed_over"][0]["reason"], reason);
 }
 
 #[tokio::test]
@@ -206,7 +206,7 @@ async fn the_largest_record_is_replayed_where_the_target_takes_it() {
         let proxy = Proxy::start(&local.endpoints.kinesis_url, script).await;
         let explorer = Explorer::of(super::binary(), &local.endpoints).with("AWS_ENDPOINT_URL_KINESIS", &proxy.url);
         let target = TestStream::create(&local.endpoints, 1).await;
-        let finished = explorer.run(&["replay", &stream.name, "--to", &target.name, "--yes", "--output", "json"]).await;
+        let finished = explorer.run(&["replay", "run", &stream.name, "--to", &target.name, "--yes", "--output", "json"]).await;
         let replayed = finished.json();
         if fit {
             assert_eq!(fields(&replayed, ["sent", "failed"]), [json!(2), json!(0)], "{replayed}");
@@ -215,7 +215,7 @@ async fn the_largest_record_is_replayed_where_the_target_takes_it() {
             assert_eq!(proxy.calls(), 2, "each fills a call");
         } else {
             assert_eq!(fields(&replayed, ["sent", "failed"]), [json!(0), json!(2)], "{replayed}");
-            for impossible in replayed["impossible"].as_array().unwrap() {
+            for impossible in replayed["passed_over"].as_array().unwrap() {
                 let reason = impossible["reason"].as_str().unwrap();
                 let limit = "with its key it has 10 485 760 bytes, but stream";
                 assert!(reason.starts_with(limit) && reason.ends_with("takes records of up to 10 484 736"), "{reason}");

@@ -1,0 +1,56 @@
+//! The shards of a stream.
+
+use super::connect::Connection;
+use super::patience::patiently;
+use crate::domain::failure::Failure;
+use crate::domain::replay::hash_key::{HashKey, ShardMap, TargetShard};
+use archiver::stream::StreamName;
+use aws_sdk_kinesis::types::Shard;
+
+/// All shards, those that are closed included. `operation` is what they are listed for.
+pub(super) async fn list(connection: &Connection, stream: &StreamName, operation: &str) -> Result<Vec<Shard>, Failure> {
+    let mut shards = Vec::new();
+    let mut token: Option<String> = None;
+    loop {
+        let page = patiently(|| async {
+            let call = connection.kinesis.list_shards();
+            // Kinesis takes either.
+            let call = match &token {
+                Some(token) => call.next_token(token),
+                None => call.stream_name(stream.as_str()),
+            };
+            call.send().await.map_err(|error| Failure::of_call(operation, "kinesis:ListShards", error.into()))
+        });
+        let page = page.await?;
+        shards.extend(page.shards.unwrap_or_default());
+        token = page.next_token;
+        if token.is_none() {
+            return Ok(shards);
+        }
+    }
+}
+
+/// Whether a shard takes records.
+pub(super) fn is_open(shard: &Shard) -> bool {
+    shard.sequence_number_range.as_ref().is_none_or(|range| range.ending_sequence_number.is_none())
+}
+
+/// The open shards of a stream by the hash keys they take.
+///
+/// # Errors
+/// When they cannot be listed.
+pub async fn map(connection: &Connection, stream: &StreamName) -> Result<ShardMap, Failure> {
+    let operation = format!("list the shards of stream {stream}");
+    let shards = list(connection, stream, &operation).await?;
+    let open = shards.into_iter().filter(is_open).map(|shard| {
+        let range = shard.hash_key_range.as_ref();
+        let bound = |digits: Option<&str>, otherwise| digits.and_then(HashKey::parse).unwrap_or(otherwise);
+        TargetShard {
+            first: bound(range.map(|range| range.starting_hash_key.as_str()), HashKey(0)),
+            last: bound(range.map(|range| range.ending_hash_key.as_str()), HashKey(u64::MAX)),
+            id: shard.shard_id,
+        }
+    });
+    let map = ShardMap::new(open.collect());
+    if map.is_empty() { Err(Failure::refused(operation, "it has no open shard")) } else { Ok(map) }
+}

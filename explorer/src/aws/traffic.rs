@@ -1,0 +1,58 @@
+//! What comes into a stream now, as its own records tell: a look at the last seconds of some of its shards.
+
+use super::connect::Connection;
+use crate::domain::failure::Failure;
+use crate::domain::replay::preflight::Traffic;
+use archiver::stream::StreamName;
+use aws_sdk_kinesis::primitives::DateTime;
+use aws_sdk_kinesis::types::ShardIteratorType;
+use jiff::Timestamp;
+use std::time::Duration;
+
+/// The seconds that are looked at.
+const WINDOW: Duration = Duration::from_secs(10);
+/// Shards looked at, side by side. A look takes one of the five reads a second that a shard has for all its readers.
+const SHARDS_LOOKED_AT: usize = 8;
+/// How long all of it may take.
+const PATIENCE: Duration = Duration::from_millis(1_500);
+/// Records of a read. Source: Kinesis API reference, GetRecords.
+const MAX_RECORDS: i32 = 10_000;
+
+/// What producers put into the first of these shards lately; a sentence where that is not to be had soon.
+///
+/// # Errors
+/// A sentence that says why it is not known.
+pub async fn traffic(connection: &Connection, stream: &StreamName, shards: &[String]) -> Result<Vec<Traffic>, String> {
+    let looks: Vec<_> = shards.iter().take(SHARDS_LOOKED_AT).map(|shard| of_shard(connection, stream, shard)).collect();
+    let found = tokio::time::timeout(PATIENCE, futures::future::join_all(looks))
+        .await
+        .map_err(|_| "its shards do not answer soon".to_owned())?;
+    found.into_iter().collect::<Result<_, Failure>>().map_err(|failure| failure.to_string())
+}
+
+async fn of_shard(connection: &Connection, stream: &StreamName, shard: &str) -> Result<Traffic, Failure> {
+    let operation = || format!("look at shard {shard} of stream {stream}");
+    let since = Timestamp::now() - WINDOW;
+    let call = connection.kinesis.get_shard_iterator().stream_name(stream.as_str()).shard_id(shard);
+    let call = call.shard_iterator_type(ShardIteratorType::AtTimestamp).timestamp(DateTime::from_millis(since.as_millisecond()));
+    let iterator = call.send().await;
+    let iterator = iterator.map_err(|error| Failure::of_call(operation(), "kinesis:GetShardIterator", error.into()))?;
+    let call = connection.kinesis.get_records().set_shard_iterator(iterator.shard_iterator).limit(MAX_RECORDS);
+    let page = call.send().await.map_err(|error| Failure::of_call(operation(), "kinesis:GetRecords", error.into()))?;
+    let (mut records, mut bytes, mut last) = (0.0, 0.0, since.as_millisecond());
+    for record in &page.records {
+        records += 1.0;
+        bytes += count(record.data.as_ref().len() + record.partition_key.as_deref().map_or(0, str::len));
+        last = record.approximate_arrival_timestamp.and_then(|at| at.to_millis().ok()).unwrap_or(last).max(last);
+    }
+    // A page that is full ends before the present.
+    let is_behind = page.millis_behind_latest.is_some_and(|behind| behind > 0);
+    let seen = Duration::from_millis(u64::try_from(last - since.as_millisecond()).unwrap_or(0));
+    let seconds = if is_behind { seen.clamp(Duration::from_secs(1), WINDOW) } else { WINDOW }.as_secs_f64();
+    Ok(Traffic { shard: shard.to_owned(), records: records / seconds, bytes: bytes / seconds })
+}
+
+#[allow(clippy::cast_precision_loss, reason = "a page has 10 MB at the most")]
+fn count(number: usize) -> f64 {
+    number as f64
+}

@@ -1,0 +1,249 @@
+//! `explorer replay plan`.
+
+use super::{Origin, Wanted};
+use crate::aws::connect::Connection;
+use crate::commands::output::tell;
+use crate::commands::{CommandError, Output, archive_of, local_times, output};
+use crate::domain::reading::{ArchiveSource, Source};
+use crate::domain::replay::plan::PlanId;
+use crate::domain::replay::preflight::Preflight;
+use crate::domain::replay::progress::PlanProgress;
+use crate::domain::replay::{ReplayOrder, Selection};
+use crate::domain::text::{count, size};
+use crate::domain::time::span;
+use crate::files;
+use crate::plans::{PlanFile, Plans};
+use crate::replay;
+use jiff::Timestamp;
+use serde::Serialize;
+use std::io::{self, IsTerminal as _, Write as _};
+use tokio::sync::watch;
+
+/// A plan, as JSON.
+#[derive(Debug, Serialize)]
+pub(super) struct PlannedJson {
+    id: String,
+    file: String,
+    /// The stream the records come from, where that is known.
+    stream: Option<String>,
+    /// The table or the file they were read from.
+    source: String,
+    target: String,
+    selection: String,
+    /// Items read, and what that took.
+    read: u64,
+    read_units: f64,
+    records: u64,
+    payload_bytes: u64,
+    expired_left_out: u64,
+    /// Aggregated records that were taken apart, and what came out of them.
+    aggregated: u64,
+    user_records: u64,
+    /// Left out because a later record of the key is there, or more than the limit.
+    superseded: u64,
+    damaged: u64,
+    unsearchable: u64,
+    too_large: u64,
+    first_arrival: Option<String>,
+    last_arrival: Option<String>,
+    shards: Vec<ShardJson>,
+    /// At the least, at the chosen rate.
+    seconds: f64,
+    calls: u64,
+    payload_units: u64,
+    /// In us-east-1.
+    dollars: Option<f64>,
+    rate: String,
+    timing: String,
+    warnings: Vec<String>,
+}
+
+#[derive(Debug, Serialize)]
+struct ShardJson {
+    shard_id: String,
+    records: u64,
+    bytes: u64,
+}
+
+impl PlannedJson {
+    fn of(file: &PlanFile, preflight: &Preflight) -> Self {
+        let Preflight { plan, load, time, dollars, warnings, needs_name: _ } = preflight;
+        let counts = plan.counts;
+        let at = |milliseconds: Option<i64>| Some(Timestamp::from_millisecond(milliseconds?).ok()?.to_string());
+        Self {
+            id: plan.id.to_string(),
+            file: file.path().display().to_string(),
+            stream: plan.stream.clone(),
+            source: plan.source.clone(),
+            target: plan.target.clone(),
+            selection: plan.selection.clone(),
+            read: counts.read,
+            read_units: counts.read_units,
+            records: counts.records,
+            payload_bytes: counts.bytes,
+            expired_left_out: counts.expired_left_out,
+            aggregated: counts.aggregated,
+            user_records: counts.user_records,
+            superseded: counts.superseded,
+            damaged: counts.damaged,
+            unsearchable: counts.unsearchable,
+            too_large: load.too_large,
+            first_arrival: at(counts.first_arrival),
+            last_arrival: at(counts.last_arrival),
+            shards: load
+                .shards
+                .iter()
+                .map(|shard| ShardJson { shard_id: shard.shard.clone(), records: shard.records, bytes: shard.bytes })
+                .collect(),
+            seconds: time.as_secs_f64(),
+            calls: load.calls,
+            payload_units: load.units,
+            dollars: *dollars,
+            rate: plan.options.rate.to_string(),
+            timing: plan.options.timing.to_string(),
+            warnings: warnings.clone(),
+        }
+    }
+}
+
+/// Makes a plan and shows what it comes to.
+pub(super) async fn run(connection: &Connection, plans: &Plans, wanted: Wanted, output: Output) -> Result<(), CommandError> {
+    let (file, preflight) = make(connection, plans, wanted).await?;
+    match output {
+        Output::Json => output::print_json(&PlannedJson::of(&file, &preflight)),
+        Output::Table => {
+            lines_of(&preflight).iter().try_for_each(|line| output::print(line))?;
+            output::print(&format!("\nNothing is sent yet. Run it with: explorer replay run {}", preflight.plan.id))
+        }
+    }
+}
+
+/// Makes a plan, with its progress on a terminal's standard error. Ctrl-c ends it, and nothing is left of it.
+pub(super) async fn make(connection: &Connection, plans: &Plans, wanted: Wanted) -> Result<(PlanFile, Preflight), CommandError> {
+    let order = order_of(connection, wanted).await?;
+    let (progress, mut told) = watch::channel((None::<PlanId>, PlanProgress::default()));
+    let (stop, stopped) = watch::channel(false);
+    let show = async move {
+        let is_terminal = io::stderr().is_terminal();
+        while told.changed().await.is_ok() {
+            if is_terminal {
+                show_progress(&told.borrow_and_update().1);
+            }
+            tokio::time::sleep(SHOW_INTERVAL).await;
+        }
+        if is_terminal {
+            clear_line();
+        }
+    };
+    let interrupt = async {
+        let pressed = tokio::signal::ctrl_c().await;
+        stop.send_replace(true);
+        match pressed {
+            Ok(()) => std::future::pending::<()>().await,
+            Err(error) => tracing::warn!(%error, "ctrl-c cannot be listened for"),
+        }
+    };
+    let work = async { tokio::join!(replay::plan(connection, plans, order, progress, stopped), show) };
+    tokio::pin!(work);
+    let (planned, ()) = tokio::select! {
+        done = &mut work => done,
+        () = interrupt => work.await,
+    };
+    let file = planned?.ok_or(CommandError::Stopped("stopped before all was read; nothing is left of the plan"))?;
+    let preflight = replay::preflight(connection, plans, &file).await?;
+    Ok((file, preflight))
+}
+
+/// Between two updates on the terminal.
+pub(super) const SHOW_INTERVAL: std::time::Duration = std::time::Duration::from_millis(100);
+
+async fn order_of(connection: &Connection, wanted: Wanted) -> Result<ReplayOrder, CommandError> {
+    let Wanted { chosen, matching, target, include_expired, keep_aggregated, options } = wanted;
+    let (source, stream) = match chosen.origin {
+        Origin::File(path) => {
+            let stream = files::origin(&path)?;
+            (Source::File(path), stream)
+        }
+        Origin::Stream(stream) => {
+            let (_, table, mode) = archive_of(connection, &stream).await?;
+            let source = ArchiveSource { stream: stream.clone(), about_bytes: table.size_bytes, table: table.name, mode };
+            (Source::Archive(source), Some(stream))
+        }
+    };
+    let selection = Selection::Matching(matching);
+    Ok(ReplayOrder { source, stream, selection, include_expired, keep_aggregated, target, options })
+}
+
+fn show_progress(progress: &PlanProgress) {
+    let line = if progress.is_sorting {
+        format!("{} records are read; putting them in order", count(progress.planned))
+    } else {
+        format!(
+            "read {}, chosen {}, {}, {:.0} % of the source, {:.1} read units; ctrl-c stops",
+            count(progress.read),
+            count(progress.planned),
+            size(progress.bytes),
+            progress.share * 100.0,
+            progress.units
+        )
+    };
+    show_line(&line);
+}
+
+/// Shows a line in place of the one before it.
+pub(super) fn show_line(line: &str) {
+    let mut stderr = io::stderr().lock();
+    if write!(stderr, "\r\x1b[K{line}").and_then(|()| stderr.flush()).is_err() {
+        tracing::debug!("progress could not be shown");
+    }
+}
+
+/// Takes that line away.
+pub(super) fn clear_line() {
+    show_line("");
+}
+
+/// What a plan comes to, for people.
+pub(super) fn lines_of(preflight: &Preflight) -> Vec<String> {
+    let Preflight { plan, load, time, warnings, .. } = preflight;
+    let counts = plan.counts;
+    let times = local_times();
+    let at = |milliseconds: Option<i64>| Some(times.long(Timestamp::from_millisecond(milliseconds?).ok()?));
+    let row = |name: &str, value: String| format!("{name:<12} {value}");
+    let mut lines = vec![
+        format!("Replay {} of {} from {} into stream {}", plan.id, plan.selection, plan.source, plan.target),
+        row("records", format!("{}, {} of payload", count(counts.records), size(counts.bytes))),
+    ];
+    if let (Some(first), Some(last)) = (at(counts.first_arrival), at(counts.last_arrival)) {
+        lines.push(row("arrived", format!("{first} to {last}")));
+    }
+    lines.push(row("read", format!("{} items, {:.1} read units", count(counts.read), counts.read_units)));
+    let others = [
+        (counts.expired_left_out, "expired and left out"),
+        (counts.aggregated, "aggregated and taken apart"),
+        (counts.superseded, "left out for later ones"),
+        (counts.damaged, "cannot be restored"),
+        (load.too_large, "too large for the target"),
+        (counts.unsearchable, "could not be looked into"),
+    ];
+    let others: Vec<String> =
+        others.iter().filter(|(number, _)| *number > 0).map(|(number, what)| format!("{} {what}", count(*number))).collect();
+    if !others.is_empty() {
+        lines.push(row("of these", others.join(", ")));
+    }
+    lines.push(row(
+        "takes",
+        format!("{} at the least, at rate {}, {} calls", span(time.as_secs()), plan.options.rate, count(load.calls)),
+    ));
+    lines.push(row("costs", format!("{} payload units, {}", count(load.units), preflight.cost())));
+    for shard in &load.shards {
+        lines.push(row("", format!("{}  {} records, {}", shard.shard, count(shard.records), size(shard.bytes))));
+    }
+    lines.extend(warnings.iter().map(|warning| format!("Warning: {warning}")));
+    lines
+}
+
+/// Says what a plan comes to, beside the results.
+pub(super) fn tell_preflight(preflight: &Preflight) -> Result<(), CommandError> {
+    lines_of(preflight).iter().try_for_each(|line| tell(line))
+}

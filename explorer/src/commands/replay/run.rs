@@ -1,0 +1,308 @@
+//! `explorer replay run` and `explorer replay resume`.
+
+use super::plan::{SHOW_INTERVAL, clear_line, make, show_line, tell_preflight};
+use super::{Options, Running, Wanted, of_file};
+use crate::aws::connect::Connection;
+use crate::commands::{CommandError, Output, local_times, output};
+use crate::domain::failure::Failure;
+use crate::domain::replay::pace::Rate;
+use crate::domain::replay::plan::{PassedOver, PlanId, PlanState, PlanSummary, Wish};
+use crate::domain::replay::preflight::Preflight;
+use crate::domain::replay::progress::{Progress, RunOutcome};
+use crate::domain::replay::timing::Timing;
+use crate::domain::replay::{ReplayOptions, preflight::MANY_RECORDS};
+use crate::domain::text::{count, size};
+use crate::domain::time::span;
+use crate::plans::{PlanFile, Plans};
+use crate::replay;
+use archiver::stream::StreamName;
+use jiff::Timestamp;
+use serde::Serialize;
+use std::io::{self, IsTerminal as _};
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::watch;
+
+/// Records passed over that are listed at the end of a run; `explorer replay show --receipts` lists all.
+pub(super) const LISTED: usize = 1_000;
+
+/// How a run ended, as JSON.
+#[derive(Debug, Serialize)]
+struct RanJson {
+    id: String,
+    stream: Option<String>,
+    source: String,
+    target: String,
+    /// `finished`, `paused`, `cancelled` or `failed`.
+    state: &'static str,
+    /// Records of the plan, those that cannot be restored included.
+    total: u64,
+    /// Records that the target has acknowledged, over all runs.
+    sent: u64,
+    /// Records passed over for good; they are listed in `passed_over`.
+    failed: u64,
+    /// Records that are still to go.
+    left: u64,
+    /// Puts of single records in this run that a shard throttled, and that failed otherwise.
+    throttled_puts: u64,
+    repeated_puts: u64,
+    /// Records that may be in the target twice, over all runs.
+    maybe_repeated: u64,
+    expired_left_out: u64,
+    payload_bytes: u64,
+    /// Of this run.
+    seconds: f64,
+    records_per_second: f64,
+    warnings: Vec<String>,
+    passed_over: Vec<PassedOverJson>,
+}
+
+#[derive(Debug, Serialize)]
+pub(super) struct PassedOverJson {
+    partition_key: String,
+    sequence_number: String,
+    sub_sequence_number: Option<u64>,
+    reason: String,
+}
+
+impl From<PassedOver> for PassedOverJson {
+    fn from(PassedOver { partition_key, sequence_number, sub_sequence_number, reason }: PassedOver) -> Self {
+        Self { partition_key, sequence_number, sub_sequence_number, reason }
+    }
+}
+
+/// Plans records and runs the plan, when that is confirmed.
+pub(super) async fn plan_and_run(
+    connection: &Connection,
+    plans: &Plans,
+    wanted: Wanted,
+    running: Running,
+    output: Output,
+) -> Result<(), CommandError> {
+    let (file, preflight) = make(connection, plans, wanted).await?;
+    confirm_and_run(connection, &file, &preflight, running, output).await
+}
+
+/// Runs a plan that has not begun.
+pub(super) async fn run(
+    connection: &Connection,
+    plans: &Plans,
+    id: &PlanId,
+    options: &Options,
+    running: Running,
+    output: Output,
+) -> Result<(), CommandError> {
+    let file = plans.find(id).map_err(of_file)?;
+    let plan = file.summary().map_err(of_file)?;
+    if plan.state.can_resume() {
+        let (id, state) = (&plan.id, plan.state.as_str());
+        return Err(CommandError::Usage(format!("replay {id} has begun and is {state}; go on with: explorer replay resume {id}")));
+    }
+    choose(&file, &plan, options.over(plan.options.clone()))?;
+    let preflight = replay::preflight(connection, plans, &file).await?;
+    confirm_and_run(connection, &file, &preflight, running, output).await
+}
+
+/// Goes on with a replay that has begun.
+pub(super) async fn resume(
+    connection: &Connection,
+    plans: &Plans,
+    id: &PlanId,
+    (rate, timing): (Option<Rate>, Option<Timing>),
+    running: Running,
+    output: Output,
+) -> Result<(), CommandError> {
+    let file = plans.find(id).map_err(of_file)?;
+    let plan = file.summary().map_err(of_file)?;
+    if plan.state == PlanState::Planned {
+        let id = &plan.id;
+        return Err(CommandError::Usage(format!("replay {id} has not begun; begin with: explorer replay run {id}")));
+    }
+    let options = ReplayOptions {
+        rate: rate.unwrap_or(plan.options.rate),
+        timing: timing.unwrap_or(plan.options.timing),
+        ..plan.options.clone()
+    };
+    choose(&file, &plan, options)?;
+    let preflight = replay::preflight(connection, plans, &file).await?;
+    let left = count(preflight.plan.left());
+    output::tell(&format!("Replay {} into stream {}: {left} records are left", plan.id, plan.target))?;
+    preflight.warnings.iter().try_for_each(|warning| output::tell(&format!("Warning: {warning}")))?;
+    output::confirm("Go on?", running.yes)?;
+    run_visibly(connection, &file, &preflight, running, output).await
+}
+
+fn choose(file: &PlanFile, plan: &PlanSummary, options: ReplayOptions) -> Result<(), CommandError> {
+    if options == plan.options {
+        return Ok(());
+    }
+    let target = StreamName::parse(plan.target.as_str()).map_err(|error| Failure::refused("run a replay", error.to_string()))?;
+    file.choose(&target, &plan.target_arn, &options).map_err(of_file)
+}
+
+async fn confirm_and_run(
+    connection: &Connection,
+    file: &PlanFile,
+    preflight: &Preflight,
+    running: Running,
+    output: Output,
+) -> Result<(), CommandError> {
+    tell_preflight(preflight)?;
+    let target = &preflight.plan.target;
+    let confirmed = match preflight.needs_name {
+        true => {
+            let why = format!(
+                "It goes into its own source, replays everything, or more than {} records: type the target's name to start",
+                count(MANY_RECORDS)
+            );
+            output::confirm_name(&why, target, running.yes)
+        }
+        false => output::confirm("Start?", running.yes),
+    };
+    if let Err(error) = confirmed {
+        output::tell(&format!("The plan is kept; explorer replay run {} runs it", preflight.plan.id))?;
+        return Err(error);
+    }
+    run_visibly(connection, file, preflight, running, output).await
+}
+
+/// Runs the replay with its progress on a terminal's standard error. Ctrl-c, or whoever ends processes politely, pauses it and waits for
+/// the calls in flight; a second ctrl-c does not wait.
+async fn run_visibly(
+    connection: &Connection,
+    file: &PlanFile,
+    preflight: &Preflight,
+    running: Running,
+    output: Output,
+) -> Result<(), CommandError> {
+    let (updates, mut told) = watch::channel(Progress::default());
+    let (wish, wishes) = watch::channel(None);
+    let show = async move {
+        let is_terminal = io::stderr().is_terminal();
+        while told.changed().await.is_ok() {
+            if is_terminal {
+                show_line(&progress_line(&told.borrow_and_update()));
+            }
+            tokio::time::sleep(SHOW_INTERVAL).await;
+        }
+        if is_terminal {
+            clear_line();
+        }
+    };
+    let failed = |source| CommandError::Io { operation: "listen for ctrl-c", source };
+    let mut interrupt = signal(SignalKind::interrupt()).map_err(failed)?;
+    let mut terminate = signal(SignalKind::terminate()).map_err(failed)?;
+    let work = async { tokio::join!(replay::run(connection, file, running.patience(), updates, wishes), show) };
+    tokio::pin!(work);
+    let mut is_stopped = false;
+    let outcome = loop {
+        tokio::select! {
+            (outcome, ()) = &mut work => break outcome?,
+            _ = interrupt.recv() => {}
+            _ = terminate.recv() => {}
+        }
+        if is_stopped {
+            let sentence = "stopped without waiting; explorer replay resume goes on";
+            return Err(CommandError::Stopped(sentence));
+        }
+        is_stopped = true;
+        wish.send_replace(Some(Wish::Pause));
+        output::tell("\npausing; the calls in flight are waited for, ctrl-c again does not wait")?;
+    };
+    report(file, preflight, outcome, is_stopped, output)
+}
+
+fn progress_line(progress: &Progress) -> String {
+    let number = |number: f64| {
+        #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a rate, in whole records")]
+        let whole = number.max(0.0).round() as u64;
+        count(whole)
+    };
+    let rate: f64 = progress.lanes.iter().map(|lane| lane.rate).sum();
+    let left = progress.time_left().map(|left| format!(", left {}", span(left.as_secs()))).unwrap_or_default();
+    let times = local_times();
+    let reached = progress.reached.and_then(|at| Timestamp::from_millisecond(at).ok());
+    let reached = reached.map(|at| format!(", reached {}", times.short(at))).unwrap_or_default();
+    let waits = progress.lanes.iter().filter(|lane| !lane.status.paused_for.is_zero()).count();
+    let waits = if waits > 0 { format!(", {waits} shards throttled") } else { String::new() };
+    let trouble = progress.trouble.as_ref().map(|trouble| format!(", trying again: {trouble}")).unwrap_or_default();
+    format!(
+        "sent {} of {}, {:.0} %, {}/s{left}{reached}{waits}{trouble}",
+        count(progress.acknowledged),
+        count(progress.total),
+        (progress.ratio() * 100.0).floor(),
+        number(rate)
+    )
+}
+
+fn report(
+    file: &PlanFile,
+    preflight: &Preflight,
+    outcome: RunOutcome,
+    is_stopped: bool,
+    output: Output,
+) -> Result<(), CommandError> {
+    let RunOutcome { state, failure, progress } = outcome;
+    let plan = &preflight.plan;
+    let passed_over = file.passed_over(LISTED).map_err(of_file)?;
+    let failed = progress.passed_over + plan.counts.damaged;
+    match output {
+        Output::Json => output::print_json(&RanJson {
+            id: plan.id.to_string(),
+            stream: plan.stream.clone(),
+            source: plan.source.clone(),
+            target: plan.target.clone(),
+            state: state.as_str(),
+            total: progress.total + plan.counts.damaged,
+            sent: progress.acknowledged,
+            failed,
+            left: progress.left(),
+            throttled_puts: progress.throttled_puts,
+            repeated_puts: progress.failed_puts,
+            maybe_repeated: progress.maybe_repeated,
+            expired_left_out: plan.counts.expired_left_out,
+            payload_bytes: progress.bytes,
+            seconds: progress.running.as_secs_f64(),
+            records_per_second: progress.rate(),
+            warnings: preflight.warnings.clone(),
+            passed_over: passed_over.into_iter().map(Into::into).collect(),
+        })?,
+        Output::Table => {
+            output::print(&format!(
+                "{}: {} of {} records sent to {}, {} in {:.1} s; {failed} failed for good, {} expired and left out",
+                state.as_str(),
+                count(progress.acknowledged),
+                count(progress.total + plan.counts.damaged),
+                plan.target,
+                size(progress.bytes),
+                progress.running.as_secs_f64(),
+                count(plan.counts.expired_left_out)
+            ))?;
+            if progress.maybe_repeated > 0 {
+                let records = count(progress.maybe_repeated);
+                output::tell(&format!(
+                    "{records} records may be there twice, since nobody knows what became of the calls that had them"
+                ))?;
+            }
+            for PassedOver { partition_key, sequence_number, reason, .. } in passed_over {
+                output::tell(&format!("{partition_key} {sequence_number}: {reason}"))?;
+            }
+        }
+    }
+    let again = format!("go on with: explorer replay resume {}", plan.id);
+    match (state, failure) {
+        (_, Some(failure)) => {
+            output::tell(&format!("{} records are left; {again}", count(progress.left())))?;
+            Err(failure.into())
+        }
+        (PlanState::Finished, None) if failed == 0 => Ok(()),
+        (PlanState::Finished, None) => {
+            Err(Failure::refused(format!("replay {failed} of the records"), "they are listed with their reasons").into())
+        }
+        _ if is_stopped => {
+            output::tell(&again)?;
+            Err(CommandError::Stopped("the replay is paused"))
+        }
+        (PlanState::Paused, None) => Err(Failure::refused("finish the replay", format!("it was paused; {again}")).into()),
+        _ => Err(Failure::refused("finish the replay", "it was cancelled").into()),
+    }
+}

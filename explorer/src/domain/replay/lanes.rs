@@ -1,0 +1,598 @@
+//! The order in which records are put again, and what becomes of each: one lane a shard of the target, each with its own pace. Knows
+//! no network, no file, no screen and no clock: it is fed records, told the time and the shards, hands out batches, and is told what
+//! became of them. So whatever runs a replay can use it.
+//!
+//! With [`Sequence::OfKey`] a partition key is in at most one batch at a time, and with one record. So whatever fails, and in whatever
+//! order answers come, no record of a key is put before an earlier one of that key is settled.
+
+use super::hash_key::{HashKey, ShardMap};
+use super::pace::{Rate, SHARD_BYTES_PER_SECOND, SHARD_RECORDS_PER_SECOND, TokenBucket};
+use super::timing::Schedule;
+use std::cmp::Reverse;
+use std::collections::{BinaryHeap, HashMap, VecDeque};
+use std::time::Duration;
+
+/// Records one PutRecords call accepts. Source: Kinesis API reference, PutRecords.
+pub const MAX_BATCH_RECORDS: usize = 500;
+/// Bytes, keys included, put in one call. PutRecords accepts 10 MiB; half of it keeps a failed call cheap to repeat. A single larger
+/// record goes alone. Source: Kinesis API reference, PutRecords.
+pub const MAX_BATCH_BYTES: u64 = 5 * 1024 * 1024;
+/// Upper bound of the wait after a first failure.
+const FIRST_DELAY: Duration = Duration::from_millis(100);
+/// Upper bound of any wait.
+const LONGEST_DELAY: Duration = Duration::from_secs(5);
+/// Between two batches of a replay that goes as recorded: what becomes due meanwhile goes together.
+const SCHEDULE_INTERVAL: Duration = Duration::from_millis(50);
+/// Records that wait in memory, over all lanes.
+const MOST_WAITING: usize = 96 * 1024;
+/// Records that wait in one lane at the most and at the least, so that enough keys are at hand to fill a batch.
+const MOST_IN_LANE: usize = 32 * 1024;
+const FEWEST_IN_LANE: usize = 1_000;
+
+/// A record's place in the plan; the order in which each key's records are to arrive.
+pub type Position = u64;
+
+/// A record that is to be put.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct QueuedRecord {
+    /// Its place in the plan.
+    pub position: Position,
+    /// What finds it in the plan; means nothing here.
+    pub record: u64,
+    /// Stands for its partition key. Two keys of one number only wait for each other.
+    pub key: u64,
+    /// What decides its shard.
+    pub hash: HashKey,
+    /// Bytes as it is put, key included.
+    pub bytes: u64,
+    /// When it arrived, in epoch milliseconds, and not before an earlier one of its shard.
+    pub arrived: i64,
+}
+
+/// Which records wait for which.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Sequence {
+    /// Those of a partition key arrive one after the other.
+    #[default]
+    OfKey,
+    /// None does; calls are full.
+    None,
+}
+
+/// How records are to be put.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Manner {
+    /// Which wait for which.
+    pub sequence: Sequence,
+    /// How fast.
+    pub rate: Rate,
+    /// When, where it is to be as recorded.
+    pub schedule: Option<Schedule>,
+}
+
+/// A batch that was handed out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct BatchId(pub u64);
+
+/// Records to put with one call.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Batch {
+    /// What it is settled by.
+    pub id: BatchId,
+    /// The records.
+    pub records: Vec<QueuedRecord>,
+}
+
+/// What became of one record of a batch.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PutResult {
+    /// The stream has it.
+    Acknowledged,
+    /// Its shard is at its limit: the lane waits.
+    Throttled,
+    /// The stream did not take it now: it is put again, and only its own key waits.
+    Failed,
+    /// The stream can never take it; it is listed and passed over.
+    Impossible,
+}
+
+/// Counts of what went through the lanes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Counts {
+    /// The stream has them.
+    pub acknowledged: u64,
+    /// They can never be put.
+    pub impossible: u64,
+    /// In memory, not put yet or to be put again.
+    pub waiting: u64,
+    /// Handed out, not settled yet.
+    pub in_flight: u64,
+    /// Puts of single records that a shard throttled.
+    pub throttled_puts: u64,
+    /// Puts of single records that failed otherwise.
+    pub failed_puts: u64,
+}
+
+/// How one lane goes.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct LaneStatus {
+    /// The shard.
+    pub shard: String,
+    /// Records it has got.
+    pub acknowledged: u64,
+    /// Puts that it throttled.
+    pub throttled: u64,
+    /// How long it still waits because of that.
+    pub paused_for: Duration,
+}
+
+/// Records on their way into a stream.
+#[derive(Debug)]
+pub struct Lanes {
+    manner: Manner,
+    shards: ShardMap,
+    lanes: Vec<Lane>,
+    keys: HashMap<u64, Key>,
+    in_flight: HashMap<BatchId, InFlight>,
+    in_all: Option<TokenBucket>,
+    /// Keys that wait after a failure.
+    delayed: BinaryHeap<Reverse<(Duration, u64)>>,
+    /// After calls that failed as a whole nothing is sent for a while.
+    pause: Pause,
+    next_batch_at: Duration,
+    first_lane: usize,
+    batches: u64,
+    counts: Counts,
+}
+
+#[derive(Debug)]
+struct Lane {
+    /// Keys whose next record goes into this lane, by its position.
+    ready: BinaryHeap<Reverse<(Position, u64)>>,
+    /// Records that wait here, ready or not.
+    waiting: usize,
+    limits: Option<Limits>,
+    pause: Pause,
+    acknowledged: u64,
+    throttled: u64,
+}
+
+/// The pace of a lane.
+#[derive(Debug)]
+struct Limits {
+    records: TokenBucket,
+    bytes: TokenBucket,
+}
+
+/// A wait that doubles with each failure in a row.
+#[derive(Clone, Copy, Debug, Default)]
+struct Pause {
+    until: Duration,
+    since: Duration,
+    in_a_row: u32,
+}
+
+/// What is left to put under one partition key.
+#[derive(Debug, Default)]
+struct Key {
+    waiting: VecDeque<QueuedRecord>,
+    is_in_flight: bool,
+    is_delayed: bool,
+    failures_in_a_row: u32,
+}
+
+#[derive(Debug)]
+struct InFlight {
+    records: Vec<QueuedRecord>,
+    sent_at: Duration,
+}
+
+impl Pause {
+    /// Begins a wait, unless what failed was on its way before the last wait began.
+    fn begin(&mut self, sent_at: Duration, now: Duration, jitter: f64) {
+        if self.in_a_row > 0 && sent_at < self.since {
+            return;
+        }
+        self.until = now + delay(self.in_a_row, jitter);
+        self.since = now;
+        self.in_a_row = self.in_a_row.saturating_add(1);
+    }
+
+    /// Takes note of a success, of a call that was sent after the last wait began.
+    fn end(&mut self, sent_at: Duration) {
+        if sent_at >= self.since {
+            self.in_a_row = 0;
+        }
+    }
+}
+
+/// A part, by `jitter` from 0 to 1, of a delay that doubles with each failure in a row.
+fn delay(failures_in_a_row: u32, jitter: f64) -> Duration {
+    let longest = FIRST_DELAY.saturating_mul(2_u32.saturating_pow(failures_in_a_row)).min(LONGEST_DELAY);
+    longest.mul_f64(jitter.clamp(0.0, 1.0))
+}
+
+impl Limits {
+    fn of(rate: Rate, now: Duration) -> Option<Self> {
+        Some(Self {
+            records: TokenBucket::new(rate.records_of_shard()?, SHARD_RECORDS_PER_SECOND, now),
+            bytes: TokenBucket::new(rate.bytes_of_shard()?, SHARD_BYTES_PER_SECOND, now),
+        })
+    }
+}
+
+impl Lane {
+    fn new(rate: Rate, now: Duration) -> Self {
+        Self {
+            ready: BinaryHeap::new(),
+            waiting: 0,
+            limits: Limits::of(rate, now),
+            pause: Pause::default(),
+            acknowledged: 0,
+            throttled: 0,
+        }
+    }
+
+    /// Whether enough may be sent that a call is worth it: all that is ready, or as much as can be saved up.
+    fn is_worth_it(&mut self, now: Duration) -> bool {
+        let wanted = self.ready.len() as f64;
+        self.limits.as_mut().is_none_or(|limits| limits.records.allows(wanted, now))
+    }
+
+    fn allows(&mut self, bytes: u64, now: Duration) -> bool {
+        self.limits.as_mut().is_none_or(|limits| limits.records.allows(1.0, now) && limits.bytes.allows(bytes as f64, now))
+    }
+
+    fn take(&mut self, bytes: u64) {
+        if let Some(limits) = &mut self.limits {
+            limits.records.take(1.0);
+            limits.bytes.take(bytes as f64);
+        }
+    }
+
+    /// When a record of this size may be sent, and so many with it.
+    fn allows_at(&self, records: usize, bytes: u64) -> Duration {
+        let wanted = records as f64;
+        self.limits
+            .as_ref()
+            .map_or(Duration::ZERO, |limits| limits.records.allows_at(wanted).max(limits.bytes.allows_at(bytes as f64)))
+    }
+}
+
+#[allow(clippy::cast_precision_loss, reason = "counts and sizes of a second are far below 2^52")]
+impl Lanes {
+    /// Lanes into these shards, with nothing in them.
+    #[must_use]
+    pub fn new(manner: Manner, shards: ShardMap, now: Duration) -> Self {
+        let lanes = shards.shards().iter().map(|_| Lane::new(manner.rate, now)).collect();
+        let in_all = manner.rate.records_in_all().map(|per_second| TokenBucket::new(per_second, f64::INFINITY, now));
+        Self {
+            manner,
+            shards,
+            lanes,
+            keys: HashMap::new(),
+            in_flight: HashMap::new(),
+            in_all,
+            delayed: BinaryHeap::new(),
+            pause: Pause::default(),
+            next_batch_at: Duration::ZERO,
+            first_lane: 0,
+            batches: 0,
+            counts: Counts::default(),
+        }
+    }
+
+    /// The shards that the lanes lead into.
+    #[must_use]
+    pub fn shards(&self) -> &ShardMap {
+        &self.shards
+    }
+
+    /// The counts as they are now.
+    #[must_use]
+    pub fn counts(&self) -> Counts {
+        self.counts
+    }
+
+    /// Whether nothing waits and nothing is in flight.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.counts.waiting == 0 && self.counts.in_flight == 0
+    }
+
+    /// How each lane goes.
+    #[must_use]
+    pub fn status(&self, now: Duration) -> Vec<LaneStatus> {
+        let lanes = self.shards.shards().iter().zip(&self.lanes);
+        let status = |(shard, lane): (&super::hash_key::TargetShard, &Lane)| LaneStatus {
+            shard: shard.id.clone(),
+            acknowledged: lane.acknowledged,
+            throttled: lane.throttled,
+            paused_for: lane.pause.until.saturating_sub(now),
+        };
+        lanes.map(status).collect()
+    }
+
+    /// How many records the lane into the shard of this place should be fed; none while it has enough.
+    #[must_use]
+    pub fn room(&self, place: usize) -> usize {
+        let most = (MOST_WAITING / self.lanes.len().max(1)).clamp(FEWEST_IN_LANE, MOST_IN_LANE);
+        let waiting = self.lanes.get(place).map_or(usize::MAX, |lane| lane.waiting);
+        // Half of it, so that feeding brings many at a time.
+        if waiting > most / 2 { 0 } else { most - waiting }
+    }
+
+    /// Takes records. Those of one key must come in the order in which they are to arrive.
+    pub fn feed(&mut self, records: impl IntoIterator<Item = QueuedRecord>) {
+        for record in records {
+            let number = self.key_of(&record);
+            let key = self.keys.entry(number).or_default();
+            let is_first = key.waiting.is_empty() && !key.is_in_flight && !key.is_delayed;
+            key.waiting.push_back(record);
+            let lane = self.shards.place_of(record.hash);
+            if let Some(lane) = self.lanes.get_mut(lane) {
+                lane.waiting += 1;
+                if is_first {
+                    lane.ready.push(Reverse((record.position, number)));
+                }
+            }
+            self.counts.waiting += 1;
+        }
+    }
+
+    /// Leads what is not sent yet into these shards, since the target was resharded. What is in flight is settled as before.
+    pub fn reshard(&mut self, shards: ShardMap, now: Duration) {
+        let known: HashMap<String, Lane> =
+            self.shards.shards().iter().map(|shard| shard.id.clone()).zip(self.lanes.drain(..)).collect();
+        let mut known = known;
+        self.shards = shards;
+        self.lanes = self
+            .shards
+            .shards()
+            .iter()
+            .map(|shard| match known.remove(&shard.id) {
+                Some(lane) => Lane { ready: BinaryHeap::new(), waiting: 0, ..lane },
+                None => Lane::new(self.manner.rate, now),
+            })
+            .collect();
+        for (number, key) in &self.keys {
+            for record in &key.waiting {
+                if let Some(lane) = self.lanes.get_mut(self.shards.place_of(record.hash)) {
+                    lane.waiting += 1;
+                }
+            }
+            let head = key.waiting.front().filter(|_| !key.is_in_flight && !key.is_delayed);
+            if let Some(head) = head
+                && let Some(lane) = self.lanes.get_mut(self.shards.place_of(head.hash))
+            {
+                lane.ready.push(Reverse((head.position, *number)));
+            }
+        }
+    }
+
+    /// The next records to put; `None` when nothing may be put before a batch is settled, more is fed, or [`Self::wakes_at`].
+    pub fn next_batch(&mut self, now: Duration) -> Option<Batch> {
+        self.end_delays(now);
+        if now < self.pause.until || now < self.next_batch_at {
+            return None;
+        }
+        let mut records = Vec::new();
+        let mut bytes = 0;
+        let lanes = self.lanes.len();
+        for step in 0..lanes {
+            let place = (self.first_lane + step) % lanes;
+            if !self.fill(place, now, &mut records, &mut bytes) {
+                // The next call begins where this one was full.
+                self.first_lane = place;
+                break;
+            }
+        }
+        if records.is_empty() {
+            return None;
+        }
+        if self.manner.schedule.is_some() && records.len() < MAX_BATCH_RECORDS && bytes < MAX_BATCH_BYTES {
+            self.next_batch_at = now + SCHEDULE_INTERVAL;
+        }
+        self.counts.waiting -= records.len() as u64;
+        self.counts.in_flight += records.len() as u64;
+        self.batches += 1;
+        let id = BatchId(self.batches);
+        self.in_flight.insert(id, InFlight { records: records.clone(), sent_at: now });
+        Some(Batch { id, records })
+    }
+
+    /// Puts what a lane may send into the batch; false when the batch is full.
+    fn fill(&mut self, place: usize, now: Duration, records: &mut Vec<QueuedRecord>, bytes: &mut u64) -> bool {
+        let Some(lane) = self.lanes.get_mut(place) else {
+            return true;
+        };
+        if lane.pause.until > now || (self.manner.schedule.is_none() && !lane.is_worth_it(now)) {
+            return true;
+        }
+        while let Some(Reverse((_, number))) = lane.ready.peek().copied() {
+            let Some(key) = self.keys.get_mut(&number) else {
+                lane.ready.pop();
+                continue;
+            };
+            let Some(head) = key.waiting.front().copied() else {
+                lane.ready.pop();
+                continue;
+            };
+            let is_due = self.manner.schedule.is_none_or(|schedule| schedule.due(head.arrived) <= now);
+            if !is_due || !lane.allows(head.bytes, now) {
+                return true;
+            }
+            let fits = records.is_empty() || (records.len() < MAX_BATCH_RECORDS && *bytes + head.bytes <= MAX_BATCH_BYTES);
+            let is_allowed = self.in_all.as_mut().is_none_or(|bucket| bucket.allows(1.0, now));
+            if !fits || !is_allowed {
+                return false;
+            }
+            lane.ready.pop();
+            lane.take(head.bytes);
+            lane.waiting -= 1;
+            if let Some(bucket) = &mut self.in_all {
+                bucket.take(1.0);
+            }
+            key.waiting.pop_front();
+            key.is_in_flight = true;
+            *bytes += head.bytes;
+            records.push(head);
+        }
+        true
+    }
+
+    /// When the next batch can be had without anything else happening; `None` where there is nothing to wait for.
+    #[must_use]
+    pub fn wakes_at(&self) -> Option<Duration> {
+        let of_lane = |lane: &Lane| {
+            let Reverse((_, number)) = lane.ready.peek()?;
+            let head = self.keys.get(number)?.waiting.front()?;
+            let due = self.manner.schedule.map_or(Duration::ZERO, |schedule| schedule.due(head.arrived));
+            let in_all = self.in_all.map_or(Duration::ZERO, |bucket| bucket.allows_at(1.0));
+            let together = if self.manner.schedule.is_some() { 1 } else { lane.ready.len() };
+            let allowed = lane.allows_at(together, head.bytes);
+            Some(lane.pause.until.max(allowed).max(due).max(in_all))
+        };
+        let delayed = self.delayed.peek().map(|Reverse((at, _))| *at);
+        let next = self.lanes.iter().filter_map(of_lane).chain(delayed).min()?;
+        Some(next.max(self.pause.until).max(self.next_batch_at))
+    }
+
+    /// Takes what became of the records of a batch, in their order. `jitter` gives random numbers from 0 to 1 for the waits.
+    pub fn settle(&mut self, batch: BatchId, results: &[PutResult], now: Duration, mut jitter: impl FnMut() -> f64) {
+        let Some(InFlight { records, sent_at }) = self.in_flight.remove(&batch) else {
+            return;
+        };
+        self.pause.end(sent_at);
+        // A record whose result is missing was not taken, as far as anybody knows.
+        let results = results.iter().copied().chain(std::iter::repeat(PutResult::Failed));
+        let mut throttled = vec![];
+        for (record, result) in records.into_iter().zip(results) {
+            let place = self.shards.place_of(record.hash);
+            self.counts.in_flight -= 1;
+            match result {
+                PutResult::Acknowledged => {
+                    self.counts.acknowledged += 1;
+                    if let Some(lane) = self.lanes.get_mut(place) {
+                        lane.acknowledged += 1;
+                        lane.pause.end(sent_at);
+                    }
+                    self.go_on(&record);
+                }
+                PutResult::Impossible => {
+                    self.counts.impossible += 1;
+                    self.go_on(&record);
+                }
+                PutResult::Throttled => {
+                    self.counts.throttled_puts += 1;
+                    if let Some(lane) = self.lanes.get_mut(place) {
+                        lane.throttled += 1;
+                    }
+                    throttled.push(place);
+                    self.put_back(record, None);
+                }
+                PutResult::Failed => {
+                    self.counts.failed_puts += 1;
+                    self.put_back(record, Some((now, jitter())));
+                }
+            }
+        }
+        throttled.sort_unstable();
+        throttled.dedup();
+        for place in throttled {
+            if let Some(lane) = self.lanes.get_mut(place) {
+                lane.pause.begin(sent_at, now, jitter());
+            }
+        }
+    }
+
+    /// Takes note that a call failed as a whole: whatever it was, nothing is sent for a while.
+    pub fn call_failed(&mut self, batch: BatchId, now: Duration, jitter: f64) {
+        let Some(InFlight { records, sent_at }) = self.in_flight.remove(&batch) else {
+            return;
+        };
+        self.pause.begin(sent_at, now, jitter);
+        for record in records {
+            self.counts.in_flight -= 1;
+            self.counts.failed_puts += 1;
+            self.put_back(record, None);
+        }
+    }
+
+    /// Goes on with a key whose record is settled.
+    fn go_on(&mut self, record: &QueuedRecord) {
+        let number = self.key_of(record);
+        let Some(key) = self.keys.get_mut(&number) else {
+            return;
+        };
+        key.is_in_flight = false;
+        key.failures_in_a_row = 0;
+        match key.waiting.front() {
+            Some(head) => {
+                if let Some(lane) = self.lanes.get_mut(self.shards.place_of(head.hash)) {
+                    lane.ready.push(Reverse((head.position, number)));
+                }
+            }
+            None => {
+                self.keys.remove(&number);
+            }
+        }
+    }
+
+    /// Has a record put again before all that follows it under its key, after a delay where one is asked for.
+    fn put_back(&mut self, record: QueuedRecord, delayed: Option<(Duration, f64)>) {
+        let number = self.key_of(&record);
+        let key = self.keys.entry(number).or_default();
+        key.is_in_flight = false;
+        key.waiting.push_front(record);
+        self.counts.waiting += 1;
+        let place = self.shards.place_of(record.hash);
+        if let Some(lane) = self.lanes.get_mut(place) {
+            lane.waiting += 1;
+        }
+        match delayed {
+            Some((now, jitter)) => {
+                self.delayed.push(Reverse((now + delay(key.failures_in_a_row, jitter), number)));
+                key.failures_in_a_row = key.failures_in_a_row.saturating_add(1);
+                key.is_delayed = true;
+            }
+            None => {
+                if let Some(lane) = self.lanes.get_mut(place) {
+                    lane.ready.push(Reverse((record.position, number)));
+                }
+            }
+        }
+    }
+
+    fn end_delays(&mut self, now: Duration) {
+        while let Some(Reverse((at, number))) = self.delayed.peek().copied() {
+            if at > now {
+                return;
+            }
+            self.delayed.pop();
+            let Some(key) = self.keys.get_mut(&number) else {
+                continue;
+            };
+            key.is_delayed = false;
+            if let Some(head) = key.waiting.front()
+                && let Some(lane) = self.lanes.get_mut(self.shards.place_of(head.hash))
+            {
+                lane.ready.push(Reverse((head.position, number)));
+            }
+        }
+    }
+
+    /// What a record waits by: its key, or nothing but itself.
+    fn key_of(&self, record: &QueuedRecord) -> u64 {
+        match self.manner.sequence {
+            Sequence::OfKey => record.key,
+            Sequence::None => record.position,
+        }
+    }
+}
+
+#[cfg(test)]
+#[path = "lanes/tests.rs"]
+#[allow(clippy::unwrap_used)]
+mod tests;

@@ -1,0 +1,222 @@
+//! How fast a replay sends: what a shard takes, the share of it that is asked for, and the buckets that hold a lane to it.
+
+use std::fmt;
+use std::num::NonZeroU32;
+use std::str::FromStr;
+use std::time::Duration;
+
+/// Records a shard takes in a second. Source: Kinesis developer guide, quotas.
+pub const SHARD_RECORDS_PER_SECOND: f64 = 1_000.0;
+/// Bytes a shard takes in a second, partition keys included. Source: Kinesis developer guide, quotas.
+pub const SHARD_BYTES_PER_SECOND: f64 = 1_000_000.0;
+/// Of a shard's records in a second, how many are sent at full rate. The rest makes up for calls that arrive closer together than
+/// they were sent, so that none is throttled.
+const FULL_RATE: f64 = 0.965;
+/// The longest that allowance is saved up, so that records go many at a time.
+const LONGEST_SAVING: Duration = Duration::from_millis(200);
+/// The shortest, at full rate: what is saved and what comes in the second after it must not exceed the shard's limit together.
+const SHORTEST_SAVING: Duration = Duration::from_millis(25);
+
+/// How fast records are put.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Rate {
+    /// So many percent of what each shard takes, from 1 to 100.
+    Share(u8),
+    /// So many records a second over all shards, and no shard beyond its limit.
+    PerSecond(NonZeroU32),
+    /// As fast as Kinesis takes them.
+    Unlimited,
+}
+
+/// A text that is no rate.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("\"{0}\" is no rate; give a share of each shard's capacity such as 50%, records a second such as 800/s, or max")]
+pub struct InvalidRate(String);
+
+impl Default for Rate {
+    /// Half of each shard, so that live producers have the other half.
+    fn default() -> Self {
+        Self::Share(50)
+    }
+}
+
+impl fmt::Display for Rate {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Share(percent) => write!(formatter, "{percent}%"),
+            Self::PerSecond(records) => write!(formatter, "{records}/s"),
+            Self::Unlimited => formatter.write_str("max"),
+        }
+    }
+}
+
+impl FromStr for Rate {
+    type Err = InvalidRate;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let typed = text.trim();
+        let invalid = || InvalidRate(text.to_owned());
+        if typed.eq_ignore_ascii_case("max") {
+            return Ok(Self::Unlimited);
+        }
+        if let Some(percent) = typed.strip_suffix('%') {
+            let percent = percent.trim().parse().ok().filter(|percent| (1..=100).contains(percent));
+            return percent.map(Self::Share).ok_or_else(invalid);
+        }
+        let records = typed.strip_suffix("/s").unwrap_or(typed);
+        records.trim().parse().map(Self::PerSecond).map_err(|_| invalid())
+    }
+}
+
+impl Rate {
+    /// Records a second of each shard; `None` without a limit.
+    #[must_use]
+    pub fn records_of_shard(self) -> Option<f64> {
+        match self {
+            Self::Share(percent) => Some(SHARD_RECORDS_PER_SECOND * (f64::from(percent) / 100.0).min(FULL_RATE)),
+            Self::PerSecond(_) => Some(SHARD_RECORDS_PER_SECOND * FULL_RATE),
+            Self::Unlimited => None,
+        }
+    }
+
+    /// Bytes a second of each shard; `None` without a limit.
+    #[must_use]
+    pub fn bytes_of_shard(self) -> Option<f64> {
+        self.records_of_shard().map(|records| SHARD_BYTES_PER_SECOND * records / SHARD_RECORDS_PER_SECOND)
+    }
+
+    /// Records a second over all shards, where that is limited by itself.
+    #[must_use]
+    pub fn records_in_all(self) -> Option<f64> {
+        match self {
+            Self::PerSecond(records) => Some(f64::from(records.get())),
+            Self::Share(_) | Self::Unlimited => None,
+        }
+    }
+
+    /// How long it takes at the least: the records and bytes of every shard. With [`Rate::Unlimited`] what Kinesis itself takes.
+    #[must_use]
+    #[allow(clippy::cast_precision_loss)]
+    pub fn time_for(self, shards: impl IntoIterator<Item = (u64, u64)>) -> Duration {
+        let (of_shard, bytes_of_shard) =
+            (self.records_of_shard().unwrap_or(SHARD_RECORDS_PER_SECOND), self.bytes_of_shard().unwrap_or(SHARD_BYTES_PER_SECOND));
+        let (mut longest, mut all) = (0.0_f64, 0);
+        for (records, bytes) in shards {
+            longest = longest.max(records as f64 / of_shard).max(bytes as f64 / bytes_of_shard);
+            all += records;
+        }
+        let in_all = self.records_in_all().map_or(0.0, |per_second| all as f64 / per_second);
+        Duration::try_from_secs_f64(longest.max(in_all)).unwrap_or(Duration::MAX)
+    }
+}
+
+/// Allowance that comes in steadily, is saved up to a bound, and may be overdrawn by the one thing that is larger than the bound.
+#[derive(Clone, Copy, Debug)]
+pub struct TokenBucket {
+    per_second: f64,
+    capacity: f64,
+    tokens: f64,
+    filled_at: Duration,
+}
+
+impl TokenBucket {
+    /// A full bucket of so many a second, whose limit is `limit` in any second.
+    #[must_use]
+    pub fn new(per_second: f64, limit: f64, now: Duration) -> Self {
+        let spare = (limit / per_second - 1.0).clamp(SHORTEST_SAVING.as_secs_f64(), LONGEST_SAVING.as_secs_f64());
+        let capacity = (per_second * spare).max(1.0);
+        Self { per_second, capacity, tokens: capacity, filled_at: now }
+    }
+
+    /// The most that is saved up.
+    #[must_use]
+    pub fn capacity(&self) -> f64 {
+        self.capacity
+    }
+
+    /// What there is now.
+    pub fn available(&mut self, now: Duration) -> f64 {
+        let passed = now.saturating_sub(self.filled_at).as_secs_f64();
+        self.tokens = (self.tokens + passed * self.per_second).min(self.capacity);
+        self.filled_at = self.filled_at.max(now);
+        self.tokens
+    }
+
+    /// Whether so much may be taken; what is more than can be saved is let through when the bucket is full.
+    pub fn allows(&mut self, amount: f64, now: Duration) -> bool {
+        self.available(now) >= amount.min(self.capacity) - ROUNDING
+    }
+
+    /// Takes so much.
+    pub fn take(&mut self, amount: f64) {
+        self.tokens -= amount;
+    }
+
+    /// When so much may be taken.
+    #[must_use]
+    pub fn allows_at(&self, amount: f64) -> Duration {
+        let missing = (amount.min(self.capacity) - self.tokens) / self.per_second;
+        if missing <= 0.0 {
+            return self.filled_at;
+        }
+        // A moment later than computed rather than a moment too early, in vain.
+        let wait = Duration::try_from_secs_f64(missing).unwrap_or(Duration::MAX);
+        self.filled_at.saturating_add(wait).saturating_add(Duration::from_micros(1))
+    }
+}
+
+/// What sums of parts of a token may be off by.
+const ROUNDING: f64 = 1e-6;
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn rates_are_read_as_they_are_written() {
+        for (text, rate) in [
+            ("50%", Rate::Share(50)),
+            (" 100 % ", Rate::Share(100)),
+            ("800/s", Rate::PerSecond(NonZeroU32::new(800).unwrap())),
+            ("800", Rate::PerSecond(NonZeroU32::new(800).unwrap())),
+            ("MAX", Rate::Unlimited),
+        ] {
+            assert_eq!(text.parse(), Ok(rate), "{text}");
+            assert_eq!(rate.to_string().parse(), Ok(rate));
+        }
+        for wrong in ["", "0%", "101%", "0/s", "0", "-5", "fast", "5.5%"] {
+            assert!(wrong.parse::<Rate>().is_err(), "{wrong:?} was accepted");
+        }
+    }
+
+    #[test]
+    fn the_hottest_shard_or_the_rate_in_all_says_how_long_it_takes() {
+        assert_eq!(Rate::Share(50).time_for([(1_000, 100), (5_000, 100)]).as_secs(), 10);
+        assert_eq!(Rate::Share(50).time_for([(1, 5_000_000)]).as_secs(), 10);
+        assert_eq!("100/s".parse::<Rate>().unwrap().time_for([(1_000, 100), (500, 100)]).as_secs(), 15);
+        assert_eq!(Rate::Unlimited.time_for([(3_000, 100)]).as_secs(), 3);
+    }
+
+    proptest! {
+        #[test]
+        fn no_second_has_more_than_the_limit(percent in 1..=100_u8, gaps in proptest::collection::vec(0..40_u64, 1..400)) {
+            let per_second = Rate::Share(percent).records_of_shard().unwrap();
+            let mut bucket = TokenBucket::new(per_second, SHARD_RECORDS_PER_SECOND, Duration::ZERO);
+            let (mut now, mut taken) = (Duration::ZERO, Vec::new());
+            for gap in gaps {
+                now += Duration::from_millis(gap);
+                while bucket.allows(1.0, now) {
+                    bucket.take(1.0);
+                    taken.push(now);
+                }
+                prop_assert!(bucket.allows_at(1.0) > now);
+            }
+            for (first, at) in taken.iter().enumerate() {
+                let within = taken[first..].iter().take_while(|later| **later - *at < Duration::from_secs(1)).count();
+                prop_assert!(within <= 1_000, "{within} in a second");
+            }
+        }
+    }
+}

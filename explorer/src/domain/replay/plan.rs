@@ -1,0 +1,313 @@
+//! What is known of a replay from its plan: where it stands, what is in it, and what became of it.
+
+use jiff::Timestamp;
+
+/// Names a replay: six digits and letters, for files, screens and the command line.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct PlanId(String);
+
+/// A text that cannot name a replay.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("\"{0}\" names no replay; explorer replay list shows them")]
+pub struct InvalidPlanId(String);
+
+/// Characters of an id.
+const ID_LENGTH: usize = 6;
+
+impl PlanId {
+    /// The id made of a random number.
+    #[must_use]
+    pub fn of_random(number: u64) -> Self {
+        Self(format!("{:06x}", number & 0x00ff_ffff))
+    }
+
+    /// An id, or the beginning of one.
+    ///
+    /// # Errors
+    /// When it has other characters, none or more of them.
+    pub fn parse(text: &str) -> Result<Self, InvalidPlanId> {
+        let typed = text.trim().to_ascii_lowercase();
+        let is_id = (1..=ID_LENGTH).contains(&typed.len()) && typed.bytes().all(|byte| byte.is_ascii_hexdigit());
+        if is_id { Ok(Self(typed)) } else { Err(InvalidPlanId(text.to_owned())) }
+    }
+
+    /// The id.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl std::fmt::Display for PlanId {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.write_str(&self.0)
+    }
+}
+
+impl std::str::FromStr for PlanId {
+    type Err = InvalidPlanId;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        Self::parse(text)
+    }
+}
+
+/// Where a replay stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum PlanState {
+    /// Its records are being read.
+    Planning,
+    /// Reading ended before all was read, so there is nothing to run.
+    Unplanned,
+    /// All is read, and nothing is sent.
+    Planned,
+    /// It runs.
+    Running,
+    /// It was running when its program ended without a word.
+    Interrupted,
+    /// It was told to pause.
+    Paused,
+    /// It could not go on.
+    Failed,
+    /// It was told to end before its end.
+    Cancelled,
+    /// Every record is acknowledged, or listed as passed over.
+    Finished,
+}
+
+impl PlanState {
+    /// All of them.
+    pub const ALL: [Self; 9] = [
+        Self::Planning,
+        Self::Unplanned,
+        Self::Planned,
+        Self::Running,
+        Self::Interrupted,
+        Self::Paused,
+        Self::Failed,
+        Self::Cancelled,
+        Self::Finished,
+    ];
+
+    /// Its name, for people and in JSON.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Planning => "planning",
+            Self::Unplanned => "unplanned",
+            Self::Planned => "planned",
+            Self::Running => "running",
+            Self::Interrupted => "interrupted",
+            Self::Paused => "paused",
+            Self::Failed => "failed",
+            Self::Cancelled => "cancelled",
+            Self::Finished => "finished",
+        }
+    }
+
+    /// Whether a run has begun that can be gone on with.
+    #[must_use]
+    pub fn can_resume(self) -> bool {
+        match self {
+            Self::Interrupted | Self::Paused | Self::Failed => true,
+            Self::Planning | Self::Unplanned | Self::Planned | Self::Running | Self::Cancelled | Self::Finished => false,
+        }
+    }
+
+    /// Whether some process works on it.
+    #[must_use]
+    pub fn is_at_work(self) -> bool {
+        matches!(self, Self::Planning | Self::Running)
+    }
+}
+
+/// What somebody wishes of a replay that runs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Wish {
+    /// To pause.
+    Pause,
+    /// To end for good.
+    Cancel,
+}
+
+impl Wish {
+    /// Its name.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Pause => "pause",
+            Self::Cancel => "cancel",
+        }
+    }
+}
+
+/// What was found when a plan was made.
+#[derive(Clone, Copy, Debug, Default, PartialEq, serde::Serialize, serde::Deserialize)]
+pub struct PlanCounts {
+    /// Items read.
+    pub read: u64,
+    /// Read units that DynamoDB counted.
+    pub read_units: f64,
+    /// Records to put.
+    pub records: u64,
+    /// Bytes of their payloads.
+    pub bytes: u64,
+    /// Items left out because they are expired.
+    pub expired_left_out: u64,
+    /// Aggregated records that were taken apart.
+    pub aggregated: u64,
+    /// User records that came out of them.
+    pub user_records: u64,
+    /// Records that were left out since a later one of their key is there, or more than were asked for.
+    pub superseded: u64,
+    /// Records whose payload cannot be restored.
+    pub damaged: u64,
+    /// Records that the filter could not look into.
+    pub unsearchable: u64,
+    /// The earliest arrival, in epoch milliseconds.
+    pub first_arrival: Option<i64>,
+    /// The latest arrival, in epoch milliseconds.
+    pub last_arrival: Option<i64>,
+}
+
+/// The replays of a history, the newest first; in place of one whose file cannot be read, why not.
+pub type Listed<E> = Vec<(PlanId, Result<PlanSummary, E>)>;
+
+/// One run of a replay.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RunRecord {
+    /// When it began.
+    pub started_at: Timestamp,
+    /// Who ran it, and where.
+    pub by: String,
+    /// When it ended, unless its program did so first.
+    pub ended_at: Option<Timestamp>,
+    /// How it ended.
+    pub ending: Option<PlanState>,
+    /// Why, where that is to be said.
+    pub reason: Option<String>,
+    /// Records acknowledged in it.
+    pub acknowledged: u64,
+    /// Records that the run before it may have put without knowing, and that this one put.
+    pub maybe_repeated: u64,
+}
+
+/// A replay as the history shows it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct PlanSummary {
+    /// Its id.
+    pub id: PlanId,
+    /// Where it stands.
+    pub state: PlanState,
+    /// When it was planned.
+    pub created_at: Timestamp,
+    /// Who did that, and where.
+    pub created_by: String,
+    /// Where its records were read: a table or a file.
+    pub source: String,
+    /// The stream they were put into at first.
+    pub stream: Option<String>,
+    /// Which records, in words.
+    pub selection: String,
+    /// Whether that is everything.
+    pub is_everything: bool,
+    /// The stream they are put into.
+    pub target: String,
+    /// Its ARN.
+    pub target_arn: String,
+    /// How they are put.
+    pub options: super::ReplayOptions,
+    /// What is in it.
+    pub counts: PlanCounts,
+    /// Records acknowledged so far.
+    pub acknowledged: u64,
+    /// Their payload bytes.
+    pub acknowledged_bytes: u64,
+    /// Records passed over so far.
+    pub passed_over: u64,
+    /// Puts that a shard throttled.
+    pub throttled_puts: u64,
+    /// Puts that failed otherwise.
+    pub failed_puts: u64,
+    /// Records that may have been put twice, because a run ended without knowing what became of them.
+    pub maybe_repeated: u64,
+    /// Its runs, the first one first.
+    pub runs: Vec<RunRecord>,
+    /// Bytes of its file.
+    pub file_bytes: u64,
+}
+
+impl PlanSummary {
+    /// Records that are neither acknowledged nor passed over.
+    #[must_use]
+    pub fn left(&self) -> u64 {
+        self.counts.records.saturating_sub(self.acknowledged + self.passed_over)
+    }
+
+    /// Why it is where it is, where a run has said so.
+    #[must_use]
+    pub fn reason(&self) -> Option<&str> {
+        self.runs.last()?.reason.as_deref()
+    }
+}
+
+/// A record that can never be put, and why.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PassedOver {
+    /// Its partition key.
+    pub partition_key: String,
+    /// Its sequence number.
+    pub sequence_number: String,
+    /// Its place in an aggregated record.
+    pub sub_sequence_number: Option<u64>,
+    /// Why.
+    pub reason: String,
+}
+
+/// What became of one record of a plan.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Journey {
+    /// Its partition key.
+    pub partition_key: String,
+    /// Its sequence number in the stream it came from.
+    pub sequence_number: String,
+    /// Its place in an aggregated record.
+    pub sub_sequence_number: Option<u64>,
+    /// When it arrived there, epoch seconds as archived.
+    pub arrival: String,
+    /// The shard it came from.
+    pub shard_id: String,
+    /// Where it is now.
+    pub end: JourneyEnd,
+}
+
+/// Where a record of a plan is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum JourneyEnd {
+    /// Not sent.
+    Waiting,
+    /// The target has acknowledged it.
+    Acknowledged {
+        /// Its new shard.
+        shard_id: String,
+        /// Its new sequence number.
+        sequence_number: String,
+    },
+    /// It was passed over.
+    PassedOver(String),
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_id_is_read_in_any_case_and_by_its_beginning() {
+        assert_eq!(PlanId::parse(" 3F2A "), Ok(PlanId("3f2a".to_owned())));
+        assert_eq!(PlanId::of_random(u64::MAX).as_str(), "ffffff");
+        for wrong in ["", "orders", "3f2a1b0", "../x"] {
+            assert!(PlanId::parse(wrong).is_err(), "{wrong:?} was accepted");
+        }
+    }
+}

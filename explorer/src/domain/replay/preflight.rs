@@ -1,0 +1,269 @@
+//! What one should know before a replay runs: how much goes where, how long it takes, what it costs, and what harm it may do.
+
+use super::hash_key::ShardMap;
+use super::pace::{Rate, SHARD_BYTES_PER_SECOND, SHARD_RECORDS_PER_SECOND};
+use super::plan::PlanSummary;
+use super::timing::Timing;
+use crate::domain::archive::StreamOverview;
+use crate::domain::text::count;
+use archiver::settings::{ArchiveMode, Replays};
+use std::time::Duration;
+
+/// Bytes of a payload unit, by which puts into a stream of provisioned capacity are billed. Source: Kinesis pricing.
+pub const PAYLOAD_UNIT_BYTES: u64 = 25 * 1024;
+/// Dollars for a payload unit in us-east-1. Source: Kinesis pricing.
+const DOLLARS_PER_UNIT: f64 = 0.014 / 1_000_000.0;
+/// Bytes to which a record is rounded up in a stream of on-demand capacity. Source: Kinesis pricing.
+pub const ON_DEMAND_BYTES: u64 = 1024;
+/// Dollars for a byte put into a stream of on-demand capacity in us-east-1. Source: Kinesis pricing.
+const DOLLARS_PER_BYTE: f64 = 0.08 / (1024.0 * 1024.0 * 1024.0);
+/// What is not worth an exact number.
+const LEAST_DOLLARS: f64 = 0.0001;
+/// Records above which a replay is confirmed by typing the target's name.
+pub const MANY_RECORDS: u64 = 100_000;
+/// Of a shard's limit, what live producers and replay may take together before it is warned of.
+const NEAR_THE_LIMIT: f64 = 0.9;
+/// How many times its fair share a shard gets before it is named.
+const HOT_SHARE: f64 = 1.5;
+
+/// How a stream's capacity is set. Source: Kinesis API reference, StreamModeDetails.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum CapacityMode {
+    /// So many shards.
+    Provisioned,
+    /// As needed.
+    OnDemand,
+    /// In another way.
+    Other(String),
+}
+
+/// What live producers put into a shard, as it was seen for a few seconds.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Traffic {
+    /// The shard.
+    pub shard: String,
+    /// Records a second.
+    pub records: f64,
+    /// Bytes a second.
+    pub bytes: f64,
+}
+
+/// The stream that is put into, as it is now.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Target {
+    /// What is known of it.
+    pub overview: StreamOverview,
+    /// Its open shards.
+    pub shards: ShardMap,
+    /// How its capacity is set.
+    pub capacity: CapacityMode,
+    /// What comes into it now, of the shards that were looked at; or why that is not known.
+    pub traffic: Result<Vec<Traffic>, String>,
+    /// Other replays that run into it.
+    pub other_replays: Vec<String>,
+}
+
+/// What of a plan goes into one shard.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ShardLoad {
+    /// The shard.
+    pub shard: String,
+    /// Records.
+    pub records: u64,
+    /// Bytes as they are put, keys included.
+    pub bytes: u64,
+}
+
+/// What a plan comes to with a target and its options.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Load {
+    /// By shard, in the order of their hash keys.
+    pub shards: Vec<ShardLoad>,
+    /// Records that the target does not take, because they are too large.
+    pub too_large: u64,
+    /// Payload units.
+    pub units: u64,
+    /// Bytes, each record rounded up to a KiB.
+    pub rounded_bytes: u64,
+    /// Calls there are at least.
+    pub calls: u64,
+}
+
+/// What one should know before a replay runs.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Preflight {
+    /// The plan.
+    pub plan: PlanSummary,
+    /// What it comes to.
+    pub load: Load,
+    /// How long it takes at the least.
+    pub time: Duration,
+    /// What the puts cost in us-east-1, in dollars; `None` where that is not known.
+    pub dollars: Option<f64>,
+    /// What may go wrong, a sentence each.
+    pub warnings: Vec<String>,
+    /// Whether the target's name is to be typed before it runs.
+    pub needs_name: bool,
+}
+
+impl Preflight {
+    /// Puts together what is known.
+    #[must_use]
+    pub fn new(plan: PlanSummary, target: &Target, load: Load) -> Self {
+        let options = &plan.options;
+        let paced = options.rate.time_for(load.shards.iter().map(|shard| (shard.records, shard.bytes)));
+        let time = match (options.timing, plan.counts.first_arrival, plan.counts.last_arrival) {
+            (Timing::AsRecorded(factor), Some(first), Some(last)) => paced.max(recorded(first, last, factor)),
+            _ => paced,
+        };
+        #[allow(clippy::cast_precision_loss, reason = "costs are rounded")]
+        let dollars = match &target.capacity {
+            CapacityMode::Provisioned => Some(load.units as f64 * DOLLARS_PER_UNIT),
+            CapacityMode::OnDemand => Some(load.rounded_bytes as f64 * DOLLARS_PER_BYTE),
+            CapacityMode::Other(_) => None,
+        };
+        let is_source = plan.stream.as_deref() == Some(target.overview.name.as_str());
+        let needs_name = plan.is_everything || plan.counts.records > MANY_RECORDS || is_source;
+        let warnings = warnings(&plan, target, &load);
+        Self { plan, load, time, dollars, warnings, needs_name }
+    }
+
+    /// What the puts cost, for people.
+    #[must_use]
+    pub fn cost(&self) -> String {
+        match self.dollars {
+            None => "not known".to_owned(),
+            Some(dollars) if dollars < LEAST_DOLLARS => format!("less than ${LEAST_DOLLARS} in us-east-1"),
+            Some(dollars) => format!("${dollars:.4} in us-east-1"),
+        }
+    }
+
+    /// The shard that gets most records.
+    #[must_use]
+    pub fn hottest(&self) -> Option<&ShardLoad> {
+        self.load.shards.iter().max_by_key(|shard| (shard.records, shard.bytes))
+    }
+}
+
+#[allow(clippy::cast_precision_loss, reason = "milliseconds of a million years are below 2^52")]
+fn recorded(first: i64, last: i64, factor: f64) -> Duration {
+    let seconds = last.saturating_sub(first).max(0) as f64 / 1_000.0 / factor;
+    Duration::try_from_secs_f64(seconds).unwrap_or(Duration::MAX)
+}
+
+fn warnings(plan: &PlanSummary, target: &Target, load: &Load) -> Vec<String> {
+    let mut warnings = Vec::new();
+    warnings.extend(of_archives(plan, &target.overview));
+    if !target.other_replays.is_empty() {
+        warnings.push(format!(
+            "Another replay runs into {}: {}. Together they may exceed its shards' limits, and their records mix.",
+            target.overview.name,
+            target.other_replays.join(", ")
+        ));
+    }
+    if target.overview.status != "ACTIVE" {
+        warnings.push(format!(
+            "Stream {} is {}: its shards may change while the replay runs, which is noticed, but slows it down.",
+            target.overview.name,
+            target.overview.status.to_lowercase()
+        ));
+    }
+    warnings.extend(of_traffic(plan.options.rate, target, load));
+    warnings.extend(of_skew(load));
+    if load.too_large > 0 {
+        warnings
+            .push(format!("{} records are larger than the target takes; they are passed over and listed.", count(load.too_large)));
+    }
+    if plan.counts.damaged > 0 {
+        warnings.push(format!(
+            "{} records cannot be restored from the archive; they are passed over and listed.",
+            count(plan.counts.damaged)
+        ));
+    }
+    if plan.is_everything {
+        warnings.push("Nothing narrows the selection down: everything that was found is replayed.".to_owned());
+    }
+    warnings
+}
+
+/// What the archives of source and target make of it.
+fn of_archives(plan: &PlanSummary, target: &StreamOverview) -> Option<String> {
+    let has_envelope = plan.options.envelope.is_some();
+    let settings = target.settings();
+    let skips = settings.is_some_and(|settings| settings.replays == Replays::Skip);
+    let mode = settings.map(|settings| settings.mode);
+    let name = &target.name;
+    if plan.stream.as_deref() != Some(name.as_str()) {
+        return mode
+            .map(|mode| format!("The target {name} is itself archived (mode {mode}): what is replayed is archived there again."));
+    }
+    Some(match (has_envelope, mode, skips) {
+        (true, Some(_), true) => {
+            format!("The target is the source. Its archiver leaves these replays out (ArchiveReplays=skip), but the consumers of {name} get each record again.")
+        }
+        (true, Some(ArchiveMode::All), false) => {
+            format!("The target is the source, and its archive (mode ALL) keeps replays: each record is archived again with its envelope. ArchiveReplays=skip leaves them out: explorer configure {name} --mode ALL --replays skip")
+        }
+        (true, Some(ArchiveMode::Latest), false) => {
+            format!("The target is the source, and its archive (mode LATEST) keeps replays: the old records become the newest of their keys. ArchiveReplays=skip leaves them out: explorer configure {name} --mode LATEST --replays skip")
+        }
+        (true, None, _) => format!("The target is the source: the consumers of {name} get each record again, with its envelope."),
+        (false, Some(ArchiveMode::All), _) => {
+            "The target is the source, and without an envelope nobody can tell a copy from an original: mode ALL archives the copies again, whatever ArchiveReplays says.".to_owned()
+        }
+        (false, Some(ArchiveMode::Latest), _) => {
+            "The target is the source, and without an envelope nobody can tell a copy from an original: mode LATEST makes the old records the newest, whatever ArchiveReplays says.".to_owned()
+        }
+        (false, None, _) => {
+            "The target is the source, and without an envelope nobody can tell a copy from an original: its consumers take the copies for new records.".to_owned()
+        }
+    })
+}
+
+/// Whether live producers leave room.
+fn of_traffic(rate: Rate, target: &Target, load: &Load) -> Option<String> {
+    let traffic = match &target.traffic {
+        Ok(traffic) => traffic,
+        Err(reason) => {
+            return Some(format!("What live producers put into {} is not known: {reason}", target.overview.name));
+        }
+    };
+    #[allow(clippy::cast_precision_loss, reason = "a share")]
+    let share_of = |live: &Traffic| -> Option<f64> {
+        let own = load.shards.iter().find(|shard| shard.shard == live.shard).filter(|shard| shard.records > 0)?;
+        let records = rate.records_of_shard().unwrap_or(SHARD_RECORDS_PER_SECOND);
+        let bytes = rate.bytes_of_shard().unwrap_or(SHARD_BYTES_PER_SECOND).min(records * own.bytes as f64 / own.records as f64);
+        let together = ((live.records + records) / SHARD_RECORDS_PER_SECOND).max((live.bytes + bytes) / SHARD_BYTES_PER_SECOND);
+        Some(together)
+    };
+    let is_idle = |live: &Traffic| live.records < 1.0;
+    let (live, together) = traffic
+        .iter()
+        .filter(|live| !is_idle(live))
+        .filter_map(|live| Some((live, share_of(live)?)))
+        .max_by(|(_, left), (_, right)| left.total_cmp(right))?;
+    (together > NEAR_THE_LIMIT).then(|| {
+        format!(
+            "Live producers put about {:.0} records/s ({:.0} KB/s) into {}; with this replay that is {:.0} % of what the shard takes. A lower rate leaves them room.",
+            live.records,
+            live.bytes / 1_000.0,
+            live.shard,
+            together * 100.0
+        )
+    })
+}
+
+/// Whether one shard gets much more than the others.
+#[allow(clippy::cast_precision_loss, reason = "a share")]
+fn of_skew(load: &Load) -> Option<String> {
+    let all: u64 = load.shards.iter().map(|shard| shard.records).sum();
+    let hottest = load.shards.iter().max_by_key(|shard| shard.records)?;
+    let (share, fair) = (hottest.records as f64 / all as f64, 1.0 / load.shards.len() as f64);
+    (load.shards.len() > 1 && all >= SHARD_RECORDS_PER_SECOND as u64 && share > HOT_SHARE * fair)
+        .then(|| format!("{} gets {:.0} % of the records, and so decides how long it takes.", hottest.shard, share * 100.0))
+}
+
+#[cfg(test)]
+#[path = "preflight/tests.rs"]
+#[allow(clippy::unwrap_used)]
+pub(crate) mod tests;

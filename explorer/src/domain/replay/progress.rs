@@ -1,0 +1,134 @@
+//! How far a replay is, in numbers.
+
+use super::lanes::LaneStatus;
+use super::plan::PlanState;
+use crate::domain::failure::Failure;
+use std::time::Duration;
+
+/// How far the reading of a plan is.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct PlanProgress {
+    /// Items read.
+    pub read: u64,
+    /// Records that are in the plan so far.
+    pub planned: u64,
+    /// Bytes of their payloads.
+    pub bytes: u64,
+    /// Items left out because they are expired.
+    pub expired: u64,
+    /// Read units that DynamoDB counted.
+    pub units: f64,
+    /// The share of the source that was read, from 0 to 1.
+    pub share: f64,
+    /// Whether all is read, and the plan is put in order.
+    pub is_sorting: bool,
+}
+
+/// How far a run is.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Progress {
+    /// Records of the plan.
+    pub total: u64,
+    /// Records that the target has acknowledged, in this run and before it.
+    pub acknowledged: u64,
+    /// Records passed over for good.
+    pub passed_over: u64,
+    /// Records on their way.
+    pub in_flight: u64,
+    /// Payload bytes acknowledged.
+    pub bytes: u64,
+    /// Puts that a shard throttled, in this run.
+    pub throttled_puts: u64,
+    /// Puts that failed otherwise, in this run.
+    pub failed_puts: u64,
+    /// Records of runs before this one that may have been put a second time.
+    pub maybe_repeated: u64,
+    /// Records acknowledged in this run.
+    pub acknowledged_now: u64,
+    /// How long this run takes so far.
+    pub running: Duration,
+    /// The arrival time reached, in epoch milliseconds.
+    pub reached: Option<i64>,
+    /// Each lane.
+    pub lanes: Vec<LaneProgress>,
+    /// What the target last answered, where it has not taken anything since.
+    pub trouble: Option<String>,
+}
+
+/// How a run went.
+#[derive(Clone, Debug, PartialEq)]
+pub struct RunOutcome {
+    /// Where the replay stands now.
+    pub state: PlanState,
+    /// What it could not go on for.
+    pub failure: Option<Failure>,
+    /// How far it came.
+    pub progress: Progress,
+}
+
+/// How far one lane is.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct LaneProgress {
+    /// How it goes.
+    pub status: LaneStatus,
+    /// Records of the plan that are still to go through it.
+    pub left: u64,
+    /// Records a second, lately.
+    pub rate: f64,
+}
+
+impl Progress {
+    /// Records that are neither acknowledged nor passed over.
+    #[must_use]
+    pub fn left(&self) -> u64 {
+        self.total.saturating_sub(self.acknowledged + self.passed_over)
+    }
+
+    /// Acknowledged records a second since this run began.
+    #[must_use]
+    #[allow(clippy::cast_precision_loss)]
+    pub fn rate(&self) -> f64 {
+        let seconds = self.running.as_secs_f64();
+        if seconds > 0.0 { self.acknowledged_now as f64 / seconds } else { 0.0 }
+    }
+
+    /// The share of the records that is settled, from 0 to 1.
+    #[must_use]
+    #[allow(clippy::cast_precision_loss)]
+    pub fn ratio(&self) -> f64 {
+        if self.total == 0 { 1.0 } else { (self.acknowledged + self.passed_over) as f64 / self.total as f64 }
+    }
+
+    /// How long the rest takes: the lane that is farthest from its end decides, or all of them together where none says.
+    #[must_use]
+    #[allow(clippy::cast_precision_loss)]
+    pub fn time_left(&self) -> Option<Duration> {
+        let of = |left: u64, rate: f64| (rate > 0.0).then(|| left as f64 / rate);
+        let lanes = self.lanes.iter().filter(|lane| lane.left > 0).map(|lane| of(lane.left, lane.rate));
+        let slowest =
+            lanes.flatten().fold(None, |slowest: Option<f64>, next| Some(slowest.map_or(next, |slowest| slowest.max(next))));
+        let seconds = slowest.or_else(|| of(self.left(), self.rate()))?;
+        Duration::try_from_secs_f64(seconds).ok()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_slowest_lane_says_how_long_it_takes() {
+        let lane = |left, rate| LaneProgress { left, rate, ..LaneProgress::default() };
+        let progress = Progress {
+            total: 1_000,
+            acknowledged: 400,
+            acknowledged_now: 400,
+            running: Duration::from_secs(4),
+            lanes: vec![lane(100, 50.0), lane(500, 50.0), lane(0, 0.0)],
+            ..Progress::default()
+        };
+        assert_eq!(progress.time_left(), Some(Duration::from_secs(10)));
+        assert_eq!(Progress { lanes: Vec::new(), ..progress }.time_left(), Some(Duration::from_secs(6)));
+        assert_eq!(Progress { total: 5, ..Progress::default() }.time_left(), None);
+    }
+}

@@ -1,0 +1,92 @@
+//! When records are put: as fast as the rate allows, or with the pauses between their arrivals.
+
+use std::fmt;
+use std::str::FromStr;
+use std::time::Duration;
+
+/// When records are put.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub enum Timing {
+    /// As fast as the rate allows.
+    #[default]
+    AsFast,
+    /// As they arrived, so many times as fast.
+    AsRecorded(f64),
+}
+
+/// A text that says no timing.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("\"{0}\" is no timing; give fast, recorded, or how many times as fast as recorded, such as 10x")]
+pub struct InvalidTiming(String);
+
+impl fmt::Display for Timing {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::AsFast => formatter.write_str("fast"),
+            Self::AsRecorded(factor) => write!(formatter, "{factor}x"),
+        }
+    }
+}
+
+impl FromStr for Timing {
+    type Err = InvalidTiming;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let typed = text.trim().to_lowercase();
+        match typed.as_str() {
+            "fast" => return Ok(Self::AsFast),
+            "recorded" => return Ok(Self::AsRecorded(1.0)),
+            _ => {}
+        }
+        let factor = typed.strip_suffix('x').and_then(|factor| factor.trim().parse::<f64>().ok());
+        let factor = factor.filter(|factor| factor.is_finite() && *factor > 0.0);
+        factor.map(Self::AsRecorded).ok_or_else(|| InvalidTiming(text.to_owned()))
+    }
+}
+
+/// When each record is due, by its arrival.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Schedule {
+    /// The arrival that is due at `begins`, in epoch milliseconds.
+    pub first_arrival: i64,
+    /// When that is.
+    pub begins: Duration,
+    /// How many times as fast as recorded.
+    pub factor: f64,
+}
+
+impl Schedule {
+    /// When a record of this arrival is due; what arrived before the first one is due at once.
+    #[must_use]
+    #[allow(clippy::cast_precision_loss, reason = "milliseconds of a million years are below 2^52")]
+    pub fn due(&self, arrived: i64) -> Duration {
+        let after = arrived.saturating_sub(self.first_arrival).max(0) as f64 / 1_000.0;
+        let wait = Duration::try_from_secs_f64(after / self.factor).unwrap_or(Duration::MAX);
+        self.begins.saturating_add(wait)
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn timings_are_read_as_they_are_written() {
+        for (text, timing) in [("fast", Timing::AsFast), ("Recorded", Timing::AsRecorded(1.0)), ("2.5x", Timing::AsRecorded(2.5))] {
+            assert_eq!(text.parse(), Ok(timing));
+            assert_eq!(timing.to_string().parse(), Ok(timing));
+        }
+        for wrong in ["", "0x", "-1x", "x", "10", "infx", "slow"] {
+            assert!(wrong.parse::<Timing>().is_err(), "{wrong:?} was accepted");
+        }
+    }
+
+    #[test]
+    fn the_pauses_between_arrivals_are_kept_but_shortened() {
+        let schedule = Schedule { first_arrival: 1_000_000, begins: Duration::from_secs(5), factor: 10.0 };
+        assert_eq!(schedule.due(1_000_000), Duration::from_secs(5));
+        assert_eq!(schedule.due(1_060_000), Duration::from_secs(11));
+        assert_eq!(schedule.due(0), Duration::from_secs(5));
+    }
+}

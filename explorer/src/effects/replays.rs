@@ -1,0 +1,160 @@
+//! The effects around replays: each is a task that speaks in messages. What runs here is told what it is wished for through a channel;
+//! what runs elsewhere through its file.
+
+use super::say;
+use crate::app::message::{Message, ReplayDetails, RequestId, WantedDetails};
+use crate::aws::connect::Connection;
+use crate::domain::failure::Failure;
+use crate::domain::replay::plan::{Listed, PlanId, Wish};
+use crate::domain::replay::preflight::Preflight;
+use crate::domain::replay::progress::{PlanProgress, Progress};
+use crate::domain::replay::{ReplayOptions, ReplayOrder};
+use crate::plans::{PlanFile, Plans};
+use crate::replay::{self, on_disk};
+use archiver::stream::StreamName;
+use std::collections::HashMap;
+use std::time::Duration;
+use tokio::sync::{mpsc, watch};
+use tokio::task::JoinHandle;
+
+/// Between two messages of one that is at work: ten a second at the most.
+const MESSAGE_INTERVAL: Duration = Duration::from_millis(100);
+/// Records listed of a replay.
+const LISTED: usize = 500;
+
+/// The replays that run here.
+#[derive(Debug, Default)]
+pub(super) struct Running {
+    runs: HashMap<PlanId, (watch::Sender<Option<Wish>>, JoinHandle<()>)>,
+}
+
+impl Running {
+    /// Runs a plan.
+    pub(super) fn run(&mut self, connection: Connection, id: PlanId, messages: mpsc::Sender<Message>) {
+        let (wish, wishes) = watch::channel(None);
+        self.runs.retain(|_, (_, task)| !task.is_finished());
+        let task = tokio::spawn(run(connection, id.clone(), messages, wishes));
+        self.runs.insert(id, (wish, task));
+    }
+
+    /// Tells one that runs here something; false where none of this id does.
+    pub(super) fn tell(&self, id: &PlanId, wish: Wish) -> bool {
+        match self.runs.get(id) {
+            Some((wishes, task)) if !task.is_finished() => {
+                wishes.send_replace(Some(wish));
+                true
+            }
+            _ => false,
+        }
+    }
+
+    /// Has all of them paused; gives back what to wait for.
+    pub(super) fn pause_all(self) -> Vec<JoinHandle<()>> {
+        let pause = |(wish, task): (watch::Sender<Option<Wish>>, JoinHandle<()>)| {
+            // One that is being cancelled stays so.
+            wish.send_if_modified(|wish| wish.is_none() && wish.replace(Wish::Pause).is_none());
+            task
+        };
+        self.runs.into_values().map(pause).collect()
+    }
+}
+
+async fn run(connection: Connection, id: PlanId, messages: mpsc::Sender<Message>, wishes: watch::Receiver<Option<Wish>>) {
+    let (updates, told) = watch::channel(Progress::default());
+    let replay = id.clone();
+    let forward =
+        forward(told, &messages, |progress| Message::ReplayProgressed { replay: replay.clone(), progress: Box::new(progress) });
+    let running = async {
+        let file = find(id.clone()).await?;
+        replay::run(&connection, &file, replay::PATIENCE, updates, wishes).await
+    };
+    let (result, ()) = tokio::join!(running, forward);
+    say(&messages, Message::ReplayEnded { replay: id, result: result.map(Box::new) }).await;
+}
+
+/// Hands on what was told last, at most so often, until nobody tells any more.
+async fn forward<T: Clone>(mut told: watch::Receiver<T>, messages: &mpsc::Sender<Message>, message: impl Fn(T) -> Message) {
+    while told.changed().await.is_ok() {
+        let last = told.borrow_and_update().clone();
+        say(messages, message(last)).await;
+        tokio::time::sleep(MESSAGE_INTERVAL).await;
+    }
+}
+
+/// Makes a plan, and looks it over.
+pub(super) async fn plan(
+    connection: Connection,
+    request: RequestId,
+    order: ReplayOrder,
+    messages: mpsc::Sender<Message>,
+    stopped: watch::Receiver<bool>,
+) {
+    let (progress, told) = watch::channel((None::<PlanId>, PlanProgress::default()));
+    let forward = forward(told, &messages, |(_, progress)| Message::PlanProgressed { request, progress });
+    let planning = async {
+        let plans = plans()?;
+        match replay::plan(&connection, &plans, order, progress, stopped).await? {
+            Some(file) => look_over_file(&connection, &plans, &file).await.map(Some),
+            None => Ok(None),
+        }
+    };
+    let (result, ()) = tokio::join!(planning, forward);
+    say(&messages, Message::ReplayLookedOver { request, result }).await;
+}
+
+/// Looks a plan over that is there, after something was chosen anew.
+pub(super) async fn look_over(
+    connection: &Connection,
+    replay: PlanId,
+    choice: Option<(StreamName, ReplayOptions)>,
+) -> Result<Box<Preflight>, Failure> {
+    let (plans, file) = (plans()?, find(replay).await?);
+    if let Some((target, options)) = choice {
+        let arn = crate::aws::streams::overview(connection, &target).await?.arn;
+        let file = file.clone();
+        on_disk("choose how a replay goes", move || file.choose(&target, &arn, &options)).await?;
+    }
+    look_over_file(connection, &plans, &file).await
+}
+
+async fn look_over_file(connection: &Connection, plans: &Plans, file: &PlanFile) -> Result<Box<Preflight>, Failure> {
+    replay::preflight(connection, plans, file).await.map(Box::new)
+}
+
+/// The history.
+pub(super) async fn list() -> Result<Listed<String>, Failure> {
+    let plans = plans()?;
+    let all = on_disk("list the replays", move || plans.list()).await?;
+    Ok(all.into_iter().map(|(id, plan)| (id, plan.map_err(|error| error.to_string()))).collect())
+}
+
+/// Tells a replay something through its file.
+pub(super) async fn tell(replay: PlanId, wish: Wish) -> Result<(), Failure> {
+    let file = find(replay).await?;
+    on_disk("tell a replay", move || file.wish(wish).map(|_| ())).await
+}
+
+/// Removes a replay from the history.
+pub(super) async fn remove(replay: PlanId) -> Result<(), Failure> {
+    let file = find(replay).await?;
+    on_disk("remove a replay", move || file.remove()).await
+}
+
+/// What a replay's file tells of its records.
+pub(super) async fn details(replay: PlanId, what: WantedDetails) -> Result<ReplayDetails, Failure> {
+    let file = find(replay).await?;
+    on_disk("read the records of a replay", move || match what {
+        WantedDetails::Receipts => file.latest_receipts(LISTED).map(ReplayDetails::Receipts),
+        WantedDetails::PassedOver => file.passed_over(LISTED).map(ReplayDetails::PassedOver),
+    })
+    .await
+}
+
+fn plans() -> Result<Plans, Failure> {
+    Plans::of_user().map_err(|error| Failure::refused("use the files of replays", error.to_string()))
+}
+
+async fn find(id: PlanId) -> Result<PlanFile, Failure> {
+    let plans = plans()?;
+    on_disk("find a replay", move || plans.find(&id)).await
+}

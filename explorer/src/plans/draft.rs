@@ -1,0 +1,461 @@
+//! A plan while its records are read: each is put into the file as it comes, and at the end all are put in order.
+
+use super::error::PlanError;
+use super::file::{Hold, PlanFile, Plans, counts_text};
+use super::queue::{BLOCK_ENTRIES, BUCKETS, bucket_of, write_entry};
+use super::schema;
+use super::sorter::Sorter;
+use crate::domain::replay::hash_key::HashKey;
+use crate::domain::replay::lanes::QueuedRecord;
+use crate::domain::replay::order::{NumberValue, OrderEntry};
+use crate::domain::replay::plan::{PlanCounts, PlanState};
+use crate::domain::replay::{ReplayOrder, Selection};
+use archiver::record::ArrivalTime;
+use archiver::sequence::SequenceNumber;
+use jiff::Timestamp;
+use rusqlite::{Connection, OptionalExtension as _, params};
+use std::cmp::Reverse;
+use std::collections::{BinaryHeap, HashMap};
+use std::io;
+
+/// Records put into the file in one transaction.
+const RECORDS_AT_ONCE: u64 = 20_000;
+
+/// A record that is to be in a plan.
+#[derive(Clone, Debug, PartialEq)]
+pub struct PlannedRecord {
+    /// As put by the producer; empty where its item has none.
+    pub partition_key: String,
+    /// What the producer gave instead of the key's hash.
+    pub explicit_hash_key: Option<String>,
+    /// As given by Kinesis.
+    pub sequence_number: Option<SequenceNumber>,
+    /// Its place in an aggregated record.
+    pub sub_sequence_number: Option<u64>,
+    /// The shard it came from.
+    pub shard_id: Option<String>,
+    /// When it arrived.
+    pub arrival: Option<ArrivalTime>,
+    /// The payload, or why it is not to be had.
+    pub payload: Result<Vec<u8>, String>,
+}
+
+/// What a draft is made for.
+#[derive(Clone, Copy, Debug)]
+pub struct DraftOrder<'o> {
+    /// What is ordered.
+    pub order: &'o ReplayOrder,
+    /// The table or the file it is read from.
+    pub source: &'o str,
+    /// The target's ARN.
+    pub target_arn: &'o str,
+    /// When it is made.
+    pub now: Timestamp,
+}
+
+/// A plan that is being made. Dropped before [`Draft::finish`], it stays in the history as one that was not.
+#[derive(Debug)]
+pub struct Draft {
+    file: PlanFile,
+    connection: Connection,
+    _hold: Hold,
+    sorter: Sorter,
+    shards: HashMap<String, u32>,
+    counts: PlanCounts,
+    next_record: u64,
+    in_transaction: u64,
+    choice: Choice,
+    /// Records that a later one has replaced.
+    gone: Bits,
+    limit: Option<u64>,
+}
+
+/// Which of the records are kept.
+#[derive(Debug)]
+enum Choice {
+    All,
+    /// The last of each key.
+    LastOfKey,
+    /// So many of the newest; the oldest of those kept is on top.
+    Newest(usize, BinaryHeap<Reverse<(i64, NumberValue, u64, u64)>>),
+}
+
+/// One bit for each number from 0.
+#[derive(Debug, Default)]
+pub(super) struct Bits(Vec<u64>);
+
+impl Bits {
+    pub(super) fn set(&mut self, number: u64) {
+        let word = usize::try_from(number / 64).unwrap_or(usize::MAX);
+        if word >= self.0.len() {
+            self.0.resize(word + 1, 0);
+        }
+        self.0[word] |= 1 << (number % 64);
+    }
+
+    pub(super) fn get(&self, number: u64) -> bool {
+        let word = usize::try_from(number / 64).ok().and_then(|word| self.0.get(word));
+        word.is_some_and(|word| word & (1 << (number % 64)) != 0)
+    }
+}
+
+impl Draft {
+    /// A draft with nothing in it.
+    ///
+    /// # Errors
+    /// When the file cannot be made.
+    pub fn begin(plans: &Plans, wanted: DraftOrder<'_>) -> Result<Self, PlanError> {
+        let DraftOrder { order, source, target_arn, now } = wanted;
+        let (file, connection, hold) = plans.create(order, source, target_arn, now)?;
+        schema::make_fast(&connection).map_err(|error| file.failed(&error))?;
+        let (choice, limit) = match &order.selection {
+            Selection::Marked(_) => (Choice::All, None),
+            Selection::Matching(matching) => match (matching.state_as_of, matching.limit) {
+                (Some(_), limit) => (Choice::LastOfKey, limit),
+                (None, Some(limit)) => {
+                    let limit = usize::try_from(limit).unwrap_or(usize::MAX);
+                    (Choice::Newest(limit, BinaryHeap::new()), None)
+                }
+                (None, None) => (Choice::All, None),
+            },
+        };
+        if matches!(choice, Choice::LastOfKey) {
+            let newest = "CREATE TEMP TABLE newest (partition_key TEXT PRIMARY KEY, number BLOB NOT NULL, record INTEGER NOT NULL) WITHOUT ROWID";
+            connection.execute_batch(newest).map_err(|error| file.failed(&error))?;
+        }
+        let sorter = Sorter::new(plans.folder()).map_err(|error| PlanError::of_io(plans.folder(), &error))?;
+        Ok(Self {
+            file,
+            connection,
+            _hold: hold,
+            sorter,
+            shards: HashMap::new(),
+            counts: PlanCounts::default(),
+            next_record: 0,
+            in_transaction: 0,
+            choice,
+            gone: Bits::default(),
+            limit,
+        })
+    }
+
+    /// The file.
+    #[must_use]
+    pub fn file(&self) -> &PlanFile {
+        &self.file
+    }
+
+    /// What is in it so far.
+    #[must_use]
+    pub fn counts(&self) -> PlanCounts {
+        self.counts
+    }
+
+    /// Takes a record.
+    ///
+    /// # Errors
+    /// When the file cannot be written.
+    pub fn add(&mut self, record: PlannedRecord) -> Result<(), PlanError> {
+        self.try_add(record).map_err(|error| self.file.failed(&error))?.map_err(|error| PlanError::of_io(self.file.path(), &error))
+    }
+
+    fn try_add(&mut self, record: PlannedRecord) -> rusqlite::Result<io::Result<()>> {
+        if self.in_transaction == 0 {
+            self.connection.execute_batch("BEGIN IMMEDIATE")?;
+        }
+        self.in_transaction += 1;
+        let value = record.sequence_number.as_ref().map_or(Some(NumberValue::default()), NumberValue::of);
+        let reason = match (&record.payload, value) {
+            _ if record.partition_key.is_empty() => Some("its item has no partition key".to_owned()),
+            (Err(reason), _) => Some(reason.clone()),
+            (Ok(_), None) => Some("its sequence number has more digits than any that Kinesis gives".to_owned()),
+            (Ok(_), Some(_)) => None,
+        };
+        let number = value.unwrap_or_default();
+        let arrived = record.arrival.as_ref().and_then(ArrivalTime::milliseconds);
+        let sub = record.sub_sequence_number.unwrap_or(0);
+        let id = self.next_record;
+        if !self.is_chosen(&record, arrived.unwrap_or_default(), number, sub, id)? {
+            self.counts.superseded += 1;
+            return self.commit_if_full().map(Ok);
+        }
+        self.next_record += 1;
+        let shard = self.shard(record.shard_id.as_deref().unwrap_or_default())?;
+        self.insert(id, shard, &record)?;
+        if let Some(reason) = reason {
+            self.counts.damaged += 1;
+            let sql = "INSERT INTO passed_over (record, reason) VALUES (?1, ?2)";
+            self.connection.prepare_cached(sql)?.execute(params![id.cast_signed(), reason])?;
+            return self.commit_if_full().map(Ok);
+        }
+        let payload_bytes = record.payload.as_ref().map_or(0, |payload| payload.len() as u64);
+        let key = HashKey::of_partition_key(&record.partition_key);
+        let explicit = record.explicit_hash_key.as_deref().and_then(HashKey::parse);
+        let bytes = record.partition_key.len() as u64 + payload_bytes;
+        let entry = OrderEntry {
+            shard,
+            number,
+            sub,
+            arrived: arrived.unwrap_or_default(),
+            record: id,
+            key: key.0,
+            hash: explicit.unwrap_or(key).0,
+            bytes,
+        };
+        if let Err(error) = self.sorter.push(entry) {
+            return Ok(Err(error));
+        }
+        self.counts.records += 1;
+        self.counts.bytes += payload_bytes;
+        if arrived.is_some() {
+            self.counts.first_arrival = self.counts.first_arrival.min(arrived).or(arrived);
+            self.counts.last_arrival = self.counts.last_arrival.max(arrived);
+        }
+        self.commit_if_full().map(Ok)
+    }
+
+    /// Whether a record belongs to the plan as far as is known; takes out the one that it replaces.
+    fn is_chosen(
+        &mut self,
+        record: &PlannedRecord,
+        arrived: i64,
+        number: NumberValue,
+        sub: u64,
+        id: u64,
+    ) -> rusqlite::Result<bool> {
+        let replaced = match &mut self.choice {
+            Choice::All => return Ok(true),
+            Choice::LastOfKey => {
+                let value = [number.to_bytes().as_slice(), &sub.to_be_bytes()].concat();
+                let sql = "SELECT number, record FROM newest WHERE partition_key = ?1";
+                let known: Option<(Vec<u8>, i64)> = self
+                    .connection
+                    .prepare_cached(sql)?
+                    .query_row([&record.partition_key], |row| Ok((row.get(0)?, row.get(1)?)))
+                    .optional()?;
+                if known.as_ref().is_some_and(|(newest, _)| *newest >= value) {
+                    return Ok(false);
+                }
+                let sql = "INSERT OR REPLACE INTO newest (partition_key, number, record) VALUES (?1, ?2, ?3)";
+                self.connection.prepare_cached(sql)?.execute(params![record.partition_key, value, id.cast_signed()])?;
+                known.map(|(_, record)| record.cast_unsigned())
+            }
+            Choice::Newest(limit, kept) => {
+                let this = (arrived, number, sub, id);
+                let is_full = kept.len() >= *limit;
+                match kept.peek() {
+                    Some(Reverse(oldest)) if is_full && *oldest > this => return Ok(false),
+                    Some(_) if is_full => {
+                        let oldest = kept.pop().map(|Reverse((_, _, _, record))| record);
+                        kept.push(Reverse(this));
+                        oldest
+                    }
+                    _ => {
+                        kept.push(Reverse(this));
+                        None
+                    }
+                }
+            }
+        };
+        if let Some(replaced) = replaced {
+            self.take_out(replaced)?;
+        }
+        Ok(true)
+    }
+
+    fn take_out(&mut self, record: u64) -> rusqlite::Result<()> {
+        let id = record.cast_signed();
+        let was_damaged = self.connection.prepare_cached("DELETE FROM passed_over WHERE record = ?1")?.execute([id])? > 0;
+        let bytes: i64 = self
+            .connection
+            .prepare_cached("DELETE FROM record WHERE id = ?1 RETURNING coalesce(length(data), 0)")?
+            .query_row([id], |row| row.get(0))?;
+        self.gone.set(record);
+        self.counts.superseded += 1;
+        if was_damaged {
+            self.counts.damaged -= 1;
+        } else {
+            self.counts.records -= 1;
+            self.counts.bytes = self.counts.bytes.saturating_sub(bytes.cast_unsigned());
+        }
+        Ok(())
+    }
+
+    fn insert(&mut self, id: u64, shard: u32, record: &PlannedRecord) -> rusqlite::Result<()> {
+        let sql =
+            "INSERT INTO record (id, partition_key, explicit_hash_key, sequence_number, sub_sequence_number, shard, arrival, data)
+          VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)";
+        let explicit = record.explicit_hash_key.as_deref().filter(|digits| HashKey::parse(digits).is_some());
+        self.connection.prepare_cached(sql)?.execute(params![
+            id.cast_signed(),
+            record.partition_key,
+            explicit,
+            record.sequence_number.as_ref().map_or("", SequenceNumber::as_str),
+            record.sub_sequence_number.map(u64::cast_signed),
+            shard,
+            record.arrival.as_ref().map_or("", ArrivalTime::as_str),
+            record.payload.as_ref().ok(),
+        ])?;
+        Ok(())
+    }
+
+    fn shard(&mut self, name: &str) -> rusqlite::Result<u32> {
+        if let Some(shard) = self.shards.get(name) {
+            return Ok(*shard);
+        }
+        let shard = u32::try_from(self.shards.len()).unwrap_or(u32::MAX);
+        self.connection.execute("INSERT INTO shard (id, name) VALUES (?1, ?2)", params![shard, name])?;
+        self.shards.insert(name.to_owned(), shard);
+        Ok(shard)
+    }
+
+    fn commit_if_full(&mut self) -> rusqlite::Result<()> {
+        if self.in_transaction < RECORDS_AT_ONCE { Ok(()) } else { self.commit() }
+    }
+
+    fn commit(&mut self) -> rusqlite::Result<()> {
+        if self.in_transaction > 0 {
+            self.connection.execute("UPDATE replay SET counts = ?1", [counts_text(&self.counts)?])?;
+            self.connection.execute_batch("COMMIT")?;
+            self.in_transaction = 0;
+        }
+        Ok(())
+    }
+
+    /// Whether somebody has asked to end it.
+    ///
+    /// # Errors
+    /// When the file cannot be read.
+    pub fn is_unwanted(&self) -> Result<bool, PlanError> {
+        super::file::wish(&self.connection).map(|wish| wish.is_some()).map_err(|error| self.file.failed(&error))
+    }
+
+    /// Throws it away: nobody wants it any more.
+    ///
+    /// # Errors
+    /// When the file cannot be removed.
+    pub fn discard(self) -> Result<(), PlanError> {
+        let Self { file, connection, _hold: hold, .. } = self;
+        drop((connection, hold));
+        file.remove()
+    }
+
+    /// Puts all in order; then there is a plan to run. What reading has counted is kept with it.
+    ///
+    /// # Errors
+    /// When the file cannot be written.
+    pub fn finish(mut self, read: PlanCounts) -> Result<PlanFile, PlanError> {
+        let PlanCounts { read, read_units, expired_left_out, aggregated, user_records, unsearchable, .. } = read;
+        self.counts = PlanCounts { read, read_units, expired_left_out, aggregated, user_records, unsearchable, ..self.counts };
+        let (file, failed) = (self.file.clone(), self.file.clone());
+        let path = self.file.path().to_owned();
+        let sorter = std::mem::replace(
+            &mut self.sorter,
+            Sorter::new(path.parent().unwrap_or(&path)).map_err(|error| PlanError::of_io(&path, &error))?,
+        );
+        let merged = sorter.finish().map_err(|error| PlanError::of_io(&path, &error))?;
+        let write = || {
+            self.commit()?;
+            let transaction = self.connection.unchecked_transaction()?;
+            // Of those that are left when more than asked for were found, the last ones.
+            let skipped = self.limit.map_or(0, |limit| self.counts.records.saturating_sub(limit));
+            let mut queue = QueueWriter::new(&transaction);
+            let mut passed = 0;
+            for entry in merged {
+                let entry = match entry {
+                    Ok(entry) => entry,
+                    Err(error) => return Ok(Err(error)),
+                };
+                if self.gone.get(entry.record) {
+                    continue;
+                }
+                passed += 1;
+                if passed > skipped {
+                    queue.push(&entry)?;
+                }
+            }
+            queue.finish()?;
+            if skipped > 0 {
+                self.counts.superseded += skipped;
+                self.counts.records -= skipped;
+                self.counts.bytes = queued_bytes(&transaction)?;
+            }
+            transaction.execute(
+                "UPDATE replay SET state = ?1, counts = ?2, passed_over = ?3, wish = NULL",
+                params![PlanState::Planned.as_str(), counts_text(&self.counts)?, 0],
+            )?;
+            transaction.commit()?;
+            Ok(Ok(()))
+        };
+        let written: rusqlite::Result<io::Result<()>> = write();
+        written.map_err(|error| failed.failed(&error))?.map_err(|error| PlanError::of_io(&path, &error))?;
+        Ok(file)
+    }
+}
+
+/// Payload bytes of what is queued; records that were skipped are still in the file.
+fn queued_bytes(connection: &Connection) -> rusqlite::Result<u64> {
+    let mut bytes = 0;
+    super::queue::each_entry(connection, |entry| {
+        let sql = "SELECT length(data) FROM record WHERE id = ?1";
+        let length: i64 = connection.prepare_cached(sql)?.query_row([entry.record.cast_signed()], |row| row.get(0))?;
+        bytes += length.cast_unsigned();
+        Ok(true)
+    })?;
+    Ok(bytes)
+}
+
+/// Writes entries in their order, each into the block of its bucket.
+struct QueueWriter<'c> {
+    connection: &'c Connection,
+    position: u64,
+    blocks: Vec<Block>,
+}
+
+#[derive(Clone, Default)]
+struct Block {
+    first: u64,
+    entries: usize,
+    bytes: Vec<u8>,
+}
+
+impl<'c> QueueWriter<'c> {
+    fn new(connection: &'c Connection) -> Self {
+        Self { connection, position: 0, blocks: vec![Block::default(); BUCKETS] }
+    }
+
+    fn push(&mut self, entry: &OrderEntry) -> rusqlite::Result<()> {
+        let queued = QueuedRecord {
+            position: self.position,
+            record: entry.record,
+            key: entry.key,
+            hash: HashKey(entry.hash),
+            bytes: entry.bytes,
+            arrived: entry.arrived,
+        };
+        self.position += 1;
+        let bucket = bucket_of(entry.key);
+        let block = &mut self.blocks[bucket];
+        if block.entries == 0 {
+            block.first = queued.position;
+        }
+        write_entry(&queued, &mut block.bytes);
+        block.entries += 1;
+        if block.entries == BLOCK_ENTRIES { self.flush(bucket) } else { Ok(()) }
+    }
+
+    fn flush(&mut self, bucket: usize) -> rusqlite::Result<()> {
+        let block = &mut self.blocks[bucket];
+        if block.entries > 0 {
+            let sql = "INSERT INTO queue (bucket, first, entries) VALUES (?1, ?2, ?3)";
+            self.connection.prepare_cached(sql)?.execute(params![bucket, block.first.cast_signed(), block.bytes])?;
+            block.entries = 0;
+            block.bytes.clear();
+        }
+        Ok(())
+    }
+
+    fn finish(mut self) -> rusqlite::Result<()> {
+        (0..BUCKETS).try_for_each(|bucket| self.flush(bucket))
+    }
+}

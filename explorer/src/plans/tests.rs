@@ -1,0 +1,302 @@
+use super::*;
+use crate::domain::filter::RecordFilter;
+use crate::domain::reading::{ArchiveSource, Source};
+use crate::domain::replay::hash_key::HashKey;
+use crate::domain::replay::hash_key::tests::even;
+use crate::domain::replay::lanes::QueuedRecord;
+use crate::domain::replay::plan::{JourneyEnd, PlanCounts, PlanId, PlanState, Wish};
+use crate::domain::replay::{Matching, ReplayOptions, ReplayOrder, Selection};
+use archiver::record::ArrivalTime;
+use archiver::sequence::SequenceNumber;
+use archiver::settings::ArchiveMode;
+use archiver::stream::StreamName;
+use jiff::Timestamp;
+use proptest::prelude::*;
+use std::collections::{BTreeMap, HashMap};
+use tempfile::TempDir;
+
+fn order(matching: Matching) -> ReplayOrder {
+    let stream = StreamName::parse("orders").unwrap();
+    let archive =
+        ArchiveSource { stream: stream.clone(), table: "orders-archive-ALL".to_owned(), mode: ArchiveMode::All, about_bytes: 0 };
+    ReplayOrder {
+        source: Source::Archive(archive),
+        stream: Some(stream),
+        selection: Selection::Matching(matching),
+        include_expired: false,
+        keep_aggregated: false,
+        target: StreamName::parse("orders-replay").unwrap(),
+        options: ReplayOptions::default(),
+    }
+}
+
+fn everything() -> Matching {
+    Matching { filter: RecordFilter::default(), ..Matching::default() }
+}
+
+fn record(key: &str, number: u64, arrival: u64) -> PlannedRecord {
+    PlannedRecord {
+        partition_key: key.to_owned(),
+        explicit_hash_key: None,
+        sequence_number: SequenceNumber::parse(number.to_string()).ok(),
+        sub_sequence_number: None,
+        shard_id: Some("shardId-000000000000".to_owned()),
+        arrival: ArrivalTime::parse(&arrival.to_string()).ok(),
+        payload: Ok(number.to_string().into_bytes()),
+    }
+}
+
+fn planned(folder: &TempDir, matching: Matching, records: Vec<PlannedRecord>) -> PlanFile {
+    let plans = Plans::in_folder(folder.path());
+    let order = order(matching);
+    let wanted = DraftOrder { order: &order, source: "orders-archive-ALL", target_arn: "arn:aws:kinesis", now: Timestamp::now() };
+    let mut draft = Draft::begin(&plans, wanted).unwrap();
+    records.into_iter().for_each(|record| draft.add(record).unwrap());
+    draft.finish(PlanCounts { read: 7, ..PlanCounts::default() }).unwrap()
+}
+
+fn queue(file: &PlanFile) -> Vec<QueuedRecord> {
+    QueueReader::open(file).unwrap().next_for(&even(1), 0, usize::MAX).unwrap()
+}
+
+fn numbers(file: &PlanFile) -> Vec<String> {
+    let reader = QueueReader::open(file).unwrap();
+    let ids: Vec<u64> = queue(file).iter().map(|entry| entry.record).collect();
+    reader.load(&ids).unwrap().into_iter().map(|record| record.sequence_number).collect()
+}
+
+#[test]
+fn a_plan_holds_its_records_in_order_and_as_they_were() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut odd = record("東京", 10, 30);
+    odd.explicit_hash_key = Some("170141183460469231731687303715884105728".to_owned());
+    odd.sub_sequence_number = Some(3);
+    odd.payload = Ok((0..=u8::MAX).collect());
+    let file = planned(&folder, everything(), vec![odd, record("cust-2", 9, 20), record("cust-1", 8, 10)]);
+    assert_eq!(numbers(&file), ["8", "9", "10"]);
+    let last = queue(&file)[2];
+    assert_eq!(last.hash, HashKey(1 << 63), "what the producer gave decides the shard");
+    assert_eq!(last.bytes, "東京".len() as u64 + 256);
+    let loaded = QueueReader::open(&file).unwrap().load(&[last.record]).unwrap().remove(0);
+    assert_eq!((loaded.partition_key.as_str(), loaded.arrival.as_str()), ("東京", "30"));
+    assert_eq!(loaded.data, (0..=u8::MAX).collect::<Vec<_>>());
+    let summary = file.summary().unwrap();
+    assert_eq!((summary.state, summary.counts.records, summary.counts.read), (PlanState::Planned, 3, 7));
+    assert_eq!(summary.counts.bytes, 256 + 2);
+    assert_eq!((summary.counts.first_arrival, summary.counts.last_arrival), (Some(10_000), Some(30_000)));
+    assert!(summary.is_everything);
+}
+
+#[test]
+fn what_cannot_be_put_is_listed_and_is_not_queued() {
+    let folder = tempfile::tempdir().unwrap();
+    let damaged = PlannedRecord { payload: Err("its item has no recordData".to_owned()), ..record("cust-1", 5, 5) };
+    let without_key = record("", 6, 6);
+    let file = planned(&folder, everything(), vec![damaged, without_key, record("cust-1", 7, 7)]);
+    assert_eq!(numbers(&file), ["7"]);
+    let reasons: Vec<String> = file.passed_over(10).unwrap().into_iter().map(|record| record.reason).collect();
+    assert_eq!(reasons, ["its item has no recordData", "its item has no partition key"]);
+    assert_eq!(file.summary().unwrap().counts.damaged, 2);
+}
+
+#[test]
+fn the_newest_are_kept_and_the_rest_counted() {
+    let folder = tempfile::tempdir().unwrap();
+    let records = [5, 1, 4, 2, 3].map(|number| record(&format!("cust-{number}"), number, number)).to_vec();
+    let file = planned(&folder, Matching { limit: Some(2), ..everything() }, records);
+    assert_eq!(numbers(&file), ["4", "5"]);
+    let counts = file.summary().unwrap().counts;
+    assert_eq!((counts.records, counts.superseded, counts.bytes), (2, 3, 2));
+}
+
+#[test]
+fn the_state_is_the_last_record_of_each_key_by_number() {
+    let folder = tempfile::tempdir().unwrap();
+    let records = [("cust-1", 9), ("cust-2", 3), ("cust-1", 10), ("cust-2", 2), ("cust-1", 8), ("cust-3", 1)];
+    let records = records.map(|(key, number)| record(key, number, 100 - number)).to_vec();
+    let at = Some(Timestamp::UNIX_EPOCH);
+    let file = planned(&folder, Matching { state_as_of: at, ..everything() }, records.clone());
+    assert_eq!(numbers(&file), ["1", "3", "10"]);
+    assert_eq!(file.summary().unwrap().counts.superseded, 3);
+    let newest = planned(&folder, Matching { state_as_of: at, limit: Some(1), ..everything() }, records);
+    assert_eq!(numbers(&newest), ["10"]);
+    assert_eq!(newest.summary().unwrap().counts.bytes, 2);
+}
+
+fn receipt(entry: &QueuedRecord) -> Receipt {
+    Receipt {
+        position: entry.position,
+        record: entry.record,
+        shard_id: "shardId-000000000007".to_owned(),
+        sequence_number: format!("49{}", entry.position),
+        payload_bytes: 1,
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_journal_says_what_is_left_and_what_nobody_knows() {
+    let folder = tempfile::tempdir().unwrap();
+    let records = (1..=6).map(|number| record(&format!("cust-{number}"), number, number)).collect();
+    let file = planned(&folder, everything(), records);
+    let entries = queue(&file);
+    let journal = Journal::begin(&file, Timestamp::now()).unwrap();
+    assert!(matches!(Journal::begin(&file, Timestamp::now()), Err(PlanError::Busy(_))), "one process at a time");
+    assert_eq!(file.summary().unwrap().state, PlanState::Running);
+    let pen = journal.pen();
+    pen.sending(1, vec![0, 1]).await.unwrap();
+    pen.sending(2, vec![2, 3]).await.unwrap();
+    let settled = Settled {
+        receipts: vec![receipt(&entries[0])],
+        passed_over: vec![(1, entries[1].record, "it is too large".to_owned())],
+        throttled_puts: 4,
+        ..Settled::default()
+    };
+    pen.settled(1, settled).await.unwrap();
+    // The program ends without a word.
+    drop(pen);
+    drop(journal);
+    let summary = eventually_at_rest(&file);
+    assert_eq!(
+        (summary.state, summary.acknowledged, summary.passed_over, summary.throttled_puts),
+        (PlanState::Interrupted, 1, 1, 4)
+    );
+    assert_eq!(summary.left(), 4);
+
+    let journal = Journal::begin(&file, Timestamp::now()).unwrap();
+    assert_eq!(journal.maybe_repeated(), 2, "those of the batch of which nobody knows");
+    let left: Vec<u64> = queue(&file).iter().map(|entry| entry.position).collect();
+    assert_eq!(left, [2, 3, 4, 5]);
+    journal.end(RunEnd { state: PlanState::Failed, reason: Some("no network".to_owned()) }).await.unwrap();
+    let summary = file.summary().unwrap();
+    assert_eq!((summary.state, summary.reason(), summary.runs.len()), (PlanState::Failed, Some("no network"), 2));
+    assert_eq!((summary.maybe_repeated, summary.runs[0].ending, summary.runs[1].maybe_repeated), (2, None, 2));
+
+    let mut journeys = Vec::new();
+    file.journeys(None, |journey| {
+        journeys.push((journey.sequence_number, journey.end));
+        true
+    })
+    .unwrap();
+    assert_eq!(journeys.len(), 6);
+    let acknowledged = JourneyEnd::Acknowledged { shard_id: "shardId-000000000007".to_owned(), sequence_number: "490".to_owned() };
+    assert_eq!(journeys[0], ("1".to_owned(), acknowledged.clone()));
+    assert_eq!(journeys[1], ("2".to_owned(), JourneyEnd::PassedOver("it is too large".to_owned())));
+    assert_eq!(journeys[2], ("3".to_owned(), JourneyEnd::Waiting));
+    let mut of_one = Vec::new();
+    file.journeys(Some("1"), |journey| {
+        of_one.push(journey.end);
+        true
+    })
+    .unwrap();
+    assert_eq!(of_one, [acknowledged]);
+    assert_eq!(file.latest_receipts(1).unwrap()[0].sequence_number, "2");
+}
+
+/// The summary when the journal's thread has let go of the file.
+fn eventually_at_rest(file: &PlanFile) -> crate::domain::replay::plan::PlanSummary {
+    let deadline = std::time::Instant::now() + std::time::Duration::from_secs(20);
+    loop {
+        let summary = file.summary().unwrap();
+        if !summary.state.is_at_work() {
+            return summary;
+        }
+        assert!(std::time::Instant::now() < deadline, "it is held for ever");
+        std::thread::yield_now();
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn another_process_can_wish_for_an_end() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = planned(&folder, everything(), vec![record("cust-1", 1, 1)]);
+    let journal = Journal::begin(&file, Timestamp::now()).unwrap();
+    assert_eq!(file.wish(Wish::Pause).unwrap(), PlanState::Running);
+    let deadline = tokio::time::Instant::now() + std::time::Duration::from_secs(20);
+    while journal.wish() != Some(Wish::Pause) {
+        assert!(tokio::time::Instant::now() < deadline);
+        tokio::task::yield_now().await;
+    }
+    journal.end(RunEnd { state: PlanState::Paused, reason: None }).await.unwrap();
+    assert_eq!(file.wish(Wish::Cancel).unwrap(), PlanState::Paused);
+    assert_eq!(file.summary().unwrap().state, PlanState::Cancelled, "without a process it is done at once");
+}
+
+#[test]
+fn files_are_found_by_the_beginning_of_their_names_and_removed() {
+    let folder = tempfile::tempdir().unwrap();
+    let plans = Plans::in_folder(folder.path().join("new"));
+    assert!(plans.list().unwrap().is_empty(), "a folder that is not there holds nothing");
+    let plans = Plans::in_folder(folder.path());
+    let file = planned(&folder, everything(), vec![record("cust-1", 1, 1)]);
+    let beginning = PlanId::parse(&file.id().as_str()[..4]).unwrap();
+    assert_eq!(plans.find(&beginning).unwrap().id(), file.id());
+    std::fs::write(folder.path().join("zz.replay"), "not ours").unwrap();
+    std::fs::write(folder.path().join("abc.replay"), "no database").unwrap();
+    let all = plans.list().unwrap();
+    assert_eq!(all.len(), 2);
+    let broken = all.iter().find(|(id, _)| id.as_str() == "abc").unwrap();
+    assert!(broken.1.as_ref().unwrap_err().to_string().contains("abc.replay"), "{:?}", broken.1);
+    file.remove().unwrap();
+    assert!(matches!(plans.find(file.id()), Err(PlanError::Missing(_))));
+    let left = std::fs::read_dir(folder.path()).unwrap().count();
+    assert_eq!(left, 2, "nothing of it is left");
+}
+
+#[test]
+fn a_draft_that_is_dropped_is_known_as_unplanned_and_one_discarded_is_gone() {
+    let folder = tempfile::tempdir().unwrap();
+    let plans = Plans::in_folder(folder.path());
+    let order = order(everything());
+    let wanted = DraftOrder { order: &order, source: "orders-archive-ALL", target_arn: "arn", now: Timestamp::now() };
+    let draft = Draft::begin(&plans, wanted).unwrap();
+    let file = draft.file().clone();
+    assert_eq!(file.summary().unwrap().state, PlanState::Planning);
+    drop(draft);
+    assert_eq!(file.summary().unwrap().state, PlanState::Unplanned);
+    Draft::begin(&plans, wanted).unwrap().discard().unwrap();
+    assert_eq!(plans.list().unwrap().len(), 1);
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(40))]
+
+    /// Whatever the shards, each record is handed out once, and those of a key in the order of the plan, while the shards change.
+    #[test]
+    fn the_queue_hands_out_each_record_once_and_keys_in_order(
+        keys in proptest::collection::vec(0..40_u32, 0..300),
+        steps in proptest::collection::vec((1..9_u32, 0..8_usize, 1..40_usize), 1..60),
+        settled in proptest::collection::vec(proptest::bool::weighted(0.2), 300),
+    ) {
+        let folder = tempfile::tempdir().unwrap();
+        let records = keys.iter().zip(1_u64..).map(|(key, number)| record(&format!("cust-{key}"), number, number)).collect();
+        let file = planned(&folder, everything(), records);
+        let all = queue(&file);
+        let done: Vec<Receipt> = all.iter().filter(|entry| settled[usize::try_from(entry.position).unwrap()]).map(receipt).collect();
+        let left = all.len() - done.len();
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        runtime.block_on(async {
+            let journal = Journal::begin(&file, Timestamp::now()).unwrap();
+            journal.pen().settled(1, Settled { receipts: done, ..Settled::default() }).await.unwrap();
+            journal.end(RunEnd { state: PlanState::Paused, reason: None }).await.unwrap();
+        });
+        let mut reader = QueueReader::open(&file).unwrap();
+        let mut handed_out = Vec::new();
+        for (shards, place, limit) in steps {
+            let map = even(shards);
+            handed_out.extend(reader.next_for(&map, place % map.len(), limit).unwrap());
+        }
+        handed_out.extend(reader.next_for(&even(1), 0, usize::MAX).unwrap());
+        let mut each: HashMap<u64, usize> = HashMap::new();
+        let mut of_key: BTreeMap<u64, Vec<u64>> = BTreeMap::new();
+        for entry in &handed_out {
+            *each.entry(entry.position).or_default() += 1;
+            of_key.entry(entry.key).or_default().push(entry.position);
+        }
+        prop_assert_eq!(handed_out.len(), left);
+        prop_assert!(each.values().all(|times| *times == 1));
+        prop_assert!(each.keys().all(|position| !settled[usize::try_from(*position).unwrap()]));
+        for positions in of_key.values() {
+            prop_assert!(positions.is_sorted(), "{:?}", positions);
+        }
+    }
+}

@@ -1,0 +1,330 @@
+//! Makes a plan: reads what is selected, takes aggregated records apart, restores what is compressed or split, and puts all of it into
+//! the plan's file. Memory holds a few pages.
+
+use super::{of_file, on_disk};
+use crate::aws::connect::Connection;
+use crate::aws::streams;
+use crate::domain::decode::Recipe;
+use crate::domain::failure::Failure;
+use crate::domain::filter::{Matcher, RecordFilter};
+use crate::domain::payload::NoPayload;
+use crate::domain::reading::{Position, ReadBatch, ReadEnding, ReadOrder, ReadProgress, Source};
+use crate::domain::record::Record;
+use crate::domain::replay::plan::{PlanCounts, PlanId};
+use crate::domain::replay::progress::PlanProgress;
+use crate::domain::replay::{ReplayOrder, Selection};
+use crate::files;
+use crate::plans::{Draft, DraftOrder, PlanFile, PlannedRecord, Plans};
+use crate::sources;
+use archiver::aggregate::Aggregate;
+use archiver::stream::StreamName;
+use futures::StreamExt as _;
+use jiff::{SignedDuration, Timestamp};
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::{mpsc, watch};
+use tokio::time::Instant;
+
+/// Pages that may wait to be taken apart, and to be written.
+const PAGES_WAITING: usize = 2;
+/// Records in parts whose payloads are read side by side; each has up to 10 MiB.
+const PARTS_AT_ONCE: usize = 4;
+/// Marked records handed over at a time.
+const MARKED_AT_ONCE: usize = 256;
+/// Between two looks at what others wish.
+const WISH_INTERVAL: Duration = Duration::from_millis(500);
+
+/// What is read, made ready to be written.
+struct Page {
+    records: Vec<PlannedRecord>,
+    counts: PlanCounts,
+    share: f64,
+}
+
+/// Takes records apart as the order asks for it.
+struct Taker<'o> {
+    connection: Option<&'o Connection>,
+    order: &'o ReplayOrder,
+    /// What tells the user records that are meant from those that only lie in the same aggregated record.
+    matcher: Option<(Matcher, &'o Recipe)>,
+    now: Timestamp,
+    counts: PlanCounts,
+}
+
+/// Makes a plan; `None` when it was stopped before all was read, and then nothing is left of it. The id is told as soon as there is one.
+///
+/// # Errors
+/// When the source cannot be read, the target is not there, or the file cannot be written.
+pub async fn plan(
+    connection: &Connection,
+    plans: &Plans,
+    mut order: ReplayOrder,
+    progress: watch::Sender<(Option<PlanId>, PlanProgress)>,
+    stop: watch::Receiver<bool>,
+) -> Result<Option<PlanFile>, Failure> {
+    if let (None, Source::File(path)) = (&order.stream, &order.source) {
+        order.stream = files::origin(path)?;
+    }
+    check(&order)?;
+    let target = streams::overview(connection, &order.target).await?;
+    let source = match &order.source {
+        Source::Archive(archive) => archive.table.clone(),
+        Source::File(path) => path.display().to_string(),
+    };
+    let order = Arc::new(order);
+    let (pages, waiting) = mpsc::channel(PAGES_WAITING);
+    let writing = {
+        let (order, plans) = (Arc::clone(&order), plans.clone());
+        let write = move || write(&plans, &order, &source, &target.arn, waiting, &progress);
+        tokio::task::spawn_blocking(write)
+    };
+    let now = Timestamp::now();
+    let mut taker =
+        Taker { connection: Some(connection), order: &order, matcher: matcher_of(&order), now, counts: PlanCounts::default() };
+    // Where writing fails nobody takes pages any more, and reading ends.
+    let read = match &order.selection {
+        Selection::Marked(records) => taker.take_marked(records, &pages, stop).await,
+        Selection::Matching(_) => taker.read(&pages, stop).await,
+    };
+    drop(pages);
+    let written = writing.await.map_err(|error| Failure::refused("plan a replay", error.to_string()))?;
+    let (draft, counts, is_unwanted) = written.map_err(|error| of_file("plan a replay", &error))?;
+    match read {
+        Ok(true) if !is_unwanted => on_disk("put a plan in order", move || draft.finish(counts)).await.map(Some),
+        unfinished => {
+            on_disk("throw an unfinished plan away", move || draft.discard()).await?;
+            unfinished.map(|_| None)
+        }
+    }
+}
+
+/// What can be told before anything is read.
+fn check(order: &ReplayOrder) -> Result<(), Failure> {
+    let refused = |detail: &str| Err(Failure::refused("plan a replay", detail));
+    if order.options.envelope.is_some() && order.stream.is_none() {
+        return refused("the file does not say which stream its records come from, and an envelope must; leave the envelope out");
+    }
+    if let (Selection::Matching(matching), Source::Archive(archive)) = (&order.selection, &order.source)
+        && matching.state_as_of.is_some()
+        && archive.mode == archiver::settings::ArchiveMode::Latest
+    {
+        return refused("an archive of mode LATEST has no earlier state; the state as of a time takes one of mode ALL");
+    }
+    Ok(())
+}
+
+fn matcher_of(order: &ReplayOrder) -> Option<(Matcher, &Recipe)> {
+    match &order.selection {
+        Selection::Matching(matching) => {
+            let matcher = matching.filter.matcher();
+            matcher.needs_payload().then_some((matcher, &matching.recipe))
+        }
+        Selection::Marked(_) => None,
+    }
+}
+
+/// What is read to find the records.
+fn read_order(order: &ReplayOrder) -> ReadOrder {
+    let (filter, recipe) = match &order.selection {
+        Selection::Marked(_) => (RecordFilter::default(), Recipe::default()),
+        Selection::Matching(matching) => {
+            let filter = match matching.state_as_of {
+                // The last millisecond counts.
+                Some(at) => {
+                    let end = at + SignedDuration::from_millis(1);
+                    let before = matching.filter.before().map_or(end, |before| before.min(end));
+                    matching.filter.clone().with_before(before)
+                }
+                None => matching.filter.clone(),
+            };
+            (filter, matching.recipe.clone())
+        }
+    };
+    ReadOrder { source: order.source.clone(), filter, recipe, from: Position::Beginning }
+}
+
+impl Taker<'_> {
+    /// Reads the source; whether to its end.
+    async fn read(&mut self, pages: &mpsc::Sender<Page>, stop: watch::Receiver<bool>) -> Result<bool, Failure> {
+        let order = read_order(self.order);
+        let (batches, mut waiting) = mpsc::channel::<ReadBatch>(PAGES_WAITING);
+        let reading = sources::read(self.connection, &order, batches, stop);
+        let taking = async move {
+            while let Some(batch) = waiting.recv().await {
+                self.count(&batch.progress);
+                let page = self.page(batch.records, share(&batch.progress)).await?;
+                if pages.send(page).await.is_err() {
+                    return Ok(());
+                }
+            }
+            Ok(())
+        };
+        let (ending, taken) = tokio::join!(reading, taking);
+        taken?;
+        match ending {
+            ReadEnding::Complete => Ok(true),
+            ReadEnding::Stopped(_) => Ok(false),
+            ReadEnding::Failed(failure, _) => Err(failure),
+        }
+    }
+
+    async fn take_marked(
+        &mut self,
+        records: &[Arc<Record>],
+        pages: &mpsc::Sender<Page>,
+        stop: watch::Receiver<bool>,
+    ) -> Result<bool, Failure> {
+        let (mut taken, all) = (0.0, records.len().max(1));
+        for chunk in records.chunks(MARKED_AT_ONCE) {
+            if *stop.borrow() {
+                return Ok(false);
+            }
+            self.counts.read += chunk.len() as u64;
+            #[allow(clippy::cast_precision_loss, reason = "a share")]
+            let share = {
+                taken += chunk.len() as f64;
+                taken / all as f64
+            };
+            let page = self.page(chunk.iter().map(|record| Record::clone(record)).collect(), share).await?;
+            if pages.send(page).await.is_err() {
+                return Ok(true);
+            }
+        }
+        Ok(true)
+    }
+
+    fn count(&mut self, progress: &ReadProgress) {
+        self.counts.read = progress.read;
+        self.counts.read_units = progress.units;
+        self.counts.unsearchable = progress.unsearchable;
+    }
+
+    async fn page(&mut self, records: Vec<Record>, share: f64) -> Result<Page, Failure> {
+        let wanted = records.into_iter().filter(|record| self.is_wanted(record)).collect::<Vec<_>>();
+        let (connection, stream) = (self.connection, self.order.stream.as_ref());
+        let mut taken = Vec::with_capacity(wanted.len());
+        // Those in parts are read side by side; all others have their payloads already.
+        let mut in_parts = Vec::new();
+        for record in wanted {
+            match record.payload() {
+                Some(payload) => self.take(record, payload, &mut taken),
+                None => in_parts.push(record),
+            }
+        }
+        let mut loading = futures::stream::iter(in_parts).map(|record| load(connection, stream, record)).buffered(PARTS_AT_ONCE);
+        while let Some((record, payload)) = loading.next().await {
+            match payload {
+                Err(NoPayload::Failed(failure)) => return Err(failure),
+                payload => self.take(record, payload, &mut taken),
+            }
+        }
+        drop(loading);
+        Ok(Page { records: taken, counts: self.counts, share })
+    }
+
+    fn is_wanted(&mut self, record: &Record) -> bool {
+        if let Selection::Matching(matching) = &self.order.selection
+            && matching.except.contains(&record.id)
+        {
+            return false;
+        }
+        let is_expired = record.item.expire_after.is_some_and(|expires| expires <= self.now.as_second());
+        if is_expired && !self.order.include_expired {
+            self.counts.expired_left_out += 1;
+            return false;
+        }
+        true
+    }
+
+    fn take(&mut self, record: Record, payload: Result<Vec<u8>, NoPayload>, taken: &mut Vec<PlannedRecord>) {
+        let item = record.item;
+        let planned = |partition_key: String, payload| PlannedRecord {
+            partition_key,
+            explicit_hash_key: None,
+            sequence_number: item.sequence_number.clone(),
+            sub_sequence_number: item.sub_sequence_number,
+            shard_id: item.shard_id.clone(),
+            arrival: item.arrival.clone(),
+            payload,
+        };
+        let payload = match payload {
+            Ok(payload) => payload,
+            Err(reason) => return taken.push(planned(item.partition_key.clone(), Err(reason.to_string()))),
+        };
+        // What is a user record already was taken out of its aggregate when it was archived.
+        let can_be_aggregated = !self.order.keep_aggregated && item.sub_sequence_number.is_none();
+        let Some(aggregate) = Aggregate::parse(&payload).filter(|_| can_be_aggregated) else {
+            return taken.push(planned(item.partition_key.clone(), Ok(payload)));
+        };
+        self.counts.aggregated += 1;
+        let is_meant = |user_record: &archiver::aggregate::UserRecord<'_>| {
+            self.matcher.as_ref().is_none_or(|(matcher, recipe)| matcher.selects(user_record, recipe))
+        };
+        for user_record in aggregate.user_records().filter(is_meant) {
+            self.counts.user_records += 1;
+            taken.push(PlannedRecord {
+                explicit_hash_key: user_record.explicit_hash_key.map(str::to_owned),
+                sub_sequence_number: Some(user_record.sub_sequence_number),
+                ..planned(user_record.partition_key.to_owned(), Ok(user_record.data.to_vec()))
+            });
+        }
+    }
+}
+
+async fn load(
+    connection: Option<&Connection>,
+    stream: Option<&StreamName>,
+    record: Record,
+) -> (Record, Result<Vec<u8>, NoPayload>) {
+    let payload = sources::payload_of(connection, stream, &record).await;
+    (record, payload)
+}
+
+#[allow(clippy::cast_precision_loss, reason = "a share of some hundred segments")]
+fn share(progress: &ReadProgress) -> f64 {
+    progress.segments_done as f64 / progress.segments.max(1) as f64
+}
+
+/// Writes pages as they come; gives back the draft, what reading has counted, and whether somebody else wished it to end.
+fn write(
+    plans: &Plans,
+    order: &ReplayOrder,
+    source: &str,
+    target_arn: &str,
+    mut pages: mpsc::Receiver<Page>,
+    progress: &watch::Sender<(Option<PlanId>, PlanProgress)>,
+) -> Result<(Draft, PlanCounts, bool), crate::plans::PlanError> {
+    let mut draft = Draft::begin(plans, DraftOrder { order, source, target_arn, now: Timestamp::now() })?;
+    let id = draft.file().id().clone();
+    let mut counts = PlanCounts::default();
+    let mut looked_at = Instant::now();
+    let tell = |counts: &PlanCounts, draft: &Draft, share, is_sorting| {
+        let in_it = draft.counts();
+        let told = PlanProgress {
+            read: counts.read,
+            planned: in_it.records,
+            bytes: in_it.bytes,
+            expired: counts.expired_left_out,
+            units: counts.read_units,
+            share,
+            is_sorting,
+        };
+        progress.send_replace((Some(id.clone()), told));
+    };
+    tell(&counts, &draft, 0.0, false);
+    while let Some(page) = pages.blocking_recv() {
+        for record in page.records {
+            draft.add(record)?;
+        }
+        counts = page.counts;
+        tell(&counts, &draft, page.share, false);
+        if looked_at.elapsed() >= WISH_INTERVAL {
+            looked_at = Instant::now();
+            if draft.is_unwanted()? {
+                return Ok((draft, counts, true));
+            }
+        }
+    }
+    tell(&counts, &draft, 1.0, true);
+    Ok((draft, counts, false))
+}

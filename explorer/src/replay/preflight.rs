@@ -1,0 +1,96 @@
+//! What a plan comes to with the target as it is now.
+
+use super::on_disk;
+use super::send::Wrapping;
+use crate::aws::connect::Connection;
+use crate::aws::{shards, streams, traffic};
+use crate::domain::failure::Failure;
+use crate::domain::replay::hash_key::ShardMap;
+use crate::domain::replay::lanes::MAX_BATCH_RECORDS;
+use crate::domain::replay::plan::{Listed, PlanState, PlanSummary};
+use crate::domain::replay::preflight::{Load, ON_DEMAND_BYTES, PAYLOAD_UNIT_BYTES, Preflight, ShardLoad, Target};
+use crate::plans::{PlanError, PlanFile, Plans, QueueReader};
+use archiver::stream::StreamName;
+
+/// Records whose size is looked up exactly at a time.
+const LOADED_AT_ONCE: usize = 64;
+
+/// What one should know before the replay of this file runs.
+///
+/// # Errors
+/// When the target is not there, or another than the plan was made for, or the file cannot be read.
+pub async fn preflight(connection: &Connection, plans: &Plans, file: &PlanFile) -> Result<Preflight, Failure> {
+    const OPERATION: &str = "look a plan over";
+    let (read, plan) = (
+        file.clone(),
+        on_disk(OPERATION, {
+            let file = file.clone();
+            move || file.summary()
+        })
+        .await?,
+    );
+    let name = StreamName::parse(plan.target.as_str()).map_err(|error| Failure::refused(OPERATION, error.to_string()))?;
+    let ((overview, capacity), shards) =
+        tokio::try_join!(streams::overview_and_capacity(connection, &name), shards::map(connection, &name))?;
+    let load = {
+        let (plan, shards, max_bytes) = (plan.clone(), shards.clone(), overview.max_record_bytes);
+        on_disk(OPERATION, move || load_of(&read, &plan, &shards, max_bytes)).await?
+    };
+    let mut busiest: Vec<&ShardLoad> = load.shards.iter().filter(|shard| shard.records > 0).collect();
+    busiest.sort_by_key(|shard| std::cmp::Reverse(shard.records));
+    let busiest: Vec<String> = busiest.into_iter().map(|shard| shard.shard.clone()).collect();
+    let traffic = traffic::traffic(connection, &name, &busiest).await;
+    let other_replays = {
+        let (plans, plan) = (plans.clone(), plan.clone());
+        on_disk(OPERATION, move || plans.list().map(|all| others(&plan, all))).await?
+    };
+    let target = Target { overview, shards, capacity, traffic, other_replays };
+    Ok(Preflight::new(plan, &target, load))
+}
+
+/// The other replays that run into the same target.
+fn others(plan: &PlanSummary, all: Listed<PlanError>) -> Vec<String> {
+    let running = all.into_iter().filter_map(|(_, summary)| summary.ok());
+    running
+        .filter(|other| other.state == PlanState::Running)
+        .filter(|other| other.id != plan.id && other.target_arn == plan.target_arn)
+        .map(|other| other.id.to_string())
+        .collect()
+}
+
+/// Goes through all that is left, in flat memory.
+fn load_of(file: &PlanFile, plan: &PlanSummary, shards: &ShardMap, max_bytes: u64) -> Result<Load, PlanError> {
+    let reader = QueueReader::open(file)?;
+    let wrapping = Wrapping::of(plan);
+    let mut load = Load {
+        shards: shards.shards().iter().map(|shard| ShardLoad { shard: shard.id.clone(), records: 0, bytes: 0 }).collect(),
+        ..Load::default()
+    };
+    let (extra, longest) = (wrapping.usual_bytes(), wrapping.longest_bytes());
+    let (mut too_large, mut unclear, mut records) = (0, Vec::new(), 0_u64);
+    reader.each_left(|entry| {
+        if entry.bytes > max_bytes {
+            too_large += 1;
+            return true;
+        }
+        // Only the few that are near the limit have their envelopes made to be measured.
+        if entry.bytes + longest > max_bytes {
+            unclear.push(entry.record);
+        }
+        let bytes = entry.bytes + extra;
+        if let Some(shard) = load.shards.get_mut(shards.place_of(entry.hash)) {
+            shard.records += 1;
+            shard.bytes += bytes;
+        }
+        load.units += bytes.div_ceil(PAYLOAD_UNIT_BYTES);
+        load.rounded_bytes += bytes.div_ceil(ON_DEMAND_BYTES) * ON_DEMAND_BYTES;
+        records += 1;
+        true
+    })?;
+    for some in unclear.chunks(LOADED_AT_ONCE) {
+        for record in reader.load(some)? {
+            too_large += u64::from(wrapping.size_of(&record) > max_bytes);
+        }
+    }
+    Ok(Load { too_large, calls: records.div_ceil(MAX_BATCH_RECORDS as u64), ..load })
+}

@@ -1,0 +1,489 @@
+//! Runs a plan: feeds the lanes from its file, sends what they hand out, settles what became of it when that is written down, and
+//! tells how far it is. Ends when all is settled, when it is told to, or when nothing more can be sent.
+
+use super::on_disk;
+use super::send::{Sender, Sent, Wrapping};
+use super::worker::Worker;
+use crate::aws::connect::Connection;
+use crate::aws::{shards, streams};
+use crate::domain::failure::Failure;
+use crate::domain::replay::hash_key::ShardMap;
+use crate::domain::replay::lanes::{Batch, Lanes, Manner, QueuedRecord};
+use crate::domain::replay::plan::{PlanState, PlanSummary, Wish};
+use crate::domain::replay::progress::{LaneProgress, Progress, RunOutcome};
+use crate::domain::replay::timing::{Schedule, Timing};
+use crate::domain::time::span;
+use crate::plans::{Journal, PlanError, PlanFile, QueueReader, RunEnd};
+use archiver::aws_failure::AwsFailure;
+use archiver::stream::StreamName;
+use jiff::Timestamp;
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+use tokio::time::Instant;
+
+/// Batches on their way at a time, written down or being written down. What one run may send twice when it is killed is these.
+pub const BATCHES_IN_FLIGHT: usize = 24;
+/// Between two updates of the progress.
+const UPDATE_INTERVAL: Duration = Duration::from_millis(100);
+/// Between two looks at the shards, where nothing says that they have changed.
+const SHARDS_INTERVAL: Duration = Duration::from_secs(60);
+/// Between two looks at the shards, whatever says that they have changed.
+const SHARDS_INTERVAL_AT_LEAST: Duration = Duration::from_secs(2);
+/// How long a lane's rate looks back.
+const RATE_WINDOW: Duration = Duration::from_secs(3);
+
+/// Runs a plan, or goes on with it. What is in flight when it is told to end is waited for. Gives up when the target has taken nothing
+/// for `patience` although it was asked.
+///
+/// # Errors
+/// When it cannot begin: the plan is not one to be run, another process runs it, or the target is not there any more. Then nothing was
+/// sent.
+pub async fn run(
+    connection: &Connection,
+    file: &PlanFile,
+    patience: Duration,
+    updates: watch::Sender<Progress>,
+    wishes: watch::Receiver<Option<Wish>>,
+) -> Result<RunOutcome, Failure> {
+    let operation = format!("run replay {}", file.id());
+    let plan = {
+        let file = file.clone();
+        on_disk(&operation, move || file.summary()).await?
+    };
+    check(&plan, &operation)?;
+    let name = StreamName::parse(plan.target.as_str()).map_err(|error| Failure::refused(&operation, error.to_string()))?;
+    let (overview, map) = tokio::try_join!(streams::overview(connection, &name), shards::map(connection, &name))?;
+    if overview.arn != plan.target_arn {
+        let detail = format!("it was planned into {}, but here is {}", plan.target_arn, overview.arn);
+        return Err(Failure::refused(operation, detail));
+    }
+    let begun = {
+        let (file, shards) = (file.clone(), map.clone());
+        on_disk(&operation, move || begin(&file, &shards)).await?
+    };
+    let Begun { journal, reader, first_left, left } = begun;
+    let library = Worker::start("replay", reader).map_err(|error| Failure::refused(&operation, error.to_string()))?;
+    let sender = Arc::new(Sender {
+        connection: connection.clone(),
+        target: name,
+        max_record_bytes: overview.max_record_bytes,
+        wrapping: Wrapping::of(&plan),
+        pen: journal.pen(),
+        library,
+    });
+    let schedule = match plan.options.timing {
+        Timing::AsFast => None,
+        Timing::AsRecorded(factor) => first_left.map(|first_arrival| Schedule { first_arrival, begins: Duration::ZERO, factor }),
+    };
+    let manner = Manner { sequence: plan.options.sequence, rate: plan.options.rate, schedule };
+    let progress = Progress {
+        total: plan.counts.records,
+        acknowledged: plan.acknowledged,
+        passed_over: plan.passed_over,
+        bytes: plan.acknowledged_bytes,
+        maybe_repeated: journal.maybe_repeated(),
+        ..Progress::default()
+    };
+    let run = Run {
+        sender,
+        file: file.clone(),
+        lanes: Lanes::new(manner, map.clone(), Duration::ZERO),
+        map: Arc::new(map),
+        feeds: Feeds::default(),
+        sending: JoinSet::new(),
+        unsure: HashSet::new(),
+        rates: HashMap::new(),
+        left,
+        progress,
+        started: Instant::now(),
+        told_at: Duration::ZERO,
+        taken_at: Duration::ZERO,
+        listed_at: Duration::ZERO,
+        suspects_reshard: false,
+        patience,
+        stop: None,
+        updates,
+    };
+    run.finish(journal, wishes).await
+}
+
+fn check(plan: &PlanSummary, operation: &str) -> Result<(), Failure> {
+    let detail = match plan.state {
+        PlanState::Planned | PlanState::Interrupted | PlanState::Paused | PlanState::Failed => return Ok(()),
+        PlanState::Planning => "it is being planned",
+        PlanState::Unplanned => "its planning did not end; plan it again",
+        PlanState::Running => "it is running",
+        PlanState::Cancelled => "it was cancelled; plan it again",
+        PlanState::Finished => "it is finished",
+    };
+    Err(Failure::refused(operation, detail))
+}
+
+/// What a run begins with.
+struct Begun {
+    journal: Journal,
+    reader: QueueReader,
+    first_left: Option<i64>,
+    left: HashMap<String, u64>,
+}
+
+fn begin(file: &PlanFile, shards: &ShardMap) -> Result<Begun, PlanError> {
+    let journal = Journal::begin(file, Timestamp::now())?;
+    let reader = QueueReader::open(file)?;
+    let (first_left, left) = left_of(&reader, shards)?;
+    Ok(Begun { journal, reader, first_left, left })
+}
+
+/// The earliest arrival of what is left, and how many records each shard is to get.
+fn left_of(reader: &QueueReader, shards: &ShardMap) -> Result<(Option<i64>, HashMap<String, u64>), PlanError> {
+    let mut first = None;
+    let mut left = vec![0_u64; shards.len()];
+    reader.each_left(|entry| {
+        first = Some(first.map_or(entry.arrived, |first: i64| first.min(entry.arrived)));
+        if let Some(left) = left.get_mut(shards.place_of(entry.hash)) {
+            *left += 1;
+        }
+        true
+    })?;
+    let left = shards.shards().iter().zip(left).map(|(shard, left)| (shard.id.clone(), left)).collect();
+    Ok((first, left))
+}
+
+/// The feeding of the lanes, one at a time.
+#[derive(Debug, Default)]
+struct Feeds {
+    /// Lanes for which there is nothing more, by the place of their shard.
+    exhausted: HashSet<usize>,
+    /// How often the shards have changed, to tell what was asked before from what was asked after.
+    version: u64,
+    is_asked: bool,
+}
+
+/// What feeding a lane has brought.
+type Feed = (u64, usize, usize, Result<Vec<QueuedRecord>, String>);
+
+/// What a task of a run comes back with.
+enum Done {
+    Sent(Batch, Sent),
+    Fed(Feed),
+    Listed(Result<ShardMap, Failure>),
+    Counted(Result<HashMap<String, u64>, Failure>),
+}
+
+/// How a lane went lately.
+#[derive(Debug, Default)]
+struct LaneRate {
+    acknowledged: u64,
+    per_second: f64,
+}
+
+/// Why a run ends before its end.
+#[derive(Debug)]
+enum Stop {
+    Wished(Wish),
+    Failed(Failure),
+}
+
+struct Run {
+    sender: Arc<Sender>,
+    file: PlanFile,
+    lanes: Lanes,
+    map: Arc<ShardMap>,
+    feeds: Feeds,
+    sending: JoinSet<Done>,
+    /// Positions of records that a call without an answer has had.
+    unsure: HashSet<u64>,
+    rates: HashMap<String, LaneRate>,
+    left: HashMap<String, u64>,
+    progress: Progress,
+    started: Instant,
+    told_at: Duration,
+    /// When the target last took something, or was not asked.
+    taken_at: Duration,
+    listed_at: Duration,
+    suspects_reshard: bool,
+    patience: Duration,
+    stop: Option<Stop>,
+    updates: watch::Sender<Progress>,
+}
+
+impl Run {
+    async fn finish(mut self, journal: Journal, mut wishes: watch::Receiver<Option<Wish>>) -> Result<RunOutcome, Failure> {
+        let mut ticks = tokio::time::interval(UPDATE_INTERVAL);
+        ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Skip);
+        loop {
+            self.feed();
+            self.send();
+            if self.sending.is_empty() && (self.stop.is_some() || self.is_done()) {
+                break;
+            }
+            let wakes_at = self.lanes.wakes_at().filter(|_| self.stop.is_none() && self.has_free_slot());
+            tokio::select! {
+                Some(done) = self.sending.join_next() => {
+                    self.take_joined(done);
+                    // What else is there is taken in at once, so that the next batches are full.
+                    while let Some(done) = self.sending.try_join_next() {
+                        self.take_joined(done);
+                    }
+                }
+                () = tokio::time::sleep_until(self.started + wakes_at.unwrap_or_default()), if wakes_at.is_some() => {}
+                changed = wishes.changed(), if self.stop.is_none() => match changed {
+                    Ok(()) => self.take_wish(*wishes.borrow()),
+                    // Whoever could wish for something is gone, which is what pausing is for.
+                    Err(_) => self.take_wish(Some(Wish::Pause)),
+                },
+                _ = ticks.tick() => {
+                    self.take_wish(journal.wish());
+                    self.look_after_shards();
+                    self.give_up_if_vain();
+                    self.tell();
+                }
+            }
+        }
+        self.end(journal).await
+    }
+
+    fn now(&self) -> Duration {
+        self.started.elapsed()
+    }
+
+    fn is_done(&self) -> bool {
+        self.lanes.is_empty() && !self.feeds.is_asked && self.feeds.exhausted.len() >= self.map.len()
+    }
+
+    fn has_free_slot(&self) -> bool {
+        self.sending.len() < BATCHES_IN_FLIGHT
+    }
+
+    fn take_wish(&mut self, wish: Option<Wish>) {
+        if let Some(wish) = wish
+            && self.stop.is_none()
+        {
+            self.stop = Some(Stop::Wished(wish));
+        }
+    }
+
+    /// Asks for more records for the lane that needs them most.
+    fn feed(&mut self) {
+        if self.feeds.is_asked || self.stop.is_some() {
+            return;
+        }
+        let wanting = (0..self.map.len()).filter(|place| !self.feeds.exhausted.contains(place));
+        let Some((room, place)) = wanting.map(|place| (self.lanes.room(place), place)).max().filter(|(room, _)| *room > 0) else {
+            return;
+        };
+        self.feeds.is_asked = true;
+        let (map, version, sender) = (Arc::clone(&self.map), self.feeds.version, Arc::clone(&self.sender));
+        self.sending.spawn(async move {
+            let reading = sender.library.call(move |library| library.next_for(&map, place, room)).await;
+            let records = match reading {
+                Ok(Ok(records)) => Ok(records),
+                Ok(Err(error)) => Err(error.to_string()),
+                Err(gone) => Err(gone.to_string()),
+            };
+            Done::Fed((version, place, room, records))
+        });
+    }
+
+    /// Sends as many batches as there are slots and allowance for.
+    fn send(&mut self) {
+        while self.stop.is_none() && self.has_free_slot() {
+            let Some(batch) = self.lanes.next_batch(self.now()) else {
+                return;
+            };
+            let unsure = match self.unsure.is_empty() {
+                true => 0,
+                false => batch.records.iter().filter(|record| self.unsure.contains(&record.position)).count() as u64,
+            };
+            let (sender, map) = (Arc::clone(&self.sender), Arc::clone(&self.map));
+            self.sending.spawn(async move {
+                let sent = sender.send(&batch, &map, unsure).await;
+                Done::Sent(batch, sent)
+            });
+        }
+    }
+
+    fn take_joined(&mut self, done: Result<Done, tokio::task::JoinError>) {
+        match done {
+            Ok(done) => self.take(done),
+            Err(error) => self.fail(Failure::refused("go on with the replay", error.to_string())),
+        }
+    }
+
+    fn take(&mut self, done: Done) {
+        let now = self.now();
+        match done {
+            Done::Sent(batch, Sent::Settled { results, bytes, is_resharded, trouble }) => {
+                self.suspects_reshard |= is_resharded;
+                let before = self.lanes.counts();
+                self.lanes.settle(batch.id, &results, now, fastrand::f64);
+                let after = self.lanes.counts();
+                let acknowledged = after.acknowledged - before.acknowledged;
+                self.progress.acknowledged += acknowledged;
+                self.progress.acknowledged_now += acknowledged;
+                self.progress.passed_over += after.impossible - before.impossible;
+                self.progress.bytes += bytes;
+                if acknowledged > 0 {
+                    self.taken_at = now;
+                    self.progress.trouble = None;
+                    self.progress.reached = self.progress.reached.max(batch.records.iter().map(|record| record.arrived).max());
+                } else {
+                    self.progress.trouble = trouble.or(self.progress.trouble.take());
+                }
+                if !self.unsure.is_empty() {
+                    batch.records.iter().for_each(|record| {
+                        self.unsure.remove(&record.position);
+                    });
+                }
+            }
+            Done::Sent(batch, Sent::CallFailed(failure, is_unsure)) => self.take_failed_call(&batch, &failure, is_unsure, now),
+            Done::Sent(_, Sent::Broken(failure)) => self.fail(failure),
+            Done::Fed((version, place, room, records)) => {
+                self.feeds.is_asked = false;
+                match records {
+                    Ok(records) => {
+                        let own = records.iter().filter(|record| self.map.place_of(record.hash) == place).count();
+                        if version == self.feeds.version && own < room {
+                            self.feeds.exhausted.insert(place);
+                        }
+                        self.lanes.feed(records);
+                    }
+                    Err(reason) => self.fail(Failure::refused("read the plan", reason)),
+                }
+            }
+            Done::Listed(Ok(map)) => self.take_shards(map),
+            // They are listed again before long.
+            Done::Listed(Err(failure)) => tracing::warn!(%failure, "the target's shards are not known anew"),
+            Done::Counted(Ok(left)) => {
+                self.left = left;
+                let statuses = self.lanes.status(now);
+                // What is counted is what was left just now.
+                self.rates = statuses
+                    .into_iter()
+                    .map(|lane| {
+                        let per_second = self.rates.get(&lane.shard).map_or(0.0, |rate| rate.per_second);
+                        if let Some(left) = self.left.get_mut(&lane.shard) {
+                            *left += lane.acknowledged;
+                        }
+                        (lane.shard, LaneRate { acknowledged: lane.acknowledged, per_second })
+                    })
+                    .collect();
+            }
+            Done::Counted(Err(failure)) => tracing::warn!(%failure, "what is left for each shard is not known anew"),
+        }
+    }
+
+    fn take_failed_call(&mut self, batch: &Batch, failure: &AwsFailure, is_unsure: bool, now: Duration) {
+        tracing::debug!(%failure, records = batch.records.len(), "a call is repeated");
+        self.progress.trouble = Some(failure.message.clone());
+        if is_unsure {
+            let new = batch.records.iter().filter(|record| self.unsure.insert(record.position)).count();
+            self.progress.maybe_repeated += new as u64;
+        }
+        self.lanes.call_failed(batch.id, now, fastrand::f64());
+    }
+
+    fn fail(&mut self, failure: Failure) {
+        if !matches!(self.stop, Some(Stop::Failed(_))) {
+            self.stop = Some(Stop::Failed(failure));
+        }
+    }
+
+    /// Lists the shards again when an answer says that they have changed, or when it is long since they were.
+    fn look_after_shards(&mut self) {
+        let since = self.now().saturating_sub(self.listed_at);
+        let is_due = since >= SHARDS_INTERVAL || (self.suspects_reshard && since >= SHARDS_INTERVAL_AT_LEAST);
+        if !is_due || self.stop.is_some() {
+            return;
+        }
+        self.listed_at = self.now();
+        self.suspects_reshard = false;
+        let sender = Arc::clone(&self.sender);
+        self.sending.spawn(async move { Done::Listed(shards::map(&sender.connection, &sender.target).await) });
+    }
+
+    fn take_shards(&mut self, map: ShardMap) {
+        if map == *self.map {
+            return;
+        }
+        tracing::info!(shards = map.len(), "the target was resharded");
+        self.map = Arc::new(map.clone());
+        self.feeds.exhausted.clear();
+        self.feeds.version += 1;
+        let now = self.now();
+        self.lanes.reshard(map.clone(), now);
+        let file = self.file.clone();
+        self.sending.spawn(async move {
+            let count = move || left_of(&QueueReader::open(&file)?, &map).map(|(_, left)| left);
+            Done::Counted(on_disk("count what is left", count).await)
+        });
+    }
+
+    /// Ends the run when the target has taken nothing for so long that waiting on is in vain.
+    fn give_up_if_vain(&mut self) {
+        let now = self.now();
+        let Some(trouble) = self.progress.trouble.clone() else {
+            self.taken_at = now;
+            return;
+        };
+        let in_vain = now.saturating_sub(self.taken_at);
+        if in_vain >= self.patience {
+            let detail = format!("it took nothing for {}; the last answer was: {trouble}", span(in_vain.as_secs()));
+            self.fail(Failure::refused(format!("put records into stream {}", self.sender.target), detail));
+        }
+    }
+
+    /// Tells how far it is.
+    fn tell(&mut self) {
+        let now = self.now();
+        let passed = now.saturating_sub(self.told_at).as_secs_f64();
+        self.told_at = now;
+        let counts = self.lanes.counts();
+        self.progress.in_flight = counts.in_flight;
+        self.progress.throttled_puts = counts.throttled_puts;
+        self.progress.failed_puts = counts.failed_puts;
+        self.progress.running = now;
+        let weight = (passed / RATE_WINDOW.as_secs_f64()).min(1.0);
+        self.progress.lanes = self
+            .lanes
+            .status(now)
+            .into_iter()
+            .map(|status| {
+                let rate = self.rates.entry(status.shard.clone()).or_default();
+                #[allow(clippy::cast_precision_loss, reason = "records of a tenth of a second")]
+                let lately = status.acknowledged.saturating_sub(rate.acknowledged) as f64 / passed.max(f64::EPSILON);
+                rate.acknowledged = status.acknowledged;
+                rate.per_second =
+                    if rate.per_second == 0.0 { lately } else { rate.per_second + weight * (lately - rate.per_second) };
+                let left = self.left.get(&status.shard).map_or(0, |left| left.saturating_sub(status.acknowledged));
+                LaneProgress { rate: rate.per_second, left, status }
+            })
+            .collect();
+        self.updates.send_replace(self.progress.clone());
+    }
+
+    async fn end(mut self, journal: Journal) -> Result<RunOutcome, Failure> {
+        self.tell();
+        let (state, failure) = match self.stop.take() {
+            _ if self.is_done() => (PlanState::Finished, None),
+            Some(Stop::Wished(Wish::Pause)) => (PlanState::Paused, None),
+            Some(Stop::Wished(Wish::Cancel)) => (PlanState::Cancelled, None),
+            Some(Stop::Failed(failure)) => (PlanState::Failed, Some(failure)),
+            None => (PlanState::Finished, None),
+        };
+        let Self { sender, progress, .. } = self;
+        // The journal's thread ends when its last pen is gone.
+        drop(sender);
+        let reason = failure.as_ref().map(ToString::to_string);
+        let written = journal.end(RunEnd { state, reason }).await;
+        let failure = match (failure, written) {
+            (Some(failure), _) => Some(failure),
+            (None, Ok(())) => None,
+            (None, Err(reason)) => Some(Failure::refused("write down how the replay ended", reason)),
+        };
+        Ok(RunOutcome { state, failure, progress })
+    }
+}

@@ -1,0 +1,273 @@
+//! One batch on its way: written down, loaded, wrapped, put, and what became of it written down again.
+
+use super::worker::Worker;
+use crate::aws::connect::Connection;
+use crate::aws::put::{PERMISSION, PutEntry, PutOutcome, put_records};
+use crate::domain::failure::Failure;
+use crate::domain::replay::hash_key::ShardMap;
+use crate::domain::replay::lanes::{Batch, PutResult, QueuedRecord};
+use crate::domain::replay::plan::PlanSummary;
+use crate::domain::text::count;
+use crate::plans::{Loaded, Pen, QueueReader, Receipt, Settled};
+use archiver::aws_failure::{AwsFailure, FailureKind};
+use archiver::envelope::{Envelope, Separator};
+use archiver::stream::StreamName;
+
+/// What is put around a payload.
+#[derive(Clone, Debug)]
+pub(super) struct Wrapping {
+    separator: Option<Separator>,
+    /// The stream that records come from, where the envelope names it.
+    origin: Option<String>,
+}
+
+impl Wrapping {
+    /// That of a plan.
+    pub(super) fn of(plan: &PlanSummary) -> Self {
+        let origin = plan.stream.clone().filter(|stream| *stream != plan.target);
+        Self { separator: plan.options.envelope.clone(), origin }
+    }
+
+    fn envelope(&self, record: &Loaded) -> Envelope {
+        Envelope {
+            original_approximate_arrival_timestamp: record.arrival.clone(),
+            original_shard_id: record.shard_id.clone(),
+            original_sequence_number: record.sequence_number.clone(),
+            original_stream_name: self.origin.clone(),
+        }
+    }
+
+    /// The payload as it is put.
+    fn wrap(&self, record: &mut Loaded) -> Result<Vec<u8>, String> {
+        let data = std::mem::take(&mut record.data);
+        match &self.separator {
+            Some(separator) => self.envelope(record).wrap(separator, &data).map_err(|error| error.to_string()),
+            None => Ok(data),
+        }
+    }
+
+    /// Bytes of a record as it is put, key included.
+    pub(super) fn size_of(&self, record: &Loaded) -> u64 {
+        let envelope = self.separator.as_ref().and_then(|separator| self.envelope(record).wrap(separator, &[]).ok());
+        (record.partition_key.len() + record.data.len() + envelope.map_or(0, |envelope| envelope.len())) as u64
+    }
+
+    /// Bytes that an ordinary record gets.
+    pub(super) fn usual_bytes(&self) -> u64 {
+        let ordinary = Loaded {
+            partition_key: String::new(),
+            explicit_hash_key: None,
+            // As long as Kinesis' own.
+            sequence_number: "4".repeat(56),
+            shard_id: "shardId-000000000000".to_owned(),
+            arrival: "1545084650.987".to_owned(),
+            data: Vec::new(),
+        };
+        self.size_of(&ordinary)
+    }
+
+    /// Bytes that no record gets more of, unless it is damaged in an odd way.
+    pub(super) fn longest_bytes(&self) -> u64 {
+        /// More than any envelope has: four short texts and the name of a stream.
+        const LONGEST: u64 = 2 * 1024;
+        if self.separator.is_some() { LONGEST } else { 0 }
+    }
+}
+
+/// What all batches of a run share.
+#[derive(Debug)]
+pub(super) struct Sender {
+    pub(super) connection: Connection,
+    pub(super) target: StreamName,
+    pub(super) max_record_bytes: u64,
+    pub(super) wrapping: Wrapping,
+    pub(super) pen: Pen,
+    pub(super) library: Worker<QueueReader>,
+}
+
+/// What a batch came to.
+#[derive(Debug)]
+pub(super) enum Sent {
+    /// What became of each record.
+    Settled {
+        /// In the order of the batch.
+        results: Vec<PutResult>,
+        /// Payload bytes acknowledged.
+        bytes: u64,
+        /// Whether a record is in another shard than was expected, so that the shards have changed.
+        is_resharded: bool,
+        /// What Kinesis said of those that failed, if any did.
+        trouble: Option<String>,
+    },
+    /// The call failed, and may succeed later. Whether any record was taken is known only where Kinesis has answered.
+    CallFailed(AwsFailure, bool),
+    /// Nothing more can be sent.
+    Broken(Failure),
+}
+
+impl Sender {
+    /// Sends a batch into these shards. So many of its records were in a call without an answer before, and are counted already.
+    pub(super) async fn send(&self, batch: &Batch, shards: &ShardMap, unsure_before: u64) -> Sent {
+        let positions = batch.records.iter().map(|record| record.position).collect();
+        let wanted: Vec<u64> = batch.records.iter().map(|record| record.record).collect();
+        let loading = self.library.call(move |library| library.load(&wanted));
+        let (written, loaded) = tokio::join!(self.pen.sending(batch.id.0, positions), loading);
+        let loaded = match (written, loaded) {
+            (Err(reason), _) => return self.broken("write the journal", reason),
+            (Ok(()), Err(gone)) => return self.broken("read the plan", gone.to_string()),
+            (Ok(()), Ok(Err(error))) => return self.broken("read the plan", error.to_string()),
+            (Ok(()), Ok(Ok(loaded))) => loaded,
+        };
+        let mut put = Put::new(&batch.records, shards);
+        let mut entries = Vec::with_capacity(loaded.len());
+        for (place, record) in loaded.into_iter().enumerate() {
+            match self.entry(record) {
+                Ok((entry, bytes)) => {
+                    put.payload_bytes[place] = bytes;
+                    entries.push((place, entry));
+                }
+                Err(reason) => put.pass_over(place, reason),
+            }
+        }
+        let failed = self.put(entries, &mut put).await;
+        let (is_fatal, unanswered) = match &failed {
+            None => (false, 0),
+            Some(failure) => {
+                let is_unsure = !is_answer(failure);
+                (!failure.is_transient(), if is_unsure { (batch.records.len() as u64).saturating_sub(unsure_before) } else { 0 })
+            }
+        };
+        let settled = put.settled(unanswered);
+        if let Err(reason) = self.pen.settled(batch.id.0, settled).await {
+            return self.broken("write the journal", reason);
+        }
+        match failed {
+            Some(failure) if is_fatal => {
+                Sent::Broken(Failure::of_call(format!("put records into stream {}", self.target), PERMISSION, failure))
+            }
+            // What was settled before the call failed, one by one, is settled.
+            Some(failure) if put.results.iter().all(|result| *result == PutResult::Failed) => {
+                let is_unsure = !is_answer(&failure);
+                Sent::CallFailed(failure, is_unsure)
+            }
+            failed => Sent::Settled {
+                results: put.results,
+                bytes: put.bytes,
+                is_resharded: put.is_resharded,
+                trouble: failed.map(|failure| failure.message).or(put.trouble),
+            },
+        }
+    }
+
+    fn broken(&self, operation: &str, reason: String) -> Sent {
+        Sent::Broken(Failure::refused(operation, reason))
+    }
+
+    /// A record as it is put, and the bytes of its payload.
+    fn entry(&self, mut record: Loaded) -> Result<(PutEntry, u64), String> {
+        let payload_bytes = record.data.len() as u64;
+        let data = self.wrapping.wrap(&mut record)?;
+        let size = (record.partition_key.len() + data.len()) as u64;
+        if size > self.max_record_bytes {
+            let (bytes, limit) = (count(size), count(self.max_record_bytes));
+            return Err(format!("with its key it has {bytes} bytes, but stream {} takes records of up to {limit}", self.target));
+        }
+        let Loaded { partition_key, explicit_hash_key, .. } = record;
+        Ok((PutEntry { partition_key, explicit_hash_key, data }, payload_bytes))
+    }
+
+    /// Puts records with one call. One that is refused as a whole is made again for each record alone, to find the one it is refused
+    /// for. Gives back the failure of a call that is to be repeated, or that ends the run.
+    async fn put(&self, entries: Vec<(usize, PutEntry)>, put: &mut Put<'_>) -> Option<AwsFailure> {
+        if entries.is_empty() {
+            return None;
+        }
+        let (places, all): (Vec<usize>, Vec<PutEntry>) = entries.into_iter().unzip();
+        let failure = match put_records(&self.connection, &self.target, all.clone()).await {
+            Ok(outcomes) => {
+                places.into_iter().zip(outcomes).for_each(|(place, outcome)| put.take(place, outcome));
+                return None;
+            }
+            Err(failure) if failure.kind != FailureKind::Refused => return Some(failure),
+            Err(failure) => failure,
+        };
+        let is_one = all.len() == 1;
+        for (place, entry) in places.into_iter().zip(all) {
+            // The call of a single record need not be made twice.
+            let alone = if is_one { Err(failure.clone()) } else { put_records(&self.connection, &self.target, vec![entry]).await };
+            match alone {
+                Ok(outcomes) => outcomes.into_iter().for_each(|outcome| put.take(place, outcome)),
+                Err(failure) if failure.kind == FailureKind::Refused => put.pass_over(place, failure.message),
+                Err(failure) => return Some(failure),
+            }
+        }
+        None
+    }
+}
+
+/// Whether a failure is Kinesis' own word, so that nothing was taken.
+fn is_answer(failure: &AwsFailure) -> bool {
+    !matches!(failure.kind, FailureKind::Network | FailureKind::TimedOut | FailureKind::Service)
+}
+
+/// What became of a batch so far.
+struct Put<'b> {
+    records: &'b [QueuedRecord],
+    results: Vec<PutResult>,
+    payload_bytes: Vec<u64>,
+    receipts: Vec<Receipt>,
+    passed_over: Vec<(u64, u64, String)>,
+    shards: &'b ShardMap,
+    is_resharded: bool,
+    bytes: u64,
+    trouble: Option<String>,
+}
+
+impl<'b> Put<'b> {
+    fn new(records: &'b [QueuedRecord], shards: &'b ShardMap) -> Self {
+        Self {
+            records,
+            results: vec![PutResult::Failed; records.len()],
+            payload_bytes: vec![0; records.len()],
+            receipts: Vec::with_capacity(records.len()),
+            passed_over: Vec::new(),
+            shards,
+            is_resharded: false,
+            bytes: 0,
+            trouble: None,
+        }
+    }
+
+    fn pass_over(&mut self, place: usize, reason: String) {
+        let record = self.records[place];
+        self.results[place] = PutResult::Impossible;
+        self.passed_over.push((record.position, record.record, reason));
+    }
+
+    fn take(&mut self, place: usize, outcome: PutOutcome) {
+        self.results[place] = match outcome {
+            PutOutcome::Acknowledged { shard_id, sequence_number } => {
+                let QueuedRecord { position, record, hash, .. } = self.records[place];
+                let payload_bytes = self.payload_bytes[place];
+                self.bytes += payload_bytes;
+                let expected = self.shards.shards().get(self.shards.place_of(hash));
+                self.is_resharded |= expected.is_none_or(|expected| expected.id != shard_id);
+                self.receipts.push(Receipt { position, record, shard_id, sequence_number, payload_bytes });
+                PutResult::Acknowledged
+            }
+            PutOutcome::Throttled => PutResult::Throttled,
+            PutOutcome::Failed(reason) => {
+                self.trouble = Some(reason);
+                PutResult::Failed
+            }
+        };
+    }
+
+    /// What is to be written down of it.
+    fn settled(&mut self, unanswered: u64) -> Settled {
+        let number = |wanted: PutResult| self.results.iter().filter(|result| **result == wanted).count() as u64;
+        let (throttled_puts, failed_puts) = (number(PutResult::Throttled), number(PutResult::Failed));
+        let (receipts, passed_over) = (std::mem::take(&mut self.receipts), std::mem::take(&mut self.passed_over));
+        Settled { receipts, passed_over, throttled_puts, failed_puts, unanswered }
+    }
+}

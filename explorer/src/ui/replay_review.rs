@@ -1,0 +1,188 @@
+//! What a replay would do, before it does.
+
+use super::block;
+use super::theme::Theme;
+use crate::app::model::Model;
+use crate::app::replay_review::{ReplayReview, ReviewStep};
+use crate::domain::replay::lanes::Sequence;
+use crate::domain::replay::preflight::Preflight;
+use crate::domain::replay::progress::PlanProgress;
+use crate::domain::replay::timing::Timing;
+use crate::domain::text::{count, printable, size};
+use crate::domain::time::span;
+use jiff::Timestamp;
+use ratatui::Frame;
+use ratatui::layout::{Constraint, Layout, Rect};
+use ratatui::text::{Line, Span};
+use ratatui::widgets::{Gauge, Paragraph, Wrap};
+
+/// Columns before a value.
+const LABEL_COLUMNS: usize = 14;
+
+pub(super) fn draw(model: &Model, review: &ReplayReview, theme: &Theme, frame: &mut Frame<'_>, area: Rect) {
+    let title = match &review.step {
+        ReviewStep::Planning { .. } => " Replay: reading the records ".to_owned(),
+        ReviewStep::Looking { .. } => " Replay: looking at the target ".to_owned(),
+        ReviewStep::Failed(_) => " Replay ".to_owned(),
+        ReviewStep::Ready { preflight, .. } => {
+            let plan = &preflight.plan;
+            format!(" Replay {} · {} → {} ", plan.id, printable(&plan.source), plan.target)
+        }
+    };
+    let frame_block = block(title, theme);
+    let inner = frame_block.inner(area);
+    frame.render_widget(frame_block, area);
+    match &review.step {
+        ReviewStep::Planning { progress, .. } => draw_planning(progress, theme, frame, inner),
+        ReviewStep::Looking { .. } => {
+            let text = "Reading the shards of the target, and what comes into them …";
+            frame.render_widget(Paragraph::new(Line::styled(text, theme.quiet())), inner);
+        }
+        ReviewStep::Failed(failure) => {
+            let sentence = printable(&failure.to_string()).into_owned();
+            let lines = vec![
+                Line::styled(sentence, theme.error()),
+                Line::default(),
+                Line::styled("esc goes back; nothing was sent", theme.quiet()),
+            ];
+            frame.render_widget(Paragraph::new(lines).wrap(Wrap { trim: false }), inner);
+        }
+        ReviewStep::Ready { preflight, name, problem } => {
+            let [body, question] = Layout::vertical([Constraint::Fill(1), Constraint::Length(2)]).areas(inner);
+            let lines = lines_of(model, preflight, theme, usize::from(inner.width));
+            let longest = u16::try_from(lines.len()).unwrap_or(u16::MAX).saturating_sub(body.height / 2);
+            let scroll = u16::try_from(review.scroll).unwrap_or(u16::MAX).min(longest);
+            frame.render_widget(Paragraph::new(lines).wrap(Wrap { trim: false }).scroll((scroll, 0)), body);
+            draw_question(model, review, (name, problem.as_deref()), theme, frame, question);
+        }
+    }
+}
+
+fn draw_question(
+    model: &Model,
+    review: &ReplayReview,
+    (name, problem): (&crate::app::line::Line, Option<&str>),
+    theme: &Theme,
+    frame: &mut Frame<'_>,
+    area: Rect,
+) {
+    let first = problem.map_or_else(Line::default, |problem| Line::styled(printable(problem).into_owned(), theme.error()));
+    let second = if model.session.read_only {
+        Line::styled("read-only: it can be planned, but not run", theme.warning())
+    } else if review.is_typing() {
+        let question = "  type the target's name and enter to start: ";
+        let column = area.x + u16::try_from(question.chars().count() + name.cursor_column()).unwrap_or(0);
+        frame.set_cursor_position((column.min(area.right().saturating_sub(1)), area.bottom().saturating_sub(1)));
+        Line::from(vec![Span::styled(question, theme.key()), Span::raw(printable(name.text()).into_owned())])
+    } else {
+        let verb = if review.is_resumed { " goes on with the replay, " } else { " starts the replay, " };
+        Line::from(vec![
+            Span::styled("  y", theme.key()),
+            Span::raw(verb),
+            Span::styled("esc", theme.key()),
+            Span::raw(" goes back"),
+        ])
+    };
+    frame.render_widget(Paragraph::new(vec![first, second]), area);
+}
+
+fn draw_planning(progress: &PlanProgress, theme: &Theme, frame: &mut Frame<'_>, area: Rect) {
+    let [bar, rest] = Layout::vertical([Constraint::Length(1), Constraint::Fill(1)]).spacing(1).areas(area);
+    let percent = (progress.share * 100.0).floor();
+    let label = if progress.is_sorting { "putting them in order".to_owned() } else { format!("{percent} %") };
+    let gauge = Gauge::default().ratio(progress.share.clamp(0.0, 1.0)).label(label).gauge_style(theme.heading()).use_unicode(true);
+    frame.render_widget(gauge, bar);
+    let lines = vec![
+        Line::from(format!(
+            "read {}   chosen {}, {}   {} expired and left out",
+            count(progress.read),
+            count(progress.planned),
+            size(progress.bytes),
+            count(progress.expired)
+        )),
+        Line::styled(format!("{:.1} read units", progress.units), theme.quiet()),
+        Line::default(),
+        Line::styled("esc stops, and nothing is left of the plan; nothing is sent before it is shown", theme.quiet()),
+    ];
+    frame.render_widget(Paragraph::new(lines).wrap(Wrap { trim: false }), rest);
+}
+
+fn lines_of(model: &Model, preflight: &Preflight, theme: &Theme, columns: usize) -> Vec<Line<'static>> {
+    let Preflight { plan, load, time, warnings, .. } = preflight;
+    let counts = &plan.counts;
+    let row = |name: &str, value: String| {
+        Line::from(vec![
+            Span::styled(format!("  {name:<LABEL_COLUMNS$}"), theme.quiet()),
+            Span::raw(printable(&value).into_owned()),
+        ])
+    };
+    let at = |milliseconds: Option<i64>| Some(model.times.long(Timestamp::from_millisecond(milliseconds?).ok()?));
+    let mut lines = vec![row("records", plan.selection.clone())];
+    let left = if plan.acknowledged > 0 { format!(", {} of them left", count(plan.left())) } else { String::new() };
+    lines.push(row("", format!("{}, {} of payload{left}", count(counts.records), size(counts.bytes))));
+    if let (Some(first), Some(last)) = (at(counts.first_arrival), at(counts.last_arrival)) {
+        lines.push(row("arrived", format!("{first} to {last}")));
+    }
+    let others = [
+        (counts.expired_left_out, "expired and left out"),
+        (counts.aggregated, "aggregated and taken apart"),
+        (counts.superseded, "left out for later ones"),
+        (counts.damaged, "cannot be restored"),
+        (load.too_large, "too large for the target"),
+        (counts.unsearchable, "could not be looked into"),
+    ];
+    let others: Vec<String> =
+        others.iter().filter(|(number, _)| *number > 0).map(|(number, what)| format!("{} {what}", count(*number))).collect();
+    lines.push(row("read", format!("{} items, {:.1} read units", count(counts.read), counts.read_units)));
+    if !others.is_empty() {
+        lines.push(row("of these", others.join(", ")));
+    }
+    let options = &plan.options;
+    let timing = match options.timing {
+        Timing::AsFast => "as fast as that allows".to_owned(),
+        Timing::AsRecorded(factor) => format!("{factor} times as fast as recorded"),
+    };
+    let order = match options.sequence {
+        Sequence::OfKey => "order of each key kept",
+        Sequence::None => "in no order",
+    };
+    let envelope = match &options.envelope {
+        Some(separator) if *separator == archiver::envelope::Separator::default() => "envelope on (0x1E)".to_owned(),
+        Some(separator) => format!("envelope on ({})", separator.as_str().escape_debug()),
+        None => "envelope off".to_owned(),
+    };
+    lines.push(row("how", format!("rate {}, {timing}, {order}, {envelope}", options.rate)));
+    lines.push(row("takes", format!("{} at the least, {} calls", span(time.as_secs()), count(load.calls))));
+    lines.push(row("puts cost", format!("{} ({} payload units)", preflight.cost(), count(load.units))));
+    lines.push(Line::default());
+    lines.extend(warnings.iter().map(|warning| Line::styled(format!("▲ {}", printable(warning)), theme.warning())));
+    if !warnings.is_empty() {
+        lines.push(Line::default());
+    }
+    lines.extend(shard_lines(preflight, theme, columns));
+    lines
+}
+
+/// What each shard gets, with a bar for its part of the hottest one's.
+fn shard_lines(preflight: &Preflight, theme: &Theme, columns: usize) -> Vec<Line<'static>> {
+    const BAR_COLUMNS: usize = 20;
+    let hottest = preflight.hottest().map_or(0, |shard| shard.records).max(1);
+    let bar = |records: u64| {
+        let filled = usize::try_from(records.saturating_mul(BAR_COLUMNS as u64).div_ceil(hottest)).unwrap_or(0);
+        format!("{}{}", "█".repeat(filled), "░".repeat(BAR_COLUMNS.saturating_sub(filled)))
+    };
+    let name_columns = preflight.load.shards.iter().map(|shard| shard.shard.len()).max().unwrap_or(0).min(columns / 3);
+    preflight
+        .load
+        .shards
+        .iter()
+        .map(|shard| {
+            let name: String = shard.shard.chars().take(name_columns).collect();
+            Line::from(vec![
+                Span::styled(format!("  {name:<name_columns$} "), theme.quiet()),
+                Span::styled(bar(shard.records), theme.heading()),
+                Span::raw(format!(" {:>9}  {}", count(shard.records), size(shard.bytes))),
+            ])
+        })
+        .collect()
+}
