@@ -30,3 +30,8 @@ pub mod store;
 pub mod stream;
 pub mod table;
 pub mod tags;
+
+/// The README's samples in Rust are run as tests.
+#[cfg(doctest)]
+#[doc = include_str!("../../README.md")]
+struct Readme;

@@ -9,6 +9,7 @@ use crate::domain::replay::plan::{PlanState, Wish};
 use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension as _, params};
 use std::collections::HashMap;
+use std::fs::File;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering};
 use std::thread::JoinHandle;
@@ -98,6 +99,8 @@ impl Journal {
     /// When another process works on the file, or it cannot be written.
     pub fn begin(file: &PlanFile, now: Timestamp) -> Result<Self, PlanError> {
         let hold = file.hold()?;
+        // A plan is made without waiting for the disk; before anything is sent it is there.
+        File::open(file.path()).and_then(|plan| plan.sync_all()).map_err(|error| PlanError::of_io(file.path(), &error))?;
         let mut connection = file.open()?;
         let begun = begin(&mut connection, now).map_err(|error| file.failed(&error))?;
         let (run, maybe_repeated, shards) = begun;
@@ -187,7 +190,6 @@ type Begun = (i64, u64, HashMap<String, i64>);
 
 fn begin(connection: &mut Connection, now: Timestamp) -> rusqlite::Result<Begun> {
     schema::make_durable(connection)?;
-    // Whatever was written without waiting for the disk is there before anything is sent.
     connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))?;
     let transaction = connection.transaction()?;
     let unknown = in_flight(&transaction)?;

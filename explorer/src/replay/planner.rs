@@ -29,6 +29,8 @@ use tokio::time::Instant;
 const PAGES_WAITING: usize = 2;
 /// Records in parts whose payloads are read side by side; each has up to 10 MiB.
 const PARTS_AT_ONCE: usize = 4;
+/// Bytes of payloads that are handed over to be written at a time, and those of one record more.
+const PIECE_BYTES: usize = 4 * 1024 * 1024;
 /// Marked records handed over at a time.
 const MARKED_AT_ONCE: usize = 256;
 /// Between two looks at what others wish.
@@ -49,6 +51,8 @@ struct Taker<'o> {
     matcher: Option<(Matcher, &'o Recipe)>,
     now: Timestamp,
     counts: PlanCounts,
+    /// Bytes of payloads that are taken apart and not sent yet.
+    taken_bytes: usize,
 }
 
 /// Makes a plan; `None` when it was stopped before all was read, and then nothing is left of it. The id is told as soon as there is one.
@@ -79,8 +83,14 @@ pub async fn plan(
         tokio::task::spawn_blocking(write)
     };
     let now = Timestamp::now();
-    let mut taker =
-        Taker { connection: Some(connection), order: &order, matcher: matcher_of(&order), now, counts: PlanCounts::default() };
+    let mut taker = Taker {
+        connection: Some(connection),
+        order: &order,
+        matcher: matcher_of(&order),
+        now,
+        counts: PlanCounts::default(),
+        taken_bytes: 0,
+    };
     // Where writing fails nobody takes pages any more, and reading ends.
     let read = match &order.selection {
         Selection::Marked(records) => taker.take_marked(records, &pages, stop).await,
@@ -152,8 +162,7 @@ impl Taker<'_> {
         let taking = async move {
             while let Some(batch) = waiting.recv().await {
                 self.count(&batch.progress);
-                let page = self.page(batch.records, share(&batch.progress)).await?;
-                if pages.send(page).await.is_err() {
+                if !self.hand_over(batch.records, share(&batch.progress), pages).await? {
                     return Ok(());
                 }
             }
@@ -185,8 +194,8 @@ impl Taker<'_> {
                 taken += chunk.len() as f64;
                 taken / all as f64
             };
-            let page = self.page(chunk.iter().map(|record| Record::clone(record)).collect(), share).await?;
-            if pages.send(page).await.is_err() {
+            let records = chunk.iter().map(|record| Record::clone(record)).collect();
+            if !self.hand_over(records, share, pages).await? {
                 return Ok(true);
             }
         }
@@ -199,16 +208,22 @@ impl Taker<'_> {
         self.counts.unsearchable = progress.unsearchable;
     }
 
-    async fn page(&mut self, records: Vec<Record>, share: f64) -> Result<Page, Failure> {
-        let wanted = records.into_iter().filter(|record| self.is_wanted(record)).collect::<Vec<_>>();
+    /// Takes records apart and hands them over, in pieces of some megabytes; false where nobody takes them any more.
+    async fn hand_over(&mut self, records: Vec<Record>, share: f64, pages: &mpsc::Sender<Page>) -> Result<bool, Failure> {
         let (connection, stream) = (self.connection, self.order.stream.as_ref());
-        let mut taken = Vec::with_capacity(wanted.len());
+        let mut taken = Vec::with_capacity(records.len());
         // Those in parts are read side by side; all others have their payloads already.
         let mut in_parts = Vec::new();
-        for record in wanted {
+        for record in records {
+            if !self.is_wanted(&record) {
+                continue;
+            }
             match record.payload() {
                 Some(payload) => self.take(record, payload, &mut taken),
                 None => in_parts.push(record),
+            }
+            if self.taken_bytes >= PIECE_BYTES && !self.send(&mut taken, share, pages).await {
+                return Ok(false);
             }
         }
         let mut loading = futures::stream::iter(in_parts).map(|record| load(connection, stream, record)).buffered(PARTS_AT_ONCE);
@@ -217,9 +232,17 @@ impl Taker<'_> {
                 Err(NoPayload::Failed(failure)) => return Err(failure),
                 payload => self.take(record, payload, &mut taken),
             }
+            if self.taken_bytes >= PIECE_BYTES && !self.send(&mut taken, share, pages).await {
+                return Ok(false);
+            }
         }
-        drop(loading);
-        Ok(Page { records: taken, counts: self.counts, share })
+        Ok(self.send(&mut taken, share, pages).await)
+    }
+
+    /// Sends what is taken so far; false where nobody takes it.
+    async fn send(&mut self, taken: &mut Vec<PlannedRecord>, share: f64, pages: &mpsc::Sender<Page>) -> bool {
+        self.taken_bytes = 0;
+        pages.send(Page { records: std::mem::take(taken), counts: self.counts, share }).await.is_ok()
     }
 
     fn is_wanted(&mut self, record: &Record) -> bool {
@@ -251,6 +274,7 @@ impl Taker<'_> {
             Ok(payload) => payload,
             Err(reason) => return taken.push(planned(item.partition_key.clone(), Err(reason.to_string()))),
         };
+        self.taken_bytes += payload.len();
         // What is a user record already was taken out of its aggregate when it was archived.
         let can_be_aggregated = !self.order.keep_aggregated && item.sub_sequence_number.is_none();
         let Some(aggregate) = Aggregate::parse(&payload).filter(|_| can_be_aggregated) else {

@@ -26,6 +26,8 @@ use tokio::time::Instant;
 
 /// Batches on their way at a time, written down or being written down. What one run may send twice when it is killed is these.
 pub const BATCHES_IN_FLIGHT: usize = 24;
+/// Bytes of records on their way at a time, and those of one batch more; each is in memory in several forms.
+const BYTES_IN_FLIGHT: u64 = 8 * 1024 * 1024;
 /// Between two updates of the progress.
 const UPDATE_INTERVAL: Duration = Duration::from_millis(100);
 /// Between two looks at the shards, where nothing says that they have changed.
@@ -94,6 +96,8 @@ pub async fn run(
         map: Arc::new(map),
         feeds: Feeds::default(),
         sending: JoinSet::new(),
+        batches_in_flight: 0,
+        bytes_in_flight: 0,
         unsure: HashSet::new(),
         rates: HashMap::new(),
         left,
@@ -152,6 +156,10 @@ fn left_of(reader: &QueueReader, shards: &ShardMap) -> Result<(Option<i64>, Hash
     Ok((first, left))
 }
 
+fn bytes_of(batch: &Batch) -> u64 {
+    batch.records.iter().map(|record| record.bytes).sum()
+}
+
 /// The feeding of the lanes, one at a time.
 #[derive(Debug, Default)]
 struct Feeds {
@@ -194,6 +202,8 @@ struct Run {
     map: Arc<ShardMap>,
     feeds: Feeds,
     sending: JoinSet<Done>,
+    batches_in_flight: usize,
+    bytes_in_flight: u64,
     /// Positions of records that a call without an answer has had.
     unsure: HashSet<u64>,
     rates: HashMap<String, LaneRate>,
@@ -255,7 +265,7 @@ impl Run {
     }
 
     fn has_free_slot(&self) -> bool {
-        self.sending.len() < BATCHES_IN_FLIGHT
+        self.batches_in_flight < BATCHES_IN_FLIGHT && self.bytes_in_flight < BYTES_IN_FLIGHT
     }
 
     fn take_wish(&mut self, wish: Option<Wish>) {
@@ -299,6 +309,8 @@ impl Run {
                 false => batch.records.iter().filter(|record| self.unsure.contains(&record.position)).count() as u64,
             };
             let (sender, map) = (Arc::clone(&self.sender), Arc::clone(&self.map));
+            self.batches_in_flight += 1;
+            self.bytes_in_flight += bytes_of(&batch);
             self.sending.spawn(async move {
                 let sent = sender.send(&batch, &map, unsure).await;
                 Done::Sent(batch, sent)
@@ -315,6 +327,10 @@ impl Run {
 
     fn take(&mut self, done: Done) {
         let now = self.now();
+        if let Done::Sent(batch, _) = &done {
+            self.batches_in_flight -= 1;
+            self.bytes_in_flight -= bytes_of(batch);
+        }
         match done {
             Done::Sent(batch, Sent::Settled { results, bytes, is_resharded, trouble }) => {
                 self.suspects_reshard |= is_resharded;

@@ -119,17 +119,7 @@ impl Sender {
             (Ok(()), Ok(Ok(loaded))) => loaded,
         };
         let mut put = Put::new(&batch.records, shards);
-        let mut entries = Vec::with_capacity(loaded.len());
-        for (place, record) in loaded.into_iter().enumerate() {
-            match self.entry(record) {
-                Ok((entry, bytes)) => {
-                    put.payload_bytes[place] = bytes;
-                    entries.push((place, entry));
-                }
-                Err(reason) => put.pass_over(place, reason),
-            }
-        }
-        let failed = self.put(entries, &mut put).await;
+        let failed = self.put(loaded, &mut put).await;
         let (is_fatal, unanswered) = match &failed {
             None => (false, 0),
             Some(failure) => {
@@ -178,28 +168,60 @@ impl Sender {
 
     /// Puts records with one call. One that is refused as a whole is made again for each record alone, to find the one it is refused
     /// for. Gives back the failure of a call that is to be repeated, or that ends the run.
-    async fn put(&self, entries: Vec<(usize, PutEntry)>, put: &mut Put<'_>) -> Option<AwsFailure> {
+    async fn put(&self, loaded: Vec<Loaded>, put: &mut Put<'_>) -> Option<AwsFailure> {
+        let (mut places, mut entries) = (Vec::with_capacity(loaded.len()), Vec::with_capacity(loaded.len()));
+        for (place, record) in loaded.into_iter().enumerate() {
+            match self.entry(record) {
+                Ok((entry, bytes)) => {
+                    put.payload_bytes[place] = bytes;
+                    places.push(place);
+                    entries.push(entry);
+                }
+                Err(reason) => put.pass_over(place, reason),
+            }
+        }
         if entries.is_empty() {
             return None;
         }
-        let (places, all): (Vec<usize>, Vec<PutEntry>) = entries.into_iter().unzip();
-        let failure = match put_records(&self.connection, &self.target, all.clone()).await {
+        match put_records(&self.connection, &self.target, entries).await {
             Ok(outcomes) => {
                 places.into_iter().zip(outcomes).for_each(|(place, outcome)| put.take(place, outcome));
-                return None;
+                None
             }
-            Err(failure) if failure.kind != FailureKind::Refused => return Some(failure),
-            Err(failure) => failure,
-        };
-        let is_one = all.len() == 1;
-        for (place, entry) in places.into_iter().zip(all) {
-            // The call of a single record need not be made twice.
-            let alone = if is_one { Err(failure.clone()) } else { put_records(&self.connection, &self.target, vec![entry]).await };
-            match alone {
-                Ok(outcomes) => outcomes.into_iter().for_each(|outcome| put.take(place, outcome)),
-                Err(failure) if failure.kind == FailureKind::Refused => put.pass_over(place, failure.message),
-                Err(failure) => return Some(failure),
-            }
+            Err(failure) if failure.kind != FailureKind::Refused => Some(failure),
+            Err(failure) => match places.as_slice() {
+                // The call of a single record need not be made twice.
+                [place] => {
+                    put.pass_over(*place, failure.message);
+                    None
+                }
+                _ => self.put_each_alone(places, put).await,
+            },
+        }
+    }
+
+    /// Puts records one by one. They are loaded again, since a call takes what it is given.
+    async fn put_each_alone(&self, places: Vec<usize>, put: &mut Put<'_>) -> Option<AwsFailure> {
+        for place in places {
+            let record = put.records[place].record;
+            let again = self.library.call(move |library| library.load(&[record])).await;
+            let reason = match again {
+                Ok(Ok(loaded)) => match loaded.into_iter().next().map(|record| self.entry(record)) {
+                    Some(Ok((entry, _))) => match put_records(&self.connection, &self.target, vec![entry]).await {
+                        Ok(outcomes) => {
+                            outcomes.into_iter().for_each(|outcome| put.take(place, outcome));
+                            continue;
+                        }
+                        Err(failure) if failure.kind == FailureKind::Refused => failure.message,
+                        Err(failure) => return Some(failure),
+                    },
+                    Some(Err(reason)) => reason,
+                    None => "the plan no longer has it".to_owned(),
+                },
+                Ok(Err(error)) => return Some(AwsFailure { kind: FailureKind::Unusable, message: error.to_string() }),
+                Err(gone) => return Some(AwsFailure { kind: FailureKind::Unusable, message: gone.to_string() }),
+            };
+            put.pass_over(place, reason);
         }
         None
     }

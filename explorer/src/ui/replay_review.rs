@@ -15,6 +15,7 @@ use ratatui::Frame;
 use ratatui::layout::{Constraint, Layout, Rect};
 use ratatui::text::{Line, Span};
 use ratatui::widgets::{Gauge, Paragraph, Wrap};
+use std::time::Duration;
 
 /// Columns before a value.
 const LABEL_COLUMNS: usize = 14;
@@ -152,7 +153,7 @@ fn lines_of(model: &Model, preflight: &Preflight, theme: &Theme, columns: usize)
         None => "envelope off".to_owned(),
     };
     lines.push(row("how", format!("rate {}, {timing}, {order}, {envelope}", options.rate)));
-    lines.push(row("takes", format!("{} at the least, {} calls", span(time.as_secs()), count(load.calls))));
+    lines.push(row("takes", format!("{} at the least, {}", at_least(*time), calls(load.calls))));
     lines.push(row("puts cost", format!("{} ({} payload units)", preflight.cost(), count(load.units))));
     lines.push(Line::default());
     lines.extend(warnings.iter().map(|warning| Line::styled(format!("▲ {}", printable(warning)), theme.warning())));
@@ -161,6 +162,14 @@ fn lines_of(model: &Model, preflight: &Preflight, theme: &Theme, columns: usize)
     }
     lines.extend(shard_lines(preflight, theme, columns));
     lines
+}
+
+fn at_least(time: Duration) -> String {
+    if time < Duration::from_secs(1) { "less than a second".to_owned() } else { span(time.as_secs()) }
+}
+
+fn calls(calls: u64) -> String {
+    if calls == 1 { "1 call".to_owned() } else { format!("{} calls", count(calls)) }
 }
 
 /// What each shard gets, with a bar for its part of the hottest one's.

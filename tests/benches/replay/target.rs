@@ -77,6 +77,7 @@ async fn answer(State(archive): State<Arc<Archive>>, headers: HeaderMap, body: B
     }
     match operation {
         "PutRecords" => put_records(&body),
+        "ListStreams" => as_json(&json!({"StreamNames": [STREAM, TARGET], "HasMoreStreams": false})),
         "DescribeStreamSummary" => {
             let request: Value = serde_json::from_slice(&body).unwrap_or_default();
             let name = request["StreamName"].as_str().unwrap_or(STREAM);

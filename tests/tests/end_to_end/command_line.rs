@@ -8,7 +8,9 @@ mod export;
 mod filter;
 mod local;
 mod replay;
+mod replay_crashes;
 mod replay_faults;
+mod replay_plans;
 mod stored;
 mod tail;
 

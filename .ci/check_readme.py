@@ -1,0 +1,21 @@
+"""Runs the README's Python sample: it must read an envelope as the archiver writes it."""
+
+import pathlib
+import re
+
+readme = (pathlib.Path(__file__).parent.parent / "README.md").read_text()
+[sample] = re.findall(r"```python\n(.*?)```", readme, re.DOTALL)
+names: dict = {}
+exec(sample, names)  # noqa: S102
+read_envelope = names["read_envelope"]
+
+ENVELOPE = (
+    b'{"originalApproximateArrivalTimestamp":"1545084650.987","originalShardId":"shardId-000000000006",'
+    b'"originalSequenceNumber":"4959","originalStreamName":"orders"}'
+)
+envelope, payload = read_envelope(b"\x1e" + ENVELOPE + b"\x1ea\x1eb\xff")
+assert envelope["originalStreamName"] == "orders", envelope
+assert payload == b"a\x1eb\xff", payload
+for ordinary in [b"", b"paid", b"\x1e", b"\x1epaid\x1e", b"\x1e" + ENVELOPE, ENVELOPE + b"\x1ex\x1e", b"\x1e" + ENVELOPE[:-1] + b"\x1ex"]:
+    assert read_envelope(ordinary) == (None, ordinary), ordinary
+print("README.md: the Python sample reads envelopes")
