@@ -19,4 +19,4 @@ pub use draft::{Draft, DraftOrder, PlannedRecord};
 pub use error::PlanError;
 pub use file::{PlanFile, Plans};
 pub use journal::{Journal, Pen, Receipt, RunEnd, Settled};
-pub use queue::{Loaded, QueueReader};
+pub use queue::{Loaded, Origin, QueueReader};

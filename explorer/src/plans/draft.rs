@@ -18,8 +18,9 @@ use std::cmp::Reverse;
 use std::collections::{BinaryHeap, HashMap};
 use std::io;
 
-/// Records put into the file in one transaction.
-const RECORDS_AT_ONCE: u64 = 20_000;
+/// Records that are put into the file together, and bytes of their payloads.
+const RECORDS_AT_ONCE: usize = 16 * 1024;
+const BYTES_AT_ONCE: usize = 8 * 1024 * 1024;
 
 /// A record that is to be in a plan.
 #[derive(Clone, Debug, PartialEq)]
@@ -63,7 +64,10 @@ pub struct Draft {
     shards: HashMap<String, u32>,
     counts: PlanCounts,
     next_record: u64,
-    in_transaction: u64,
+    is_in_transaction: bool,
+    /// Records that are not written yet, and bytes of their payloads.
+    gathered: Vec<PlannedRecord>,
+    gathered_bytes: usize,
     choice: Choice,
     /// Records that a later one has replaced.
     gone: Bits,
@@ -132,7 +136,9 @@ impl Draft {
             shards: HashMap::new(),
             counts: PlanCounts::default(),
             next_record: 0,
-            in_transaction: 0,
+            is_in_transaction: false,
+            gathered: Vec::new(),
+            gathered_bytes: 0,
             choice,
             gone: Bits::default(),
             limit,
@@ -148,22 +154,39 @@ impl Draft {
     /// What is in it so far.
     #[must_use]
     pub fn counts(&self) -> PlanCounts {
-        self.counts
+        PlanCounts { records: self.counts.records + self.gathered.len() as u64, ..self.counts }
     }
 
-    /// Takes a record.
+    /// Takes a record, which is written now or soon.
     ///
     /// # Errors
     /// When the file cannot be written.
     pub fn add(&mut self, record: PlannedRecord) -> Result<(), PlanError> {
-        self.try_add(record).map_err(|error| self.file.failed(&error))?.map_err(|error| PlanError::of_io(self.file.path(), &error))
+        self.gathered_bytes += record.payload.as_ref().map_or(0, Vec::len);
+        self.gathered.push(record);
+        let is_full = self.gathered.len() >= RECORDS_AT_ONCE || self.gathered_bytes >= BYTES_AT_ONCE;
+        if is_full { self.write_gathered() } else { Ok(()) }
+    }
+
+    /// Writes what is gathered in about the order in which it will be sent: what lies together is then read together.
+    fn write_gathered(&mut self) -> Result<(), PlanError> {
+        let mut gathered = std::mem::take(&mut self.gathered);
+        self.gathered_bytes = 0;
+        gathered.sort_by_cached_key(|record| record.arrival.as_ref().and_then(ArrivalTime::milliseconds));
+        let written = gathered.drain(..).try_for_each(|record| match self.try_add(record) {
+            Ok(added) => added.map_err(|error| PlanError::of_io(self.file.path(), &error)),
+            Err(error) => Err(self.file.failed(&error)),
+        });
+        self.gathered = gathered;
+        written?;
+        self.commit().map_err(|error| self.file.failed(&error))
     }
 
     fn try_add(&mut self, record: PlannedRecord) -> rusqlite::Result<io::Result<()>> {
-        if self.in_transaction == 0 {
+        if !self.is_in_transaction {
             self.connection.execute_batch("BEGIN IMMEDIATE")?;
+            self.is_in_transaction = true;
         }
-        self.in_transaction += 1;
         let value = record.sequence_number.as_ref().map_or(Some(NumberValue::default()), NumberValue::of);
         let reason = match (&record.payload, value) {
             _ if record.partition_key.is_empty() => Some("its item has no partition key".to_owned()),
@@ -177,7 +200,7 @@ impl Draft {
         let id = self.next_record;
         if !self.is_chosen(&record, arrived.unwrap_or_default(), number, sub, id)? {
             self.counts.superseded += 1;
-            return self.commit_if_full().map(Ok);
+            return Ok(Ok(()));
         }
         self.next_record += 1;
         let shard = self.shard(record.shard_id.as_deref().unwrap_or_default())?;
@@ -186,7 +209,7 @@ impl Draft {
             self.counts.damaged += 1;
             let sql = "INSERT INTO passed_over (record, reason) VALUES (?1, ?2)";
             self.connection.prepare_cached(sql)?.execute(params![id.cast_signed(), reason])?;
-            return self.commit_if_full().map(Ok);
+            return Ok(Ok(()));
         }
         let payload_bytes = record.payload.as_ref().map_or(0, |payload| payload.len() as u64);
         let key = HashKey::of_partition_key(&record.partition_key);
@@ -211,7 +234,7 @@ impl Draft {
             self.counts.first_arrival = self.counts.first_arrival.min(arrived).or(arrived);
             self.counts.last_arrival = self.counts.last_arrival.max(arrived);
         }
-        self.commit_if_full().map(Ok)
+        Ok(Ok(()))
     }
 
     /// Whether a record belongs to the plan as far as is known; takes out the one that it replaces.
@@ -309,15 +332,11 @@ impl Draft {
         Ok(shard)
     }
 
-    fn commit_if_full(&mut self) -> rusqlite::Result<()> {
-        if self.in_transaction < RECORDS_AT_ONCE { Ok(()) } else { self.commit() }
-    }
-
     fn commit(&mut self) -> rusqlite::Result<()> {
-        if self.in_transaction > 0 {
+        if self.is_in_transaction {
             self.connection.execute("UPDATE replay SET counts = ?1", [counts_text(&self.counts)?])?;
             self.connection.execute_batch("COMMIT")?;
-            self.in_transaction = 0;
+            self.is_in_transaction = false;
         }
         Ok(())
     }
@@ -345,6 +364,8 @@ impl Draft {
     /// # Errors
     /// When the file cannot be written.
     pub fn finish(mut self, read: PlanCounts) -> Result<PlanFile, PlanError> {
+        self.write_gathered()?;
+        self.gathered = Vec::new();
         let PlanCounts { read, read_units, expired_left_out, aggregated, user_records, unsearchable, .. } = read;
         self.counts = PlanCounts { read, read_units, expired_left_out, aggregated, user_records, unsearchable, ..self.counts };
         let (file, failed) = (self.file.clone(), self.file.clone());

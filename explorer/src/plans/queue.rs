@@ -64,14 +64,21 @@ pub struct Loaded {
     pub partition_key: String,
     /// What the producer gave instead of the key's hash.
     pub explicit_hash_key: Option<String>,
+    /// The payload.
+    pub data: Vec<u8>,
+    /// Where it came from, where that was asked for.
+    pub origin: Origin,
+}
+
+/// Where a record came from, for its envelope.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Origin {
     /// Its sequence number; empty where its item had none.
     pub sequence_number: String,
     /// The shard it came from; empty where its item had none.
     pub shard_id: String,
     /// When it arrived, in epoch seconds; empty where its item had no time.
     pub arrival: String,
-    /// The payload.
-    pub data: Vec<u8>,
 }
 
 /// Reads the queue from one end to the other, once.
@@ -185,30 +192,36 @@ impl QueueReader {
         Ok(records)
     }
 
-    /// The records themselves, in the order of their numbers in the plan.
+    /// The records themselves, in the order of their numbers in the plan; where they came from only if that is asked for.
     ///
     /// # Errors
     /// When the file cannot be read, or lacks one.
-    pub fn load(&self, records: &[u64]) -> Result<Vec<Loaded>, PlanError> {
-        let load = || {
-            let sql = "SELECT partition_key, explicit_hash_key, sequence_number, shard, arrival, data FROM record WHERE id = ?1";
-            let mut statement = self.connection.prepare_cached(sql)?;
-            let load = |record: &u64| {
-                statement.query_row([record.cast_signed()], |row| {
-                    let shard = usize::try_from(row.get::<_, i64>(3)?).unwrap_or(usize::MAX);
-                    Ok(Loaded {
-                        partition_key: row.get(0)?,
-                        explicit_hash_key: row.get(1)?,
-                        sequence_number: row.get(2)?,
-                        shard_id: self.shards.get(shard).cloned().unwrap_or_default(),
-                        arrival: row.get(4)?,
-                        data: row.get(5)?,
-                    })
-                })
-            };
-            records.iter().map(load).collect::<rusqlite::Result<_>>()
+    pub fn load(&self, records: &[u64], with_origin: bool) -> Result<Vec<Loaded>, PlanError> {
+        self.try_load(records, with_origin).map_err(|error| self.file.failed(&error))
+    }
+
+    fn try_load(&self, records: &[u64], with_origin: bool) -> rusqlite::Result<Vec<Loaded>> {
+        // In one transaction the file is locked once, and not for each record.
+        let transaction = self.connection.unchecked_transaction()?;
+        let sql = match with_origin {
+            true => "SELECT partition_key, explicit_hash_key, data, sequence_number, arrival, shard FROM record WHERE id = ?1",
+            false => "SELECT partition_key, explicit_hash_key, data FROM record WHERE id = ?1",
         };
-        load().map_err(|error| self.file.failed(&error))
+        let mut statement = transaction.prepare_cached(sql)?;
+        let load = |record: &u64| {
+            statement.query_row([record.cast_signed()], |row| {
+                let origin = match with_origin {
+                    true => {
+                        let shard = usize::try_from(row.get::<_, i64>(5)?).unwrap_or(usize::MAX);
+                        let shard_id = self.shards.get(shard).cloned().unwrap_or_default();
+                        Origin { sequence_number: row.get(3)?, arrival: row.get(4)?, shard_id }
+                    }
+                    false => Origin::default(),
+                };
+                Ok(Loaded { partition_key: row.get(0)?, explicit_hash_key: row.get(1)?, data: row.get(2)?, origin })
+            })
+        };
+        records.iter().map(load).collect()
     }
 
     /// Passes all records that are not settled, in no order, until `take` gives false.

@@ -8,6 +8,8 @@ pub(super) const VERSION: i64 = 1;
 
 /// How long a statement waits for another process, which only ever has a short transaction open.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
+/// Bytes of a page: a few records, so that few calls write many.
+const PAGE_BYTES: i64 = 8 * 1024;
 /// Memory for pages of one connection, in KiB, which SQLite wants as a negative number.
 const CACHE_KIB: i64 = 4 * 1024;
 
@@ -47,6 +49,8 @@ CREATE TABLE in_flight (batch INTEGER PRIMARY KEY, positions BLOB NOT NULL);
 /// Sets a connection up. Write-ahead logging lets others read while one writes.
 pub(super) fn prepare(connection: &Connection) -> rusqlite::Result<()> {
     connection.busy_timeout(BUSY_TIMEOUT)?;
+    // Takes effect in a file that has no page yet.
+    connection.pragma_update(None, "page_size", PAGE_BYTES)?;
     connection.set_prepared_statement_cache_capacity(64);
     connection.pragma_update(None, "journal_mode", "wal")?;
     connection.pragma_update(None, "cache_size", -CACHE_KIB)?;
@@ -62,5 +66,5 @@ pub(super) fn make_durable(connection: &Connection) -> rusqlite::Result<()> {
 pub(super) fn make_fast(connection: &Connection) -> rusqlite::Result<()> {
     connection.pragma_update(None, "synchronous", "off")?;
     // Pages of the log before it is put into the database.
-    connection.pragma_update(None, "wal_autocheckpoint", 8_000)
+    connection.pragma_update(None, "wal_autocheckpoint", 4_000)
 }

@@ -62,7 +62,7 @@ fn queue(file: &PlanFile) -> Vec<QueuedRecord> {
 fn numbers(file: &PlanFile) -> Vec<String> {
     let reader = QueueReader::open(file).unwrap();
     let ids: Vec<u64> = queue(file).iter().map(|entry| entry.record).collect();
-    reader.load(&ids).unwrap().into_iter().map(|record| record.sequence_number).collect()
+    reader.load(&ids, true).unwrap().into_iter().map(|record| record.origin.sequence_number).collect()
 }
 
 #[test]
@@ -77,8 +77,8 @@ fn a_plan_holds_its_records_in_order_and_as_they_were() {
     let last = queue(&file)[2];
     assert_eq!(last.hash, HashKey(1 << 63), "what the producer gave decides the shard");
     assert_eq!(last.bytes, "東京".len() as u64 + 256);
-    let loaded = QueueReader::open(&file).unwrap().load(&[last.record]).unwrap().remove(0);
-    assert_eq!((loaded.partition_key.as_str(), loaded.arrival.as_str()), ("東京", "30"));
+    let loaded = QueueReader::open(&file).unwrap().load(&[last.record], true).unwrap().remove(0);
+    assert_eq!((loaded.partition_key.as_str(), loaded.origin.arrival.as_str()), ("東京", "30"));
     assert_eq!(loaded.data, (0..=u8::MAX).collect::<Vec<_>>());
     let summary = file.summary().unwrap();
     assert_eq!((summary.state, summary.counts.records, summary.counts.read), (PlanState::Planned, 3, 7));

@@ -88,7 +88,7 @@ fn load_of(file: &PlanFile, plan: &PlanSummary, shards: &ShardMap, max_bytes: u6
         true
     })?;
     for some in unclear.chunks(LOADED_AT_ONCE) {
-        for record in reader.load(some)? {
+        for record in reader.load(some, true)? {
             too_large += u64::from(wrapping.size_of(&record) > max_bytes);
         }
     }

@@ -25,9 +25,9 @@ use tokio::task::JoinSet;
 use tokio::time::Instant;
 
 /// Batches on their way at a time, written down or being written down. What one run may send twice when it is killed is these.
-pub const BATCHES_IN_FLIGHT: usize = 24;
+pub const BATCHES_IN_FLIGHT: usize = 16;
 /// Bytes of records on their way at a time, and those of one batch more; each is in memory in several forms.
-const BYTES_IN_FLIGHT: u64 = 8 * 1024 * 1024;
+const BYTES_IN_FLIGHT: u64 = 6 * 1024 * 1024;
 /// Between two updates of the progress.
 const UPDATE_INTERVAL: Duration = Duration::from_millis(100);
 /// Between two looks at the shards, where nothing says that they have changed.

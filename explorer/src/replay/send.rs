@@ -8,7 +8,7 @@ use crate::domain::replay::hash_key::ShardMap;
 use crate::domain::replay::lanes::{Batch, PutResult, QueuedRecord};
 use crate::domain::replay::plan::PlanSummary;
 use crate::domain::text::count;
-use crate::plans::{Loaded, Pen, QueueReader, Receipt, Settled};
+use crate::plans::{Loaded, Origin, Pen, QueueReader, Receipt, Settled};
 use archiver::aws_failure::{AwsFailure, FailureKind};
 use archiver::envelope::{Envelope, Separator};
 use archiver::stream::StreamName;
@@ -28,11 +28,16 @@ impl Wrapping {
         Self { separator: plan.options.envelope.clone(), origin }
     }
 
+    /// Whether it says where a record came from.
+    fn needs_origin(&self) -> bool {
+        self.separator.is_some()
+    }
+
     fn envelope(&self, record: &Loaded) -> Envelope {
         Envelope {
-            original_approximate_arrival_timestamp: record.arrival.clone(),
-            original_shard_id: record.shard_id.clone(),
-            original_sequence_number: record.sequence_number.clone(),
+            original_approximate_arrival_timestamp: record.origin.arrival.clone(),
+            original_shard_id: record.origin.shard_id.clone(),
+            original_sequence_number: record.origin.sequence_number.clone(),
             original_stream_name: self.origin.clone(),
         }
     }
@@ -57,11 +62,13 @@ impl Wrapping {
         let ordinary = Loaded {
             partition_key: String::new(),
             explicit_hash_key: None,
-            // As long as Kinesis' own.
-            sequence_number: "4".repeat(56),
-            shard_id: "shardId-000000000000".to_owned(),
-            arrival: "1545084650.987".to_owned(),
             data: Vec::new(),
+            origin: Origin {
+                // As long as Kinesis' own.
+                sequence_number: "4".repeat(56),
+                shard_id: "shardId-000000000000".to_owned(),
+                arrival: "1545084650.987".to_owned(),
+            },
         };
         self.size_of(&ordinary)
     }
@@ -110,7 +117,8 @@ impl Sender {
     pub(super) async fn send(&self, batch: &Batch, shards: &ShardMap, unsure_before: u64) -> Sent {
         let positions = batch.records.iter().map(|record| record.position).collect();
         let wanted: Vec<u64> = batch.records.iter().map(|record| record.record).collect();
-        let loading = self.library.call(move |library| library.load(&wanted));
+        let with_origin = self.wrapping.needs_origin();
+        let loading = self.library.call(move |library| library.load(&wanted, with_origin));
         let (written, loaded) = tokio::join!(self.pen.sending(batch.id.0, positions), loading);
         let loaded = match (written, loaded) {
             (Err(reason), _) => return self.broken("write the journal", reason),
@@ -204,7 +212,8 @@ impl Sender {
     async fn put_each_alone(&self, places: Vec<usize>, put: &mut Put<'_>) -> Option<AwsFailure> {
         for place in places {
             let record = put.records[place].record;
-            let again = self.library.call(move |library| library.load(&[record])).await;
+            let with_origin = self.wrapping.needs_origin();
+            let again = self.library.call(move |library| library.load(&[record], with_origin)).await;
             let reason = match again {
                 Ok(Ok(loaded)) => match loaded.into_iter().next().map(|record| self.entry(record)) {
                     Some(Ok((entry, _))) => match put_records(&self.connection, &self.target, vec![entry]).await {
