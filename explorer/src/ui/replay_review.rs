@@ -124,17 +124,8 @@ fn lines_of(model: &Model, preflight: &Preflight, theme: &Theme, columns: usize)
     if let (Some(first), Some(last)) = (at(counts.first_arrival), at(counts.last_arrival)) {
         lines.push(row("arrived", format!("{first} to {last}")));
     }
-    let others = [
-        (counts.expired_left_out, "expired and left out"),
-        (counts.aggregated, "aggregated and taken apart"),
-        (counts.superseded, "left out for later ones"),
-        (counts.damaged, "cannot be restored"),
-        (load.too_large, "too large for the target"),
-        (counts.unsearchable, "could not be looked into"),
-    ];
-    let others: Vec<String> =
-        others.iter().filter(|(number, _)| *number > 0).map(|(number, what)| format!("{} {what}", count(*number))).collect();
     lines.push(row("read", format!("{} items, {:.1} read units", count(counts.read), counts.read_units)));
+    let others = preflight.asides();
     if !others.is_empty() {
         lines.push(row("of these", others.join(", ")));
     }

@@ -218,16 +218,7 @@ pub(super) fn lines_of(preflight: &Preflight) -> Vec<String> {
         lines.push(row("arrived", format!("{first} to {last}")));
     }
     lines.push(row("read", format!("{} items, {:.1} read units", count(counts.read), counts.read_units)));
-    let others = [
-        (counts.expired_left_out, "expired and left out"),
-        (counts.aggregated, "aggregated and taken apart"),
-        (counts.superseded, "left out for later ones"),
-        (counts.damaged, "cannot be restored"),
-        (load.too_large, "too large for the target"),
-        (counts.unsearchable, "could not be looked into"),
-    ];
-    let others: Vec<String> =
-        others.iter().filter(|(number, _)| *number > 0).map(|(number, what)| format!("{} {what}", count(*number))).collect();
+    let others = preflight.asides();
     if !others.is_empty() {
         lines.push(row("of these", others.join(", ")));
     }

@@ -5,9 +5,14 @@
 //! With [`Sequence::OfKey`] a partition key is in at most one batch at a time, and with one record. So whatever fails, and in whatever
 //! order answers come, no record of a key is put before an earlier one of that key is settled.
 
+mod lane;
+
 use super::hash_key::{HashKey, ShardMap};
-use super::pace::{Rate, SHARD_BYTES_PER_SECOND, SHARD_RECORDS_PER_SECOND, TokenBucket};
+use super::pace::{Rate, TokenBucket};
 use super::timing::Schedule;
+#[cfg(test)]
+use lane::FIRST_DELAY;
+use lane::{Lane, Pause, delay};
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, HashMap, VecDeque};
 use std::time::Duration;
@@ -17,10 +22,6 @@ pub const MAX_BATCH_RECORDS: usize = 500;
 /// Bytes, keys included, put in one call. PutRecords accepts 10 MiB; half of it keeps a failed call cheap to repeat. A single larger
 /// record goes alone. Source: Kinesis API reference, PutRecords.
 pub const MAX_BATCH_BYTES: u64 = 5 * 1024 * 1024;
-/// Upper bound of the wait after a first failure.
-const FIRST_DELAY: Duration = Duration::from_millis(100);
-/// Upper bound of any wait.
-const LONGEST_DELAY: Duration = Duration::from_secs(5);
 /// Between two batches of a replay that goes as recorded: what becomes due meanwhile goes together.
 const SCHEDULE_INTERVAL: Duration = Duration::from_millis(50);
 /// Records that wait in memory, over all lanes.
@@ -146,33 +147,6 @@ pub struct Lanes {
     counts: Counts,
 }
 
-#[derive(Debug)]
-struct Lane {
-    /// Keys whose next record goes into this lane, by its position.
-    ready: BinaryHeap<Reverse<(Position, u64)>>,
-    /// Records that wait here, ready or not.
-    waiting: usize,
-    limits: Option<Limits>,
-    pause: Pause,
-    acknowledged: u64,
-    throttled: u64,
-}
-
-/// The pace of a lane.
-#[derive(Debug)]
-struct Limits {
-    records: TokenBucket,
-    bytes: TokenBucket,
-}
-
-/// A wait that doubles with each failure in a row.
-#[derive(Clone, Copy, Debug, Default)]
-struct Pause {
-    until: Duration,
-    since: Duration,
-    in_a_row: u32,
-}
-
 /// What is left to put under one partition key.
 #[derive(Debug, Default)]
 struct Key {
@@ -188,79 +162,6 @@ struct InFlight {
     sent_at: Duration,
 }
 
-impl Pause {
-    /// Begins a wait, unless what failed was on its way before the last wait began.
-    fn begin(&mut self, sent_at: Duration, now: Duration, jitter: f64) {
-        if self.in_a_row > 0 && sent_at < self.since {
-            return;
-        }
-        self.until = now + delay(self.in_a_row, jitter);
-        self.since = now;
-        self.in_a_row = self.in_a_row.saturating_add(1);
-    }
-
-    /// Takes note of a success, of a call that was sent after the last wait began.
-    fn end(&mut self, sent_at: Duration) {
-        if sent_at >= self.since {
-            self.in_a_row = 0;
-        }
-    }
-}
-
-/// A part, by `jitter` from 0 to 1, of a delay that doubles with each failure in a row.
-fn delay(failures_in_a_row: u32, jitter: f64) -> Duration {
-    let longest = FIRST_DELAY.saturating_mul(2_u32.saturating_pow(failures_in_a_row)).min(LONGEST_DELAY);
-    longest.mul_f64(jitter.clamp(0.0, 1.0))
-}
-
-impl Limits {
-    fn of(rate: Rate, now: Duration) -> Option<Self> {
-        Some(Self {
-            records: TokenBucket::new(rate.records_of_shard()?, SHARD_RECORDS_PER_SECOND, now),
-            bytes: TokenBucket::new(rate.bytes_of_shard()?, SHARD_BYTES_PER_SECOND, now),
-        })
-    }
-}
-
-impl Lane {
-    fn new(rate: Rate, now: Duration) -> Self {
-        Self {
-            ready: BinaryHeap::new(),
-            waiting: 0,
-            limits: Limits::of(rate, now),
-            pause: Pause::default(),
-            acknowledged: 0,
-            throttled: 0,
-        }
-    }
-
-    /// Whether enough may be sent that a call is worth it: all that is ready, or as much as can be saved up.
-    fn is_worth_it(&mut self, now: Duration) -> bool {
-        let wanted = self.ready.len() as f64;
-        self.limits.as_mut().is_none_or(|limits| limits.records.allows(wanted, now))
-    }
-
-    fn allows(&mut self, bytes: u64, now: Duration) -> bool {
-        self.limits.as_mut().is_none_or(|limits| limits.records.allows(1.0, now) && limits.bytes.allows(bytes as f64, now))
-    }
-
-    fn take(&mut self, bytes: u64) {
-        if let Some(limits) = &mut self.limits {
-            limits.records.take(1.0);
-            limits.bytes.take(bytes as f64);
-        }
-    }
-
-    /// When a record of this size may be sent, and so many with it.
-    fn allows_at(&self, records: usize, bytes: u64) -> Duration {
-        let wanted = records as f64;
-        self.limits
-            .as_ref()
-            .map_or(Duration::ZERO, |limits| limits.records.allows_at(wanted).max(limits.bytes.allows_at(bytes as f64)))
-    }
-}
-
-#[allow(clippy::cast_precision_loss, reason = "counts and sizes of a second are far below 2^52")]
 impl Lanes {
     /// Lanes into these shards, with nothing in them.
     #[must_use]

@@ -128,6 +128,21 @@ impl Preflight {
         Self { plan, load, time, dollars, warnings, needs_name }
     }
 
+    /// What became of records that are not simply put, a few words each, for people.
+    #[must_use]
+    pub fn asides(&self) -> Vec<String> {
+        let counts = &self.plan.counts;
+        let asides = [
+            (counts.expired_left_out, "expired and left out"),
+            (counts.aggregated, "aggregated and taken apart"),
+            (counts.superseded, "left out for later ones"),
+            (counts.damaged, "cannot be restored"),
+            (self.load.too_large, "too large for the target"),
+            (counts.unsearchable, "could not be looked into"),
+        ];
+        asides.iter().filter(|(number, _)| *number > 0).map(|(number, what)| format!("{} {what}", count(*number))).collect()
+    }
+
     /// What the puts cost, for people.
     #[must_use]
     pub fn cost(&self) -> String {
