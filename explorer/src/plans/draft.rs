@@ -19,8 +19,8 @@ use std::collections::{BinaryHeap, HashMap};
 use std::io;
 
 /// Records that are put into the file together, and bytes of their payloads.
-const RECORDS_AT_ONCE: usize = 16 * 1024;
-const BYTES_AT_ONCE: usize = 8 * 1024 * 1024;
+const RECORDS_AT_ONCE: usize = 8 * 1024;
+const BYTES_AT_ONCE: usize = 6 * 1024 * 1024;
 
 /// A record that is to be in a plan.
 #[derive(Clone, Debug, PartialEq)]

@@ -11,7 +11,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 /// Entries that are sorted in memory.
-const ENTRIES_IN_MEMORY: usize = 128 * 1024;
+const ENTRIES_IN_MEMORY: usize = 64 * 1024;
 /// Bytes of an entry in the file.
 const ENTRY_BYTES: usize = 4 + 24 + 6 * 8;
 /// Entries read at a time, over all that are merged at once.

@@ -17,6 +17,7 @@ use crate::files;
 use crate::plans::{Draft, DraftOrder, PlanFile, PlannedRecord, Plans};
 use crate::sources;
 use archiver::aggregate::Aggregate;
+use archiver::item::StoredItem;
 use archiver::stream::StreamName;
 use futures::StreamExt as _;
 use jiff::{SignedDuration, Timestamp};
@@ -261,25 +262,31 @@ impl Taker<'_> {
 
     fn take(&mut self, record: Record, payload: Result<Vec<u8>, NoPayload>, taken: &mut Vec<PlannedRecord>) {
         let item = record.item;
-        let planned = |partition_key: String, payload| PlannedRecord {
-            partition_key,
-            explicit_hash_key: None,
-            sequence_number: item.sequence_number.clone(),
-            sub_sequence_number: item.sub_sequence_number,
-            shard_id: item.shard_id.clone(),
-            arrival: item.arrival.clone(),
-            payload,
-        };
         let payload = match payload {
-            Ok(payload) => payload,
-            Err(reason) => return taken.push(planned(item.partition_key.clone(), Err(reason.to_string()))),
+            Ok(payload) => {
+                self.taken_bytes += payload.len();
+                // What is a user record already was taken out of its aggregate when it was archived.
+                let can_be_aggregated = !self.order.keep_aggregated && item.sub_sequence_number.is_none();
+                match Aggregate::parse(&payload).filter(|_| can_be_aggregated) {
+                    Some(aggregate) => return self.take_apart(&item, &aggregate, taken),
+                    None => Ok(payload),
+                }
+            }
+            Err(reason) => Err(reason.to_string()),
         };
-        self.taken_bytes += payload.len();
-        // What is a user record already was taken out of its aggregate when it was archived.
-        let can_be_aggregated = !self.order.keep_aggregated && item.sub_sequence_number.is_none();
-        let Some(aggregate) = Aggregate::parse(&payload).filter(|_| can_be_aggregated) else {
-            return taken.push(planned(item.partition_key.clone(), Ok(payload)));
-        };
+        taken.push(PlannedRecord {
+            partition_key: item.partition_key,
+            explicit_hash_key: None,
+            sequence_number: item.sequence_number,
+            sub_sequence_number: item.sub_sequence_number,
+            shard_id: item.shard_id,
+            arrival: item.arrival,
+            payload,
+        });
+    }
+
+    /// Takes the user records of an aggregated one, those that are meant.
+    fn take_apart(&mut self, item: &StoredItem, aggregate: &Aggregate<'_>, taken: &mut Vec<PlannedRecord>) {
         self.counts.aggregated += 1;
         let is_meant = |user_record: &archiver::aggregate::UserRecord<'_>| {
             self.matcher.as_ref().is_none_or(|(matcher, recipe)| matcher.selects(user_record, recipe))
@@ -287,9 +294,13 @@ impl Taker<'_> {
         for user_record in aggregate.user_records().filter(is_meant) {
             self.counts.user_records += 1;
             taken.push(PlannedRecord {
+                partition_key: user_record.partition_key.to_owned(),
                 explicit_hash_key: user_record.explicit_hash_key.map(str::to_owned),
+                sequence_number: item.sequence_number.clone(),
                 sub_sequence_number: Some(user_record.sub_sequence_number),
-                ..planned(user_record.partition_key.to_owned(), Ok(user_record.data.to_vec()))
+                shard_id: item.shard_id.clone(),
+                arrival: item.arrival.clone(),
+                payload: Ok(user_record.data.to_vec()),
             });
         }
     }

@@ -25,9 +25,9 @@ pub const MAX_BATCH_BYTES: u64 = 5 * 1024 * 1024;
 /// Between two batches of a replay that goes as recorded: what becomes due meanwhile goes together.
 const SCHEDULE_INTERVAL: Duration = Duration::from_millis(50);
 /// Records that wait in memory, over all lanes.
-const MOST_WAITING: usize = 40 * 1024;
+const MOST_WAITING: usize = 24 * 1024;
 /// Records that wait in one lane at the most and at the least, so that enough keys are at hand to fill a batch.
-const MOST_IN_LANE: usize = 20 * 1024;
+const MOST_IN_LANE: usize = 16 * 1024;
 const FEWEST_IN_LANE: usize = 1_000;
 
 /// A record's place in the plan; the order in which each key's records are to arrive.
