@@ -9,7 +9,7 @@ mod worker;
 
 pub use planner::plan;
 pub use preflight::preflight;
-pub use runner::{BATCHES_IN_FLIGHT, run};
+pub use runner::{BATCHES_IN_FLIGHT, check, run};
 
 use crate::domain::failure::Failure;
 use crate::plans::PlanError;

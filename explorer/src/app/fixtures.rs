@@ -335,6 +335,7 @@ pub(crate) fn after_a_run(plan: PlanSummary, state: PlanState, acknowledged: u64
     let run = RunRecord {
         started_at: now() - Duration::from_secs(60),
         by: "ada@desk".to_owned(),
+        target_created_at: None,
         ended_at: Some(now() - Duration::from_secs(20)),
         ending: Some(state),
         reason: reason.map(str::to_owned),

@@ -252,7 +252,7 @@ pub const BINDINGS: &[Binding] = &[
         "look over a plan that has not begun, and begin; otherwise list the records passed over",
     ),
     binding(Context::Replays, &[Key::Char('l')], Command::Receipts, "receipts", "list the latest records that the target has"),
-    binding(Context::Replays, &[Key::Char('d')], Command::RemoveReplay, "", "remove the replay from the history; asks first"),
+    binding(Context::Replays, &[Key::Char('d')], Command::RemoveReplay, "remove", "remove the replay from the history; asks first"),
     binding(Context::Everywhere, &[UP, Key::Char('k')], Command::Up, "", "one up"),
     binding(Context::Everywhere, &[DOWN, Key::Char('j')], Command::Down, "", "one down"),
     binding(Context::Everywhere, &[PAGE_UP, Key::Control('b')], Command::PageUp, "", "one page up"),

@@ -10,7 +10,7 @@ use super::replays::{Live, Replays, ReplaysScreen};
 use super::streams::Streams;
 use crate::domain::export::Exported;
 use crate::domain::memory::Memory;
-use crate::domain::replay::plan::{PlanId, PlanState};
+use crate::domain::replay::plan::PlanId;
 use crate::domain::time::{TimeContext, ago};
 use jiff::tz::TimeZone;
 use std::path::PathBuf;
@@ -228,23 +228,16 @@ impl Model {
         if own == Context::Everywhere { vec![own] } else { vec![own, Context::Everywhere] }
     }
 
-    /// Whether pausing means going on, since the replay under the cursor does not run.
-    fn would_resume(&self) -> bool {
-        let Some(Screen::Replays(screen)) = self.screens.last() else {
-            return false;
-        };
-        screen.current(&self.replays).and_then(super::replays::ReplayRow::state).is_some_and(PlanState::can_resume)
-    }
-
     /// Whether a command makes sense now; otherwise why not.
     ///
     /// # Errors
     /// A sentence for the user.
     pub fn check(&self, command: Command) -> Result<(), String> {
-        // A plan may be made and looked at, and a replay of another program paused; what is only a file may be removed.
-        let goes_on = command == Command::PauseReplay && self.would_resume();
+        // A plan may be made and looked at.
+        let changes_something =
+            matches!(command, Command::Configure | Command::PauseReplay | Command::CancelReplay | Command::RemoveReplay);
         let confirms = command == Command::Confirm && self.overlay.is_none();
-        if (command == Command::Configure || confirms || goes_on) && self.session.read_only {
+        if (changes_something || confirms) && self.session.read_only {
             return Err("read-only: started with --read-only, nothing can be changed".to_owned());
         }
         match (command, self.screens.last()) {

@@ -236,6 +236,9 @@ pub(super) fn answer(model: &mut Model, command: Command) -> Vec<Effect> {
 fn ended(model: &mut Model, id: &PlanId, result: Result<RunOutcome, Failure>) -> Vec<Effect> {
     let damaged = model.replays.get(id).and_then(|row| row.plan.as_ref().ok()).map_or(0, |plan| plan.counts.damaged);
     model.replays.ended(id, &result);
+    if model.overlay == Some(Overlay::ConfirmCancel) {
+        model.overlay = None;
+    }
     model.notice = Some(match &result {
         Ok(outcome) => {
             let (sent, left) = (count(outcome.progress.acknowledged), count(outcome.progress.left()));

@@ -17,6 +17,15 @@ use aws_sdk_kinesis::types::StreamMode;
 /// Largest record of a stream that does not say otherwise, in bytes. Source: Kinesis developer guide, quotas.
 const DEFAULT_MAX_RECORD_BYTES: u64 = 1024 * 1024;
 
+/// What only replays ask of a stream.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StreamFacts {
+    /// How its capacity is set.
+    pub capacity: CapacityMode,
+    /// When it was made, in epoch milliseconds: another one of the same name was made at another time.
+    pub created_at: Option<i64>,
+}
+
 /// Reads a page of stream names.
 ///
 /// # Errors
@@ -46,14 +55,14 @@ pub async fn list(connection: &Connection, from: Option<StreamCursor>) -> Result
 /// # Errors
 /// Names the call that failed, and the stream.
 pub async fn overview(connection: &Connection, name: &StreamName) -> Result<StreamOverview, Failure> {
-    overview_and_capacity(connection, name).await.map(|(overview, _)| overview)
+    overview_and_facts(connection, name).await.map(|(overview, _)| overview)
 }
 
-/// The same, and how the stream's capacity is set.
+/// The same, and what only replays ask.
 ///
 /// # Errors
 /// Names the call that failed, and the stream.
-pub async fn overview_and_capacity(connection: &Connection, name: &StreamName) -> Result<(StreamOverview, CapacityMode), Failure> {
+pub async fn overview_and_facts(connection: &Connection, name: &StreamName) -> Result<(StreamOverview, StreamFacts), Failure> {
     let operation = format!("describe stream {name}");
     let failed = |failure: AwsFailure| Failure::of_call(operation.clone(), "kinesis:DescribeStreamSummary", failure);
     let answer = connection.kinesis.describe_stream_summary().stream_name(name.as_str()).send().await;
@@ -73,6 +82,7 @@ pub async fn overview_and_capacity(connection: &Connection, name: &StreamName) -
         Some(StreamMode::OnDemand) => CapacityMode::OnDemand,
         Some(other) => CapacityMode::Other(other.as_str().to_owned()),
     };
+    let created_at = summary.stream_creation_timestamp.to_millis().ok();
     let arn = summary.stream_arn;
     let configuration = read_configuration(connection, name, &arn).await?;
     let table = find_table(connection, name, &configuration).await?;
@@ -91,7 +101,7 @@ pub async fn overview_and_capacity(connection: &Connection, name: &StreamName) -
         configuration,
         table,
     };
-    Ok((overview, capacity))
+    Ok((overview, StreamFacts { capacity, created_at }))
 }
 
 async fn read_configuration(connection: &Connection, name: &StreamName, arn: &str) -> Result<Configuration, Failure> {

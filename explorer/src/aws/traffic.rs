@@ -5,12 +5,12 @@ use crate::domain::failure::Failure;
 use crate::domain::replay::preflight::Traffic;
 use archiver::stream::StreamName;
 use aws_sdk_kinesis::primitives::DateTime;
-use aws_sdk_kinesis::types::ShardIteratorType;
+use aws_sdk_kinesis::types::{Record, ShardIteratorType};
 use jiff::Timestamp;
 use std::time::Duration;
 
 /// The seconds that are looked at.
-const WINDOW: Duration = Duration::from_secs(10);
+pub const WINDOW: Duration = Duration::from_secs(10);
 /// Shards looked at, side by side. A look takes one of the five reads a second that a shard has for all its readers.
 const SHARDS_LOOKED_AT: usize = 8;
 /// How long all of it may take.
@@ -40,10 +40,12 @@ async fn of_shard(connection: &Connection, stream: &StreamName, shard: &str) -> 
     let call = connection.kinesis.get_records().set_shard_iterator(iterator.shard_iterator).limit(MAX_RECORDS);
     let page = call.send().await.map_err(|error| Failure::of_call(operation(), "kinesis:GetRecords", error.into()))?;
     let (mut records, mut bytes, mut last) = (0.0, 0.0, since.as_millisecond());
-    for record in &page.records {
+    let arrival = |record: &Record| record.approximate_arrival_timestamp.and_then(|at| at.to_millis().ok());
+    // Some implementations give what arrived before, too.
+    for record in page.records.iter().filter(|record| arrival(record).is_some_and(|at| at >= since.as_millisecond())) {
         records += 1.0;
         bytes += count(record.data.as_ref().len() + record.partition_key.as_deref().map_or(0, str::len));
-        last = record.approximate_arrival_timestamp.and_then(|at| at.to_millis().ok()).unwrap_or(last).max(last);
+        last = arrival(record).unwrap_or(last).max(last);
     }
     // A page that is full ends before the present.
     let is_behind = page.millis_behind_latest.is_some_and(|behind| behind > 0);

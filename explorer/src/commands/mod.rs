@@ -189,7 +189,12 @@ impl Arguments {
         let Self { common, command } = self;
         match command {
             Some(Command::Keys) => return output::print(&crate::app::keymap::as_markdown()),
-            Some(Command::Replay(command)) if !command.needs_aws() => return command.run_on_files(common.output).await,
+            Some(Command::Replay(command)) if !command.needs_aws() => {
+                if common.read_only && command.changes_something() {
+                    return Err(read_only());
+                }
+                return command.run_on_files(common.output).await;
+            }
             #[cfg(feature = "local")]
             Some(Command::Local { no_demo }) => {
                 if common.profile.is_some() || common.region.is_some() || common.endpoint_url.is_some() {
@@ -251,6 +256,10 @@ impl Arguments {
     }
 }
 
+fn read_only() -> CommandError {
+    CommandError::Usage("--read-only is set: nothing can be changed".to_owned())
+}
+
 #[cfg(not(feature = "local"))]
 fn without_local() -> CommandError {
     CommandError::Usage("this explorer was built without the feature `local`; build it with default features".to_owned())
@@ -266,11 +275,11 @@ async fn dispatch(
     let output = common.output;
     let changes_something = match &command {
         Some(Command::Configure { .. }) => true,
-        Some(Command::Replay(command)) => command.sends(),
+        Some(Command::Replay(command)) => command.changes_something(),
         _ => false,
     };
     if common.read_only && changes_something {
-        return Err(CommandError::Usage("--read-only is set: nothing can be changed".to_owned()));
+        return Err(read_only());
     }
     if let Some(reads) = command.as_ref().map(Reads::of).transpose()?.flatten() {
         return reads.run(Some(connection), output).await;

@@ -135,8 +135,8 @@ enum Order {
 #[derive(Args, Clone, Copy, Debug)]
 pub(super) struct Running {
     /// Give up when the stream has taken nothing for so long
-    #[arg(long, value_name = "SPAN", default_value = "10m")]
-    patience: Ttl,
+    #[arg(long, value_name = "SPAN", default_value = "10m", value_parser = patience)]
+    patience: Duration,
     /// Do not ask
     #[arg(long)]
     yes: bool,
@@ -159,10 +159,10 @@ impl Options {
     }
 }
 
-impl Running {
-    fn patience(self) -> Duration {
-        Duration::from_secs(self.patience.seconds())
-    }
+/// A span of time, as a TTL is typed.
+fn patience(text: &str) -> Result<Duration, String> {
+    let span = text.parse::<Ttl>().map(|span| Duration::from_secs(span.seconds()));
+    span.map_err(|_| format!("\"{text}\" is no span of time; give seconds, or a number with s, m or h, such as 30s or 10m"))
 }
 
 /// A plan that is to be made, understood.
@@ -216,9 +216,9 @@ impl PlanRequest {
 }
 
 impl ReplayCommand {
-    /// Whether it puts records into a stream.
-    pub(super) fn sends(&self) -> bool {
-        matches!(self, Self::Run { .. } | Self::Resume { .. })
+    /// Whether it changes something: a stream, what runs elsewhere, or the history. To make a plan and look at it changes nothing.
+    pub(super) fn changes_something(&self) -> bool {
+        !matches!(self, Self::Plan(_) | Self::List | Self::Show { .. })
     }
 
     /// Whether it takes more than the files of replays.

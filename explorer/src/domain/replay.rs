@@ -79,6 +79,27 @@ pub struct ReplayOptions {
     pub sequence: Sequence,
 }
 
+impl std::fmt::Display for ReplayOptions {
+    /// In words, for people.
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let order = match self.sequence {
+            Sequence::OfKey => "order of each key kept",
+            Sequence::None => "in no order",
+        };
+        write!(formatter, "rate {}, ", self.rate)?;
+        match self.timing {
+            Timing::AsFast => formatter.write_str("as fast as that allows")?,
+            Timing::AsRecorded(factor) => write!(formatter, "{factor} times as fast as recorded")?,
+        }
+        write!(formatter, ", {order}, ")?;
+        match &self.envelope {
+            Some(separator) if *separator == Separator::default() => formatter.write_str("envelope on (0x1E)"),
+            Some(separator) => write!(formatter, "envelope on ({})", separator.as_str().escape_debug()),
+            None => formatter.write_str("envelope off"),
+        }
+    }
+}
+
 impl ReplayOrder {
     /// Whether everything that the source holds is replayed.
     #[must_use]

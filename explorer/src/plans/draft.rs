@@ -230,10 +230,6 @@ impl Draft {
         }
         self.counts.records += 1;
         self.counts.bytes += payload_bytes;
-        if arrived.is_some() {
-            self.counts.first_arrival = self.counts.first_arrival.min(arrived).or(arrived);
-            self.counts.last_arrival = self.counts.last_arrival.max(arrived);
-        }
         Ok(Ok(()))
     }
 
@@ -382,6 +378,7 @@ impl Draft {
             let skipped = self.limit.map_or(0, |limit| self.counts.records.saturating_sub(limit));
             let mut queue = QueueWriter::new(&transaction);
             let mut passed = 0;
+            let (mut first_arrival, mut last_arrival) = (None, None);
             for entry in merged {
                 let entry = match entry {
                     Ok(entry) => entry,
@@ -393,9 +390,14 @@ impl Draft {
                 passed += 1;
                 if passed > skipped {
                     queue.push(&entry)?;
+                    // What has no time counts as 0 until one that has came before it.
+                    let arrived = Some(entry.arrived).filter(|arrived| *arrived > 0);
+                    first_arrival = first_arrival.or(arrived);
+                    last_arrival = arrived.or(last_arrival);
                 }
             }
             queue.finish()?;
+            (self.counts.first_arrival, self.counts.last_arrival) = (first_arrival, last_arrival);
             if skipped > 0 {
                 self.counts.superseded += skipped;
                 self.counts.records -= skipped;

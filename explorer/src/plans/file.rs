@@ -3,14 +3,15 @@
 use super::error::PlanError;
 use super::{schema, summary};
 use crate::domain::replay::ReplayOptions;
+use crate::domain::replay::ReplayOrder;
 use crate::domain::replay::plan::{Journey, Listed, PassedOver, PlanCounts, PlanId, PlanState, PlanSummary, Wish};
-use crate::domain::replay::{ReplayOrder, lanes::Sequence};
 use crate::memory::state_folder;
 use archiver::stream::StreamName;
 use jiff::Timestamp;
 use rusqlite::{Connection, OpenFlags, OptionalExtension as _, params};
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io;
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -86,7 +87,8 @@ impl Plans {
         for _ in 0..TRIES {
             let id = PlanId::of_random(fastrand::u64(..));
             let path = self.path_of(&id);
-            match OpenOptions::new().write(true).create_new(true).open(&path) {
+            // What SQLite puts beside it gets the same permissions.
+            match OpenOptions::new().write(true).create_new(true).mode(0o600).open(&path) {
                 Ok(_) => {
                     let file = PlanFile { id, path };
                     let hold = file.hold()?;
@@ -228,7 +230,7 @@ impl PlanFile {
                 envelope.as_ref().map(|separator| separator.as_str()),
                 rate.to_string(),
                 timing.to_string(),
-                sequence_name(*sequence)
+                sequence.as_str()
             ],
         )?;
         Ok(())
@@ -353,7 +355,7 @@ impl PlanFile {
                 envelope.as_ref().map(|separator| separator.as_str()),
                 rate.to_string(),
                 timing.to_string(),
-                sequence_name(*sequence),
+                sequence.as_str(),
                 counts_text(&PlanCounts::default())?,
             ],
         )?;
@@ -380,13 +382,6 @@ impl PlanFile {
 pub(super) fn wish(connection: &Connection) -> rusqlite::Result<Option<Wish>> {
     let wish: Option<Option<String>> = connection.query_row("SELECT wish FROM replay", [], |row| row.get(0)).optional()?;
     Ok(wish.flatten().and_then(|name| [Wish::Pause, Wish::Cancel].into_iter().find(|wish| wish.as_str() == name)))
-}
-
-pub(super) fn sequence_name(sequence: Sequence) -> &'static str {
-    match sequence {
-        Sequence::OfKey => "key",
-        Sequence::None => "none",
-    }
 }
 
 pub(super) fn counts_text(counts: &PlanCounts) -> rusqlite::Result<String> {

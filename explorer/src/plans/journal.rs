@@ -97,12 +97,12 @@ impl Journal {
     ///
     /// # Errors
     /// When another process works on the file, or it cannot be written.
-    pub fn begin(file: &PlanFile, now: Timestamp) -> Result<Self, PlanError> {
+    pub fn begin(file: &PlanFile, now: Timestamp, target_created_at: Option<i64>) -> Result<Self, PlanError> {
         let hold = file.hold()?;
         // A plan is made without waiting for the disk; before anything is sent it is there.
         File::open(file.path()).and_then(|plan| plan.sync_all()).map_err(|error| PlanError::of_io(file.path(), &error))?;
         let mut connection = file.open()?;
-        let begun = begin(&mut connection, now).map_err(|error| file.failed(&error))?;
+        let begun = begin(&mut connection, now, target_created_at).map_err(|error| file.failed(&error))?;
         let (run, maybe_repeated, shards) = begun;
         let wish = Arc::new(AtomicU8::new(0));
         let writer =
@@ -188,15 +188,15 @@ impl Pen {
 /// The run's number, what may be repeated in all, and the shards known.
 type Begun = (i64, u64, HashMap<String, i64>);
 
-fn begin(connection: &mut Connection, now: Timestamp) -> rusqlite::Result<Begun> {
+fn begin(connection: &mut Connection, now: Timestamp, target_created_at: Option<i64>) -> rusqlite::Result<Begun> {
     schema::make_durable(connection)?;
     connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))?;
     let transaction = connection.transaction()?;
     let unknown = in_flight(&transaction)?;
     transaction.execute("DELETE FROM in_flight", [])?;
     transaction.execute(
-        "INSERT INTO run (started_at, run_by, maybe_repeated) VALUES (?1, ?2, ?3)",
-        params![now.as_millisecond(), somebody(), unknown.cast_signed()],
+        "INSERT INTO run (started_at, run_by, target_created_at, maybe_repeated) VALUES (?1, ?2, ?3, ?4)",
+        params![now.as_millisecond(), somebody(), target_created_at, unknown.cast_signed()],
     )?;
     let run = transaction.last_insert_rowid();
     let running = PlanState::Running.as_str();

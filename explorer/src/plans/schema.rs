@@ -30,7 +30,7 @@ CREATE TABLE replay (
   failed_puts INTEGER NOT NULL DEFAULT 0, maybe_repeated INTEGER NOT NULL DEFAULT 0
 );
 CREATE TABLE run (
-  id INTEGER PRIMARY KEY, started_at INTEGER NOT NULL, run_by TEXT NOT NULL,
+  id INTEGER PRIMARY KEY, started_at INTEGER NOT NULL, run_by TEXT NOT NULL, target_created_at INTEGER,
   ended_at INTEGER, ending TEXT, reason TEXT,
   acknowledged INTEGER NOT NULL DEFAULT 0, maybe_repeated INTEGER NOT NULL DEFAULT 0
 );

@@ -53,7 +53,7 @@ fn options(row: &Row<'_>) -> rusqlite::Result<ReplayOptions> {
         envelope: separator.map(|text| Separator::parse(&text)).transpose().map_err(|error| unreadable(&error))?,
         rate: parsed(&row.get::<_, String>("rate")?)?,
         timing: parsed(&row.get::<_, String>("timing")?)?,
-        sequence: if sequence == super::file::sequence_name(Sequence::None) { Sequence::None } else { Sequence::OfKey },
+        sequence: if sequence == Sequence::None.as_str() { Sequence::None } else { Sequence::OfKey },
     })
 }
 
@@ -83,6 +83,7 @@ fn runs(connection: &Connection) -> rusqlite::Result<Vec<RunRecord>> {
         Ok(RunRecord {
             started_at: time(row.get("started_at")?),
             by: row.get("run_by")?,
+            target_created_at: row.get("target_created_at")?,
             ended_at: row.get::<_, Option<i64>>("ended_at")?.map(time),
             ending: row.get::<_, Option<String>>("ending")?.as_deref().map(state_of),
             reason: row.get("reason")?,

@@ -107,6 +107,7 @@ fn the_newest_are_kept_and_the_rest_counted() {
     assert_eq!(numbers(&file), ["4", "5"]);
     let counts = file.summary().unwrap().counts;
     assert_eq!((counts.records, counts.superseded, counts.bytes), (2, 3, 2));
+    assert_eq!((counts.first_arrival, counts.last_arrival), (Some(4_000), Some(5_000)), "of those that are kept");
 }
 
 #[test]
@@ -139,8 +140,8 @@ async fn the_journal_says_what_is_left_and_what_nobody_knows() {
     let records = (1..=6).map(|number| record(&format!("cust-{number}"), number, number)).collect();
     let file = planned(&folder, everything(), records);
     let entries = queue(&file);
-    let journal = Journal::begin(&file, Timestamp::now()).unwrap();
-    assert!(matches!(Journal::begin(&file, Timestamp::now()), Err(PlanError::Busy(_))), "one process at a time");
+    let journal = Journal::begin(&file, Timestamp::now(), None).unwrap();
+    assert!(matches!(Journal::begin(&file, Timestamp::now(), None), Err(PlanError::Busy(_))), "one process at a time");
     assert_eq!(file.summary().unwrap().state, PlanState::Running);
     let pen = journal.pen();
     pen.sending(1, vec![0, 1]).await.unwrap();
@@ -162,7 +163,7 @@ async fn the_journal_says_what_is_left_and_what_nobody_knows() {
     );
     assert_eq!(summary.left(), 4);
 
-    let journal = Journal::begin(&file, Timestamp::now()).unwrap();
+    let journal = Journal::begin(&file, Timestamp::now(), None).unwrap();
     assert_eq!(journal.maybe_repeated(), 2, "those of the batch of which nobody knows");
     let left: Vec<u64> = queue(&file).iter().map(|entry| entry.position).collect();
     assert_eq!(left, [2, 3, 4, 5]);
@@ -209,7 +210,7 @@ fn eventually_at_rest(file: &PlanFile) -> crate::domain::replay::plan::PlanSumma
 async fn another_process_can_wish_for_an_end() {
     let folder = tempfile::tempdir().unwrap();
     let file = planned(&folder, everything(), vec![record("cust-1", 1, 1)]);
-    let journal = Journal::begin(&file, Timestamp::now()).unwrap();
+    let journal = Journal::begin(&file, Timestamp::now(), None).unwrap();
     assert_eq!(file.wish(Wish::Pause).unwrap(), PlanState::Running);
     let deadline = tokio::time::Instant::now() + std::time::Duration::from_secs(20);
     while journal.wish() != Some(Wish::Pause) {
@@ -275,7 +276,7 @@ proptest! {
         let left = all.len() - done.len();
         let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
         runtime.block_on(async {
-            let journal = Journal::begin(&file, Timestamp::now()).unwrap();
+            let journal = Journal::begin(&file, Timestamp::now(), None).unwrap();
             journal.pen().settled(1, Settled { receipts: done, ..Settled::default() }).await.unwrap();
             journal.end(RunEnd { state: PlanState::Paused, reason: None }).await.unwrap();
         });

@@ -11,6 +11,7 @@ use crate::domain::replay::plan::{Listed, PlanState, PlanSummary};
 use crate::domain::replay::preflight::{Load, ON_DEMAND_BYTES, PAYLOAD_UNIT_BYTES, Preflight, ShardLoad, Target};
 use crate::plans::{PlanError, PlanFile, Plans, QueueReader};
 use archiver::stream::StreamName;
+use jiff::Timestamp;
 
 /// Records whose size is looked up exactly at a time.
 const LOADED_AT_ONCE: usize = 64;
@@ -30,8 +31,8 @@ pub async fn preflight(connection: &Connection, plans: &Plans, file: &PlanFile) 
         .await?,
     );
     let name = StreamName::parse(plan.target.as_str()).map_err(|error| Failure::refused(OPERATION, error.to_string()))?;
-    let ((overview, capacity), shards) =
-        tokio::try_join!(streams::overview_and_capacity(connection, &name), shards::map(connection, &name))?;
+    let ((overview, facts), shards) =
+        tokio::try_join!(streams::overview_and_facts(connection, &name), shards::map(connection, &name))?;
     let load = {
         let (plan, shards, max_bytes) = (plan.clone(), shards.clone(), overview.max_record_bytes);
         on_disk(OPERATION, move || load_of(&read, &plan, &shards, max_bytes)).await?
@@ -39,12 +40,14 @@ pub async fn preflight(connection: &Connection, plans: &Plans, file: &PlanFile) 
     let mut busiest: Vec<&ShardLoad> = load.shards.iter().filter(|shard| shard.records > 0).collect();
     busiest.sort_by_key(|shard| std::cmp::Reverse(shard.records));
     let busiest: Vec<String> = busiest.into_iter().map(|shard| shard.shard.clone()).collect();
-    let traffic = traffic::traffic(connection, &name, &busiest).await;
+    // What a run of this replay has put there a moment ago is no producer's.
+    let is_own = plan.runs.iter().filter_map(|run| run.ended_at).any(|ended| ended + traffic::WINDOW > Timestamp::now());
+    let traffic = if is_own { Ok(Vec::new()) } else { traffic::traffic(connection, &name, &busiest).await };
     let other_replays = {
         let (plans, plan) = (plans.clone(), plan.clone());
         on_disk(OPERATION, move || plans.list().map(|all| others(&plan, all))).await?
     };
-    let target = Target { overview, shards, capacity, traffic, other_replays };
+    let target = Target { overview, shards, capacity: facts.capacity, traffic, other_replays };
     Ok(Preflight::new(plan, &target, load))
 }
 
@@ -67,7 +70,7 @@ fn load_of(file: &PlanFile, plan: &PlanSummary, shards: &ShardMap, max_bytes: u6
         ..Load::default()
     };
     let (extra, longest) = (wrapping.usual_bytes(), wrapping.longest_bytes());
-    let (mut too_large, mut unclear, mut records) = (0, Vec::new(), 0_u64);
+    let (mut too_large, mut unclear) = (0, Vec::new());
     reader.each_left(|entry| {
         if entry.bytes > max_bytes {
             too_large += 1;
@@ -75,22 +78,30 @@ fn load_of(file: &PlanFile, plan: &PlanSummary, shards: &ShardMap, max_bytes: u6
         }
         // Only the few that are near the limit have their envelopes made to be measured.
         if entry.bytes + longest > max_bytes {
-            unclear.push(entry.record);
+            unclear.push(entry);
+        } else {
+            add(&mut load, shards.place_of(entry.hash), entry.bytes + extra);
         }
-        let bytes = entry.bytes + extra;
-        if let Some(shard) = load.shards.get_mut(shards.place_of(entry.hash)) {
-            shard.records += 1;
-            shard.bytes += bytes;
-        }
-        load.units += bytes.div_ceil(PAYLOAD_UNIT_BYTES);
-        load.rounded_bytes += bytes.div_ceil(ON_DEMAND_BYTES) * ON_DEMAND_BYTES;
-        records += 1;
         true
     })?;
     for some in unclear.chunks(LOADED_AT_ONCE) {
-        for record in reader.load(some, true)? {
-            too_large += u64::from(wrapping.size_of(&record) > max_bytes);
+        let wanted: Vec<u64> = some.iter().map(|entry| entry.record).collect();
+        for (entry, record) in some.iter().zip(reader.load(&wanted, true)?) {
+            match wrapping.size_of(&record) {
+                bytes if bytes > max_bytes => too_large += 1,
+                bytes => add(&mut load, shards.place_of(entry.hash), bytes),
+            }
         }
     }
+    let records: u64 = load.shards.iter().map(|shard| shard.records).sum();
     Ok(Load { too_large, calls: records.div_ceil(MAX_BATCH_RECORDS as u64), ..load })
+}
+
+fn add(load: &mut Load, place: usize, bytes: u64) {
+    if let Some(shard) = load.shards.get_mut(place) {
+        shard.records += 1;
+        shard.bytes += bytes;
+    }
+    load.units += bytes.div_ceil(PAYLOAD_UNIT_BYTES);
+    load.rounded_bytes += bytes.div_ceil(ON_DEMAND_BYTES) * ON_DEMAND_BYTES;
 }

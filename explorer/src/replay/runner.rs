@@ -9,7 +9,7 @@ use crate::aws::{shards, streams};
 use crate::domain::failure::Failure;
 use crate::domain::replay::hash_key::ShardMap;
 use crate::domain::replay::lanes::{Batch, Lanes, Manner, QueuedRecord};
-use crate::domain::replay::plan::{PlanState, PlanSummary, Wish};
+use crate::domain::replay::plan::{PlanState, PlanSummary, RunRecord, Wish};
 use crate::domain::replay::progress::{LaneProgress, Progress, RunOutcome};
 use crate::domain::replay::timing::{Schedule, Timing};
 use crate::domain::time::span;
@@ -35,7 +35,7 @@ const SHARDS_INTERVAL: Duration = Duration::from_secs(60);
 /// Between two looks at the shards, whatever says that they have changed.
 const SHARDS_INTERVAL_AT_LEAST: Duration = Duration::from_secs(2);
 /// How long a lane's rate looks back.
-const RATE_WINDOW: Duration = Duration::from_secs(3);
+const RATE_WINDOW: Duration = Duration::from_secs(5);
 
 /// Runs a plan, or goes on with it. What is in flight when it is told to end is waited for. Gives up when the target has taken nothing
 /// for `patience` although it was asked.
@@ -55,16 +55,23 @@ pub async fn run(
         let file = file.clone();
         on_disk(&operation, move || file.summary()).await?
     };
-    check(&plan, &operation)?;
+    check(&plan)?;
     let name = StreamName::parse(plan.target.as_str()).map_err(|error| Failure::refused(&operation, error.to_string()))?;
-    let (overview, map) = tokio::try_join!(streams::overview(connection, &name), shards::map(connection, &name))?;
+    let ((overview, facts), map) =
+        tokio::try_join!(streams::overview_and_facts(connection, &name), shards::map(connection, &name))?;
     if overview.arn != plan.target_arn {
         let detail = format!("it was planned into {}, but here is {}", plan.target_arn, overview.arn);
         return Err(Failure::refused(operation, detail));
     }
+    let is_another = |run: &RunRecord| run.target_created_at.zip(facts.created_at).is_some_and(|(before, now)| before != now);
+    if plan.runs.iter().any(is_another) {
+        let detail =
+            format!("stream {name} was deleted and made anew since it began, and what was sent is not in it; plan it again");
+        return Err(Failure::refused(operation, detail));
+    }
     let begun = {
         let (file, shards) = (file.clone(), map.clone());
-        on_disk(&operation, move || begin(&file, &shards)).await?
+        on_disk(&operation, move || begin(&file, &shards, facts.created_at)).await?
     };
     let Begun { journal, reader, first_left, left } = begun;
     let library = Worker::start("replay", reader).map_err(|error| Failure::refused(&operation, error.to_string()))?;
@@ -114,7 +121,11 @@ pub async fn run(
     run.finish(journal, wishes).await
 }
 
-fn check(plan: &PlanSummary, operation: &str) -> Result<(), Failure> {
+/// Whether a plan is one to be run.
+///
+/// # Errors
+/// Says why it is not.
+pub fn check(plan: &PlanSummary) -> Result<(), Failure> {
     let detail = match plan.state {
         PlanState::Planned | PlanState::Interrupted | PlanState::Paused | PlanState::Failed => return Ok(()),
         PlanState::Planning => "it is being planned",
@@ -123,7 +134,7 @@ fn check(plan: &PlanSummary, operation: &str) -> Result<(), Failure> {
         PlanState::Cancelled => "it was cancelled; plan it again",
         PlanState::Finished => "it is finished",
     };
-    Err(Failure::refused(operation, detail))
+    Err(Failure::refused(format!("run replay {}", plan.id), detail))
 }
 
 /// What a run begins with.
@@ -134,8 +145,8 @@ struct Begun {
     left: HashMap<String, u64>,
 }
 
-fn begin(file: &PlanFile, shards: &ShardMap) -> Result<Begun, PlanError> {
-    let journal = Journal::begin(file, Timestamp::now())?;
+fn begin(file: &PlanFile, shards: &ShardMap, target_created_at: Option<i64>) -> Result<Begun, PlanError> {
+    let journal = Journal::begin(file, Timestamp::now(), target_created_at)?;
     let reader = QueueReader::open(file)?;
     let (first_left, left) = left_of(&reader, shards)?;
     Ok(Begun { journal, reader, first_left, left })
@@ -462,7 +473,8 @@ impl Run {
         self.progress.throttled_puts = counts.throttled_puts;
         self.progress.failed_puts = counts.failed_puts;
         self.progress.running = now;
-        let weight = (passed / RATE_WINDOW.as_secs_f64()).min(1.0);
+        // Until the window is full it is the mean of all that was.
+        let weight = (passed / now.min(RATE_WINDOW).as_secs_f64().max(f64::EPSILON)).min(1.0);
         self.progress.lanes = self
             .lanes
             .status(now)
@@ -472,8 +484,7 @@ impl Run {
                 #[allow(clippy::cast_precision_loss, reason = "records of a tenth of a second")]
                 let lately = status.acknowledged.saturating_sub(rate.acknowledged) as f64 / passed.max(f64::EPSILON);
                 rate.acknowledged = status.acknowledged;
-                rate.per_second =
-                    if rate.per_second == 0.0 { lately } else { rate.per_second + weight * (lately - rate.per_second) };
+                rate.per_second += weight * (lately - rate.per_second);
                 let left = self.left.get(&status.shard).map_or(0, |left| left.saturating_sub(status.acknowledged));
                 LaneProgress { rate: rate.per_second, left, status }
             })

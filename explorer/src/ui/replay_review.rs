@@ -4,18 +4,14 @@ use super::block;
 use super::theme::Theme;
 use crate::app::model::Model;
 use crate::app::replay_review::{ReplayReview, ReviewStep};
-use crate::domain::replay::lanes::Sequence;
 use crate::domain::replay::preflight::Preflight;
 use crate::domain::replay::progress::PlanProgress;
-use crate::domain::replay::timing::Timing;
 use crate::domain::text::{count, printable, size};
-use crate::domain::time::span;
 use jiff::Timestamp;
 use ratatui::Frame;
 use ratatui::layout::{Constraint, Layout, Rect};
 use ratatui::text::{Line, Span};
 use ratatui::widgets::{Gauge, Paragraph, Wrap};
-use std::time::Duration;
 
 /// Columns before a value.
 const LABEL_COLUMNS: usize = 14;
@@ -109,7 +105,7 @@ fn draw_planning(progress: &PlanProgress, theme: &Theme, frame: &mut Frame<'_>, 
 }
 
 fn lines_of(model: &Model, preflight: &Preflight, theme: &Theme, columns: usize) -> Vec<Line<'static>> {
-    let Preflight { plan, load, time, warnings, .. } = preflight;
+    let Preflight { plan, load, warnings, .. } = preflight;
     let counts = &plan.counts;
     let row = |name: &str, value: String| {
         Line::from(vec![
@@ -118,7 +114,10 @@ fn lines_of(model: &Model, preflight: &Preflight, theme: &Theme, columns: usize)
         ])
     };
     let at = |milliseconds: Option<i64>| Some(model.times.long(Timestamp::from_millisecond(milliseconds?).ok()?));
-    let mut lines = vec![row("records", plan.selection.clone())];
+    // First, so that they are seen on a short screen, too.
+    let mut lines: Vec<Line<'static>> =
+        warnings.iter().map(|warning| Line::styled(format!("▲ {}", printable(warning)), theme.warning())).collect();
+    lines.push(row("records", plan.selection.clone()));
     let left = if plan.acknowledged > 0 { format!(", {} of them left", count(plan.left())) } else { String::new() };
     lines.push(row("", format!("{}, {} of payload{left}", count(counts.records), size(counts.bytes))));
     if let (Some(first), Some(last)) = (at(counts.first_arrival), at(counts.last_arrival)) {
@@ -129,38 +128,12 @@ fn lines_of(model: &Model, preflight: &Preflight, theme: &Theme, columns: usize)
     if !others.is_empty() {
         lines.push(row("of these", others.join(", ")));
     }
-    let options = &plan.options;
-    let timing = match options.timing {
-        Timing::AsFast => "as fast as that allows".to_owned(),
-        Timing::AsRecorded(factor) => format!("{factor} times as fast as recorded"),
-    };
-    let order = match options.sequence {
-        Sequence::OfKey => "order of each key kept",
-        Sequence::None => "in no order",
-    };
-    let envelope = match &options.envelope {
-        Some(separator) if *separator == archiver::envelope::Separator::default() => "envelope on (0x1E)".to_owned(),
-        Some(separator) => format!("envelope on ({})", separator.as_str().escape_debug()),
-        None => "envelope off".to_owned(),
-    };
-    lines.push(row("how", format!("rate {}, {timing}, {order}, {envelope}", options.rate)));
-    lines.push(row("takes", format!("{} at the least, {}", at_least(*time), calls(load.calls))));
+    lines.push(row("how", plan.options.to_string()));
+    lines.push(row("takes", preflight.takes()));
     lines.push(row("puts cost", format!("{} ({} payload units)", preflight.cost(), count(load.units))));
     lines.push(Line::default());
-    lines.extend(warnings.iter().map(|warning| Line::styled(format!("▲ {}", printable(warning)), theme.warning())));
-    if !warnings.is_empty() {
-        lines.push(Line::default());
-    }
     lines.extend(shard_lines(preflight, theme, columns));
     lines
-}
-
-fn at_least(time: Duration) -> String {
-    if time < Duration::from_secs(1) { "less than a second".to_owned() } else { span(time.as_secs()) }
-}
-
-fn calls(calls: u64) -> String {
-    if calls == 1 { "1 call".to_owned() } else { format!("{} calls", count(calls)) }
 }
 
 /// What each shard gets, with a bar for its part of the hottest one's.

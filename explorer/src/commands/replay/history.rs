@@ -108,10 +108,7 @@ impl From<PlanSummary> for ReplayJson {
             separator: options.envelope.map(|separator| separator.as_str().to_owned()),
             rate: options.rate.to_string(),
             timing: options.timing.to_string(),
-            order: match options.sequence {
-                crate::domain::replay::lanes::Sequence::OfKey => "key",
-                crate::domain::replay::lanes::Sequence::None => "none",
-            },
+            order: options.sequence.as_str(),
             total: plan.counts.records + plan.counts.damaged,
             sent: plan.acknowledged,
             failed: plan.passed_over + plan.counts.damaged,
@@ -180,13 +177,13 @@ pub(super) fn list(plans: &Plans, output: Output) -> Result<(), CommandError> {
         }
         Output::Table => {
             let times = local_times();
-            let mut columns = Columns::new(["ID", "PLANNED", "STATE", "SENT", "OF", "FROM", "INTO", "BY", "FILE"]);
+            let mut columns = Columns::new(["ID", "PLANNED", "STATE", "SENT", "OF", "FROM", "INTO", "FILE", "RECORDS"]);
             for (id, summary) in all {
                 columns.row(match summary {
                     Ok(plan) => row(plan, &times),
                     Err(error) => {
                         let none = String::new;
-                        [id.to_string(), none(), "unreadable".to_owned(), none(), none(), error.to_string(), none(), none(), none()]
+                        [id.to_string(), none(), "unreadable".to_owned(), none(), none(), none(), none(), none(), error.to_string()]
                     }
                 })?;
             }
@@ -204,8 +201,8 @@ fn row(plan: PlanSummary, times: &TimeContext) -> [String; 9] {
         count(plan.counts.records),
         printable(&plan.source).into_owned(),
         plan.target,
-        plan.created_by,
         size(plan.file_bytes),
+        printable(&plan.selection).into_owned(),
     ]
 }
 
@@ -242,18 +239,12 @@ pub(super) async fn show(
 fn lines_of(plan: &PlanSummary) -> Vec<String> {
     let times = local_times();
     let row = |name: &str, value: String| format!("{name:<13} {value}");
-    let options = &plan.options;
-    let envelope = if options.envelope.is_some() { "with an envelope" } else { "without an envelope" };
-    let order = match options.sequence {
-        crate::domain::replay::lanes::Sequence::OfKey => "in the order of each key",
-        crate::domain::replay::lanes::Sequence::None => "in no order",
-    };
     let mut lines = vec![
         row("replay", format!("{}, {}", plan.id, plan.state.as_str())),
         row("planned", format!("{} by {}", times.long(plan.created_at), plan.created_by)),
         row("from", format!("{}, {}", plan.source, plan.selection)),
         row("into", format!("{} ({})", plan.target, plan.target_arn)),
-        row("how", format!("{envelope}, rate {}, timing {}, {order}", options.rate, options.timing)),
+        row("how", plan.options.to_string()),
         row("sent", format!("{} of {}, {}", count(plan.acknowledged), count(plan.counts.records), size(plan.acknowledged_bytes))),
         row("left", count(plan.left())),
         row("failed", format!("{} for good", count(plan.passed_over + plan.counts.damaged))),
@@ -358,5 +349,6 @@ pub(super) fn remove(plans: &Plans, id: &PlanId, yes: bool) -> Result<(), Comman
     let file = plans.find(id).map_err(of_file)?;
     let question = format!("Remove replay {} and its file? Its records can then not be looked up any more.", file.id());
     output::confirm(&question, yes)?;
-    file.remove().map_err(of_file)
+    file.remove().map_err(of_file)?;
+    output::print("removed")
 }

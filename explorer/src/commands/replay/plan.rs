@@ -10,7 +10,6 @@ use crate::domain::replay::preflight::Preflight;
 use crate::domain::replay::progress::PlanProgress;
 use crate::domain::replay::{ReplayOrder, Selection};
 use crate::domain::text::{count, size};
-use crate::domain::time::span;
 use crate::files;
 use crate::plans::{PlanFile, Plans};
 use crate::replay;
@@ -53,8 +52,12 @@ pub(super) struct PlannedJson {
     payload_units: u64,
     /// In us-east-1.
     dollars: Option<f64>,
+    envelope: bool,
+    separator: Option<String>,
     rate: String,
     timing: String,
+    /// `key` or `none`.
+    order: &'static str,
     warnings: Vec<String>,
 }
 
@@ -101,6 +104,9 @@ impl PlannedJson {
             dollars: *dollars,
             rate: plan.options.rate.to_string(),
             timing: plan.options.timing.to_string(),
+            envelope: plan.options.envelope.is_some(),
+            separator: plan.options.envelope.as_ref().map(|separator| separator.as_str().to_owned()),
+            order: plan.options.sequence.as_str(),
             warnings: warnings.clone(),
         }
     }
@@ -205,7 +211,7 @@ pub(super) fn clear_line() {
 
 /// What a plan comes to, for people.
 pub(super) fn lines_of(preflight: &Preflight) -> Vec<String> {
-    let Preflight { plan, load, time, warnings, .. } = preflight;
+    let Preflight { plan, load, warnings, .. } = preflight;
     let counts = plan.counts;
     let times = local_times();
     let at = |milliseconds: Option<i64>| Some(times.long(Timestamp::from_millisecond(milliseconds?).ok()?));
@@ -222,10 +228,8 @@ pub(super) fn lines_of(preflight: &Preflight) -> Vec<String> {
     if !others.is_empty() {
         lines.push(row("of these", others.join(", ")));
     }
-    lines.push(row(
-        "takes",
-        format!("{} at the least, at rate {}, {} calls", span(time.as_secs()), plan.options.rate, count(load.calls)),
-    ));
+    lines.push(row("how", plan.options.to_string()));
+    lines.push(row("takes", preflight.takes()));
     lines.push(row("costs", format!("{} payload units, {}", count(load.units), preflight.cost())));
     for shard in &load.shards {
         lines.push(row("", format!("{}  {} records, {}", shard.shard, count(shard.records), size(shard.bytes))));

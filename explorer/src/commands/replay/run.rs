@@ -97,6 +97,7 @@ pub(super) async fn run(
         let (id, state) = (&plan.id, plan.state.as_str());
         return Err(CommandError::Usage(format!("replay {id} has begun and is {state}; go on with: explorer replay resume {id}")));
     }
+    replay::check(&plan)?;
     choose(&file, &plan, options.over(plan.options.clone()))?;
     let preflight = replay::preflight(connection, plans, &file).await?;
     confirm_and_run(connection, &file, &preflight, running, output).await
@@ -117,6 +118,7 @@ pub(super) async fn resume(
         let id = &plan.id;
         return Err(CommandError::Usage(format!("replay {id} has not begun; begin with: explorer replay run {id}")));
     }
+    replay::check(&plan)?;
     let options = ReplayOptions {
         rate: rate.unwrap_or(plan.options.rate),
         timing: timing.unwrap_or(plan.options.timing),
@@ -191,7 +193,7 @@ async fn run_visibly(
     let failed = |source| CommandError::Io { operation: "listen for ctrl-c", source };
     let mut interrupt = signal(SignalKind::interrupt()).map_err(failed)?;
     let mut terminate = signal(SignalKind::terminate()).map_err(failed)?;
-    let work = async { tokio::join!(replay::run(connection, file, running.patience(), updates, wishes), show) };
+    let work = async { tokio::join!(replay::run(connection, file, running.patience, updates, wishes), show) };
     tokio::pin!(work);
     let mut is_stopped = false;
     let outcome = loop {
@@ -206,7 +208,8 @@ async fn run_visibly(
         }
         is_stopped = true;
         wish.send_replace(Some(Wish::Pause));
-        output::tell("\npausing; the calls in flight are waited for, ctrl-c again does not wait")?;
+        output::tell("")?;
+        output::tell("pausing; the calls in flight are waited for, ctrl-c again does not wait")?;
     };
     report(file, preflight, outcome, is_stopped, output)
 }

@@ -61,6 +61,17 @@ pub enum Sequence {
     None,
 }
 
+impl Sequence {
+    /// Its name.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::OfKey => "key",
+            Self::None => "none",
+        }
+    }
+}
+
 /// How records are to be put.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Manner {

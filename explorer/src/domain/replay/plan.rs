@@ -181,6 +181,8 @@ pub struct RunRecord {
     pub started_at: Timestamp,
     /// Who ran it, and where.
     pub by: String,
+    /// When the target was made, in epoch milliseconds.
+    pub target_created_at: Option<i64>,
     /// When it ended, unless its program did so first.
     pub ended_at: Option<Timestamp>,
     /// How it ended.

@@ -6,6 +6,7 @@ use super::plan::PlanSummary;
 use super::timing::Timing;
 use crate::domain::archive::StreamOverview;
 use crate::domain::text::count;
+use crate::domain::time::span;
 use archiver::settings::{ArchiveMode, Replays};
 use std::time::Duration;
 
@@ -135,12 +136,20 @@ impl Preflight {
         let asides = [
             (counts.expired_left_out, "expired and left out"),
             (counts.aggregated, "aggregated and taken apart"),
-            (counts.superseded, "left out for later ones"),
+            (counts.superseded, "older ones left out"),
             (counts.damaged, "cannot be restored"),
             (self.load.too_large, "too large for the target"),
             (counts.unsearchable, "could not be looked into"),
         ];
         asides.iter().filter(|(number, _)| *number > 0).map(|(number, what)| format!("{} {what}", count(*number))).collect()
+    }
+
+    /// How long it takes, for people.
+    #[must_use]
+    pub fn takes(&self) -> String {
+        let time = if self.time < Duration::from_secs(1) { "less than a second".to_owned() } else { span(self.time.as_secs()) };
+        let calls = if self.load.calls == 1 { "1 call".to_owned() } else { format!("{} calls", count(self.load.calls)) };
+        format!("{time} at the least, {calls}")
     }
 
     /// What the puts cost, for people.
@@ -243,10 +252,14 @@ fn of_traffic(rate: Rate, target: &Target, load: &Load) -> Option<String> {
             return Some(format!("What live producers put into {} is not known: {reason}", target.overview.name));
         }
     };
+    let all: u64 = load.shards.iter().map(|shard| shard.records).sum();
     #[allow(clippy::cast_precision_loss, reason = "a share")]
     let share_of = |live: &Traffic| -> Option<f64> {
         let own = load.shards.iter().find(|shard| shard.shard == live.shard).filter(|shard| shard.records > 0)?;
-        let records = rate.records_of_shard().unwrap_or(SHARD_RECORDS_PER_SECOND);
+        let of_shard = rate.records_of_shard().unwrap_or(SHARD_RECORDS_PER_SECOND);
+        // A rate in all is divided as the records are, and no shard gets more in a second than all that it gets.
+        let of_all = rate.records_in_all().map_or(of_shard, |in_all| in_all * own.records as f64 / all as f64);
+        let records = of_shard.min(of_all).min(own.records as f64);
         let bytes = rate.bytes_of_shard().unwrap_or(SHARD_BYTES_PER_SECOND).min(records * own.bytes as f64 / own.records as f64);
         let together = ((live.records + records) / SHARD_RECORDS_PER_SECOND).max((live.bytes + bytes) / SHARD_BYTES_PER_SECOND);
         Some(together)

@@ -99,7 +99,7 @@ impl Progress {
         if self.total == 0 { 1.0 } else { (self.acknowledged + self.passed_over) as f64 / self.total as f64 }
     }
 
-    /// How long the rest takes: the lane that is farthest from its end decides, or all of them together where none says.
+    /// How long the rest takes: as long as the lane that is farthest from its end, and as long as all of it at the rate of all.
     #[must_use]
     #[allow(clippy::cast_precision_loss)]
     pub fn time_left(&self) -> Option<Duration> {
@@ -107,7 +107,9 @@ impl Progress {
         let lanes = self.lanes.iter().filter(|lane| lane.left > 0).map(|lane| of(lane.left, lane.rate));
         let slowest =
             lanes.flatten().fold(None, |slowest: Option<f64>, next| Some(slowest.map_or(next, |slowest| slowest.max(next))));
-        let seconds = slowest.or_else(|| of(self.left(), self.rate()))?;
+        let lately: f64 = self.lanes.iter().map(|lane| lane.rate).sum();
+        let in_all = of(self.left(), if lately > 0.0 { lately } else { self.rate() })?;
+        let seconds = slowest.map_or(in_all, |slowest| slowest.max(in_all));
         Duration::try_from_secs_f64(seconds).ok()
     }
 }
@@ -128,6 +130,8 @@ mod tests {
             ..Progress::default()
         };
         assert_eq!(progress.time_left(), Some(Duration::from_secs(10)));
+        let one_after_the_other = Progress { lanes: vec![lane(500, 0.0), lane(100, 10.0)], ..progress.clone() };
+        assert_eq!(one_after_the_other.time_left(), Some(Duration::from_secs(60)), "a lane that waits counts, too");
         assert_eq!(Progress { lanes: Vec::new(), ..progress }.time_left(), Some(Duration::from_secs(6)));
         assert_eq!(Progress { total: 5, ..Progress::default() }.time_left(), None);
     }

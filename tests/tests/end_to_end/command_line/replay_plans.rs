@@ -177,6 +177,33 @@ async fn a_cancelled_replay_is_ended_for_good() {
 }
 
 #[tokio::test]
+async fn a_target_that_was_made_anew_is_not_gone_on_into() {
+    let (endpoints, explorer) = reach().await;
+    let target = TestStream::create(&endpoints, 1).await;
+    let folder = tempfile::tempdir().unwrap();
+    let file = exported(folder.path(), 600, 20);
+    let id = text(&plan_file(&explorer, &file, &target, &["--rate", "50/s"]).await, "id").to_owned();
+    let running = explorer.start(&["replay", "run", &id, "--yes"]);
+    until_sent(&explorer, &id, 1).await;
+    running.interrupt().await;
+    assert_eq!(running.ended().await.sentence(130), "the replay is paused");
+    endpoints.kinesis.delete_stream().stream_name(&target.name).send().await.expect("the stream is deleted");
+    eventually("a stream of the same name is made, some time later", || async {
+        tokio::time::sleep(std::time::Duration::from_millis(1_100)).await;
+        endpoints.kinesis.create_stream().stream_name(&target.name).shard_count(1).send().await.ok()
+    })
+    .await;
+    let resumed = eventually("the stream can be used", || async {
+        let resumed = explorer.run(&["replay", "resume", &id, "--yes"]).await;
+        (!resumed.stderr.contains("there is no such stream") && !resumed.stderr.contains("no open shard")).then_some(resumed)
+    })
+    .await;
+    assert!(resumed.sentence(1).contains("was deleted and made anew since it began"), "{resumed:#?}");
+    let refused = explorer.run(&["replay", "cancel", &id, "--yes", "--read-only"]).await;
+    assert_eq!(refused.sentence(2), "--read-only is set: nothing can be changed");
+}
+
+#[tokio::test]
 async fn ctrl_c_pauses_and_leaves_nothing_unknown() {
     let (endpoints, explorer) = reach().await;
     let target = TestStream::create(&endpoints, 1).await;

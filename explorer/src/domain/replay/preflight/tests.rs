@@ -67,7 +67,7 @@ fn archived(mode: ArchiveMode, replays: Replays) -> Configuration {
 }
 
 fn warned(plan: PlanSummary, target: &Target) -> Vec<String> {
-    let load = load(target, 250);
+    let load = load(target, 25_000);
     Preflight::new(plan, target, load).warnings
 }
 
@@ -106,6 +106,9 @@ fn what_else_may_harm_is_warned_of() {
     let said = |target: &Target| warned(plan("audit", 500), target).join("\n");
     assert!(said(&busy(600.0)).contains("Live producers put about 600 records/s"), "{}", said(&busy(600.0)));
     assert_eq!(said(&busy(100.0)), "", "half rate leaves them the other half");
+    let slow =
+        PlanSummary { options: ReplayOptions { rate: "5/s".parse().unwrap(), ..ReplayOptions::default() }, ..plan("audit", 500) };
+    assert_eq!(warned(slow, &busy(600.0)), Vec::<String>::new(), "a rate in all is that of no shard");
     assert!(said(&Target { other_replays: vec!["3f2a10".to_owned()], ..quiet.clone() }).contains("Another replay runs into audit"));
     let changing = StreamOverview { status: "UPDATING".to_owned(), ..quiet.overview.clone() };
     assert!(said(&Target { overview: changing, ..quiet.clone() }).contains("is updating"));
