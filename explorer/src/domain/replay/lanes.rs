@@ -173,6 +173,7 @@ struct InFlight {
     sent_at: Duration,
 }
 
+#[allow(clippy::cast_precision_loss, reason = "counts of records in memory are far below 2^52")]
 impl Lanes {
     /// Lanes into these shards, with nothing in them.
     #[must_use]
@@ -289,6 +290,10 @@ impl Lanes {
         if now < self.pause.until || now < self.next_batch_at {
             return None;
         }
+        let ready = self.ready();
+        if self.in_all.as_mut().is_some_and(|bucket| !bucket.allows(bucket.worthwhile(ready), now)) {
+            return None;
+        }
         let mut records = Vec::new();
         let mut bytes = 0;
         let lanes = self.lanes.len();
@@ -354,14 +359,19 @@ impl Lanes {
         true
     }
 
+    /// Records that nothing but the pace holds back.
+    fn ready(&self) -> f64 {
+        self.lanes.iter().map(|lane| lane.ready.len()).sum::<usize>() as f64
+    }
+
     /// When the next batch can be had without anything else happening; `None` where there is nothing to wait for.
     #[must_use]
     pub fn wakes_at(&self) -> Option<Duration> {
+        let in_all = self.in_all.map_or(Duration::ZERO, |bucket| bucket.allows_at(bucket.worthwhile(self.ready())));
         let of_lane = |lane: &Lane| {
             let Reverse((_, number)) = lane.ready.peek()?;
             let head = self.keys.get(number)?.waiting.front()?;
             let due = self.manner.schedule.map_or(Duration::ZERO, |schedule| schedule.due(head.arrived));
-            let in_all = self.in_all.map_or(Duration::ZERO, |bucket| bucket.allows_at(1.0));
             let together = if self.manner.schedule.is_some() { 1 } else { lane.ready.len() };
             let allowed = lane.allows_at(together, head.bytes);
             Some(lane.pause.until.max(allowed).max(due).max(in_all))

@@ -128,10 +128,11 @@ impl TokenBucket {
         Self { per_second, capacity, tokens: capacity, filled_at: now }
     }
 
-    /// The most that is saved up.
+    /// How much must be allowed before so many are worth a call: all of them, or most of what can be saved up. Not all of that, since
+    /// what comes in while a full bucket waits for somebody to wake up is lost.
     #[must_use]
-    pub fn capacity(&self) -> f64 {
-        self.capacity
+    pub fn worthwhile(&self, wanted: f64) -> f64 {
+        wanted.min((self.capacity * WORTH_A_CALL).max(1.0))
     }
 
     /// What there is now.
@@ -165,6 +166,8 @@ impl TokenBucket {
     }
 }
 
+/// Of what can be saved up, how much is worth a call.
+const WORTH_A_CALL: f64 = 0.7;
 /// What sums of parts of a token may be off by.
 const ROUNDING: f64 = 1e-6;
 

@@ -85,10 +85,10 @@ impl Lane {
         }
     }
 
-    /// Whether enough may be sent that a call is worth it: all that is ready, or as much as can be saved up.
+    /// Whether enough may be sent that a call is worth it.
     pub(super) fn is_worth_it(&mut self, now: Duration) -> bool {
         let wanted = self.ready.len() as f64;
-        self.limits.as_mut().is_none_or(|limits| limits.records.allows(wanted, now))
+        self.limits.as_mut().is_none_or(|limits| limits.records.allows(limits.records.worthwhile(wanted), now))
     }
 
     pub(super) fn allows(&mut self, bytes: u64, now: Duration) -> bool {
@@ -105,8 +105,8 @@ impl Lane {
     /// When a record of this size may be sent, and so many with it.
     pub(super) fn allows_at(&self, records: usize, bytes: u64) -> Duration {
         let wanted = records as f64;
-        self.limits
-            .as_ref()
-            .map_or(Duration::ZERO, |limits| limits.records.allows_at(wanted).max(limits.bytes.allows_at(bytes as f64)))
+        self.limits.as_ref().map_or(Duration::ZERO, |limits| {
+            limits.records.allows_at(limits.records.worthwhile(wanted)).max(limits.bytes.allows_at(bytes as f64))
+        })
     }
 }

@@ -113,7 +113,27 @@ fn a_paced_lane_sends_what_its_rate_allows_in_few_calls() {
         now = lanes.wakes_at().unwrap();
     }
     assert!((1_990..=2_110).contains(&sent), "{sent} records in 4 s");
-    assert!(calls <= 21, "{calls} calls for {sent} records");
+    assert!(calls <= 30, "{calls} calls for {sent} records");
+}
+
+#[test]
+fn at_full_rate_a_shard_gets_nearly_all_it_takes_though_one_wakes_late() {
+    let keys: Vec<u64> = (0..40_000).collect();
+    let mut lanes = lanes_of(Manner { rate: Rate::Share(100), ..FREE }, &keys, 300);
+    let (mut now, mut sent) = (Duration::ZERO, Vec::new());
+    while now < Duration::from_secs(30) {
+        while let Some(batch) = lanes.next_batch(now) {
+            sent.extend(batch.records.iter().map(|_| now));
+            settle(&mut lanes, batch.id, &vec![PutResult::Acknowledged; batch.records.len()], now);
+        }
+        // As late as a timer may be on a busy machine.
+        now = lanes.wakes_at().unwrap() + Duration::from_millis(5);
+    }
+    assert!(sent.len() >= 28_500, "{} records in 30 s", sent.len());
+    for (first, at) in sent.iter().enumerate() {
+        let within = sent[first..].iter().take_while(|later| **later - *at < Duration::from_secs(1)).count();
+        assert!(within <= 1_000, "{within} in a second");
+    }
 }
 
 #[test]
@@ -121,15 +141,17 @@ fn a_rate_in_all_holds_over_all_lanes() {
     let keys: Vec<u64> = (0..5_000).collect();
     let mut lanes = Lanes::new(Manner { rate: "100/s".parse().unwrap(), ..FREE }, even(4), Duration::ZERO);
     lanes.feed((0..).zip(&keys).map(|(position, key)| record(position, *key, 300)));
-    let (mut now, mut sent) = (Duration::ZERO, 0);
+    let (mut now, mut sent, mut calls) = (Duration::ZERO, 0, 0);
     while now < Duration::from_secs(10) {
         while let Some(batch) = lanes.next_batch(now) {
+            calls += 1;
             sent += batch.records.len();
             settle(&mut lanes, batch.id, &vec![PutResult::Acknowledged; batch.records.len()], now);
         }
         now = lanes.wakes_at().unwrap();
     }
-    assert!((995..=1_025).contains(&sent), "{sent} records in 10 s");
+    assert!((985..=1_025).contains(&sent), "{sent} records in 10 s");
+    assert!(calls <= 80, "{calls} calls for {sent} records");
 }
 
 #[test]
