@@ -136,6 +136,7 @@ pub(crate) async fn run(urls: &str, records: usize, sequence: &str, rate: &str) 
         "seconds": took.as_secs_f64(),
         "sending": outcome.progress.running.as_secs_f64(),
         "cpu": cpu.as_secs_f64(),
+        "busiest shard": outcome.progress.lanes.iter().map(|lane| lane.status.acknowledged).max(),
         "throttled": outcome.progress.throttled_puts,
         "failed": outcome.progress.failed_puts,
         "peak": process::peak_memory_bytes(),

@@ -9,13 +9,14 @@ use std::time::Duration;
 pub const SHARD_RECORDS_PER_SECOND: f64 = 1_000.0;
 /// Bytes a shard takes in a second, partition keys included. Source: Kinesis developer guide, quotas.
 pub const SHARD_BYTES_PER_SECOND: f64 = 1_000_000.0;
-/// Of a shard's records in a second, how many are sent at full rate. The rest makes up for calls that arrive closer together than
-/// they were sent, so that none is throttled.
+/// Of a shard's records in a second, how many are sent at full rate.
 const FULL_RATE: f64 = 0.965;
+/// Of a limit, how much is sent in any second at the most. The rest is for calls that arrive closer together than they were sent.
+const MOST_IN_A_SECOND: f64 = 0.985;
 /// The longest that allowance is saved up, so that records go many at a time.
 const LONGEST_SAVING: Duration = Duration::from_millis(200);
 /// The shortest, at full rate: what is saved and what comes in the second after it must not exceed the shard's limit together.
-const SHORTEST_SAVING: Duration = Duration::from_millis(25);
+const SHORTEST_SAVING: Duration = Duration::from_millis(20);
 
 /// How fast records are put.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -123,7 +124,8 @@ impl TokenBucket {
     /// A full bucket of so many a second, whose limit is `limit` in any second.
     #[must_use]
     pub fn new(per_second: f64, limit: f64, now: Duration) -> Self {
-        let spare = (limit / per_second - 1.0).clamp(SHORTEST_SAVING.as_secs_f64(), LONGEST_SAVING.as_secs_f64());
+        let spare =
+            (MOST_IN_A_SECOND * limit / per_second - 1.0).clamp(SHORTEST_SAVING.as_secs_f64(), LONGEST_SAVING.as_secs_f64());
         let capacity = (per_second * spare).max(1.0);
         Self { per_second, capacity, tokens: capacity, filled_at: now }
     }
