@@ -64,7 +64,6 @@ pub struct Draft {
     shards: HashMap<String, u32>,
     counts: PlanCounts,
     next_record: u64,
-    is_in_transaction: bool,
     /// Records that are not written yet, and bytes of their payloads.
     gathered: Vec<PlannedRecord>,
     gathered_bytes: usize,
@@ -136,7 +135,6 @@ impl Draft {
             shards: HashMap::new(),
             counts: PlanCounts::default(),
             next_record: 0,
-            is_in_transaction: false,
             gathered: Vec::new(),
             gathered_bytes: 0,
             choice,
@@ -173,20 +171,23 @@ impl Draft {
         let mut gathered = std::mem::take(&mut self.gathered);
         self.gathered_bytes = 0;
         gathered.sort_by_cached_key(|record| record.arrival.as_ref().and_then(ArrivalTime::milliseconds));
-        let written = gathered.drain(..).try_for_each(|record| match self.try_add(record) {
-            Ok(added) => added.map_err(|error| PlanError::of_io(self.file.path(), &error)),
-            Err(error) => Err(self.file.failed(&error)),
-        });
+        let mut write = || {
+            self.connection.execute_batch("BEGIN IMMEDIATE")?;
+            for record in gathered.drain(..) {
+                if let Err(error) = self.try_add(record)? {
+                    return Ok(Err(error));
+                }
+            }
+            self.connection.execute("UPDATE replay SET counts = ?1", [counts_text(&self.counts)?])?;
+            self.connection.execute_batch("COMMIT")?;
+            Ok(Ok(()))
+        };
+        let written: rusqlite::Result<io::Result<()>> = write();
         self.gathered = gathered;
-        written?;
-        self.commit().map_err(|error| self.file.failed(&error))
+        written.map_err(|error| self.file.failed(&error))?.map_err(|error| PlanError::of_io(self.file.path(), &error))
     }
 
     fn try_add(&mut self, record: PlannedRecord) -> rusqlite::Result<io::Result<()>> {
-        if !self.is_in_transaction {
-            self.connection.execute_batch("BEGIN IMMEDIATE")?;
-            self.is_in_transaction = true;
-        }
         let value = record.sequence_number.as_ref().map_or(Some(NumberValue::default()), NumberValue::of);
         let reason = match (&record.payload, value) {
             _ if record.partition_key.is_empty() => Some("its item has no partition key".to_owned()),
@@ -328,15 +329,6 @@ impl Draft {
         Ok(shard)
     }
 
-    fn commit(&mut self) -> rusqlite::Result<()> {
-        if self.is_in_transaction {
-            self.connection.execute("UPDATE replay SET counts = ?1", [counts_text(&self.counts)?])?;
-            self.connection.execute_batch("COMMIT")?;
-            self.is_in_transaction = false;
-        }
-        Ok(())
-    }
-
     /// Whether somebody has asked to end it.
     ///
     /// # Errors
@@ -361,21 +353,14 @@ impl Draft {
     /// When the file cannot be written.
     pub fn finish(mut self, read: PlanCounts) -> Result<PlanFile, PlanError> {
         self.write_gathered()?;
-        self.gathered = Vec::new();
+        let Self { file, connection, _hold, sorter, mut counts, gone, limit, .. } = self;
         let PlanCounts { read, read_units, expired_left_out, aggregated, user_records, unsearchable, .. } = read;
-        self.counts = PlanCounts { read, read_units, expired_left_out, aggregated, user_records, unsearchable, ..self.counts };
-        let (file, failed) = (self.file.clone(), self.file.clone());
-        let path = self.file.path().to_owned();
-        let sorter = std::mem::replace(
-            &mut self.sorter,
-            Sorter::new(path.parent().unwrap_or(&path)).map_err(|error| PlanError::of_io(&path, &error))?,
-        );
-        let merged = sorter.finish().map_err(|error| PlanError::of_io(&path, &error))?;
+        counts = PlanCounts { read, read_units, expired_left_out, aggregated, user_records, unsearchable, ..counts };
+        let merged = sorter.finish().map_err(|error| PlanError::of_io(file.path(), &error))?;
         let write = || {
-            self.commit()?;
-            let transaction = self.connection.unchecked_transaction()?;
+            let transaction = connection.unchecked_transaction()?;
             // Of those that are left when more than asked for were found, the last ones.
-            let skipped = self.limit.map_or(0, |limit| self.counts.records.saturating_sub(limit));
+            let skipped = limit.map_or(0, |limit| counts.records.saturating_sub(limit));
             let mut queue = QueueWriter::new(&transaction);
             let mut passed = 0;
             let (mut first_arrival, mut last_arrival) = (None, None);
@@ -384,7 +369,7 @@ impl Draft {
                     Ok(entry) => entry,
                     Err(error) => return Ok(Err(error)),
                 };
-                if self.gone.get(entry.record) {
+                if gone.get(entry.record) {
                     continue;
                 }
                 passed += 1;
@@ -397,21 +382,21 @@ impl Draft {
                 }
             }
             queue.finish()?;
-            (self.counts.first_arrival, self.counts.last_arrival) = (first_arrival, last_arrival);
+            (counts.first_arrival, counts.last_arrival) = (first_arrival, last_arrival);
             if skipped > 0 {
-                self.counts.superseded += skipped;
-                self.counts.records -= skipped;
-                self.counts.bytes = queued_bytes(&transaction)?;
+                counts.superseded += skipped;
+                counts.records -= skipped;
+                counts.bytes = queued_bytes(&transaction)?;
             }
             transaction.execute(
-                "UPDATE replay SET state = ?1, counts = ?2, passed_over = ?3, wish = NULL",
-                params![PlanState::Planned.as_str(), counts_text(&self.counts)?, 0],
+                "UPDATE replay SET state = ?1, counts = ?2, wish = NULL",
+                params![PlanState::Planned.as_str(), counts_text(&counts)?],
             )?;
             transaction.commit()?;
             Ok(Ok(()))
         };
         let written: rusqlite::Result<io::Result<()>> = write();
-        written.map_err(|error| failed.failed(&error))?.map_err(|error| PlanError::of_io(&path, &error))?;
+        written.map_err(|error| file.failed(&error))?.map_err(|error| PlanError::of_io(file.path(), &error))?;
         Ok(file)
     }
 }

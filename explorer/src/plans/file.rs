@@ -2,9 +2,8 @@
 
 use super::error::PlanError;
 use super::{schema, summary};
-use crate::domain::replay::ReplayOptions;
-use crate::domain::replay::ReplayOrder;
 use crate::domain::replay::plan::{Journey, Listed, PassedOver, PlanCounts, PlanId, PlanState, PlanSummary, Wish};
+use crate::domain::replay::{ReplayOptions, ReplayOrder};
 use crate::memory::state_folder;
 use archiver::stream::StreamName;
 use jiff::Timestamp;
@@ -169,7 +168,7 @@ impl PlanFile {
     /// # Errors
     /// When the file cannot be read.
     pub fn summary(&self) -> Result<PlanSummary, PlanError> {
-        let connection = self.open_to_read()?;
+        let connection = self.open()?;
         let is_held = self.is_held()?;
         let summary = summary::read(&connection, self.id.clone(), is_held).map_err(|error| self.failed(&error))?;
         let bytes = |path: &Path| std::fs::metadata(path).map_or(0, |metadata| metadata.len());
@@ -181,7 +180,7 @@ impl PlanFile {
     /// # Errors
     /// When the file cannot be read.
     pub fn passed_over(&self, limit: usize) -> Result<Vec<PassedOver>, PlanError> {
-        let connection = self.open_to_read()?;
+        let connection = self.open()?;
         summary::passed_over(&connection, limit).map_err(|error| self.failed(&error))
     }
 
@@ -191,7 +190,7 @@ impl PlanFile {
     /// # Errors
     /// When the file cannot be read.
     pub fn journeys(&self, number: Option<&str>, take: impl FnMut(Journey) -> bool) -> Result<(), PlanError> {
-        let connection = self.open_to_read()?;
+        let connection = self.open()?;
         summary::journeys(&connection, number, take).map_err(|error| self.failed(&error))
     }
 
@@ -200,7 +199,7 @@ impl PlanFile {
     /// # Errors
     /// When the file cannot be read.
     pub fn latest_receipts(&self, limit: usize) -> Result<Vec<Journey>, PlanError> {
-        let connection = self.open_to_read()?;
+        let connection = self.open()?;
         summary::latest(&connection, limit).map_err(|error| self.failed(&error))
     }
 
@@ -302,18 +301,10 @@ impl PlanFile {
         }
     }
 
+    /// A connection to it. Reading needs to write, too: the index of the log, which another process may have left.
     pub(super) fn open(&self) -> Result<Connection, PlanError> {
-        self.open_with(OpenFlags::SQLITE_OPEN_READ_WRITE)
-    }
-
-    /// Reading also needs to write: the index of the log, which another process may have left.
-    pub(super) fn open_to_read(&self) -> Result<Connection, PlanError> {
-        self.open_with(OpenFlags::SQLITE_OPEN_READ_WRITE)
-    }
-
-    fn open_with(&self, flags: OpenFlags) -> Result<Connection, PlanError> {
         let open = || {
-            let connection = Connection::open_with_flags(&self.path, flags | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
+            let connection = self.connect()?;
             schema::prepare(&connection)?;
             let version: i64 = connection.pragma_query_value(None, "user_version", |row| row.get(0))?;
             Ok((connection, version))
@@ -330,8 +321,7 @@ impl PlanFile {
     }
 
     fn create_tables(&self, order: &ReplayOrder, source: &str, target_arn: &str, now: Timestamp) -> rusqlite::Result<Connection> {
-        let connection =
-            Connection::open_with_flags(&self.path, OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
+        let connection = self.connect()?;
         schema::prepare(&connection)?;
         let transaction = connection.unchecked_transaction()?;
         transaction.execute_batch(schema::TABLES)?;
@@ -361,6 +351,11 @@ impl PlanFile {
         )?;
         transaction.commit()?;
         Ok(connection)
+    }
+
+    fn connect(&self) -> rusqlite::Result<Connection> {
+        let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        Connection::open_with_flags(&self.path, flags)
     }
 
     pub(super) fn failed(&self, error: &rusqlite::Error) -> PlanError {

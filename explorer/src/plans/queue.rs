@@ -8,6 +8,7 @@ use crate::domain::replay::lanes::{Position, QueuedRecord};
 use rusqlite::{Connection, OptionalExtension as _, params};
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, VecDeque};
+use std::ops::RangeInclusive;
 
 /// Parts that the hashes of keys are divided into.
 pub(super) const BUCKETS: usize = 256;
@@ -116,7 +117,7 @@ impl QueueReader {
     /// # Errors
     /// When the file cannot be read.
     pub fn open(file: &PlanFile) -> Result<Self, PlanError> {
-        let connection = file.open_to_read()?;
+        let connection = file.open()?;
         let read = || {
             let mut settled = Bits::default();
             let mut statement = connection.prepare("SELECT position FROM receipt")?;
@@ -137,22 +138,11 @@ impl QueueReader {
         connection: &Connection,
         mut take: impl FnMut(QueuedRecord) -> rusqlite::Result<bool>,
     ) -> rusqlite::Result<()> {
-        let mut buckets = Buckets::default();
-        let settled = Bits::default();
-        let mut heads = BinaryHeap::new();
-        for bucket in 0..BUCKETS {
-            if let Some(head) = buckets.head(connection, bucket, &settled)? {
-                heads.push(Reverse((head, bucket)));
-            }
-        }
-        while let Some(Reverse((_, bucket))) = heads.pop() {
-            if let Some(entry) = buckets.0[bucket].entries.pop_front()
-                && !take(entry)?
-            {
+        let (mut buckets, settled) = (Buckets::default(), Bits::default());
+        let mut heads = buckets.heads(connection, 0..=BUCKETS - 1, &settled)?;
+        while let Some(entry) = buckets.next(connection, &mut heads, &settled)? {
+            if !take(entry)? {
                 return Ok(());
-            }
-            if let Some(head) = buckets.head(connection, bucket, &settled)? {
-                heads.push(Reverse((head, bucket)));
             }
         }
         Ok(())
@@ -170,24 +160,13 @@ impl QueueReader {
     fn try_next_for(&mut self, shards: &ShardMap, place: usize, limit: usize) -> rusqlite::Result<Vec<QueuedRecord>> {
         let first = if place == 0 { 0 } else { shards.shards().get(place).map_or(0, |shard| bucket_of(shard.first.0)) };
         let last = shards.shards().get(place + 1).map_or(BUCKETS - 1, |next| bucket_of(next.first.0.saturating_sub(1)));
-        let mut heads = BinaryHeap::new();
-        for bucket in first..=last {
-            if let Some(head) = self.buckets.head(&self.connection, bucket, &self.settled)? {
-                heads.push(Reverse((head, bucket)));
-            }
-        }
-        let mut records = Vec::new();
-        let mut wanted = 0;
+        let mut heads = self.buckets.heads(&self.connection, first..=last, &self.settled)?;
+        let (mut records, mut wanted) = (Vec::new(), 0);
         while wanted < limit
-            && let Some(Reverse((_, bucket))) = heads.pop()
+            && let Some(record) = self.buckets.next(&self.connection, &mut heads, &self.settled)?
         {
-            if let Some(record) = self.buckets.0[bucket].entries.pop_front() {
-                wanted += usize::from(shards.place_of(record.hash) == place);
-                records.push(record);
-            }
-            if let Some(head) = self.buckets.head(&self.connection, bucket, &self.settled)? {
-                heads.push(Reverse((head, bucket)));
-            }
+            wanted += usize::from(shards.place_of(record.hash) == place);
+            records.push(record);
         }
         Ok(records)
     }
@@ -234,7 +213,29 @@ impl QueueReader {
     }
 }
 
+/// Buckets by the positions of their next records.
+type Heads = BinaryHeap<Reverse<(Position, usize)>>;
+
 impl Buckets {
+    /// The buckets of a range that have a record left.
+    fn heads(&mut self, connection: &Connection, range: RangeInclusive<usize>, settled: &Bits) -> rusqlite::Result<Heads> {
+        let mut heads = Heads::new();
+        for bucket in range {
+            heads.extend(self.head(connection, bucket, settled)?.map(|head| Reverse((head, bucket))));
+        }
+        Ok(heads)
+    }
+
+    /// Takes the record of the lowest position.
+    fn next(&mut self, connection: &Connection, heads: &mut Heads, settled: &Bits) -> rusqlite::Result<Option<QueuedRecord>> {
+        let Some(Reverse((_, bucket))) = heads.pop() else {
+            return Ok(None);
+        };
+        let record = self.0[bucket].entries.pop_front();
+        heads.extend(self.head(connection, bucket, settled)?.map(|head| Reverse((head, bucket))));
+        Ok(record)
+    }
+
     /// The position of a bucket's next record that is not settled.
     fn head(&mut self, connection: &Connection, place: usize, settled: &Bits) -> rusqlite::Result<Option<Position>> {
         let bucket = &mut self.0[place];

@@ -128,26 +128,18 @@ impl Sender {
         };
         let mut put = Put::new(&batch.records, shards);
         let failed = self.put(loaded, &mut put).await;
-        let (is_fatal, unanswered) = match &failed {
-            None => (false, 0),
-            Some(failure) => {
-                let is_unsure = !is_answer(failure);
-                (!failure.is_transient(), if is_unsure { (batch.records.len() as u64).saturating_sub(unsure_before) } else { 0 })
-            }
-        };
+        let is_unsure = failed.as_ref().is_some_and(|failure| !is_answer(failure));
+        let unanswered = if is_unsure { (batch.records.len() as u64).saturating_sub(unsure_before) } else { 0 };
         let settled = put.settled(unanswered);
         if let Err(reason) = self.pen.settled(batch.id.0, settled).await {
             return self.broken("write the journal", reason);
         }
         match failed {
-            Some(failure) if is_fatal => {
+            Some(failure) if !failure.is_transient() => {
                 Sent::Broken(Failure::of_call(format!("put records into stream {}", self.target), PERMISSION, failure))
             }
             // What was settled before the call failed, one by one, is settled.
-            Some(failure) if put.results.iter().all(|result| *result == PutResult::Failed) => {
-                let is_unsure = !is_answer(&failure);
-                Sent::CallFailed(failure, is_unsure)
-            }
+            Some(failure) if put.results.iter().all(|result| *result == PutResult::Failed) => Sent::CallFailed(failure, is_unsure),
             failed => Sent::Settled {
                 results: put.results,
                 bytes: put.bytes,

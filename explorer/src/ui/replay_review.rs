@@ -7,7 +7,6 @@ use crate::app::replay_review::{ReplayReview, ReviewStep};
 use crate::domain::replay::preflight::Preflight;
 use crate::domain::replay::progress::PlanProgress;
 use crate::domain::text::{count, printable, size};
-use jiff::Timestamp;
 use ratatui::Frame;
 use ratatui::layout::{Constraint, Layout, Rect};
 use ratatui::text::{Line, Span};
@@ -113,23 +112,13 @@ fn lines_of(model: &Model, preflight: &Preflight, theme: &Theme, columns: usize)
             Span::raw(printable(&value).into_owned()),
         ])
     };
-    let at = |milliseconds: Option<i64>| Some(model.times.long(Timestamp::from_millisecond(milliseconds?).ok()?));
     // First, so that they are seen on a short screen, too.
     let mut lines: Vec<Line<'static>> =
         warnings.iter().map(|warning| Line::styled(format!("▲ {}", printable(warning)), theme.warning())).collect();
     lines.push(row("records", plan.selection.clone()));
     let left = if plan.acknowledged > 0 { format!(", {} of them left", count(plan.left())) } else { String::new() };
     lines.push(row("", format!("{}, {} of payload{left}", count(counts.records), size(counts.bytes))));
-    if let (Some(first), Some(last)) = (at(counts.first_arrival), at(counts.last_arrival)) {
-        lines.push(row("arrived", format!("{first} to {last}")));
-    }
-    lines.push(row("read", format!("{} items, {:.1} read units", count(counts.read), counts.read_units)));
-    let others = preflight.asides();
-    if !others.is_empty() {
-        lines.push(row("of these", others.join(", ")));
-    }
-    lines.push(row("how", plan.options.to_string()));
-    lines.push(row("takes", preflight.takes()));
+    lines.extend(preflight.rows(&model.times).into_iter().map(|(name, value)| row(name, value)));
     lines.push(row("puts cost", format!("{} ({} payload units)", preflight.cost(), count(load.units))));
     lines.push(Line::default());
     lines.extend(shard_lines(preflight, theme, columns));

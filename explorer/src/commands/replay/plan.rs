@@ -213,23 +213,12 @@ pub(super) fn clear_line() {
 pub(super) fn lines_of(preflight: &Preflight) -> Vec<String> {
     let Preflight { plan, load, warnings, .. } = preflight;
     let counts = plan.counts;
-    let times = local_times();
-    let at = |milliseconds: Option<i64>| Some(times.long(Timestamp::from_millisecond(milliseconds?).ok()?));
     let row = |name: &str, value: String| format!("{name:<12} {value}");
     let mut lines = vec![
         format!("Replay {} of {} from {} into stream {}", plan.id, plan.selection, plan.source, plan.target),
         row("records", format!("{}, {} of payload", count(counts.records), size(counts.bytes))),
     ];
-    if let (Some(first), Some(last)) = (at(counts.first_arrival), at(counts.last_arrival)) {
-        lines.push(row("arrived", format!("{first} to {last}")));
-    }
-    lines.push(row("read", format!("{} items, {:.1} read units", count(counts.read), counts.read_units)));
-    let others = preflight.asides();
-    if !others.is_empty() {
-        lines.push(row("of these", others.join(", ")));
-    }
-    lines.push(row("how", plan.options.to_string()));
-    lines.push(row("takes", preflight.takes()));
+    lines.extend(preflight.rows(&local_times()).into_iter().map(|(name, value)| row(name, value)));
     lines.push(row("costs", format!("{} payload units, {}", count(load.units), preflight.cost())));
     for shard in &load.shards {
         lines.push(row("", format!("{}  {} records, {}", shard.shard, count(shard.records), size(shard.bytes))));

@@ -256,9 +256,8 @@ impl Lanes {
 
     /// Leads what is not sent yet into these shards, since the target was resharded. What is in flight is settled as before.
     pub fn reshard(&mut self, shards: ShardMap, now: Duration) {
-        let known: HashMap<String, Lane> =
+        let mut known: HashMap<String, Lane> =
             self.shards.shards().iter().map(|shard| shard.id.clone()).zip(self.lanes.drain(..)).collect();
-        let mut known = known;
         self.shards = shards;
         self.lanes = self
             .shards

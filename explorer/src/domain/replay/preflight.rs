@@ -6,8 +6,9 @@ use super::plan::PlanSummary;
 use super::timing::Timing;
 use crate::domain::archive::StreamOverview;
 use crate::domain::text::count;
-use crate::domain::time::span;
+use crate::domain::time::{TimeContext, span};
 use archiver::settings::{ArchiveMode, Replays};
+use jiff::Timestamp;
 use std::time::Duration;
 
 /// Bytes of a payload unit, by which puts into a stream of provisioned capacity are billed. Source: Kinesis pricing.
@@ -130,8 +131,7 @@ impl Preflight {
     }
 
     /// What became of records that are not simply put, a few words each, for people.
-    #[must_use]
-    pub fn asides(&self) -> Vec<String> {
+    fn asides(&self) -> Vec<String> {
         let counts = &self.plan.counts;
         let asides = [
             (counts.expired_left_out, "expired and left out"),
@@ -144,9 +144,25 @@ impl Preflight {
         asides.iter().filter(|(number, _)| *number > 0).map(|(number, what)| format!("{} {what}", count(*number))).collect()
     }
 
-    /// How long it takes, for people.
+    /// What is said of it in a few rows, each with its name, for people.
     #[must_use]
-    pub fn takes(&self) -> String {
+    pub fn rows(&self, times: &TimeContext) -> Vec<(&'static str, String)> {
+        let counts = &self.plan.counts;
+        let at = |milliseconds: Option<i64>| Some(times.long(Timestamp::from_millisecond(milliseconds?).ok()?));
+        let arrived = at(counts.first_arrival).zip(at(counts.last_arrival)).map(|(first, last)| format!("{first} to {last}"));
+        let asides = Some(self.asides().join(", ")).filter(|asides| !asides.is_empty());
+        let rows = [
+            ("arrived", arrived),
+            ("read", Some(format!("{} items, {:.1} read units", count(counts.read), counts.read_units))),
+            ("of these", asides),
+            ("how", Some(self.plan.options.to_string())),
+            ("takes", Some(self.takes())),
+        ];
+        rows.into_iter().filter_map(|(name, value)| Some((name, value?))).collect()
+    }
+
+    /// How long it takes, for people.
+    fn takes(&self) -> String {
         let time = if self.time < Duration::from_secs(1) { "less than a second".to_owned() } else { span(self.time.as_secs()) };
         let calls = if self.load.calls == 1 { "1 call".to_owned() } else { format!("{} calls", count(self.load.calls)) };
         format!("{time} at the least, {calls}")
