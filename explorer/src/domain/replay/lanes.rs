@@ -299,8 +299,8 @@ impl Lanes {
         for step in 0..lanes {
             let place = (self.first_lane + step) % lanes;
             if !self.fill(place, now, &mut records, &mut bytes) {
-                // The next call begins where this one was full.
-                self.first_lane = place;
+                // The next call begins behind the lane that filled this one, so that none keeps the others waiting.
+                self.first_lane = (place + 1) % lanes;
                 break;
             }
         }

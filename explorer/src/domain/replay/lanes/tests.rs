@@ -152,6 +152,8 @@ fn a_rate_in_all_holds_over_all_lanes() {
     }
     assert!((985..=1_025).contains(&sent), "{sent} records in 10 s");
     assert!(calls <= 80, "{calls} calls for {sent} records");
+    let each: Vec<u64> = lanes.status(now).iter().map(|lane| lane.acknowledged).collect();
+    assert!(each.iter().all(|lane| *lane >= 150), "no lane waits for another: {each:?}");
 }
 
 #[test]
