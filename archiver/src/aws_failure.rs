@@ -143,17 +143,19 @@ fn mentions_credentials(error: &(dyn std::error::Error + 'static)) -> bool {
 fn kind_of_answer(code: &str, message: &str, status: u16) -> FailureKind {
     match code.strip_suffix("Exception").unwrap_or(code) {
         "ConditionalCheckFailed" => FailureKind::ConditionFailed,
-        "ResourceNotFound" => FailureKind::NotFound,
+        "ResourceNotFound" | "NoSuchBucket" | "NoSuchKey" => FailureKind::NotFound,
         "RequestTimeTooSkewed" | "RequestExpired" => FailureKind::ClockSkew,
         "InvalidSignature" if is_of_another_time(message) => FailureKind::ClockSkew,
         "UnrecognizedClient"
         | "InvalidSignature"
         | "ExpiredToken"
+        | "SignatureDoesNotMatch"
+        | "InvalidAccessKeyId"
         | "InvalidClientTokenId"
         | "MissingAuthenticationToken"
         | "IncompleteSignature" => FailureKind::Credentials,
         "TransactionConflict" | "ReplicatedWriteConflict" => FailureKind::Throttled,
-        "LimitExceeded" | "ProvisionedThroughputExceeded" | "RequestLimitExceeded" => FailureKind::Throttled,
+        "LimitExceeded" | "ProvisionedThroughputExceeded" | "RequestLimitExceeded" | "SlowDown" => FailureKind::Throttled,
         code if code.starts_with("AccessDenied") || code.ends_with("KMSAccessDenied") => FailureKind::AccessDenied,
         code if code.contains("Throttl") => FailureKind::Throttled,
         // Nothing is wrong with the request. Source: seen on AWS after DisableKey; the API reference does not tell.
@@ -212,6 +214,8 @@ mod tests {
             ("InternalServerError", "", 400, FailureKind::Service),
             ("ResourceNotFound", "", 400, FailureKind::NotFound),
             ("AccessDenied", "", 400, FailureKind::AccessDenied),
+            ("SignatureDoesNotMatch", "", 403, FailureKind::Credentials),
+            ("NoSuchBucket", "", 404, FailureKind::NotFound),
             ("ItemCollectionSizeLimitExceeded", "", 400, FailureKind::Refused),
             ("ValidationError", "", 400, FailureKind::Refused),
             ("ValidationError", "KMS key disabled error: arn:aws:kms:… is disabled", 400, FailureKind::Unusable),

@@ -18,12 +18,13 @@ use crate::rounds::until_done;
 use crate::sequence::SequenceNumber;
 use crate::settings::{ArchiveMode, ArchiveSettings, Replays};
 use crate::settings_cache::{DEFAULT_REFRESH, SettingsCache};
-use crate::store::{FailedWrite, Order, Outcome, Store};
+use crate::store::{FailedWrite, Order, Outcome, Store, WriteError};
 use crate::stream::{StreamArn, StreamName};
 use crate::table::{TableKeys, candidate_tables, parts_table_name};
 use crate::tags::{KinesisTags, TagReader};
 use aws_config::BehaviorVersion;
 use aws_config::retry::RetryConfig;
+use aws_types::SdkConfig;
 use aws_types::endpoint_config::AccountIdEndpointMode;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -36,7 +37,16 @@ pub struct Archiver<T, D> {
     tags: T,
     store: Store<D>,
     archives: SettingsCache<Archive>,
-    report: fn(&BatchReport),
+    reporter: Reporter,
+}
+
+/// Whoever is told what became of each batch.
+struct Reporter(Box<dyn Fn(&BatchReport) + Send + Sync>);
+
+impl std::fmt::Debug for Reporter {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.write_str("Reporter")
+    }
 }
 
 /// Longest time for the first read of a stream's settings; after it Lambda delivers the batch again.
@@ -50,6 +60,14 @@ struct Archive {
     settings: ArchiveSettings,
     table: String,
     parts_table: String,
+}
+
+/// Records of a batch that could not be read.
+#[derive(Debug)]
+struct Damage {
+    records: usize,
+    /// What is wrong with the first of them.
+    reason: Option<String>,
 }
 
 /// The records of a stream that are not archived.
@@ -86,8 +104,22 @@ impl AwsArchiver {
             .account_id_endpoint_mode(AccountIdEndpointMode::Disabled)
             .load()
             .await;
-        let tags = KinesisTags::new(aws_sdk_kinesis::Client::new(&config));
-        Ok(Self::new(tags, DynamoDb::new(&config, &http)?, DEFAULT_REFRESH))
+        Self::of(&config, &http)
+    }
+
+    /// An archiver with the region, credentials and endpoints of this configuration.
+    ///
+    /// # Errors
+    /// When region, credentials or endpoint are missing.
+    pub fn of_config(config: &SdkConfig) -> Result<Self, InvalidConfig> {
+        let http = Http::default();
+        let config = config.clone().into_builder().http_client(http.client()).retry_config(RetryConfig::disabled());
+        Self::of(&config.account_id_endpoint_mode(AccountIdEndpointMode::Disabled).build(), &http)
+    }
+
+    fn of(config: &SdkConfig, http: &Http) -> Result<Self, InvalidConfig> {
+        let tags = KinesisTags::new(aws_sdk_kinesis::Client::new(config));
+        Ok(Self::new(tags, DynamoDb::new(config, http)?, DEFAULT_REFRESH))
     }
 }
 
@@ -95,14 +127,14 @@ impl<T: TagReader, D: Database> Archiver<T, D> {
     /// An archiver that reads tags here, writes there, and keeps what it read for the given time. It reports to the log.
     #[must_use]
     pub fn new(tags: T, database: D, refresh: Duration) -> Self {
-        let report = |report: &BatchReport| tracing::info!(?report, "batch");
-        Self { tags, store: Store::new(database), archives: SettingsCache::new(refresh), report }
+        let reporter = Reporter(Box::new(|report| tracing::info!(?report, "batch")));
+        Self { tags, store: Store::new(database), archives: SettingsCache::new(refresh), reporter }
     }
 
     /// The same archiver, reporting to this function.
     #[must_use]
-    pub fn reporting_to(self, report: fn(&BatchReport)) -> Self {
-        Self { report, ..self }
+    pub fn reporting_to(self, report: impl Fn(&BatchReport) + Send + Sync + 'static) -> Self {
+        Self { reporter: Reporter(Box::new(report)), ..self }
     }
 
     /// Archives one event's records.
@@ -126,9 +158,9 @@ impl<T: TagReader, D: Database> Archiver<T, D> {
         let mut ending = Ok(());
         unreadable(batch.unreadable, &mut failed);
         for StreamBatch { stream, records, unreadable: damaged } in batch.streams {
-            let damaged_records = damaged.len();
+            let damage = Damage { records: damaged.len(), reason: damaged.first().map(ToString::to_string) };
             unreadable(damaged, &mut failed);
-            match self.archive(&stream, records, damaged_records, deadline).await {
+            match self.archive(&stream, records, damage, deadline).await {
                 Ok(numbers) => failed.extend(numbers.iter().map(ToString::to_string)),
                 Err(error) => ending = Err(error),
             }
@@ -146,7 +178,7 @@ impl<T: TagReader, D: Database> Archiver<T, D> {
         &self,
         stream: &StreamArn,
         records: Vec<ArchivedRecord<'_>>,
-        damaged_records: usize,
+        damage: Damage,
         deadline: Deadline,
     ) -> Result<FailedNumbers, ArchiveError> {
         let started = tokio::time::Instant::now();
@@ -156,26 +188,28 @@ impl<T: TagReader, D: Database> Archiver<T, D> {
         let mut report = BatchReport {
             stream: stream.stream_name().clone(),
             table: None,
-            records: readable + damaged_records,
-            user_records: readable + damaged_records,
+            records: readable + damage.records,
+            user_records: readable + damage.records,
             archived: 0,
             superseded: 0,
             skipped: 0,
             compressed: 0,
             split: 0,
-            failed: readable + damaged_records,
+            failed: readable + damage.records,
+            oversize: 0,
+            reason: damage.reason,
             milliseconds: 0,
             write_units: 0.0,
             newest_record_age: None,
         };
         let failed = Box::pin(self.write(stream, records, deadline, &mut report)).await;
         if let Ok(failed) = &failed {
-            report.failed = failed.len() + damaged_records;
+            report.failed = failed.len() + damage.records;
         }
         report.milliseconds = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
         let age = newest_arrival.map(|arrival| Timestamp::now().as_millisecond().saturating_sub(arrival));
         report.newest_record_age = age.map(|age| u64::try_from(age).unwrap_or(0));
-        (self.report)(&report);
+        (self.reporter.0)(&report);
         failed
     }
 
@@ -236,7 +270,9 @@ impl<T: TagReader, D: Database> Archiver<T, D> {
         report.superseded += outcome.superseded;
         report.compressed = outcome.compressed;
         report.split = outcome.split;
+        report.oversize = outcome.failed.iter().filter(|failed| matches!(failed.reason, WriteError::Parts { .. })).count();
         report.write_units = outcome.write_units;
+        report.reason = report.reason.take().or_else(|| outcome.failed.first().map(|failed| failed.reason.to_string()));
         self.check(stream, &archive, &outcome)?;
         Ok(failed)
     }

@@ -11,6 +11,9 @@ use jiff::Timestamp;
 use lambda_runtime::layers::TracingLayer;
 use lambda_runtime::{Diagnostic, Error, LambdaEvent, Runtime, service_fn};
 use std::time::{Duration, SystemTime};
+use tracing_subscriber::filter::{LevelFilter, Targets};
+use tracing_subscriber::layer::SubscriberExt as _;
+use tracing_subscriber::util::SubscriberInitExt as _;
 
 /// Kept back from the deadline, so that the answer still reaches Lambda.
 const ANSWER_MARGIN: Duration = Duration::from_millis(500);
@@ -30,21 +33,24 @@ impl From<Report> for Diagnostic {
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
-    tracing_subscriber::fmt()
-        .json()
-        .flatten_event(true)
-        .with_env_filter(tracing_subscriber::EnvFilter::try_from_default_env().unwrap_or_else(|_| "info,aws=warn".into()))
-        .init();
-    let archiver = AwsArchiver::on_aws().await?.reporting_to(print);
+    tracing_subscriber::registry().with(tracing_subscriber::fmt::layer().json().flatten_event(true)).with(log_filter()).init();
+    let archiver = AwsArchiver::on_aws().await?.reporting_to(printer());
     let archiver = &archiver;
     let events = Events::default();
     let handler = service_fn(|invocation: LambdaEvent<()>| handle(archiver, events.take(), invocation.context.deadline()));
     Runtime::new(handler).layer(TracingLayer::new()).layer(events.clone()).run().await
 }
 
-/// Where CloudWatch reads it.
-fn print(report: &BatchReport) {
-    match report.to_line(Timestamp::now()) {
+/// What `RUST_LOG` names, by targets and levels.
+fn log_filter() -> Targets {
+    let named = std::env::var("RUST_LOG").ok().and_then(|directives| directives.parse().ok());
+    named.unwrap_or_else(|| Targets::new().with_default(LevelFilter::INFO).with_target("aws", LevelFilter::WARN))
+}
+
+/// Prints reports where CloudWatch reads them.
+fn printer() -> impl Fn(&BatchReport) + Send + Sync {
+    let function = std::env::var("AWS_LAMBDA_FUNCTION_NAME").ok();
+    move |report| match report.to_line(function.as_deref(), Timestamp::now()) {
         Ok(line) => println!("{line}"),
         Err(error) => tracing::error!(%error, "the batch cannot be reported"),
     }

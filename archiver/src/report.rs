@@ -7,8 +7,10 @@ use serde::Serialize;
 
 /// The namespace of the metrics.
 pub const NAMESPACE: &str = "KinesisStreamArchiver";
-/// The only dimension of the metrics: the stream's name.
+/// The dimension of all metrics: the stream's name.
 pub const DIMENSION: &str = "stream";
+/// The dimension of [`ALARMING`], once more: the function's name, so that one alarm watches all its streams.
+pub const FUNCTION_DIMENSION: &str = "function";
 
 /// What became of the records of one stream in one batch. The names are those of the log's fields and of the metrics.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -33,6 +35,11 @@ pub struct BatchReport {
     pub split: usize,
     /// Records that are not archived and will be delivered again.
     pub failed: usize,
+    /// Those of them that are too large for one item and cannot be written in parts.
+    pub oversize: usize,
+    /// Why the first of the failed is not archived, where the batch did not fail as a whole.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
     /// Time the batch took.
     pub milliseconds: u64,
     /// What the writes cost, as DynamoDB counted it.
@@ -48,6 +55,8 @@ struct Line<'r> {
     message: &'static str,
     #[serde(flatten)]
     report: &'r BatchReport,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    function: Option<&'r str>,
     _aws: Metadata,
 }
 
@@ -55,7 +64,7 @@ struct Line<'r> {
 #[serde(rename_all = "PascalCase")]
 struct Metadata {
     timestamp: i64,
-    cloud_watch_metrics: [Directive; 1],
+    cloud_watch_metrics: Vec<Directive>,
 }
 
 #[derive(Serialize)]
@@ -74,7 +83,7 @@ struct Metric {
 }
 
 /// Every metric, with its unit.
-pub const METRICS: [(&str, &str); 11] = [
+pub const METRICS: [(&str, &str); 12] = [
     ("records", "Count"),
     ("user_records", "Count"),
     ("archived", "Count"),
@@ -83,20 +92,31 @@ pub const METRICS: [(&str, &str); 11] = [
     ("compressed", "Count"),
     ("split", "Count"),
     ("failed", "Count"),
+    ("oversize", "Count"),
     ("milliseconds", "Milliseconds"),
     ("write_units", "Count"),
     ("newest_record_age", "Milliseconds"),
 ];
 
+/// The metrics that must be 0. Lambda does not count records that are reported as failed among a function's errors.
+pub const ALARMING: [&str; 2] = ["failed", "oversize"];
+
 impl BatchReport {
-    /// The line for a function's log.
+    /// The line for the log of a function, with its name where it has one.
     ///
     /// # Errors
     /// Does not fail for what a report holds; the error is the JSON library's.
-    pub fn to_line(&self, at: Timestamp) -> Result<String, serde_json::Error> {
+    pub fn to_line(&self, function: Option<&str>, at: Timestamp) -> Result<String, serde_json::Error> {
+        let directive = |dimension, is_in: &dyn Fn(&str) -> bool| {
+            let metrics = METRICS.iter().filter(|(name, _)| is_in(name)).map(|(name, unit)| Metric { name, unit }).collect();
+            Directive { namespace: NAMESPACE, dimensions: [[dimension]], metrics }
+        };
         // A metric without a value would make CloudWatch refuse the line.
-        let is_known = |name: &&(&'static str, &'static str)| name.0 != "newest_record_age" || self.newest_record_age.is_some();
-        let metrics = METRICS.iter().filter(is_known).map(|(name, unit)| Metric { name, unit }).collect();
+        let is_known = |name: &str| name != "newest_record_age" || self.newest_record_age.is_some();
+        let mut cloud_watch_metrics = vec![directive(DIMENSION, &is_known)];
+        if function.is_some() {
+            cloud_watch_metrics.push(directive(FUNCTION_DIMENSION, &|name| ALARMING.contains(&name)));
+        }
         serde_json::to_string(&Line {
             timestamp: at.to_string(),
             level: if self.failed == 0 { "INFO" } else { "WARN" },
@@ -106,10 +126,8 @@ impl BatchReport {
                 _ => "batch not archived",
             },
             report: self,
-            _aws: Metadata {
-                timestamp: at.as_millisecond(),
-                cloud_watch_metrics: [Directive { namespace: NAMESPACE, dimensions: [[DIMENSION]], metrics }],
-            },
+            function,
+            _aws: Metadata { timestamp: at.as_millisecond(), cloud_watch_metrics },
         })
     }
 }
@@ -132,6 +150,8 @@ mod tests {
             compressed: 20,
             split: 1,
             failed: 1,
+            oversize: 1,
+            reason: Some("no answer came in time".to_owned()),
             milliseconds: 31,
             write_units: 620.0,
             newest_record_age,
@@ -139,7 +159,8 @@ mod tests {
     }
 
     fn line(report: &BatchReport) -> Value {
-        serde_json::from_str(&report.to_line(Timestamp::from_millisecond(1_545_084_650_987).unwrap()).unwrap()).unwrap()
+        let at = Timestamp::from_millisecond(1_545_084_650_987).unwrap();
+        serde_json::from_str(&report.to_line(Some("archiver"), at).unwrap()).unwrap()
     }
 
     #[test]
@@ -157,6 +178,16 @@ mod tests {
         names.sort_unstable();
         numbers.sort_unstable();
         assert_eq!(names, numbers);
+    }
+
+    #[test]
+    fn what_must_be_zero_is_counted_by_function_too() {
+        let line = line(&report(None));
+        let directive = &line["_aws"]["CloudWatchMetrics"][1];
+        assert_eq!(directive["Dimensions"], json!([["function"]]));
+        assert_eq!(line["function"], "archiver");
+        let metrics = json!([{ "Name": "failed", "Unit": "Count" }, { "Name": "oversize", "Unit": "Count" }]);
+        assert_eq!(directive["Metrics"], metrics);
     }
 
     #[test]

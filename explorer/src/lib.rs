@@ -6,6 +6,7 @@ pub mod commands;
 pub mod domain;
 pub mod effects;
 pub mod event_loop;
+pub mod failures;
 pub mod files;
 mod ledger;
 #[cfg(feature = "local")]
@@ -13,6 +14,7 @@ pub mod local;
 mod logging;
 pub mod memory;
 pub mod plans;
+pub mod recovery;
 pub mod replay;
 pub mod shelf;
 pub mod sources;

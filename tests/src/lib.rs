@@ -7,6 +7,7 @@
 
 pub mod archive;
 pub mod bootstrap;
+pub mod bucket;
 pub mod capability;
 pub mod command_line;
 pub mod endpoints;

@@ -290,6 +290,8 @@ async fn what_became_of_a_batch_is_reported_in_numbers() {
         compressed: 1,
         split: 0,
         failed: 3,
+        oversize: 0,
+        reason: Some("record 3 cannot be read: data is not base64".to_owned()),
         milliseconds: reports[0].milliseconds,
         write_units: reports[0].write_units,
         newest_record_age: reports[0].newest_record_age,

@@ -1,6 +1,8 @@
 //! Reading archives: one record, and how many items would expire.
 
 use super::connect::Connection;
+use super::patience::patiently;
+use crate::domain::failed_batch::RecordKey;
 use crate::domain::failure::Failure;
 use crate::domain::page::PageCursor;
 use crate::domain::record::Record;
@@ -8,9 +10,12 @@ use archiver::aws_failure::AwsFailure;
 use archiver::item::{Attributes, StoredItem};
 use archiver::settings::ArchiveMode;
 use archiver::table::attribute;
-use aws_sdk_dynamodb::types::{AttributeValue, Select};
+use aws_sdk_dynamodb::types::{AttributeValue, KeysAndAttributes, Select};
 use jiff::Timestamp;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
+
+/// Keys in a BatchGetItem call. Source: DynamoDB API reference, BatchGetItem.
+pub(super) const MAX_BATCH_KEYS: usize = 100;
 
 /// Reads one record: by key and number, or by key alone the newest one.
 ///
@@ -85,6 +90,50 @@ pub async fn count_expired(connection: &Connection, table: &str, now: Timestamp)
         expired += u64::try_from(page.count).unwrap_or(0);
     }
     Ok(expired)
+}
+
+/// Which of these records an archive of mode ALL has.
+///
+/// # Errors
+/// What DynamoDB answered.
+pub async fn present_records(connection: &Connection, table: &str, records: &[RecordKey]) -> Result<HashSet<RecordKey>, Failure> {
+    let operation = || format!("look for records in table {table}");
+    let mut wanted: Vec<RecordKey> = records.iter().cloned().collect::<HashSet<_>>().into_iter().collect();
+    let mut present = HashSet::new();
+    while !wanted.is_empty() {
+        let asked = wanted.split_off(wanted.len().saturating_sub(MAX_BATCH_KEYS));
+        let answer = patiently(|| async {
+            let keys = KeysAndAttributes::builder()
+                .set_keys(Some(asked.iter().map(key_attributes).collect()))
+                .projection_expression("#key, #number")
+                .expression_attribute_names("#key", attribute::PARTITION_KEY)
+                .expression_attribute_names("#number", attribute::SEQUENCE_NUMBER)
+                .consistent_read(true)
+                .build()
+                .map_err(|error| Failure::refused(operation(), error.to_string()))?;
+            let call = connection.dynamodb.batch_get_item().request_items(table, keys).send().await;
+            call.map_err(|error| Failure::of_call(operation(), "dynamodb:BatchGetItem", error.into()))
+        });
+        let answer = answer.await?;
+        let found = answer.responses.and_then(|mut responses| responses.remove(table)).unwrap_or_default();
+        present.extend(found.iter().filter_map(record_key));
+        let left = answer.unprocessed_keys.and_then(|mut keys| keys.remove(table)).map(|keys| keys.keys).unwrap_or_default();
+        wanted.extend(left.iter().filter_map(record_key));
+    }
+    Ok(present)
+}
+
+fn key_attributes(record: &RecordKey) -> Attributes {
+    let text = |name: &str, text: &str| (name.to_owned(), AttributeValue::S(text.to_owned()));
+    HashMap::from([
+        text(attribute::PARTITION_KEY, &record.partition_key),
+        text(attribute::SEQUENCE_NUMBER, &record.sequence_number),
+    ])
+}
+
+fn record_key(item: &Attributes) -> Option<RecordKey> {
+    let text = |name: &str| item.get(name).and_then(|value| value.as_s().ok()).cloned();
+    Some(RecordKey { partition_key: text(attribute::PARTITION_KEY)?, sequence_number: text(attribute::SEQUENCE_NUMBER)? })
 }
 
 pub(super) fn cursor_attributes(cursor: &PageCursor) -> Attributes {

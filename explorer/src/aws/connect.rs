@@ -1,7 +1,13 @@
 //! Finding region, credentials and endpoint as the AWS CLI does, and saying in one sentence which of them is missing.
 
+use super::bucket::Bucket;
 use crate::domain::failure::Failure;
 use archiver::aws_failure::{AwsFailure, FailureKind, innermost};
+use archiver::dynamodb::DynamoDb;
+use archiver::handler::{Archiver, AwsArchiver};
+use archiver::http::Http;
+use archiver::settings_cache::DEFAULT_REFRESH;
+use archiver::tags::KinesisTags;
 use aws_config::profile::ProfileFileCredentialsProvider;
 use aws_config::retry::RetryConfig;
 use aws_config::timeout::TimeoutConfig;
@@ -52,6 +58,14 @@ pub struct Connection {
     /// The profile in use, where one was named.
     pub profile: Option<String>,
     tag_pace: Option<Arc<Mutex<Instant>>>,
+    origin: Origin,
+}
+
+/// What other clients are made of, which few commands need.
+#[derive(Clone, Debug)]
+enum Origin {
+    Aws(Box<SdkConfig>),
+    Emulators { dynamodb_url: String },
 }
 
 impl Connection {
@@ -99,6 +113,7 @@ impl Connection {
             region: region.to_owned(),
             profile: None,
             tag_pace: None,
+            origin: Origin::Emulators { dynamodb_url: dynamodb_url.to_owned() },
         }
     }
 
@@ -109,6 +124,7 @@ impl Connection {
             region,
             profile,
             tag_pace,
+            origin: Origin::Aws(Box::new(config.clone())),
         }
     }
 
@@ -128,6 +144,38 @@ impl Connection {
             }
         };
         answer.map_err(|failure| Failure::of_call(operation, "kinesis:ListStreams", failure))
+    }
+
+    /// The objects of a bucket whose keys begin with the prefix.
+    ///
+    /// # Errors
+    /// When this is the local system, which has no S3.
+    pub fn bucket(&self, name: String, prefix: String) -> Result<Bucket, Failure> {
+        let Origin::Aws(config) = &self.origin else {
+            let detail = "the local system has no S3; name a folder";
+            return Err(Failure::refused(format!("list the objects of bucket {name}"), detail));
+        };
+        // Emulators have no name in DNS for each bucket.
+        let endpoint = ["AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL"].iter().any(|variable| std::env::var_os(variable).is_some());
+        let has_endpoint = config.endpoint_url().is_some() || endpoint;
+        let s3 = aws_sdk_s3::config::Builder::from(config.as_ref()).force_path_style(has_endpoint).build();
+        Ok(Bucket::new(aws_sdk_s3::Client::from_conf(s3), name, prefix))
+    }
+
+    /// The archiver, calling what this calls.
+    ///
+    /// # Errors
+    /// When credentials or endpoint are missing.
+    pub fn archiver(&self) -> Result<AwsArchiver, Failure> {
+        match &self.origin {
+            Origin::Aws(config) => {
+                AwsArchiver::of_config(config).map_err(|error| Failure::refused("set the archiver up", error.to_string()))
+            }
+            Origin::Emulators { dynamodb_url } => {
+                let database = DynamoDb::of_emulator(dynamodb_url, &self.region, &Http::default());
+                Ok(Archiver::new(KinesisTags::new(self.kinesis.clone()), database, DEFAULT_REFRESH))
+            }
+        }
     }
 
     /// Waits until another tag read is allowed.

@@ -6,6 +6,7 @@ mod shard;
 mod tests;
 mod waiting;
 
+use super::archive::MAX_BATCH_KEYS;
 use super::connect::Connection;
 use super::patience::patiently;
 use crate::domain::decode::Recipe;
@@ -25,8 +26,6 @@ use waiting::{Waiting, expected_of};
 
 /// Between two looks into the archive, so that one looks for many records.
 const LOOK_INTERVAL: Duration = Duration::from_millis(250);
-/// Keys in a BatchGetItem call. Source: DynamoDB API reference, BatchGetItem.
-const MAX_BATCH_KEYS: usize = 100;
 
 struct Following<'c> {
     connection: &'c Connection,

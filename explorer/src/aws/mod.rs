@@ -1,6 +1,7 @@
 //! The only code that knows the AWS SDKs: plain functions, the explorer's own types in and out.
 
 pub mod archive;
+pub mod bucket;
 mod conditions;
 pub mod configure;
 pub mod connect;

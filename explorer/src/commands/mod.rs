@@ -12,6 +12,7 @@ mod progress;
 mod reading;
 mod reads;
 mod records;
+mod recover;
 mod replay;
 mod selection;
 mod streams;
@@ -125,6 +126,8 @@ enum Command {
         #[arg(long)]
         yes: bool,
     },
+    /// List what Lambda gave up and put into a failure destination, and archive it after all
+    Recover(recover::Request),
     /// Put records of an archive into a stream again: plan, run, pause, resume, look up
     #[command(subcommand)]
     Replay(replay::ReplayCommand),
@@ -276,6 +279,7 @@ async fn dispatch(
     let changes_something = match &command {
         Some(Command::Configure { .. }) => true,
         Some(Command::Replay(command)) => command.changes_something(),
+        Some(Command::Recover(request)) => request.changes_something(),
         _ => false,
     };
     if common.read_only && changes_something {
@@ -297,6 +301,7 @@ async fn dispatch(
             configure::run(&connection, &stream, change, output).await
         }
         Some(Command::Replay(command)) => command.run(connection, output).await,
+        Some(Command::Recover(request)) => recover::run(connection, request, output).await,
         Some(
             Command::Records { .. }
             | Command::Get(_)

@@ -26,7 +26,12 @@ impl Reads {
             Command::Get(request) => Self::Get(request.understood()?),
             Command::Tail(request) => Self::Tail(Box::new(request.understood()?)),
             Command::Export(request) => Self::Export(request.understood()?),
-            Command::Streams | Command::Configure { .. } | Command::Replay(_) | Command::Local { .. } | Command::Keys => {
+            Command::Streams
+            | Command::Configure { .. }
+            | Command::Recover(_)
+            | Command::Replay(_)
+            | Command::Local { .. }
+            | Command::Keys => {
                 return Ok(None);
             }
         }))

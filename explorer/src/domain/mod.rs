@@ -6,6 +6,7 @@ pub mod decode;
 pub mod diff;
 pub mod document;
 pub mod export;
+pub mod failed_batch;
 pub mod failure;
 pub mod filter;
 pub mod following;

@@ -7,6 +7,7 @@ mod errors;
 mod export;
 mod filter;
 mod local;
+mod recover;
 mod replay;
 mod replay_crashes;
 mod replay_faults;

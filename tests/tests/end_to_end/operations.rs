@@ -2,7 +2,7 @@
 
 use archiver::aggregate::aggregate;
 use archiver::envelope::{Envelope, Separator};
-use archiver::report::{DIMENSION, METRICS, NAMESPACE};
+use archiver::report::{DIMENSION, FUNCTION_DIMENSION, METRICS, NAMESPACE};
 use archiver::settings::ArchiveMode;
 use end_to_end::bootstrap::Bootstrap;
 use end_to_end::endpoints::Endpoints;
@@ -47,9 +47,10 @@ async fn reports(function: &Bootstrap, count: usize) -> Vec<Value> {
 /// embedded metric format specification.
 fn assert_reports(report: &Value, stream: &TestStream, message: &str, counts: &[(&str, usize)]) {
     let directives = report["_aws"]["CloudWatchMetrics"].as_array().expect("a list of directives");
-    assert_eq!(directives.len(), 1);
-    assert_eq!((&directives[0]["Namespace"], &directives[0]["Dimensions"]), (&json!(NAMESPACE), &json!([[DIMENSION]])));
-    assert_eq!(report[DIMENSION], stream.name);
+    let dimensions = [json!([[DIMENSION]]), json!([[FUNCTION_DIMENSION]])];
+    assert_eq!(directives.iter().map(|directive| directive["Dimensions"].clone()).collect::<Vec<_>>(), dimensions);
+    assert!(directives.iter().all(|directive| directive["Namespace"] == NAMESPACE), "{directives:#?}");
+    assert_eq!((&report[DIMENSION], &report[FUNCTION_DIMENSION]), (&json!(stream.name), &json!("archiver")));
     let now = jiff::Timestamp::now().as_millisecond();
     let timestamp = report["_aws"]["Timestamp"].as_i64().expect("milliseconds");
     assert!((now - 600_000..=now).contains(&timestamp), "{timestamp}");
@@ -159,7 +160,7 @@ async fn a_batch_that_is_archived_in_part_or_not_at_all_says_so() {
         assert!(error.message.contains(&stream.table(mode)), "{error:?}");
 
         let reports = reports(&function, 2).await;
-        let counts = [("records", 3), ("user_records", 3), ("archived", 1), ("split", 1), ("failed", 2)];
+        let counts = [("records", 3), ("user_records", 3), ("archived", 1), ("split", 1), ("failed", 2), ("oversize", 1)];
         assert_reports(&reports[0], &stream, "batch archived in part", &counts);
         assert_reports(&reports[1], &stream, "batch not archived", &[("records", 1), ("user_records", 1), ("failed", 1)]);
         assert!(reports.iter().all(|report| report["level"] == "WARN"));

@@ -1,0 +1,71 @@
+//! The objects of an S3 bucket below a prefix: listing, reading, deleting.
+
+use crate::domain::failure::Failure;
+use archiver::aws_failure::AwsFailure;
+use aws_sdk_s3::Client;
+
+/// Where objects lie.
+#[derive(Clone, Debug)]
+pub struct Bucket {
+    client: Client,
+    name: String,
+    prefix: String,
+}
+
+/// An object that was listed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Object {
+    /// Its key.
+    pub name: String,
+    /// Its size.
+    pub size_bytes: u64,
+}
+
+impl Bucket {
+    /// The objects of this bucket whose keys begin with the prefix.
+    pub(crate) fn new(client: Client, name: String, prefix: String) -> Self {
+        Self { client, name, prefix }
+    }
+
+    /// Lists all objects, in the order of their keys.
+    ///
+    /// # Errors
+    /// What S3 answered.
+    pub async fn list(&self) -> Result<Vec<Object>, Failure> {
+        let operation = || format!("list the objects of bucket {}", self.name);
+        let mut objects = Vec::new();
+        let mut pages = self.client.list_objects_v2().bucket(&self.name).prefix(&self.prefix).into_paginator().send();
+        while let Some(page) = pages.next().await {
+            let page = page.map_err(|error| Failure::of_call(operation(), "s3:ListBucket", AwsFailure::from(error)))?;
+            // Consoles make objects without a byte for folders.
+            let found = page.contents.unwrap_or_default().into_iter().filter_map(|object| {
+                let size_bytes = u64::try_from(object.size?).ok().filter(|size| *size > 0)?;
+                Some(Object { name: object.key?, size_bytes })
+            });
+            objects.extend(found);
+        }
+        Ok(objects)
+    }
+
+    /// Reads an object.
+    ///
+    /// # Errors
+    /// What S3 answered.
+    pub async fn read(&self, object: &str) -> Result<Vec<u8>, Failure> {
+        let failed = |failure| Failure::of_call(format!("read object {object}"), "s3:GetObject", failure);
+        let answer = self.client.get_object().bucket(&self.name).key(object).send().await;
+        let body = answer.map_err(|error| failed(error.into()))?.body.collect().await;
+        let body = body.map_err(|error| failed(AwsFailure::of_cause(archiver::aws_failure::FailureKind::Network, &error)))?;
+        Ok(body.to_vec())
+    }
+
+    /// Deletes an object. Where the bucket keeps versions it can be had back.
+    ///
+    /// # Errors
+    /// What S3 answered.
+    pub async fn delete(&self, object: &str) -> Result<(), Failure> {
+        let answer = self.client.delete_object().bucket(&self.name).key(object).send().await;
+        let failed = |error| Failure::of_call(format!("delete object {object}"), "s3:DeleteObject", error);
+        answer.map(|_| ()).map_err(|error| failed(error.into()))
+    }
+}

@@ -1,0 +1,284 @@
+//! Batches that Lambda gave up, as it writes them to the failure destination of an event source mapping: who failed, why, and (in an
+//! S3 bucket) the event itself. Source: Lambda developer guide, retaining discarded batches of Kinesis event sources.
+
+use archiver::stream::{InvalidStreamArn, StreamArn};
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
+use std::collections::HashSet;
+
+/// A batch that was given up.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FailedBatch {
+    /// Whose records.
+    pub stream: StreamArn,
+    /// From which shard.
+    pub shard_id: String,
+    /// ARN of the function that failed.
+    pub function: String,
+    /// When it was given up.
+    pub given_up_at: Option<Timestamp>,
+    /// Why, in Lambda's word: `RetryAttemptsExhausted`, `RecordAgeExceeded`, …
+    pub condition: String,
+    /// How often the function was invoked with it, about.
+    pub invocations: Option<u64>,
+    /// What the function's last invocation ended with, where it was invoked at all: `Unhandled`, …
+    pub function_error: Option<String>,
+    /// How many records.
+    pub records: u64,
+    /// The first one's number.
+    pub first_sequence_number: String,
+    /// The last one's number.
+    pub last_sequence_number: String,
+    /// When the first one arrived in the stream.
+    pub first_arrival: Option<Timestamp>,
+    /// When the last one did.
+    pub last_arrival: Option<Timestamp>,
+    /// The event that the function was given. Queues and topics get none.
+    pub event: Option<String>,
+}
+
+/// Why a text is no batch that was given up.
+#[derive(Debug, thiserror::Error)]
+pub enum InvalidFailedBatch {
+    /// It is no such JSON.
+    #[error("it is no batch of a Kinesis stream that Lambda gave up: {0}")]
+    Json(#[from] serde_json::Error),
+    /// It names no stream.
+    #[error("it is no batch of a Kinesis stream that Lambda gave up: {0}")]
+    Stream(#[from] InvalidStreamArn),
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct RawBatch<'b> {
+    request_context: RequestContext,
+    #[serde(default)]
+    response_context: Option<ResponseContext>,
+    #[serde(default)]
+    timestamp: Option<String>,
+    #[serde(rename = "KinesisBatchInfo")]
+    info: BatchInfo,
+    /// Lambda writes the event as a text.
+    #[serde(borrow, default)]
+    payload: Option<&'b RawValue>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct RequestContext {
+    #[serde(default)]
+    function_arn: String,
+    condition: String,
+    #[serde(default)]
+    approximate_invoke_count: Option<u64>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct ResponseContext {
+    #[serde(default)]
+    function_error: Option<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct BatchInfo {
+    shard_id: String,
+    start_sequence_number: String,
+    end_sequence_number: String,
+    #[serde(default)]
+    approximate_arrival_of_first_record: Option<String>,
+    #[serde(default)]
+    approximate_arrival_of_last_record: Option<String>,
+    batch_size: u64,
+    stream_arn: String,
+}
+
+impl FailedBatch {
+    /// Reads what Lambda wrote.
+    ///
+    /// # Errors
+    /// When it is something else.
+    pub fn parse(text: &[u8]) -> Result<Self, InvalidFailedBatch> {
+        let raw: RawBatch<'_> = serde_json::from_slice(text)?;
+        let event = match raw.payload.map(RawValue::get) {
+            None | Some("null") => None,
+            Some(text) if text.starts_with('"') => Some(serde_json::from_str::<String>(text)?),
+            Some(object) => Some(object.to_owned()),
+        };
+        let time = |text: Option<String>| text.and_then(|text| text.parse().ok());
+        Ok(Self {
+            stream: StreamArn::parse(raw.info.stream_arn)?,
+            shard_id: raw.info.shard_id,
+            function: raw.request_context.function_arn,
+            given_up_at: time(raw.timestamp),
+            condition: raw.request_context.condition,
+            invocations: raw.request_context.approximate_invoke_count,
+            function_error: raw.response_context.and_then(|response| response.function_error).filter(|error| !error.is_empty()),
+            records: raw.info.batch_size,
+            first_sequence_number: raw.info.start_sequence_number,
+            last_sequence_number: raw.info.end_sequence_number,
+            first_arrival: time(raw.info.approximate_arrival_of_first_record),
+            last_arrival: time(raw.info.approximate_arrival_of_last_record),
+            event,
+        })
+    }
+
+    /// Why it was given up, in words.
+    #[must_use]
+    pub fn reason(&self) -> String {
+        let cause = match self.condition.as_str() {
+            "RetryAttemptsExhausted" => "its tries were used up".to_owned(),
+            "RecordAgeExceeded" => "its records were too old".to_owned(),
+            "EventAgeExceeded" => "it was too old".to_owned(),
+            other => other.to_owned(),
+        };
+        let tries = match self.invocations {
+            None | Some(0) => ", never tried".to_owned(),
+            Some(1) => ", tried once".to_owned(),
+            Some(count) => format!(", tried {count} times"),
+        };
+        let error = self.function_error.as_ref().map(|error| format!("; the function's error: {error}")).unwrap_or_default();
+        format!("{cause}{tries}{error}")
+    }
+}
+
+/// The partition key and the sequence number of a record.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct RecordKey {
+    /// Its partition key.
+    pub partition_key: String,
+    /// Its sequence number.
+    pub sequence_number: String,
+}
+
+#[derive(Deserialize, Serialize)]
+struct EventRecords<'e> {
+    #[serde(borrow, rename = "Records")]
+    records: Vec<&'e RawValue>,
+}
+
+#[derive(Deserialize)]
+struct KeyedRecord {
+    kinesis: KeyedKinesis,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct KeyedKinesis {
+    partition_key: String,
+    sequence_number: String,
+}
+
+/// The keys of an event's records, as far as they can be read; what cannot is the archiver's to report.
+#[must_use]
+pub fn keys_of_event(event: &str) -> Vec<RecordKey> {
+    let records = serde_json::from_str::<EventRecords<'_>>(event).map(|event| event.records).unwrap_or_default();
+    records.into_iter().filter_map(key_of).collect()
+}
+
+/// The event without these records, the others as they stand, and how many are left out.
+///
+/// # Errors
+/// When it is no event.
+pub fn event_without(event: &str, left_out: &HashSet<RecordKey>) -> Result<(String, usize), serde_json::Error> {
+    let mut event: EventRecords<'_> = serde_json::from_str(event)?;
+    let all = event.records.len();
+    event.records.retain(|record| key_of(record).is_none_or(|key| !left_out.contains(&key)));
+    Ok((serde_json::to_string(&event)?, all - event.records.len()))
+}
+
+fn key_of(record: &RawValue) -> Option<RecordKey> {
+    let KeyedRecord { kinesis } = serde_json::from_str(record.get()).ok()?;
+    Some(RecordKey { partition_key: kinesis.partition_key, sequence_number: kinesis.sequence_number })
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+    use serde_json::{Value, json};
+
+    /// As Lambda's developer guide shows it.
+    fn documented() -> Value {
+        json!({
+            "requestContext": {
+                "requestId": "c9b8fa9f-5a7f-xmpl-af9c-0c604cde93a5",
+                "functionArn": "arn:aws:lambda:us-east-2:123456789012:function:myfunction",
+                "condition": "RetryAttemptsExhausted",
+                "approximateInvokeCount": 101
+            },
+            "responseContext": { "statusCode": 200, "executedVersion": "$LATEST", "functionError": "Unhandled" },
+            "version": "1.0",
+            "timestamp": "2019-11-14T00:38:06.021Z",
+            "KinesisBatchInfo": {
+                "shardId": "shardId-000000000001",
+                "startSequenceNumber": "49601189658422359378836298521827638475320189012309704722",
+                "endSequenceNumber": "49601189658422359378836298522902373528957594348623495186",
+                "approximateArrivalOfFirstRecord": "2019-11-14T00:38:04.835Z",
+                "approximateArrivalOfLastRecord": "2019-11-14T00:38:05.580Z",
+                "batchSize": 500,
+                "streamArn": "arn:aws:kinesis:us-east-2:123456789012:stream/mystream"
+            },
+            "payload": "{\"Records\":[]}"
+        })
+    }
+
+    fn parse(batch: &Value) -> Result<FailedBatch, InvalidFailedBatch> {
+        FailedBatch::parse(batch.to_string().as_bytes())
+    }
+
+    #[test]
+    fn what_lambda_writes_is_read() {
+        let batch = parse(&documented()).unwrap();
+        assert_eq!(batch.stream.stream_name().as_str(), "mystream");
+        assert_eq!((batch.records, batch.shard_id.as_str()), (500, "shardId-000000000001"));
+        assert_eq!(batch.given_up_at.unwrap().to_string(), "2019-11-14T00:38:06.021Z");
+        assert_eq!(batch.event.as_deref(), Some("{\"Records\":[]}"));
+        assert_eq!(batch.reason(), "its tries were used up, tried 101 times; the function's error: Unhandled");
+    }
+
+    #[test]
+    fn a_batch_that_was_never_tried_has_no_answer_of_the_function() {
+        let mut batch = documented();
+        batch["requestContext"] = json!({ "functionArn": "arn", "condition": "RecordAgeExceeded", "approximateInvokeCount": 0 });
+        batch.as_object_mut().unwrap().remove("responseContext");
+        assert_eq!(parse(&batch).unwrap().reason(), "its records were too old, never tried");
+    }
+
+    #[test]
+    fn a_queue_gets_no_event_and_an_object_is_taken_as_it_stands() {
+        let mut batch = documented();
+        batch.as_object_mut().unwrap().remove("payload");
+        assert_eq!(parse(&batch).unwrap().event, None);
+        batch["payload"] = json!({ "Records": [1] });
+        assert_eq!(parse(&batch).unwrap().event.as_deref(), Some(r#"{"Records":[1]}"#));
+    }
+
+    #[test]
+    fn what_is_no_such_batch_says_so() {
+        let error = FailedBatch::parse(b"{\"Records\":[]}").unwrap_err().to_string();
+        assert!(error.starts_with("it is no batch of a Kinesis stream that Lambda gave up: missing field"), "{error}");
+        let mut batch = documented();
+        batch["KinesisBatchInfo"]["streamArn"] = json!("arn:aws:dynamodb:us-east-2:123456789012:table/t/stream/x");
+        assert!(matches!(parse(&batch), Err(InvalidFailedBatch::Stream(_))));
+    }
+
+    #[test]
+    fn records_that_stay_in_an_event_keep_every_digit() {
+        let record = |key: &str, number: &str| {
+            format!(
+                r#"{{"kinesis":{{"partitionKey":"{key}","sequenceNumber":"{number}","data":"YQ==","approximateArrivalTimestamp":1545084650.950}}}}"#
+            )
+        };
+        let damaged = r#"{"kinesis":"none"}"#.to_owned();
+        let event = |records: &[String]| format!(r#"{{"Records":[{}]}}"#, records.join(","));
+        let (first, second) = (record("a", "1"), record("b", "2"));
+        let whole = event(&[first.clone(), damaged.clone(), second.clone()]);
+        let keys = keys_of_event(&whole);
+        assert_eq!(keys.iter().map(|key| key.sequence_number.as_str()).collect::<Vec<_>>(), ["1", "2"]);
+        let left_out = HashSet::from([keys[0].clone()]);
+        assert_eq!(event_without(&whole, &left_out).unwrap(), (event(&[damaged, second]), 1));
+    }
+}

@@ -1,0 +1,152 @@
+//! Where batches lie that Lambda gave up: a bucket, or a folder with copies of its objects. Both are the same to whoever recovers
+//! them.
+
+use crate::aws::bucket::{Bucket, Object};
+use crate::domain::failure::Failure;
+use std::io;
+use std::path::{Path, PathBuf};
+
+/// How Lambda begins the keys of its objects. Source: Lambda developer guide, S3 destinations of event source mappings.
+const LAMBDA_PREFIX: &str = "aws/lambda/";
+/// How a bucket is written.
+const S3_SCHEME: &str = "s3://";
+
+/// Where batches are looked for, as somebody names it: `s3://bucket`, `s3://bucket/prefix` or a folder.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum FailurePlace {
+    /// The objects of a bucket whose keys begin with the prefix.
+    Bucket {
+        /// Its name.
+        name: String,
+        /// The beginning of the keys.
+        prefix: String,
+    },
+    /// The files of a folder, and of those in it.
+    Folder(PathBuf),
+}
+
+/// Why a text names no such place.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("\"{0}\" names no bucket; use s3://BUCKET, s3://BUCKET/PREFIX, or a folder")]
+pub struct InvalidFailurePlace(String);
+
+impl std::str::FromStr for FailurePlace {
+    type Err = InvalidFailurePlace;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let Some(rest) = text.strip_prefix(S3_SCHEME) else {
+            return if text.is_empty() { Err(InvalidFailurePlace(text.to_owned())) } else { Ok(Self::Folder(text.into())) };
+        };
+        let (name, prefix) = rest.split_once('/').unwrap_or((rest, ""));
+        // Source: S3 user guide, bucket naming rules.
+        let allowed = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || matches!(byte, b'.' | b'-' | b'_');
+        if !(3..=255).contains(&name.len()) || !name.bytes().all(allowed) {
+            return Err(InvalidFailurePlace(text.to_owned()));
+        }
+        let prefix = if prefix.is_empty() { LAMBDA_PREFIX } else { prefix };
+        Ok(Self::Bucket { name: name.to_owned(), prefix: prefix.to_owned() })
+    }
+}
+
+/// The batches of a place, not read yet.
+#[derive(Clone, Debug)]
+pub enum FailureStore {
+    /// In a bucket.
+    Bucket(Bucket),
+    /// In a folder.
+    Folder(PathBuf),
+}
+
+impl FailureStore {
+    /// Lists what is there, by name.
+    ///
+    /// # Errors
+    /// When the place cannot be listed.
+    pub async fn list(&self) -> Result<Vec<Object>, Failure> {
+        match self {
+            Self::Bucket(bucket) => bucket.list().await,
+            Self::Folder(folder) => {
+                let found = in_background(folder.clone(), files_below).await;
+                found.map_err(|error| Failure::refused(format!("list folder {}", folder.display()), error.to_string()))
+            }
+        }
+    }
+
+    /// Reads one.
+    ///
+    /// # Errors
+    /// When it cannot be read.
+    pub async fn read(&self, name: &str) -> Result<Vec<u8>, Failure> {
+        match self {
+            Self::Bucket(bucket) => bucket.read(name).await,
+            Self::Folder(folder) => {
+                let read = in_background(folder.join(name), |path| std::fs::read(path)).await;
+                read.map_err(|error| Failure::refused(format!("read file {name}"), error.to_string()))
+            }
+        }
+    }
+
+    /// Deletes one.
+    ///
+    /// # Errors
+    /// When it cannot be deleted.
+    pub async fn delete(&self, name: &str) -> Result<(), Failure> {
+        match self {
+            Self::Bucket(bucket) => bucket.delete(name).await,
+            Self::Folder(folder) => {
+                let deleted = in_background(folder.join(name), |path| std::fs::remove_file(path)).await;
+                deleted.map_err(|error| Failure::refused(format!("delete file {name}"), error.to_string()))
+            }
+        }
+    }
+}
+
+async fn in_background<T: Send + 'static>(
+    path: PathBuf,
+    work: impl FnOnce(&Path) -> io::Result<T> + Send + 'static,
+) -> io::Result<T> {
+    tokio::task::spawn_blocking(move || work(&path)).await.map_err(io::Error::other)?
+}
+
+fn files_below(folder: &Path) -> io::Result<Vec<Object>> {
+    let mut files = Vec::new();
+    let mut folders = vec![folder.to_owned()];
+    while let Some(next) = folders.pop() {
+        for entry in std::fs::read_dir(next)? {
+            let entry = entry?;
+            let metadata = entry.metadata()?;
+            if metadata.is_dir() {
+                folders.push(entry.path());
+            } else if let Ok(name) = entry.path().strip_prefix(folder)
+                && metadata.len() > 0
+            {
+                files.push(Object { name: name.to_string_lossy().into_owned(), size_bytes: metadata.len() });
+            }
+        }
+    }
+    files.sort_by(|left, right| left.name.cmp(&right.name));
+    Ok(files)
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_place_is_a_bucket_or_a_folder() {
+        let bucket = |name: &str, prefix: &str| FailurePlace::Bucket { name: name.to_owned(), prefix: prefix.to_owned() };
+        for (text, place) in [
+            ("s3://stack-failedrecords-1x2y", bucket("stack-failedrecords-1x2y", "aws/lambda/")),
+            ("s3://stack-failedrecords-1x2y/", bucket("stack-failedrecords-1x2y", "aws/lambda/")),
+            ("s3://failed/aws/lambda/0b9d", bucket("failed", "aws/lambda/0b9d")),
+            ("./failures", FailurePlace::Folder("./failures".into())),
+        ] {
+            assert_eq!(text.parse::<FailurePlace>().unwrap(), place, "{text}");
+        }
+        for text in ["", "s3://", "s3:///prefix", "s3://UPPER", "s3://a"] {
+            let error = text.parse::<FailurePlace>().unwrap_err().to_string();
+            assert!(error.starts_with(&format!("\"{text}\" names no bucket; use s3://BUCKET")), "{error}");
+        }
+    }
+}

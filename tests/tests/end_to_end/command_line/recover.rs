@@ -1,0 +1,277 @@
+//! Recovering what a mapping gave up, from a bucket as Lambda fills it and from a folder.
+
+use super::reach;
+use end_to_end::bucket::Bucket;
+use end_to_end::command_line::Explorer;
+use end_to_end::endpoints::{Endpoints, KEY};
+use end_to_end::event::{ReadRecord, event_of, noise};
+use end_to_end::function::{Function, Way};
+use end_to_end::mapping::RunningMapping;
+use end_to_end::stream::{Keys, TestStream, text};
+use explorer::local::event_source::RetryPolicy;
+use serde_json::{Value, json};
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+/// Gives up at once, whole batches.
+const NO_PATIENCE: RetryPolicy =
+    RetryPolicy { maximum_retry_attempts: Some(0), maximum_record_age: None, bisect_batch_on_function_error: false };
+
+/// Delivers what is in the stream by a mapping without patience, and puts what that gives up where Lambda would.
+async fn give_up(endpoints: &Endpoints, stream: &TestStream, bucket: &Bucket) -> Vec<Value> {
+    let function = Arc::new(Function::start(endpoints, &Way::Handler).await);
+    let given_up = RunningMapping::start(endpoints, stream, &function, NO_PATIENCE).finish().await;
+    for (place, batch) in given_up.iter().enumerate() {
+        bucket.put(&key(batch, place), batch.to_string()).await;
+    }
+    given_up
+}
+
+/// The key of an object, as Lambda makes it.
+fn key(batch: &Value, place: usize) -> String {
+    let shard = batch["KinesisBatchInfo"]["shardId"].as_str().unwrap();
+    format!("aws/lambda/6e2e5d54-4a2d-4f2c-9d3a-2d1f3c0a9b11/{shard}/2026-11-26T10.00.00-{place:08x}.json")
+}
+
+/// The program, told of the S3 too.
+fn with_s3(explorer: Explorer, bucket: &Bucket) -> Explorer {
+    explorer.with("AWS_ENDPOINT_URL_S3", &bucket.url)
+}
+
+fn orders(count: usize) -> Vec<(String, Vec<u8>)> {
+    (0..count).map(|number| (format!("cust-{}", number % 7), format!(r#"{{"order":{number}}}"#).into_bytes())).collect()
+}
+
+/// What Lambda writes of a batch, whoever made its event.
+fn batch_of(stream: &TestStream, records: &[ReadRecord]) -> Value {
+    let number = |record: Option<&ReadRecord>| record.map(|record| record.sequence_number.clone()).unwrap_or_default();
+    json!({
+        "requestContext": {
+            "requestId": "c9b8fa9f-5a7f-4b1e-af9c-0c604cde93a5",
+            "functionArn": "arn:aws:lambda:us-east-1:123456789012:function:archiver",
+            "condition": "RetryAttemptsExhausted",
+            "approximateInvokeCount": 101,
+        },
+        "responseContext": { "statusCode": 200, "executedVersion": "$LATEST", "functionError": "Unhandled" },
+        "version": "1.0",
+        "timestamp": "2026-11-26T10:00:00.021Z",
+        "KinesisBatchInfo": {
+            "shardId": "shardId-000000000000",
+            "startSequenceNumber": number(records.first()),
+            "endSequenceNumber": number(records.last()),
+            "approximateArrivalOfFirstRecord": "2026-11-26T09:58:04.835Z",
+            "approximateArrivalOfLastRecord": "2026-11-26T09:58:05.580Z",
+            "batchSize": records.len(),
+            "streamArn": stream.arn,
+        },
+        "payload": event_of(stream, records),
+    })
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_was_given_up_is_listed_with_its_reasons_and_archived_when_the_cause_is_mended() {
+    let (endpoints, explorer) = reach().await;
+    let bucket = Bucket::create().await;
+    let explorer = with_s3(explorer, &bucket);
+    let stream = TestStream::create(&endpoints, 2).await;
+    stream.tag(&[("StreamArchiveMode", "ALL")]).await;
+    stream.put_all(&orders(60)).await;
+    let given_up = give_up(&endpoints, &stream, &bucket).await;
+    let objects = bucket.keys().await;
+    assert_eq!(objects.len(), given_up.len());
+
+    let listed = explorer.json_lines(&["recover", &bucket.place()]).await;
+    assert_eq!(listed.iter().map(|batch| batch["records"].as_u64().unwrap()).sum::<u64>(), 60);
+    for batch in &listed {
+        assert_eq!((&batch["stream"], &batch["stream_arn"]), (&json!(stream.name), &json!(stream.arn)));
+        assert_eq!((&batch["condition"], &batch["invocations"]), (&json!("RetryAttemptsExhausted"), &json!(1)));
+        assert!(batch["function_error"].as_str().unwrap().contains("does not exist"), "{batch}");
+        assert_eq!((&batch["has_records"], &batch["problem"]), (&json!(true), &Value::Null));
+    }
+    let table = explorer.run(&["recover", &bucket.place()]).await.succeeded();
+    assert!(table.stdout.contains("its tries were used up, tried once"), "{table:#?}");
+    assert!(table.stderr.contains("60 records; the function's log"), "{table:#?}");
+    assert_eq!(bucket.keys().await, objects, "listing changes nothing");
+
+    let early = explorer.run(&["recover", &bucket.place(), "--archive", "--yes", "--output", "json"]).await;
+    assert!(early.sentence(1).ends_with("stay where they are, with records that are not archived"), "{early:#?}");
+    assert!(early.stdout.contains(&format!("table {} does not exist", stream.table("ALL"))), "{early:#?}");
+    assert_eq!(bucket.keys().await, objects, "what is not archived stays");
+
+    stream.create_table("ALL", Keys::OfModeAll).await;
+    let recovered = explorer.json_lines(&["recover", &bucket.place(), "--archive", "--yes"]).await;
+    assert_eq!(recovered.iter().map(|batch| batch["archived"].as_u64().unwrap()).sum::<u64>(), 60);
+    assert!(recovered.iter().all(|batch| batch["deleted"] == true && batch["failed"] == 0), "{recovered:#?}");
+    let records = stream.records().await;
+    let items = stream.items_by_number("ALL").await;
+    assert_eq!(items.len(), 60);
+    for record in &records {
+        let item = &items[&(record.partition_key.clone(), record.sequence_number.clone())];
+        assert_eq!(text(item, "recordData"), record.data());
+    }
+    assert_eq!(bucket.keys().await, Vec::<String>::new());
+    assert_eq!(explorer.run(&["recover", &bucket.place()]).await.succeeded().stdout, "nothing was given up\n");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_record_that_is_archived_already_stays_as_it_is() {
+    let (endpoints, explorer) = reach().await;
+    let bucket = Bucket::create().await;
+    let explorer = with_s3(explorer, &bucket);
+    let tags = [("StreamArchiveMode", "ALL"), ("ArchiveTTL", "expireSeconds=1000")];
+    let stream = TestStream::archived(&endpoints, 1, &tags, "ALL", Keys::OfModeAll).await;
+    let record = |number: u32| ReadRecord::new(&format!("cust-{}", number % 3), &format!("{number}"), b"paid");
+    let records: Vec<ReadRecord> = (8..120).map(record).collect();
+    let function = Function::start(&endpoints, &Way::Handler).await;
+    function.archive(&event_of(&stream, &records[..40])).await;
+    // As an archive has it that was written long ago.
+    let expiry = "1790000000";
+    for item in stream.items("ALL").await {
+        let update = endpoints.dynamodb.update_item().table_name(stream.table("ALL"));
+        let update = ["partitionKey", "sequenceNumber"].iter().fold(update, |update, key| update.key(*key, item[*key].clone()));
+        let update = update.update_expression("SET expireAfter = :at").expression_attribute_values(":at", number(expiry));
+        update.send().await.unwrap();
+    }
+    // Two batches with records in common, as after a batch was split.
+    for (place, part) in [&records[..], &records[100..]].into_iter().enumerate() {
+        let batch = batch_of(&stream, part);
+        bucket.put(&key(&batch, place), batch.to_string()).await;
+    }
+
+    let kept = explorer.json_lines(&["recover", &bucket.place(), "--archive", "--keep", "--yes"]).await;
+    let counts = |batches: &[Value]| -> Vec<(u64, u64)> {
+        batches.iter().map(|batch| (batch["archived"].as_u64().unwrap(), batch["present"].as_u64().unwrap())).collect()
+    };
+    assert_eq!(counts(&kept), [(72, 40), (0, 12)]);
+    let items = stream.items("ALL").await;
+    assert_eq!(items.len(), records.len());
+    let old = items.iter().filter(|item| item["expireAfter"].as_n().unwrap() == expiry).count();
+    assert_eq!(old, 40, "an item that was there got another expiry");
+
+    let again = explorer.json_lines(&["recover", &bucket.place(), "--archive", "--yes"]).await;
+    assert_eq!(counts(&again), [(0, 112), (0, 12)]);
+    assert!(stream.items("ALL").await == items, "recovering again changes nothing");
+    assert_eq!(bucket.keys().await, Vec::<String>::new());
+}
+
+fn number(digits: &str) -> aws_sdk_dynamodb::types::AttributeValue {
+    aws_sdk_dynamodb::types::AttributeValue::N(digits.to_owned())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn in_mode_latest_what_is_recovered_late_replaces_nothing_newer() {
+    let (endpoints, explorer) = reach().await;
+    let bucket = Bucket::create().await;
+    let explorer = with_s3(explorer, &bucket);
+    let stream = TestStream::archived(&endpoints, 1, &[("StreamArchiveMode", "LATEST")], "LATEST", Keys::OfModeLatest).await;
+    let function = Function::start(&endpoints, &Way::Handler).await;
+    function.archive(&event_of(&stream, &[ReadRecord::new("cust-1", "100", b"newer")])).await;
+    let late = [
+        ReadRecord::new("cust-1", "9", b"older"),
+        ReadRecord::new("cust-2", "10", b"first"),
+        ReadRecord::new("cust-2", "99", b"last"),
+    ];
+    let batch = batch_of(&stream, &late);
+    bucket.put(&key(&batch, 0), batch.to_string()).await;
+
+    let table = explorer.run(&["recover", &bucket.place(), "--archive", "--yes"]).await.succeeded();
+    assert!(table.stderr.contains("1 records archived, 0 were there before, 2 superseded by newer ones"), "{table:#?}");
+    let latest = stream.latest("LATEST").await;
+    assert_eq!((latest["cust-1"].0.as_str(), latest["cust-2"].0.as_str()), ("100", "99"));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_cannot_be_recovered_stays_and_says_why_while_the_rest_goes_on() {
+    let (endpoints, explorer) = reach().await;
+    let bucket = Bucket::create().await;
+    let explorer = with_s3(explorer, &bucket);
+    let stream = TestStream::archived(&endpoints, 1, &[("StreamArchiveMode", "ALL")], "ALL", Keys::OfModeAll).await;
+    let batch = batch_of(&stream, &[ReadRecord::new("cust-1", "9", b"paid")]);
+    let mut pointer = batch.clone();
+    pointer.as_object_mut().unwrap().remove("payload");
+    let elsewhere = batch.to_string().replace(":us-east-1:", ":eu-west-1:");
+    // Too large for an item, and there is no table for its parts.
+    let too_large = [ReadRecord::new("cust-2", "10", &noise(330_000, 3)), ReadRecord::new("cust-3", "11", b"paid")];
+    let prefix = "aws/lambda/6e2e5d54/shardId-000000000000/";
+    let objects = [
+        ("1-pointer", pointer.to_string()),
+        ("2-elsewhere", elsewhere),
+        ("3-too-large", batch_of(&stream, &too_large).to_string()),
+        ("4-no-batch", "{\"Records\":[]}".to_owned()),
+        ("5-good", batch.to_string()),
+    ];
+    for (name, content) in objects {
+        bucket.put(&format!("{prefix}{name}"), content).await;
+    }
+    bucket.put("notes.txt", "not below aws/lambda/").await;
+
+    let listed = explorer.json_lines(&["recover", &bucket.place()]).await;
+    assert_eq!(
+        listed.iter().map(|batch| batch["has_records"].as_bool().unwrap()).collect::<Vec<_>>(),
+        [false, true, true, false, true]
+    );
+    let finished = explorer.run(&["recover", &bucket.place(), "--archive", "--yes", "--output", "json"]).await;
+    assert!(finished.sentence(1).contains("4 of the objects stay where they are"), "{finished:#?}");
+    let outcomes: Vec<Value> = finished.stdout.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let reasons: Vec<&str> = outcomes.iter().map(|outcome| outcome["reason"].as_str().unwrap_or_default()).collect();
+    assert!(reasons[0].starts_with("the records are not in it, only where they were: from 9 to 9"), "{reasons:#?}");
+    assert!(reasons[1].contains("choose its --profile and --region"), "{reasons:#?}");
+    assert!(reasons[2].contains("too large for one item") && reasons[2].contains(&stream.table("parts")), "{reasons:#?}");
+    assert!(reasons[3].starts_with("it is no batch of a Kinesis stream that Lambda gave up"), "{reasons:#?}");
+    assert_eq!(reasons[4], "");
+    assert_eq!((&outcomes[2]["archived"], &outcomes[2]["failed"]), (&json!(1), &json!(1)));
+
+    let left: BTreeSet<String> = bucket.keys().await.into_iter().collect();
+    let expected = ["1-pointer", "2-elsewhere", "3-too-large", "4-no-batch"].map(|name| format!("{prefix}{name}"));
+    assert_eq!(left, expected.into_iter().chain(["notes.txt".to_owned()]).collect());
+    let archived: BTreeSet<String> = stream.items("ALL").await.iter().map(|item| text(item, "partitionKey").to_owned()).collect();
+    assert_eq!(archived, ["cust-1".to_owned(), "cust-3".to_owned()].into());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_folder_is_as_good_as_a_bucket_and_a_stream_can_be_chosen() {
+    let (endpoints, explorer) = reach().await;
+    let folder = tempfile::tempdir().unwrap();
+    let mut streams = Vec::new();
+    for number in ["9", "10"] {
+        let stream = TestStream::archived(&endpoints, 1, &[("StreamArchiveMode", "ALL")], "ALL", Keys::OfModeAll).await;
+        let path = folder.path().join("aws/lambda").join(&stream.name);
+        std::fs::create_dir_all(&path).unwrap();
+        let batch = batch_of(&stream, &[ReadRecord::new("cust-1", number, b"paid")]);
+        std::fs::write(path.join("batch"), batch.to_string()).unwrap();
+        streams.push(stream);
+    }
+    let place = folder.path().to_str().unwrap();
+    let chosen = ["recover", place, "--stream", &streams[0].name];
+    assert_eq!(explorer.json_lines(&chosen).await.len(), 1);
+    let recovered = explorer.json_lines(&[&chosen[..], &["--archive", "--yes"]].concat()).await;
+    assert_eq!((recovered.len(), &recovered[0]["archived"]), (1, &json!(1)));
+    assert_eq!((streams[0].items("ALL").await.len(), streams[1].items("ALL").await.len()), (1, 0));
+    assert_eq!(explorer.json_lines(&["recover", place]).await.len(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn recovering_asks_first_and_names_what_is_wrong() {
+    let (_endpoints, explorer) = reach().await;
+    let bucket = Bucket::create().await;
+    let explorer = with_s3(explorer, &bucket);
+    bucket.put("aws/lambda/x", "{}").await;
+    let place = bucket.place();
+    for (arguments, code, sentence) in [
+        (vec!["recover", &place, "--archive"], 2, "nobody is there to confirm; add --yes"),
+        (vec!["recover", &place, "--archive", "--yes", "--read-only"], 2, "--read-only is set: nothing can be changed"),
+        (vec!["recover", "s3://no-such-bucket-here"], 1, "cannot list the objects of bucket no-such-bucket-here: "),
+        (vec!["recover", "/no/such/folder"], 1, "cannot list folder /no/such/folder: No such file or directory"),
+    ] {
+        let finished = explorer.run(&arguments).await;
+        assert!(finished.sentence(code).starts_with(sentence), "{finished:#?}");
+    }
+    let unclear = explorer.run(&["recover", "s3://"]).await;
+    assert_eq!(unclear.code, Some(2));
+    assert!(unclear.stderr.contains("\"s3://\" names no bucket; use s3://BUCKET"), "{unclear:#?}");
+    let other_key = explorer.with("AWS_SECRET_ACCESS_KEY", &format!("not {KEY}"));
+    if std::env::var(end_to_end::bucket::S3_URL).is_err() {
+        let finished = other_key.run(&["recover", &place]).await;
+        assert!(finished.sentence(1).contains("check the credentials"), "{finished:#?}");
+    }
+}
