@@ -1,25 +1,55 @@
-//! The template grants what the function's code calls in DynamoDB, and nothing more; its names are the code's.
+//! The template grants what the code calls, and nothing more: to the function, and to people who use the explorer. Its names are the
+//! code's. (What the template comes to as CloudFormation is checked by `.ci/check_template.py`.)
 
 use archiver::settings::ArchiveMode;
 use archiver::stream::StreamName;
-use archiver::table::archive_table_name;
+use archiver::table::{archive_table_name, parts_table_name};
 use std::collections::BTreeSet;
+use std::path::Path;
 
 const TEMPLATE: &str = include_str!("../../../template.yaml");
+const README: &str = include_str!("../../../README.md");
+
 /// The files of the function that call DynamoDB and Kinesis.
 const DYNAMODB: &str = include_str!("../../../archiver/src/dynamodb.rs");
 /// And those that it posts itself: the name of each stands in their target, what statements they execute in their bodies.
 const POSTED: &str = include_str!("../../../archiver/src/dynamodb/post.rs");
 const BODIES: &str = include_str!("../../../archiver/src/dynamodb/requests.rs");
 const TAGS: &str = include_str!("../../../archiver/src/tags.rs");
+
+/// The files of the explorer that only read.
+const READING: [&str; 9] = [
+    include_str!("../../../explorer/src/aws/archive.rs"),
+    include_str!("../../../explorer/src/aws/connect.rs"),
+    include_str!("../../../explorer/src/aws/follow.rs"),
+    include_str!("../../../explorer/src/aws/follow/shard.rs"),
+    include_str!("../../../explorer/src/aws/payload.rs"),
+    include_str!("../../../explorer/src/aws/reader/pages.rs"),
+    include_str!("../../../explorer/src/aws/shards.rs"),
+    include_str!("../../../explorer/src/aws/streams.rs"),
+    // Read by the archiver's code.
+    TAGS,
+];
+const CONFIGURING: &str = include_str!("../../../explorer/src/aws/configure.rs");
+const REPLAYING: [&str; 2] =
+    [include_str!("../../../explorer/src/aws/put.rs"), include_str!("../../../explorer/src/aws/traffic.rs")];
+const RECOVERING: &str = include_str!("../../../explorer/src/aws/bucket.rs");
+
 /// How the names of calls begin in the SDK.
-const VERBS: [&str; 9] = ["batch_", "create_", "delete_", "describe_", "execute_", "get_", "list_", "put_", "update_"];
+const VERBS: [&str; 11] =
+    ["add_", "batch_", "create_", "delete_", "describe_", "execute_", "get_", "list_", "put_", "remove_", "update_"];
+/// Methods that begin so and are no calls.
+const NO_CALLS: [&str; 1] = ["get_origin"];
+
+type Actions = BTreeSet<String>;
 
 /// The calls in a source file, in the words of a policy: `.put_item()` is `PutItem`.
-fn calls(source: &str) -> BTreeSet<String> {
-    let methods = source.split('.').skip(1).filter_map(|rest| rest.split_once("()")).map(|(method, _)| method);
+fn calls(source: &str) -> Actions {
+    let methods = source.split('.').skip(1).filter_map(|rest| rest.split_once("()")).map(|(method, _)| method.trim());
     let is_call = |method: &&str| {
-        method.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_') && VERBS.iter().any(|verb| method.starts_with(verb))
+        let is_name = method.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_');
+        let is_verb = ["query", "scan"].contains(method) || VERBS.iter().any(|verb| method.starts_with(verb));
+        is_name && is_verb && !NO_CALLS.contains(method)
     };
     methods.filter(is_call).map(pascal_case).collect()
 }
@@ -28,17 +58,43 @@ fn pascal_case(snake_case: &str) -> String {
     snake_case.split('_').map(|word| word[..1].to_uppercase() + &word[1..]).collect()
 }
 
-/// The actions of a service that the template grants.
-fn granted(service: &str) -> BTreeSet<String> {
+fn calls_of<'s>(sources: impl IntoIterator<Item = &'s &'s str>) -> Actions {
+    sources.into_iter().flat_map(|source| calls(source)).collect()
+}
+
+/// The lines of a resource of the template.
+fn resource(name: &str) -> &'static str {
+    let begin = TEMPLATE.find(&format!("\n  {name}:\n")).unwrap_or_else(|| panic!("{name} is in the template")) + 1;
+    let lines = TEMPLATE[begin..].match_indices("\n  ").map(|(at, _)| at);
+    let is_next = |at: &usize| TEMPLATE[begin + at + 3..].starts_with(|letter: char| letter.is_ascii_alphabetic());
+    let end = lines.into_iter().find(is_next).unwrap_or(TEMPLATE.len() - begin);
+    &TEMPLATE[begin..begin + end]
+}
+
+/// The actions of a service in a piece of the template.
+fn granted(piece: &str, service: &str) -> Actions {
     let prefix = format!("{service}:");
-    let words = TEMPLATE.split_whitespace();
-    words.filter_map(|word| word.strip_prefix(&prefix)).map(str::to_owned).collect()
+    let of_line = |line: &str| {
+        let words = line.trim().trim_start_matches("- ").trim_start_matches("Action: ");
+        words.strip_prefix(&prefix).filter(|action| action.bytes().all(|byte| byte.is_ascii_alphanumeric())).map(str::to_owned)
+    };
+    piece.lines().filter_map(of_line).collect()
+}
+
+/// The statement with this name in a piece of the template.
+fn statement<'t>(piece: &'t str, sid: &str) -> &'t str {
+    let rest = piece.split(&format!("Sid: {sid}\n")).nth(1).unwrap_or_else(|| panic!("there is a statement {sid}"));
+    rest.split("Sid: ").next().unwrap()
+}
+
+fn set<const COUNT: usize>(actions: [&str; COUNT]) -> Actions {
+    actions.map(str::to_owned).into()
 }
 
 /// The operations that are posted. Executing statements is no permission by itself: each kind of statement has its own.
-fn posted() -> BTreeSet<String> {
+fn posted() -> Actions {
     let targets = POSTED.split("DynamoDB_20120810.").skip(1).filter_map(|rest| rest.split_once('"'));
-    let mut posted: BTreeSet<String> = targets.map(|(operation, _)| operation.to_owned()).collect();
+    let mut posted: Actions = targets.map(|(operation, _)| operation.to_owned()).collect();
     if posted.remove("BatchExecuteStatement") {
         let words = ["INSERT", "UPDATE", "DELETE", "SELECT"].into_iter();
         let statements = words.filter(|word| BODIES.contains(&format!("\"Statement\":\"{word} ")));
@@ -47,28 +103,112 @@ fn posted() -> BTreeSet<String> {
     posted
 }
 
-#[test]
-fn the_role_may_do_in_dynamodb_what_the_code_does() {
-    let called: BTreeSet<String> = calls(DYNAMODB).union(&posted()).cloned().collect();
+/// What the function calls in DynamoDB.
+fn archiving() -> Actions {
+    let called: Actions = calls(DYNAMODB).union(&posted()).cloned().collect();
     for operation in ["BatchWriteItem", "PutItem", "PartiQLInsert", "PartiQLUpdate"] {
         assert!(called.contains(operation), "{operation} in {called:?}");
     }
-    assert_eq!(granted("dynamodb"), called);
+    called
 }
 
 #[test]
-fn the_role_may_read_the_tags() {
-    let (called, granted) = (calls(TAGS), granted("kinesis"));
-    assert!(!called.is_empty() && called.is_subset(&granted), "{called:?} in {granted:?}");
+fn the_role_may_do_what_the_code_and_the_mapping_do() {
+    let role = resource("ArchiverIAMRole");
+    assert_eq!(granted(role, "dynamodb"), archiving());
+    // What a mapping needs. Source: Lambda developer guide, process Kinesis records, permissions; the consumer's are of fan-out.
+    let mapping = ["DescribeStream", "DescribeStreamSummary", "GetRecords", "GetShardIterator", "ListShards"];
+    let fan_out = ["DescribeStreamConsumer", "SubscribeToShard"];
+    let called = calls(TAGS);
+    assert!(!called.is_empty());
+    let needed: Actions = called.into_iter().chain(mapping.into_iter().chain(fan_out).map(str::to_owned)).collect();
+    assert_eq!(granted(role, "kinesis"), needed);
+    assert_eq!(granted(role, "s3"), set(["ListBucket", "PutObject"]));
+    assert_eq!(granted(role, "sqs"), set(["SendMessage"]));
+    assert_eq!(granted(role, "kms"), set(["Decrypt", "DescribeKey", "GenerateDataKey"]));
+    assert_eq!(granted(role, "xray"), set(["PutTelemetryRecords", "PutTraceSegments"]));
+    assert_eq!(granted(role, "logs"), set(["CreateLogStream", "PutLogEvents"]));
+    assert_eq!(role.matches("Resource: \"*\"").count(), 1, "only X-Ray has no resources to name");
 }
 
 #[test]
-fn the_role_may_write_the_tables_that_the_code_names() {
-    let pattern = TEMPLATE.split("table/").nth(1).and_then(|rest| rest.split_whitespace().next()).unwrap();
-    let prefix = pattern.replace("${Stream}", "orders");
-    let prefix = prefix.strip_suffix('*').unwrap();
+fn a_reader_of_the_explorer_may_do_what_reading_does() {
+    let reader = resource("ExplorerReader");
+    let granted: Actions = ["kinesis", "dynamodb"].iter().flat_map(|service| granted(reader, service)).collect();
+    assert_eq!(granted, calls_of(&READING));
+    assert_eq!(reader.matches("Resource: \"*\"").count(), 1, "only ListStreams has no resources to name");
+}
+
+#[test]
+fn an_operator_of_the_explorer_may_do_what_configuring_replaying_and_recovering_do_besides() {
+    let operator = resource("ExplorerOperator");
+    let configuring: Actions = ["ConfigureStreams", "ConfigureArchives"]
+        .iter()
+        .flat_map(|sid| ["kinesis", "dynamodb"].into_iter().flat_map(|service| granted(statement(operator, sid), service)))
+        .collect();
+    assert_eq!(configuring, calls(CONFIGURING));
+    // A target is described, its tags, shards and latest records are read.
+    let target = calls_of(REPLAYING.iter().chain([
+        &include_str!("../../../explorer/src/aws/shards.rs"),
+        &include_str!("../../../explorer/src/aws/streams.rs"),
+        &TAGS,
+    ]));
+    let target: Actions = target.into_iter().filter(|call| !["DescribeTable", "ListStreams"].contains(&call.as_str())).collect();
+    assert_eq!(granted(statement(operator, "Replay"), "kinesis"), target);
+    // The archiver's calls, but those that readers have.
+    let writing: Actions = archiving().difference(&calls_of(&READING)).cloned().collect();
+    assert_eq!(granted(statement(operator, "WriteArchives"), "dynamodb"), writing);
+    let objects = calls(RECOVERING);
+    assert_eq!(objects, set(["DeleteObject", "GetObject"]));
+    assert_eq!(granted(operator, "s3"), objects.into_iter().chain(["ListBucket".to_owned()]).collect());
+    assert!(RECOVERING.contains("list_objects_v2()"), "whose permission is ListBucket");
+    assert!(!operator.contains("Resource: \"*\""));
+}
+
+/// So that no file of calls is forgotten above.
+#[test]
+fn every_call_of_the_explorer_is_read_here() {
+    let mut sources = Vec::new();
+    let mut folders = vec![Path::new(env!("CARGO_MANIFEST_DIR")).join("../explorer/src/aws")];
+    while let Some(folder) = folders.pop() {
+        for entry in std::fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            match path.file_name().and_then(|name| name.to_str()) {
+                _ if path.is_dir() => folders.push(path),
+                Some(name) if name.contains("tests") => {}
+                _ => sources.push(std::fs::read_to_string(path).unwrap()),
+            }
+        }
+    }
+    // What only tests call stands behind what they are compiled for.
+    let called: Actions = sources.iter().flat_map(|source| calls(source.split("#[cfg(test)]").next().unwrap())).collect();
+    let known = calls_of(READING.iter().chain(&REPLAYING).chain([&CONFIGURING, &RECOVERING]));
+    assert_eq!(called.difference(&known).collect::<Vec<_>>(), Vec::<&String>::new());
+}
+
+/// The permissions in the README's table and in the two policies are the same, but for those on keys of one's own.
+#[test]
+fn the_readme_names_the_permissions_of_people_as_the_policies_do() {
+    let table = README.split("| for | the explorer needs").nth(1).and_then(|rest| rest.split("\n\n").next()).unwrap();
+    for service in ["kinesis", "dynamodb", "s3"] {
+        let named: Actions =
+            table.split('`').filter_map(|word| word.strip_prefix(&format!("{service}:"))).map(str::to_owned).collect();
+        let policies = ["ExplorerReader", "ExplorerOperator"];
+        let granted: Actions = policies.iter().flat_map(|policy| granted(resource(policy), service)).collect();
+        assert_eq!(named, granted, "{service}");
+    }
+}
+
+#[test]
+fn the_policies_name_the_tables_that_the_code_names() {
+    let orders = StreamName::parse("orders").unwrap();
     for mode in [ArchiveMode::All, ArchiveMode::Latest] {
-        let table = archive_table_name(&StreamName::parse("orders").unwrap(), mode);
-        assert!(table.starts_with(prefix), "{table} is not {pattern}");
+        assert!(archive_table_name(&orders, mode).starts_with("orders-archive-"));
+        assert!(TEMPLATE.contains(&format!("${{Stream}}-archive-{mode}")));
+    }
+    assert_eq!(parts_table_name(&orders), "orders-archive-parts");
+    assert!(TEMPLATE.contains("${Stream}-archive-parts"));
+    for policy in ["ArchiverIAMRole", "ExplorerReader", "ExplorerOperator"] {
+        assert!(resource(policy).contains("- ${Streams}-archive-*\n"), "{policy}");
     }
 }
