@@ -1,7 +1,6 @@
-//! Archives in DynamoDB. Batches are posted as JSON that is written from the records directly; the few other calls are the SDK's.
+//! Archives in DynamoDB. Requests are posted as JSON that is written from the records directly.
 
 mod answers;
-mod post;
 mod requests;
 
 use crate::aws_failure::{AwsFailure, FailureKind};
@@ -9,63 +8,40 @@ use crate::database::{
     BatchAnswer, Database, Part, PartKey, Statement, StatementAnswer, StatementAnswers, StoredVersion, WriteUnits,
 };
 use crate::http::Http;
-use crate::item::{Attributes, Item, Stamp};
-use crate::table::{TableKeys, attribute};
-use aws_credential_types::Credentials;
-use aws_credential_types::provider::SharedCredentialsProvider;
-use aws_sdk_dynamodb::Client;
-use aws_sdk_dynamodb::config::retry::RetryConfig;
-use aws_sdk_dynamodb::config::{BehaviorVersion, Region};
-use aws_sdk_dynamodb::operation::put_item::PutItemError;
-use aws_sdk_dynamodb::types::{
-    AttributeValue, ConsumedCapacity, KeySchemaElement, KeyType, ReturnConsumedCapacity, ReturnValue,
-    ReturnValuesOnConditionCheckFailure,
-};
+use crate::item::{Item, Stamp};
+use crate::post::{InvalidConfig, Operation, Post, Service};
+use crate::table::TableKeys;
+use aws_sdk_dynamodb::types::{KeySchemaElement, KeyType};
 use aws_types::SdkConfig;
-pub use post::InvalidConfig;
-use post::{Operation, Post};
 
 /// DynamoDB, or whatever speaks its protocol at the configured endpoint.
 #[derive(Debug)]
 pub struct DynamoDb {
-    client: Client,
     post: Post,
 }
 
 impl DynamoDb {
-    /// Calls with this configuration; the connections are those that it has too.
+    /// Calls with this configuration.
     ///
     /// # Errors
     /// When region, credentials or endpoint are missing.
     pub fn new(config: &SdkConfig, http: &Http) -> Result<Self, InvalidConfig> {
-        Ok(Self { client: Client::new(config), post: Post::new(config, http)? })
+        Ok(Self { post: Post::new(Service::DynamoDb, config, http)? })
     }
 
     /// Calls an emulator at this URL, with credentials that mean nothing. Neither variables nor files are read.
     #[must_use]
     pub fn of_emulator(url: &str, region: &str, http: &Http) -> Self {
-        let credentials = SharedCredentialsProvider::new(Credentials::new("local", "local", None, None, "emulator"));
-        let client = aws_sdk_dynamodb::Config::builder()
-            .behavior_version(BehaviorVersion::latest())
-            .region(Region::new(region.to_owned()))
-            .credentials_provider(credentials.clone())
-            .retry_config(RetryConfig::disabled())
-            .http_client(http.client())
-            .endpoint_url(url)
-            .build();
-        Self { client: Client::from_conf(client), post: Post::to(url, region.to_owned(), credentials, http) }
+        Self { post: Post::to_emulator(Service::DynamoDb, url, region, http) }
     }
 }
 
 impl Database for DynamoDb {
     async fn table_keys(&self, table: &str) -> Result<Option<TableKeys>, AwsFailure> {
-        match self.client.describe_table().table_name(table).send().await.map_err(AwsFailure::from) {
-            Ok(output) => {
-                let schema = output.table.and_then(|table| table.key_schema).unwrap_or_default();
-                Ok(Some(keys_of_schema(&schema)))
-            }
-            Err(failure) if failure.kind == FailureKind::NotFound => Ok(None),
-            Err(failure) => Err(failure),
+        match self.post.send(Operation::DescribeTable, requests::describe_table(table)).await {
+            Ok(answer) => answers::table_keys(&answer).map(Some),
+            Err(refused) if refused.failure.kind == FailureKind::NotFound => Ok(None),
+            Err(refused) => Err(refused.failure),
         }
     }
 
@@ -97,56 +73,18 @@ impl Database for DynamoDb {
         item: &Item<'_>,
         stamp: &Stamp,
     ) -> Result<(StatementAnswer, WriteUnits), AwsFailure> {
-        // A put and not an update: the item must not keep an attribute from an earlier setting.
-        let put = self
-            .client
-            .put_item()
-            .table_name(table)
-            .set_item(Some(item.to_attributes(stamp)))
-            .expression_attribute_names("#number", attribute::SEQUENCE_NUMBER)
-            .expression_attribute_values(":digits", AttributeValue::N(item.sequence_number.digits().to_string()))
-            .expression_attribute_values(":number", AttributeValue::S(item.sequence_number.to_string()))
-            .return_values(ReturnValue::AllOld)
-            .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
-            .return_consumed_capacity(ReturnConsumedCapacity::Total);
-        let older = "attribute_not_exists(#number) OR size(#number) < :digits OR (size(#number) = :digits AND #number < :number)";
-        let put = match item.sub_sequence_number {
-            Some(place) => put
-                .condition_expression(format!(
-                    "{older} OR (#number = :number AND (attribute_not_exists(#place) OR #place < :place))"
-                ))
-                .expression_attribute_names("#place", attribute::SUB_SEQUENCE_NUMBER)
-                .expression_attribute_values(":place", AttributeValue::N(place.to_string())),
-            None => put.condition_expression(older),
-        };
-        match put.send().await {
-            Ok(output) => {
-                let replaced = output.attributes.map(|attributes| version_of(&attributes));
-                Ok((StatementAnswer::Written { replaced }, units(output.consumed_capacity)))
+        match self.post.send(Operation::PutItem, requests::put_if_newest(table, item, stamp)).await {
+            Ok(answer) => answers::put(&answer),
+            Err(refused) if refused.failure.kind == FailureKind::ConditionFailed => {
+                Ok((StatementAnswer::ConditionFailed { stored: answers::stored_of_refusal(&refused.answer) }, 0.0))
             }
-            Err(error) => match error.as_service_error() {
-                Some(PutItemError::ConditionalCheckFailedException(failed)) => {
-                    let stored = failed.item.as_ref().map(version_of);
-                    Ok((StatementAnswer::ConditionFailed { stored }, 0.0))
-                }
-                _ => Err(error.into()),
-            },
+            Err(refused) => Err(refused.failure),
         }
     }
 
     async fn stored_version(&self, table: &str, keys: &TableKeys, item: &Item<'_>) -> Result<Option<StoredVersion>, AwsFailure> {
-        let range = keys.range.iter().map(|name| (name, item.sequence_number.as_str()));
-        let key = std::iter::once((&keys.hash, item.partition_key.as_ref())).chain(range);
-        let output = self
-            .client
-            .get_item()
-            .table_name(table)
-            .set_key(Some(key.map(|(name, text)| (name.clone(), AttributeValue::S(text.to_owned()))).collect()))
-            .consistent_read(true)
-            .projection_expression(answers::VERSION_ATTRIBUTES.join(", "))
-            .send()
-            .await?;
-        Ok(output.item.as_ref().map(version_of))
+        let answer = self.post.send(Operation::GetItem, requests::get_version(table, keys, item)).await?;
+        answers::stored(&answer)
     }
 }
 
@@ -155,17 +93,4 @@ impl Database for DynamoDb {
 pub fn keys_of_schema(schema: &[KeySchemaElement]) -> TableKeys {
     let key = |kind: KeyType| schema.iter().find(|key| key.key_type == kind).map(|key| key.attribute_name.clone());
     TableKeys { hash: key(KeyType::Hash).unwrap_or_default(), range: key(KeyType::Range) }
-}
-
-fn version_of(attributes: &Attributes) -> StoredVersion {
-    let text = |name: &str| match attributes.get(name) {
-        Some(AttributeValue::S(text) | AttributeValue::N(text)) => Some(text.as_str()),
-        _ => None,
-    };
-    let [number, place, parts] = answers::VERSION_ATTRIBUTES.map(text);
-    StoredVersion::new(number, place, parts)
-}
-
-fn units(capacity: Option<ConsumedCapacity>) -> WriteUnits {
-    capacity.and_then(|capacity| capacity.capacity_units).unwrap_or_default()
 }

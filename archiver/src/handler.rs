@@ -4,7 +4,7 @@
 use crate::aws_failure::FailureKind;
 use crate::backoff::Deadline;
 use crate::database::Database;
-use crate::dynamodb::{DynamoDb, InvalidConfig};
+use crate::dynamodb::DynamoDb;
 use crate::envelope::is_replay_into;
 use crate::error::ArchiveError;
 use crate::event::{Batch, StreamBatch, UnreadableRecord};
@@ -12,6 +12,7 @@ use crate::http::Http;
 use crate::item::Stamp;
 use crate::newest::{AggregatePayloads, NewestRecords};
 use crate::payload::Data;
+use crate::post::InvalidConfig;
 use crate::record::ArchivedRecord;
 use crate::report::BatchReport;
 use crate::rounds::until_done;
@@ -22,10 +23,7 @@ use crate::store::{FailedWrite, Order, Outcome, Store, WriteError};
 use crate::stream::{StreamArn, StreamName};
 use crate::table::{TableKeys, candidate_tables, parts_table_name};
 use crate::tags::{KinesisTags, TagReader};
-use aws_config::BehaviorVersion;
-use aws_config::retry::RetryConfig;
 use aws_types::SdkConfig;
-use aws_types::endpoint_config::AccountIdEndpointMode;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeSet, HashSet};
@@ -90,36 +88,21 @@ pub struct BatchItemFailure {
 }
 
 impl AwsArchiver {
-    /// An archiver over AWS, configured by the environment as a Lambda function is.
-    ///
-    /// # Errors
-    /// When region, credentials or endpoint are missing.
-    pub async fn on_aws() -> Result<Self, InvalidConfig> {
-        let http = Http::default();
-        let config = aws_config::defaults(BehaviorVersion::latest())
-            .http_client(http.client())
-            // The archiver tries again by itself, until the deadline.
-            .retry_config(RetryConfig::disabled())
-            // Else the SDK would use other hosts than the archiver's own requests, and other connections.
-            .account_id_endpoint_mode(AccountIdEndpointMode::Disabled)
-            .load()
-            .await;
-        Self::of(&config, &http)
-    }
-
     /// An archiver with the region, credentials and endpoints of this configuration.
     ///
     /// # Errors
-    /// When region, credentials or endpoint are missing.
-    pub fn of_config(config: &SdkConfig) -> Result<Self, InvalidConfig> {
+    /// When one of them is missing.
+    pub fn new_on_aws(config: &SdkConfig) -> Result<Self, InvalidConfig> {
         let http = Http::default();
-        let config = config.clone().into_builder().http_client(http.client()).retry_config(RetryConfig::disabled());
-        Self::of(&config.account_id_endpoint_mode(AccountIdEndpointMode::Disabled).build(), &http)
+        Ok(Self::new(KinesisTags::new(config, &http)?, DynamoDb::new(config, &http)?, DEFAULT_REFRESH))
     }
 
-    fn of(config: &SdkConfig, http: &Http) -> Result<Self, InvalidConfig> {
-        let tags = KinesisTags::new(aws_sdk_kinesis::Client::new(config));
-        Ok(Self::new(tags, DynamoDb::new(config, http)?, DEFAULT_REFRESH))
+    /// An archiver over emulators at these URLs.
+    #[must_use]
+    pub fn new_on_emulators(kinesis_url: &str, dynamodb_url: &str, region: &str, refresh: Duration) -> Self {
+        let http = Http::default();
+        let tags = KinesisTags::of_emulator(kinesis_url, region, &http);
+        Self::new(tags, DynamoDb::of_emulator(dynamodb_url, region, &http), refresh)
     }
 }
 

@@ -2,7 +2,7 @@
 
 use aws_smithy_http_client::tls::{Provider, rustls_provider::CryptoMode};
 use aws_smithy_http_client::{Connector, proxy::ProxyConfig};
-use aws_smithy_runtime_api::client::http::{HttpConnectorSettings, SharedHttpClient, SharedHttpConnector, http_client_fn};
+use aws_smithy_runtime_api::client::http::{HttpConnectorSettings, SharedHttpConnector};
 use std::time::Duration;
 
 /// Longest time to connect; the SDK's own default.
@@ -25,13 +25,6 @@ impl Default for Http {
 }
 
 impl Http {
-    /// The client to configure an SDK with.
-    #[must_use]
-    pub fn client(&self) -> SharedHttpClient {
-        let connector = self.0.clone();
-        http_client_fn(move |_, _| connector.clone())
-    }
-
     pub(crate) fn connector(&self) -> &SharedHttpConnector {
         &self.0
     }

@@ -1,6 +1,7 @@
 //! The Lambda function: clients made once, then the handler for every event.
 
 use archiver::backoff::Deadline;
+use archiver::environment;
 use archiver::error::ArchiveError;
 use archiver::event::InvalidEvent;
 use archiver::handler::{AwsArchiver, BatchResponse};
@@ -34,7 +35,7 @@ impl From<Report> for Diagnostic {
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
     tracing_subscriber::registry().with(tracing_subscriber::fmt::layer().json().flatten_event(true)).with(log_filter()).init();
-    let archiver = AwsArchiver::on_aws().await?.reporting_to(printer());
+    let archiver = AwsArchiver::new_on_aws(&environment::config())?.reporting_to(printer());
     let archiver = &archiver;
     let events = Events::default();
     let handler = service_fn(|invocation: LambdaEvent<()>| handle(archiver, events.take(), invocation.context.deadline()));

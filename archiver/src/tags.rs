@@ -1,7 +1,11 @@
 //! Reading the tags of a stream.
 
-use crate::aws_failure::AwsFailure;
+use crate::aws_failure::{AwsFailure, FailureKind};
+use crate::http::Http;
+use crate::post::{InvalidConfig, Operation, Post, Service};
 use crate::stream::StreamArn;
+use aws_types::SdkConfig;
+use serde::{Deserialize, Serialize};
 use std::future::Future;
 
 /// Something that knows the tags of streams.
@@ -11,31 +15,71 @@ pub trait TagReader: Send + Sync {
 }
 
 /// The tags as Kinesis has them.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub struct KinesisTags {
-    client: aws_sdk_kinesis::Client,
+    post: Post,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct Request<'r> {
+    // AWS takes the ARN by itself, emulators need the name.
+    stream_name: &'r str,
+    #[serde(rename = "StreamARN")]
+    stream_arn: &'r str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    exclusive_start_tag_key: Option<&'r str>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct Page {
+    #[serde(default)]
+    tags: Vec<Tag>,
+    #[serde(default)]
+    has_more_tags: bool,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct Tag {
+    key: String,
+    #[serde(default)]
+    value: Option<String>,
 }
 
 impl KinesisTags {
-    /// Uses this client for every call.
+    /// Calls with this configuration.
+    ///
+    /// # Errors
+    /// When region, credentials or endpoint are missing.
+    pub fn new(config: &SdkConfig, http: &Http) -> Result<Self, InvalidConfig> {
+        Ok(Self { post: Post::new(Service::Kinesis, config, http)? })
+    }
+
+    /// Calls an emulator at this URL, with credentials that mean nothing. Neither variables nor files are read.
     #[must_use]
-    pub fn new(client: aws_sdk_kinesis::Client) -> Self {
-        Self { client }
+    pub fn of_emulator(url: &str, region: &str, http: &Http) -> Self {
+        Self { post: Post::to_emulator(Service::Kinesis, url, region, http) }
     }
 }
 
 impl TagReader for KinesisTags {
     async fn tags(&self, stream: &StreamArn) -> Result<Vec<(String, String)>, AwsFailure> {
+        let unreadable = |error: serde_json::Error| AwsFailure {
+            kind: FailureKind::Service,
+            message: format!("Kinesis' answer cannot be read: {error}"),
+        };
         let mut tags: Vec<(String, String)> = Vec::new();
         loop {
-            let page = self
-                .client
-                .list_tags_for_stream()
-                .stream_name(stream.stream_name().as_str())
-                .stream_arn(stream.stream_arn())
-                .set_exclusive_start_tag_key(tags.last().map(|(key, _)| key.clone()))
-                .send()
-                .await?;
+            let request = Request {
+                stream_name: stream.stream_name().as_str(),
+                stream_arn: stream.stream_arn(),
+                exclusive_start_tag_key: tags.last().map(|(key, _)| key.as_str()),
+            };
+            let body = serde_json::to_vec(&request).map_err(unreadable)?;
+            let page = self.post.send(Operation::ListTagsForStream, body).await?;
+            let page: Page = serde_json::from_slice(&page).map_err(unreadable)?;
             let known = tags.len();
             tags.extend(page.tags.into_iter().map(|tag| (tag.key, tag.value.unwrap_or_default())));
             if !page.has_more_tags || tags.len() == known {

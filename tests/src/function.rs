@@ -4,11 +4,8 @@
 use crate::bootstrap::Bootstrap;
 use crate::endpoints::{Endpoints, REGION};
 use archiver::backoff::Deadline;
-use archiver::dynamodb::DynamoDb;
-use archiver::handler::{Archiver, AwsArchiver, BatchResponse};
-use archiver::http::Http;
+use archiver::handler::{AwsArchiver, BatchResponse};
 use archiver::settings_cache::DEFAULT_REFRESH;
-use archiver::tags::KinesisTags;
 use explorer::local::event_source::Invoke;
 use serde_json::Value;
 use std::path::PathBuf;
@@ -49,8 +46,8 @@ impl Function {
     pub async fn start(endpoints: &Endpoints, way: &Way) -> Self {
         match way {
             Way::Handler => {
-                let database = DynamoDb::of_emulator(&endpoints.dynamodb_url, REGION, &Http::default());
-                Self::Handler(Box::new(Archiver::new(KinesisTags::new(endpoints.kinesis.clone()), database, DEFAULT_REFRESH)))
+                let Endpoints { kinesis_url, dynamodb_url, .. } = endpoints;
+                Self::Handler(Box::new(AwsArchiver::new_on_emulators(kinesis_url, dynamodb_url, REGION, DEFAULT_REFRESH)))
             }
             Way::Binary(path) => Self::Binary(Box::new(Bootstrap::start(endpoints, path).await)),
         }

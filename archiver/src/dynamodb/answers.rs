@@ -2,7 +2,7 @@
 
 use crate::aws_failure::{AwsFailure, FailureKind};
 use crate::database::{BatchAnswer, StatementAnswer, StatementAnswers, StoredVersion, WriteUnits};
-use crate::table::attribute;
+use crate::table::TableKeys;
 use serde::Deserialize;
 use std::borrow::Cow;
 use std::collections::HashMap;
@@ -75,6 +75,42 @@ struct StatementError<'a> {
     item: Option<Fields<'a>>,
 }
 
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct Described {
+    table: Table,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct Table {
+    #[serde(default)]
+    key_schema: Vec<KeyElement>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct KeyElement {
+    attribute_name: String,
+    key_type: String,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct Replaced<'a> {
+    #[serde(borrow, default)]
+    attributes: Option<Fields<'a>>,
+    #[serde(default)]
+    consumed_capacity: Option<Capacity>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct Stored<'a> {
+    #[serde(borrow, default)]
+    item: Option<Fields<'a>>,
+}
+
 /// The attributes of an item or a key that tell which one it is.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -132,7 +168,7 @@ pub(super) fn batch_write(body: &[u8], place: impl Fn(&Fields<'_>) -> Option<usi
     let keys = left_out.filter_map(|write| write.put_request.map(|put| put.item).or(write.delete_request.map(|delete| delete.key)));
     // What cannot be told from the others may be any of them, and nothing may be taken for written that is not.
     let unprocessed = keys.map(|key| place(&key).ok_or_else(AwsFailure::unprocessed)).collect::<Result<Vec<usize>, _>>()?;
-    Ok(BatchAnswer { unprocessed, write_units: units(answer.consumed_capacity) })
+    Ok(BatchAnswer { unprocessed, write_units: units(answer.consumed_capacity.into_iter().flatten()) })
 }
 
 /// Reads the answer to a BatchExecuteStatement.
@@ -150,18 +186,39 @@ pub(super) fn executed(body: &[u8]) -> Result<StatementAnswers, AwsFailure> {
             }
         }
     });
-    Ok(StatementAnswers { answers: answers.collect(), write_units: units(answer.consumed_capacity) })
+    Ok(StatementAnswers { answers: answers.collect(), write_units: units(answer.consumed_capacity.into_iter().flatten()) })
 }
 
-fn units(capacity: Option<Vec<Capacity>>) -> WriteUnits {
-    capacity.into_iter().flatten().filter_map(|capacity| capacity.capacity_units).sum()
+/// Reads the answer to a DescribeTable.
+pub(super) fn table_keys(body: &[u8]) -> Result<TableKeys, AwsFailure> {
+    let Described { table } = serde_json::from_slice(body).map_err(unreadable)?;
+    let key = |kind: &str| table.key_schema.iter().find(|key| key.key_type == kind).map(|key| key.attribute_name.clone());
+    Ok(TableKeys { hash: key("HASH").unwrap_or_default(), range: key("RANGE") })
+}
+
+/// Reads the answer to a PutItem.
+pub(super) fn put(body: &[u8]) -> Result<(StatementAnswer, WriteUnits), AwsFailure> {
+    let answer: Replaced<'_> = serde_json::from_slice(body).map_err(unreadable)?;
+    let replaced = answer.attributes.map(|attributes| attributes.version());
+    Ok((StatementAnswer::Written { replaced }, units(answer.consumed_capacity)))
+}
+
+/// Reads what a refused PutItem tells of the item that is there; it may tell nothing.
+pub(super) fn stored_of_refusal(body: &[u8]) -> Option<StoredVersion> {
+    stored(body).ok().flatten()
+}
+
+/// Reads the answer to a GetItem.
+pub(super) fn stored(body: &[u8]) -> Result<Option<StoredVersion>, AwsFailure> {
+    let answer: Stored<'_> = serde_json::from_slice(body).map_err(unreadable)?;
+    Ok(answer.item.map(|item| item.version()))
+}
+
+fn units(capacity: impl IntoIterator<Item = Capacity>) -> WriteUnits {
+    capacity.into_iter().filter_map(|capacity| capacity.capacity_units).sum()
 }
 
 /// An answer that is not what it should be may mean that the writes were made or not: they are made again.
 fn unreadable(error: serde_json::Error) -> AwsFailure {
     AwsFailure { kind: FailureKind::Service, message: format!("DynamoDB's answer cannot be read: {error}") }
 }
-
-/// Attributes to ask for where only the version of an item is wanted.
-pub(super) const VERSION_ATTRIBUTES: [&str; 3] =
-    [attribute::SEQUENCE_NUMBER, attribute::SUB_SEQUENCE_NUMBER, attribute::RECORD_PARTS];

@@ -2,7 +2,10 @@
 
 use crate::database::{Part, PartKey, Statement, Verb};
 use crate::item::{Item, Stamp, Value};
-use crate::table::attribute;
+use crate::table::{TableKeys, attribute};
+
+/// Attributes to ask for where only the version of an item is wanted.
+const VERSION_ATTRIBUTES: [&str; 3] = [attribute::SEQUENCE_NUMBER, attribute::SUB_SEQUENCE_NUMBER, attribute::RECORD_PARTS];
 
 /// Bytes of a write besides its payload, about.
 const OTHER_BYTES: usize = 1_024;
@@ -26,6 +29,48 @@ pub(super) fn put_parts(table: &str, parts: &[Part<'_>], stamp: &Stamp) -> Vec<u
         object(body, part_key(&part.key, &place).into_iter().chain(data).chain(expiry));
         body.extend_from_slice(b"}}");
     })
+}
+
+pub(super) fn describe_table(table: &str) -> Vec<u8> {
+    format!(r#"{{"TableName":"{table}"}}"#).into_bytes()
+}
+
+/// A put and not an update: the item must not keep an attribute from an earlier setting.
+pub(super) fn put_if_newest(table: &str, item: &Item<'_>, stamp: &Stamp) -> Vec<u8> {
+    let mut body = Vec::with_capacity(item.data.text.len() + 2 * OTHER_BYTES);
+    body.extend_from_slice(format!(r#"{{"TableName":"{table}","Item":"#).as_bytes());
+    object(&mut body, present(item.attributes(stamp, &item.counts())));
+    body.extend_from_slice(
+        br#","ConditionExpression":"attribute_not_exists(#number) OR size(#number) < :digits OR (size(#number) = :digits AND #number < :number)"#,
+    );
+    let place = item.sub_sequence_number.map(|place| place.to_string());
+    if place.is_some() {
+        body.extend_from_slice(b" OR (#number = :number AND (attribute_not_exists(#place) OR #place < :place))");
+    }
+    body.extend_from_slice(br##"","ExpressionAttributeNames":{"#number":"sequenceNumber""##);
+    if place.is_some() {
+        body.extend_from_slice(br##","#place":"subSequenceNumber""##);
+    }
+    body.extend_from_slice(br#"},"ExpressionAttributeValues":"#);
+    let digits = item.sequence_number.digits().to_string();
+    let values = [(":digits", Value::Number(&digits)), (":number", Value::Plain(item.sequence_number.as_str()))];
+    object(&mut body, values.into_iter().chain(place.as_deref().map(|place| (":place", Value::Number(place)))));
+    body.extend_from_slice(
+        br#","ReturnValues":"ALL_OLD","ReturnValuesOnConditionCheckFailure":"ALL_OLD","ReturnConsumedCapacity":"TOTAL"}"#,
+    );
+    body
+}
+
+/// What tells a version from another, of what is stored under the item's key.
+pub(super) fn get_version(table: &str, keys: &TableKeys, item: &Item<'_>) -> Vec<u8> {
+    let mut body = Vec::with_capacity(OTHER_BYTES);
+    body.extend_from_slice(format!(r#"{{"TableName":"{table}","Key":"#).as_bytes());
+    let range = keys.range.iter().map(|name| (name.as_str(), Value::Plain(item.sequence_number.as_str())));
+    object(&mut body, std::iter::once((keys.hash.as_str(), Value::Text(&item.partition_key))).chain(range));
+    body.extend_from_slice(br#","ConsistentRead":true,"ProjectionExpression":""#);
+    body.extend_from_slice(VERSION_ATTRIBUTES.join(", ").as_bytes());
+    body.extend_from_slice(b"\"}");
+    body
 }
 
 pub(super) fn delete_parts(table: &str, parts: &[PartKey<'_>]) -> Vec<u8> {
@@ -133,7 +178,7 @@ fn batch_write<W>(table: &str, bytes: usize, writes: &[W], mut write: impl FnMut
     body
 }
 
-fn object<'v>(body: &mut Vec<u8>, attributes: impl Iterator<Item = (&'static str, Value<'v>)>) {
+fn object<'n, 'v>(body: &mut Vec<u8>, attributes: impl Iterator<Item = (&'n str, Value<'v>)>) {
     let mut before: &[u8] = b"{\"";
     for (name, attribute) in attributes {
         body.extend_from_slice(before);

@@ -3,11 +3,8 @@
 use super::bucket::Bucket;
 use crate::domain::failure::Failure;
 use archiver::aws_failure::{AwsFailure, FailureKind, innermost};
-use archiver::dynamodb::DynamoDb;
-use archiver::handler::{Archiver, AwsArchiver};
-use archiver::http::Http;
+use archiver::handler::AwsArchiver;
 use archiver::settings_cache::DEFAULT_REFRESH;
-use archiver::tags::KinesisTags;
 use aws_config::profile::ProfileFileCredentialsProvider;
 use aws_config::retry::RetryConfig;
 use aws_config::timeout::TimeoutConfig;
@@ -65,7 +62,7 @@ pub struct Connection {
 #[derive(Clone, Debug)]
 enum Origin {
     Aws(Box<SdkConfig>),
-    Emulators { dynamodb_url: String },
+    Emulators { kinesis_url: String, dynamodb_url: String },
 }
 
 impl Connection {
@@ -113,7 +110,7 @@ impl Connection {
             region: region.to_owned(),
             profile: None,
             tag_pace: None,
-            origin: Origin::Emulators { dynamodb_url: dynamodb_url.to_owned() },
+            origin: Origin::Emulators { kinesis_url: kinesis_url.to_owned(), dynamodb_url: dynamodb_url.to_owned() },
         }
     }
 
@@ -169,11 +166,10 @@ impl Connection {
     pub fn archiver(&self) -> Result<AwsArchiver, Failure> {
         match &self.origin {
             Origin::Aws(config) => {
-                AwsArchiver::of_config(config).map_err(|error| Failure::refused("set the archiver up", error.to_string()))
+                AwsArchiver::new_on_aws(config).map_err(|error| Failure::refused("set the archiver up", error.to_string()))
             }
-            Origin::Emulators { dynamodb_url } => {
-                let database = DynamoDb::of_emulator(dynamodb_url, &self.region, &Http::default());
-                Ok(Archiver::new(KinesisTags::new(self.kinesis.clone()), database, DEFAULT_REFRESH))
+            Origin::Emulators { kinesis_url, dynamodb_url } => {
+                Ok(AwsArchiver::new_on_emulators(kinesis_url, dynamodb_url, &self.region, DEFAULT_REFRESH))
             }
         }
     }

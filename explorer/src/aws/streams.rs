@@ -10,7 +10,6 @@ use archiver::dynamodb::keys_of_schema;
 use archiver::settings::{ArchiveMode, ArchiveSettings, is_archive_tag};
 use archiver::stream::{StreamArn, StreamName};
 use archiver::table::{TableKeys, candidate_tables};
-use archiver::tags::{KinesisTags, TagReader as _};
 use aws_sdk_dynamodb::types::TableDescription;
 use aws_sdk_kinesis::types::StreamMode;
 
@@ -108,13 +107,29 @@ async fn read_configuration(connection: &Connection, name: &StreamName, arn: &st
     let operation = || format!("read the tags of stream {name}");
     let arn = StreamArn::parse(arn).map_err(|error| Failure::refused(operation(), error.to_string()))?;
     connection.wait_for_tag_read().await;
-    let tags = KinesisTags::new(connection.kinesis.clone()).tags(&arn).await;
+    let tags = tags(connection, &arn).await;
     let tags = tags.map_err(|failure| Failure::of_call(operation(), "kinesis:ListTagsForStream", failure))?;
     if !tags.iter().any(|(key, _)| is_archive_tag(key)) {
         return Ok(Configuration::NotArchived);
     }
     let settings = ArchiveSettings::from_tags(name, tags.iter().map(|(key, value)| (key.as_str(), value.as_str())));
     Ok(settings.map_or_else(|error| Configuration::Unreadable(error.to_string()), Configuration::Archived))
+}
+
+/// All tags of a stream, key and value.
+async fn tags(connection: &Connection, stream: &StreamArn) -> Result<Vec<(String, String)>, AwsFailure> {
+    let mut tags: Vec<(String, String)> = Vec::new();
+    loop {
+        // AWS takes the ARN by itself, emulators need the name.
+        let call =
+            connection.kinesis.list_tags_for_stream().stream_name(stream.stream_name().as_str()).stream_arn(stream.stream_arn());
+        let page = call.set_exclusive_start_tag_key(tags.last().map(|(key, _)| key.clone())).send().await?;
+        let known = tags.len();
+        tags.extend(page.tags.into_iter().map(|tag| (tag.key, tag.value.unwrap_or_default())));
+        if !page.has_more_tags || tags.len() == known {
+            return Ok(tags);
+        }
+    }
 }
 
 /// The table the configuration means. Without one, a table left from an earlier configuration, so that it can still be browsed.

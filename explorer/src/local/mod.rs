@@ -18,10 +18,7 @@ mod tests;
 pub use error::LocalError;
 
 use crate::aws::connect::Connection;
-use archiver::dynamodb::DynamoDb;
-use archiver::handler::Archiver;
-use archiver::http::Http;
-use archiver::tags::KinesisTags;
+use archiver::handler::AwsArchiver;
 use data_dir::{DataDir, RememberedStreams};
 use demo::SeededShard;
 use emulators::Emulators;
@@ -230,8 +227,7 @@ impl Background {
     }
 
     fn watcher(&self, connection: &Connection, inventory: watch::Sender<Inventory>) -> Watcher<impl event_source::Invoke + use<>> {
-        let tags = KinesisTags::new(connection.kinesis.clone());
-        let database = DynamoDb::of_emulator(&self.endpoints.dynamodb, &self.endpoints.region, &Http::default());
+        let LocalEndpoints { kinesis, dynamodb, region } = &self.endpoints;
         let retry = RetryPolicy {
             maximum_record_age: Some(LONGEST_RECORD_AGE),
             bisect_batch_on_function_error: true,
@@ -239,7 +235,7 @@ impl Background {
         };
         Watcher {
             client: connection.kinesis.clone(),
-            invoker: Arc::new(Archiver::new(tags, database, SETTINGS_REFRESH)),
+            invoker: Arc::new(AwsArchiver::new_on_emulators(kinesis, dynamodb, region, SETTINGS_REFRESH)),
             config: Arc::new(EventSourceConfig {
                 retry,
                 poll_interval: POLL_INTERVAL,

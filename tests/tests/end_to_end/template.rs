@@ -10,15 +10,12 @@ use std::path::Path;
 const TEMPLATE: &str = include_str!("../../../template.yaml");
 const README: &str = include_str!("../../../README.md");
 
-/// The files of the function that call DynamoDB and Kinesis.
-const DYNAMODB: &str = include_str!("../../../archiver/src/dynamodb.rs");
-/// And those that it posts itself: the name of each stands in their target, what statements they execute in their bodies.
-const POSTED: &str = include_str!("../../../archiver/src/dynamodb/post.rs");
+/// The files of the function that post to AWS: the name of each call stands in their targets, what statements they execute in the bodies.
+const POSTED: &str = include_str!("../../../archiver/src/post.rs");
 const BODIES: &str = include_str!("../../../archiver/src/dynamodb/requests.rs");
-const TAGS: &str = include_str!("../../../archiver/src/tags.rs");
 
 /// The files of the explorer that only read.
-const READING: [&str; 9] = [
+const READING: [&str; 8] = [
     include_str!("../../../explorer/src/aws/archive.rs"),
     include_str!("../../../explorer/src/aws/connect.rs"),
     include_str!("../../../explorer/src/aws/follow.rs"),
@@ -27,8 +24,6 @@ const READING: [&str; 9] = [
     include_str!("../../../explorer/src/aws/reader/pages.rs"),
     include_str!("../../../explorer/src/aws/shards.rs"),
     include_str!("../../../explorer/src/aws/streams.rs"),
-    // Read by the archiver's code.
-    TAGS,
 ];
 const CONFIGURING: &str = include_str!("../../../explorer/src/aws/configure.rs");
 const REPLAYING: [&str; 2] =
@@ -91,10 +86,12 @@ fn set<const COUNT: usize>(actions: [&str; COUNT]) -> Actions {
     actions.map(str::to_owned).into()
 }
 
-/// The operations that are posted. Executing statements is no permission by itself: each kind of statement has its own.
-fn posted() -> Actions {
-    let targets = POSTED.split("DynamoDB_20120810.").skip(1).filter_map(|rest| rest.split_once('"'));
+/// What the function calls in a service. Executing statements is no permission by itself: each kind of statement has its own.
+fn posted(service: &str) -> Actions {
+    let begin = format!("\"{service}.");
+    let targets = POSTED.split(&begin).skip(1).filter_map(|rest| rest.split_once('"'));
     let mut posted: Actions = targets.map(|(operation, _)| operation.to_owned()).collect();
+    assert!(!posted.is_empty(), "{service}");
     if posted.remove("BatchExecuteStatement") {
         let words = ["INSERT", "UPDATE", "DELETE", "SELECT"].into_iter();
         let statements = words.filter(|word| BODIES.contains(&format!("\"Statement\":\"{word} ")));
@@ -103,13 +100,8 @@ fn posted() -> Actions {
     posted
 }
 
-/// What the function calls in DynamoDB.
 fn archiving() -> Actions {
-    let called: Actions = calls(DYNAMODB).union(&posted()).cloned().collect();
-    for operation in ["BatchWriteItem", "PutItem", "PartiQLInsert", "PartiQLUpdate"] {
-        assert!(called.contains(operation), "{operation} in {called:?}");
-    }
-    called
+    posted("DynamoDB_20120810")
 }
 
 #[test]
@@ -119,9 +111,8 @@ fn the_role_may_do_what_the_code_and_the_mapping_do() {
     // What a mapping needs. Source: Lambda developer guide, process Kinesis records, permissions; the consumer's are of fan-out.
     let mapping = ["DescribeStream", "DescribeStreamSummary", "GetRecords", "GetShardIterator", "ListShards"];
     let fan_out = ["DescribeStreamConsumer", "SubscribeToShard"];
-    let called = calls(TAGS);
-    assert!(!called.is_empty());
-    let needed: Actions = called.into_iter().chain(mapping.into_iter().chain(fan_out).map(str::to_owned)).collect();
+    let needed: Actions =
+        posted("Kinesis_20131202").into_iter().chain(mapping.into_iter().chain(fan_out).map(str::to_owned)).collect();
     assert_eq!(granted(role, "kinesis"), needed);
     assert_eq!(granted(role, "s3"), set(["ListBucket", "PutObject"]));
     assert_eq!(granted(role, "sqs"), set(["SendMessage"]));
@@ -148,11 +139,11 @@ fn an_operator_of_the_explorer_may_do_what_configuring_replaying_and_recovering_
         .collect();
     assert_eq!(configuring, calls(CONFIGURING));
     // A target is described, its tags, shards and latest records are read.
-    let target = calls_of(REPLAYING.iter().chain([
-        &include_str!("../../../explorer/src/aws/shards.rs"),
-        &include_str!("../../../explorer/src/aws/streams.rs"),
-        &TAGS,
-    ]));
+    let target = calls_of(
+        REPLAYING
+            .iter()
+            .chain([&include_str!("../../../explorer/src/aws/shards.rs"), &include_str!("../../../explorer/src/aws/streams.rs")]),
+    );
     let target: Actions = target.into_iter().filter(|call| !["DescribeTable", "ListStreams"].contains(&call.as_str())).collect();
     assert_eq!(granted(statement(operator, "Replay"), "kinesis"), target);
     // The archiver's calls, but those that readers have.

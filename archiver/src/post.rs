@@ -1,11 +1,13 @@
-//! Posts the two requests that nearly all writes are made of. The SDK's HTTP connections and the SDK's signature, but not the
-//! machinery around them: it takes more than twice the CPU of everything else together, and retries, deadlines and the bodies are
-//! the archiver's own anyway.
+//! Posts the requests that archiving is made of. The SDK's HTTP connections, endpoints and signature, but not the machinery around them: it
+//! takes more than twice the CPU of everything else together, and is the third part of the program; retries, deadlines and the bodies
+//! are the archiver's own anyway.
 
 use crate::aws_failure::{AwsFailure, FailureKind};
 use crate::http::Http;
+use aws_credential_types::Credentials;
 use aws_credential_types::provider::{ProvideCredentials as _, SharedCredentialsProvider};
-use aws_sdk_dynamodb::config::endpoint::{DefaultResolver, Params, ResolveEndpoint as _};
+use aws_sdk_dynamodb::config::endpoint::ResolveEndpoint as _;
+use aws_sdk_kinesis::config::endpoint::ResolveEndpoint as _;
 use aws_sigv4::http_request::{SignableBody, SignableRequest, SigningError, SigningSettings, sign};
 use aws_sigv4::sign::v4::SigningParams;
 use aws_smithy_runtime_api::client::http::HttpConnector as _;
@@ -15,6 +17,7 @@ use aws_smithy_runtime_api::client::result::ConnectorError;
 use aws_smithy_types::body::SdkBody;
 use aws_smithy_types::byte_stream::ByteStream;
 use aws_smithy_types::date_time::{DateTime, Format};
+use aws_smithy_types::endpoint::Endpoint;
 use aws_types::SdkConfig;
 use aws_types::service_config::ServiceConfigKey;
 use bytes::Bytes;
@@ -27,7 +30,7 @@ use std::time::{Duration, SystemTime};
 /// Credentials are loaded anew when they end sooner than this.
 const CREDENTIALS_MARGIN: Duration = Duration::from_secs(300);
 
-/// A configuration that DynamoDB cannot be reached with.
+/// A configuration that AWS cannot be reached with.
 #[derive(Debug, thiserror::Error)]
 pub enum InvalidConfig {
     /// There is no region.
@@ -37,15 +40,56 @@ pub enum InvalidConfig {
     #[error("no credentials are configured; give the function a role")]
     NoCredentials,
     /// The endpoint cannot be told.
-    #[error("the endpoint of DynamoDB cannot be told: {0}")]
-    NoEndpoint(String),
+    #[error("the endpoint of {service} cannot be told: {reason}")]
+    NoEndpoint {
+        /// Whose.
+        service: &'static str,
+        /// What is wrong.
+        reason: String,
+    },
+}
+
+/// Services that are posted to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Service {
+    DynamoDb,
+    Kinesis,
 }
 
 /// Operations that are posted.
 #[derive(Clone, Copy, Debug)]
-pub(super) enum Operation {
+pub(crate) enum Operation {
     BatchWriteItem,
     BatchExecuteStatement,
+    DescribeTable,
+    GetItem,
+    ListTagsForStream,
+    PutItem,
+}
+
+impl Service {
+    /// As variables name it.
+    fn id(self) -> &'static str {
+        match self {
+            Self::DynamoDb => "DynamoDB",
+            Self::Kinesis => "Kinesis",
+        }
+    }
+
+    /// As signatures name it.
+    fn signing_name(self) -> &'static str {
+        match self {
+            Self::DynamoDb => "dynamodb",
+            Self::Kinesis => "kinesis",
+        }
+    }
+
+    fn content_type(self) -> &'static str {
+        match self {
+            Self::DynamoDb => "application/x-amz-json-1.0",
+            Self::Kinesis => "application/x-amz-json-1.1",
+        }
+    }
 }
 
 impl Operation {
@@ -53,13 +97,38 @@ impl Operation {
         match self {
             Self::BatchWriteItem => "DynamoDB_20120810.BatchWriteItem",
             Self::BatchExecuteStatement => "DynamoDB_20120810.BatchExecuteStatement",
+            Self::DescribeTable => "DynamoDB_20120810.DescribeTable",
+            Self::GetItem => "DynamoDB_20120810.GetItem",
+            Self::ListTagsForStream => "Kinesis_20131202.ListTagsForStream",
+            Self::PutItem => "DynamoDB_20120810.PutItem",
         }
+    }
+}
+
+/// A request that failed.
+#[derive(Clone, Debug)]
+pub(crate) struct Refused {
+    pub(crate) failure: AwsFailure,
+    /// The body of the answer, empty where none came.
+    pub(crate) answer: Bytes,
+}
+
+impl From<AwsFailure> for Refused {
+    fn from(failure: AwsFailure) -> Self {
+        Self { failure, answer: Bytes::new() }
+    }
+}
+
+impl From<Refused> for AwsFailure {
+    fn from(refused: Refused) -> Self {
+        refused.failure
     }
 }
 
 /// Signs and posts requests.
 #[derive(Debug)]
-pub(super) struct Post {
+pub(crate) struct Post {
+    service: Service,
     http: Http,
     endpoint: String,
     host: String,
@@ -81,22 +150,28 @@ struct Refusal<'a> {
 
 impl Post {
     /// Posts to where the configuration says.
-    pub(super) fn new(config: &SdkConfig, http: &Http) -> Result<Self, InvalidConfig> {
+    pub(crate) fn new(service: Service, config: &SdkConfig, http: &Http) -> Result<Self, InvalidConfig> {
         let region = config.region().ok_or(InvalidConfig::NoRegion)?.to_string();
         let credentials = config.credentials_provider().ok_or(InvalidConfig::NoCredentials)?;
-        Ok(Self::to(&endpoint_of(config, &region)?, region, credentials, http))
+        Ok(Self::to(service, &endpoint_of(service, config, &region)?, region, credentials, http))
     }
 
     /// Posts to this URL.
-    pub(super) fn to(url: &str, region: String, credentials: SharedCredentialsProvider, http: &Http) -> Self {
+    pub(crate) fn to(service: Service, url: &str, region: String, credentials: SharedCredentialsProvider, http: &Http) -> Self {
         let host = url.split("://").nth(1).and_then(|rest| rest.split('/').next()).unwrap_or_default().to_owned();
         let endpoint = format!("{}/", url.trim_end_matches('/'));
         let (identity, skew) = (Mutex::default(), AtomicI64::new(0));
-        Self { http: http.clone(), endpoint, host, region, credentials, identity, skew }
+        Self { service, http: http.clone(), endpoint, host, region, credentials, identity, skew }
+    }
+
+    /// Posts to an emulator at this URL, with credentials that mean nothing. Neither variables nor files are read.
+    pub(crate) fn to_emulator(service: Service, url: &str, region: &str, http: &Http) -> Self {
+        let credentials = SharedCredentialsProvider::new(Credentials::new("local", "local", None, None, "emulator"));
+        Self::to(service, url, region.to_owned(), credentials, http)
     }
 
     /// The answer to a request. Where the signature is refused for the time on it, the next one has AWS's time.
-    pub(super) async fn send(&self, operation: Operation, body: Vec<u8>) -> Result<Bytes, AwsFailure> {
+    pub(crate) async fn send(&self, operation: Operation, body: Vec<u8>) -> Result<Bytes, Refused> {
         let identity = self.identity().await?;
         let request = self.signed(operation, body.into(), &identity)?;
         let response = self.http.connector().call(request).await.map_err(|error| of_connection(&error))?;
@@ -118,7 +193,7 @@ impl Post {
             (FailureKind::Credentials, _) => *self.identity.lock().unwrap_or_else(PoisonError::into_inner) = None,
             _ => {}
         }
-        Err(failure)
+        Err(Refused { failure, answer })
     }
 
     async fn identity(&self) -> Result<Identity, AwsFailure> {
@@ -134,15 +209,15 @@ impl Post {
     }
 
     fn signed(&self, operation: Operation, body: Bytes, identity: &Identity) -> Result<HttpRequest, AwsFailure> {
-        let headers =
-            [("host", self.host.as_str()), ("content-type", "application/x-amz-json-1.0"), ("x-amz-target", operation.target())];
+        let content_type = ("content-type", self.service.content_type());
+        let headers = [("host", self.host.as_str()), content_type, ("x-amz-target", operation.target())];
         let skew = self.skew.load(Ordering::Relaxed);
         let distance = Duration::from_secs(skew.unsigned_abs());
         let now = SystemTime::now();
         let parameters = SigningParams::builder()
             .identity(identity)
             .region(&self.region)
-            .name("dynamodb")
+            .name(self.service.signing_name())
             .time(if skew < 0 { now - distance } else { now + distance })
             .settings(SigningSettings::default())
             .build()
@@ -166,23 +241,32 @@ impl Post {
     }
 }
 
-/// Where DynamoDB is: as the environment or the profile says for it, or for all services, or where AWS has it in the region.
-fn endpoint_of(config: &SdkConfig, region: &str) -> Result<String, InvalidConfig> {
+/// Where a service is: as the environment or the profile says for it, or for all services, or where AWS has it in the region.
+fn endpoint_of(service: Service, config: &SdkConfig, region: &str) -> Result<String, InvalidConfig> {
     let of_service = || {
-        let key = ServiceConfigKey::builder().service_id("DynamoDB").env("AWS_ENDPOINT_URL").profile("endpoint_url").build();
+        let key = ServiceConfigKey::builder().service_id(service.id()).env("AWS_ENDPOINT_URL").profile("endpoint_url").build();
         config.service_config()?.load_config(key.ok()?)
     };
     let given = if config.get_origin("endpoint_url").is_client_config() { None } else { of_service() };
-    let parameters = Params::builder()
-        .region(region)
-        .set_use_fips(config.use_fips())
-        .set_use_dual_stack(config.use_dual_stack())
-        .set_endpoint(given.or_else(|| config.endpoint_url().map(str::to_owned)))
-        .build()
-        .map_err(|error| InvalidConfig::NoEndpoint(error.to_string()))?;
-    let resolved = futures::executor::block_on(DefaultResolver::new().resolve_endpoint(&parameters));
-    let endpoint = resolved.map_err(|error| InvalidConfig::NoEndpoint(error.to_string()))?;
-    Ok(endpoint.url().to_owned())
+    let given = given.or_else(|| config.endpoint_url().map(str::to_owned));
+    let unknown = |reason: String| InvalidConfig::NoEndpoint { service: service.id(), reason };
+    let resolved: Result<Endpoint, _> = match service {
+        Service::DynamoDb => {
+            use aws_sdk_dynamodb::config::endpoint::{DefaultResolver, Params};
+            let parameters = Params::builder().region(region).set_use_fips(config.use_fips());
+            let parameters = parameters.set_use_dual_stack(config.use_dual_stack()).set_endpoint(given).build();
+            let parameters = parameters.map_err(|error| unknown(error.to_string()))?;
+            futures::executor::block_on(DefaultResolver::new().resolve_endpoint(&parameters))
+        }
+        Service::Kinesis => {
+            use aws_sdk_kinesis::config::endpoint::{DefaultResolver, Params};
+            let parameters = Params::builder().region(region).set_use_fips(config.use_fips());
+            let parameters = parameters.set_use_dual_stack(config.use_dual_stack()).set_endpoint(given).build();
+            let parameters = parameters.map_err(|error| unknown(error.to_string()))?;
+            futures::executor::block_on(DefaultResolver::new().resolve_endpoint(&parameters))
+        }
+    };
+    Ok(resolved.map_err(|error| unknown(error.to_string()))?.url().to_owned())
 }
 
 fn unsigned(error: &(dyn std::error::Error + 'static)) -> AwsFailure {
