@@ -8,6 +8,7 @@ import ast
 import functools
 import io
 import json
+import logging
 import os
 import pathlib
 import re
@@ -21,6 +22,9 @@ import boto3  # noqa: E402
 from moto import mock_aws  # noqa: E402
 from samcli.yamlhelper import yaml_parse  # noqa: E402
 from samtranslator.translator.transform import transform  # noqa: E402
+
+# moto says what it does not make, each time.
+logging.disable(logging.CRITICAL)
 
 ROOT = pathlib.Path(__file__).parent.parent
 ARN = "arn:aws:kinesis:eu-west-1:123456789012:stream/"

@@ -1,14 +1,18 @@
 //! Recovering what Lambda gave up: the events that its failure destination keeps are given to the archiver's own handler, as the
-//! function got them. A record that is in the archive already is left as it is, so that each is archived once.
+//! function got them; where it keeps only pointers, the records are read from the stream. A record that is in the archive already is
+//! left as it is, so that each is archived once.
 
 use crate::aws::archive::present_records;
 use crate::aws::connect::Connection;
+use crate::aws::range::{Range, RangeReader};
 use crate::aws::streams::overview;
 use crate::domain::archive::StreamOverview;
 use crate::domain::failed_batch::{FailedBatch, event_without, keys_of_event};
 use crate::domain::failure::Failure;
+use crate::domain::lambda_event::{Source, event_of};
 use archiver::backoff::Deadline;
 use archiver::handler::AwsArchiver;
+use archiver::record::ShardId;
 use archiver::report::BatchReport;
 use archiver::settings::ArchiveMode;
 use archiver::stream::StreamArn;
@@ -36,21 +40,21 @@ pub struct Recovered {
     pub reason: Option<String>,
 }
 
+impl Recovered {
+    /// Adds what became of other records.
+    pub fn add(&mut self, other: Self) {
+        self.archived += other.archived;
+        self.present += other.present;
+        self.superseded += other.superseded;
+        self.skipped += other.skipped;
+        self.failed += other.failed;
+        self.reason = self.reason.take().or(other.reason);
+    }
+}
+
 /// Why a batch cannot be recovered as it is.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum RecoveryError {
-    /// A queue's pointer.
-    #[error(
-        "the records are not in it, only where they were: from {first} to {last} of shard {shard}; while the stream still has them, an event source mapping that begins at their time (AT_TIMESTAMP) archives them"
-    )]
-    NoRecords {
-        /// The first record's number.
-        first: String,
-        /// The last one's.
-        last: String,
-        /// Their shard.
-        shard: String,
-    },
     /// A stream of the same name in another account or region.
     #[error("it is of stream {batch}, but {connected} is the stream of that name here; choose its --profile and --region")]
     OtherStream {
@@ -94,14 +98,34 @@ impl<'c> Recovery<'c> {
     /// # Errors
     /// When none of them can be archived.
     pub async fn recover(&mut self, batch: &FailedBatch) -> Result<Recovered, RecoveryError> {
-        let Some(event) = &batch.event else {
-            return Err(RecoveryError::NoRecords {
-                first: batch.first_sequence_number.clone(),
-                last: batch.last_sequence_number.clone(),
-                shard: batch.shard_id.clone(),
-            });
-        };
         let stream = self.stream(&batch.stream).await?;
+        match &batch.event {
+            Some(event) => self.archive(&stream, event).await,
+            None => self.archive_from_stream(&stream, batch).await,
+        }
+    }
+
+    /// Archives the records that a pointer points to, as far as the stream still has them.
+    async fn archive_from_stream(&self, stream: &StreamOverview, batch: &FailedBatch) -> Result<Recovered, RecoveryError> {
+        let (first, last) = (batch.first_sequence_number.as_str(), batch.last_sequence_number.as_str());
+        let range = Range { stream: &stream.name, shard: &batch.shard_id, first, last };
+        let source = Source { stream: batch.stream.clone(), shard: ShardId::new(&batch.shard_id) };
+        let mut reader = RangeReader::begin(self.connection, range).await?;
+        let (mut recovered, mut read) = (Recovered::default(), 0);
+        while let Some(records) = reader.next().await? {
+            read += records.len();
+            let event = event_of(&source, &records).map_err(|error| RecoveryError::Archiver(error.to_string()))?;
+            recovered.add(self.archive(stream, &event).await?);
+        }
+        let missing = usize::try_from(batch.records).unwrap_or(usize::MAX).saturating_sub(read);
+        if missing > 0 {
+            let reason = format!("the batch is only a pointer, and {missing} of its records are no longer in the stream");
+            recovered.add(Recovered { failed: missing, reason: Some(reason), ..Recovered::default() });
+        }
+        Ok(recovered)
+    }
+
+    async fn archive(&self, stream: &StreamOverview, event: &str) -> Result<Recovered, RecoveryError> {
         let archive = stream.table.as_ref().filter(|_| stream.mode() == Some(ArchiveMode::All));
         let present = match archive {
             Some(table) => present_records(self.connection, &table.name, &keys_of_event(event)).await?,
@@ -114,11 +138,8 @@ impl<'c> Recovery<'c> {
         let answer = Box::pin(self.archiver.handle(&event, Deadline::after(BATCH_TIME))).await;
         let failed = answer.map_err(|error| RecoveryError::Archiver(error.to_string()))?.batch_item_failures.len();
         let mut recovered = Recovered { present, failed, ..Recovered::default() };
-        for report in self.take_reports() {
-            recovered.archived += report.archived;
-            recovered.superseded += report.superseded;
-            recovered.skipped += report.skipped;
-            recovered.reason = recovered.reason.or(report.reason);
+        for BatchReport { archived, superseded, skipped, reason, .. } in self.take_reports() {
+            recovered.add(Recovered { archived, superseded, skipped, reason, ..Recovered::default() });
         }
         Ok(recovered)
     }

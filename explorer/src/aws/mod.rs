@@ -9,6 +9,7 @@ pub mod follow;
 mod patience;
 pub mod payload;
 pub mod put;
+pub mod range;
 pub mod reader;
 pub mod shards;
 pub mod streams;

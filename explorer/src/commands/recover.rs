@@ -209,11 +209,7 @@ async fn archive(
             store.delete(&found.object.name).await?;
         }
         if let Ok(recovered) = &recovered {
-            total.archived += recovered.archived;
-            total.present += recovered.present;
-            total.superseded += recovered.superseded;
-            total.skipped += recovered.skipped;
-            total.failed += recovered.failed;
+            total.add(recovered.clone());
         }
         left += u64::from(!is_done);
         match output {
@@ -255,7 +251,7 @@ fn row(found: &Found, times: &TimeContext) -> [String; 6] {
     let object = found.object.name.clone();
     match &found.batch {
         Ok(batch) => {
-            let pointer = if batch.event.is_none() { "; a pointer without records" } else { "" };
+            let pointer = if batch.event.is_none() { "; only a pointer into the stream" } else { "" };
             [
                 batch.given_up_at.map(|at| times.long(at)).unwrap_or_else(|| "–".to_owned()),
                 batch.stream.stream_name().to_string(),
@@ -280,7 +276,8 @@ fn outcome_row(found: &Found, recovered: &Result<Recovered, String>) -> [String;
         }
         Err(reason) => {
             let dash = || "–".to_owned();
-            [dash(), dash(), dash(), "all".to_owned(), stream, object, reason.clone()]
+            let failed = if found.batch.is_ok() { "all".to_owned() } else { dash() };
+            [dash(), dash(), dash(), failed, stream, object, reason.clone()]
         }
     }
 }

@@ -14,6 +14,7 @@ pub mod histogram;
 pub mod index;
 pub mod item_json;
 pub mod json_text;
+pub(crate) mod lambda_event;
 pub mod listing;
 pub mod marks;
 pub mod memory;

@@ -6,7 +6,6 @@ mod arrivals;
 mod backlog;
 mod checkpoint;
 mod destination;
-mod event;
 mod invoke;
 mod lineage;
 mod mapping;

@@ -15,12 +15,13 @@ const POSTED: &str = include_str!("../../../archiver/src/post.rs");
 const BODIES: &str = include_str!("../../../archiver/src/dynamodb/requests.rs");
 
 /// The files of the explorer that only read.
-const READING: [&str; 8] = [
+const READING: [&str; 9] = [
     include_str!("../../../explorer/src/aws/archive.rs"),
     include_str!("../../../explorer/src/aws/connect.rs"),
     include_str!("../../../explorer/src/aws/follow.rs"),
     include_str!("../../../explorer/src/aws/follow/shard.rs"),
     include_str!("../../../explorer/src/aws/payload.rs"),
+    include_str!("../../../explorer/src/aws/range.rs"),
     include_str!("../../../explorer/src/aws/reader/pages.rs"),
     include_str!("../../../explorer/src/aws/shards.rs"),
     include_str!("../../../explorer/src/aws/streams.rs"),

@@ -1,6 +1,6 @@
 //! What to do after an invocation: acknowledge, try again, split or give up. Decides only; it knows no clock and calls nobody.
 
-use super::event::StreamRecord;
+use crate::domain::lambda_event::StreamRecord;
 use archiver::handler::BatchResponse;
 use archiver::sequence::SequenceNumber;
 use std::collections::VecDeque;

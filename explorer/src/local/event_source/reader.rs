@@ -2,11 +2,12 @@
 
 use super::backlog::{Backlog, GivenUp};
 use super::checkpoint::Checkpoints;
-use super::event::{Source, StreamRecord, event_of};
 use super::invoke::Invoke;
 use super::lineage::Shard;
 use super::stop::StopSignal;
 use super::{EventSourceConfig, destination};
+use crate::aws::range::stream_record;
+use crate::domain::lambda_event::{Source, StreamRecord, event_of};
 use archiver::aws_failure::{AwsFailure, FailureKind};
 use archiver::handler::BatchResponse;
 use archiver::sequence::SequenceNumber;
@@ -115,7 +116,7 @@ impl<I: Invoke> ShardReader<I> {
         };
         let limit = i32::try_from(self.limit()).unwrap_or(i32::MAX);
         let output = self.client.get_records().shard_iterator(iterator).limit(limit).send().await?;
-        let records = output.records.into_iter().map(StreamRecord::read).collect::<Result<Vec<_>, _>>();
+        let records = output.records.into_iter().map(stream_record).collect::<Result<Vec<_>, _>>();
         let records = records.map_err(|error| AwsFailure { kind: FailureKind::Service, message: error.to_string() })?;
         Ok(Page { records, next_iterator: output.next_shard_iterator })
     }

@@ -1,10 +1,8 @@
 //! Records on their way to the function, and the event that carries them, written as Lambda writes it.
 
 use archiver::record::ShardId;
-use archiver::sequence::{InvalidSequenceNumber, SequenceNumber};
+use archiver::sequence::SequenceNumber;
 use archiver::stream::StreamArn;
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
 use serde::Serialize;
 
 /// Who invokes the function, in every record of an event.
@@ -14,19 +12,19 @@ const RECORD_OVERHEAD_BYTES: usize = 700;
 
 /// A record as it was read from a shard.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct StreamRecord {
-    pub(super) partition_key: String,
-    pub(super) sequence_number: SequenceNumber,
+pub(crate) struct StreamRecord {
+    pub(crate) partition_key: String,
+    pub(crate) sequence_number: SequenceNumber,
     /// The payload in base64.
-    pub(super) data: String,
-    pub(super) arrival_milliseconds: i64,
+    pub(crate) data: String,
+    pub(crate) arrival_milliseconds: i64,
 }
 
 /// Where records were read.
 #[derive(Clone, Debug)]
-pub(super) struct Source {
-    pub(super) stream: StreamArn,
-    pub(super) shard: ShardId,
+pub(crate) struct Source {
+    pub(crate) stream: StreamArn,
+    pub(crate) shard: ShardId,
 }
 
 #[derive(Serialize)]
@@ -61,24 +59,14 @@ struct KinesisPart<'e> {
 }
 
 impl StreamRecord {
-    pub(super) fn read(record: aws_sdk_kinesis::types::Record) -> Result<Self, InvalidSequenceNumber> {
-        let arrival = record.approximate_arrival_timestamp;
-        Ok(Self {
-            partition_key: record.partition_key.unwrap_or_default(),
-            sequence_number: SequenceNumber::parse(record.sequence_number)?,
-            data: STANDARD.encode(record.data.into_inner()),
-            arrival_milliseconds: arrival.and_then(|arrival| arrival.to_millis().ok()).unwrap_or_default(),
-        })
-    }
-
     /// Room the record takes in an event, at most.
-    pub(super) fn event_bytes(&self) -> usize {
+    pub(crate) fn event_bytes(&self) -> usize {
         self.data.len() + self.partition_key.len() + RECORD_OVERHEAD_BYTES
     }
 }
 
 /// The event of a batch.
-pub(super) fn event_of(source: &Source, records: &[StreamRecord]) -> Result<String, serde_json::Error> {
+pub(crate) fn event_of(source: &Source, records: &[StreamRecord]) -> Result<String, serde_json::Error> {
     let arn = source.stream.as_str();
     let aws_region = arn.split(':').nth(3).unwrap_or_default();
     let records = records
@@ -115,6 +103,8 @@ mod tests {
     use super::*;
     use archiver::event::Batch;
     use archiver::payload::Data;
+    use base64::Engine as _;
+    use base64::engine::general_purpose::STANDARD;
 
     fn source() -> Source {
         let stream = StreamArn::parse("arn:aws:kinesis:us-east-1:000000000000:stream/orders").unwrap();
