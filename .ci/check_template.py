@@ -199,7 +199,7 @@ class Names(unittest.TestCase):
                 "ArchiverIAMRole": "AWS::IAM::Role",
             },
         )
-        # A name, or another starting point, would make the function or the mapping anew, which begins where it began once.
+        # A name would make the function anew, and another starting point the mapping, which Lambda refuses beside the old one.
         self.assertNotIn("FunctionName", resources["StreamProcessor"]["Properties"])
         self.assertNotIn("RoleName", resources["ArchiverIAMRole"]["Properties"])
         mapping = settled()["Resources"]["StreamProcessorStream"]["Properties"]
@@ -237,6 +237,13 @@ class Parameters(unittest.TestCase):
         ):
             with self.assertRaises(AssertionError, msg=str(wrong)):
                 settled(**wrong)
+
+    def test_an_age_is_one_that_lambda_takes(self):
+        for age in ("-1", "60", "99", "3600", "99999", "599999", "600799", "604800"):
+            settled(MaximumRecordAgeInSeconds=age)
+        for age in ("0", "1", "59", "604801", "604900", "700000", "1000000", "060", ""):
+            with self.assertRaises(AssertionError, msg=age):
+                settled(MaximumRecordAgeInSeconds=age)
 
     def test_fan_out_reads_through_a_consumer(self):
         resources = settled(EnhancedFanOut="true")["Resources"]
@@ -289,7 +296,7 @@ class Resources(unittest.TestCase):
         stack = Stack(
             AdditionalStreamArns=",".join(more),
             FailureDestination="SQS",
-            StreamKeyArn=STREAM_KEY,
+            StreamKeyArns=STREAM_KEY,
             TableKeyArn=TABLE_KEY,
             Tracing="Active",
         )
@@ -333,7 +340,7 @@ class Resources(unittest.TestCase):
             "EventSourceArn": ARN + STREAM,
             "StartingPosition": "TRIM_HORIZON",
             "BatchSize": 500,
-            "MaximumBatchingWindowInSeconds": 1,
+            "MaximumBatchingWindowInSeconds": 5,
             "ParallelizationFactor": 1,
             "MaximumRetryAttempts": 100,
             "MaximumRecordAgeInSeconds": -1,
@@ -397,11 +404,22 @@ class Resources(unittest.TestCase):
 
     def test_what_holds_records_outlives_the_stack(self):
         resources = translated({})["Resources"]
-        keeps = {"AWS::DynamoDB::Table", "AWS::S3::Bucket", "AWS::S3::BucketPolicy", "AWS::SQS::Queue"}
+        # A deployment that fails leaves no empty bucket behind. Protected tables cannot be deleted by it.
+        keeps = {
+            "AWS::DynamoDB::Table": "Retain",
+            "AWS::S3::Bucket": "RetainExceptOnCreate",
+            "AWS::S3::BucketPolicy": "RetainExceptOnCreate",
+            "AWS::SQS::Queue": "RetainExceptOnCreate",
+        }
         kept = [one for one in resources.values() if one["Type"] in keeps]
         self.assertEqual(len(kept), 6)
         for resource in kept:
-            self.assertEqual((resource["DeletionPolicy"], resource["UpdateReplacePolicy"]), ("Retain", "Retain"))
+            self.assertEqual((resource["DeletionPolicy"], resource["UpdateReplacePolicy"]), (keeps[resource["Type"]], "Retain"))
+
+    def test_records_are_not_delivered_before_there_is_a_table(self):
+        for mode, table in (("ALL", "ArchiveAllTable"), ("LATEST", "ArchiveLatestTable")):
+            function = settled(ArchiveTable=mode)["Resources"]["StreamProcessor"]
+            self.assertIn({"Ref": table}, function["Properties"]["Description"]["Fn::Sub"][1].values())
 
     def test_outputs_name_what_the_explorer_needs(self):
         outputs = Stack(ArchiveTable="ALL").outputs
@@ -423,6 +441,7 @@ class Watching(unittest.TestCase):
                 "OversizeRecordsAlarm": "oversize",
                 "GivenUpAlarm": "OnFailureDestinationDeliveredEventCount",
                 "LostRecordsAlarm": "DroppedEventCount",
+                "DeliveryFailuresAlarm": "DestinationDeliveryFailures",
                 "StoppedAlarm": None,
             },
         )
@@ -432,6 +451,7 @@ class Watching(unittest.TestCase):
         dimensions = {
             "IteratorAge": of_function,
             "Errors": of_function,
+            "DestinationDeliveryFailures": of_function,
             "Throttles": of_function,
             "failed": own,
             "oversize": own,

@@ -3,6 +3,7 @@
 
 use crate::aws::bucket::{Bucket, Object};
 use crate::domain::failure::Failure;
+use archiver::aws_failure::FailureKind;
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -10,6 +11,8 @@ use std::path::{Path, PathBuf};
 const LAMBDA_PREFIX: &str = "aws/lambda/";
 /// How a bucket is written.
 const S3_SCHEME: &str = "s3://";
+/// What stands before its name in its ARN.
+const S3_ARN: &str = ":s3:::";
 
 /// Where batches are looked for, as somebody names it: `s3://bucket`, `s3://bucket/prefix` or a folder.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -27,14 +30,25 @@ pub enum FailurePlace {
 
 /// Why a text names no such place.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("\"{0}\" names no bucket; use s3://BUCKET, s3://BUCKET/PREFIX, or a folder")]
+#[error("\"{0}\" names no bucket; use s3://BUCKET, s3://BUCKET/PREFIX, a folder, or a file")]
 pub struct InvalidFailurePlace(String);
+
+impl std::fmt::Display for FailurePlace {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Bucket { name, prefix } => write!(formatter, "{S3_SCHEME}{name}/{prefix}"),
+            Self::Folder(folder) => write!(formatter, "{}", folder.display()),
+        }
+    }
+}
 
 impl std::str::FromStr for FailurePlace {
     type Err = InvalidFailurePlace;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let Some(rest) = text.strip_prefix(S3_SCHEME) else {
+        let is_arn = text.starts_with("arn:") && text.contains(S3_ARN);
+        let rest = if is_arn { text.split_once(S3_ARN).map(|(_, rest)| rest) } else { text.strip_prefix(S3_SCHEME) };
+        let Some(rest) = rest else {
             return if text.is_empty() { Err(InvalidFailurePlace(text.to_owned())) } else { Ok(Self::Folder(text.into())) };
         };
         let (name, prefix) = rest.split_once('/').unwrap_or((rest, ""));
@@ -67,7 +81,12 @@ impl FailureStore {
             Self::Bucket(bucket) => bucket.list().await,
             Self::Folder(folder) => {
                 let found = in_background(folder.clone(), files_below).await;
-                found.map_err(|error| Failure::refused(format!("list folder {}", folder.display()), error.to_string()))
+                found.map_err(|error| {
+                    let name = folder.to_string_lossy();
+                    let is_plain = error.kind() == io::ErrorKind::NotFound && !name.contains(['/', '\\']);
+                    let hint = if is_plain { format!("; a bucket is written {S3_SCHEME}{name}") } else { String::new() };
+                    Failure::refused(format!("list folder {name}"), format!("{error}{hint}"))
+                })
             }
         }
     }
@@ -80,8 +99,8 @@ impl FailureStore {
         match self {
             Self::Bucket(bucket) => bucket.read(name).await,
             Self::Folder(folder) => {
-                let read = in_background(folder.join(name), |path| std::fs::read(path)).await;
-                read.map_err(|error| Failure::refused(format!("read file {name}"), error.to_string()))
+                let read = in_background(path_of(folder, name), |path| std::fs::read(path)).await;
+                read.map_err(|error| failure_of("read", name, &error))
             }
         }
     }
@@ -94,11 +113,21 @@ impl FailureStore {
         match self {
             Self::Bucket(bucket) => bucket.delete(name).await,
             Self::Folder(folder) => {
-                let deleted = in_background(folder.join(name), |path| std::fs::remove_file(path)).await;
-                deleted.map_err(|error| Failure::refused(format!("delete file {name}"), error.to_string()))
+                let deleted = in_background(path_of(folder, name), |path| std::fs::remove_file(path)).await;
+                deleted.map_err(|error| failure_of("delete", name, &error))
             }
         }
     }
+}
+
+/// Where a file is; a place may be a file, too.
+fn path_of(folder: &Path, name: &str) -> PathBuf {
+    if folder.is_file() { folder.to_owned() } else { folder.join(name) }
+}
+
+fn failure_of(verb: &str, name: &str, error: &io::Error) -> Failure {
+    let kind = if error.kind() == io::ErrorKind::NotFound { FailureKind::NotFound } else { FailureKind::Refused };
+    Failure { kind, ..Failure::refused(format!("{verb} file {name}"), error.to_string()) }
 }
 
 async fn in_background<T: Send + 'static>(
@@ -109,18 +138,22 @@ async fn in_background<T: Send + 'static>(
 }
 
 fn files_below(folder: &Path) -> io::Result<Vec<Object>> {
+    if folder.is_file() {
+        let name = folder.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        return Ok(vec![Object { name, size_bytes: std::fs::metadata(folder)?.len() }]);
+    }
     let mut files = Vec::new();
     let mut folders = vec![folder.to_owned()];
     while let Some(next) = folders.pop() {
         for entry in std::fs::read_dir(next)? {
             let entry = entry?;
-            let metadata = entry.metadata()?;
-            if metadata.is_dir() {
+            // Links to folders are not followed, which may lead in a circle.
+            if entry.file_type()?.is_dir() {
                 folders.push(entry.path());
             } else if let Ok(name) = entry.path().strip_prefix(folder)
-                && metadata.len() > 0
+                && !entry.path().is_dir()
             {
-                files.push(Object { name: name.to_string_lossy().into_owned(), size_bytes: metadata.len() });
+                files.push(Object { name: name.to_string_lossy().into_owned(), size_bytes: entry.metadata()?.len() });
             }
         }
     }
@@ -140,6 +173,7 @@ mod tests {
             ("s3://stack-failedrecords-1x2y", bucket("stack-failedrecords-1x2y", "aws/lambda/")),
             ("s3://stack-failedrecords-1x2y/", bucket("stack-failedrecords-1x2y", "aws/lambda/")),
             ("s3://failed/aws/lambda/0b9d", bucket("failed", "aws/lambda/0b9d")),
+            ("arn:aws-cn:s3:::failed", bucket("failed", "aws/lambda/")),
             ("./failures", FailurePlace::Folder("./failures".into())),
         ] {
             assert_eq!(text.parse::<FailurePlace>().unwrap(), place, "{text}");

@@ -30,7 +30,7 @@ use std::time::Instant;
 pub fn run() -> ExitCode {
     let started = Instant::now();
     let arguments = commands::Arguments::parse();
-    logging::start(arguments.opens_screens());
+    logging::start(arguments.opens_screens(), arguments.tells_failures());
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => {

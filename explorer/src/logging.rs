@@ -5,8 +5,13 @@ use std::sync::Mutex;
 use tracing_subscriber::EnvFilter;
 
 /// Starts the log. Without a file to write to there is none, which is no reason not to start.
-pub(crate) fn start(to_file: bool) {
-    let default = if to_file { "info,aws=warn,hyper=warn,dynoxide=warn,ferrokinesis=warn" } else { "error" };
+/// `tells_failures` means that what fails of batches is told as a result.
+pub(crate) fn start(to_file: bool, tells_failures: bool) {
+    let default = match (to_file, tells_failures) {
+        (true, _) => "info,aws=warn,hyper=warn,dynoxide=warn,ferrokinesis=warn",
+        (false, true) => "error,archiver::handler=off",
+        (false, false) => "error",
+    };
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| default.into());
     let builder = tracing_subscriber::fmt().with_env_filter(filter).with_ansi(false);
     if to_file {

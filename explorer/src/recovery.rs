@@ -7,10 +7,12 @@ use crate::aws::connect::Connection;
 use crate::aws::range::{Range, RangeReader};
 use crate::aws::streams::overview;
 use crate::domain::archive::StreamOverview;
-use crate::domain::failed_batch::{FailedBatch, event_without, keys_of_event};
+use crate::domain::failed_batch::{FailedBatch, FailedEvent};
 use crate::domain::failure::Failure;
 use crate::domain::lambda_event::{Source, event_of};
+use archiver::aws_failure::FailureKind;
 use archiver::backoff::Deadline;
+use archiver::error::ArchiveError;
 use archiver::handler::AwsArchiver;
 use archiver::record::ShardId;
 use archiver::report::BatchReport;
@@ -41,6 +43,10 @@ pub struct Recovered {
 }
 
 impl Recovered {
+    fn failed(failed: usize, reason: String) -> Self {
+        Self { failed, reason: Some(reason), ..Self::default() }
+    }
+
     /// Adds what became of other records.
     pub fn add(&mut self, other: Self) {
         self.archived += other.archived;
@@ -63,12 +69,38 @@ pub enum RecoveryError {
         /// The one of that name.
         connected: String,
     },
+    /// Its event is none.
+    #[error("its event cannot be read: {0}")]
+    Event(String),
     /// Something that was called.
     #[error(transparent)]
     Call(#[from] Failure),
     /// The archiver, about the whole batch.
     #[error("{0}")]
     Archiver(String),
+}
+
+/// What the archiver says of a batch that it takes to be delivered by Lambda.
+fn sentence(error: &ArchiveError) -> String {
+    match error {
+        ArchiveError::RecordWithoutNumber(record) => record.to_string(),
+        other => other.to_string(),
+    }
+}
+
+/// Whether a failure is of no batch alone, so that the others will fail as well.
+#[must_use]
+pub fn is_of_the_connection(failure: &Failure) -> bool {
+    match failure.kind {
+        FailureKind::Network | FailureKind::TimedOut | FailureKind::Credentials | FailureKind::ClockSkew => true,
+        FailureKind::AccessDenied
+        | FailureKind::NotFound
+        | FailureKind::Throttled
+        | FailureKind::ConditionFailed
+        | FailureKind::Service
+        | FailureKind::Refused
+        | FailureKind::Unusable => false,
+    }
 }
 
 /// Gives batches to an archiver.
@@ -100,7 +132,19 @@ impl<'c> Recovery<'c> {
     pub async fn recover(&mut self, batch: &FailedBatch) -> Result<Recovered, RecoveryError> {
         let stream = self.stream(&batch.stream).await?;
         match &batch.event {
-            Some(event) => self.archive(&stream, event).await,
+            Some(event) => {
+                let unreadable = |error: serde_json::Error| RecoveryError::Event(error.to_string());
+                let event = FailedEvent::parse(event).map_err(unreadable)?;
+                let has = event.len();
+                let mut recovered = self.archive(&stream, event).await?;
+                if let Some(records) = batch.records
+                    && let Some(missing) = usize::try_from(records).unwrap_or(usize::MAX).checked_sub(has).filter(|missing| *missing > 0)
+                {
+                    let reason = format!("the batch is said to have {records} records, and {has} are in it");
+                    recovered.add(Recovered::failed(missing, reason));
+                }
+                Ok(recovered)
+            }
             None => self.archive_from_stream(&stream, batch).await,
         }
     }
@@ -115,31 +159,46 @@ impl<'c> Recovery<'c> {
         while let Some(records) = reader.next().await? {
             read += records.len();
             let event = event_of(&source, &records).map_err(|error| RecoveryError::Archiver(error.to_string()))?;
-            recovered.add(self.archive(stream, &event).await?);
+            let event = FailedEvent::parse(&event).map_err(|error| RecoveryError::Event(error.to_string()))?;
+            recovered.add(self.archive(stream, event).await?);
         }
-        let missing = usize::try_from(batch.records).unwrap_or(usize::MAX).saturating_sub(read);
+        let missing = batch.records.map_or(usize::from(read == 0), |records| {
+            usize::try_from(records).unwrap_or(usize::MAX).saturating_sub(read)
+        });
         if missing > 0 {
             let reason = format!("the batch is only a pointer, and {missing} of its records are no longer in the stream");
-            recovered.add(Recovered { failed: missing, reason: Some(reason), ..Recovered::default() });
+            recovered.add(Recovered::failed(missing, reason));
         }
         Ok(recovered)
     }
 
-    async fn archive(&self, stream: &StreamOverview, event: &str) -> Result<Recovered, RecoveryError> {
+    /// Gives an event to the archiver, without what is in the archive already.
+    async fn archive(&self, stream: &StreamOverview, mut event: FailedEvent<'_>) -> Result<Recovered, RecoveryError> {
+        let mut recovered = Recovered::default();
+        let others = event.leave_out_other_streams(&stream.arn);
+        if others > 0 {
+            recovered.add(Recovered::failed(others, format!("{others} of its records say to be of another stream")));
+        }
         let archive = stream.table.as_ref().filter(|_| stream.mode() == Some(ArchiveMode::All));
-        let present = match archive {
-            Some(table) => present_records(self.connection, &table.name, &keys_of_event(event)).await?,
-            // The condition of its writes keeps what is there.
-            None => Default::default(),
-        };
-        let unreadable = |error: serde_json::Error| RecoveryError::Archiver(format!("its event cannot be read: {error}"));
-        let (event, present) = event_without(event, &present).map_err(unreadable)?;
+        if let Some(table) = archive {
+            // In mode LATEST the condition of the writes keeps what is there.
+            let present = present_records(self.connection, &table.name, &event.keys()).await?;
+            recovered.present = event.leave_out_keys(&present);
+        }
+        let event = event.to_json().map_err(|error| RecoveryError::Archiver(error.to_string()))?;
         self.take_reports();
         let answer = Box::pin(self.archiver.handle(&event, Deadline::after(BATCH_TIME))).await;
-        let failed = answer.map_err(|error| RecoveryError::Archiver(error.to_string()))?.batch_item_failures.len();
-        let mut recovered = Recovered { present, failed, ..Recovered::default() };
+        let failed = answer.map_err(|error| RecoveryError::Archiver(sentence(&error)))?.batch_item_failures.len();
         for BatchReport { archived, superseded, skipped, reason, .. } in self.take_reports() {
-            recovered.add(Recovered { archived, superseded, skipped, reason, ..Recovered::default() });
+            let (present, superseded) = match stream.mode() {
+                // A record that the batch has twice.
+                Some(ArchiveMode::All) => (superseded, 0),
+                Some(ArchiveMode::Latest) | None => (0, superseded),
+            };
+            recovered.add(Recovered { archived, present, superseded, skipped, reason, failed: 0 });
+        }
+        if failed > 0 {
+            recovered.add(Recovered::failed(failed, "records of it cannot be read".to_owned()));
         }
         Ok(recovered)
     }

@@ -1,7 +1,7 @@
 //! The objects of an S3 bucket below a prefix: listing, reading, deleting.
 
 use crate::domain::failure::Failure;
-use archiver::aws_failure::AwsFailure;
+use archiver::aws_failure::{AwsFailure, FailureKind};
 use aws_sdk_s3::Client;
 
 /// Where objects lie.
@@ -36,7 +36,15 @@ impl Bucket {
         let mut objects = Vec::new();
         let mut pages = self.client.list_objects_v2().bucket(&self.name).prefix(&self.prefix).into_paginator().send();
         while let Some(page) = pages.next().await {
-            let page = page.map_err(|error| Failure::of_call(operation(), "s3:ListBucket", AwsFailure::from(error)))?;
+            let page = page.map_err(|error| {
+                let failure = AwsFailure::from(error);
+                let hint = match failure.kind {
+                    FailureKind::NotFound => "; the stack's output FailedRecordsBucket has its name, and --profile and --region must be its own",
+                    _ => "",
+                };
+                let message = format!("{}{hint}", failure.message);
+                Failure::of_call(operation(), "s3:ListBucket", AwsFailure { message, ..failure })
+            })?;
             // Consoles make objects without a byte for folders.
             let found = page.contents.unwrap_or_default().into_iter().filter_map(|object| {
                 let size_bytes = u64::try_from(object.size?).ok().filter(|size| *size > 0)?;
@@ -55,7 +63,7 @@ impl Bucket {
         let failed = |failure| Failure::of_call(format!("read object {object}"), "s3:GetObject", failure);
         let answer = self.client.get_object().bucket(&self.name).key(object).send().await;
         let body = answer.map_err(|error| failed(error.into()))?.body.collect().await;
-        let body = body.map_err(|error| failed(AwsFailure::of_cause(archiver::aws_failure::FailureKind::Network, &error)))?;
+        let body = body.map_err(|error| failed(AwsFailure::of_cause(FailureKind::Network, &error)))?;
         Ok(body.to_vec())
     }
 

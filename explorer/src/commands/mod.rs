@@ -184,6 +184,12 @@ impl Arguments {
         self.command.is_none()
     }
 
+    /// Whether what fails of batches is a result.
+    #[must_use]
+    pub fn tells_failures(&self) -> bool {
+        matches!(self.command, Some(Command::Recover(_)))
+    }
+
     /// Does what is asked for.
     ///
     /// # Errors

@@ -3,9 +3,14 @@
 
 use archiver::stream::{InvalidStreamArn, StreamArn};
 use jiff::Timestamp;
+use serde::de::IgnoredAny;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use std::collections::HashSet;
+
+/// Bytes of a hash key and of a range key. Source: DynamoDB developer guide, quotas.
+const MAX_HASH_KEY: usize = 2_048;
+const MAX_RANGE_KEY: usize = 1_024;
 
 /// A batch that was given up.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -24,8 +29,8 @@ pub struct FailedBatch {
     pub invocations: Option<u64>,
     /// What the function's last invocation ended with, where it was invoked at all: `Unhandled`, …
     pub function_error: Option<String>,
-    /// How many records.
-    pub records: u64,
+    /// How many records, where it is told.
+    pub records: Option<u64>,
     /// The first one's number.
     pub first_sequence_number: String,
     /// The last one's number.
@@ -41,11 +46,14 @@ pub struct FailedBatch {
 /// Why a text is no batch that was given up.
 #[derive(Debug, thiserror::Error)]
 pub enum InvalidFailedBatch {
-    /// It is no such JSON.
-    #[error("it is no batch of a Kinesis stream that Lambda gave up: {0}")]
-    Json(#[from] serde_json::Error),
+    /// It is something else.
+    #[error("it is no batch of a Kinesis stream that Lambda gave up")]
+    SomethingElse,
+    /// It is one, and not as Lambda writes them.
+    #[error("it is a batch of a Kinesis stream that cannot be read: {0}")]
+    Damaged(serde_json::Error),
     /// It names no stream.
-    #[error("it is no batch of a Kinesis stream that Lambda gave up: {0}")]
+    #[error("it is a batch of a Kinesis stream that cannot be read: {0}")]
     Stream(#[from] InvalidStreamArn),
 }
 
@@ -62,6 +70,13 @@ struct RawBatch<'b> {
     /// Lambda writes the event as a text.
     #[serde(borrow, default)]
     payload: Option<&'b RawValue>,
+}
+
+/// What only such a batch has.
+#[derive(Deserialize)]
+struct IsBatch {
+    #[serde(rename = "KinesisBatchInfo")]
+    _info: IgnoredAny,
 }
 
 #[derive(Deserialize)]
@@ -84,14 +99,18 @@ struct ResponseContext {
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct BatchInfo {
+    #[serde(default)]
     shard_id: String,
+    #[serde(default)]
     start_sequence_number: String,
+    #[serde(default)]
     end_sequence_number: String,
     #[serde(default)]
     approximate_arrival_of_first_record: Option<String>,
     #[serde(default)]
     approximate_arrival_of_last_record: Option<String>,
-    batch_size: u64,
+    #[serde(default)]
+    batch_size: Option<u64>,
     stream_arn: String,
 }
 
@@ -101,10 +120,16 @@ impl FailedBatch {
     /// # Errors
     /// When it is something else.
     pub fn parse(text: &[u8]) -> Result<Self, InvalidFailedBatch> {
-        let raw: RawBatch<'_> = serde_json::from_slice(text)?;
+        let raw: RawBatch<'_> = match serde_json::from_slice(text) {
+            Ok(raw) => raw,
+            Err(error) if serde_json::from_slice::<IsBatch>(text).is_ok() => return Err(InvalidFailedBatch::Damaged(error)),
+            Err(_) => return Err(InvalidFailedBatch::SomethingElse),
+        };
         let event = match raw.payload.map(RawValue::get) {
-            None | Some("null") => None,
-            Some(text) if text.starts_with('"') => Some(serde_json::from_str::<String>(text)?),
+            None | Some("null" | "\"\"") => None,
+            Some(text) if text.starts_with('"') => {
+                Some(serde_json::from_str::<String>(text).map_err(InvalidFailedBatch::Damaged)?)
+            }
             Some(object) => Some(object.to_owned()),
         };
         let time = |text: Option<String>| text.and_then(|text| text.parse().ok());
@@ -153,8 +178,21 @@ pub struct RecordKey {
     pub sequence_number: String,
 }
 
+/// The event of a batch, record by record, each as it stands.
+#[derive(Debug)]
+pub struct FailedEvent<'e> {
+    records: Vec<EventRecord<'e>>,
+}
+
+#[derive(Debug)]
+struct EventRecord<'e> {
+    text: &'e RawValue,
+    key: Option<RecordKey>,
+    stream: Option<StreamArn>,
+}
+
 #[derive(Deserialize, Serialize)]
-struct EventRecords<'e> {
+struct RawEvent<'e> {
     #[serde(borrow, rename = "Records")]
     records: Vec<&'e RawValue>,
 }
@@ -171,27 +209,77 @@ struct KeyedKinesis {
     sequence_number: String,
 }
 
-/// The keys of an event's records, as far as they can be read; what cannot is the archiver's to report.
-#[must_use]
-pub fn keys_of_event(event: &str) -> Vec<RecordKey> {
-    let records = serde_json::from_str::<EventRecords<'_>>(event).map(|event| event.records).unwrap_or_default();
-    records.into_iter().filter_map(key_of).collect()
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct SourcedRecord {
+    #[serde(rename = "eventSourceARN")]
+    event_source_arn: String,
 }
 
-/// The event without these records, the others as they stand, and how many are left out.
-///
-/// # Errors
-/// When it is no event.
-pub fn event_without(event: &str, left_out: &HashSet<RecordKey>) -> Result<(String, usize), serde_json::Error> {
-    let mut event: EventRecords<'_> = serde_json::from_str(event)?;
-    let all = event.records.len();
-    event.records.retain(|record| key_of(record).is_none_or(|key| !left_out.contains(&key)));
-    Ok((serde_json::to_string(&event)?, all - event.records.len()))
+impl<'e> FailedEvent<'e> {
+    /// Reads an event. What of a record cannot be read is the archiver's to report.
+    ///
+    /// # Errors
+    /// When it has no list of records.
+    pub fn parse(event: &'e str) -> Result<Self, serde_json::Error> {
+        let RawEvent { records } = serde_json::from_str(event)?;
+        let records = records.into_iter().map(|text| EventRecord { text, key: key_of(text), stream: stream_of(text) });
+        Ok(Self { records: records.collect() })
+    }
+
+    /// How many records it has.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.records.len()
+    }
+
+    /// Whether it has none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.records.is_empty()
+    }
+
+    /// The keys of its records, as far as they can be a table's.
+    #[must_use]
+    pub fn keys(&self) -> Vec<RecordKey> {
+        self.records.iter().filter_map(|record| record.key.clone()).collect()
+    }
+
+    /// Leaves out the records that say to be of another stream, and tells how many.
+    pub fn leave_out_other_streams(&mut self, arn: &str) -> usize {
+        self.leave_out(|record| record.stream.as_ref().is_some_and(|stream| stream.stream_arn() != arn))
+    }
+
+    /// Leaves out these records, and tells how many.
+    pub fn leave_out_keys(&mut self, keys: &HashSet<RecordKey>) -> usize {
+        self.leave_out(|record| record.key.as_ref().is_some_and(|key| keys.contains(key)))
+    }
+
+    fn leave_out(&mut self, is_left_out: impl Fn(&EventRecord<'_>) -> bool) -> usize {
+        let all = self.records.len();
+        self.records.retain(|record| !is_left_out(record));
+        all - self.records.len()
+    }
+
+    /// The event that is left.
+    ///
+    /// # Errors
+    /// Does not fail for what an event holds; the error is the JSON library's.
+    pub fn to_json(&self) -> Result<String, serde_json::Error> {
+        serde_json::to_string(&RawEvent { records: self.records.iter().map(|record| record.text).collect() })
+    }
 }
 
 fn key_of(record: &RawValue) -> Option<RecordKey> {
     let KeyedRecord { kinesis } = serde_json::from_str(record.get()).ok()?;
-    Some(RecordKey { partition_key: kinesis.partition_key, sequence_number: kinesis.sequence_number })
+    let can_be_key = |text: &str, most: usize| (1..=most).contains(&text.len());
+    let key = RecordKey { partition_key: kinesis.partition_key, sequence_number: kinesis.sequence_number };
+    Some(key).filter(|key| can_be_key(&key.partition_key, MAX_HASH_KEY) && can_be_key(&key.sequence_number, MAX_RANGE_KEY))
+}
+
+fn stream_of(record: &RawValue) -> Option<StreamArn> {
+    let SourcedRecord { event_source_arn } = serde_json::from_str(record.get()).ok()?;
+    StreamArn::parse(event_source_arn).ok()
 }
 
 #[cfg(test)]
@@ -233,7 +321,7 @@ mod tests {
     fn what_lambda_writes_is_read() {
         let batch = parse(&documented()).unwrap();
         assert_eq!(batch.stream.stream_name().as_str(), "mystream");
-        assert_eq!((batch.records, batch.shard_id.as_str()), (500, "shardId-000000000001"));
+        assert_eq!((batch.records, batch.shard_id.as_str()), (Some(500), "shardId-000000000001"));
         assert_eq!(batch.given_up_at.unwrap().to_string(), "2019-11-14T00:38:06.021Z");
         assert_eq!(batch.event.as_deref(), Some("{\"Records\":[]}"));
         assert_eq!(batch.reason(), "its tries were used up, tried 101 times; the function's error: Unhandled");
@@ -258,27 +346,54 @@ mod tests {
 
     #[test]
     fn what_is_no_such_batch_says_so() {
-        let error = FailedBatch::parse(b"{\"Records\":[]}").unwrap_err().to_string();
-        assert!(error.starts_with("it is no batch of a Kinesis stream that Lambda gave up: missing field"), "{error}");
+        for text in ["{\"Records\":[]}", "[]", "hello", ""] {
+            assert!(matches!(FailedBatch::parse(text.as_bytes()), Err(InvalidFailedBatch::SomethingElse)), "{text}");
+        }
+        let mut batch = documented();
+        batch["KinesisBatchInfo"]["batchSize"] = json!("many");
+        let error = parse(&batch).unwrap_err().to_string();
+        assert!(error.starts_with("it is a batch of a Kinesis stream that cannot be read: invalid type: string"), "{error}");
         let mut batch = documented();
         batch["KinesisBatchInfo"]["streamArn"] = json!("arn:aws:dynamodb:us-east-2:123456789012:table/t/stream/x");
         assert!(matches!(parse(&batch), Err(InvalidFailedBatch::Stream(_))));
     }
 
+    fn record(stream: &str, key: &str, number: &str) -> String {
+        let arn = format!("arn:aws:kinesis:us-east-2:123456789012:stream/{stream}");
+        format!(
+            r#"{{"kinesis":{{"partitionKey":"{key}","sequenceNumber":"{number}","data":"YQ==","approximateArrivalTimestamp":1545084650.950}},"eventSourceARN":"{arn}"}}"#
+        )
+    }
+
+    fn event(records: &[String]) -> String {
+        format!(r#"{{"Records":[{}]}}"#, records.join(","))
+    }
+
     #[test]
     fn records_that_stay_in_an_event_keep_every_digit() {
-        let record = |key: &str, number: &str| {
-            format!(
-                r#"{{"kinesis":{{"partitionKey":"{key}","sequenceNumber":"{number}","data":"YQ==","approximateArrivalTimestamp":1545084650.950}}}}"#
-            )
-        };
         let damaged = r#"{"kinesis":"none"}"#.to_owned();
-        let event = |records: &[String]| format!(r#"{{"Records":[{}]}}"#, records.join(","));
-        let (first, second) = (record("a", "1"), record("b", "2"));
-        let whole = event(&[first.clone(), damaged.clone(), second.clone()]);
-        let keys = keys_of_event(&whole);
+        let (first, second) = (record("orders", "a", "1"), record("orders", "b", "2"));
+        let whole = event(&[first, damaged.clone(), second.clone()]);
+        let mut failed = FailedEvent::parse(&whole).unwrap();
+        let keys = failed.keys();
         assert_eq!(keys.iter().map(|key| key.sequence_number.as_str()).collect::<Vec<_>>(), ["1", "2"]);
-        let left_out = HashSet::from([keys[0].clone()]);
-        assert_eq!(event_without(&whole, &left_out).unwrap(), (event(&[damaged, second]), 1));
+        assert_eq!(failed.leave_out_keys(&HashSet::from([keys[0].clone()])), 1);
+        assert_eq!(failed.to_json().unwrap(), event(&[damaged, second]));
+    }
+
+    #[test]
+    fn records_of_another_stream_are_left_out() {
+        let consumer = record("orders/consumer/audit:1", "a", "2");
+        let whole = event(&[record("orders", "a", "1"), record("audit", "a", "1"), consumer.clone()]);
+        let mut failed = FailedEvent::parse(&whole).unwrap();
+        assert_eq!(failed.leave_out_other_streams("arn:aws:kinesis:us-east-2:123456789012:stream/orders"), 1);
+        assert_eq!(failed.to_json().unwrap(), event(&[record("orders", "a", "1"), consumer]));
+    }
+
+    #[test]
+    fn what_can_be_no_key_is_not_looked_for() {
+        let whole = event(&[record("orders", "", "1"), record("orders", "a", ""), record("orders", &"k".repeat(2_049), "1")]);
+        let failed = FailedEvent::parse(&whole).unwrap();
+        assert_eq!((failed.len(), failed.keys()), (3, vec![]));
     }
 }
