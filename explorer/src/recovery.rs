@@ -138,7 +138,8 @@ impl<'c> Recovery<'c> {
                 let has = event.len();
                 let mut recovered = self.archive(&stream, event).await?;
                 if let Some(records) = batch.records
-                    && let Some(missing) = usize::try_from(records).unwrap_or(usize::MAX).checked_sub(has).filter(|missing| *missing > 0)
+                    && let Some(missing) =
+                        usize::try_from(records).unwrap_or(usize::MAX).checked_sub(has).filter(|missing| *missing > 0)
                 {
                     let reason = format!("the batch is said to have {records} records, and {has} are in it");
                     recovered.add(Recovered::failed(missing, reason));
@@ -162,9 +163,9 @@ impl<'c> Recovery<'c> {
             let event = FailedEvent::parse(&event).map_err(|error| RecoveryError::Event(error.to_string()))?;
             recovered.add(self.archive(stream, event).await?);
         }
-        let missing = batch.records.map_or(usize::from(read == 0), |records| {
-            usize::try_from(records).unwrap_or(usize::MAX).saturating_sub(read)
-        });
+        let missing = batch
+            .records
+            .map_or(usize::from(read == 0), |records| usize::try_from(records).unwrap_or(usize::MAX).saturating_sub(read));
         if missing > 0 {
             let reason = format!("the batch is only a pointer, and {missing} of its records are no longer in the stream");
             recovered.add(Recovered::failed(missing, reason));

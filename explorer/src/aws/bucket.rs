@@ -39,7 +39,9 @@ impl Bucket {
             let page = page.map_err(|error| {
                 let failure = AwsFailure::from(error);
                 let hint = match failure.kind {
-                    FailureKind::NotFound => "; the stack's output FailedRecordsBucket has its name, and --profile and --region must be its own",
+                    FailureKind::NotFound => {
+                        "; the stack's output FailedRecordsBucket has its name, and --profile and --region must be its own"
+                    }
                     _ => "",
                 };
                 let message = format!("{}{hint}", failure.message);

@@ -179,11 +179,8 @@ impl Request {
         let objects = of(objects.len(), "object", "objects");
         let of_stream = self.stream.as_ref().map(|stream| format!(" of stream {stream}")).unwrap_or_default();
         let then = if self.keep { "" } else { ", and delete the batches whose records are all archived" };
-        let question = format!(
-            "Archive the records{of_stream} in {} ({objects}, {}) in region {region}{then}?",
-            self.place,
-            size(bytes)
-        );
+        let question =
+            format!("Archive the records{of_stream} in {} ({objects}, {}) in region {region}{then}?", self.place, size(bytes));
         printable(&question).into_owned()
     }
 }
@@ -283,7 +280,7 @@ async fn archive(
     }
     printer.finish(&total)?;
     if total.left > 0 {
-        let detail = format!("{} not archived as a whole", of(total.left, "batch stays, which is", "batches stay, which are"));
+        let detail = format!("{} with records that are not archived", of(total.left, "batch stays", "batches stay"));
         return Err(Failure::refused("recover everything", detail).into());
     }
     undeleted.map_or(Ok(()), |failure| Err(failure.into()))

@@ -127,9 +127,7 @@ impl FailedBatch {
         };
         let event = match raw.payload.map(RawValue::get) {
             None | Some("null" | "\"\"") => None,
-            Some(text) if text.starts_with('"') => {
-                Some(serde_json::from_str::<String>(text).map_err(InvalidFailedBatch::Damaged)?)
-            }
+            Some(text) if text.starts_with('"') => Some(serde_json::from_str::<String>(text).map_err(InvalidFailedBatch::Damaged)?),
             Some(object) => Some(object.to_owned()),
         };
         let time = |text: Option<String>| text.and_then(|text| text.parse().ok());

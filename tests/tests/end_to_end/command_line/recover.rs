@@ -95,7 +95,7 @@ async fn what_was_given_up_is_listed_with_its_reasons_and_archived_when_the_caus
     assert_eq!(bucket.keys().await, objects, "listing changes nothing");
 
     let early = explorer.run(&["recover", &bucket.place(), "--archive", "--yes", "--output", "json"]).await;
-    assert!(early.sentence(1).ends_with("stay where they are, with records that are not archived"), "{early:#?}");
+    assert!(early.sentence(1).ends_with("stay with records that are not archived"), "{early:#?}");
     assert!(early.stdout.contains(&format!("table {} does not exist", stream.table("ALL"))), "{early:#?}");
     assert_eq!(bucket.keys().await, objects, "what is not archived stays");
 
@@ -111,7 +111,8 @@ async fn what_was_given_up_is_listed_with_its_reasons_and_archived_when_the_caus
         assert_eq!(text(item, "recordData"), record.data());
     }
     assert_eq!(bucket.keys().await, Vec::<String>::new());
-    assert_eq!(explorer.run(&["recover", &bucket.place()]).await.succeeded().stdout, "nothing was given up\n");
+    let nothing = format!("there is nothing in {}/aws/lambda/\n", bucket.place());
+    assert_eq!(explorer.run(&["recover", &bucket.place()]).await.succeeded().stdout, nothing);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -176,7 +177,10 @@ async fn in_mode_latest_what_is_recovered_late_replaces_nothing_newer() {
     bucket.put(&key(&batch, 0), batch.to_string()).await;
 
     let table = explorer.run(&["recover", &bucket.place(), "--archive", "--yes"]).await.succeeded();
-    assert!(table.stderr.contains("1 records archived, 0 were there before, 2 superseded by newer ones"), "{table:#?}");
+    assert!(
+        table.stderr.contains("1 record archived, 0 were there before, 2 superseded by newer ones; 1 batch done, 1 deleted"),
+        "{table:#?}"
+    );
     let latest = stream.latest("LATEST").await;
     assert_eq!((latest["cust-1"].0.as_str(), latest["cust-2"].0.as_str()), ("100", "99"));
 }
@@ -194,12 +198,25 @@ async fn what_cannot_be_recovered_stays_and_says_why_while_the_rest_goes_on() {
     // Too large for an item, and there is no table for its parts.
     let too_large = [ReadRecord::new("cust-2", "10", &noise(330_000, 3)), ReadRecord::new("cust-3", "11", b"paid")];
     let prefix = "aws/lambda/6e2e5d54/shardId-000000000000/";
+    let paid = |number: &str| ReadRecord::new("cust-1", number, b"paid");
+    let mut fewer = batch_of(&stream, &[paid("12")]);
+    fewer["KinesisBatchInfo"]["batchSize"] = json!(5);
+    let mut none = batch_of(&stream, &[]);
+    none["KinesisBatchInfo"]["batchSize"] = json!(2);
+    let mut foreign = batch_of(&stream, &[paid("13"), paid("9")]);
+    let other = format!("{}/{}", stream.arn.rsplit_once('/').unwrap().0, "audit");
+    let event = foreign["payload"].as_str().unwrap().replacen(&stream.arn, &other, 1);
+    foreign["payload"] = json!(event);
     let objects = [
         ("1-pointer", pointer.to_string()),
         ("2-elsewhere", elsewhere),
         ("3-too-large", batch_of(&stream, &too_large).to_string()),
         ("4-no-batch", "{\"Records\":[]}".to_owned()),
         ("5-good", batch.to_string()),
+        ("6-fewer", fewer.to_string()),
+        ("7-none", none.to_string()),
+        ("8-foreign", foreign.to_string()),
+        ("9-damaged", batch.to_string().replace("\"batchSize\":1", "\"batchSize\":\"one\"")),
     ];
     for (name, content) in objects {
         bucket.put(&format!("{prefix}{name}"), content).await;
@@ -207,12 +224,12 @@ async fn what_cannot_be_recovered_stays_and_says_why_while_the_rest_goes_on() {
     bucket.put("notes.txt", "not below aws/lambda/").await;
 
     let listed = explorer.json_lines(&["recover", &bucket.place()]).await;
-    assert_eq!(
-        listed.iter().map(|batch| batch["has_records"].as_bool().unwrap()).collect::<Vec<_>>(),
-        [false, true, true, false, true]
-    );
+    let has_records: Vec<Option<bool>> = listed.iter().map(|batch| batch["has_records"].as_bool()).collect();
+    let (pointer, whole, other) = (Some(false), Some(true), None);
+    assert_eq!(has_records, [pointer, whole, whole, other, whole, whole, whole, whole, other]);
     let finished = explorer.run(&["recover", &bucket.place(), "--archive", "--yes", "--output", "json"]).await;
-    assert!(finished.sentence(1).contains("4 of the objects stay where they are"), "{finished:#?}");
+    assert!(finished.sentence(1).ends_with("7 batches stay with records that are not archived"), "{finished:#?}");
+    assert_eq!(finished.stderr.lines().count(), 1, "{finished:#?}");
     let outcomes: Vec<Value> = finished.stdout.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
     let reasons: Vec<&str> = outcomes.iter().map(|outcome| outcome["reason"].as_str().unwrap_or_default()).collect();
     assert!(
@@ -221,15 +238,67 @@ async fn what_cannot_be_recovered_stays_and_says_why_while_the_rest_goes_on() {
     );
     assert!(reasons[1].contains("choose its --profile and --region"), "{reasons:#?}");
     assert!(reasons[2].contains("too large for one item") && reasons[2].contains(&stream.table("parts")), "{reasons:#?}");
-    assert!(reasons[3].starts_with("it is no batch of a Kinesis stream that Lambda gave up"), "{reasons:#?}");
+    assert_eq!(reasons[3], "it is no batch of a Kinesis stream that Lambda gave up");
     assert_eq!(reasons[4], "");
-    assert_eq!((&outcomes[2]["archived"], &outcomes[2]["failed"]), (&json!(1), &json!(1)));
+    assert_eq!(reasons[5], "the batch is said to have 5 records, and 1 are in it");
+    assert_eq!(reasons[6], "the batch is said to have 2 records, and 0 are in it");
+    assert_eq!(reasons[7], "1 of its records say to be of another stream");
+    assert!(reasons[8].starts_with("it is a batch of a Kinesis stream that cannot be read: invalid type"), "{reasons:#?}");
+    let counts = |outcome: &Value| ["archived", "present", "failed"].map(|name| outcome[name].as_u64().unwrap_or(99));
+    let counted: Vec<[u64; 3]> = [2, 4, 5, 6, 7].iter().map(|place| counts(&outcomes[*place])).collect();
+    assert_eq!(counted, [[1, 0, 1], [1, 0, 0], [1, 0, 4], [0, 0, 2], [0, 1, 1]]);
 
-    let left: BTreeSet<String> = bucket.keys().await.into_iter().collect();
-    let expected = ["1-pointer", "2-elsewhere", "3-too-large", "4-no-batch"].map(|name| format!("{prefix}{name}"));
-    assert_eq!(left, expected.into_iter().chain(["notes.txt".to_owned()]).collect());
-    let archived: BTreeSet<String> = stream.items("ALL").await.iter().map(|item| text(item, "partitionKey").to_owned()).collect();
-    assert_eq!(archived, ["cust-1".to_owned(), "cust-3".to_owned()].into());
+    let mut left: BTreeSet<String> = bucket.keys().await.into_iter().collect();
+    assert!(left.remove("notes.txt"));
+    let names: Vec<&str> = left.iter().map(|key| key.strip_prefix(prefix).unwrap()).collect();
+    assert_eq!(names, ["1-pointer", "2-elsewhere", "3-too-large", "4-no-batch", "6-fewer", "7-none", "8-foreign", "9-damaged"]);
+    let archived: BTreeSet<String> = stream.items("ALL").await.iter().map(|item| text(item, "sequenceNumber").to_owned()).collect();
+    assert_eq!(archived, ["11", "12", "9"].map(str::to_owned).into());
+}
+
+/// A script that reads no further must not end what it began.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_recovered_does_not_depend_on_a_reader() {
+    let (endpoints, explorer) = reach().await;
+    let stream = TestStream::archived(&endpoints, 1, &[("StreamArchiveMode", "ALL")], "ALL", Keys::OfModeAll).await;
+    let folder = tempfile::tempdir().unwrap();
+    for number in 10..30 {
+        let batch = batch_of(&stream, &[ReadRecord::new("cust-1", &number.to_string(), b"paid")]);
+        std::fs::write(folder.path().join(number.to_string()), batch.to_string()).unwrap();
+    }
+    for output in ["json", "table"] {
+        let mut running =
+            explorer.start(&["recover", folder.path().to_str().unwrap(), "--archive", "--keep", "--yes", "--output", output]);
+        running.printed().await;
+        running.close_stdout();
+        assert_eq!(running.ended().await.code, Some(0));
+        assert_eq!(stream.items("ALL").await.len(), 20);
+    }
+}
+
+/// One object that cannot be read, or not be deleted, is told and does not keep the others back.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_file_that_cannot_be_read_does_not_keep_the_others_back() {
+    let (endpoints, explorer) = reach().await;
+    let stream = TestStream::archived(&endpoints, 1, &[("StreamArchiveMode", "ALL")], "ALL", Keys::OfModeAll).await;
+    let folder = tempfile::tempdir().unwrap();
+    let batch = batch_of(&stream, &[ReadRecord::new("cust-1", "9", b"paid")]);
+    std::fs::write(folder.path().join("b\u{1b}[31m good\nname"), batch.to_string()).unwrap();
+    std::os::unix::fs::symlink(folder.path().join("nowhere"), folder.path().join("a broken link")).unwrap();
+    std::os::unix::fs::symlink(folder.path(), folder.path().join("c circle")).unwrap();
+    let place = folder.path().to_str().unwrap();
+
+    let listed = explorer.run(&["recover", place]).await.succeeded();
+    assert!(listed.stdout.contains("cannot read file a broken link: No such file or directory"), "{listed:#?}");
+    assert!(!listed.stdout.contains('\u{1b}') && listed.stdout.lines().count() == 3, "{listed:#?}");
+    let recovered = explorer.run(&["recover", place, "--archive", "--yes"]).await;
+    assert!(recovered.sentence(1).contains("1 batch stays"), "{recovered:#?}");
+    assert_eq!(stream.items("ALL").await.len(), 1);
+    assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 2);
+    let single = folder.path().join("single");
+    std::fs::write(&single, batch.to_string()).unwrap();
+    let recovered = explorer.json_lines(&["recover", single.to_str().unwrap(), "--archive", "--yes"]).await;
+    assert_eq!((&recovered[0]["present"], &recovered[0]["deleted"]), (&json!(1), &json!(true)));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -251,7 +320,7 @@ async fn the_records_of_a_pointer_are_read_from_the_stream() {
     let place = folder.path().to_str().unwrap();
 
     let finished = explorer.run(&["recover", place, "--archive", "--yes", "--output", "json"]).await;
-    assert!(finished.sentence(1).contains("1 of the objects stay where they are"), "{finished:#?}");
+    assert!(finished.sentence(1).contains("1 batch stays with records that are not archived"), "{finished:#?}");
     let outcomes: Vec<Value> = finished.stdout.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
     let counts = |outcome: &Value| ["archived", "present", "failed"].map(|name| outcome[name].as_u64().unwrap());
     assert_eq!((counts(&outcomes[0]), counts(&outcomes[1])), ([15, 0, 0], [5, 2, 3]));
@@ -300,6 +369,11 @@ async fn recovering_asks_first_and_names_what_is_wrong() {
         (vec!["recover", &place, "--archive", "--yes", "--read-only"], 2, "--read-only is set: nothing can be changed"),
         (vec!["recover", "s3://no-such-bucket-here"], 1, "cannot list the objects of bucket no-such-bucket-here: "),
         (vec!["recover", "/no/such/folder"], 1, "cannot list folder /no/such/folder: No such file or directory"),
+        (
+            vec!["recover", "failed-records"],
+            1,
+            "cannot list folder failed-records: No such file or directory (os error 2); a bucket is written s3://failed-records",
+        ),
     ] {
         let finished = explorer.run(&arguments).await;
         assert!(finished.sentence(code).starts_with(sentence), "{finished:#?}");
