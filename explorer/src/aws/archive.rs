@@ -2,7 +2,7 @@
 
 use super::connect::Connection;
 use super::patience::patiently;
-use crate::domain::failed_batch::RecordKey;
+use crate::domain::failed_event::RecordKey;
 use crate::domain::failure::Failure;
 use crate::domain::page::PageCursor;
 use crate::domain::record::Record;

@@ -7,6 +7,7 @@ pub mod diff;
 pub mod document;
 pub mod export;
 pub mod failed_batch;
+pub mod failed_event;
 pub mod failure;
 pub mod filter;
 pub mod following;

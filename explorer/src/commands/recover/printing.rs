@@ -1,0 +1,209 @@
+//! What is said of batches and of what became of them: as rows for people, as JSON for scripts.
+
+use super::{CommandError, Found, Output, output};
+use crate::domain::text::{count, printable};
+use crate::domain::time::TimeContext;
+use crate::recovery::Recovered;
+use jiff::Timestamp;
+use output::{Columns, Lines};
+use serde::Serialize;
+
+/// A batch as JSON.
+#[derive(Debug, Default, Serialize)]
+pub(super) struct BatchJson {
+    object: String,
+    size_bytes: u64,
+    stream: Option<String>,
+    stream_arn: Option<String>,
+    shard_id: Option<String>,
+    function: Option<String>,
+    given_up_at: Option<String>,
+    /// In Lambda's word.
+    condition: Option<String>,
+    invocations: Option<u64>,
+    function_error: Option<String>,
+    records: Option<u64>,
+    first_sequence_number: Option<String>,
+    last_sequence_number: Option<String>,
+    first_arrival: Option<String>,
+    last_arrival: Option<String>,
+    /// False where only a pointer is in it.
+    has_records: Option<bool>,
+    /// Why it cannot be read, as a sentence.
+    problem: Option<String>,
+    #[serde(flatten, skip_serializing_if = "Option::is_none")]
+    outcome: Option<OutcomeJson>,
+}
+
+/// What became of a batch, as JSON; the counts are null where it failed as a whole.
+#[derive(Debug, Default, Serialize)]
+pub(super) struct OutcomeJson {
+    archived: Option<usize>,
+    present: Option<usize>,
+    superseded: Option<usize>,
+    skipped: Option<usize>,
+    failed: Option<usize>,
+    /// Why not all are archived, or why the batch is not deleted.
+    pub(super) reason: Option<String>,
+    pub(super) deleted: bool,
+}
+
+/// What became of all.
+#[derive(Debug, Default)]
+pub(super) struct Total {
+    pub(super) recovered: Recovered,
+    pub(super) done: usize,
+    pub(super) deleted: usize,
+    /// With records that are not archived.
+    pub(super) left: usize,
+    /// No batches.
+    pub(super) others: usize,
+}
+
+/// Prints what became of batches. That nobody reads it any more is no reason to leave the others where they are.
+pub(super) struct OutcomePrinter {
+    output: Output,
+    lines: Lines,
+    columns: Columns<7>,
+    has_reader: bool,
+}
+
+impl OutcomePrinter {
+    pub(super) fn new(output: Output) -> Self {
+        let columns = Columns::new(["ARCHIVED", "THERE BEFORE", "SUPERSEDED", "FAILED", "STREAM", "OBJECT", "WHY NOT"]);
+        Self { output, lines: Lines::default(), columns, has_reader: true }
+    }
+
+    pub(super) fn print(&mut self, found: &Found, outcome: OutcomeJson) -> Result<(), CommandError> {
+        let printed = match self.output {
+            _ if !self.has_reader => Ok(()),
+            Output::Json => {
+                let line = self.lines.json(&BatchJson { outcome: Some(outcome), ..BatchJson::from(found) });
+                line.and_then(|()| self.lines.flush())
+            }
+            Output::Table => self.columns.row(outcome_row(found, &outcome)).and_then(|()| self.columns.flush()),
+        };
+        self.heed(printed)
+    }
+
+    fn heed(&mut self, printed: Result<(), CommandError>) -> Result<(), CommandError> {
+        match printed {
+            Err(error) if error.exit_code().is_none() => {
+                self.has_reader = false;
+                Ok(())
+            }
+            printed => printed,
+        }
+    }
+
+    pub(super) fn finish(mut self, total: &Total) -> Result<(), CommandError> {
+        if self.output == Output::Json {
+            return Ok(());
+        }
+        if self.has_reader {
+            let printed = std::mem::replace(&mut self.columns, Columns::new([""; 7])).finish();
+            self.heed(printed)?;
+        }
+        output::tell(&summary(total))
+    }
+}
+
+fn summary(total: &Total) -> String {
+    let Recovered { archived, present, superseded, skipped, failed, .. } = total.recovered;
+    let mut summary = format!("{} archived, {} there before", of(archived, "record", "records"), of(present, "was", "were"));
+    for (number, what) in [(superseded, "superseded by newer ones"), (skipped, "replays left out"), (failed, "failed")] {
+        if number > 0 {
+            summary.push_str(&format!(", {} {what}", count(u64::try_from(number).unwrap_or(u64::MAX))));
+        }
+    }
+    summary.push_str(&format!("; {} done, {} deleted", of(total.done, "batch", "batches"), total.deleted));
+    for (number, what) in [(total.left, "left"), (total.others, "passed over that are no batches")] {
+        if number > 0 {
+            summary.push_str(&format!(", {number} {what}"));
+        }
+    }
+    summary
+}
+
+/// A number of things, in words.
+pub(super) fn of(number: usize, one: &str, many: &str) -> String {
+    format!("{} {}", count(u64::try_from(number).unwrap_or(u64::MAX)), if number == 1 { one } else { many })
+}
+
+pub(super) fn row(found: &Found, times: &TimeContext) -> [String; 6] {
+    let object = printable(&found.object.name).into_owned();
+    match &found.batch {
+        Ok(batch) => {
+            let pointer = if batch.event.is_none() { "; only a pointer into the stream" } else { "" };
+            [
+                batch.given_up_at.map(|at| times.long(at)).unwrap_or_else(|| "–".to_owned()),
+                batch.stream.stream_name().to_string(),
+                printable(&batch.shard_id).into_owned(),
+                batch.records.map_or_else(|| "–".to_owned(), count),
+                printable(&format!("{}{pointer}", batch.reason())).into_owned(),
+                object,
+            ]
+        }
+        Err(problem) => {
+            let dash = || "–".to_owned();
+            [dash(), dash(), dash(), dash(), printable(problem.sentence()).into_owned(), object]
+        }
+    }
+}
+
+fn outcome_row(found: &Found, outcome: &OutcomeJson) -> [String; 7] {
+    let dash = || "–".to_owned();
+    let stream = found.batch.as_ref().map_or_else(|_| dash(), |batch| batch.stream.stream_name().to_string());
+    let number = |number: Option<usize>| number.map_or_else(dash, |number| number.to_string());
+    let failed = if found.batch.is_ok() && outcome.failed.is_none() { "all".to_owned() } else { number(outcome.failed) };
+    let [object, reason] = [found.object.name.as_str(), outcome.reason.as_deref().unwrap_or_default()];
+    let [object, reason] = [object, reason].map(|text| printable(text).into_owned());
+    [number(outcome.archived), number(outcome.present), number(outcome.superseded), failed, stream, object, reason]
+}
+
+impl From<&Found> for BatchJson {
+    fn from(found: &Found) -> Self {
+        let (object, size_bytes) = (found.object.name.clone(), found.object.size_bytes);
+        let text = |time: Option<Timestamp>| time.map(|time| time.to_string());
+        match &found.batch {
+            Ok(batch) => Self {
+                object,
+                size_bytes,
+                stream: Some(batch.stream.stream_name().to_string()),
+                stream_arn: Some(batch.stream.stream_arn().to_owned()),
+                shard_id: Some(batch.shard_id.clone()),
+                function: Some(batch.function.clone()),
+                given_up_at: text(batch.given_up_at),
+                condition: Some(batch.condition.clone()),
+                invocations: batch.invocations,
+                function_error: batch.function_error.clone(),
+                records: batch.records,
+                first_sequence_number: Some(batch.first_sequence_number.clone()),
+                last_sequence_number: Some(batch.last_sequence_number.clone()),
+                first_arrival: text(batch.first_arrival),
+                last_arrival: text(batch.last_arrival),
+                has_records: Some(batch.event.is_some()),
+                problem: None,
+                outcome: None,
+            },
+            Err(problem) => Self { object, size_bytes, problem: Some(problem.sentence().to_owned()), ..Self::default() },
+        }
+    }
+}
+
+impl OutcomeJson {
+    pub(super) fn new(recovered: &Result<Recovered, String>) -> Self {
+        match recovered {
+            Ok(Recovered { archived, present, superseded, skipped, failed, reason }) => Self {
+                archived: Some(*archived),
+                present: Some(*present),
+                superseded: Some(*superseded),
+                skipped: Some(*skipped),
+                failed: Some(*failed),
+                reason: reason.clone(),
+                deleted: false,
+            },
+            Err(reason) => Self { reason: Some(reason.clone()), ..Self::default() },
+        }
+    }
+}
