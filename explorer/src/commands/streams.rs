@@ -87,6 +87,7 @@ pub(super) async fn run(connection: &Connection, output: Output) -> Result<(), C
             let mut rows = vec![heading.map(str::to_owned).to_vec()];
             rows.extend(streams.iter().map(|(name, result)| match result {
                 Ok(overview) => row(overview),
+                Err(failure) if is_denied(failure) => vec![name.to_string(), "no permission".to_owned()],
                 Err(_) => vec![name.to_string(), "unreadable".to_owned()],
             }));
             output::print_table(&rows)?;
@@ -94,8 +95,15 @@ pub(super) async fn run(connection: &Connection, output: Output) -> Result<(), C
             overviews.filter_map(StreamOverview::problem).try_for_each(|problem| output::tell(&problem))?;
         }
     }
-    let failure = streams.into_iter().find_map(|(_, result)| result.err());
+    // Somebody who has to do with some of the account's streams may not see into the others, which is no failure.
+    let sees_some = streams.iter().any(|(_, result)| result.is_ok());
+    let mut failures = streams.into_iter().filter_map(|(_, result)| result.err());
+    let failure = failures.find(|failure| !(sees_some && is_denied(failure)));
     failure.map_or(Ok(()), |failure| Err(failure.into()))
+}
+
+fn is_denied(failure: &Failure) -> bool {
+    failure.kind == FailureKind::AccessDenied
 }
 
 /// A stream, and what could be read of it.

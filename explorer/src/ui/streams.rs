@@ -6,6 +6,7 @@ use crate::app::model::Model;
 use crate::app::streams::StreamRow;
 use crate::domain::archive::{Health, StreamOverview};
 use crate::domain::text::{count, printable, short_count, size};
+use archiver::aws_failure::FailureKind;
 use ratatui::Frame;
 use ratatui::layout::{Constraint, Rect};
 use ratatui::text::{Line, Span};
@@ -142,8 +143,12 @@ fn problem_of(row: &StreamRow) -> Option<String> {
 fn cells(row: &StreamRow, is_current: bool, is_wide: bool, theme: &Theme) -> Vec<Cell<'static>> {
     let name = Cell::from(format!("{} {}", if is_current { "▸" } else { " " }, row.name));
     let Some(overview) = &row.overview else {
-        let state =
-            if row.failure.is_some() { Span::styled("▲ unreadable", theme.error()) } else { Span::styled("…", theme.quiet()) };
+        let state = match &row.failure {
+            None => Span::styled("…", theme.quiet()),
+            // Of an account's streams somebody may have to do with a few only.
+            Some(failure) if failure.kind == FailureKind::AccessDenied => Span::styled("no permission", theme.quiet()),
+            Some(_) => Span::styled("▲ unreadable", theme.error()),
+        };
         let blanks = if is_wide { 7 } else { 4 };
         let mut cells = vec![name];
         cells.extend(std::iter::repeat_n(Cell::from(""), blanks));

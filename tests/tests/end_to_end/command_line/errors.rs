@@ -1,8 +1,9 @@
 //! What cannot be done is said in one sentence, soon, and with an exit code.
 
-use super::{archived_stream, binary, start};
+use super::{archived_stream, binary, reach, start};
 use end_to_end::command_line::{Explorer, Finished};
 use end_to_end::endpoints::Endpoints;
+use end_to_end::fault_proxy::{Call, Fault, FaultProxy, Refusal};
 use end_to_end::stream::{Keys, TestStream};
 use std::net::TcpListener;
 use std::time::Duration;
@@ -145,6 +146,36 @@ async fn archives_that_are_not_as_they_should_be() {
     let streams = explorer.run(&["streams"]).await.succeeded();
     assert_eq!(streams.stderr.lines().count(), 3, "{streams:#?}");
     assert!(streams.stderr.contains(&wrong_keys.table("LATEST")), "{streams:#?}");
+}
+
+/// As the reader's policy of one stack has it, in an account with other streams.
+#[tokio::test]
+async fn streams_that_one_has_nothing_to_do_with() {
+    let (endpoints, explorer) = reach().await;
+    let (own, other) = (archived_stream(&endpoints, 1).await, archived_stream(&endpoints, 1).await);
+    let kinesis = FaultProxy::start(&endpoints.kinesis_url).await;
+    let is_of = |call: &Call, name: &str| call.operation == "DescribeStreamSummary" && call.body["StreamName"] == name;
+    let own_name = own.name.clone();
+    kinesis.follow(move |call| match call.operation.as_str() {
+        "DescribeStreamSummary" if !is_of(call, &own_name) => Fault::Refuse(Refusal::AccessDenied),
+        _ => Fault::Pass,
+    });
+    let explorer = explorer.with("AWS_ENDPOINT_URL_KINESIS", &kinesis.url);
+
+    let listed = explorer.json(&["streams"]).await;
+    let of = |name: &str| listed.as_array().unwrap().iter().find(|stream| stream["name"] == name).unwrap();
+    assert_eq!(of(&own.name)["health"], "ok");
+    let problem = of(&other.name)["problem"].as_str().unwrap();
+    assert!(problem.ends_with("it needs the permission kinesis:DescribeStreamSummary"), "{problem}");
+    let table = explorer.run(&["streams"]).await.succeeded();
+    assert!(table.stdout.contains("no permission"), "{table:#?}");
+
+    kinesis.follow(|call| match call.operation.as_str() {
+        "DescribeStreamSummary" => Fault::Refuse(Refusal::AccessDenied),
+        _ => Fault::Pass,
+    });
+    let denied = explorer.run(&["streams"]).await;
+    assert!(denied.sentence(1).contains("it needs the permission kinesis:DescribeStreamSummary"), "{denied:#?}");
 }
 
 #[tokio::test]
