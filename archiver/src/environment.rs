@@ -7,12 +7,18 @@ use aws_types::SdkConfig;
 use aws_types::region::Region;
 use aws_types::service_config::{LoadServiceConfig, ServiceConfigKey};
 
+/// Makes endpoints in variables count for nothing.
+const IGNORE_ENDPOINTS: &str = "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS";
+
 /// `AWS_ENDPOINT_URL_DYNAMODB` and its like.
 #[derive(Debug)]
 struct EndpointUrls;
 
 impl LoadServiceConfig for EndpointUrls {
     fn load_config(&self, key: ServiceConfigKey<'_>) -> Option<String> {
+        if is_true(IGNORE_ENDPOINTS) == Some(true) {
+            return None;
+        }
         variable(&format!("{}_{}", key.env(), key.service_id().to_uppercase().replace(' ', "_")))
     }
 }
@@ -20,15 +26,18 @@ impl LoadServiceConfig for EndpointUrls {
 /// Reads region, credentials and endpoints. Source: AWS SDKs reference guide, settings.
 #[must_use]
 pub fn config() -> SdkConfig {
-    let is_true = |name: &str| variable(name).map(|value| value.eq_ignore_ascii_case("true"));
     let mut config = SdkConfig::builder();
     config.set_region(variable("AWS_REGION").or_else(|| variable("AWS_DEFAULT_REGION")).map(Region::new));
     config.set_credentials_provider(Some(SharedCredentialsProvider::new(EnvironmentVariableCredentialsProvider::new())));
-    config.set_endpoint_url(variable("AWS_ENDPOINT_URL"));
+    config.set_endpoint_url(variable("AWS_ENDPOINT_URL").filter(|_| is_true(IGNORE_ENDPOINTS) != Some(true)));
     config.set_use_fips(is_true("AWS_USE_FIPS_ENDPOINT"));
     config.set_use_dual_stack(is_true("AWS_USE_DUALSTACK_ENDPOINT"));
     config.set_service_config(Some(EndpointUrls));
     config.build()
+}
+
+fn is_true(name: &str) -> Option<bool> {
+    variable(name).map(|value| value.eq_ignore_ascii_case("true"))
 }
 
 fn variable(name: &str) -> Option<String> {

@@ -19,7 +19,7 @@ use crate::rounds::until_done;
 use crate::sequence::SequenceNumber;
 use crate::settings::{ArchiveMode, ArchiveSettings, Replays};
 use crate::settings_cache::{DEFAULT_REFRESH, SettingsCache};
-use crate::store::{FailedWrite, Order, Outcome, Store, WriteError};
+use crate::store::{FailedWrite, Order, Outcome, Store};
 use crate::stream::{StreamArn, StreamName};
 use crate::table::{TableKeys, candidate_tables, parts_table_name};
 use crate::tags::{KinesisTags, TagReader};
@@ -100,7 +100,7 @@ impl AwsArchiver {
     /// An archiver over emulators at these URLs.
     #[must_use]
     pub fn new_on_emulators(kinesis_url: &str, dynamodb_url: &str, region: &str, refresh: Duration) -> Self {
-        let http = Http::default();
+        let http = Http::direct();
         let tags = KinesisTags::of_emulator(kinesis_url, region, &http);
         Self::new(tags, DynamoDb::of_emulator(dynamodb_url, region, &http), refresh)
     }
@@ -186,8 +186,10 @@ impl<T: TagReader, D: Database> Archiver<T, D> {
             newest_record_age: None,
         };
         let failed = Box::pin(self.write(stream, records, deadline, &mut report)).await;
-        if let Ok(failed) = &failed {
-            report.failed = failed.len() + damage.records;
+        match &failed {
+            Ok(failed) => report.failed = failed.len() + damage.records,
+            // Told by the error.
+            Err(_) => report.reason = None,
         }
         report.milliseconds = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
         let age = newest_arrival.map(|arrival| Timestamp::now().as_millisecond().saturating_sub(arrival));
@@ -253,7 +255,7 @@ impl<T: TagReader, D: Database> Archiver<T, D> {
         report.superseded += outcome.superseded;
         report.compressed = outcome.compressed;
         report.split = outcome.split;
-        report.oversize = outcome.failed.iter().filter(|failed| matches!(failed.reason, WriteError::Parts { .. })).count();
+        report.oversize = outcome.failed.iter().filter(|failed| failed.reason.is_of_the_parts_table()).count();
         report.write_units = outcome.write_units;
         report.reason = report.reason.take().or_else(|| outcome.failed.first().map(|failed| failed.reason.to_string()));
         self.check(stream, &archive, &outcome)?;

@@ -14,17 +14,27 @@ pub struct Http(SharedHttpConnector);
 
 impl Default for Http {
     fn default() -> Self {
-        let connector = Connector::builder()
-            .enable_tcp_nodelay(true)
-            .connector_settings(HttpConnectorSettings::builder().connect_timeout(CONNECT_TIME).build())
-            .proxy_config(ProxyConfig::from_env())
-            .tls_provider(Provider::Rustls(CryptoMode::AwsLc))
-            .build();
-        Self(SharedHttpConnector::new(connector))
+        Self::through(ProxyConfig::from_env())
     }
 }
 
 impl Http {
+    /// Connections that go through no proxy, whatever the environment says.
+    #[must_use]
+    pub fn direct() -> Self {
+        Self::through(ProxyConfig::disabled())
+    }
+
+    fn through(proxy: ProxyConfig) -> Self {
+        let connector = Connector::builder()
+            .enable_tcp_nodelay(true)
+            .connector_settings(HttpConnectorSettings::builder().connect_timeout(CONNECT_TIME).build())
+            .proxy_config(proxy)
+            .tls_provider(Provider::Rustls(CryptoMode::AwsLc))
+            .build();
+        Self(SharedHttpConnector::new(connector))
+    }
+
     pub(crate) fn connector(&self) -> &SharedHttpConnector {
         &self.0
     }

@@ -140,12 +140,15 @@ pub(crate) struct Post {
 }
 
 /// The body of an error.
-#[derive(Deserialize)]
+#[derive(Deserialize, Default)]
 struct Refusal<'a> {
     #[serde(borrow, rename = "__type", default)]
-    code: Cow<'a, str>,
-    #[serde(borrow, alias = "Message", default)]
-    message: Cow<'a, str>,
+    code: Option<Cow<'a, str>>,
+    #[serde(borrow, default)]
+    message: Option<Cow<'a, str>>,
+    /// Some errors spell it so.
+    #[serde(borrow, default, rename = "Message")]
+    capital_message: Option<Cow<'a, str>>,
 }
 
 impl Post {
@@ -177,12 +180,13 @@ impl Post {
         let response = self.http.connector().call(request).await.map_err(|error| of_connection(&error))?;
         let status = response.status().as_u16();
         let date = response.headers().get("date").and_then(|date| DateTime::from_str(date, Format::HttpDate).ok());
+        let named = response.headers().get("x-amzn-errortype").map(str::to_owned);
         let answer = ByteStream::new(response.into_body()).collect().await;
         let answer = answer.map_err(|error| AwsFailure::of_cause(FailureKind::Network, &error))?.into_bytes();
         if status == 200 {
             return Ok(answer);
         }
-        let failure = refusal(&answer, status);
+        let failure = refusal(&answer, named.as_deref(), status);
         match (failure.kind, date) {
             (FailureKind::ClockSkew, Some(date)) => {
                 let skew = date.secs() - DateTime::from(SystemTime::now()).secs();
@@ -278,14 +282,16 @@ fn of_connection(error: &ConnectorError) -> AwsFailure {
     AwsFailure::of_cause(kind, error)
 }
 
-fn refusal(body: &[u8], status: u16) -> AwsFailure {
-    match serde_json::from_slice::<Refusal<'_>>(body) {
-        Ok(refusal) if !refusal.code.is_empty() => {
-            // "com.amazonaws.dynamodb.v20120810#ValidationException"
-            let code = refusal.code.rsplit('#').next().unwrap_or_default();
-            let code = code.split(':').next().unwrap_or_default();
-            AwsFailure::of_answer(code, &refusal.message, status)
+/// Reads an error; `named` is the type that a header gives it.
+fn refusal(body: &[u8], named: Option<&str>, status: u16) -> AwsFailure {
+    let Refusal { code, message, capital_message } = serde_json::from_slice(body).unwrap_or_default();
+    let message = message.or(capital_message).unwrap_or_default();
+    match code.as_deref().or(named).filter(|code| !code.is_empty()) {
+        Some(code) => {
+            // "com.amazonaws.dynamodb.v20120810#ValidationException", or "ValidationException:http://internal.amazon.com/…"
+            let code = code.rsplit('#').next().unwrap_or_default();
+            AwsFailure::of_answer(code.split(':').next().unwrap_or_default(), &message, status)
         }
-        _ => AwsFailure::of_answer("", &format!("HTTP status {status}"), status),
+        None => AwsFailure::of_answer("", &format!("HTTP status {status}"), status),
     }
 }

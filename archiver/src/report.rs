@@ -35,7 +35,7 @@ pub struct BatchReport {
     pub split: usize,
     /// Records that are not archived and will be delivered again.
     pub failed: usize,
-    /// Those of them that are too large for one item and cannot be written in parts.
+    /// Those of them that are too large for one item, where the table for their parts is missing or refuses them.
     pub oversize: usize,
     /// Why the first of the failed is not archived, where the batch did not fail as a whole.
     #[serde(skip_serializing_if = "Option::is_none")]

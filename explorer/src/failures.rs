@@ -150,10 +150,15 @@ fn files_below(folder: &Path) -> io::Result<Vec<Object>> {
             // Links to folders are not followed, which may lead in a circle.
             if entry.file_type()?.is_dir() {
                 folders.push(entry.path());
-            } else if let Ok(name) = entry.path().strip_prefix(folder)
-                && !entry.path().is_dir()
+                continue;
+            }
+            // What is behind a link; where it leads nowhere, reading says so.
+            let file = std::fs::metadata(entry.path()).ok();
+            if let Ok(name) = entry.path().strip_prefix(folder)
+                && file.as_ref().is_none_or(std::fs::Metadata::is_file)
             {
-                files.push(Object { name: name.to_string_lossy().into_owned(), size_bytes: entry.metadata()?.len() });
+                let size_bytes = file.map_or(0, |file| file.len());
+                files.push(Object { name: name.to_string_lossy().into_owned(), size_bytes });
             }
         }
     }

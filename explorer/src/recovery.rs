@@ -6,7 +6,7 @@ use crate::aws::archive::present_records;
 use crate::aws::connect::Connection;
 use crate::aws::range::{Range, RangeReader};
 use crate::aws::streams::overview;
-use crate::domain::archive::StreamOverview;
+use crate::domain::archive::{ArchiveTable, StreamOverview};
 use crate::domain::failed_batch::FailedBatch;
 use crate::domain::failed_event::FailedEvent;
 use crate::domain::failure::Failure;
@@ -26,14 +26,14 @@ use std::time::Duration;
 /// How long one batch may take. The function has a minute; here nobody is held up.
 const BATCH_TIME: Duration = Duration::from_secs(300);
 
-/// What became of a batch, in records; in mode LATEST the user records of an aggregated one are counted each.
+/// What became of a batch, in records; in mode LATEST all but those that failed are counted by the user records of aggregated ones.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Recovered {
     /// Now in the archive.
     pub archived: usize,
-    /// In the archive before.
+    /// In the archive before; only in mode ALL.
     pub present: usize,
-    /// Not written since something newer of the key is there, or in the batch.
+    /// Not written since the same or something newer of the key is there, or in the batch; only in mode LATEST.
     pub superseded: usize,
     /// Replays into their own stream, left out as the stream's tag asks.
     pub skipped: usize,
@@ -77,8 +77,13 @@ pub enum RecoveryError {
     #[error(transparent)]
     Call(#[from] Failure),
     /// The archiver, about the whole batch.
-    #[error("{0}")]
-    Archiver(String),
+    #[error("{sentence}")]
+    Archiver {
+        /// What it says.
+        sentence: String,
+        /// What AWS answered, where that is the reason.
+        kind: Option<FailureKind>,
+    },
 }
 
 /// What the archiver says of a batch that it takes to be delivered by Lambda.
@@ -89,10 +94,36 @@ fn sentence(error: &ArchiveError) -> String {
     }
 }
 
-/// Whether a failure is of no batch alone, so that the others will fail as well.
+impl RecoveryError {
+    fn of_archiver(error: &ArchiveError) -> Self {
+        let kind = match error {
+            ArchiveError::TagsUnreadable { failure, .. }
+            | ArchiveError::TableUnreadable { failure, .. }
+            | ArchiveError::WritesRefused { failure, .. } => Some(failure.kind),
+            ArchiveError::InvalidEvent(_)
+            | ArchiveError::RecordWithoutNumber(_)
+            | ArchiveError::InvalidTag(_)
+            | ArchiveError::TableMissing { .. }
+            | ArchiveError::WrongKeys { .. } => None,
+        };
+        Self::Archiver { sentence: sentence(error), kind }
+    }
+
+    /// Whether it is of no batch alone, so that the others will fail as well.
+    #[must_use]
+    pub fn is_of_the_connection(&self) -> bool {
+        match self {
+            Self::Call(failure) => is_of_the_connection(failure.kind),
+            Self::Archiver { kind, .. } => kind.is_some_and(is_of_the_connection),
+            Self::OtherStream { .. } | Self::Event(_) => false,
+        }
+    }
+}
+
+/// Whether a failure of this kind is of no object or batch alone.
 #[must_use]
-pub fn is_of_the_connection(failure: &Failure) -> bool {
-    match failure.kind {
+pub fn is_of_the_connection(kind: FailureKind) -> bool {
+    match kind {
         FailureKind::Network | FailureKind::TimedOut | FailureKind::Credentials | FailureKind::ClockSkew => true,
         FailureKind::AccessDenied
         | FailureKind::NotFound
@@ -156,20 +187,37 @@ impl<'c> Recovery<'c> {
         let (first, last) = (batch.first_sequence_number.as_str(), batch.last_sequence_number.as_str());
         let range = Range { stream: &stream.name, shard: &batch.shard_id, first, last };
         let source = Source { stream: batch.stream.clone(), shard: ShardId::new(&batch.shard_id) };
-        let mut reader = RangeReader::begin(self.connection, range).await?;
+        let mut reader = RangeReader::new(self.connection, range)?;
         let (mut recovered, mut read) = (Recovered::default(), 0);
-        while let Some(records) = reader.next().await? {
-            read += records.len();
-            let event = event_of(&source, &records).map_err(|error| RecoveryError::Archiver(error.to_string()))?;
-            let event = FailedEvent::parse(&event).map_err(|error| RecoveryError::Event(error.to_string()))?;
-            recovered.add(self.archive(stream, event).await?);
+        let (mut has_first, mut has_last) = (false, false);
+        let of = batch.records.and_then(|records| usize::try_from(records).ok()).unwrap_or(0);
+        loop {
+            let page = match reader.next().await {
+                Ok(Some(records)) => {
+                    has_first |= records.iter().any(|record| record.sequence_number.as_str() == first);
+                    has_last |= records.iter().any(|record| record.sequence_number.as_str() == last);
+                    read += records.len();
+                    let event = event_of(&source, &records).map_err(|error| RecoveryError::Event(error.to_string()))?;
+                    let event = FailedEvent::parse(&event).map_err(|error| RecoveryError::Event(error.to_string()))?;
+                    self.archive(stream, event).await
+                }
+                Ok(None) => break,
+                Err(failure) => Err(failure.into()),
+            };
+            match page {
+                Ok(page) => recovered.add(page),
+                Err(error) if recovered == Recovered::default() => return Err(error),
+                // What was archived of it is told all the same.
+                Err(error) => {
+                    recovered.add(Recovered::failed(of.saturating_sub(read).max(1), error.to_string()));
+                    return Ok(recovered);
+                }
+            }
         }
-        let missing = batch
-            .records
-            .map_or(usize::from(read == 0), |records| usize::try_from(records).unwrap_or(usize::MAX).saturating_sub(read));
-        if missing > 0 {
-            let reason = format!("the batch is only a pointer, and {missing} of its records are no longer in the stream");
-            recovered.add(Recovered::failed(missing, reason));
+        let gone = if has_first && has_last { of.saturating_sub(read) } else { of.saturating_sub(read).max(1) };
+        if gone > 0 {
+            let reason = format!("the batch is only a pointer, and {gone} of its records are no longer in the stream");
+            recovered.add(Recovered::failed(gone, reason));
         }
         Ok(recovered)
     }
@@ -181,26 +229,35 @@ impl<'c> Recovery<'c> {
         if others > 0 {
             recovered.add(Recovered::failed(others, format!("{others} of its records say to be of another stream")));
         }
-        let archive = stream.table.as_ref().filter(|_| stream.mode() == Some(ArchiveMode::All));
-        if let Some(table) = archive {
-            // In mode LATEST the condition of the writes keeps what is there.
+        // A table with other keys is the archiver's to refuse. In mode LATEST the condition of the writes keeps what is there.
+        let mode = stream.mode();
+        let is_of_all = |table: &&ArchiveTable| mode == Some(ArchiveMode::All) && table.mode() == mode;
+        if let Some(table) = stream.table.as_ref().filter(is_of_all) {
             let present = present_records(self.connection, &table.name, &event.keys()).await?;
             recovered.present = event.leave_out_keys(&present);
         }
-        let event = event.to_json().map_err(|error| RecoveryError::Archiver(error.to_string()))?;
+        let json = event.to_json().map_err(|error| RecoveryError::Event(error.to_string()))?;
         self.take_reports();
-        let answer = Box::pin(self.archiver.handle(&event, Deadline::after(BATCH_TIME))).await;
-        let failed = answer.map_err(|error| RecoveryError::Archiver(sentence(&error)))?.batch_item_failures.len();
-        for BatchReport { archived, superseded, skipped, reason, .. } in self.take_reports() {
-            let (present, superseded) = match stream.mode() {
+        let answer = Box::pin(self.archiver.handle(&json, Deadline::after(BATCH_TIME))).await;
+        let mut reported = 0;
+        for BatchReport { archived, superseded, skipped, failed, reason, .. } in self.take_reports() {
+            let (present, superseded) = match mode {
                 // A record that the batch has twice.
                 Some(ArchiveMode::All) => (superseded, 0),
                 Some(ArchiveMode::Latest) | None => (0, superseded),
             };
+            reported += failed;
             recovered.add(Recovered { archived, present, superseded, skipped, reason, failed: 0 });
         }
-        if failed > 0 {
-            recovered.add(Recovered::failed(failed, "records of it cannot be read".to_owned()));
+        let failed = match answer {
+            Ok(answer) => Recovered::failed(answer.batch_item_failures.len(), "records of it cannot be read".to_owned()),
+            Err(error) if recovered.archived + recovered.present + recovered.superseded == 0 => {
+                return Err(RecoveryError::of_archiver(&error));
+            }
+            Err(error) => Recovered::failed(reported.max(1), sentence(&error)),
+        };
+        if failed.failed > 0 {
+            recovered.add(failed);
         }
         Ok(recovered)
     }

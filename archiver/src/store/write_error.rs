@@ -45,6 +45,15 @@ impl WriteError {
         }
     }
 
+    /// Whether a record is too large for one item, and the table of parts is not there to take it or refuses it.
+    #[must_use]
+    pub fn is_of_the_parts_table(&self) -> bool {
+        match self {
+            Self::Parts { reason, .. } => reason.of_the_table().is_some(),
+            Self::Aws(_) | Self::Deadline(_) => false,
+        }
+    }
+
     /// What to do about it, where a person can.
     #[must_use]
     pub fn remedy(&self, stream: &StreamName, mode: ArchiveMode) -> Option<String> {

@@ -7,15 +7,19 @@ use crate::domain::failure::Failure;
 use crate::domain::page::PageCursor;
 use crate::domain::record::Record;
 use archiver::aws_failure::AwsFailure;
+use archiver::backoff::Deadline;
 use archiver::item::{Attributes, StoredItem};
 use archiver::settings::ArchiveMode;
 use archiver::table::attribute;
 use aws_sdk_dynamodb::types::{AttributeValue, KeysAndAttributes, Select};
 use jiff::Timestamp;
 use std::collections::{HashMap, HashSet};
+use std::time::Duration;
 
 /// Keys in a BatchGetItem call. Source: DynamoDB API reference, BatchGetItem.
 pub(super) const MAX_BATCH_KEYS: usize = 100;
+/// Before what was left out is asked for again, at the most.
+const LONGEST_WAIT: Duration = Duration::from_secs(20);
 
 /// Reads one record: by key and number, or by key alone the newest one.
 ///
@@ -100,6 +104,7 @@ pub async fn present_records(connection: &Connection, table: &str, records: &[Re
     let operation = || format!("look for records in table {table}");
     let mut wanted: Vec<RecordKey> = records.iter().cloned().collect::<HashSet<_>>().into_iter().collect();
     let mut present = HashSet::new();
+    let mut left_out = 0;
     while !wanted.is_empty() {
         let asked = wanted.split_off(wanted.len().saturating_sub(MAX_BATCH_KEYS));
         let answer = patiently(|| async {
@@ -118,6 +123,12 @@ pub async fn present_records(connection: &Connection, table: &str, records: &[Re
         let found = answer.responses.and_then(|mut responses| responses.remove(table)).unwrap_or_default();
         present.extend(found.iter().filter_map(record_key));
         let left = answer.unprocessed_keys.and_then(|mut keys| keys.remove(table)).map(|keys| keys.keys).unwrap_or_default();
+        // So DynamoDB throttles a part of a batch.
+        left_out = if left.is_empty() { 0 } else { left_out + 1 };
+        if left_out > 0 {
+            // The deadline lies behind the longest pause.
+            Deadline::after(LONGEST_WAIT).back_off(left_out).await.ok();
+        }
         wanted.extend(left.iter().filter_map(record_key));
     }
     Ok(present)

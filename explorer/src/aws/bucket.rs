@@ -1,5 +1,6 @@
 //! The objects of an S3 bucket below a prefix: listing, reading, deleting.
 
+use super::patience::patiently;
 use crate::domain::failure::Failure;
 use archiver::aws_failure::{AwsFailure, FailureKind};
 use aws_sdk_s3::Client;
@@ -38,11 +39,11 @@ impl Bucket {
         while let Some(page) = pages.next().await {
             let page = page.map_err(|error| {
                 let failure = AwsFailure::from(error);
-                let hint = match failure.kind {
-                    FailureKind::NotFound => {
-                        "; the stack's output FailedRecordsBucket has its name, and --profile and --region must be its own"
-                    }
-                    _ => "",
+                let elsewhere = ["PermanentRedirect", "AuthorizationHeaderMalformed", "NoSuchBucket"];
+                let hint = if elsewhere.iter().any(|code| failure.message.contains(code)) {
+                    "; the stack's output FailedRecordsBucket has its name, and --profile and --region must be its own"
+                } else {
+                    ""
                 };
                 let message = format!("{}{hint}", failure.message);
                 Failure::of_call(operation(), "s3:ListBucket", AwsFailure { message, ..failure })
@@ -63,10 +64,14 @@ impl Bucket {
     /// What S3 answered.
     pub async fn read(&self, object: &str) -> Result<Vec<u8>, Failure> {
         let failed = |failure| Failure::of_call(format!("read object {object}"), "s3:GetObject", failure);
-        let answer = self.client.get_object().bucket(&self.name).key(object).send().await;
-        let body = answer.map_err(|error| failed(error.into()))?.body.collect().await;
-        let body = body.map_err(|error| failed(AwsFailure::of_cause(FailureKind::Network, &error)))?;
-        Ok(body.to_vec())
+        // The SDK does not try again when a connection breaks in the middle of a body.
+        patiently(|| async {
+            let answer = self.client.get_object().bucket(&self.name).key(object).send().await;
+            let body = answer.map_err(|error| failed(error.into()))?.body.collect().await;
+            let body = body.map_err(|error| failed(AwsFailure::of_cause(FailureKind::Network, &error)))?;
+            Ok(body.to_vec())
+        })
+        .await
     }
 
     /// Deletes an object. Where the bucket keeps versions it can be had back.

@@ -10,7 +10,7 @@ use crate::domain::failed_batch::{FailedBatch, InvalidFailedBatch};
 use crate::domain::failure::Failure;
 use crate::domain::text::{printable, size};
 use crate::failures::{FailurePlace, FailureStore};
-use crate::recovery::{Recovery, RecoveryError, is_of_the_connection};
+use crate::recovery::{Recovered, Recovery, is_of_the_connection};
 use archiver::aws_failure::FailureKind;
 use archiver::stream::StreamName;
 use clap::Args;
@@ -34,6 +34,9 @@ pub(super) struct Request {
     /// Only what is of this stream
     #[arg(long)]
     stream: Option<StreamName>,
+    /// Only what this function failed at: its name or its ARN
+    #[arg(long)]
+    function: Option<String>,
     /// Archive the records, and delete the batches whose records are all archived; without it the batches are only listed
     #[arg(long)]
     archive: bool,
@@ -100,32 +103,45 @@ fn print_nothing(sentence: &str, output: Output) -> Result<(), CommandError> {
 }
 
 /// Reads the objects, some ahead, in their order. What cannot be read is told of the object; only where nothing can be reached it ends.
-fn read<'s>(store: &'s FailureStore, objects: Vec<Object>) -> impl futures::Stream<Item = Result<Found, Failure>> + 's {
-    let reads = objects.into_iter().map(move |object| async move {
-        if object.size_bytes > MAX_BATCH_BYTES {
-            let problem = format!("it has {}, which no batch has", size(object.size_bytes));
-            return Ok(Found { object, batch: Err(Problem::NoBatch(problem)) });
-        }
-        let batch = match store.read(&object.name).await {
-            Ok(content) => FailedBatch::parse(&content).map_err(|error| match error {
-                InvalidFailedBatch::SomethingElse => Problem::NoBatch(error.to_string()),
-                InvalidFailedBatch::Damaged(_) | InvalidFailedBatch::Stream(_) => Problem::Unreadable(error.to_string()),
-            }),
-            Err(failure) if is_of_the_connection(&failure) => return Err(failure),
-            Err(failure) => Err(Problem::Unreadable(failure.to_string())),
-        };
-        Ok(Found { object, batch })
+fn read(store: FailureStore, objects: Vec<Object>) -> impl futures::Stream<Item = Result<Found, Failure>> {
+    // Tasks of their own, which go on reading while a batch is archived.
+    let reads = objects.into_iter().map(move |object| {
+        let store = store.clone();
+        async move { tokio::spawn(async move { read_one(&store, object).await }).await }
     });
-    futures::stream::iter(reads).buffered(READ_AHEAD)
+    let read = futures::stream::iter(reads).buffered(READ_AHEAD);
+    let crashed = |error: tokio::task::JoinError| Err(Failure::refused("read on", error.to_string()));
+    read.filter_map(move |read| std::future::ready(read.unwrap_or_else(crashed).transpose()))
+}
+
+/// `None` for what is gone since it was listed: somebody else has recovered it.
+async fn read_one(store: &FailureStore, object: Object) -> Result<Option<Found>, Failure> {
+    if object.size_bytes > MAX_BATCH_BYTES {
+        let problem = format!("it has {}, which no batch has", size(object.size_bytes));
+        return Ok(Some(Found { object, batch: Err(Problem::Unreadable(problem)) }));
+    }
+    let batch = match store.read(&object.name).await {
+        Ok(content) => FailedBatch::parse(&content).map_err(|error| match error {
+            InvalidFailedBatch::SomethingElse => Problem::NoBatch(error.to_string()),
+            InvalidFailedBatch::Damaged(_) | InvalidFailedBatch::Stream(_) => Problem::Unreadable(error.to_string()),
+        }),
+        Err(failure) if is_of_the_connection(failure.kind) => return Err(failure),
+        Err(failure) if failure.kind == FailureKind::NotFound && object.size_bytes > 0 => return Ok(None),
+        Err(failure) => Err(Problem::Unreadable(failure.to_string())),
+    };
+    Ok(Some(Found { object, batch }))
 }
 
 impl Request {
     /// Whether it is asked for. What is no batch is of no stream; what cannot be read may be of any.
     fn wants(&self, found: &Found) -> bool {
-        match (&self.stream, &found.batch) {
-            (None, _) | (Some(_), Err(Problem::Unreadable(_))) => true,
-            (Some(stream), Ok(batch)) => batch.stream.stream_name() == stream,
-            (Some(_), Err(Problem::NoBatch(_))) => false,
+        match &found.batch {
+            Ok(batch) => {
+                let is_of_stream = self.stream.as_ref().is_none_or(|stream| batch.stream.stream_name() == stream);
+                is_of_stream && self.function.as_deref().is_none_or(|function| is_named(&batch.function, function))
+            }
+            Err(Problem::Unreadable(_)) => true,
+            Err(Problem::NoBatch(_)) => self.stream.is_none() && self.function.is_none(),
         }
     }
 
@@ -140,12 +156,17 @@ impl Request {
     }
 }
 
+/// Whether a function's ARN is this one, or has this name: `arn:aws:lambda:<region>:<account>:function:<name>`, maybe with a version.
+fn is_named(arn: &str, function: &str) -> bool {
+    arn == function || arn.split(':').nth(6) == Some(function)
+}
+
 async fn list(store: FailureStore, objects: Vec<Object>, request: Request, output: Output) -> Result<(), CommandError> {
     let times = local_times();
     let (mut batches, mut records, mut others) = (0, 0, 0);
     let mut lines = Lines::default();
     let mut columns = Columns::new(["GIVEN UP", "STREAM", "SHARD", "RECORDS", "WHY", "OBJECT"]);
-    let mut found = std::pin::pin!(read(&store, objects));
+    let mut found = std::pin::pin!(read(store.clone(), objects));
     while let Some(found) = found.next().await.transpose()? {
         if !request.wants(&found) {
             continue;
@@ -173,6 +194,9 @@ async fn list(store: FailureStore, objects: Vec<Object>, request: Request, outpu
     }
 }
 
+/// Batches in a row of which nothing can be archived, after which there is no more hope for the others.
+const HOPELESS: usize = 5;
+
 async fn archive(
     connection: Connection,
     store: FailureStore,
@@ -183,19 +207,47 @@ async fn archive(
     let mut recovery = Recovery::new(&connection)?;
     let mut total = Total::default();
     let mut printer = OutcomePrinter::new(output);
-    let mut undeleted = None;
-    let mut found = std::pin::pin!(read(&store, objects));
-    while let Some(found) = found.next().await.transpose()? {
-        if !request.wants(&found) {
-            continue;
-        }
+    let mut function: Option<String> = None;
+    let (mut undeleted, mut ended, mut hopeless) = (None, None, 0);
+    let mut found = std::pin::pin!(read(store.clone(), objects));
+    while ended.is_none()
+        && let Some(found) = found.next().await
+    {
+        let found = match found {
+            Ok(found) if request.wants(&found) => found,
+            Ok(_) => continue,
+            Err(failure) => {
+                ended = Some(failure);
+                break;
+            }
+        };
         let recovered = match &found.batch {
-            Ok(batch) => match recovery.recover(batch).await {
-                Err(RecoveryError::Call(failure)) if is_of_the_connection(&failure) => return Err(failure.into()),
-                recovered => recovered.map_err(|error| error.to_string()),
-            },
+            // Another function's failures are not the archiver's, though the records may be in the archive.
+            Ok(batch) if function.get_or_insert_with(|| batch.function.clone()) != &batch.function => {
+                let first = function.as_deref().unwrap_or_default();
+                Err(format!("it is of function {}, and the first was of {first}; choose one with --function", batch.function))
+            }
+            Ok(batch) => {
+                let recovered = recovery.recover(batch).await;
+                if let Err(error) = &recovered
+                    && error.is_of_the_connection()
+                {
+                    ended = Some(Failure::refused("go on", error.to_string()));
+                }
+                recovered.map_err(|error| error.to_string())
+            }
             Err(problem) => Err(problem.sentence().to_owned()),
         };
+        if let Ok(Recovered { archived: 0, present: 0, superseded: 0, skipped: 0, failed: 1.., reason }) = &recovered {
+            hopeless += 1;
+            if hopeless == HOPELESS {
+                let reason = reason.as_deref().unwrap_or_default();
+                let sentence = format!("of {HOPELESS} batches in a row nothing could be archived, of the last since {reason}");
+                ended = Some(Failure::refused("go on", sentence));
+            }
+        } else {
+            hopeless = 0;
+        }
         let mut outcome = OutcomeJson::new(&recovered);
         match (&recovered, &found.batch) {
             (Ok(recovered), _) if recovered.failed == 0 => {
@@ -222,6 +274,9 @@ async fn archive(
         printer.print(&found, outcome)?;
     }
     printer.finish(&total)?;
+    if let Some(failure) = ended {
+        return Err(failure.into());
+    }
     if total.left > 0 {
         let detail = format!("{} with records that are not archived", of(total.left, "batch stays", "batches stay"));
         return Err(Failure::refused("recover everything", detail).into());

@@ -4,7 +4,6 @@
 use archiver::stream::{InvalidStreamArn, StreamArn};
 use jiff::Timestamp;
 use serde::Deserialize;
-use serde::de::IgnoredAny;
 use serde_json::value::RawValue;
 
 /// A batch that was given up.
@@ -67,13 +66,6 @@ struct RawBatch<'b> {
     payload: Option<&'b RawValue>,
 }
 
-/// What only such a batch has.
-#[derive(Deserialize)]
-struct IsBatch {
-    #[serde(rename = "KinesisBatchInfo")]
-    _info: IgnoredAny,
-}
-
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct RequestContext {
@@ -117,7 +109,10 @@ impl FailedBatch {
     pub fn parse(text: &[u8]) -> Result<Self, InvalidFailedBatch> {
         let raw: RawBatch<'_> = match serde_json::from_slice(text) {
             Ok(raw) => raw,
-            Err(error) if serde_json::from_slice::<IsBatch>(text).is_ok() => return Err(InvalidFailedBatch::Damaged(error)),
+            // Also of one that is cut off.
+            Err(error) if String::from_utf8_lossy(text).contains("\"KinesisBatchInfo\"") => {
+                return Err(InvalidFailedBatch::Damaged(error));
+            }
             Err(_) => return Err(InvalidFailedBatch::SomethingElse),
         };
         let event = match raw.payload.map(RawValue::get) {
@@ -233,6 +228,9 @@ mod tests {
         batch["KinesisBatchInfo"]["batchSize"] = json!("many");
         let error = parse(&batch).unwrap_err().to_string();
         assert!(error.starts_with("it is a batch of a Kinesis stream that cannot be read: invalid type: string"), "{error}");
+        let whole = documented().to_string();
+        let cut_off = FailedBatch::parse(&whole.as_bytes()[..whole.len() - 10]).unwrap_err();
+        assert!(matches!(cut_off, InvalidFailedBatch::Damaged(_)), "{cut_off}");
         let mut batch = documented();
         batch["KinesisBatchInfo"]["streamArn"] = json!("arn:aws:dynamodb:us-east-2:123456789012:table/t/stream/x");
         assert!(matches!(parse(&batch), Err(InvalidFailedBatch::Stream(_))));

@@ -6,6 +6,7 @@ use end_to_end::bucket::Bucket;
 use end_to_end::command_line::Explorer;
 use end_to_end::endpoints::{Endpoints, KEY};
 use end_to_end::event::{ReadRecord, event_of, noise};
+use end_to_end::fault_proxy::{Fault, FaultProxy, Refusal};
 use end_to_end::function::{Function, Way};
 use end_to_end::mapping::RunningMapping;
 use end_to_end::stream::{Keys, TestStream, text};
@@ -194,7 +195,7 @@ async fn what_cannot_be_recovered_stays_and_says_why_while_the_rest_goes_on() {
     let batch = batch_of(&stream, &[ReadRecord::new("cust-1", "9", b"paid")]);
     let mut pointer = batch.clone();
     pointer.as_object_mut().unwrap().remove("payload");
-    let elsewhere = batch.to_string().replace(":us-east-1:", ":eu-west-1:");
+    let elsewhere = batch.to_string().replace("kinesis:us-east-1:", "kinesis:eu-west-1:");
     // Too large for an item, and there is no table for its parts.
     let too_large = [ReadRecord::new("cust-2", "10", &noise(330_000, 3)), ReadRecord::new("cust-3", "11", b"paid")];
     let prefix = "aws/lambda/6e2e5d54/shardId-000000000000/";
@@ -260,20 +261,64 @@ async fn what_cannot_be_recovered_stays_and_says_why_while_the_rest_goes_on() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_is_recovered_does_not_depend_on_a_reader() {
     let (endpoints, explorer) = reach().await;
+    for output in ["json", "table"] {
+        let stream = TestStream::archived(&endpoints, 1, &[("StreamArchiveMode", "ALL")], "ALL", Keys::OfModeAll).await;
+        let folder = tempfile::tempdir().unwrap();
+        for number in 10..60 {
+            let batch = batch_of(&stream, &[ReadRecord::new("cust-1", &number.to_string(), b"paid")]);
+            std::fs::write(folder.path().join(number.to_string()), batch.to_string()).unwrap();
+        }
+        let mut running = explorer.start(&["recover", folder.path().to_str().unwrap(), "--archive", "--yes", "--output", output]);
+        running.close_stdout();
+        assert_eq!(running.ended().await.code, Some(0));
+        assert_eq!((stream.items("ALL").await.len(), std::fs::read_dir(folder.path()).unwrap().count()), (50, 0), "{output}");
+    }
+}
+
+/// What another function failed at is its own, though the records are in the archive.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn failures_of_another_function_stay() {
+    let (endpoints, explorer) = reach().await;
     let stream = TestStream::archived(&endpoints, 1, &[("StreamArchiveMode", "ALL")], "ALL", Keys::OfModeAll).await;
+    let batch = batch_of(&stream, &[ReadRecord::new("cust-1", "9", b"paid")]);
     let folder = tempfile::tempdir().unwrap();
-    for number in 10..30 {
+    std::fs::write(folder.path().join("1"), batch.to_string()).unwrap();
+    std::fs::write(folder.path().join("2"), batch.to_string().replace("function:archiver", "function:billing")).unwrap();
+    let place = folder.path().to_str().unwrap();
+
+    let finished = explorer.run(&["recover", place, "--archive", "--yes", "--output", "json"]).await;
+    assert!(finished.sentence(1).contains("1 batch stays"), "{finished:#?}");
+    assert!(finished.stdout.contains("function:billing, and the first was of") && !folder.path().join("1").exists());
+    assert!(folder.path().join("2").exists());
+    let of_archiver = ["recover", place, "--function", "archiver", "--archive", "--yes"];
+    assert_eq!(explorer.json_lines(&of_archiver).await.len(), 0);
+    assert_eq!(explorer.json_lines(&["recover", place, "--function", "billing"]).await.len(), 1);
+}
+
+/// Without DynamoDB no batch is tried after the first, and nothing is deleted.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn recovering_ends_where_nothing_can_be_reached() {
+    let (endpoints, explorer) = reach().await;
+    let stream = TestStream::archived(&endpoints, 1, &[("StreamArchiveMode", "LATEST")], "LATEST", Keys::OfModeLatest).await;
+    let folder = tempfile::tempdir().unwrap();
+    for number in 10..20 {
         let batch = batch_of(&stream, &[ReadRecord::new("cust-1", &number.to_string(), b"paid")]);
         std::fs::write(folder.path().join(number.to_string()), batch.to_string()).unwrap();
     }
-    for output in ["json", "table"] {
-        let mut running =
-            explorer.start(&["recover", folder.path().to_str().unwrap(), "--archive", "--keep", "--yes", "--output", output]);
-        running.printed().await;
-        running.close_stdout();
-        assert_eq!(running.ended().await.code, Some(0));
-        assert_eq!(stream.items("ALL").await.len(), 20);
-    }
+    let dynamodb = FaultProxy::start(&endpoints.dynamodb_url).await;
+    dynamodb.follow(|call| match call.operation.as_str() {
+        "DescribeTable" => Fault::Pass,
+        _ => Fault::Refuse(Refusal::AccessDenied),
+    });
+    let explorer = explorer.with("AWS_ENDPOINT_URL_DYNAMODB", &dynamodb.url);
+    let place = folder.path().to_str().unwrap();
+    let denied = explorer.run(&["recover", place, "--archive", "--yes", "--output", "json"]).await;
+    assert!(denied.sentence(1).contains("10 batches stay"), "{denied:#?}");
+    assert!(denied.stdout.contains("dynamodb:PartiQLUpdate"), "{denied:#?}");
+    let credentials = explorer.with("AWS_ENDPOINT_URL_DYNAMODB", "http://127.0.0.1:9");
+    let nowhere = credentials.run(&["recover", place, "--archive", "--yes", "--output", "json"]).await;
+    assert_eq!((nowhere.sentence(1).contains("refused"), nowhere.stdout.lines().count()), (true, 1), "{nowhere:#?}");
+    assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 10);
 }
 
 /// One object that cannot be read, or not be deleted, is told and does not keep the others back.
