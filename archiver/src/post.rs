@@ -295,3 +295,27 @@ fn refusal(body: &[u8], named: Option<&str>, status: u16) -> AwsFailure {
         None => AwsFailure::of_answer("", &format!("HTTP status {status}"), status),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_error_is_read_however_it_is_spelled() {
+        let throttled = "ThrottlingException";
+        for (body, named) in [
+            (r#"{"__type":"com.amazon.coral.availability#ThrottlingException","message":"slow down"}"#, None),
+            (r#"{"__type":"ThrottlingException","Message":"slow down"}"#, None),
+            (r#"{"__type":"ThrottlingException","message":"slow down","Message":"slow down"}"#, None),
+            (r#"{"__type":"ThrottlingException:http://internal.amazon.com/coral/","message":"slow down"}"#, None),
+            (r#"{"message":"slow down"}"#, Some("ThrottlingException:http://internal.amazon.com/coral/")),
+        ] {
+            let failure = refusal(body.as_bytes(), named, 400);
+            assert_eq!((failure.kind, failure.message), (FailureKind::Throttled, format!("{throttled}: slow down")), "{body}");
+        }
+        let without_message = refusal(br#"{"__type":"ResourceNotFoundException","message":null}"#, None, 400);
+        assert_eq!((without_message.kind, without_message.message.as_str()), (FailureKind::NotFound, "ResourceNotFoundException"));
+        let no_json = refusal(b"<html>", None, 503);
+        assert_eq!((no_json.kind, no_json.message.as_str()), (FailureKind::Service, "HTTP status 503"));
+    }
+}

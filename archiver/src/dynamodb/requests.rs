@@ -230,3 +230,60 @@ fn escaped(body: &mut Vec<u8>, text: &str) {
         body.extend_from_slice(serde_json::Value::from(text).to_string().as_bytes());
     }
 }
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+    use crate::payload::{Data, Packer};
+    use crate::record::{ArchivedRecord, ArrivalTime};
+    use crate::sequence::SequenceNumber;
+    use crate::settings::{ArchiveMode, Compression};
+    use jiff::Timestamp;
+    use serde_json::{Value, json};
+
+    fn item(place: Option<u64>) -> Item<'static> {
+        let record = ArchivedRecord {
+            shard_id: "shardId-000000000006".into(),
+            partition_key: "a \"quoted\" key".into(),
+            sequence_number: SequenceNumber::parse("4959").unwrap(),
+            sub_sequence_number: place,
+            arrival: ArrivalTime::parse("1545084650.987").unwrap(),
+            data: Data::Text("cGFpZA==".into()),
+        };
+        Item::of(record, &mut Packer::default(), Compression::None)
+    }
+
+    fn read(body: &[u8]) -> Value {
+        serde_json::from_slice(body).unwrap()
+    }
+
+    #[test]
+    fn a_conditional_put_replaces_only_what_is_older() {
+        let stamp = Stamp::new(Timestamp::UNIX_EPOCH, None);
+        let older = "attribute_not_exists(#number) OR size(#number) < :digits OR (size(#number) = :digits AND #number < :number)";
+        let put = read(&put_if_newest("orders-archive-LATEST", &item(None), &stamp));
+        assert_eq!(put["TableName"], "orders-archive-LATEST");
+        assert_eq!(put["Item"]["partitionKey"], json!({ "S": "a \"quoted\" key" }));
+        assert_eq!(put["ConditionExpression"], older);
+        assert_eq!(put["ExpressionAttributeNames"], json!({ "#number": "sequenceNumber" }));
+        assert_eq!(put["ExpressionAttributeValues"], json!({ ":digits": { "N": "4" }, ":number": { "S": "4959" } }));
+        assert_eq!((&put["ReturnValues"], &put["ReturnValuesOnConditionCheckFailure"]), (&json!("ALL_OLD"), &json!("ALL_OLD")));
+
+        let put = read(&put_if_newest("orders-archive-LATEST", &item(Some(3)), &stamp));
+        let same = "OR (#number = :number AND (attribute_not_exists(#place) OR #place < :place))";
+        assert_eq!(put["ConditionExpression"], format!("{older} {same}"));
+        assert_eq!(put["ExpressionAttributeNames"]["#place"], "subSequenceNumber");
+        assert_eq!(put["ExpressionAttributeValues"][":place"], json!({ "N": "3" }));
+    }
+
+    #[test]
+    fn a_version_is_asked_for_by_the_tables_keys() {
+        let key = json!({ "S": "a \"quoted\" key" });
+        let of = |mode| read(&get_version("orders-archive", &TableKeys::of_mode(mode), &item(None)));
+        assert_eq!(of(ArchiveMode::Latest)["Key"], json!({ "partitionKey": key }));
+        assert_eq!(of(ArchiveMode::All)["Key"], json!({ "partitionKey": key, "sequenceNumber": { "S": "4959" } }));
+        assert_eq!(of(ArchiveMode::All)["ProjectionExpression"], "sequenceNumber, subSequenceNumber, recordParts");
+        assert_eq!(of(ArchiveMode::All)["ConsistentRead"], true);
+    }
+}
