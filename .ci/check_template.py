@@ -330,6 +330,13 @@ class Resources(unittest.TestCase):
         }
         self.assertEqual(stack.managed_statements("ExplorerOperator"), operator)
 
+    def test_the_policies_hold_ten_further_streams(self):
+        more = ",".join(f"{ARN}{'a-stream-with-a-name-of-forty-characters'}-{number:02}" for number in range(10))
+        stack = Stack(AdditionalStreamArns=more, TableKeyArn=TABLE_KEY, StreamKeyArns=STREAM_KEY, ReplayTargetArns=f"{ARN}replay")
+        # Each is measured against its limit.
+        for statements in (stack.role_statements(), *map(stack.managed_statements, ("ExplorerReader", "ExplorerOperator"))):
+            self.assertTrue(any(len(resources) == 11 for resources in statements.values()))
+
     def test_operators_may_replay_nowhere_unless_it_is_said_where(self):
         self.assertNotIn("Replay", Stack().managed_statements("ExplorerOperator"))
 
