@@ -11,7 +11,6 @@ use crate::http::Http;
 use crate::item::{Item, Stamp};
 use crate::post::{InvalidConfig, Operation, Post, Service};
 use crate::table::TableKeys;
-use aws_sdk_dynamodb::types::{KeySchemaElement, KeyType};
 use aws_types::SdkConfig;
 
 /// DynamoDB, or whatever speaks its protocol at the configured endpoint.
@@ -31,7 +30,7 @@ impl DynamoDb {
 
     /// Calls an emulator at this URL, with credentials that mean nothing. Neither variables nor files are read.
     #[must_use]
-    pub fn of_emulator(url: &str, region: &str, http: &Http) -> Self {
+    pub(crate) fn of_emulator(url: &str, region: &str, http: &Http) -> Self {
         Self { post: Post::to_emulator(Service::DynamoDb, url, region, http) }
     }
 }
@@ -86,11 +85,4 @@ impl Database for DynamoDb {
         let answer = self.post.send(Operation::GetItem, requests::get_version(table, keys, item)).await?;
         answers::stored(&answer)
     }
-}
-
-/// The keys that DynamoDB describes a table with.
-#[must_use]
-pub fn keys_of_schema(schema: &[KeySchemaElement]) -> TableKeys {
-    let key = |kind: KeyType| schema.iter().find(|key| key.key_type == kind).map(|key| key.attribute_name.clone());
-    TableKeys { hash: key(KeyType::Hash).unwrap_or_default(), range: key(KeyType::Range) }
 }

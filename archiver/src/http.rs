@@ -21,7 +21,7 @@ impl Default for Http {
 impl Http {
     /// Connections that go through no proxy, whatever the environment says.
     #[must_use]
-    pub fn direct() -> Self {
+    pub(crate) fn direct() -> Self {
         Self::through(ProxyConfig::disabled())
     }
 

@@ -14,6 +14,33 @@ pub trait TagReader: Send + Sync {
     fn tags(&self, stream: &StreamArn) -> impl Future<Output = Result<Vec<(String, String)>, AwsFailure>> + Send;
 }
 
+/// A page of a stream's tags.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct TagPage {
+    /// Key and value of each.
+    pub tags: Vec<(String, String)>,
+    /// Whether there are others.
+    pub has_more: bool,
+}
+
+/// Reads all tags, page by page: those that come after a key, or the first ones.
+///
+/// # Errors
+/// What the reading of a page gives.
+pub async fn all_pages<E, F: Future<Output = Result<TagPage, E>>>(
+    read: impl Fn(Option<String>) -> F,
+) -> Result<Vec<(String, String)>, E> {
+    let mut tags: Vec<(String, String)> = Vec::new();
+    loop {
+        let page = read(tags.last().map(|(key, _)| key.clone())).await?;
+        let known = tags.len();
+        tags.extend(page.tags);
+        if !page.has_more || tags.len() == known {
+            return Ok(tags);
+        }
+    }
+}
+
 /// The tags as Kinesis has them.
 #[derive(Debug)]
 pub struct KinesisTags {
@@ -28,7 +55,7 @@ struct Request<'r> {
     #[serde(rename = "StreamARN")]
     stream_arn: &'r str,
     #[serde(skip_serializing_if = "Option::is_none")]
-    exclusive_start_tag_key: Option<&'r str>,
+    exclusive_start_tag_key: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -59,7 +86,7 @@ impl KinesisTags {
 
     /// Calls an emulator at this URL, with credentials that mean nothing. Neither variables nor files are read.
     #[must_use]
-    pub fn of_emulator(url: &str, region: &str, http: &Http) -> Self {
+    pub(crate) fn of_emulator(url: &str, region: &str, http: &Http) -> Self {
         Self { post: Post::to_emulator(Service::Kinesis, url, region, http) }
     }
 }
@@ -70,21 +97,18 @@ impl TagReader for KinesisTags {
             kind: FailureKind::Service,
             message: format!("Kinesis' answer cannot be read: {error}"),
         };
-        let mut tags: Vec<(String, String)> = Vec::new();
-        loop {
+        all_pages(|after| async move {
             let request = Request {
                 stream_name: stream.stream_name().as_str(),
                 stream_arn: stream.stream_arn(),
-                exclusive_start_tag_key: tags.last().map(|(key, _)| key.as_str()),
+                exclusive_start_tag_key: after,
             };
             let body = serde_json::to_vec(&request).map_err(unreadable)?;
             let page = self.post.send(Operation::ListTagsForStream, body).await?;
-            let page: Page = serde_json::from_slice(&page).map_err(unreadable)?;
-            let known = tags.len();
-            tags.extend(page.tags.into_iter().map(|tag| (tag.key, tag.value.unwrap_or_default())));
-            if !page.has_more_tags || tags.len() == known {
-                return Ok(tags);
-            }
-        }
+            let Page { tags, has_more_tags } = serde_json::from_slice(&page).map_err(unreadable)?;
+            let tags = tags.into_iter().map(|tag| (tag.key, tag.value.unwrap_or_default())).collect();
+            Ok(TagPage { tags, has_more: has_more_tags })
+        })
+        .await
     }
 }

@@ -169,12 +169,9 @@ impl<'c> Recovery<'c> {
                 let event = FailedEvent::parse(event).map_err(unreadable)?;
                 let has = event.len();
                 let mut recovered = self.archive(&stream, event).await?;
-                if let Some(records) = batch.records
-                    && let Some(missing) =
-                        usize::try_from(records).unwrap_or(usize::MAX).checked_sub(has).filter(|missing| *missing > 0)
-                {
+                if let Some(records) = batch.records.filter(|records| *records > has) {
                     let reason = format!("the batch is said to have {records} records, and {has} are in it");
-                    recovered.add(Recovered::failed(missing, reason));
+                    recovered.add(Recovered::failed(records - has, reason));
                 }
                 Ok(recovered)
             }
@@ -190,7 +187,7 @@ impl<'c> Recovery<'c> {
         let mut reader = RangeReader::new(self.connection, range)?;
         let (mut recovered, mut read) = (Recovered::default(), 0);
         let (mut has_first, mut has_last) = (false, false);
-        let of = batch.records.and_then(|records| usize::try_from(records).ok()).unwrap_or(0);
+        let of = batch.records.unwrap_or(0);
         loop {
             let page = match reader.next().await {
                 Ok(Some(records)) => {
@@ -214,7 +211,7 @@ impl<'c> Recovery<'c> {
                 }
             }
         }
-        let gone = if has_first && has_last { of.saturating_sub(read) } else { of.saturating_sub(read).max(1) };
+        let gone = of.saturating_sub(read).max(usize::from(!(has_first && has_last)));
         if gone > 0 {
             let reason = format!("the batch is only a pointer, and {gone} of its records are no longer in the stream");
             recovered.add(Recovered::failed(gone, reason));

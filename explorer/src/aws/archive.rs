@@ -13,7 +13,7 @@ use archiver::settings::ArchiveMode;
 use archiver::table::attribute;
 use aws_sdk_dynamodb::types::{AttributeValue, KeysAndAttributes, Select};
 use jiff::Timestamp;
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 use std::time::Duration;
 
 /// Keys in a BatchGetItem call. Source: DynamoDB API reference, BatchGetItem.
@@ -103,13 +103,14 @@ pub async fn count_expired(connection: &Connection, table: &str, now: Timestamp)
 pub async fn present_records(connection: &Connection, table: &str, records: &[RecordKey]) -> Result<HashSet<RecordKey>, Failure> {
     let operation = || format!("look for records in table {table}");
     let mut wanted: Vec<RecordKey> = records.iter().cloned().collect::<HashSet<_>>().into_iter().collect();
+    let attributes = |record: &RecordKey| key_attributes(&record.partition_key, Some(&record.sequence_number));
     let mut present = HashSet::new();
     let mut left_out = 0;
     while !wanted.is_empty() {
         let asked = wanted.split_off(wanted.len().saturating_sub(MAX_BATCH_KEYS));
         let answer = patiently(|| async {
             let keys = KeysAndAttributes::builder()
-                .set_keys(Some(asked.iter().map(key_attributes).collect()))
+                .set_keys(Some(asked.iter().map(attributes).collect()))
                 .projection_expression("#key, #number")
                 .expression_attribute_names("#key", attribute::PARTITION_KEY)
                 .expression_attribute_names("#number", attribute::SEQUENCE_NUMBER)
@@ -134,25 +135,20 @@ pub async fn present_records(connection: &Connection, table: &str, records: &[Re
     Ok(present)
 }
 
-fn key_attributes(record: &RecordKey) -> Attributes {
-    let text = |name: &str, text: &str| (name.to_owned(), AttributeValue::S(text.to_owned()));
-    HashMap::from([
-        text(attribute::PARTITION_KEY, &record.partition_key),
-        text(attribute::SEQUENCE_NUMBER, &record.sequence_number),
-    ])
+fn record_key(item: &Attributes) -> Option<RecordKey> {
+    let PageCursor { partition_key, sequence_number } = cursor_of(item)?;
+    Some(RecordKey { partition_key, sequence_number: sequence_number? })
 }
 
-fn record_key(item: &Attributes) -> Option<RecordKey> {
-    let text = |name: &str| item.get(name).and_then(|value| value.as_s().ok()).cloned();
-    Some(RecordKey { partition_key: text(attribute::PARTITION_KEY)?, sequence_number: text(attribute::SEQUENCE_NUMBER)? })
+/// The key of an item as DynamoDB has it; the number only where it is part of the key.
+pub(super) fn key_attributes(partition_key: &str, sequence_number: Option<&str>) -> Attributes {
+    let text = |name: &str, text: &str| (name.to_owned(), AttributeValue::S(text.to_owned()));
+    let number = sequence_number.map(|number| text(attribute::SEQUENCE_NUMBER, number));
+    [text(attribute::PARTITION_KEY, partition_key)].into_iter().chain(number).collect()
 }
 
 pub(super) fn cursor_attributes(cursor: &PageCursor) -> Attributes {
-    let mut attributes = HashMap::from([(attribute::PARTITION_KEY.to_owned(), AttributeValue::S(cursor.partition_key.clone()))]);
-    if let Some(number) = &cursor.sequence_number {
-        attributes.insert(attribute::SEQUENCE_NUMBER.to_owned(), AttributeValue::S(number.clone()));
-    }
-    attributes
+    key_attributes(&cursor.partition_key, cursor.sequence_number.as_deref())
 }
 
 pub(super) fn cursor_of(last: &Attributes) -> Option<PageCursor> {

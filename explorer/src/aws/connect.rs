@@ -55,11 +55,11 @@ pub struct Connection {
     /// The profile in use, where one was named.
     pub profile: Option<String>,
     tag_pace: Option<Arc<Mutex<Instant>>>,
-    origin: Origin,
+    origin: Arc<Origin>,
 }
 
 /// What other clients are made of, which few commands need.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 enum Origin {
     Aws(Box<SdkConfig>),
     Emulators { kinesis_url: String, dynamodb_url: String },
@@ -110,7 +110,7 @@ impl Connection {
             region: region.to_owned(),
             profile: None,
             tag_pace: None,
-            origin: Origin::Emulators { kinesis_url: kinesis_url.to_owned(), dynamodb_url: dynamodb_url.to_owned() },
+            origin: Arc::new(Origin::Emulators { kinesis_url: kinesis_url.to_owned(), dynamodb_url: dynamodb_url.to_owned() }),
         }
     }
 
@@ -121,7 +121,7 @@ impl Connection {
             region,
             profile,
             tag_pace,
-            origin: Origin::Aws(Box::new(config.clone())),
+            origin: Arc::new(Origin::Aws(Box::new(config.clone()))),
         }
     }
 
@@ -148,7 +148,7 @@ impl Connection {
     /// # Errors
     /// When this is the local system, which has no S3.
     pub fn bucket(&self, name: String, prefix: String) -> Result<Bucket, Failure> {
-        let Origin::Aws(config) = &self.origin else {
+        let Origin::Aws(config) = self.origin.as_ref() else {
             let detail = "the local system has no S3; name a folder";
             return Err(Failure::refused(format!("list the objects of bucket {name}"), detail));
         };
@@ -164,7 +164,7 @@ impl Connection {
     /// # Errors
     /// When credentials or endpoint are missing.
     pub fn archiver(&self) -> Result<AwsArchiver, Failure> {
-        match &self.origin {
+        match self.origin.as_ref() {
             Origin::Aws(config) => {
                 AwsArchiver::new_on_aws(config).map_err(|error| Failure::refused("set the archiver up", error.to_string()))
             }

@@ -6,11 +6,11 @@ use crate::domain::failure::Failure;
 use crate::domain::page::{StreamCursor, StreamPage};
 use crate::domain::replay::preflight::CapacityMode;
 use archiver::aws_failure::{AwsFailure, FailureKind};
-use archiver::dynamodb::keys_of_schema;
 use archiver::settings::{ArchiveMode, ArchiveSettings, is_archive_tag};
 use archiver::stream::{StreamArn, StreamName};
 use archiver::table::{TableKeys, candidate_tables};
-use aws_sdk_dynamodb::types::TableDescription;
+use archiver::tags::{TagPage, all_pages};
+use aws_sdk_dynamodb::types::{KeySchemaElement, KeyType, TableDescription};
 use aws_sdk_kinesis::types::StreamMode;
 
 /// Largest record of a stream that does not say otherwise, in bytes. Source: Kinesis developer guide, quotas.
@@ -118,18 +118,15 @@ async fn read_configuration(connection: &Connection, name: &StreamName, arn: &st
 
 /// All tags of a stream, key and value.
 async fn tags(connection: &Connection, stream: &StreamArn) -> Result<Vec<(String, String)>, AwsFailure> {
-    let mut tags: Vec<(String, String)> = Vec::new();
-    loop {
+    all_pages(|after| async move {
         // AWS takes the ARN by itself, emulators need the name.
         let call =
             connection.kinesis.list_tags_for_stream().stream_name(stream.stream_name().as_str()).stream_arn(stream.stream_arn());
-        let page = call.set_exclusive_start_tag_key(tags.last().map(|(key, _)| key.clone())).send().await?;
-        let known = tags.len();
-        tags.extend(page.tags.into_iter().map(|tag| (tag.key, tag.value.unwrap_or_default())));
-        if !page.has_more_tags || tags.len() == known {
-            return Ok(tags);
-        }
-    }
+        let page = call.set_exclusive_start_tag_key(after).send().await?;
+        let tags = page.tags.into_iter().map(|tag| (tag.key, tag.value.unwrap_or_default())).collect();
+        Ok(TagPage { tags, has_more: page.has_more_tags })
+    })
+    .await
 }
 
 /// The table the configuration means. Without one, a table left from an earlier configuration, so that it can still be browsed.
@@ -194,4 +191,10 @@ fn archive_table(name: &str, description: TableDescription) -> ArchiveTable {
         items: at_least_zero(description.item_count),
         size_bytes: at_least_zero(description.table_size_bytes),
     }
+}
+
+/// The keys that DynamoDB describes a table with.
+fn keys_of_schema(schema: &[KeySchemaElement]) -> TableKeys {
+    let key = |kind: KeyType| schema.iter().find(|key| key.key_type == kind).map(|key| key.attribute_name.clone());
+    TableKeys { hash: key(KeyType::Hash).unwrap_or_default(), range: key(KeyType::Range) }
 }

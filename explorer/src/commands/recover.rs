@@ -1,5 +1,6 @@
 //! `explorer recover`.
 
+mod archiving;
 mod printing;
 
 use super::interrupt::{Prints, interruptible};
@@ -10,13 +11,14 @@ use crate::domain::failed_batch::{FailedBatch, InvalidFailedBatch};
 use crate::domain::failure::Failure;
 use crate::domain::text::{printable, size};
 use crate::failures::{FailurePlace, FailureStore};
-use crate::recovery::{Recovered, Recovery, is_of_the_connection};
+use crate::recovery::{Recovery, is_of_the_connection};
 use archiver::aws_failure::FailureKind;
 use archiver::stream::StreamName;
+use archiving::Archiving;
 use clap::Args;
 use futures::StreamExt as _;
 use output::{Columns, Lines};
-use printing::{BatchJson, OutcomeJson, OutcomePrinter, Total, of, row};
+use printing::{BatchJson, OutcomePrinter, of, row};
 
 /// Batches read at once; each may have 6 MB, and as much again while it is taken apart.
 const READ_AHEAD: usize = 2;
@@ -166,7 +168,7 @@ async fn list(store: FailureStore, objects: Vec<Object>, request: Request, outpu
     let (mut batches, mut records, mut others) = (0, 0, 0);
     let mut lines = Lines::default();
     let mut columns = Columns::new(["GIVEN UP", "STREAM", "SHARD", "RECORDS", "WHY", "OBJECT"]);
-    let mut found = std::pin::pin!(read(store.clone(), objects));
+    let mut found = std::pin::pin!(read(store, objects));
     while let Some(found) = found.next().await.transpose()? {
         if !request.wants(&found) {
             continue;
@@ -182,20 +184,17 @@ async fn list(store: FailureStore, objects: Vec<Object>, request: Request, outpu
     }
     match output {
         Output::Json => lines.flush(),
-        Output::Table if batches + others == 0 => output::print("nothing there is of this stream"),
+        Output::Table if batches + others == 0 => output::print("nothing there is of this stream or function"),
         Output::Table => {
             columns.finish()?;
             let others = if others > 0 { format!(", and {}", of(others, "other object", "other objects")) } else { String::new() };
             let batches = of(batches, "batch", "batches");
-            let records = of(usize::try_from(records).unwrap_or(usize::MAX), "record", "records");
+            let records = of(records, "record", "records");
             output::tell(&format!("{batches}, {records}{others}; the function's log says what each failed for"))?;
             output::tell("When the cause is mended, archive them: the same with --archive")
         }
     }
 }
-
-/// Batches in a row of which nothing can be archived, after which there is no more hope for the others.
-const HOPELESS: usize = 5;
 
 async fn archive(
     connection: Connection,
@@ -204,82 +203,21 @@ async fn archive(
     request: Request,
     output: Output,
 ) -> Result<(), CommandError> {
-    let mut recovery = Recovery::new(&connection)?;
-    let mut total = Total::default();
+    let mut archiving = Archiving::new(Recovery::new(&connection)?, store.clone(), request.keep);
     let mut printer = OutcomePrinter::new(output);
-    let mut function: Option<String> = None;
-    let (mut undeleted, mut ended, mut hopeless) = (None, None, 0);
-    let mut found = std::pin::pin!(read(store.clone(), objects));
-    while ended.is_none()
+    let mut found = std::pin::pin!(read(store, objects));
+    while archiving.ended.is_none()
         && let Some(found) = found.next().await
     {
-        let found = match found {
-            Ok(found) if request.wants(&found) => found,
-            Ok(_) => continue,
-            Err(failure) => {
-                ended = Some(failure);
-                break;
+        match found {
+            Ok(found) if request.wants(&found) => {
+                let outcome = archiving.archive(&found).await;
+                printer.print(&found, outcome)?;
             }
-        };
-        let recovered = match &found.batch {
-            // Another function's failures are not the archiver's, though the records may be in the archive.
-            Ok(batch) if function.get_or_insert_with(|| batch.function.clone()) != &batch.function => {
-                let first = function.as_deref().unwrap_or_default();
-                Err(format!("it is of function {}, and the first was of {first}; choose one with --function", batch.function))
-            }
-            Ok(batch) => {
-                let recovered = recovery.recover(batch).await;
-                if let Err(error) = &recovered
-                    && error.is_of_the_connection()
-                {
-                    ended = Some(Failure::refused("go on", error.to_string()));
-                }
-                recovered.map_err(|error| error.to_string())
-            }
-            Err(problem) => Err(problem.sentence().to_owned()),
-        };
-        if let Ok(Recovered { archived: 0, present: 0, superseded: 0, skipped: 0, failed: 1.., reason }) = &recovered {
-            hopeless += 1;
-            if hopeless == HOPELESS {
-                let reason = reason.as_deref().unwrap_or_default();
-                let sentence = format!("of {HOPELESS} batches in a row nothing could be archived, of the last since {reason}");
-                ended = Some(Failure::refused("go on", sentence));
-            }
-        } else {
-            hopeless = 0;
+            Ok(_) => {}
+            Err(failure) => archiving.ended = Some(failure),
         }
-        let mut outcome = OutcomeJson::new(&recovered);
-        match (&recovered, &found.batch) {
-            (Ok(recovered), _) if recovered.failed == 0 => {
-                total.done += 1;
-                if !request.keep {
-                    match store.delete(&found.object.name).await {
-                        Ok(()) => outcome.deleted = true,
-                        // Somebody else did it.
-                        Err(failure) if failure.kind == FailureKind::NotFound => outcome.deleted = true,
-                        Err(failure) => {
-                            outcome.reason = Some(failure.to_string());
-                            undeleted = undeleted.or(Some(failure));
-                        }
-                    }
-                }
-                total.deleted += usize::from(outcome.deleted);
-            }
-            (_, Err(Problem::NoBatch(_))) => total.others += 1,
-            _ => total.left += 1,
-        }
-        if let Ok(recovered) = recovered {
-            total.recovered.add(recovered);
-        }
-        printer.print(&found, outcome)?;
     }
-    printer.finish(&total)?;
-    if let Some(failure) = ended {
-        return Err(failure.into());
-    }
-    if total.left > 0 {
-        let detail = format!("{} with records that are not archived", of(total.left, "batch stays", "batches stay"));
-        return Err(Failure::refused("recover everything", detail).into());
-    }
-    undeleted.map_or(Ok(()), |failure| Err(failure.into()))
+    printer.finish(&archiving.total)?;
+    Ok(archiving.finish()?)
 }

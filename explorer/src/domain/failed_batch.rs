@@ -24,7 +24,7 @@ pub struct FailedBatch {
     /// What the function's last invocation ended with, where it was invoked at all: `Unhandled`, …
     pub function_error: Option<String>,
     /// How many records, where it is told.
-    pub records: Option<u64>,
+    pub records: Option<usize>,
     /// The first one's number.
     pub first_sequence_number: String,
     /// The last one's number.
@@ -97,7 +97,7 @@ struct BatchInfo {
     #[serde(default)]
     approximate_arrival_of_last_record: Option<String>,
     #[serde(default)]
-    batch_size: Option<u64>,
+    batch_size: Option<usize>,
     stream_arn: String,
 }
 

@@ -1,12 +1,11 @@
 //! Records of a stream that are expected in its archive, and when each is looked for next: soon at first, then after growing pauses.
 
+use crate::aws::archive::key_attributes;
 use crate::domain::following::MISSING_AFTER;
 use archiver::aggregate::{Aggregate, may_be_aggregated};
 use archiver::item::{Attributes, StoredItem};
 use archiver::sequence::SequenceNumber;
 use archiver::settings::ArchiveMode;
-use archiver::table::attribute;
-use aws_sdk_dynamodb::types::AttributeValue;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use std::collections::HashMap;
@@ -65,9 +64,7 @@ pub(super) fn expected_of(item: StoredItem, mode: ArchiveMode) -> Vec<StoredItem
 impl Key {
     /// As DynamoDB has it.
     pub(super) fn to_attributes(&self) -> Attributes {
-        let text = |name: &str, text: &str| (name.to_owned(), AttributeValue::S(text.to_owned()));
-        let number = self.number.as_ref().map(|number| text(attribute::SEQUENCE_NUMBER, number.as_str()));
-        [text(attribute::PARTITION_KEY, &self.partition_key)].into_iter().chain(number).collect()
+        key_attributes(&self.partition_key, self.number.as_ref().map(SequenceNumber::as_str))
     }
 }
 

@@ -22,7 +22,7 @@ pub(super) struct BatchJson {
     condition: Option<String>,
     invocations: Option<u64>,
     function_error: Option<String>,
-    records: Option<u64>,
+    records: Option<usize>,
     first_sequence_number: Option<String>,
     last_sequence_number: Option<String>,
     first_arrival: Option<String>,
@@ -113,7 +113,7 @@ fn summary(total: &Total) -> String {
     let mut summary = format!("{} archived, {} there before", of(archived, "record", "records"), of(present, "was", "were"));
     for (number, what) in [(superseded, "superseded by newer ones"), (skipped, "replays left out"), (failed, "failed")] {
         if number > 0 {
-            summary.push_str(&format!(", {} {what}", count(u64::try_from(number).unwrap_or(u64::MAX))));
+            summary.push_str(&format!(", {} {what}", grouped(number)));
         }
     }
     summary.push_str(&format!("; {} done, {} deleted", of(total.done, "batch", "batches"), total.deleted));
@@ -127,7 +127,12 @@ fn summary(total: &Total) -> String {
 
 /// A number of things, in words.
 pub(super) fn of(number: usize, one: &str, many: &str) -> String {
-    format!("{} {}", count(u64::try_from(number).unwrap_or(u64::MAX)), if number == 1 { one } else { many })
+    format!("{} {}", grouped(number), if number == 1 { one } else { many })
+}
+
+/// A number with separators between thousands.
+fn grouped(number: usize) -> String {
+    count(u64::try_from(number).unwrap_or(u64::MAX))
 }
 
 pub(super) fn row(found: &Found, times: &TimeContext) -> [String; 6] {
@@ -139,7 +144,7 @@ pub(super) fn row(found: &Found, times: &TimeContext) -> [String; 6] {
                 batch.given_up_at.map(|at| times.long(at)).unwrap_or_else(|| "–".to_owned()),
                 batch.stream.stream_name().to_string(),
                 printable(&batch.shard_id).into_owned(),
-                batch.records.map_or_else(|| "–".to_owned(), count),
+                batch.records.map_or_else(|| "–".to_owned(), grouped),
                 printable(&format!("{}{pointer}", batch.reason())).into_owned(),
                 object,
             ]

@@ -1,6 +1,6 @@
 //! Recovering what a mapping gave up, from a bucket as Lambda fills it and from a folder.
 
-use super::reach;
+use super::{archived_stream, reach};
 use archiver::sequence::SequenceNumber;
 use end_to_end::bucket::Bucket;
 use end_to_end::command_line::Explorer;
@@ -35,9 +35,12 @@ fn key(batch: &Value, place: usize) -> String {
     format!("aws/lambda/6e2e5d54-4a2d-4f2c-9d3a-2d1f3c0a9b11/{shard}/2026-11-26T10.00.00-{place:08x}.json")
 }
 
-/// The program, told of the S3 too.
-fn with_s3(explorer: Explorer, bucket: &Bucket) -> Explorer {
-    explorer.with("AWS_ENDPOINT_URL_S3", &bucket.url)
+/// The same with a bucket, of whose S3 the program is told.
+async fn reach_with_bucket() -> (Endpoints, Explorer, Bucket) {
+    let (endpoints, explorer) = reach().await;
+    let bucket = Bucket::create().await;
+    let explorer = explorer.with("AWS_ENDPOINT_URL_S3", &bucket.url);
+    (endpoints, explorer, bucket)
 }
 
 fn orders(count: usize) -> Vec<(String, Vec<u8>)> {
@@ -72,9 +75,7 @@ fn batch_of(stream: &TestStream, records: &[ReadRecord]) -> Value {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_was_given_up_is_listed_with_its_reasons_and_archived_when_the_cause_is_mended() {
-    let (endpoints, explorer) = reach().await;
-    let bucket = Bucket::create().await;
-    let explorer = with_s3(explorer, &bucket);
+    let (endpoints, explorer, bucket) = reach_with_bucket().await;
     let stream = TestStream::create(&endpoints, 2).await;
     stream.tag(&[("StreamArchiveMode", "ALL")]).await;
     stream.put_all(&orders(60)).await;
@@ -118,9 +119,7 @@ async fn what_was_given_up_is_listed_with_its_reasons_and_archived_when_the_caus
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_record_that_is_archived_already_stays_as_it_is() {
-    let (endpoints, explorer) = reach().await;
-    let bucket = Bucket::create().await;
-    let explorer = with_s3(explorer, &bucket);
+    let (endpoints, explorer, bucket) = reach_with_bucket().await;
     let tags = [("StreamArchiveMode", "ALL"), ("ArchiveTTL", "expireSeconds=1000")];
     let stream = TestStream::archived(&endpoints, 1, &tags, "ALL", Keys::OfModeAll).await;
     let record = |number: u32| ReadRecord::new(&format!("cust-{}", number % 3), &format!("{number}"), b"paid");
@@ -163,9 +162,7 @@ fn number(digits: &str) -> aws_sdk_dynamodb::types::AttributeValue {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn in_mode_latest_what_is_recovered_late_replaces_nothing_newer() {
-    let (endpoints, explorer) = reach().await;
-    let bucket = Bucket::create().await;
-    let explorer = with_s3(explorer, &bucket);
+    let (endpoints, explorer, bucket) = reach_with_bucket().await;
     let stream = TestStream::archived(&endpoints, 1, &[("StreamArchiveMode", "LATEST")], "LATEST", Keys::OfModeLatest).await;
     let function = Function::start(&endpoints, &Way::Handler).await;
     function.archive(&event_of(&stream, &[ReadRecord::new("cust-1", "100", b"newer")])).await;
@@ -188,10 +185,8 @@ async fn in_mode_latest_what_is_recovered_late_replaces_nothing_newer() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_cannot_be_recovered_stays_and_says_why_while_the_rest_goes_on() {
-    let (endpoints, explorer) = reach().await;
-    let bucket = Bucket::create().await;
-    let explorer = with_s3(explorer, &bucket);
-    let stream = TestStream::archived(&endpoints, 1, &[("StreamArchiveMode", "ALL")], "ALL", Keys::OfModeAll).await;
+    let (endpoints, explorer, bucket) = reach_with_bucket().await;
+    let stream = archived_stream(&endpoints, 1).await;
     let batch = batch_of(&stream, &[ReadRecord::new("cust-1", "9", b"paid")]);
     let mut pointer = batch.clone();
     pointer.as_object_mut().unwrap().remove("payload");
@@ -262,7 +257,7 @@ async fn what_cannot_be_recovered_stays_and_says_why_while_the_rest_goes_on() {
 async fn what_is_recovered_does_not_depend_on_a_reader() {
     let (endpoints, explorer) = reach().await;
     for output in ["json", "table"] {
-        let stream = TestStream::archived(&endpoints, 1, &[("StreamArchiveMode", "ALL")], "ALL", Keys::OfModeAll).await;
+        let stream = archived_stream(&endpoints, 1).await;
         let folder = tempfile::tempdir().unwrap();
         for number in 10..60 {
             let batch = batch_of(&stream, &[ReadRecord::new("cust-1", &number.to_string(), b"paid")]);
@@ -279,7 +274,7 @@ async fn what_is_recovered_does_not_depend_on_a_reader() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn failures_of_another_function_stay() {
     let (endpoints, explorer) = reach().await;
-    let stream = TestStream::archived(&endpoints, 1, &[("StreamArchiveMode", "ALL")], "ALL", Keys::OfModeAll).await;
+    let stream = archived_stream(&endpoints, 1).await;
     let batch = batch_of(&stream, &[ReadRecord::new("cust-1", "9", b"paid")]);
     let folder = tempfile::tempdir().unwrap();
     std::fs::write(folder.path().join("1"), batch.to_string()).unwrap();
@@ -325,7 +320,7 @@ async fn recovering_ends_where_nothing_can_be_reached() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_file_that_cannot_be_read_does_not_keep_the_others_back() {
     let (endpoints, explorer) = reach().await;
-    let stream = TestStream::archived(&endpoints, 1, &[("StreamArchiveMode", "ALL")], "ALL", Keys::OfModeAll).await;
+    let stream = archived_stream(&endpoints, 1).await;
     let folder = tempfile::tempdir().unwrap();
     let batch = batch_of(&stream, &[ReadRecord::new("cust-1", "9", b"paid")]);
     std::fs::write(folder.path().join("b\u{1b}[31m good\nname"), batch.to_string()).unwrap();
@@ -349,7 +344,7 @@ async fn a_file_that_cannot_be_read_does_not_keep_the_others_back() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_records_of_a_pointer_are_read_from_the_stream() {
     let (endpoints, explorer) = reach().await;
-    let stream = TestStream::archived(&endpoints, 1, &[("StreamArchiveMode", "ALL")], "ALL", Keys::OfModeAll).await;
+    let stream = archived_stream(&endpoints, 1).await;
     stream.put_all(&orders(30)).await;
     let mut records = stream.records().await;
     records.sort_by_key(|record| SequenceNumber::parse(record.sequence_number.clone()).unwrap());
@@ -386,7 +381,7 @@ async fn a_folder_is_as_good_as_a_bucket_and_a_stream_can_be_chosen() {
     let folder = tempfile::tempdir().unwrap();
     let mut streams = Vec::new();
     for number in ["9", "10"] {
-        let stream = TestStream::archived(&endpoints, 1, &[("StreamArchiveMode", "ALL")], "ALL", Keys::OfModeAll).await;
+        let stream = archived_stream(&endpoints, 1).await;
         let path = folder.path().join("aws/lambda").join(&stream.name);
         std::fs::create_dir_all(&path).unwrap();
         let batch = batch_of(&stream, &[ReadRecord::new("cust-1", number, b"paid")]);
@@ -404,9 +399,7 @@ async fn a_folder_is_as_good_as_a_bucket_and_a_stream_can_be_chosen() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn recovering_asks_first_and_names_what_is_wrong() {
-    let (_endpoints, explorer) = reach().await;
-    let bucket = Bucket::create().await;
-    let explorer = with_s3(explorer, &bucket);
+    let (_endpoints, explorer, bucket) = reach_with_bucket().await;
     bucket.put("aws/lambda/x", "{}").await;
     let place = bucket.place();
     for (arguments, code, sentence) in [

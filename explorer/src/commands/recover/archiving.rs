@@ -1,0 +1,109 @@
+//! Archiving what was found, batch by batch: what becomes of each, what is deleted then, and when there is no more use in going on.
+
+use super::printing::{OutcomeJson, Total, of};
+use super::{Found, Problem};
+use crate::domain::failed_batch::FailedBatch;
+use crate::domain::failure::Failure;
+use crate::failures::FailureStore;
+use crate::recovery::{Recovered, Recovery};
+use archiver::aws_failure::FailureKind;
+
+/// Batches in a row of which nothing can be archived, after which there is no more hope for the others.
+const HOPELESS: usize = 5;
+
+/// Archives batches of one function.
+pub(super) struct Archiving<'c> {
+    recovery: Recovery<'c>,
+    store: FailureStore,
+    keeps: bool,
+    /// Whose batches these are: the first one's.
+    function: Option<String>,
+    hopeless: usize,
+    undeleted: Option<Failure>,
+    pub(super) total: Total,
+    /// Why there is no use in going on.
+    pub(super) ended: Option<Failure>,
+}
+
+impl<'c> Archiving<'c> {
+    /// Archives from this store, which keeps what is archived or does not.
+    pub(super) fn new(recovery: Recovery<'c>, store: FailureStore, keeps: bool) -> Self {
+        let (function, undeleted, ended) = (None, None, None);
+        Self { recovery, store, keeps, function, hopeless: 0, undeleted, total: Total::default(), ended }
+    }
+
+    /// Archives what was found, if it is a batch.
+    pub(super) async fn archive(&mut self, found: &Found) -> OutcomeJson {
+        let recovered = match &found.batch {
+            Ok(batch) => self.recover(batch).await,
+            Err(problem) => Err(problem.sentence().to_owned()),
+        };
+        self.look_for_hope(&recovered);
+        let mut outcome = OutcomeJson::new(&recovered);
+        match (&recovered, &found.batch) {
+            (Ok(recovered), _) if recovered.failed == 0 => {
+                self.total.done += 1;
+                if !self.keeps {
+                    self.delete(&found.object.name, &mut outcome).await;
+                }
+            }
+            (_, Err(Problem::NoBatch(_))) => self.total.others += 1,
+            _ => self.total.left += 1,
+        }
+        if let Ok(recovered) = recovered {
+            self.total.recovered.add(recovered);
+        }
+        outcome
+    }
+
+    /// What it came to as a whole.
+    pub(super) fn finish(self) -> Result<(), Failure> {
+        let left = self.total.left;
+        let left = (left > 0).then(|| {
+            let detail = format!("{} with records that are not archived", of(left, "batch stays", "batches stay"));
+            Failure::refused("recover everything", detail)
+        });
+        self.ended.or(left).or(self.undeleted).map_or(Ok(()), Err)
+    }
+
+    async fn recover(&mut self, batch: &FailedBatch) -> Result<Recovered, String> {
+        // Another function's failures are not the archiver's, though the records may be in the archive.
+        let first = self.function.get_or_insert_with(|| batch.function.clone());
+        if *first != batch.function {
+            return Err(format!("it is of function {}, and the first was of {first}; choose one with --function", batch.function));
+        }
+        let recovered = self.recovery.recover(batch).await;
+        if let Err(error) = &recovered
+            && error.is_of_the_connection()
+        {
+            self.ended = Some(Failure::refused("go on", error.to_string()));
+        }
+        recovered.map_err(|error| error.to_string())
+    }
+
+    fn look_for_hope(&mut self, recovered: &Result<Recovered, String>) {
+        let Ok(Recovered { archived: 0, present: 0, superseded: 0, skipped: 0, failed: 1.., reason }) = recovered else {
+            self.hopeless = 0;
+            return;
+        };
+        self.hopeless += 1;
+        if self.hopeless == HOPELESS {
+            let reason = reason.as_deref().unwrap_or_default();
+            let sentence = format!("of {HOPELESS} batches in a row nothing could be archived, of the last since {reason}");
+            self.ended = Some(Failure::refused("go on", sentence));
+        }
+    }
+
+    async fn delete(&mut self, name: &str, outcome: &mut OutcomeJson) {
+        match self.store.delete(name).await {
+            Ok(()) => outcome.deleted = true,
+            // Somebody else did it.
+            Err(failure) if failure.kind == FailureKind::NotFound => outcome.deleted = true,
+            Err(failure) => {
+                outcome.reason = Some(failure.to_string());
+                self.undeleted.get_or_insert(failure);
+            }
+        }
+        self.total.deleted += usize::from(outcome.deleted);
+    }
+}
