@@ -13,6 +13,7 @@ use crate::domain::configuration::{Present, PresentTable, plan};
 use crate::domain::export::Exported;
 use crate::domain::failure::Failure;
 use crate::domain::following::FollowStatus;
+use crate::domain::page::StreamPage;
 use crate::domain::payload::NoPayload;
 use crate::domain::reading::{Position, ReadEnding};
 use crate::domain::record::Record;
@@ -94,6 +95,20 @@ fn streams_with_a_problem_under_the_cursor() {
         let mut model = model_with_streams(columns, rows);
         model.streams.selected = Some(name("audit"));
         model.session.read_only = true;
+        model
+    });
+}
+
+#[test]
+fn streams_that_one_may_not_see() {
+    check("streams_denied", |columns, rows| {
+        let mut model = model(columns, rows);
+        let effects = update(&mut model, Message::Ticked(now()));
+        let [Effect::ListStreams { request, .. }] = effects.as_slice() else { panic!("{effects:?}") };
+        let names = vec![name("audit"), name("orders")];
+        update(&mut model, Message::StreamsListed { request: *request, result: Ok(StreamPage { names, next: None }) });
+        let result = Err(failure("describe stream audit"));
+        update(&mut model, Message::StreamRead { request: *request, stream: name("audit"), result });
         model
     });
 }

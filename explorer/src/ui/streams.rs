@@ -146,7 +146,9 @@ fn cells(row: &StreamRow, is_current: bool, is_wide: bool, theme: &Theme) -> Vec
         let state = match &row.failure {
             None => Span::styled("…", theme.quiet()),
             // Of an account's streams somebody may have to do with a few only.
-            Some(failure) if failure.kind == FailureKind::AccessDenied => Span::styled("no permission", theme.quiet()),
+            Some(failure) if failure.kind == FailureKind::AccessDenied => {
+                Span::styled(if is_wide { "no permission" } else { "denied" }, theme.quiet())
+            }
             Some(_) => Span::styled("▲ unreadable", theme.error()),
         };
         let blanks = if is_wide { 7 } else { 4 };
