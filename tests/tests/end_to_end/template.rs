@@ -34,8 +34,6 @@ const RECOVERING: &str = include_str!("../../../explorer/src/aws/bucket.rs");
 /// How the names of calls begin in the SDK.
 const VERBS: [&str; 11] =
     ["add_", "batch_", "create_", "delete_", "describe_", "execute_", "get_", "list_", "put_", "remove_", "update_"];
-/// Methods that begin so and are no calls.
-const NO_CALLS: [&str; 1] = ["get_origin"];
 
 type Actions = BTreeSet<String>;
 
@@ -45,7 +43,7 @@ fn calls(source: &str) -> Actions {
     let is_call = |method: &&str| {
         let is_name = method.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_');
         let is_verb = ["query", "scan"].contains(method) || VERBS.iter().any(|verb| method.starts_with(verb));
-        is_name && is_verb && !NO_CALLS.contains(method)
+        is_name && is_verb
     };
     methods.filter(is_call).map(pascal_case).collect()
 }
