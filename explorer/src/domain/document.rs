@@ -20,8 +20,8 @@ use hex::Shape;
 use json::Json;
 pub(crate) use layout::{Layout, Lines, RowOfLine};
 pub use row::{Fold, Piece, Row};
-use search::Matches;
-use source::{Located, Source};
+use search::{Match, Matches};
+use source::Source;
 use std::fmt;
 use std::iter;
 use std::ops::Range;
@@ -150,8 +150,7 @@ impl Document {
         let from = self.layout.offset_of(lines, place);
         let segments = lines.segments(place.line);
         let end = row_end(&segments, from, available);
-        let located = |line, offset| Located { line, offset };
-        let matches = self.matches_between(lines, located(place.line, from), located(place.line, end));
+        let matches = self.matches.within(place.line, from..end);
         let mut pieces = row_pieces(&segments, from, available, &matches);
         let indent = lines.indent(place.line, self.layout.columns());
         if indent > 0 {
@@ -191,7 +190,10 @@ impl Document {
     /// Looks for a text in the whole payload, folded or not, and returns how often it is there. Case matters where the text has an
     /// upper-case letter; in hex, digits (`0d 0a`) are looked for as bytes too. An empty text is nowhere.
     pub fn search(&mut self, needle: &str) -> usize {
-        self.matches = Matches::find(&self.content, needle, self.form(), self.body.source());
+        self.matches = match self.body.source() {
+            Some(lines) => Matches::in_lines(lines, needle, self.form()),
+            None => Matches::in_bytes(&self.content, needle),
+        };
         self.matches.len()
     }
 
@@ -205,14 +207,14 @@ impl Document {
     pub fn next_match(&mut self, row: usize, direction: Direction) -> Option<usize> {
         let here = self.row_of_line(row)?;
         let found = match direction {
-            Direction::Forward => self.matches.count_while(|found| self.row_of_match(&found) <= here),
-            Direction::Backward => match self.matches.count_while(|found| self.row_of_match(&found) < here) {
+            Direction::Forward => self.matches.count_while(|found| self.row_of_match(found) <= here),
+            Direction::Backward => match self.matches.count_while(|found| self.row_of_match(found) < here) {
                 0 => self.matches.len().saturating_sub(1),
                 before => before - 1,
             },
         };
         let found = self.matches.get(found).or_else(|| self.matches.get(0))?;
-        let (line, row) = self.row_of_match(&found);
+        let (line, row) = self.row_of_match(found);
         loop {
             let Some(lines) = self.body.source() else {
                 return Some(line);
@@ -228,7 +230,7 @@ impl Document {
     #[must_use]
     pub fn matches_before(&self, row: usize) -> usize {
         let here = self.row_of_line(row);
-        here.map_or(0, |here| self.matches.count_while(|found| self.row_of_match(&found) < here))
+        here.map_or(0, |here| self.matches.count_while(|found| self.row_of_match(found) < here))
     }
 
     /// What stands on a row, for finding it again.
@@ -299,22 +301,12 @@ impl Document {
     }
 
     /// The line of a match, and which of its rows it begins on.
-    fn row_of_match(&self, found: &Range<usize>) -> (usize, usize) {
+    fn row_of_match(&self, found: Match) -> (usize, usize) {
+        let (line, start) = (found.line(), found.bytes().start);
         match self.body.source() {
-            Some(lines) => {
-                let Located { line, offset } = lines.locate(found.start);
-                (line, self.layout.row_with(lines, line, offset))
-            }
-            None => (found.start / self.shape.bytes, 0),
+            Some(lines) => (line, self.layout.row_with(lines, line, start)),
+            None => (start / self.shape.bytes, 0),
         }
-    }
-
-    /// The matches that show between two places of a line, as bytes of that line.
-    fn matches_between(&self, lines: &dyn Source, from: Located, end: Located) -> Vec<Range<usize>> {
-        let last = |found: &Range<usize>| lines.locate(found.end.saturating_sub(1));
-        let first = self.matches.count_while(|found| last(&found) < from);
-        let matches = (first..).map_while(|at| self.matches.get(at)).map(|found| (lines.locate(found.start), last(&found)));
-        matches.take_while(|(start, _)| *start < end).map(|(start, last)| start.offset..last.offset + 1).collect()
     }
 
     fn hex_row(&self, row: usize) -> Row {
@@ -322,9 +314,7 @@ impl Document {
             return Row::default();
         }
         let bytes = row * self.shape.bytes..(row + 1) * self.shape.bytes;
-        let first = self.matches.count_while(|found| found.end <= bytes.start);
-        let matches = (first..).map_while(|at| self.matches.get(at).filter(|found| found.start < bytes.end));
-        let pieces = self.hex_pieces(self.shape, row, &matches.collect::<Vec<_>>());
+        let pieces = self.hex_pieces(self.shape, row, &self.matches.within(0, bytes));
         Row { line: row, begins_line: true, fold: None, pieces }
     }
 

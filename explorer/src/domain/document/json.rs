@@ -2,7 +2,7 @@
 //! own, so that what is shown is the payload's own tokens. It also knows what belongs together, for folding.
 
 use super::layout::Lines;
-use super::source::{Located, Source};
+use super::source::Source;
 use super::wrap::Segment;
 use crate::domain::json_text::{Token, is_json};
 use crate::domain::text::count;
@@ -67,6 +67,10 @@ impl Line {
     fn value_end(self) -> usize {
         if self.kind == Kind::Close { self.start as usize + 1 } else { self.end as usize }
     }
+
+    fn unfolded(self) -> Self {
+        Self { kind: if self.kind == Kind::Folded { Kind::Open } else { self.kind }, ..self }
+    }
 }
 
 impl Json {
@@ -103,16 +107,6 @@ impl Json {
         };
         let plural = if close.end == 1 { "" } else { "s" };
         (format!("{open} … {} {what}{plural} {closing}", count(u64::from(close.end))), close.has(COMMA))
-    }
-
-    /// Where the line's bytes end in the payload, its comma included.
-    fn source_end(&self, line: Line) -> usize {
-        let end = line.value_end();
-        if !line.has(COMMA) {
-            return end;
-        }
-        let blanks = self.slice(end..self.content.len()).iter().take_while(|byte| byte.is_ascii_whitespace()).count();
-        end + blanks + 1
     }
 
     /// Whether something can be folded at this line, and whether it is.
@@ -176,28 +170,22 @@ impl Json {
         self.lines.get(line).filter(|line| line.kind == Kind::Close).map_or(line, |line| line.link as usize)
     }
 
-    fn segments_of(&self, line: Line) -> Vec<Segment<'_>> {
-        let mut segments: Vec<Segment<'_>> = Vec::with_capacity(4);
-        if line.has(KEYED) {
-            segments.push((Token::Key, Cow::Borrowed(self.key_of(line))));
-            segments.push((Token::Punctuation, Cow::Borrowed(b": ")));
-        }
+    fn segments_of(&self, line: Line) -> impl Iterator<Item = Segment<'_>> {
+        let punctuation = |bytes: &'static [u8]| (Token::Punctuation, Cow::Borrowed(bytes));
+        let key = line.has(KEYED).then(|| [(Token::Key, Cow::Borrowed(self.key_of(line))), punctuation(b": ")]);
         let mut comma = line.has(COMMA);
         let value = self.slice(line.value_start()..line.value_end());
-        segments.push(match line.kind {
+        let value = match line.kind {
             Kind::Folded => {
                 let (text, closing_comma) = self.folded(line);
                 comma = closing_comma;
                 (Token::Punctuation, Cow::Owned(text.into_bytes()))
             }
-            Kind::Empty => (Token::Punctuation, Cow::Borrowed(if value.starts_with(b"{") { b"{}" } else { b"[]" })),
+            Kind::Empty => punctuation(if value.starts_with(b"{") { b"{}" } else { b"[]" }),
             Kind::Open | Kind::Close => (Token::Punctuation, Cow::Borrowed(value)),
             Kind::Value => (token_of(value), Cow::Borrowed(value)),
-        });
-        if comma {
-            segments.push((Token::Punctuation, Cow::Borrowed(b",")));
-        }
-        segments
+        };
+        key.into_iter().flatten().chain([value]).chain(comma.then(|| punctuation(b",")))
     }
 }
 
@@ -215,7 +203,7 @@ impl Lines for Json {
     }
 
     fn segments(&self, line: usize) -> Vec<Segment<'_>> {
-        self.lines.get(line).map_or_else(Vec::new, |line| self.segments_of(*line))
+        self.lines.get(line).map_or_else(Vec::new, |line| self.segments_of(*line).collect())
     }
 
     fn plain_width(&self, line: usize) -> Option<usize> {
@@ -232,36 +220,14 @@ impl Lines for Json {
 }
 
 impl Source for Json {
-    fn line_with(&self, byte: usize) -> usize {
-        self.lines.partition_point(|line| line.start as usize <= byte).saturating_sub(1)
-    }
-
-    fn range(&self, line: usize) -> Range<usize> {
-        self.lines.get(line).map_or(0..0, |line| line.start as usize..self.source_end(*line))
-    }
-
-    fn locate(&self, byte: usize) -> Located {
-        let at = self.line_with(byte);
-        let Some(&line) = self.lines.get(at) else {
-            return Located { line: 0, offset: 0 };
-        };
-        let (key, start) = (self.key_of(line).len(), line.value_start());
-        let value_offset = if line.has(KEYED) { key + 2 } else { 0 };
-        let offset = if byte >= line.value_end() {
-            let shown = if line.kind == Kind::Empty { 2 } else { line.value_end() - start };
-            // The comma is the only thing after the value.
-            value_offset + shown
-        } else if byte >= start {
-            value_offset + byte - start
-        } else {
-            (byte.saturating_sub(line.start as usize)).min(value_offset)
-        };
-        Located { line: at, offset }
-    }
-
     fn whole(&self, line: usize) -> Vec<Segment<'_>> {
-        let unfolded = |line: &Line| Line { kind: if line.kind == Kind::Folded { Kind::Open } else { line.kind }, ..*line };
-        self.lines.get(line).map_or_else(Vec::new, |line| self.segments_of(unfolded(line)))
+        self.lines.get(line).map_or_else(Vec::new, |line| self.segments_of(line.unfolded()).collect())
+    }
+
+    fn append(&self, line: usize, text: &mut Vec<u8>) {
+        for (_, bytes) in self.lines.get(line).into_iter().flat_map(|line| self.segments_of(line.unfolded())) {
+            text.extend_from_slice(&bytes);
+        }
     }
 }
 

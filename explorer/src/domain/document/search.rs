@@ -1,50 +1,98 @@
-//! What somebody looks for in a payload, and where it is found. The payload's own bytes are searched, whatever is folded.
+//! What somebody looks for in a payload, and where it is found: in its lines as they are laid out, whatever is folded, or in its
+//! bytes.
 
 use super::Form;
 use super::source::Source;
 use regex::bytes::{Regex, RegexBuilder};
 use std::ops::Range;
 
+/// Bytes of lines that are searched at once.
+const CHUNK_BYTES: usize = 64 << 10;
+
 /// Where a needle is found, in order.
 #[derive(Default)]
-pub(super) struct Matches(Vec<(u32, u32)>);
+pub(super) struct Matches(Vec<Match>);
+
+/// Bytes of a line, as if nothing were folded; of a payload without lines, bytes of it all.
+#[derive(Clone, Copy)]
+pub(super) struct Match {
+    line: u32,
+    start: u32,
+    end: u32,
+}
+
+impl Match {
+    pub(super) fn line(self) -> usize {
+        self.line as usize
+    }
+
+    pub(super) fn bytes(self) -> Range<usize> {
+        self.start as usize..self.end as usize
+    }
+}
 
 impl Matches {
     pub(super) fn len(&self) -> usize {
         self.0.len()
     }
 
-    /// The bytes of a match.
-    pub(super) fn get(&self, at: usize) -> Option<Range<usize>> {
-        self.0.get(at).map(|(start, end)| *start as usize..*end as usize)
+    pub(super) fn get(&self, at: usize) -> Option<Match> {
+        self.0.get(at).copied()
     }
 
     /// How many matches at the beginning this holds for.
-    pub(super) fn count_while(&self, holds: impl Fn(Range<usize>) -> bool) -> usize {
-        self.0.partition_point(|(start, end)| holds(*start as usize..*end as usize))
+    pub(super) fn count_while(&self, holds: impl Fn(Match) -> bool) -> usize {
+        self.0.partition_point(|found| holds(*found))
     }
 
-    /// Looks for the needle. Lines are searched one by one in effect: what spans two is no match.
-    pub(super) fn find(content: &[u8], needle: &str, form: Form, source: Option<&dyn Source>) -> Self {
-        let Some(pattern) = pattern(needle, form) else {
-            return Self::default();
+    /// The bytes of the matches that show in these bytes of a line.
+    pub(super) fn within(&self, line: usize, bytes: Range<usize>) -> Vec<Range<usize>> {
+        let first = self.count_while(|found| (found.line(), found.bytes().end) <= (line, bytes.start));
+        let rest = self.0[first..].iter().take_while(|found| (found.line(), found.bytes().start) < (line, bytes.end));
+        rest.map(|found| found.bytes()).collect()
+    }
+
+    /// Looks for the needle line by line: what spans two is no match.
+    pub(super) fn in_lines(source: &dyn Source, needle: &str, form: Form) -> Self {
+        let mut found = Self::default();
+        // No line holds the end of one.
+        let Some(pattern) = pattern(needle, form).filter(|_| !needle.contains('\n')) else {
+            return found;
         };
-        let mut found = Vec::new();
-        let mut line = 0..0;
-        for range in pattern.find_iter(content).map(|found| found.range()) {
-            if let Some(source) = source {
-                if range.start >= line.end {
-                    line = source.range(source.line_with(range.start));
-                }
-                if range.start < line.start || range.end > line.end {
-                    continue;
-                }
-            }
-            if let (Ok(start), Ok(end)) = (u32::try_from(range.start), u32::try_from(range.end)) {
-                found.push((start, end));
+        let mut text = Vec::new();
+        let mut begins = Vec::new();
+        for line in 0..source.count() {
+            begins.push(text.len());
+            source.append(line, &mut text);
+            text.push(b'\n');
+            if text.len() >= CHUNK_BYTES || line + 1 == source.count() {
+                found.add(&pattern, &text, line + 1 - begins.len(), &begins);
+                text.clear();
+                begins.clear();
             }
         }
-        Self(found)
+        found
+    }
+
+    /// Looks for the needle in a payload's bytes.
+    pub(super) fn in_bytes(content: &[u8], needle: &str) -> Self {
+        let mut found = Self::default();
+        if let Some(pattern) = pattern(needle, Form::Hex) {
+            found.add(&pattern, content, 0, &[0]);
+        }
+        found
+    }
+
+    /// Adds what is found in the text of some lines, each of which begins at one of the places.
+    fn add(&mut self, pattern: &Regex, text: &[u8], first: usize, begins: &[usize]) {
+        let mut at = 0;
+        for range in pattern.find_iter(text).map(|found| found.range()) {
+            at += begins[at..].partition_point(|begin| *begin <= range.start) - 1;
+            let [line, start, end] = [first + at, range.start - begins[at], range.end - begins[at]].map(u32::try_from);
+            if let (Ok(line), Ok(start), Ok(end)) = (line, start, end) {
+                self.0.push(Match { line, start, end });
+            }
+        }
     }
 }
 
@@ -53,23 +101,24 @@ fn pattern(needle: &str, form: Form) -> Option<Regex> {
     if needle.is_empty() {
         return None;
     }
-    let literal = match form {
-        Form::Text => regex::escape(needle),
-        // What is seen is `"status": "paid"`; the payload may have other blanks there, or none.
+    let mut pattern = regex::escape(needle);
+    match form {
+        Form::Text => {}
         Form::Json => {
-            needle.replace("\": ", "\":").split("\":").map(regex::escape).collect::<Vec<_>>().join(r#""[ \t\r\n]*:[ \t\r\n]*"#)
+            // After a key's colon one blank is shown; what somebody pastes may have more there, or none.
+            let shown = Regex::new(r#""[ \t]*:[ \t]*"#).ok()?.replace_all(needle.as_bytes(), b"\": ").into_owned();
+            pattern = format!("{pattern}|{}", regex::escape(std::str::from_utf8(&shown).ok()?));
         }
-        Form::Hex => match bytes_of(needle) {
-            Some(bytes) => {
+        Form::Hex => {
+            if let Some(bytes) = bytes_of(needle) {
                 let bytes: String = bytes.iter().map(|byte| format!(r"\x{byte:02x}")).collect();
-                format!("(?-iu:{bytes})|{}", regex::escape(needle))
+                pattern = format!("(?-iu:{bytes})|{pattern}");
             }
-            None => regex::escape(needle),
-        },
-    };
+        }
+    }
     // Without Unicode, `s` is not also the long s, nor `k` the Kelvin sign, and fewer beginnings have to be looked for.
     let is_unicode = !needle.is_ascii();
-    RegexBuilder::new(&literal).unicode(is_unicode).case_insensitive(!needle.chars().any(char::is_uppercase)).build().ok()
+    RegexBuilder::new(&pattern).unicode(is_unicode).case_insensitive(!needle.chars().any(char::is_uppercase)).build().ok()
 }
 
 /// The bytes that `0d 0a` or `0d0a` names.

@@ -1,11 +1,10 @@
 //! A payload as lines of text. Four bytes a line say where it begins and whether it is plain.
 
 use super::layout::Lines;
-use super::source::{Located, Source};
+use super::source::Source;
 use super::wrap::{Segment, is_plain};
 use crate::domain::json_text::Token;
 use std::borrow::Cow;
-use std::ops::Range;
 use std::sync::Arc;
 
 /// Lines of a text, ended by `\n` or `\r\n`.
@@ -68,22 +67,11 @@ impl Lines for Text {
 }
 
 impl Source for Text {
-    fn line_with(&self, byte: usize) -> usize {
-        let starts = &self.starts[..self.count()];
-        starts.partition_point(|start| (start & !PLAIN) as usize <= byte).saturating_sub(1)
-    }
-
-    fn range(&self, line: usize) -> Range<usize> {
-        let start = self.start(line);
-        start..start + self.line(line).len()
-    }
-
-    fn locate(&self, byte: usize) -> Located {
-        let line = self.line_with(byte);
-        Located { line, offset: byte.saturating_sub(self.start(line)) }
-    }
-
     fn whole(&self, line: usize) -> Vec<Segment<'_>> {
         self.segments(line)
+    }
+
+    fn append(&self, line: usize, text: &mut Vec<u8>) {
+        text.extend_from_slice(self.line(line));
     }
 }
