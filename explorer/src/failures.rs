@@ -4,7 +4,7 @@
 use crate::aws::bucket::{Bucket, Object};
 use crate::domain::failure::Failure;
 use archiver::aws_failure::FailureKind;
-use std::io;
+use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 
 /// How Lambda begins the keys of its objects. Source: Lambda developer guide, S3 destinations of event source mappings.
@@ -91,15 +91,15 @@ impl FailureStore {
         }
     }
 
-    /// Reads one.
+    /// Reads one: all of it, or so many bytes of its beginning.
     ///
     /// # Errors
     /// When it cannot be read.
-    pub async fn read(&self, name: &str) -> Result<Vec<u8>, Failure> {
+    pub async fn read(&self, name: &str, most: Option<u64>) -> Result<Vec<u8>, Failure> {
         match self {
-            Self::Bucket(bucket) => bucket.read(name).await,
+            Self::Bucket(bucket) => bucket.read(name, most).await,
             Self::Folder(folder) => {
-                let read = in_background(path_of(folder, name), |path| std::fs::read(path)).await;
+                let read = in_background(path_of(folder, name), move |path| read_file(path, most)).await;
                 read.map_err(|error| failure_of("read", name, &error))
             }
         }
@@ -135,6 +135,12 @@ async fn in_background<T: Send + 'static>(
     work: impl FnOnce(&Path) -> io::Result<T> + Send + 'static,
 ) -> io::Result<T> {
     tokio::task::spawn_blocking(move || work(&path)).await.map_err(io::Error::other)?
+}
+
+fn read_file(path: &Path, most: Option<u64>) -> io::Result<Vec<u8>> {
+    let mut content = Vec::new();
+    std::fs::File::open(path)?.take(most.unwrap_or(u64::MAX)).read_to_end(&mut content)?;
+    Ok(content)
 }
 
 fn files_below(folder: &Path) -> io::Result<Vec<Object>> {

@@ -157,13 +157,13 @@ impl<'c> Recovery<'c> {
         Ok(Self { connection, archiver, reports, streams: HashMap::new() })
     }
 
-    /// Archives a batch's records. Those that fail are told in the answer.
+    /// Archives a batch's records: those of its event, where it has one. Those that fail are told in the answer.
     ///
     /// # Errors
     /// When none of them can be archived.
-    pub async fn recover(&mut self, batch: &FailedBatch) -> Result<Recovered, RecoveryError> {
+    pub async fn recover(&mut self, batch: &FailedBatch, event: Option<&str>) -> Result<Recovered, RecoveryError> {
         let stream = self.stream(&batch.stream).await?;
-        match &batch.event {
+        match event {
             Some(event) => {
                 let unreadable = |error: serde_json::Error| RecoveryError::Event(error.to_string());
                 let event = FailedEvent::parse(event).map_err(unreadable)?;

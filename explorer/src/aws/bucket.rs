@@ -58,15 +58,16 @@ impl Bucket {
         Ok(objects)
     }
 
-    /// Reads an object.
+    /// Reads an object: all of it, or so many bytes of its beginning.
     ///
     /// # Errors
     /// What S3 answered.
-    pub async fn read(&self, object: &str) -> Result<Vec<u8>, Failure> {
+    pub async fn read(&self, object: &str, most: Option<u64>) -> Result<Vec<u8>, Failure> {
         let failed = |failure| Failure::of_call(format!("read object {object}"), "s3:GetObject", failure);
         // The SDK does not try again when a connection breaks in the middle of a body.
         patiently(|| async {
-            let answer = self.client.get_object().bucket(&self.name).key(object).send().await;
+            let range = most.map(|bytes| format!("bytes=0-{}", bytes.saturating_sub(1)));
+            let answer = self.client.get_object().bucket(&self.name).key(object).set_range(range).send().await;
             let body = answer.map_err(|error| failed(error.into()))?.body.collect().await;
             let body = body.map_err(|error| failed(AwsFailure::of_cause(FailureKind::Network, &error)))?;
             Ok(body.to_vec())

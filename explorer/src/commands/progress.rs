@@ -1,4 +1,4 @@
-//! How far reading is, on one line of a terminal's standard error that is written again and again and leaves nothing behind.
+//! How far work is, on one line of a terminal's standard error that is written again and again and leaves nothing behind.
 
 use crate::domain::reading::ReadProgress;
 use crate::domain::text::count;
@@ -28,12 +28,12 @@ impl Meter {
         Self { is_wanted: io::stderr().is_terminal(), shown_at: None }
     }
 
-    /// Shows how far reading is, unless it was shown a moment ago.
-    pub(super) fn show(&mut self, progress: &ReadProgress) {
+    /// Shows how far it is, unless that was shown a moment ago.
+    pub(super) fn show(&mut self, sentence: impl FnOnce() -> String) {
         let is_due = self.shown_at.is_none_or(|shown_at| shown_at.elapsed() >= INTERVAL);
         if self.is_wanted && is_due {
             self.shown_at = Some(Instant::now());
-            self.write(&format!("{CLEAR}{}", sentence(progress)));
+            self.write(&format!("{CLEAR}{}", sentence()));
         }
     }
 
@@ -57,7 +57,7 @@ impl Drop for Meter {
     }
 }
 
-/// Matched, read, share and read units.
+/// How far reading is: matched, read, share and read units.
 pub(super) fn sentence(progress: &ReadProgress) -> String {
     let ReadProgress { read, matched, units, segments_done, segments, .. } = *progress;
     let mut sentence = format!("{} matched of {} read", count(matched), count(read));

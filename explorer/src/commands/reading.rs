@@ -3,7 +3,7 @@
 
 use super::CommandError;
 use super::output;
-use super::progress::Meter;
+use super::progress::{Meter, sentence};
 use super::selection::Opened;
 use crate::aws::archive::REAL_NUMBER_DIGITS;
 use crate::domain::failure::Failure;
@@ -63,7 +63,7 @@ pub(super) async fn read(
                 }
             }
             taker_of_batches.flush()?;
-            meter_of_batches.show(&progress);
+            meter_of_batches.show(|| sentence(&progress));
         }
         Ok::<_, CommandError>((progress, false))
     };

@@ -4,6 +4,7 @@ mod archiving;
 mod printing;
 
 use super::interrupt::{Prints, interruptible};
+use super::progress::Meter;
 use super::{CommandError, Output, local_times, output};
 use crate::aws::bucket::Object;
 use crate::aws::connect::Connection;
@@ -18,10 +19,14 @@ use archiving::Archiving;
 use clap::Args;
 use futures::StreamExt as _;
 use output::{Columns, Lines};
-use printing::{BatchJson, OutcomePrinter, of, row};
+use printing::{BatchJson, OutcomePrinter, grouped, of, row};
 
 /// Batches read at once; each may have 6 MB, and as much again while it is taken apart.
 const READ_AHEAD: usize = 2;
+/// Beginnings of batches read at once.
+const BEGINNINGS_AHEAD: usize = 32;
+/// Bytes in which everything stands that Lambda tells of a batch; its names and the function's error have limits far below.
+const BEGINNING_BYTES: u64 = 8 * 1024;
 /// Bytes of the largest batch there can be, generously: an event has 6 MB, as a text in JSON twice that at the most. Source: Lambda
 /// quotas, invocation payload.
 const MAX_BATCH_BYTES: u64 = 32 * 1024 * 1024;
@@ -54,6 +59,18 @@ pub(super) struct Request {
 struct Found {
     object: Object,
     batch: Result<FailedBatch, Problem>,
+}
+
+/// The same with the batch's event, where it has one and all was read.
+type Read = (Found, Option<String>);
+
+/// How much of an object is read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Extent {
+    /// What tells of the batch, where it stands at the beginning.
+    Beginning,
+    /// All.
+    Whole,
 }
 
 /// Why an object is no batch to archive, as a sentence.
@@ -105,33 +122,51 @@ fn print_nothing(sentence: &str, output: Output) -> Result<(), CommandError> {
 }
 
 /// Reads the objects, some ahead, in their order. What cannot be read is told of the object; only where nothing can be reached it ends.
-fn read(store: FailureStore, objects: Vec<Object>) -> impl futures::Stream<Item = Result<Found, Failure>> {
+fn read(store: FailureStore, objects: Vec<Object>, extent: Extent) -> impl futures::Stream<Item = Result<Read, Failure>> {
     // Tasks of their own, which go on reading while a batch is archived.
     let reads = objects.into_iter().map(move |object| {
         let store = store.clone();
-        async move { tokio::spawn(async move { read_one(&store, object).await }).await }
+        async move { tokio::spawn(async move { read_one(&store, object, extent).await }).await }
     });
-    let read = futures::stream::iter(reads).buffered(READ_AHEAD);
+    let ahead = match extent {
+        Extent::Beginning => BEGINNINGS_AHEAD,
+        Extent::Whole => READ_AHEAD,
+    };
+    let read = futures::stream::iter(reads).buffered(ahead);
     let crashed = |error: tokio::task::JoinError| Err(Failure::refused("read on", error.to_string()));
     read.filter_map(move |read| std::future::ready(read.unwrap_or_else(crashed).transpose()))
 }
 
 /// `None` for what is gone since it was listed: somebody else has recovered it.
-async fn read_one(store: &FailureStore, object: Object) -> Result<Option<Found>, Failure> {
+async fn read_one(store: &FailureStore, object: Object, extent: Extent) -> Result<Option<Read>, Failure> {
     if object.size_bytes > MAX_BATCH_BYTES {
         let problem = format!("it has {}, which no batch has", size(object.size_bytes));
-        return Ok(Some(Found { object, batch: Err(Problem::Unreadable(problem)) }));
+        return Ok(Some((Found { object, batch: Err(Problem::Unreadable(problem)) }, None)));
     }
-    let batch = match store.read(&object.name).await {
-        Ok(content) => FailedBatch::parse(&content).map_err(|error| match error {
-            InvalidFailedBatch::SomethingElse => Problem::NoBatch(error.to_string()),
-            InvalidFailedBatch::Damaged(_) | InvalidFailedBatch::Stream(_) => Problem::Unreadable(error.to_string()),
-        }),
+    let (batch, event) = match read_batch(store, &object, extent).await {
+        Ok(Ok((batch, event))) => (Ok(batch), event),
+        Ok(Err(error @ InvalidFailedBatch::SomethingElse)) => (Err(Problem::NoBatch(error.to_string())), None),
+        Ok(Err(error)) => (Err(Problem::Unreadable(error.to_string())), None),
         Err(failure) if is_of_the_connection(failure.kind) => return Err(failure),
         Err(failure) if failure.kind == FailureKind::NotFound && object.size_bytes > 0 => return Ok(None),
-        Err(failure) => Err(Problem::Unreadable(failure.to_string())),
+        Err(failure) => (Err(Problem::Unreadable(failure.to_string())), None),
     };
-    Ok(Some(Found { object, batch }))
+    Ok(Some((Found { object, batch }, event)))
+}
+
+/// Without the event where a beginning was enough.
+async fn read_batch(
+    store: &FailureStore,
+    object: &Object,
+    extent: Extent,
+) -> Result<Result<(FailedBatch, Option<String>), InvalidFailedBatch>, Failure> {
+    if extent == Extent::Beginning && object.size_bytes > BEGINNING_BYTES {
+        let beginning = store.read(&object.name, Some(BEGINNING_BYTES)).await?;
+        if let Some(batch) = FailedBatch::parse_beginning(&beginning) {
+            return Ok(Ok((batch, None)));
+        }
+    }
+    Ok(FailedBatch::parse(&store.read(&object.name, None).await?))
 }
 
 impl Request {
@@ -168,8 +203,12 @@ async fn list(store: FailureStore, objects: Vec<Object>, request: Request, outpu
     let (mut batches, mut records, mut others) = (0, 0, 0);
     let mut lines = Lines::default();
     let mut columns = Columns::new(["GIVEN UP", "STREAM", "SHARD", "RECORDS", "WHY", "OBJECT"]);
-    let mut found = std::pin::pin!(read(store, objects));
-    while let Some(found) = found.next().await.transpose()? {
+    let mut meter = Meter::beside_results();
+    let all = objects.len();
+    let mut reads = std::pin::pin!(read(store, objects, Extent::Beginning).enumerate());
+    while let Some((before, read)) = reads.next().await {
+        let (found, _) = read?;
+        meter.show(|| read_of(before + 1, all));
         if !request.wants(&found) {
             continue;
         }
@@ -182,6 +221,7 @@ async fn list(store: FailureStore, objects: Vec<Object>, request: Request, outpu
             Output::Table => columns.row(row(&found, &times))?,
         }
     }
+    meter.clear();
     match output {
         Output::Json => lines.flush(),
         Output::Table if batches + others == 0 => output::print("nothing there is of this stream or function"),
@@ -196,6 +236,11 @@ async fn list(store: FailureStore, objects: Vec<Object>, request: Request, outpu
     }
 }
 
+/// How far it is, in words.
+fn read_of(read: usize, all: usize) -> String {
+    format!("{} of {}", grouped(read), of(all, "object", "objects"))
+}
+
 async fn archive(
     connection: Connection,
     store: FailureStore,
@@ -205,19 +250,24 @@ async fn archive(
 ) -> Result<(), CommandError> {
     let mut archiving = Archiving::new(Recovery::new(&connection)?, store.clone(), request.keep);
     let mut printer = OutcomePrinter::new(output);
-    let mut found = std::pin::pin!(read(store, objects));
+    let mut meter = Meter::beside_results();
+    let all = objects.len();
+    let mut reads = std::pin::pin!(read(store, objects, Extent::Whole).enumerate());
     while archiving.ended.is_none()
-        && let Some(found) = found.next().await
+        && let Some((before, read)) = reads.next().await
     {
-        match found {
-            Ok(found) if request.wants(&found) => {
-                let outcome = archiving.archive(&found).await;
+        match read {
+            Ok((found, event)) if request.wants(&found) => {
+                let outcome = archiving.archive(&found, event.as_deref()).await;
                 printer.print(&found, outcome)?;
             }
             Ok(_) => {}
             Err(failure) => archiving.ended = Some(failure),
         }
+        let archived = || of(archiving.total.recovered.archived, "record", "records");
+        meter.show(|| format!("{}, {} archived", read_of(before + 1, all), archived()));
     }
+    meter.clear();
     printer.finish(&archiving.total)?;
     Ok(archiving.finish()?)
 }

@@ -6,7 +6,10 @@ use jiff::Timestamp;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-/// A batch that was given up.
+/// What stands before the event.
+const EVENT_FIELD: &[u8] = b"\"payload\"";
+
+/// What Lambda tells of a batch that was given up.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FailedBatch {
     /// Whose records.
@@ -33,8 +36,8 @@ pub struct FailedBatch {
     pub first_arrival: Option<Timestamp>,
     /// When the last one did.
     pub last_arrival: Option<Timestamp>,
-    /// The event that the function was given. Queues and topics get none.
-    pub event: Option<String>,
+    /// Whether the event is with it that the function was given. Queues and topics get none.
+    pub has_event: bool,
 }
 
 /// Why a text is no batch that was given up.
@@ -102,11 +105,11 @@ struct BatchInfo {
 }
 
 impl FailedBatch {
-    /// Reads what Lambda wrote.
+    /// Reads what Lambda wrote, and with it the event, where there is one.
     ///
     /// # Errors
     /// When it is something else.
-    pub fn parse(text: &[u8]) -> Result<Self, InvalidFailedBatch> {
+    pub fn parse(text: &[u8]) -> Result<(Self, Option<String>), InvalidFailedBatch> {
         let raw: RawBatch<'_> = match serde_json::from_slice(text) {
             Ok(raw) => raw,
             // Also of one that is cut off.
@@ -120,6 +123,20 @@ impl FailedBatch {
             Some(text) if text.starts_with('"') => Some(serde_json::from_str::<String>(text).map_err(InvalidFailedBatch::Damaged)?),
             Some(object) => Some(object.to_owned()),
         };
+        Ok((Self { has_event: event.is_some(), ..Self::new(raw)? }, event))
+    }
+
+    /// Reads what Lambda tells of a batch from the beginning of what it wrote, the event being last. `None` where that does not do.
+    #[must_use]
+    pub fn parse_beginning(text: &[u8]) -> Option<Self> {
+        let event = text.windows(EVENT_FIELD.len()).position(|window| window == EVENT_FIELD)?;
+        let before = text[..event].trim_ascii_end().strip_suffix(b",")?;
+        let text = [before, b"}"].concat();
+        let batch = Self::new(serde_json::from_slice(&text).ok()?).ok()?;
+        Some(Self { has_event: true, ..batch })
+    }
+
+    fn new(raw: RawBatch<'_>) -> Result<Self, InvalidStreamArn> {
         let time = |text: Option<String>| text.and_then(|text| text.parse().ok());
         Ok(Self {
             stream: StreamArn::parse(raw.info.stream_arn)?,
@@ -134,7 +151,7 @@ impl FailedBatch {
             last_sequence_number: raw.info.end_sequence_number,
             first_arrival: time(raw.info.approximate_arrival_of_first_record),
             last_arrival: time(raw.info.approximate_arrival_of_last_record),
-            event,
+            has_event: raw.payload.is_some(),
         })
     }
 
@@ -188,17 +205,25 @@ mod tests {
         })
     }
 
-    fn parse(batch: &Value) -> Result<FailedBatch, InvalidFailedBatch> {
+    fn parse(batch: &Value) -> Result<(FailedBatch, Option<String>), InvalidFailedBatch> {
         FailedBatch::parse(batch.to_string().as_bytes())
+    }
+
+    /// Its text, with the event first or, as Lambda writes it, last.
+    fn written(batch: &Value, is_event_last: bool) -> String {
+        let mut batch = batch.clone();
+        let event = json!({ "payload": batch.as_object_mut().unwrap().remove("payload") });
+        let [first, second] = if is_event_last { [batch, event] } else { [event, batch] }.map(|part| part.to_string());
+        format!("{},{}", first.strip_suffix('}').unwrap(), second.strip_prefix('{').unwrap())
     }
 
     #[test]
     fn what_lambda_writes_is_read() {
-        let batch = parse(&documented()).unwrap();
+        let (batch, event) = parse(&documented()).unwrap();
         assert_eq!(batch.stream.stream_name().as_str(), "mystream");
         assert_eq!((batch.records, batch.shard_id.as_str()), (Some(500), "shardId-000000000001"));
         assert_eq!(batch.given_up_at.unwrap().to_string(), "2019-11-14T00:38:06.021Z");
-        assert_eq!(batch.event.as_deref(), Some("{\"Records\":[]}"));
+        assert_eq!((batch.has_event, event.as_deref()), (true, Some("{\"Records\":[]}")));
         assert_eq!(batch.reason(), "its tries were used up, tried 101 times; the function's error: Unhandled");
     }
 
@@ -207,16 +232,30 @@ mod tests {
         let mut batch = documented();
         batch["requestContext"] = json!({ "functionArn": "arn", "condition": "RecordAgeExceeded", "approximateInvokeCount": 0 });
         batch.as_object_mut().unwrap().remove("responseContext");
-        assert_eq!(parse(&batch).unwrap().reason(), "its records were too old, never tried");
+        assert_eq!(parse(&batch).unwrap().0.reason(), "its records were too old, never tried");
     }
 
     #[test]
     fn a_queue_gets_no_event_and_an_object_is_taken_as_it_stands() {
         let mut batch = documented();
         batch.as_object_mut().unwrap().remove("payload");
-        assert_eq!(parse(&batch).unwrap().event, None);
+        let (pointer, event) = parse(&batch).unwrap();
+        assert_eq!((pointer.has_event, event), (false, None));
         batch["payload"] = json!({ "Records": [1] });
-        assert_eq!(parse(&batch).unwrap().event.as_deref(), Some(r#"{"Records":[1]}"#));
+        assert_eq!(parse(&batch).unwrap().1.as_deref(), Some(r#"{"Records":[1]}"#));
+    }
+
+    #[test]
+    fn a_beginning_tells_what_the_whole_tells() {
+        let mut batch = documented();
+        batch["payload"] = json!(json!({ "Records": ["x".repeat(10_000)] }).to_string());
+        batch["responseContext"]["functionError"] = json!("no \"payload\": nothing, {");
+        let text = written(&batch, true);
+        let (whole, _) = FailedBatch::parse(text.as_bytes()).unwrap();
+        assert_eq!(FailedBatch::parse_beginning(&text.as_bytes()[..2_000]), Some(whole));
+        let until_event = text.find("\"payload\":").unwrap();
+        assert_eq!(FailedBatch::parse_beginning(&text.as_bytes()[..until_event]), None);
+        assert_eq!(FailedBatch::parse_beginning(written(&batch, false).as_bytes()), None, "nobody promises that the event is last");
     }
 
     #[test]

@@ -32,10 +32,10 @@ impl<'c> Archiving<'c> {
         Self { recovery, store, keeps, function, hopeless: 0, undeleted, total: Total::default(), ended }
     }
 
-    /// Archives what was found, if it is a batch.
-    pub(super) async fn archive(&mut self, found: &Found) -> OutcomeJson {
+    /// Archives what was found, if it is a batch; the event is the batch's, where it has one.
+    pub(super) async fn archive(&mut self, found: &Found, event: Option<&str>) -> OutcomeJson {
         let recovered = match &found.batch {
-            Ok(batch) => self.recover(batch).await,
+            Ok(batch) => self.recover(batch, event).await,
             Err(problem) => Err(problem.sentence().to_owned()),
         };
         self.look_for_hope(&recovered);
@@ -66,13 +66,13 @@ impl<'c> Archiving<'c> {
         self.ended.or(left).or(self.undeleted).map_or(Ok(()), Err)
     }
 
-    async fn recover(&mut self, batch: &FailedBatch) -> Result<Recovered, String> {
+    async fn recover(&mut self, batch: &FailedBatch, event: Option<&str>) -> Result<Recovered, String> {
         // Another function's failures are not the archiver's, though the records may be in the archive.
         let first = self.function.get_or_insert_with(|| batch.function.clone());
         if *first != batch.function {
             return Err(format!("it is of function {}, and the first was of {first}; choose one with --function", batch.function));
         }
-        let recovered = self.recovery.recover(batch).await;
+        let recovered = self.recovery.recover(batch, event).await;
         if let Err(error) = &recovered
             && error.is_of_the_connection()
         {

@@ -131,7 +131,7 @@ pub(super) fn of(number: usize, one: &str, many: &str) -> String {
 }
 
 /// A number with separators between thousands.
-fn grouped(number: usize) -> String {
+pub(super) fn grouped(number: usize) -> String {
     count(u64::try_from(number).unwrap_or(u64::MAX))
 }
 
@@ -139,7 +139,7 @@ pub(super) fn row(found: &Found, times: &TimeContext) -> [String; 6] {
     let object = printable(&found.object.name).into_owned();
     match &found.batch {
         Ok(batch) => {
-            let pointer = if batch.event.is_none() { "; only a pointer into the stream" } else { "" };
+            let pointer = if !batch.has_event { "; only a pointer into the stream" } else { "" };
             [
                 batch.given_up_at.map(|at| times.long(at)).unwrap_or_else(|| "–".to_owned()),
                 batch.stream.stream_name().to_string(),
@@ -187,7 +187,7 @@ impl From<&Found> for BatchJson {
                 last_sequence_number: Some(batch.last_sequence_number.clone()),
                 first_arrival: text(batch.first_arrival),
                 last_arrival: text(batch.last_arrival),
-                has_records: Some(batch.event.is_some()),
+                has_records: Some(batch.has_event),
                 problem: None,
                 outcome: None,
             },

@@ -252,6 +252,37 @@ async fn what_cannot_be_recovered_stays_and_says_why_while_the_rest_goes_on() {
     assert_eq!(archived, ["11", "12", "9"].map(str::to_owned).into());
 }
 
+/// As Lambda writes it: the event is last.
+fn written(batch: &Value) -> String {
+    let mut batch = batch.clone();
+    let event = batch.as_object_mut().unwrap().remove("payload").unwrap();
+    let before = batch.to_string();
+    format!(r#"{},"payload":{event}}}"#, before.strip_suffix('}').unwrap())
+}
+
+/// Events have megabytes, and what is told of a batch stands before its event: a list of many batches is there at once.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn listing_batches_reads_no_events() {
+    let (endpoints, explorer, bucket) = reach_with_bucket().await;
+    let stream = archived_stream(&endpoints, 1).await;
+    let batch = batch_of(&stream, &[ReadRecord::new("cust-1", "9", &noise(100_000, 3)), ReadRecord::new("cust-2", "10", b"paid")]);
+    let whole = written(&batch);
+    bucket.put(&key(&batch, 0), whole.as_str()).await;
+    bucket.put(&key(&batch, 1), &whole[..60_000]).await;
+
+    let listed = explorer.json_lines(&["recover", &bucket.place()]).await;
+    let told = |batch: &Value| ["records", "has_records", "problem", "given_up_at"].map(|name| batch[name].clone());
+    let expected = [json!(2), json!(true), Value::Null, json!("2026-11-26T10:00:00.021Z")];
+    assert_eq!(listed.iter().map(told).collect::<Vec<_>>(), [expected.clone(), expected]);
+
+    let finished = explorer.run(&["recover", &bucket.place(), "--archive", "--yes", "--output", "json"]).await;
+    assert!(finished.sentence(1).contains("1 batch stays"), "{finished:#?}");
+    let reason = "it is a batch of a Kinesis stream that cannot be read: EOF while parsing a string";
+    assert!(finished.stdout.lines().nth(1).unwrap().contains(reason), "what is archived is read to its end: {finished:#?}");
+    assert_eq!(stream.items("ALL").await.len(), 2);
+    assert_eq!(bucket.keys().await, [key(&batch, 1)]);
+}
+
 /// A script that reads no further must not end what it began.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_is_recovered_does_not_depend_on_a_reader() {
