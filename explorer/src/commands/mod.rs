@@ -223,6 +223,11 @@ impl Arguments {
         if let Some(reads) = reads.filter(|reads| !reads.needs_aws()) {
             return reads.run(None, common.output).await;
         }
+        if let Some(Command::Recover(request)) = &command
+            && let Some(folder) = request.only_lists_folder()
+        {
+            return recover::list_folder(folder, request.clone(), common.output).await;
+        }
         if common.local {
             Self::run_local(common, command, started).await
         } else {

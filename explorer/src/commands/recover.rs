@@ -20,6 +20,7 @@ use clap::Args;
 use futures::StreamExt as _;
 use output::{Columns, Lines};
 use printing::{BatchJson, OutcomePrinter, grouped, of, row};
+use std::path::PathBuf;
 
 /// Batches read at once; each may have 6 MB, and as much again while it is taken apart.
 const READ_AHEAD: usize = 2;
@@ -94,6 +95,14 @@ impl Request {
     pub(super) fn changes_something(&self) -> bool {
         self.archive
     }
+
+    /// The folder to be listed, where no more is asked for: that needs no AWS.
+    pub(super) fn only_lists_folder(&self) -> Option<PathBuf> {
+        match &self.place {
+            FailurePlace::Folder(folder) if !self.archive => Some(folder.clone()),
+            FailurePlace::Folder(_) | FailurePlace::Bucket { .. } => None,
+        }
+    }
 }
 
 pub(super) async fn run(connection: Connection, request: Request, output: Output) -> Result<(), CommandError> {
@@ -101,22 +110,35 @@ pub(super) async fn run(connection: Connection, request: Request, output: Output
         FailurePlace::Bucket { name, prefix } => FailureStore::Bucket(connection.bucket(name, prefix)?),
         FailurePlace::Folder(folder) => FailureStore::Folder(folder),
     };
+    if !request.archive {
+        return list(store, request, output).await;
+    }
     let objects = store.list().await?;
     if objects.is_empty() {
-        return print_nothing(&format!("there is nothing in {}", request.place), output);
+        return print_nothing(&request.place, output);
     }
-    if request.archive {
-        output::confirm(&request.question(&objects, &connection.region), request.yes)?;
-        let stopped = Err(CommandError::Stopped("stopped; what was archived is archived, run it again for the rest"));
-        return interruptible(archive(connection, store, objects, request, output), Prints::OnlyASummary, stopped).await;
-    }
-    let stopped = Err(CommandError::Stopped("stopped before all was listed"));
-    interruptible(list(store, objects, request, output), Prints::Everything, stopped).await
+    output::confirm(&request.question(&objects, &connection.region), request.yes)?;
+    let stopped = Err(CommandError::Stopped("stopped; what was archived is archived, run it again for the rest"));
+    interruptible(archive(connection, store, objects, request, output), Prints::OnlyASummary, stopped).await
 }
 
-fn print_nothing(sentence: &str, output: Output) -> Result<(), CommandError> {
+/// Lists what is in a folder, as [`run`] does.
+pub(super) async fn list_folder(folder: PathBuf, request: Request, output: Output) -> Result<(), CommandError> {
+    list(FailureStore::Folder(folder), request, output).await
+}
+
+async fn list(store: FailureStore, request: Request, output: Output) -> Result<(), CommandError> {
+    let objects = store.list().await?;
+    if objects.is_empty() {
+        return print_nothing(&request.place, output);
+    }
+    let stopped = Err(CommandError::Stopped("stopped before all was listed"));
+    interruptible(list_objects(store, objects, request, output), Prints::Everything, stopped).await
+}
+
+fn print_nothing(place: &FailurePlace, output: Output) -> Result<(), CommandError> {
     match output {
-        Output::Table => output::print(&printable(sentence)),
+        Output::Table => output::print(&printable(&format!("there is nothing in {place}"))),
         Output::Json => Ok(()),
     }
 }
@@ -198,7 +220,7 @@ fn is_named(arn: &str, function: &str) -> bool {
     arn == function || arn.split(':').nth(6) == Some(function)
 }
 
-async fn list(store: FailureStore, objects: Vec<Object>, request: Request, output: Output) -> Result<(), CommandError> {
+async fn list_objects(store: FailureStore, objects: Vec<Object>, request: Request, output: Output) -> Result<(), CommandError> {
     let times = local_times();
     let (mut batches, mut records, mut others) = (0, 0, 0);
     let mut lines = Lines::default();
