@@ -321,8 +321,7 @@ class Resources(unittest.TestCase):
         bucket = f"arn:aws:s3:::{stack.made['FailedRecords']}"
         operator = {
             "ConfigureStreams": streams,
-            "ConfigureArchives": tables,
-            "WriteArchives": tables,
+            "ChangeArchives": tables,
             "ListFailedRecords": [bucket],
             "RecoverFailedRecords": [f"{bucket}/*"],
             "Replay": sorted([ARN + "replay", ARN + "test"]),
@@ -330,12 +329,12 @@ class Resources(unittest.TestCase):
         }
         self.assertEqual(stack.managed_statements("ExplorerOperator"), operator)
 
-    def test_the_policies_hold_ten_further_streams(self):
-        more = ",".join(f"{ARN}{'a-stream-with-a-name-of-forty-characters'}-{number:02}" for number in range(10))
+    def test_the_policies_hold_twenty_further_streams(self):
+        more = ",".join(f"{ARN}{'a-stream-with-a-name-of-forty-characters'}-{number:02}" for number in range(20))
         stack = Stack(AdditionalStreamArns=more, TableKeyArn=TABLE_KEY, StreamKeyArns=STREAM_KEY, ReplayTargetArns=f"{ARN}replay")
         # Each is measured against its limit.
         for statements in (stack.role_statements(), *map(stack.managed_statements, ("ExplorerReader", "ExplorerOperator"))):
-            self.assertTrue(any(len(resources) == 11 for resources in statements.values()))
+            self.assertTrue(any(len(resources) == 21 for resources in statements.values()))
 
     def test_operators_may_replay_nowhere_unless_it_is_said_where(self):
         self.assertNotIn("Replay", Stack().managed_statements("ExplorerOperator"))
