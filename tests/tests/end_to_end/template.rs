@@ -177,7 +177,7 @@ fn every_call_of_the_explorer_is_read_here() {
 #[test]
 fn the_readme_names_the_permissions_of_people_as_the_policies_do() {
     let table = README.split("| for | the explorer needs").nth(1).and_then(|rest| rest.split("\n\n").next()).unwrap();
-    for service in ["kinesis", "dynamodb", "s3"] {
+    for service in ["kinesis", "dynamodb", "s3", "sqs"] {
         let named: Actions =
             table.split('`').filter_map(|word| word.strip_prefix(&format!("{service}:"))).map(str::to_owned).collect();
         let policies = ["ExplorerReader", "ExplorerOperator"];
