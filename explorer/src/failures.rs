@@ -4,6 +4,7 @@
 use crate::aws::bucket::{Bucket, Object};
 use crate::domain::failure::Failure;
 use archiver::aws_failure::FailureKind;
+use std::collections::HashSet;
 use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 
@@ -95,12 +96,12 @@ impl FailureStore {
     ///
     /// # Errors
     /// When it cannot be read.
-    pub async fn read(&self, name: &str, most: Option<u64>) -> Result<Vec<u8>, Failure> {
+    pub async fn read(&self, object: &Object, most: Option<u64>) -> Result<Vec<u8>, Failure> {
         match self {
-            Self::Bucket(bucket) => bucket.read(name, most).await,
+            Self::Bucket(bucket) => bucket.read(&object.name, most).await,
             Self::Folder(folder) => {
-                let read = in_background(path_of(folder, name), move |path| read_file(path, most)).await;
-                read.map_err(|error| failure_of("read", name, &error))
+                let read = in_background(path_of(folder, object), move |path| read_file(path, most)).await;
+                read.map_err(|error| failure_of("read", &object.name, &error))
             }
         }
     }
@@ -109,20 +110,19 @@ impl FailureStore {
     ///
     /// # Errors
     /// When it cannot be deleted.
-    pub async fn delete(&self, name: &str) -> Result<(), Failure> {
+    pub async fn delete(&self, object: &Object) -> Result<(), Failure> {
         match self {
-            Self::Bucket(bucket) => bucket.delete(name).await,
+            Self::Bucket(bucket) => bucket.delete(&object.name).await,
             Self::Folder(folder) => {
-                let deleted = in_background(path_of(folder, name), |path| std::fs::remove_file(path)).await;
-                deleted.map_err(|error| failure_of("delete", name, &error))
+                let deleted = in_background(path_of(folder, object), |path| std::fs::remove_file(path)).await;
+                deleted.map_err(|error| failure_of("delete", &object.name, &error))
             }
         }
     }
 }
 
-/// Where a file is; a place may be a file, too.
-fn path_of(folder: &Path, name: &str) -> PathBuf {
-    if folder.is_file() { folder.to_owned() } else { folder.join(name) }
+fn path_of(folder: &Path, object: &Object) -> PathBuf {
+    object.path.clone().unwrap_or_else(|| folder.join(&object.name))
 }
 
 fn failure_of(verb: &str, name: &str, error: &io::Error) -> Failure {
@@ -143,28 +143,35 @@ fn read_file(path: &Path, most: Option<u64>) -> io::Result<Vec<u8>> {
     Ok(content)
 }
 
+/// The files of a folder and of those in it. A folder in it that cannot be listed is an object, which cannot be read.
 fn files_below(folder: &Path) -> io::Result<Vec<Object>> {
     if folder.is_file() {
         let name = folder.file_name().unwrap_or_default().to_string_lossy().into_owned();
-        return Ok(vec![Object { name, size_bytes: std::fs::metadata(folder)?.len() }]);
+        return Ok(vec![Object { name, path: Some(folder.to_owned()), size_bytes: std::fs::metadata(folder)?.len() }]);
     }
+    let object = |path: PathBuf, size_bytes| {
+        let name = path.strip_prefix(folder).unwrap_or(&path).to_string_lossy().into_owned();
+        Object { name, path: Some(path), size_bytes }
+    };
     let mut files = Vec::new();
-    let mut folders = vec![folder.to_owned()];
-    while let Some(next) = folders.pop() {
-        for entry in std::fs::read_dir(next)? {
-            let entry = entry?;
-            // Links to folders are not followed, which may lead in a circle.
-            if entry.file_type()?.is_dir() {
-                folders.push(entry.path());
-                continue;
-            }
+    // Links may lead in a circle.
+    let mut seen = HashSet::from([folder.canonicalize()?]);
+    let mut folders = vec![std::fs::read_dir(folder)?];
+    while let Some(entries) = folders.pop() {
+        for entry in entries {
+            let path = entry?.path();
             // What is behind a link; where it leads nowhere, reading says so.
-            let file = std::fs::metadata(entry.path()).ok();
-            if let Ok(name) = entry.path().strip_prefix(folder)
-                && file.as_ref().is_none_or(std::fs::Metadata::is_file)
-            {
-                let size_bytes = file.map_or(0, |file| file.len());
-                files.push(Object { name: name.to_string_lossy().into_owned(), size_bytes });
+            let Ok(found) = std::fs::metadata(&path) else {
+                files.push(object(path, 0));
+                continue;
+            };
+            if found.is_file() {
+                files.push(object(path, found.len()));
+            } else if found.is_dir() && path.canonicalize().is_ok_and(|real| seen.insert(real)) {
+                match std::fs::read_dir(&path) {
+                    Ok(entries) => folders.push(entries),
+                    Err(_) => files.push(object(path, 0)),
+                }
             }
         }
     }

@@ -4,6 +4,7 @@ use super::patience::patiently;
 use crate::domain::failure::Failure;
 use archiver::aws_failure::{AwsFailure, FailureKind};
 use aws_sdk_s3::Client;
+use std::path::PathBuf;
 
 /// Where objects lie.
 #[derive(Clone, Debug)]
@@ -16,8 +17,10 @@ pub struct Bucket {
 /// An object that was listed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Object {
-    /// Its key.
+    /// Its key; of a file its path in the folder, as far as it is text.
     pub name: String,
+    /// Where a file is.
+    pub path: Option<PathBuf>,
     /// Its size.
     pub size_bytes: u64,
 }
@@ -51,7 +54,7 @@ impl Bucket {
             // Consoles make objects without a byte for folders.
             let found = page.contents.unwrap_or_default().into_iter().filter_map(|object| {
                 let size_bytes = u64::try_from(object.size?).ok().filter(|size| *size > 0)?;
-                Some(Object { name: object.key?, size_bytes })
+                Some(Object { name: object.key?, path: None, size_bytes })
             });
             objects.extend(found);
         }

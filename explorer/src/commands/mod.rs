@@ -228,6 +228,14 @@ impl Arguments {
         {
             return recover::list_folder(folder, request.clone(), common.output).await;
         }
+        if let Some(Command::Recover(request)) = &command
+            && common.local
+            && common.data_dir.is_none()
+            && request.deletes()
+        {
+            let sentence = "what --local archives ends with the command; add --data-dir FOLDER, or --keep";
+            return Err(CommandError::Usage(sentence.to_owned()));
+        }
         if common.local {
             Self::run_local(common, command, started).await
         } else {

@@ -80,6 +80,11 @@ impl<const COUNT: usize> Columns<COUNT> {
         Self { lines: Lines::default(), widths: [0; COUNT], waiting: vec![headings], is_measured: false }
     }
 
+    /// The same, so wide at least: for rows that are printed as they come, where what comes is known.
+    pub(super) fn at_least(self, widths: [usize; COUNT]) -> Self {
+        Self { widths, ..self }
+    }
+
     /// Prints a row, now or soon.
     pub(super) fn row(&mut self, row: [String; COUNT]) -> Result<(), CommandError> {
         self.waiting.push(row);

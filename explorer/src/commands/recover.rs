@@ -1,36 +1,27 @@
 //! `explorer recover`.
 
 mod archiving;
+mod choice;
 mod printing;
+mod reading;
 
 use super::interrupt::{Prints, interruptible};
 use super::progress::Meter;
 use super::{CommandError, Output, local_times, output};
-use crate::aws::bucket::Object;
 use crate::aws::connect::Connection;
-use crate::domain::failed_batch::{FailedBatch, InvalidFailedBatch};
-use crate::domain::failure::Failure;
-use crate::domain::text::{printable, size};
+use crate::domain::text::printable;
 use crate::failures::{FailurePlace, FailureStore};
-use crate::recovery::{Recovery, is_of_the_connection};
-use archiver::aws_failure::FailureKind;
+use crate::recovery::Recovery;
 use archiver::stream::StreamName;
 use archiving::Archiving;
+use choice::Choice;
 use clap::Args;
 use futures::StreamExt as _;
 use output::{Columns, Lines};
-use printing::{BatchJson, OutcomePrinter, grouped, of, row};
+use printing::{BatchJson, OutcomePrinter, Total, grouped, of, row, summary};
+use reading::{Extent, Found, Problem, read};
 use std::path::PathBuf;
-
-/// Batches read at once; each may have 6 MB, and as much again while it is taken apart.
-const READ_AHEAD: usize = 2;
-/// Beginnings of batches read at once.
-const BEGINNINGS_AHEAD: usize = 32;
-/// Bytes in which everything stands that Lambda tells of a batch; its names and the function's error have limits far below.
-const BEGINNING_BYTES: u64 = 8 * 1024;
-/// Bytes of the largest batch there can be, generously: an event has 6 MB, as a text in JSON twice that at the most. Source: Lambda
-/// quotas, invocation payload.
-const MAX_BATCH_BYTES: u64 = 32 * 1024 * 1024;
+use std::sync::{Arc, Mutex, PoisonError};
 
 /// What is to be recovered, and how.
 #[derive(Args, Clone, Debug)]
@@ -42,7 +33,7 @@ pub(super) struct Request {
     /// Only what is of this stream
     #[arg(long)]
     stream: Option<StreamName>,
-    /// Only what this function failed at: its name or its ARN
+    /// Only what this function failed at: its name or its ARN, with a version or alias for what that one failed at
     #[arg(long)]
     function: Option<String>,
     /// Archive the records, and delete the batches whose records are all archived; without it the batches are only listed
@@ -56,44 +47,15 @@ pub(super) struct Request {
     yes: bool,
 }
 
-/// An object, and what it holds.
-struct Found {
-    object: Object,
-    batch: Result<FailedBatch, Problem>,
-}
-
-/// The same with the batch's event, where it has one and all was read.
-type Read = (Found, Option<String>);
-
-/// How much of an object is read.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Extent {
-    /// What tells of the batch, where it stands at the beginning.
-    Beginning,
-    /// All.
-    Whole,
-}
-
-/// Why an object is no batch to archive, as a sentence.
-enum Problem {
-    /// It is something else.
-    NoBatch(String),
-    /// It may be one.
-    Unreadable(String),
-}
-
-impl Problem {
-    fn sentence(&self) -> &str {
-        match self {
-            Self::NoBatch(sentence) | Self::Unreadable(sentence) => sentence,
-        }
-    }
-}
-
 impl Request {
     /// Whether it writes or deletes something.
     pub(super) fn changes_something(&self) -> bool {
         self.archive
+    }
+
+    /// Whether it deletes what it has archived.
+    pub(super) fn deletes(&self) -> bool {
+        self.archive && !self.keep
     }
 
     /// The folder to be listed, where no more is asked for: that needs no AWS.
@@ -102,6 +64,23 @@ impl Request {
             FailurePlace::Folder(folder) if !self.archive => Some(folder.clone()),
             FailurePlace::Folder(_) | FailurePlace::Bucket { .. } => None,
         }
+    }
+
+    /// Whether what is found is asked for. What cannot be read, or is no batch, is of nobody whom one could ask for.
+    fn wants(&self, found: &Found) -> bool {
+        match &found.batch {
+            Ok(batch) => {
+                let is_of_stream = self.stream.as_ref().is_none_or(|stream| batch.stream.stream_name() == stream);
+                is_of_stream && self.function.as_deref().is_none_or(|function| batch.is_of_function(function))
+            }
+            Err(Problem::NoBatch(_) | Problem::Unreadable(_)) => self.stream.is_none() && self.function.is_none(),
+        }
+    }
+
+    fn question(&self, choice: &Choice, region: &str) -> String {
+        let then = if self.keep { "" } else { ", and delete the batches whose records are all archived" };
+        let (what, place) = (choice.sentence(), &self.place);
+        printable(&format!("Archive {what} in {place}, in region {region}{then}?")).into_owned()
     }
 }
 
@@ -117,9 +96,31 @@ pub(super) async fn run(connection: Connection, request: Request, output: Output
     if objects.is_empty() {
         return print_nothing(&request.place, output);
     }
-    output::confirm(&request.question(&objects, &connection.region), request.yes)?;
+    let mut choice = Choice::default();
+    let mut reads = std::pin::pin!(read(store.clone(), objects, Extent::Beginning));
+    while let Some(read) = reads.next().await {
+        let (found, _) = read?;
+        choice.add(&found, request.wants(&found));
+    }
+    if choice.objects.is_empty() {
+        return print_nothing_of_these(&choice, output);
+    }
+    // Another function's failures are not the archiver's, though the records may be in the archive.
+    if let Some(functions) = choice.several_functions() {
+        let sentence = format!("what is there is not of one function, but of {functions}; choose one with --function");
+        return Err(CommandError::Usage(sentence));
+    }
+    if choice.batches > 0 {
+        output::confirm(&request.question(&choice, &connection.region), request.yes)?;
+    }
+    let total = Arc::new(Mutex::new(Total { untried: choice.objects.len(), ..Total::default() }));
     let stopped = Err(CommandError::Stopped("stopped; what was archived is archived, run it again for the rest"));
-    interruptible(archive(connection, store, objects, request, output), Prints::OnlyASummary, stopped).await
+    let work = archive(connection, store, choice, request.keep, output, Arc::clone(&total));
+    let ended = interruptible(work, Prints::OnlyASummary, stopped).await;
+    if output == Output::Table {
+        output::tell(&summary(&total.lock().unwrap_or_else(PoisonError::into_inner)))?;
+    }
+    ended
 }
 
 /// Lists what is in a folder, as [`run`] does.
@@ -128,12 +129,8 @@ pub(super) async fn list_folder(folder: PathBuf, request: Request, output: Outpu
 }
 
 async fn list(store: FailureStore, request: Request, output: Output) -> Result<(), CommandError> {
-    let objects = store.list().await?;
-    if objects.is_empty() {
-        return print_nothing(&request.place, output);
-    }
     let stopped = Err(CommandError::Stopped("stopped before all was listed"));
-    interruptible(list_objects(store, objects, request, output), Prints::Everything, stopped).await
+    interruptible(list_objects(store, request, output), Prints::Everything, stopped).await
 }
 
 fn print_nothing(place: &FailurePlace, output: Output) -> Result<(), CommandError> {
@@ -143,86 +140,20 @@ fn print_nothing(place: &FailurePlace, output: Output) -> Result<(), CommandErro
     }
 }
 
-/// Reads the objects, some ahead, in their order. What cannot be read is told of the object; only where nothing can be reached it ends.
-fn read(store: FailureStore, objects: Vec<Object>, extent: Extent) -> impl futures::Stream<Item = Result<Read, Failure>> {
-    // Tasks of their own, which go on reading while a batch is archived.
-    let reads = objects.into_iter().map(move |object| {
-        let store = store.clone();
-        async move { tokio::spawn(async move { read_one(&store, object, extent).await }).await }
-    });
-    let ahead = match extent {
-        Extent::Beginning => BEGINNINGS_AHEAD,
-        Extent::Whole => READ_AHEAD,
-    };
-    let read = futures::stream::iter(reads).buffered(ahead);
-    let crashed = |error: tokio::task::JoinError| Err(Failure::refused("read on", error.to_string()));
-    read.filter_map(move |read| std::future::ready(read.unwrap_or_else(crashed).transpose()))
-}
-
-/// `None` for what is gone since it was listed: somebody else has recovered it.
-async fn read_one(store: &FailureStore, object: Object, extent: Extent) -> Result<Option<Read>, Failure> {
-    if object.size_bytes > MAX_BATCH_BYTES {
-        let problem = format!("it has {}, which no batch has", size(object.size_bytes));
-        return Ok(Some((Found { object, batch: Err(Problem::Unreadable(problem)) }, None)));
-    }
-    let (batch, event) = match read_batch(store, &object, extent).await {
-        Ok(Ok((batch, event))) => (Ok(batch), event),
-        Ok(Err(error @ InvalidFailedBatch::SomethingElse)) => (Err(Problem::NoBatch(error.to_string())), None),
-        Ok(Err(error)) => (Err(Problem::Unreadable(error.to_string())), None),
-        Err(failure) if is_of_the_connection(failure.kind) => return Err(failure),
-        Err(failure) if failure.kind == FailureKind::NotFound && object.size_bytes > 0 => return Ok(None),
-        Err(failure) => (Err(Problem::Unreadable(failure.to_string())), None),
-    };
-    Ok(Some((Found { object, batch }, event)))
-}
-
-/// Without the event where a beginning was enough.
-async fn read_batch(
-    store: &FailureStore,
-    object: &Object,
-    extent: Extent,
-) -> Result<Result<(FailedBatch, Option<String>), InvalidFailedBatch>, Failure> {
-    if extent == Extent::Beginning && object.size_bytes > BEGINNING_BYTES {
-        let beginning = store.read(&object.name, Some(BEGINNING_BYTES)).await?;
-        if let Some(batch) = FailedBatch::parse_beginning(&beginning) {
-            return Ok(Ok((batch, None)));
-        }
-    }
-    Ok(FailedBatch::parse(&store.read(&object.name, None).await?))
-}
-
-impl Request {
-    /// Whether it is asked for. What is no batch is of no stream; what cannot be read may be of any.
-    fn wants(&self, found: &Found) -> bool {
-        match &found.batch {
-            Ok(batch) => {
-                let is_of_stream = self.stream.as_ref().is_none_or(|stream| batch.stream.stream_name() == stream);
-                is_of_stream && self.function.as_deref().is_none_or(|function| is_named(&batch.function, function))
-            }
-            Err(Problem::Unreadable(_)) => true,
-            Err(Problem::NoBatch(_)) => self.stream.is_none() && self.function.is_none(),
-        }
-    }
-
-    fn question(&self, objects: &[Object], region: &str) -> String {
-        let bytes = objects.iter().map(|object| object.size_bytes).sum();
-        let objects = of(objects.len(), "object", "objects");
-        let of_stream = self.stream.as_ref().map(|stream| format!(" of stream {stream}")).unwrap_or_default();
-        let then = if self.keep { "" } else { ", and delete the batches whose records are all archived" };
-        let question =
-            format!("Archive the records{of_stream} in {} ({objects}, {}) in region {region}{then}?", self.place, size(bytes));
-        printable(&question).into_owned()
+fn print_nothing_of_these(choice: &Choice, output: Output) -> Result<(), CommandError> {
+    match output {
+        Output::Table => output::print(&format!("nothing there is of this stream or function{}", choice.others_sentence())),
+        Output::Json => Ok(()),
     }
 }
 
-/// Whether a function's ARN is this one, or has this name: `arn:aws:lambda:<region>:<account>:function:<name>`, maybe with a version.
-fn is_named(arn: &str, function: &str) -> bool {
-    arn == function || arn.split(':').nth(6) == Some(function)
-}
-
-async fn list_objects(store: FailureStore, objects: Vec<Object>, request: Request, output: Output) -> Result<(), CommandError> {
+async fn list_objects(store: FailureStore, request: Request, output: Output) -> Result<(), CommandError> {
+    let objects = store.list().await?;
+    if objects.is_empty() {
+        return print_nothing(&request.place, output);
+    }
     let times = local_times();
-    let (mut batches, mut records, mut others) = (0, 0, 0);
+    let mut choice = Choice::default();
     let mut lines = Lines::default();
     let mut columns = Columns::new(["GIVEN UP", "STREAM", "SHARD", "RECORDS", "WHY", "OBJECT"]);
     let mut meter = Meter::beside_results();
@@ -231,14 +162,10 @@ async fn list_objects(store: FailureStore, objects: Vec<Object>, request: Reques
     while let Some((before, read)) = reads.next().await {
         let (found, _) = read?;
         meter.show(|| read_of(before + 1, all));
-        if !request.wants(&found) {
-            continue;
-        }
-        match &found.batch {
-            Ok(batch) => (batches, records) = (batches + 1, records + batch.records.unwrap_or(0)),
-            Err(_) => others += 1,
-        }
+        let is_wanted = request.wants(&found);
+        choice.add(&found, is_wanted);
         match output {
+            _ if !is_wanted => {}
             Output::Json => lines.json(&BatchJson::from(&found))?,
             Output::Table => columns.row(row(&found, &times))?,
         }
@@ -246,14 +173,17 @@ async fn list_objects(store: FailureStore, objects: Vec<Object>, request: Reques
     meter.clear();
     match output {
         Output::Json => lines.flush(),
-        Output::Table if batches + others == 0 => output::print("nothing there is of this stream or function"),
+        Output::Table if choice.objects.is_empty() => print_nothing_of_these(&choice, output),
         Output::Table => {
             columns.finish()?;
-            let others = if others > 0 { format!(", and {}", of(others, "other object", "other objects")) } else { String::new() };
-            let batches = of(batches, "batch", "batches");
-            let records = of(records, "record", "records");
-            output::tell(&format!("{batches}, {records}{others}; the function's log says what each failed for"))?;
-            output::tell("When the cause is mended, archive them: the same with --archive")
+            choice.groups().iter().try_for_each(|group| output::tell(group))?;
+            output::tell(&format!("{}{}", choice.sentence(), choice.others_sentence()))?;
+            if choice.batches == 0 {
+                return Ok(());
+            }
+            output::tell(
+                "The function's log says what each failed for; when the cause is mended, archive them: the same with --archive",
+            )
         }
     }
 }
@@ -266,30 +196,39 @@ fn read_of(read: usize, all: usize) -> String {
 async fn archive(
     connection: Connection,
     store: FailureStore,
-    objects: Vec<Object>,
-    request: Request,
+    choice: Choice,
+    keeps: bool,
     output: Output,
+    total: Arc<Mutex<Total>>,
 ) -> Result<(), CommandError> {
-    let mut archiving = Archiving::new(Recovery::new(&connection)?, store.clone(), request.keep);
-    let mut printer = OutcomePrinter::new(output);
+    let mut printer = OutcomePrinter::new(output, choice.widths);
+    let mut archiving = Archiving::new(Recovery::new(&connection)?, store.clone(), keeps);
+    let share = |told: &Total| *total.lock().unwrap_or_else(PoisonError::into_inner) = told.clone();
     let mut meter = Meter::beside_results();
-    let all = objects.len();
-    let mut reads = std::pin::pin!(read(store, objects, Extent::Whole).enumerate());
-    while archiving.ended.is_none()
-        && let Some((before, read)) = reads.next().await
-    {
-        match read {
-            Ok((found, event)) if request.wants(&found) => {
+    let all = choice.objects.len();
+    let mut reads = std::pin::pin!(read(store, choice.objects, Extent::Whole).enumerate());
+    while archiving.ended.is_none() {
+        let next = reads.next().await;
+        archiving.total.untried = next.as_ref().map_or(0, |(before, _)| all - before - 1);
+        match next {
+            Some((_, Ok((found, event)))) => {
                 let outcome = archiving.archive(&found, event.as_deref()).await;
                 printer.print(&found, outcome)?;
             }
-            Ok(_) => {}
-            Err(failure) => archiving.ended = Some(failure),
+            Some((before, Err(failure))) => {
+                archiving.total.untried = all - before;
+                archiving.ended = Some(failure);
+            }
+            None => break,
         }
-        let archived = || of(archiving.total.recovered.archived, "record", "records");
-        meter.show(|| format!("{}, {} archived", read_of(before + 1, all), archived()));
+        meter.show(|| {
+            let done = of(archiving.total.done, "batch", "batches");
+            format!("{}, {done} done", read_of(all - archiving.total.untried, all))
+        });
+        share(&archiving.total);
     }
+    share(&archiving.total);
     meter.clear();
-    printer.finish(&archiving.total)?;
+    printer.finish()?;
     Ok(archiving.finish()?)
 }

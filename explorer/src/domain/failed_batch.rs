@@ -155,21 +155,38 @@ impl FailedBatch {
         })
     }
 
-    /// Why it was given up, in words.
+    /// The function's ARN without version and alias, which are all the same function.
+    #[must_use]
+    pub fn unqualified_function(&self) -> &str {
+        // arn:<partition>:lambda:<region>:<account>:function:<name>[:<version or alias>]
+        let end = self.function.match_indices(':').nth(6).map_or(self.function.len(), |(at, _)| at);
+        &self.function[..end]
+    }
+
+    /// Whether the function has this name or ARN. With a version or alias it must have that one.
+    #[must_use]
+    pub fn is_of_function(&self, function: &str) -> bool {
+        let unqualified = self.unqualified_function();
+        let name = unqualified.rfind(':').map_or(0, |colon| colon + 1);
+        [&self.function, unqualified, &self.function[name..], &unqualified[name..]].contains(&function)
+    }
+
+    /// Why it was given up, in few words.
     #[must_use]
     pub fn reason(&self) -> String {
         let cause = match self.condition.as_str() {
-            "RetryAttemptsExhausted" => "its tries were used up".to_owned(),
-            "RecordAgeExceeded" => "its records were too old".to_owned(),
-            "EventAgeExceeded" => "it was too old".to_owned(),
-            other => other.to_owned(),
+            "RetryAttemptsExhausted" => "tries used up",
+            "RecordAgeExceeded" => "records too old",
+            "EventAgeExceeded" => "too old",
+            other => other,
         };
         let tries = match self.invocations {
-            None | Some(0) => ", never tried".to_owned(),
+            None => String::new(),
+            Some(0) => ", never tried".to_owned(),
             Some(1) => ", tried once".to_owned(),
             Some(count) => format!(", tried {count} times"),
         };
-        let error = self.function_error.as_ref().map(|error| format!("; the function's error: {error}")).unwrap_or_default();
+        let error = self.function_error.as_ref().map(|error| format!("; {error}")).unwrap_or_default();
         format!("{cause}{tries}{error}")
     }
 }
@@ -224,7 +241,7 @@ mod tests {
         assert_eq!((batch.records, batch.shard_id.as_str()), (Some(500), "shardId-000000000001"));
         assert_eq!(batch.given_up_at.unwrap().to_string(), "2019-11-14T00:38:06.021Z");
         assert_eq!((batch.has_event, event.as_deref()), (true, Some("{\"Records\":[]}")));
-        assert_eq!(batch.reason(), "its tries were used up, tried 101 times; the function's error: Unhandled");
+        assert_eq!(batch.reason(), "tries used up, tried 101 times; Unhandled");
     }
 
     #[test]
@@ -232,7 +249,28 @@ mod tests {
         let mut batch = documented();
         batch["requestContext"] = json!({ "functionArn": "arn", "condition": "RecordAgeExceeded", "approximateInvokeCount": 0 });
         batch.as_object_mut().unwrap().remove("responseContext");
-        assert_eq!(parse(&batch).unwrap().0.reason(), "its records were too old, never tried");
+        assert_eq!(parse(&batch).unwrap().0.reason(), "records too old, never tried");
+    }
+
+    #[test]
+    fn versions_and_aliases_are_of_one_function() {
+        let arn = "arn:aws:lambda:us-east-2:123456789012:function:archiver";
+        let mut batch = documented();
+        for (function, names) in [
+            (arn.to_owned(), vec![arn, "archiver"]),
+            (
+                format!("{arn}:live"),
+                vec![arn, "archiver", "archiver:live", "arn:aws:lambda:us-east-2:123456789012:function:archiver:live"],
+            ),
+        ] {
+            batch["requestContext"]["functionArn"] = json!(function);
+            let (batch, _) = parse(&batch).unwrap();
+            assert_eq!(batch.unqualified_function(), arn);
+            assert!(names.iter().all(|name| batch.is_of_function(name)), "{function}");
+            assert!(!["archiver:2", "rchiver", "live", "Archiver", ""].iter().any(|name| batch.is_of_function(name)), "{function}");
+        }
+        batch["requestContext"]["functionArn"] = json!("archiver");
+        assert!(parse(&batch).unwrap().0.is_of_function("archiver"));
     }
 
     #[test]

@@ -1,7 +1,8 @@
 //! Archiving what was found, batch by batch: what becomes of each, what is deleted then, and when there is no more use in going on.
 
 use super::printing::{OutcomeJson, Total, of};
-use super::{Found, Problem};
+use super::reading::{Found, Problem};
+use crate::aws::bucket::Object;
 use crate::domain::failed_batch::FailedBatch;
 use crate::domain::failure::Failure;
 use crate::failures::FailureStore;
@@ -11,13 +12,11 @@ use archiver::aws_failure::FailureKind;
 /// Batches in a row of which nothing can be archived, after which there is no more hope for the others.
 const HOPELESS: usize = 5;
 
-/// Archives batches of one function.
+/// Archives batches.
 pub(super) struct Archiving<'c> {
     recovery: Recovery<'c>,
     store: FailureStore,
     keeps: bool,
-    /// Whose batches these are: the first one's.
-    function: Option<String>,
     hopeless: usize,
     undeleted: Option<Failure>,
     pub(super) total: Total,
@@ -28,8 +27,7 @@ pub(super) struct Archiving<'c> {
 impl<'c> Archiving<'c> {
     /// Archives from this store, which keeps what is archived or does not.
     pub(super) fn new(recovery: Recovery<'c>, store: FailureStore, keeps: bool) -> Self {
-        let (function, undeleted, ended) = (None, None, None);
-        Self { recovery, store, keeps, function, hopeless: 0, undeleted, total: Total::default(), ended }
+        Self { recovery, store, keeps, hopeless: 0, undeleted: None, total: Total::default(), ended: None }
     }
 
     /// Archives what was found, if it is a batch; the event is the batch's, where it has one.
@@ -44,7 +42,7 @@ impl<'c> Archiving<'c> {
             (Ok(recovered), _) if recovered.failed == 0 => {
                 self.total.done += 1;
                 if !self.keeps {
-                    self.delete(&found.object.name, &mut outcome).await;
+                    self.delete(&found.object, &mut outcome).await;
                 }
             }
             (_, Err(Problem::NoBatch(_))) => self.total.others += 1,
@@ -58,20 +56,15 @@ impl<'c> Archiving<'c> {
 
     /// What it came to as a whole.
     pub(super) fn finish(self) -> Result<(), Failure> {
-        let left = self.total.left;
-        let left = (left > 0).then(|| {
-            let detail = format!("{} with records that are not archived", of(left, "batch stays", "batches stay"));
-            Failure::refused("recover everything", detail)
-        });
-        self.ended.or(left).or(self.undeleted).map_or(Ok(()), Err)
+        let left = self.total.left + self.total.untried;
+        let undeleted = self.undeleted.map(|failure| failure.to_string());
+        let left = (left > 0).then(|| format!("{} with records that are not archived", of(left, "batch stays", "batches stay")));
+        let detail: Vec<String> = left.into_iter().chain(undeleted).collect();
+        let incomplete = (!detail.is_empty()).then(|| Failure::refused("recover everything", detail.join("; ")));
+        self.ended.or(incomplete).map_or(Ok(()), Err)
     }
 
     async fn recover(&mut self, batch: &FailedBatch, event: Option<&str>) -> Result<Recovered, String> {
-        // Another function's failures are not the archiver's, though the records may be in the archive.
-        let first = self.function.get_or_insert_with(|| batch.function.clone());
-        if *first != batch.function {
-            return Err(format!("it is of function {}, and the first was of {first}; choose one with --function", batch.function));
-        }
         let recovered = self.recovery.recover(batch, event).await;
         if let Err(error) = &recovered
             && error.is_of_the_connection()
@@ -94,8 +87,8 @@ impl<'c> Archiving<'c> {
         }
     }
 
-    async fn delete(&mut self, name: &str, outcome: &mut OutcomeJson) {
-        match self.store.delete(name).await {
+    async fn delete(&mut self, object: &Object, outcome: &mut OutcomeJson) {
+        match self.store.delete(object).await {
             Ok(()) => outcome.deleted = true,
             // Somebody else did it.
             Err(failure) if failure.kind == FailureKind::NotFound => outcome.deleted = true,

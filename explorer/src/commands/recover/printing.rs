@@ -1,6 +1,7 @@
 //! What is said of batches and of what became of them: as rows for people, as JSON for scripts.
 
-use super::{CommandError, Found, Output, output};
+use super::reading::Found;
+use super::{CommandError, Output, output};
 use crate::domain::text::{count, printable};
 use crate::domain::time::TimeContext;
 use crate::recovery::Recovered;
@@ -49,7 +50,7 @@ pub(super) struct OutcomeJson {
 }
 
 /// What became of all.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct Total {
     pub(super) recovered: Recovered,
     pub(super) done: usize,
@@ -58,6 +59,8 @@ pub(super) struct Total {
     pub(super) left: usize,
     /// No batches.
     pub(super) others: usize,
+    /// Not come to.
+    pub(super) untried: usize,
 }
 
 /// Prints what became of batches. That nobody reads it any more is no reason to leave the others where they are.
@@ -69,8 +72,10 @@ pub(super) struct OutcomePrinter {
 }
 
 impl OutcomePrinter {
-    pub(super) fn new(output: Output) -> Self {
-        let columns = Columns::new(["ARCHIVED", "THERE BEFORE", "SUPERSEDED", "FAILED", "STREAM", "OBJECT", "WHY NOT"]);
+    /// For streams and objects as wide as this.
+    pub(super) fn new(output: Output, [stream, object]: [usize; 2]) -> Self {
+        let headings = ["ARCHIVED", "THERE BEFORE", "SUPERSEDED", "SKIPPED", "FAILED", "STREAM", "OBJECT"];
+        let columns = Columns::new(headings).at_least([0, 0, 0, 0, 0, stream, object]);
         Self { output, lines: Lines::default(), columns, has_reader: true }
     }
 
@@ -81,9 +86,16 @@ impl OutcomePrinter {
                 let line = self.lines.json(&BatchJson { outcome: Some(outcome), ..BatchJson::from(found) });
                 line.and_then(|()| self.lines.flush())
             }
-            Output::Table => self.columns.row(outcome_row(found, &outcome)).and_then(|()| self.columns.flush()),
+            Output::Table => self.print_row(found, &outcome),
         };
         self.heed(printed)
+    }
+
+    fn print_row(&mut self, found: &Found, outcome: &OutcomeJson) -> Result<(), CommandError> {
+        self.columns.row(outcome_row(found, outcome))?;
+        self.columns.flush()?;
+        // A sentence of any length, for which no column has room.
+        outcome.reason.as_ref().map_or(Ok(()), |reason| output::print(&format!("  └ {}", printable(reason))))
     }
 
     fn heed(&mut self, printed: Result<(), CommandError>) -> Result<(), CommandError> {
@@ -96,19 +108,17 @@ impl OutcomePrinter {
         }
     }
 
-    pub(super) fn finish(mut self, total: &Total) -> Result<(), CommandError> {
-        if self.output == Output::Json {
+    pub(super) fn finish(mut self) -> Result<(), CommandError> {
+        if self.output == Output::Json || !self.has_reader {
             return Ok(());
         }
-        if self.has_reader {
-            let printed = std::mem::replace(&mut self.columns, Columns::new([""; 7])).finish();
-            self.heed(printed)?;
-        }
-        output::tell(&summary(total))
+        let printed = std::mem::replace(&mut self.columns, Columns::new([""; 7])).finish();
+        self.heed(printed)
     }
 }
 
-fn summary(total: &Total) -> String {
+/// What became of all, in words.
+pub(super) fn summary(total: &Total) -> String {
     let Recovered { archived, present, superseded, skipped, failed, .. } = total.recovered;
     let mut summary = format!("{} archived, {} there before", of(archived, "record", "records"), of(present, "was", "were"));
     for (number, what) in [(superseded, "superseded by newer ones"), (skipped, "replays left out"), (failed, "failed")] {
@@ -116,10 +126,12 @@ fn summary(total: &Total) -> String {
             summary.push_str(&format!(", {} {what}", grouped(number)));
         }
     }
-    summary.push_str(&format!("; {} done, {} deleted", of(total.done, "batch", "batches"), total.deleted));
-    for (number, what) in [(total.left, "left"), (total.others, "passed over that are no batches")] {
+    summary.push_str(&format!("; {} done, {} deleted", of(total.done, "batch", "batches"), grouped(total.deleted)));
+    for (number, what) in
+        [(total.left, "not archived whole"), (total.untried, "not tried"), (total.others, "passed over that are no batches")]
+    {
         if number > 0 {
-            summary.push_str(&format!(", {number} {what}"));
+            summary.push_str(&format!(", {} {what}", grouped(number)));
         }
     }
     summary
@@ -159,11 +171,12 @@ pub(super) fn row(found: &Found, times: &TimeContext) -> [String; 6] {
 fn outcome_row(found: &Found, outcome: &OutcomeJson) -> [String; 7] {
     let dash = || "–".to_owned();
     let stream = found.batch.as_ref().map_or_else(|_| dash(), |batch| batch.stream.stream_name().to_string());
-    let number = |number: Option<usize>| number.map_or_else(dash, |number| number.to_string());
+    let number = |number: Option<usize>| number.map_or_else(dash, grouped);
     let failed = if found.batch.is_ok() && outcome.failed.is_none() { "all".to_owned() } else { number(outcome.failed) };
-    let [object, reason] = [found.object.name.as_str(), outcome.reason.as_deref().unwrap_or_default()];
-    let [object, reason] = [object, reason].map(|text| printable(text).into_owned());
-    [number(outcome.archived), number(outcome.present), number(outcome.superseded), failed, stream, object, reason]
+    let object = printable(&found.object.name).into_owned();
+    let [archived, present, superseded, skipped] =
+        [outcome.archived, outcome.present, outcome.superseded, outcome.skipped].map(number);
+    [archived, present, superseded, skipped, failed, stream, object]
 }
 
 impl From<&Found> for BatchJson {

@@ -170,19 +170,28 @@ impl Json {
         self.lines.get(line).filter(|line| line.kind == Kind::Close).map_or(line, |line| line.link as usize)
     }
 
+    /// What is shown of the value where it is not folded; of one that has others in it, its bracket.
+    fn unfolded_value(&self, line: Line) -> &[u8] {
+        let value = self.slice(line.value_start()..line.value_end());
+        match line.kind {
+            Kind::Empty if value.starts_with(b"{") => b"{}",
+            Kind::Empty => b"[]",
+            Kind::Value | Kind::Open | Kind::Folded | Kind::Close => value,
+        }
+    }
+
     fn segments_of(&self, line: Line) -> impl Iterator<Item = Segment<'_>> {
         let punctuation = |bytes: &'static [u8]| (Token::Punctuation, Cow::Borrowed(bytes));
         let key = line.has(KEYED).then(|| [(Token::Key, Cow::Borrowed(self.key_of(line))), punctuation(b": ")]);
         let mut comma = line.has(COMMA);
-        let value = self.slice(line.value_start()..line.value_end());
+        let value = self.unfolded_value(line);
         let value = match line.kind {
             Kind::Folded => {
                 let (text, closing_comma) = self.folded(line);
                 comma = closing_comma;
                 (Token::Punctuation, Cow::Owned(text.into_bytes()))
             }
-            Kind::Empty => punctuation(if value.starts_with(b"{") { b"{}" } else { b"[]" }),
-            Kind::Open | Kind::Close => (Token::Punctuation, Cow::Borrowed(value)),
+            Kind::Empty | Kind::Open | Kind::Close => (Token::Punctuation, Cow::Borrowed(value)),
             Kind::Value => (token_of(value), Cow::Borrowed(value)),
         };
         key.into_iter().flatten().chain([value]).chain(comma.then(|| punctuation(b",")))
@@ -225,8 +234,16 @@ impl Source for Json {
     }
 
     fn append(&self, line: usize, text: &mut Vec<u8>) {
-        for (_, bytes) in self.lines.get(line).into_iter().flat_map(|line| self.segments_of(line.unfolded())) {
-            text.extend_from_slice(&bytes);
+        let Some(line) = self.lines.get(line) else {
+            return;
+        };
+        if line.has(KEYED) {
+            text.extend_from_slice(self.key_of(*line));
+            text.extend_from_slice(b": ");
+        }
+        text.extend_from_slice(self.unfolded_value(*line));
+        if line.has(COMMA) {
+            text.push(b',');
         }
     }
 }

@@ -13,6 +13,7 @@ use end_to_end::stream::{Keys, TestStream, text};
 use explorer::local::event_source::RetryPolicy;
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
+use std::os::unix::ffi::OsStrExt as _;
 use std::sync::Arc;
 
 /// Gives up at once, whole batches.
@@ -92,8 +93,8 @@ async fn what_was_given_up_is_listed_with_its_reasons_and_archived_when_the_caus
         assert_eq!((&batch["has_records"], &batch["problem"]), (&json!(true), &Value::Null));
     }
     let table = explorer.run(&["recover", &bucket.place()]).await.succeeded();
-    assert!(table.stdout.contains("its tries were used up, tried once"), "{table:#?}");
-    assert!(table.stderr.contains("60 records; the function's log"), "{table:#?}");
+    assert!(table.stdout.contains("tries used up, tried once; "), "{table:#?}");
+    assert!(table.stderr.contains("60 records (") && table.stderr.contains("The function's log"), "{table:#?}");
     assert_eq!(bucket.keys().await, objects, "listing changes nothing");
 
     let early = explorer.run(&["recover", &bucket.place(), "--archive", "--yes", "--output", "json"]).await;
@@ -313,12 +314,16 @@ async fn failures_of_another_function_stay() {
     let place = folder.path().to_str().unwrap();
 
     let finished = explorer.run(&["recover", place, "--archive", "--yes", "--output", "json"]).await;
-    assert!(finished.sentence(1).contains("1 batch stays"), "{finished:#?}");
-    assert!(finished.stdout.contains("function:billing, and the first was of") && !folder.path().join("1").exists());
-    assert!(folder.path().join("2").exists());
+    let sentence = finished.sentence(2);
+    assert!(sentence.contains("function:archiver (1 batch, 1 record) and arn:aws:lambda:"), "{finished:#?}");
+    assert!(sentence.ends_with("function:billing (1 batch, 1 record); choose one with --function"), "{finished:#?}");
+    assert_eq!((std::fs::read_dir(folder.path()).unwrap().count(), stream.items("ALL").await.len()), (2, 0));
     let of_archiver = ["recover", place, "--function", "archiver", "--archive", "--yes"];
-    assert_eq!(explorer.json_lines(&of_archiver).await.len(), 0);
+    assert_eq!(explorer.json_lines(&of_archiver).await.len(), 1);
+    assert!(!folder.path().join("1").exists() && folder.path().join("2").exists());
     assert_eq!(explorer.json_lines(&["recover", place, "--function", "billing"]).await.len(), 1);
+    let other = explorer.run(&["recover", place, "--function", "audit", "--archive"]).await.succeeded();
+    assert_eq!(other.stdout, "nothing there is of this stream or function\n");
 }
 
 /// Without DynamoDB no batch is tried after the first, and nothing is deleted.
@@ -370,6 +375,28 @@ async fn a_file_that_cannot_be_read_does_not_keep_the_others_back() {
     std::fs::write(&single, batch.to_string()).unwrap();
     let recovered = explorer.json_lines(&["recover", single.to_str().unwrap(), "--archive", "--yes"]).await;
     assert_eq!((&recovered[0]["present"], &recovered[0]["deleted"]), (&json!(1), &json!(true)));
+}
+
+/// What lies somewhere else or has a name that is no text is found all the same.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn files_behind_links_and_of_any_name_are_recovered() {
+    let (endpoints, explorer) = reach().await;
+    let stream = archived_stream(&endpoints, 1).await;
+    let [folder, elsewhere] = [tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap()];
+    let batch = |number: &str| batch_of(&stream, &[ReadRecord::new("cust-1", number, b"paid")]).to_string();
+    let no_text = folder.path().join(std::ffi::OsStr::from_bytes(b"bad\xff\xfename"));
+    std::fs::write(&no_text, batch("9")).unwrap();
+    std::fs::create_dir(elsewhere.path().join("deeper")).unwrap();
+    std::fs::write(elsewhere.path().join("deeper/batch"), batch("10")).unwrap();
+    std::os::unix::fs::symlink(elsewhere.path(), folder.path().join("link")).unwrap();
+    std::os::unix::fs::symlink(folder.path(), elsewhere.path().join("deeper/circle")).unwrap();
+
+    let recovered = explorer.json_lines(&["recover", folder.path().to_str().unwrap(), "--archive", "--yes"]).await;
+    let names: Vec<&str> = recovered.iter().map(|batch| batch["object"].as_str().unwrap()).collect();
+    assert_eq!(names, ["bad\u{fffd}\u{fffd}name", "link/deeper/batch"]);
+    assert!(recovered.iter().all(|batch| batch["archived"] == 1 && batch["deleted"] == true), "{recovered:#?}");
+    assert_eq!(stream.items("ALL").await.len(), 2);
+    assert!(!no_text.exists() && !elsewhere.path().join("deeper/batch").exists());
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -431,12 +458,19 @@ async fn a_folder_is_as_good_as_a_bucket_and_a_stream_can_be_chosen() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn recovering_asks_first_and_names_what_is_wrong() {
-    let (_endpoints, explorer, bucket) = reach_with_bucket().await;
-    bucket.put("aws/lambda/x", "{}").await;
+    let (endpoints, explorer, bucket) = reach_with_bucket().await;
+    let stream = TestStream::create(&endpoints, 1).await;
+    let batch = batch_of(&stream, &[ReadRecord::new("cust-1", "9", b"paid")]);
+    bucket.put(&key(&batch, 0), batch.to_string()).await;
     let place = bucket.place();
     for (arguments, code, sentence) in [
         (vec!["recover", &place, "--archive"], 2, "nobody is there to confirm; add --yes"),
         (vec!["recover", &place, "--archive", "--yes", "--read-only"], 2, "--read-only is set: nothing can be changed"),
+        (
+            vec!["recover", &place, "--archive", "--yes", "--local"],
+            2,
+            "what --local archives ends with the command; add --data-dir",
+        ),
         (vec!["recover", "s3://no-such-bucket-here"], 1, "cannot list the objects of bucket no-such-bucket-here: "),
         (vec!["recover", "/no/such/folder"], 1, "cannot list folder /no/such/folder: No such file or directory"),
         (
