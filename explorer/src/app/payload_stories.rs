@@ -1,8 +1,8 @@
 //! What people do with the payload of a record, told in keys.
 
 use super::fixtures::{
-    compressed_record, model_with, model_with_records, open_records, read_request, record, show_request, show_with, shown,
-    split_record,
+    compressed_record, model_with, model_with_records, open_records, read_request, record, sentence, show_request, show_with,
+    shown, split_record,
 };
 use super::message::{Effect, Message};
 use super::model::Overlay;
@@ -114,9 +114,23 @@ fn a_payload_is_searched_folded_and_asked_for_by_its_fields() {
     shelf.press(&mut model, "+ G up =");
     let typing = open_records(&model).typing.as_ref().unwrap();
     assert_eq!((typing.question, typing.line.text()), (Question::Filter, r#"json:$.status=="paid""#));
+    shelf.press(&mut model, "esc");
+    assert_eq!(open_records(&model).pane, Pane::Detail, "left, it is as it was");
+    shelf.press(&mut model, "= enter");
     assert_eq!(open_records(&model).pane, Pane::List);
-    shelf.press(&mut model, "esc t");
+    shelf.press(&mut model, "t");
     assert_eq!(open_records(&model).view, View::Text);
+}
+
+#[test]
+fn a_search_that_finds_nothing_says_where_case_matters() {
+    let (mut model, shelf, _) = model_with(120, 40, vec![record(1, br#"{"status":"paid","by":"J\u00fcrgen"}"#)]);
+    shelf.press(&mut model, "tab / STATUS enter");
+    assert_eq!(sentence(&model), "\"STATUS\" is not in this payload; with a capital in it, case matters");
+    shelf.press(&mut model, "/ nothing enter");
+    assert_eq!(sentence(&model), "\"nothing\" is not in this payload");
+    shelf.press(&mut model, "/ jürgen enter");
+    assert_eq!(open_records(&model).detail().unwrap().row, 2);
 }
 
 #[test]

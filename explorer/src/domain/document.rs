@@ -188,7 +188,8 @@ impl Document {
     }
 
     /// Looks for a text in the whole payload, folded or not, and returns how often it is there. Case matters where the text has an
-    /// upper-case letter; in hex, digits (`0d 0a`) are looked for as bytes too. An empty text is nowhere.
+    /// upper-case letter; characters beyond ASCII are found escaped (`\u00fc`), too; in hex, digits (`0d 0a`) are looked for as
+    /// bytes, too. An empty text is nowhere.
     pub fn search(&mut self, needle: &str) -> usize {
         self.matches = match self.body.source() {
             Some(lines) => Matches::in_lines(lines, needle, self.form()),
@@ -226,11 +227,14 @@ impl Document {
         }
     }
 
-    /// Matches before this row: the number of the first one on it or after it, counted from 0.
+    /// The numbers of the matches that begin on this row, counted from 0.
     #[must_use]
-    pub fn matches_before(&self, row: usize) -> usize {
+    pub fn matches_on(&self, row: usize) -> Range<usize> {
         let here = self.row_of_line(row);
-        here.map_or(0, |here| self.matches.count_while(|found| self.row_of_match(found) < here))
+        here.map_or(0..0, |here| {
+            self.matches.count_while(|found| self.row_of_match(found) < here)
+                ..self.matches.count_while(|found| self.row_of_match(found) <= here)
+        })
     }
 
     /// What stands on a row, for finding it again.

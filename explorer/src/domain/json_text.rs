@@ -28,9 +28,61 @@ pub fn is_json(text: &str) -> bool {
     serde_json::Deserializer::from_str(text).into_iter::<IgnoredAny>().all(|value| value.is_ok())
 }
 
+/// A regular expression for a text as it stands, or with its characters beyond ASCII escaped as JSON may have them (`J\u00fcrgen`).
+#[must_use]
+pub(crate) fn pattern_of(text: &str, ignores_case: bool) -> String {
+    let mut pattern = String::new();
+    for character in text.chars() {
+        let written = regex::escape(character.encode_utf8(&mut [0; 4]));
+        if character.is_ascii() {
+            pattern.push_str(&written);
+            continue;
+        }
+        let mut spellings = vec![written];
+        spellings.push(escaped(&[character]));
+        if ignores_case {
+            let [lower, upper] = [character.to_lowercase().collect(), character.to_uppercase().collect::<Vec<_>>()];
+            spellings.extend([lower, upper].iter().map(|other| escaped(other)));
+        }
+        spellings.dedup();
+        pattern.push_str(&format!("(?:{})", spellings.join("|")));
+    }
+    pattern
+}
+
+/// What matches characters as JSON escapes them.
+fn escaped(characters: &[char]) -> String {
+    let text: String = characters.iter().collect();
+    text.encode_utf16().map(|unit| format!(r"\\u(?i:{unit:04x})")).collect()
+}
+
 #[cfg(test)]
+#[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
+    use regex::bytes::RegexBuilder;
+
+    #[test]
+    fn a_text_is_found_as_it_stands_and_escaped() {
+        for (text, found, ignores_case) in [
+            ("Jürgen", vec!["Jürgen", r"J\u00fcrgen", r"J\u00FCrgen", r"j\u00dcRGEN", "JÜRGEN"], true),
+            ("Jürgen", vec!["Jürgen", r"J\u00fcrgen", r"J\u00FCrgen"], false),
+            ("漢字😀", vec!["漢字😀", r"\u6f22\u5b57\ud83d\ude00", r"漢\u5b57😀"], false),
+            ("straße.", vec!["straße.", r"stra\u00dfe."], true),
+            (r"\u00fc", vec![r"\u00fc"], false),
+        ] {
+            let pattern = RegexBuilder::new(&pattern_of(text, ignores_case)).case_insensitive(ignores_case).build().unwrap();
+            for content in &found {
+                let range = pattern.find(content.as_bytes()).map(|found| found.range());
+                assert_eq!(range, Some(0..content.len()), "{text} in {content}");
+            }
+            for content in ["Jurgen", r"J\u00fdrgen", "strase.", "JxÜRGEN", r"J\\fcrgen"] {
+                assert!(!pattern.is_match(content.as_bytes()), "{text} in {content}");
+            }
+            let other_case = pattern.is_match(r"J\u00dcRGEN".as_bytes());
+            assert_eq!(other_case, ignores_case && text == "Jürgen");
+        }
+    }
 
     #[test]
     fn objects_and_lists_are_json_and_nothing_else() {

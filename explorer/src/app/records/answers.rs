@@ -26,6 +26,7 @@ impl Records {
             Question::Filter => match RecordFilter::parse(typing.line.text(), times) {
                 Ok(filter) => {
                     self.typing = None;
+                    self.pane = Pane::List;
                     Answer::Filtered(self.filter_by(filter, requests))
                 }
                 Err(error) => {
@@ -41,6 +42,7 @@ impl Records {
                 Err(sentence) => mistake(typing, sentence),
             },
             Question::Search => {
+                let text = typing.line.text().to_owned();
                 self.typing = None;
                 self.search_for(text)
             }
@@ -75,9 +77,11 @@ impl Records {
             return Answer::Nothing;
         }
         if matches == 0 {
-            return Answer::Told(format!("\"{}\" is not in this payload", self.search));
+            let is_exact = self.search.chars().any(char::is_uppercase);
+            let why = if is_exact { "; with a capital in it, case matters" } else { "" };
+            return Answer::Told(format!("\"{}\" is not in this payload{why}", self.search));
         }
-        let is_here = document.matches_before(row + 1) > document.matches_before(row);
+        let is_here = !document.matches_on(row).is_empty();
         let found = if is_here { Some(row) } else { document.next_match(row, Direction::Forward) };
         detail.row = found.unwrap_or(row);
         self.pane = Pane::Detail;

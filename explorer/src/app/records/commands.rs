@@ -60,6 +60,9 @@ impl Records {
                 let place = self.detail().and_then(|detail| detail.decoded()?.user_record.as_ref());
                 place.map(|_| ()).ok_or_else(|| "this is no aggregated record".to_owned())
             }
+            Command::Complete if self.typing.as_ref().is_some_and(|typing| typing.question != Question::Filter) => {
+                Err("only filters are completed".to_owned())
+            }
             Command::NextMatch | Command::PreviousMatch if self.search.is_empty() && !self.is_compared => {
                 Err("/ searches in the payload".to_owned())
             }
@@ -290,7 +293,6 @@ impl Records {
         let value = self.text().and_then(|text| scalar_at(text, &path));
         let term = value.map_or_else(|| format!("json:{path}"), |value| format!("json:{path}=={value}"));
         let line = self.filter.to_string();
-        self.pane = Pane::List;
         self.ask_for(Question::Filter, if line.is_empty() { term } else { format!("{line} {term}") });
         Ok(())
     }

@@ -3,6 +3,7 @@
 
 use super::Form;
 use super::source::Source;
+use crate::domain::json_text::pattern_of;
 use regex::bytes::{Regex, RegexBuilder};
 use std::ops::Range;
 
@@ -101,13 +102,14 @@ fn pattern(needle: &str, form: Form) -> Option<Regex> {
     if needle.is_empty() {
         return None;
     }
-    let mut pattern = regex::escape(needle);
+    let ignores_case = !needle.chars().any(char::is_uppercase);
+    let mut pattern = pattern_of(needle, ignores_case);
     match form {
         Form::Text => {}
         Form::Json => {
             // After a key's colon one blank is shown; what somebody pastes may have more there, or none.
             let shown = Regex::new(r#""[ \t]*:[ \t]*"#).ok()?.replace_all(needle.as_bytes(), b"\": ").into_owned();
-            pattern = format!("{pattern}|{}", regex::escape(std::str::from_utf8(&shown).ok()?));
+            pattern = format!("{pattern}|{}", pattern_of(std::str::from_utf8(&shown).ok()?, ignores_case));
         }
         Form::Hex => {
             if let Some(bytes) = bytes_of(needle) {
@@ -118,7 +120,7 @@ fn pattern(needle: &str, form: Form) -> Option<Regex> {
     }
     // Without Unicode, `s` is not also the long s, nor `k` the Kelvin sign, and fewer beginnings have to be looked for.
     let is_unicode = !needle.is_ascii();
-    RegexBuilder::new(&pattern).unicode(is_unicode).case_insensitive(!needle.chars().any(char::is_uppercase)).build().ok()
+    RegexBuilder::new(&pattern).unicode(is_unicode).case_insensitive(ignores_case).build().ok()
 }
 
 /// The bytes that `0d 0a` or `0d0a` names.

@@ -2,6 +2,7 @@
 
 use super::mistake::InvalidFilter;
 use super::word;
+use crate::domain::json_text::pattern_of;
 use regex::bytes::{Regex, RegexBuilder};
 use std::fmt;
 
@@ -82,7 +83,7 @@ impl TextPattern {
     /// # Errors
     /// When it is too long to be looked for.
     pub(super) fn new(text: String) -> Result<Self, regex::Error> {
-        let regex = RegexBuilder::new(&regex::escape(&text)).case_insensitive(true).build()?;
+        let regex = RegexBuilder::new(&pattern_of(&text, true)).case_insensitive(true).build()?;
         Ok(Self { text, regex })
     }
 

@@ -95,8 +95,14 @@ fn place(records: &Records, detail: &Detail) -> String {
                 ("", _) => format!(" {place}"),
                 (_, 0) => format!(" not found · {place}"),
                 (_, matches) => {
-                    let this = (document.matches_before(detail.row) + 1).min(matches);
-                    format!(" match {} of {} · {place}", count(this as u64), count(matches as u64))
+                    let number = |number: usize| count(number as u64);
+                    let here = document.matches_on(detail.row);
+                    match here.len() {
+                        0 if matches == 1 => format!(" 1 match · {place}"),
+                        0 => format!(" {} matches · {place}", number(matches)),
+                        1 => format!(" match {} of {} · {place}", number(here.end), number(matches)),
+                        _ => format!(" matches {}–{} of {} · {place}", number(here.start + 1), number(here.end), number(matches)),
+                    }
                 }
             }
         }
