@@ -7,6 +7,8 @@ use std::time::{Duration, Instant};
 
 /// Between two lines.
 const INTERVAL: Duration = Duration::from_millis(100);
+/// What takes longer is said to be waited for.
+const MOMENT: Duration = Duration::from_secs(2);
 /// Back to the line's begin, and all of it away. Source: ECMA-48, CR and EL.
 const CLEAR: &str = "\r\x1b[2K";
 
@@ -34,6 +36,19 @@ impl Meter {
         if self.is_wanted && is_due {
             self.shown_at = Some(Instant::now());
             self.write(&format!("{CLEAR}{}", sentence()));
+        }
+    }
+
+    /// Does the work; while that takes longer than a moment, shows the sentence and how long there was no answer.
+    pub(super) async fn waiting<T>(&mut self, sentence: &str, work: impl Future<Output = T>) -> T {
+        let began = Instant::now();
+        let mut work = std::pin::pin!(work);
+        loop {
+            match tokio::time::timeout(MOMENT / 2, &mut work).await {
+                Ok(done) => return done,
+                Err(_) if began.elapsed() < MOMENT => {}
+                Err(_) => self.show(|| format!("{sentence}; no answer for {} s, trying on", began.elapsed().as_secs())),
+            }
         }
     }
 

@@ -8,6 +8,7 @@ mod reading;
 use super::interrupt::{Prints, interruptible};
 use super::progress::Meter;
 use super::{CommandError, Output, local_times, output};
+use crate::aws::bucket::Object;
 use crate::aws::connect::Connection;
 use crate::domain::text::printable;
 use crate::failures::{FailurePlace, FailureStore};
@@ -96,12 +97,7 @@ pub(super) async fn run(connection: Connection, request: Request, output: Output
     if objects.is_empty() {
         return print_nothing(&request.place, output);
     }
-    let mut choice = Choice::default();
-    let mut reads = std::pin::pin!(read(store.clone(), objects, Extent::Beginning));
-    while let Some(read) = reads.next().await {
-        let (found, _) = read?;
-        choice.add(&found, request.wants(&found));
-    }
+    let choice = choose(&store, objects, &request).await?;
     if choice.objects.is_empty() {
         return print_nothing_of_these(&choice, output);
     }
@@ -121,6 +117,20 @@ pub(super) async fn run(connection: Connection, request: Request, output: Output
         output::tell(&summary(&total.lock().unwrap_or_else(PoisonError::into_inner)))?;
     }
     ended
+}
+
+/// Finds out what is asked for.
+async fn choose(store: &FailureStore, objects: Vec<Object>, request: &Request) -> Result<Choice, CommandError> {
+    let mut choice = Choice::default();
+    let mut meter = Meter::before_results();
+    let all = objects.len();
+    let mut reads = std::pin::pin!(read(store.clone(), objects, Extent::Beginning).enumerate());
+    while let Some((before, read)) = reads.next().await {
+        let (found, _) = read?;
+        choice.add(&found, request.wants(&found));
+        meter.show(|| read_of(before + 1, all));
+    }
+    Ok(choice)
 }
 
 /// Lists what is in a folder, as [`run`] does.
@@ -188,7 +198,7 @@ async fn list_objects(store: FailureStore, request: Request, output: Output) -> 
     }
 }
 
-/// How far it is, in words.
+/// How far reading is, in words.
 fn read_of(read: usize, all: usize) -> String {
     format!("{} of {}", grouped(read), of(all, "object", "objects"))
 }
@@ -204,15 +214,18 @@ async fn archive(
     let mut printer = OutcomePrinter::new(output, choice.widths);
     let mut archiving = Archiving::new(Recovery::new(&connection)?, store.clone(), keeps);
     let share = |told: &Total| *total.lock().unwrap_or_else(PoisonError::into_inner) = told.clone();
-    let mut meter = Meter::beside_results();
+    let mut meter = Meter::before_results();
     let all = choice.objects.len();
     let mut reads = std::pin::pin!(read(store, choice.objects, Extent::Whole).enumerate());
     while archiving.ended.is_none() {
-        let next = reads.next().await;
+        let sentence = archiving.sentence(all);
+        let next = meter.waiting(&sentence, reads.next()).await;
         archiving.total.untried = next.as_ref().map_or(0, |(before, _)| all - before - 1);
         match next {
             Some((_, Ok((found, event)))) => {
-                let outcome = archiving.archive(&found, event.as_deref()).await;
+                let outcome = meter.waiting(&sentence, archiving.archive(&found, event.as_deref())).await;
+                // A row of the table, on the same terminal.
+                meter.clear();
                 printer.print(&found, outcome)?;
             }
             Some((before, Err(failure))) => {
@@ -221,10 +234,7 @@ async fn archive(
             }
             None => break,
         }
-        meter.show(|| {
-            let done = of(archiving.total.done, "batch", "batches");
-            format!("{}, {done} done", read_of(all - archiving.total.untried, all))
-        });
+        meter.show(|| archiving.sentence(all));
         share(&archiving.total);
     }
     share(&archiving.total);

@@ -1,6 +1,7 @@
 //! Archiving what was found, batch by batch: what becomes of each, what is deleted then, and when there is no more use in going on.
 
 use super::printing::{OutcomeJson, Total, of};
+use super::read_of;
 use super::reading::{Found, Problem};
 use crate::aws::bucket::Object;
 use crate::domain::failed_batch::FailedBatch;
@@ -52,6 +53,12 @@ impl<'c> Archiving<'c> {
             self.total.recovered.add(recovered);
         }
         outcome
+    }
+
+    /// How far it is with so many objects, in words.
+    pub(super) fn sentence(&self, all: usize) -> String {
+        let Total { done, left, others, .. } = self.total;
+        format!("{}, {} done", read_of(done + left + others, all), of(done, "batch", "batches"))
     }
 
     /// What it came to as a whole.
