@@ -8,8 +8,10 @@ use crate::failures::FailureStore;
 use crate::recovery::is_of_the_connection;
 use archiver::aws_failure::FailureKind;
 use futures::StreamExt as _;
+use std::sync::Arc;
+use tokio::sync::Semaphore;
 
-/// Batches read at once; each may have 6 MB, and as much again while it is taken apart.
+/// Batches read whole at once; each may have 6 MB, and as much again while it is taken apart.
 const READ_AHEAD: usize = 2;
 /// Beginnings of batches read at once.
 const BEGINNINGS_AHEAD: usize = 32;
@@ -59,10 +61,11 @@ pub(super) fn read(
     objects: Vec<Object>,
     extent: Extent,
 ) -> impl futures::Stream<Item = Result<Read, Failure>> {
+    let wholes = Arc::new(Semaphore::new(READ_AHEAD));
     // Tasks of their own, which go on reading while a batch is archived.
     let reads = objects.into_iter().map(move |object| {
-        let store = store.clone();
-        async move { tokio::spawn(async move { read_one(&store, object, extent).await }).await }
+        let (store, wholes) = (store.clone(), Arc::clone(&wholes));
+        async move { tokio::spawn(async move { read_one(&store, object, extent, &wholes).await }).await }
     });
     let ahead = match extent {
         Extent::Beginning => BEGINNINGS_AHEAD,
@@ -74,12 +77,12 @@ pub(super) fn read(
 }
 
 /// `None` for what is gone since it was listed: somebody else has recovered it.
-async fn read_one(store: &FailureStore, object: Object, extent: Extent) -> Result<Option<Read>, Failure> {
+async fn read_one(store: &FailureStore, object: Object, extent: Extent, wholes: &Semaphore) -> Result<Option<Read>, Failure> {
     if object.size_bytes > MAX_BATCH_BYTES {
         let problem = format!("it has {}, which no batch has", size(object.size_bytes));
         return Ok(Some((Found { object, batch: Err(Problem::Unreadable(problem)) }, None)));
     }
-    let (batch, event) = match read_batch(store, &object, extent).await {
+    let (batch, event) = match read_batch(store, &object, extent, wholes).await {
         Ok(Ok((batch, event))) => (Ok(batch), event),
         Ok(Err(error @ InvalidFailedBatch::SomethingElse)) => (Err(Problem::NoBatch(error.to_string())), None),
         Ok(Err(error)) => (Err(Problem::Unreadable(error.to_string())), None),
@@ -95,6 +98,7 @@ async fn read_batch(
     store: &FailureStore,
     object: &Object,
     extent: Extent,
+    wholes: &Semaphore,
 ) -> Result<Result<(FailedBatch, Option<String>), InvalidFailedBatch>, Failure> {
     if extent == Extent::Beginning && object.size_bytes > BEGINNING_BYTES {
         let beginning = store.read(object, Some(BEGINNING_BYTES)).await?;
@@ -102,5 +106,7 @@ async fn read_batch(
             return Ok(Ok((batch, None)));
         }
     }
+    // It is never closed.
+    let _permit = wholes.acquire().await.ok();
     Ok(FailedBatch::parse(&store.read(object, None).await?))
 }
