@@ -153,24 +153,37 @@ fn files_below(folder: &Path) -> io::Result<Vec<Object>> {
         let name = path.strip_prefix(folder).unwrap_or(&path).to_string_lossy().into_owned();
         Object { name, path: Some(path), size_bytes }
     };
+    let root = folder.canonicalize()?;
     let mut files = Vec::new();
+    let mut folders = vec![folder.to_owned()];
     // Links may lead in a circle.
-    let mut seen = HashSet::from([folder.canonicalize()?]);
-    let mut folders = vec![std::fs::read_dir(folder)?];
-    while let Some(entries) = folders.pop() {
+    let mut seen = HashSet::from([root.clone()]);
+    while let Some(next) = folders.pop() {
+        let entries = match std::fs::read_dir(&next) {
+            Ok(entries) => entries,
+            Err(error) if next == folder => return Err(error),
+            Err(_) => {
+                files.push(object(next, 0));
+                continue;
+            }
+        };
         for entry in entries {
-            let path = entry?.path();
+            let entry = entry?;
+            let path = entry.path();
             // What is behind a link; where it leads nowhere, reading says so.
             let Ok(found) = std::fs::metadata(&path) else {
                 files.push(object(path, 0));
                 continue;
             };
-            if found.is_file() {
-                files.push(object(path, found.len()));
-            } else if found.is_dir() && path.canonicalize().is_ok_and(|real| seen.insert(real)) {
-                match std::fs::read_dir(&path) {
-                    Ok(entries) => folders.push(entries),
-                    Err(_) => files.push(object(path, 0)),
+            if found.is_dir() {
+                if path.canonicalize().is_ok_and(|real| seen.insert(real)) {
+                    folders.push(path);
+                }
+            } else if found.is_file() {
+                // The file itself is found where it is.
+                let is_double = entry.file_type()?.is_symlink() && path.canonicalize().is_ok_and(|real| real.starts_with(&root));
+                if !is_double {
+                    files.push(object(path, found.len()));
                 }
             }
         }

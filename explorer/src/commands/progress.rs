@@ -39,7 +39,7 @@ impl Meter {
         }
     }
 
-    /// Does the work; while that takes longer than a moment, shows the sentence and how long there was no answer.
+    /// Does the next piece of work; while that takes longer than a moment, shows the sentence and how long it has taken.
     pub(super) async fn waiting<T>(&mut self, sentence: &str, work: impl Future<Output = T>) -> T {
         let began = Instant::now();
         let mut work = std::pin::pin!(work);
@@ -47,7 +47,7 @@ impl Meter {
             match tokio::time::timeout(MOMENT / 2, &mut work).await {
                 Ok(done) => return done,
                 Err(_) if began.elapsed() < MOMENT => {}
-                Err(_) => self.show(|| format!("{sentence}; no answer for {} s, trying on", began.elapsed().as_secs())),
+                Err(_) => self.show(|| format!("{sentence}; at the next one for {} s", began.elapsed().as_secs())),
             }
         }
     }

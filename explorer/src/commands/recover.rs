@@ -67,14 +67,15 @@ impl Request {
         }
     }
 
-    /// Whether what is found is asked for. What cannot be read, or is no batch, is of nobody whom one could ask for.
+    /// Whether what is found is asked for. What is no batch is of no stream and function; what cannot be read may be of any.
     fn wants(&self, found: &Found) -> bool {
         match &found.batch {
             Ok(batch) => {
                 let is_of_stream = self.stream.as_ref().is_none_or(|stream| batch.stream.stream_name() == stream);
                 is_of_stream && self.function.as_deref().is_none_or(|function| batch.is_of_function(function))
             }
-            Err(Problem::NoBatch(_) | Problem::Unreadable(_)) => self.stream.is_none() && self.function.is_none(),
+            Err(Problem::NoBatch(_)) => self.stream.is_none() && self.function.is_none(),
+            Err(Problem::Unreadable(_)) => true,
         }
     }
 
@@ -98,18 +99,18 @@ pub(super) async fn run(connection: Connection, request: Request, output: Output
         return print_nothing(&request.place, output);
     }
     let choice = choose(&store, objects, &request).await?;
-    if choice.objects.is_empty() {
-        return print_nothing_of_these(&choice, output);
+    if choice.is_empty() {
+        return print_nothing_of_these(output);
     }
     // Another function's failures are not the archiver's, though the records may be in the archive.
     if let Some(functions) = choice.several_functions() {
         let sentence = format!("what is there is not of one function, but of {functions}; choose one with --function");
         return Err(CommandError::Usage(sentence));
     }
-    if choice.batches > 0 {
+    if !choice.batches.is_empty() {
         output::confirm(&request.question(&choice, &connection.region), request.yes)?;
     }
-    let total = Arc::new(Mutex::new(Total { untried: choice.objects.len(), ..Total::default() }));
+    let total = Arc::new(Mutex::new(Total { unfinished: choice.batches.len(), ..Total::default() }));
     let stopped = Err(CommandError::Stopped("stopped; what was archived is archived, run it again for the rest"));
     let work = archive(connection, store, choice, request.keep, output, Arc::clone(&total));
     let ended = interruptible(work, Prints::OnlyASummary, stopped).await;
@@ -124,11 +125,13 @@ async fn choose(store: &FailureStore, objects: Vec<Object>, request: &Request) -
     let mut choice = Choice::default();
     let mut meter = Meter::before_results();
     let all = objects.len();
-    let mut reads = std::pin::pin!(read(store.clone(), objects, Extent::Beginning).enumerate());
-    while let Some((before, read)) = reads.next().await {
+    let mut reads = std::pin::pin!(read(store.clone(), objects, Extent::Beginning));
+    while let Some((place, read)) = reads.next().await {
         let (found, _) = read?;
-        choice.add(&found, request.wants(&found));
-        meter.show(|| read_of(before + 1, all));
+        if request.wants(&found) {
+            choice.add(found);
+        }
+        meter.show(|| read_of(place + 1, all));
     }
     Ok(choice)
 }
@@ -150,9 +153,9 @@ fn print_nothing(place: &FailurePlace, output: Output) -> Result<(), CommandErro
     }
 }
 
-fn print_nothing_of_these(choice: &Choice, output: Output) -> Result<(), CommandError> {
+fn print_nothing_of_these(output: Output) -> Result<(), CommandError> {
     match output {
-        Output::Table => output::print(&format!("nothing there is of this stream or function{}", choice.others_sentence())),
+        Output::Table => output::print("nothing there is of this stream or function"),
         Output::Json => Ok(()),
     }
 }
@@ -168,27 +171,28 @@ async fn list_objects(store: FailureStore, request: Request, output: Output) -> 
     let mut columns = Columns::new(["GIVEN UP", "STREAM", "SHARD", "RECORDS", "WHY", "OBJECT"]);
     let mut meter = Meter::beside_results();
     let all = objects.len();
-    let mut reads = std::pin::pin!(read(store, objects, Extent::Beginning).enumerate());
-    while let Some((before, read)) = reads.next().await {
+    let mut reads = std::pin::pin!(read(store, objects, Extent::Beginning));
+    while let Some((place, read)) = reads.next().await {
         let (found, _) = read?;
-        meter.show(|| read_of(before + 1, all));
-        let is_wanted = request.wants(&found);
-        choice.add(&found, is_wanted);
+        meter.show(|| read_of(place + 1, all));
+        if !request.wants(&found) {
+            continue;
+        }
         match output {
-            _ if !is_wanted => {}
             Output::Json => lines.json(&BatchJson::from(&found))?,
             Output::Table => columns.row(row(&found, &times))?,
         }
+        choice.add(found);
     }
     meter.clear();
     match output {
         Output::Json => lines.flush(),
-        Output::Table if choice.objects.is_empty() => print_nothing_of_these(&choice, output),
+        Output::Table if choice.is_empty() => print_nothing_of_these(output),
         Output::Table => {
             columns.finish()?;
             choice.groups().iter().try_for_each(|group| output::tell(group))?;
             output::tell(&format!("{}{}", choice.sentence(), choice.others_sentence()))?;
-            if choice.batches == 0 {
+            if choice.batches.is_empty() {
                 return Ok(());
             }
             output::tell(
@@ -206,7 +210,7 @@ fn read_of(read: usize, all: usize) -> String {
 async fn archive(
     connection: Connection,
     store: FailureStore,
-    choice: Choice,
+    mut choice: Choice,
     keeps: bool,
     output: Output,
     total: Arc<Mutex<Total>>,
@@ -214,30 +218,44 @@ async fn archive(
     let mut printer = OutcomePrinter::new(output, choice.widths);
     let mut archiving = Archiving::new(Recovery::new(&connection)?, store.clone(), keeps);
     let share = |told: &Total| *total.lock().unwrap_or_else(PoisonError::into_inner) = told.clone();
+    for found in &choice.others {
+        let outcome = archiving.pass_over(found);
+        printer.print(found, outcome)?;
+    }
+    let batches = std::mem::take(&mut choice.batches);
+    let all = batches.len();
+    archiving.total.unfinished = all;
+    share(&archiving.total);
     let mut meter = Meter::before_results();
-    let all = choice.objects.len();
-    let mut reads = std::pin::pin!(read(store, choice.objects, Extent::Whole).enumerate());
+    let mut reads = std::pin::pin!(read(store, batches, Extent::Whole));
     while archiving.ended.is_none() {
         let sentence = archiving.sentence(all);
-        let next = meter.waiting(&sentence, reads.next()).await;
-        archiving.total.untried = next.as_ref().map_or(0, |(before, _)| all - before - 1);
-        match next {
-            Some((_, Ok((found, event)))) => {
-                let outcome = meter.waiting(&sentence, archiving.archive(&found, event.as_deref())).await;
+        let Some((place, read)) = meter.waiting(&sentence, reads.next()).await else {
+            break;
+        };
+        match read {
+            Ok((found, event)) => {
+                let outcome = match &found.batch {
+                    Ok(batch) if choice.includes(batch) => {
+                        meter.waiting(&sentence, archiving.archive(&found.object, batch, event.as_deref())).await
+                    }
+                    Ok(_) => archiving.leave("it is another batch than the one that was asked about"),
+                    Err(_) => archiving.pass_over(&found),
+                };
+                archiving.total.unfinished = all - place - 1;
+                share(&archiving.total);
                 // A row of the table, on the same terminal.
                 meter.clear();
                 printer.print(&found, outcome)?;
             }
-            Some((before, Err(failure))) => {
-                archiving.total.untried = all - before;
-                archiving.ended = Some(failure);
-            }
-            None => break,
+            Err(failure) => archiving.ended = Some(failure),
         }
         meter.show(|| archiving.sentence(all));
+    }
+    if archiving.ended.is_none() {
+        archiving.total.unfinished = 0;
         share(&archiving.total);
     }
-    share(&archiving.total);
     meter.clear();
     printer.finish()?;
     Ok(archiving.finish()?)

@@ -1,5 +1,6 @@
 //! What JSON is, and what it is made of.
 
+use regex_syntax::hir::{ClassUnicode, ClassUnicodeRange};
 use serde::de::IgnoredAny;
 
 /// What a piece of JSON is, for its colour.
@@ -29,6 +30,7 @@ pub fn is_json(text: &str) -> bool {
 }
 
 /// A regular expression for a text as it stands, or with its characters beyond ASCII escaped as JSON may have them (`J\u00fcrgen`).
+/// That a backslash before an escape may itself be escaped is not looked at.
 #[must_use]
 pub(crate) fn pattern_of(text: &str, ignores_case: bool) -> String {
     let mut pattern = String::new();
@@ -38,22 +40,21 @@ pub(crate) fn pattern_of(text: &str, ignores_case: bool) -> String {
             pattern.push_str(&written);
             continue;
         }
-        let mut spellings = vec![written];
-        spellings.push(escaped(&[character]));
+        let mut same = ClassUnicode::new([ClassUnicodeRange::new(character, character)]);
         if ignores_case {
-            let [lower, upper] = [character.to_lowercase().collect(), character.to_uppercase().collect::<Vec<_>>()];
-            spellings.extend([lower, upper].iter().map(|other| escaped(other)));
+            // All that the regular expression takes for the same character.
+            same.case_fold_simple();
         }
-        spellings.dedup();
-        pattern.push_str(&format!("(?:{})", spellings.join("|")));
+        let characters = same.iter().flat_map(|range| range.start()..=range.end());
+        let spellings: Vec<String> = characters.filter(|other| !other.is_ascii()).map(escaped).collect();
+        pattern.push_str(&format!("(?:{written}|{})", spellings.join("|")));
     }
     pattern
 }
 
-/// What matches characters as JSON escapes them.
-fn escaped(characters: &[char]) -> String {
-    let text: String = characters.iter().collect();
-    text.encode_utf16().map(|unit| format!(r"\\u(?i:{unit:04x})")).collect()
+/// What matches a character as JSON escapes it.
+fn escaped(character: char) -> String {
+    character.encode_utf16(&mut [0; 2]).iter().map(|unit| format!(r"\\u(?i:{unit:04x})")).collect()
 }
 
 #[cfg(test)]
@@ -68,7 +69,8 @@ mod tests {
             ("Jürgen", vec!["Jürgen", r"J\u00fcrgen", r"J\u00FCrgen", r"j\u00dcRGEN", "JÜRGEN"], true),
             ("Jürgen", vec!["Jürgen", r"J\u00fcrgen", r"J\u00FCrgen"], false),
             ("漢字😀", vec!["漢字😀", r"\u6f22\u5b57\ud83d\ude00", r"漢\u5b57😀"], false),
-            ("straße.", vec!["straße.", r"stra\u00dfe."], true),
+            ("straße.", vec!["straße.", r"stra\u00dfe.", r"STRA\u1E9EE."], true),
+            ("σ", vec!["σ", "ς", "Σ", r"\u03c2", r"\u03a3"], true),
             (r"\u00fc", vec![r"\u00fc"], false),
         ] {
             let pattern = RegexBuilder::new(&pattern_of(text, ignores_case)).case_insensitive(ignores_case).build().unwrap();

@@ -1,7 +1,6 @@
 //! Archiving what was found, batch by batch: what becomes of each, what is deleted then, and when there is no more use in going on.
 
-use super::printing::{OutcomeJson, Total, of};
-use super::read_of;
+use super::printing::{OutcomeJson, Total, grouped, of};
 use super::reading::{Found, Problem};
 use crate::aws::bucket::Object;
 use crate::domain::failed_batch::FailedBatch;
@@ -31,39 +30,55 @@ impl<'c> Archiving<'c> {
         Self { recovery, store, keeps, hopeless: 0, undeleted: None, total: Total::default(), ended: None }
     }
 
-    /// Archives what was found, if it is a batch; the event is the batch's, where it has one.
-    pub(super) async fn archive(&mut self, found: &Found, event: Option<&str>) -> OutcomeJson {
-        let recovered = match &found.batch {
-            Ok(batch) => self.recover(batch, event).await,
-            Err(problem) => Err(problem.sentence().to_owned()),
-        };
+    /// Archives a batch; the event is the batch's, where it has one.
+    pub(super) async fn archive(&mut self, object: &Object, batch: &FailedBatch, event: Option<&str>) -> OutcomeJson {
+        let recovered = self.recover(batch, event).await;
         self.look_for_hope(&recovered);
         let mut outcome = OutcomeJson::new(&recovered);
-        match (&recovered, &found.batch) {
-            (Ok(recovered), _) if recovered.failed == 0 => {
-                self.total.done += 1;
-                if !self.keeps {
-                    self.delete(&found.object, &mut outcome).await;
+        match recovered {
+            Ok(recovered) => {
+                if recovered.failed > 0 {
+                    self.total.left += 1;
+                } else {
+                    self.total.done += 1;
+                    if !self.keeps {
+                        self.delete(object, &mut outcome).await;
+                    }
                 }
+                self.total.recovered.add(recovered);
             }
-            (_, Err(Problem::NoBatch(_))) => self.total.others += 1,
-            _ => self.total.left += 1,
-        }
-        if let Ok(recovered) = recovered {
-            self.total.recovered.add(recovered);
+            Err(_) => self.total.left += 1,
         }
         outcome
     }
 
-    /// How far it is with so many objects, in words.
+    /// Counts what is no batch, or cannot be read.
+    pub(super) fn pass_over(&mut self, found: &Found) -> OutcomeJson {
+        match &found.batch {
+            Err(Problem::NoBatch(sentence)) => {
+                self.total.others += 1;
+                OutcomeJson::new(&Err(sentence.clone()))
+            }
+            Err(Problem::Unreadable(sentence)) => self.leave(sentence),
+            Ok(_) => self.leave("it was not asked for"),
+        }
+    }
+
+    /// Leaves what may be a batch where it is.
+    pub(super) fn leave(&mut self, why: &str) -> OutcomeJson {
+        self.total.left += 1;
+        OutcomeJson::new(&Err(why.to_owned()))
+    }
+
+    /// How far it is with so many batches, in words.
     pub(super) fn sentence(&self, all: usize) -> String {
-        let Total { done, left, others, .. } = self.total;
-        format!("{}, {} done", read_of(done + left + others, all), of(done, "batch", "batches"))
+        let Total { unfinished, done, .. } = self.total;
+        format!("{} of {}, {} done", grouped(all - unfinished), of(all, "batch", "batches"), grouped(done))
     }
 
     /// What it came to as a whole.
     pub(super) fn finish(self) -> Result<(), Failure> {
-        let left = self.total.left + self.total.untried;
+        let left = self.total.left;
         let undeleted = self.undeleted.map(|failure| failure.to_string());
         let left = (left > 0).then(|| format!("{} with records that are not archived", of(left, "batch stays", "batches stay")));
         let detail: Vec<String> = left.into_iter().chain(undeleted).collect();

@@ -3,6 +3,7 @@
 use super::printing::{grouped, of};
 use super::reading::{Found, Problem};
 use crate::aws::bucket::Object;
+use crate::domain::failed_batch::FailedBatch;
 use crate::domain::text::{printable, size};
 use std::collections::BTreeMap;
 use unicode_width::UnicodeWidthStr as _;
@@ -11,19 +12,16 @@ use unicode_width::UnicodeWidthStr as _;
 const MAX_GROUPS: usize = 20;
 
 /// The objects that are asked for.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub(super) struct Choice {
-    pub(super) objects: Vec<Object>,
-    /// How many of them are batches.
-    pub(super) batches: usize,
+    /// The batches.
+    pub(super) batches: Vec<Object>,
+    /// What is no batch, or cannot be read and may be one; never to be archived, whatever is read later.
+    pub(super) others: Vec<Found>,
     /// The widest stream and object.
     pub(super) widths: [usize; 2],
     records: usize,
     bytes: u64,
-    /// What is no batch.
-    others: usize,
-    /// What cannot be read, and may be a batch.
-    unreadable: usize,
     groups: BTreeMap<Group, Size>,
 }
 
@@ -33,6 +31,12 @@ struct Group {
     stream: String,
     /// ARN without version and alias.
     function: String,
+}
+
+impl Group {
+    fn of(batch: &FailedBatch) -> Self {
+        Self { stream: batch.stream.stream_name().to_string(), function: batch.unqualified_function().to_owned() }
+    }
 }
 
 #[derive(Debug, Default)]
@@ -48,28 +52,30 @@ impl std::fmt::Display for Size {
 }
 
 impl Choice {
-    /// Adds what was found; what is not wanted is only counted where it may be wanted all the same.
-    pub(super) fn add(&mut self, found: &Found, is_wanted: bool) {
-        match &found.batch {
-            Err(Problem::Unreadable(_)) => self.unreadable += 1,
-            Err(Problem::NoBatch(_)) if is_wanted => self.others += 1,
-            Ok(batch) if is_wanted => {
-                self.batches += 1;
-                self.records += batch.records.unwrap_or(0);
-                self.bytes += found.object.size_bytes;
-                let stream = batch.stream.stream_name().to_string();
-                self.widths[0] = self.widths[0].max(stream.width());
-                let function = batch.unqualified_function().to_owned();
-                let size = self.groups.entry(Group { stream, function }).or_default();
-                size.batches += 1;
-                size.records += batch.records.unwrap_or(0);
-            }
-            Ok(_) | Err(Problem::NoBatch(_)) => {}
-        }
-        if is_wanted {
-            self.widths[1] = self.widths[1].max(printable(&found.object.name).width());
-            self.objects.push(found.object.clone());
-        }
+    /// Adds what was found.
+    pub(super) fn add(&mut self, found: Found) {
+        self.widths[1] = self.widths[1].max(printable(&found.object.name).width());
+        let Ok(batch) = &found.batch else {
+            self.others.push(found);
+            return;
+        };
+        self.records += batch.records.unwrap_or(0);
+        self.bytes += found.object.size_bytes;
+        self.widths[0] = self.widths[0].max(batch.stream.stream_name().as_str().width());
+        let size = self.groups.entry(Group::of(batch)).or_default();
+        size.batches += 1;
+        size.records += batch.records.unwrap_or(0);
+        self.batches.push(found.object);
+    }
+
+    /// Whether nothing is.
+    pub(super) fn is_empty(&self) -> bool {
+        self.batches.is_empty() && self.others.is_empty()
+    }
+
+    /// Whether the batch is of a stream and function of which something was chosen.
+    pub(super) fn includes(&self, batch: &FailedBatch) -> bool {
+        self.groups.contains_key(&Group::of(batch))
     }
 
     /// The functions and how much is of each, where there are several.
@@ -106,17 +112,72 @@ impl Choice {
             Some(_) => format!(" of {} streams and functions", grouped(self.groups.len())),
             None => String::new(),
         };
-        format!("{} ({}){of_whom}", Size { batches: self.batches, records: self.records }, size(self.bytes))
+        format!("{} ({}){of_whom}", Size { batches: self.batches.len(), records: self.records }, size(self.bytes))
     }
 
     /// What is no batch, or perhaps none, in words behind that.
     pub(super) fn others_sentence(&self) -> String {
         let mut sentence = String::new();
-        for (number, what) in [(self.others, "that are no batches"), (self.unreadable, "that cannot be read")] {
+        let unreadable = self.others.iter().filter(|found| matches!(found.batch, Err(Problem::Unreadable(_)))).count();
+        for (number, what) in [(self.others.len() - unreadable, "no batch of a stream"), (unreadable, "unreadable")] {
             if number > 0 {
-                sentence.push_str(&format!("; {} {what}", of(number, "object", "objects")));
+                sentence.push_str(&format!("; {} {what}", of(number, "object is", "objects are")));
             }
         }
         sentence
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn batch(stream: &str, function: &str) -> FailedBatch {
+        let batch = json!({
+            "requestContext": {
+                "functionArn": format!("arn:aws:lambda:us-east-2:123456789012:function:{function}"),
+                "condition": "RetryAttemptsExhausted",
+            },
+            "KinesisBatchInfo": { "batchSize": 20, "streamArn": format!("arn:aws:kinesis:us-east-2:123456789012:stream/{stream}") },
+        });
+        FailedBatch::parse(batch.to_string().as_bytes()).unwrap().0
+    }
+
+    fn found(name: &str, batch: Result<FailedBatch, Problem>) -> Found {
+        Found { object: Object { name: name.to_owned(), path: None, size_bytes: 1_000 }, batch }
+    }
+
+    fn choice(all: impl IntoIterator<Item = Found>) -> Choice {
+        let mut choice = Choice::default();
+        all.into_iter().for_each(|found| choice.add(found));
+        choice
+    }
+
+    /// It may be readable a moment later, when nobody was asked about it.
+    #[test]
+    fn what_could_not_be_read_is_not_among_the_batches() {
+        let unreadable = found("b", Err(Problem::Unreadable("no permission".to_owned())));
+        let other = found("c", Err(Problem::NoBatch("it is no batch".to_owned())));
+        let choice = choice([found("a", Ok(batch("orders", "archiver"))), unreadable, other]);
+        assert_eq!(choice.batches.iter().map(|object| object.name.as_str()).collect::<Vec<_>>(), ["a"]);
+        assert_eq!(choice.others_sentence(), "; 1 object is no batch of a stream; 1 object is unreadable");
+        assert!(choice.includes(&batch("orders", "archiver:2")));
+        assert!(!choice.includes(&batch("orders", "billing")) && !choice.includes(&batch("audit", "archiver")));
+    }
+
+    #[test]
+    fn how_much_is_of_whom_is_told() {
+        let one = choice(["a", "b"].map(|name| found(name, Ok(batch("orders", "archiver:live")))));
+        assert_eq!(one.several_functions(), None);
+        let function = "arn:aws:lambda:us-east-2:123456789012:function:";
+        let sentence = format!("2 batches, 40 records (2.0 KiB) of stream orders and function {function}archiver");
+        assert_eq!((one.sentence(), one.groups()), (sentence, Vec::new()));
+        let two = choice([found("a", Ok(batch("orders", "archiver"))), found("b", Ok(batch("audit", "billing")))]);
+        let told = format!("{function}archiver (1 batch, 20 records) and {function}billing (1 batch, 20 records)");
+        assert_eq!(two.several_functions(), Some(told));
+        assert_eq!(two.sentence(), "2 batches, 40 records (2.0 KiB) of 2 streams and functions");
+        assert_eq!(two.groups()[0], format!("stream audit, function {function}billing: 1 batch, 20 records"));
     }
 }

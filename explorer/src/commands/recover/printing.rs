@@ -59,8 +59,8 @@ pub(super) struct Total {
     pub(super) left: usize,
     /// No batches.
     pub(super) others: usize,
-    /// Not come to.
-    pub(super) untried: usize,
+    /// Not come to, or not to the end.
+    pub(super) unfinished: usize,
 }
 
 /// Prints what became of batches. That nobody reads it any more is no reason to leave the others where they are.
@@ -128,7 +128,7 @@ pub(super) fn summary(total: &Total) -> String {
     }
     summary.push_str(&format!("; {} done, {} deleted", of(total.done, "batch", "batches"), grouped(total.deleted)));
     for (number, what) in
-        [(total.left, "not archived whole"), (total.untried, "not tried"), (total.others, "passed over that are no batches")]
+        [(total.left, "not archived whole"), (total.unfinished, "not finished"), (total.others, "passed over that are no batches")]
     {
         if number > 0 {
             summary.push_str(&format!(", {} {what}", grouped(number)));

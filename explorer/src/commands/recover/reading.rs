@@ -55,12 +55,13 @@ pub(super) enum Extent {
     Whole,
 }
 
-/// Reads the objects. What cannot be read is told of the object; only where nothing can be reached it ends.
+/// Reads the objects, each with its place among them; those that are gone are passed over. What cannot be read is told of the
+/// object; only where nothing can be reached it ends.
 pub(super) fn read(
     store: FailureStore,
     objects: Vec<Object>,
     extent: Extent,
-) -> impl futures::Stream<Item = Result<Read, Failure>> {
+) -> impl futures::Stream<Item = (usize, Result<Read, Failure>)> {
     let wholes = Arc::new(Semaphore::new(READ_AHEAD));
     // Tasks of their own, which go on reading while a batch is archived.
     let reads = objects.into_iter().map(move |object| {
@@ -71,9 +72,9 @@ pub(super) fn read(
         Extent::Beginning => BEGINNINGS_AHEAD,
         Extent::Whole => READ_AHEAD,
     };
-    let read = futures::stream::iter(reads).buffered(ahead);
     let crashed = |error: tokio::task::JoinError| Err(Failure::refused("read on", error.to_string()));
-    read.filter_map(move |read| std::future::ready(read.unwrap_or_else(crashed).transpose()))
+    let read = futures::stream::iter(reads).buffered(ahead).enumerate();
+    read.filter_map(move |(place, read)| std::future::ready(read.unwrap_or_else(crashed).transpose().map(|read| (place, read))))
 }
 
 /// `None` for what is gone since it was listed: somebody else has recovered it.
@@ -93,20 +94,22 @@ async fn read_one(store: &FailureStore, object: Object, extent: Extent, wholes: 
     Ok(Some((Found { object, batch }, event)))
 }
 
-/// Without the event where a beginning was enough.
+/// With the event only where all is asked for.
 async fn read_batch(
     store: &FailureStore,
     object: &Object,
     extent: Extent,
     wholes: &Semaphore,
 ) -> Result<Result<(FailedBatch, Option<String>), InvalidFailedBatch>, Failure> {
-    if extent == Extent::Beginning && object.size_bytes > BEGINNING_BYTES {
+    let is_large = object.size_bytes > BEGINNING_BYTES;
+    if extent == Extent::Beginning && is_large {
         let beginning = store.read(object, Some(BEGINNING_BYTES)).await?;
         if let Some(batch) = FailedBatch::parse_beginning(&beginning) {
             return Ok(Ok((batch, None)));
         }
     }
-    // It is never closed.
-    let _permit = wholes.acquire().await.ok();
-    Ok(FailedBatch::parse(&store.read(object, None).await?))
+    // The semaphore is never closed.
+    let _permit = if is_large { wholes.acquire().await.ok() } else { None };
+    let read = FailedBatch::parse(&store.read(object, None).await?);
+    Ok(read.map(|(batch, event)| (batch, event.filter(|_| extent == Extent::Whole))))
 }

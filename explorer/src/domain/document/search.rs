@@ -107,9 +107,17 @@ fn pattern(needle: &str, form: Form) -> Option<Regex> {
     match form {
         Form::Text => {}
         Form::Json => {
-            // After a key's colon one blank is shown; what somebody pastes may have more there, or none.
-            let shown = Regex::new(r#""[ \t]*:[ \t]*"#).ok()?.replace_all(needle.as_bytes(), b"\": ").into_owned();
-            pattern = format!("{pattern}|{}", pattern_of(std::str::from_utf8(&shown).ok()?, ignores_case));
+            // After a key's colon one blank is shown; what somebody pastes may have more there, or none. In a string it stands as
+            // it is typed.
+            let colon = regex::Regex::new(r#""[ \t]*:[ \t]*"#).ok()?;
+            pattern.clear();
+            let mut rest = 0;
+            for found in colon.find_iter(needle) {
+                let (before, typed) = (&needle[rest..found.start()], regex::escape(found.as_str()));
+                pattern.push_str(&format!("{}(?:{typed}|\": )", pattern_of(before, ignores_case)));
+                rest = found.end();
+            }
+            pattern.push_str(&pattern_of(&needle[rest..], ignores_case));
         }
         Form::Hex => {
             if let Some(bytes) = bytes_of(needle) {

@@ -114,6 +114,9 @@ fn what_is_seen_is_found() {
         assert_eq!(marked(&order, row).concat(), found);
     }
     assert_eq!(order.search("},{"), 0, "it stands on two lines");
+    let pasted = r#"{"detail":"{\"a\":1, \"b\": 2}"}"#;
+    let mut envelope = document(pasted, Form::Json, 80);
+    assert_eq!(envelope.search(&pasted[1..pasted.len() - 1]), 1, "JSON in a string is as it is typed");
     assert_eq!(order.search(":null"), 0, "there is a blank between");
     assert_eq!(order.search(": null"), 1);
     let mut bytes = document(b"\r\nabc\r\n", Form::Hex, 80);

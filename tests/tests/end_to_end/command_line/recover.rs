@@ -227,7 +227,8 @@ async fn what_cannot_be_recovered_stays_and_says_why_while_the_rest_goes_on() {
     let finished = explorer.run(&["recover", &bucket.place(), "--archive", "--yes", "--output", "json"]).await;
     assert!(finished.sentence(1).ends_with("7 batches stay with records that are not archived"), "{finished:#?}");
     assert_eq!(finished.stderr.lines().count(), 1, "{finished:#?}");
-    let outcomes: Vec<Value> = finished.stdout.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let mut outcomes: Vec<Value> = finished.stdout.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    outcomes.sort_by_key(|outcome| outcome["object"].as_str().unwrap().to_owned());
     let reasons: Vec<&str> = outcomes.iter().map(|outcome| outcome["reason"].as_str().unwrap_or_default()).collect();
     assert!(
         reasons[0].contains("1 of its records are no longer in the stream") || reasons[0].contains("cannot read shard"),
@@ -367,6 +368,10 @@ async fn a_file_that_cannot_be_read_does_not_keep_the_others_back() {
     let listed = explorer.run(&["recover", place]).await.succeeded();
     assert!(listed.stdout.contains("cannot read file a broken link: No such file or directory"), "{listed:#?}");
     assert!(!listed.stdout.contains('\u{1b}') && listed.stdout.lines().count() == 3, "{listed:#?}");
+    let of_another = explorer.run(&["recover", place, "--stream", "audit", "--archive", "--yes"]).await;
+    assert!(of_another.sentence(1).contains("1 batch stays"), "it may be of that stream: {of_another:#?}");
+    assert!(of_another.stdout.contains("a broken link\n  └ cannot read file"), "{of_another:#?}");
+    assert_eq!(stream.items("ALL").await.len(), 0);
     let recovered = explorer.run(&["recover", place, "--archive", "--yes"]).await;
     assert!(recovered.sentence(1).contains("1 batch stays"), "{recovered:#?}");
     assert_eq!(stream.items("ALL").await.len(), 1);
@@ -382,7 +387,7 @@ async fn a_file_that_cannot_be_read_does_not_keep_the_others_back() {
 async fn files_behind_links_and_of_any_name_are_recovered() {
     let (endpoints, explorer) = reach().await;
     let stream = archived_stream(&endpoints, 1).await;
-    let [folder, elsewhere] = [tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap()];
+    let [folder, elsewhere, third] = [tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap()];
     let batch = |number: &str| batch_of(&stream, &[ReadRecord::new("cust-1", number, b"paid")]).to_string();
     let no_text = folder.path().join(std::ffi::OsStr::from_bytes(b"bad\xff\xfename"));
     std::fs::write(&no_text, batch("9")).unwrap();
@@ -390,13 +395,17 @@ async fn files_behind_links_and_of_any_name_are_recovered() {
     std::fs::write(elsewhere.path().join("deeper/batch"), batch("10")).unwrap();
     std::os::unix::fs::symlink(elsewhere.path(), folder.path().join("link")).unwrap();
     std::os::unix::fs::symlink(folder.path(), elsewhere.path().join("deeper/circle")).unwrap();
+    std::os::unix::fs::symlink(&no_text, folder.path().join("a second name")).unwrap();
+    std::fs::write(third.path().join("file"), batch("11")).unwrap();
+    std::os::unix::fs::symlink(third.path().join("file"), folder.path().join("other")).unwrap();
 
     let recovered = explorer.json_lines(&["recover", folder.path().to_str().unwrap(), "--archive", "--yes"]).await;
     let names: Vec<&str> = recovered.iter().map(|batch| batch["object"].as_str().unwrap()).collect();
-    assert_eq!(names, ["bad\u{fffd}\u{fffd}name", "link/deeper/batch"]);
+    assert_eq!(names, ["bad\u{fffd}\u{fffd}name", "link/deeper/batch", "other"]);
     assert!(recovered.iter().all(|batch| batch["archived"] == 1 && batch["deleted"] == true), "{recovered:#?}");
-    assert_eq!(stream.items("ALL").await.len(), 2);
+    assert_eq!(stream.items("ALL").await.len(), 3);
     assert!(!no_text.exists() && !elsewhere.path().join("deeper/batch").exists());
+    assert!(third.path().join("file").exists() && !folder.path().join("other").is_symlink(), "of a link only the link goes");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
