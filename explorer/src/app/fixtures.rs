@@ -303,7 +303,7 @@ pub(crate) fn sentence(model: &Model) -> &str {
 
 /// The text of the payload that is shown.
 pub(crate) fn shown(model: &Model) -> Option<&str> {
-    open_records(model).text()
+    open_records(model).detail()?.decoded()?.text()
 }
 
 /// Answers the effect that shows a record with this payload.

@@ -123,11 +123,29 @@ fn a_payload_is_searched_folded_and_asked_for_by_its_fields() {
 }
 
 #[test]
+fn a_field_is_asked_for_by_the_value_on_its_line_whatever_the_others_are() {
+    let payload = br#"{"big":12345678901234567890123,"dup":1,"dup":2,"exp":1e400,"lone":"\ud800","by":"J\u00fcrgen","on":true}"#;
+    let (mut model, shelf, _) = model_with(120, 40, vec![record(1, payload)]);
+    shelf.press(&mut model, "tab");
+    for term in ["$.big==12345678901234567890123", "$.dup==1", "$.dup==2", "$.exp==1e400", "", r#"$.by=="Jürgen""#, "$.on==true"] {
+        shelf.press(&mut model, "j =");
+        if term.is_empty() {
+            assert_eq!(sentence(&model), "the text on this line is no Unicode, and cannot be looked for");
+            continue;
+        }
+        assert_eq!(open_records(&model).typing.as_ref().unwrap().line.text(), format!("json:{term}"));
+        shelf.press(&mut model, "esc");
+    }
+}
+
+#[test]
 fn a_search_that_finds_nothing_says_where_case_matters() {
     let (mut model, shelf, _) = model_with(120, 40, vec![record(1, br#"{"status":"paid","by":"J\u00fcrgen"}"#)]);
     shelf.press(&mut model, "tab / STATUS enter");
     assert_eq!(sentence(&model), "\"STATUS\" is not in this payload; with a capital in it, case matters");
     shelf.press(&mut model, "/ nothing enter");
+    assert_eq!(sentence(&model), "\"nothing\" is not in this payload");
+    shelf.press(&mut model, "n");
     assert_eq!(sentence(&model), "\"nothing\" is not in this payload");
     shelf.press(&mut model, "/ jürgen enter");
     assert_eq!(open_records(&model).detail().unwrap().row, 2);

@@ -100,11 +100,11 @@ pub(super) async fn run(connection: Connection, request: Request, output: Output
     }
     let choice = choose(&store, objects, &request).await?;
     if choice.is_empty() {
-        return print_nothing_of_these(output);
+        return print_nothing_of_these(&request, output);
     }
     // Another function's failures are not the archiver's, though the records may be in the archive.
     if let Some(functions) = choice.several_functions() {
-        let sentence = format!("what is there is not of one function, but of {functions}; choose one with --function");
+        let sentence = format!("what is there is not of one function, but of {functions}; choose one by its ARN with --function");
         return Err(CommandError::Usage(sentence));
     }
     if !choice.batches.is_empty() {
@@ -153,9 +153,12 @@ fn print_nothing(place: &FailurePlace, output: Output) -> Result<(), CommandErro
     }
 }
 
-fn print_nothing_of_these(output: Output) -> Result<(), CommandError> {
+fn print_nothing_of_these(request: &Request, output: Output) -> Result<(), CommandError> {
+    let stream = request.stream.as_ref().map(|stream| format!("of stream {stream}"));
+    let function = request.function.as_ref().map(|function| format!("of function {function}"));
+    let whose = [stream, function].into_iter().flatten().collect::<Vec<_>>().join(" and ");
     match output {
-        Output::Table => output::print("nothing there is of this stream or function"),
+        Output::Table => output::print(&printable(&format!("nothing in {} is {whose}", request.place))),
         Output::Json => Ok(()),
     }
 }
@@ -187,7 +190,7 @@ async fn list_objects(store: FailureStore, request: Request, output: Output) -> 
     meter.clear();
     match output {
         Output::Json => lines.flush(),
-        Output::Table if choice.is_empty() => print_nothing_of_these(output),
+        Output::Table if choice.is_empty() => print_nothing_of_these(&request, output),
         Output::Table => {
             columns.finish()?;
             choice.groups().iter().try_for_each(|group| output::tell(group))?;
@@ -195,9 +198,9 @@ async fn list_objects(store: FailureStore, request: Request, output: Output) -> 
             if choice.batches.is_empty() {
                 return Ok(());
             }
-            output::tell(
-                "The function's log says what each failed for; when the cause is mended, archive them: the same with --archive",
-            )
+            let which = if choice.several_functions().is_some() { " --function ARN" } else { "" };
+            let archive = format!("when the cause is mended, archive them: the same with --archive{which}");
+            output::tell(&format!("The function's log says what each failed for; {archive}"))
         }
     }
 }

@@ -281,6 +281,13 @@ impl Document {
         Some(json.path(self.layout.line_of(json, row)?.line))
     }
 
+    /// The JSON string, number or word on a row, as it stands; `None` on a row of anything else.
+    #[must_use]
+    pub fn scalar_at(&self, row: usize) -> Option<&str> {
+        let json = self.json()?;
+        json.scalar(self.layout.line_of(json, row)?.line)
+    }
+
     fn json(&self) -> Option<&Json> {
         match &self.body {
             Body::Json(json) => Some(json),

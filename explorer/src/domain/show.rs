@@ -148,15 +148,6 @@ pub fn document(decoded: &Decoded, view: View) -> Document {
     }
 }
 
-/// The JSON value at a path of a text, where it is a single one that has no others in it.
-#[must_use]
-pub fn scalar_at(text: &str, path: &str) -> Option<String> {
-    let document: serde_json::Value = serde_json::from_str(text).ok()?;
-    let path = serde_json_path::JsonPath::parse(path).ok()?;
-    let value = path.query(&document).exactly_one().ok()?;
-    (!value.is_object() && !value.is_array()).then(|| value.to_string())
-}
-
 /// Log events as lines, each with its time.
 fn as_text(lines: &[(i64, String)]) -> Vec<u8> {
     let line = |(milliseconds, message): &(i64, String)| {

@@ -13,6 +13,9 @@ pub struct InvalidTime {
     text: String,
 }
 
+/// A date of another year that is no further away than this is known without it.
+const DATES_WITHOUT_YEAR: SignedDuration = SignedDuration::from_hours(180 * 24);
+
 /// What a typed time may refer to.
 #[derive(Clone, Debug)]
 pub struct TimeContext {
@@ -67,16 +70,19 @@ impl TimeContext {
         at.to_zoned(self.zone.clone()).strftime("%Y-%m-%d %H:%M:%S%.3f %Z").to_string()
     }
 
-    /// The time of day where the date is today's, otherwise the date too.
+    /// The time of day where the date is today's; otherwise the date, too; only that with its year where it is long ago.
     #[must_use]
     pub fn short(&self, at: Timestamp) -> String {
         let local = at.to_zoned(self.zone.clone());
         let today = self.now.to_zoned(self.zone.clone()).date();
-        if local.date() == today {
-            local.strftime("%H:%M:%S%.3f").to_string()
+        let format = if local.date() == today {
+            "%H:%M:%S%.3f"
+        } else if local.year() == today.year() || self.now.duration_since(at).abs() < DATES_WITHOUT_YEAR {
+            "%m-%d %H:%M:%S"
         } else {
-            local.strftime("%m-%d %H:%M:%S").to_string()
-        }
+            "%Y-%m-%d"
+        };
+        local.strftime(format).to_string()
     }
 }
 
@@ -163,5 +169,19 @@ mod tests {
         let now = context().now;
         assert_eq!(expiry(now.as_second() + 86_400 * 3, now), "expires in 3 d 0 h");
         assert_eq!(expiry(now.as_second() - 1, now), "expired, not yet deleted");
+    }
+
+    #[test]
+    fn a_time_is_as_short_as_it_is_clear() {
+        for (at, short) in [
+            ("2026-11-20T09:08:07.123Z", "10:08:07.123"),
+            ("2026-11-19T22:59:59Z", "11-19 23:59:59"),
+            ("2026-01-02T03:04:05Z", "01-02 04:04:05"),
+            ("2027-02-01T00:00:00Z", "02-01 01:00:00"),
+            ("2025-11-20T09:08:07Z", "2025-11-20"),
+            ("2018-12-17T22:10:52Z", "2018-12-17"),
+        ] {
+            assert_eq!(context().short(at.parse().unwrap()), short);
+        }
     }
 }

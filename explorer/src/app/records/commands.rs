@@ -10,9 +10,10 @@ use crate::domain::index::Place;
 use crate::domain::marks::{MAX_SINGLE, TooMany};
 use crate::domain::reading::Source;
 use crate::domain::record::Record;
-use crate::domain::show::{Body, View, scalar_at};
+use crate::domain::show::{Body, View};
 use archiver::settings::ArchiveMode;
 use jiff::Timestamp;
+use serde_json::Value;
 use std::sync::Arc;
 
 /// Rows before the end of what is read at which more is read.
@@ -63,6 +64,9 @@ impl Records {
             Command::Complete if self.typing.as_ref().is_some_and(|typing| typing.question != Question::Filter) => {
                 Err("only filters are completed".to_owned())
             }
+            Command::NextMatch | Command::PreviousMatch if self.finds_nothing() => {
+                Err(format!("\"{}\" is not in this payload", self.search))
+            }
             Command::NextMatch | Command::PreviousMatch if self.search.is_empty() && !self.is_compared => {
                 Err("/ searches in the payload".to_owned())
             }
@@ -72,6 +76,12 @@ impl Records {
             }
             _ => Ok(()),
         }
+    }
+
+    /// Whether what is looked for is not in the payload that is shown.
+    fn finds_nothing(&self) -> bool {
+        let body = self.detail().and_then(|detail| detail.body());
+        !self.search.is_empty() && matches!(body, Some(Body::Document(document)) if document.matches() == 0)
     }
 
     fn check_reading(&self, command: Command) -> Result<(), String> {
@@ -184,11 +194,6 @@ impl Records {
         self.typing = Some(typing);
     }
 
-    /// The text of the payload under the cursor, where it is one.
-    pub(in crate::app) fn text(&self) -> Option<&str> {
-        self.detail()?.decoded()?.text()
-    }
-
     /// Reads further where reading has paused by itself and the cursor has come near the end.
     fn read_on(&mut self, request: RequestId) -> Vec<Effect> {
         if matches!(self.reading, Reading::Partial(_)) { self.read_more(false, request) } else { Vec::new() }
@@ -290,8 +295,15 @@ impl Records {
             return Err(no_field());
         };
         let path = document.path_at(detail.row).ok_or_else(no_field)?;
-        let value = self.text().and_then(|text| scalar_at(text, &path));
-        let term = value.map_or_else(|| format!("json:{path}"), |value| format!("json:{path}=={value}"));
+        let term = match document.scalar_at(detail.row) {
+            // Readable, without the escapes that it may have.
+            Some(text) if text.starts_with('"') => match serde_json::from_str::<Value>(text) {
+                Ok(text) => format!("json:{path}=={text}"),
+                Err(_) => return Err("the text on this line is no Unicode, and cannot be looked for".to_owned()),
+            },
+            Some(number_or_word) => format!("json:{path}=={number_or_word}"),
+            None => format!("json:{path}"),
+        };
         let line = self.filter.to_string();
         self.ask_for(Question::Filter, if line.is_empty() { term } else { format!("{line} {term}") });
         Ok(())

@@ -47,7 +47,10 @@ impl<'c> Archiving<'c> {
                 }
                 self.total.recovered.add(recovered);
             }
-            Err(_) => self.total.left += 1,
+            Err(_) => {
+                self.total.left += 1;
+                self.total.recovered.failed += batch.records.unwrap_or(1);
+            }
         }
         outcome
     }

@@ -5,11 +5,13 @@ use super::reading::{Found, Problem};
 use crate::aws::bucket::Object;
 use crate::domain::failed_batch::FailedBatch;
 use crate::domain::text::{printable, size};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use unicode_width::UnicodeWidthStr as _;
 
 /// Streams and functions that are named one by one.
 const MAX_GROUPS: usize = 20;
+/// Streams that a sentence names.
+const NAMED_STREAMS: usize = 5;
 
 /// The objects that are asked for.
 #[derive(Default)]
@@ -109,7 +111,12 @@ impl Choice {
             Some((Group { stream, function }, _)) if self.groups.len() == 1 => {
                 format!(" of stream {stream} and function {function}")
             }
-            Some(_) => format!(" of {} streams and functions", grouped(self.groups.len())),
+            Some(_) => {
+                let streams: BTreeSet<&str> = self.groups.keys().map(|group| group.stream.as_str()).collect();
+                let named: Vec<&str> = streams.iter().take(NAMED_STREAMS).copied().collect();
+                let more = streams.len().checked_sub(NAMED_STREAMS + 1).map(|more| format!(" and {} more", grouped(more + 1)));
+                format!(" of the streams {}{}", named.join(", "), more.unwrap_or_default())
+            }
             None => String::new(),
         };
         format!("{} ({}){of_whom}", Size { batches: self.batches.len(), records: self.records }, size(self.bytes))
@@ -177,7 +184,7 @@ mod tests {
         let two = choice([found("a", Ok(batch("orders", "archiver"))), found("b", Ok(batch("audit", "billing")))]);
         let told = format!("{function}archiver (1 batch, 20 records) and {function}billing (1 batch, 20 records)");
         assert_eq!(two.several_functions(), Some(told));
-        assert_eq!(two.sentence(), "2 batches, 40 records (2.0 KiB) of 2 streams and functions");
+        assert_eq!(two.sentence(), "2 batches, 40 records (2.0 KiB) of the streams audit, orders");
         assert_eq!(two.groups()[0], format!("stream audit, function {function}billing: 1 batch, 20 records"));
     }
 }

@@ -1,6 +1,6 @@
 //! What is said of batches and of what became of them: as rows for people, as JSON for scripts.
 
-use super::reading::Found;
+use super::reading::{Found, Problem};
 use super::{CommandError, Output, output};
 use crate::domain::text::{count, printable};
 use crate::domain::time::TimeContext;
@@ -163,7 +163,12 @@ pub(super) fn row(found: &Found, times: &TimeContext) -> [String; 6] {
         }
         Err(problem) => {
             let dash = || "–".to_owned();
-            [dash(), dash(), dash(), dash(), printable(problem.sentence()).into_owned(), object]
+            let what = match problem {
+                Problem::NoBatch(_) => "no batch",
+                Problem::Unreadable(_) => "unreadable",
+            };
+            // The last column has room for a sentence of any length.
+            [dash(), dash(), dash(), dash(), what.to_owned(), format!("{object}: {}", printable(problem.sentence()))]
         }
     }
 }

@@ -98,6 +98,12 @@ impl Json {
         before.strip_suffix(b":").unwrap_or(before).trim_ascii_end()
     }
 
+    /// The string, number or word on this line, as it stands.
+    pub(super) fn scalar(&self, line: usize) -> Option<&str> {
+        let line = self.lines.get(line).filter(|line| line.kind == Kind::Value)?;
+        std::str::from_utf8(self.slice(line.value_start()..line.value_end())).ok()
+    }
+
     /// `{ … 12 fields }`.
     fn folded(&self, line: Line) -> (String, bool) {
         let close = self.lines.get(line.link as usize).copied().unwrap_or(line);

@@ -317,14 +317,14 @@ async fn failures_of_another_function_stay() {
     let finished = explorer.run(&["recover", place, "--archive", "--yes", "--output", "json"]).await;
     let sentence = finished.sentence(2);
     assert!(sentence.contains("function:archiver (1 batch, 1 record) and arn:aws:lambda:"), "{finished:#?}");
-    assert!(sentence.ends_with("function:billing (1 batch, 1 record); choose one with --function"), "{finished:#?}");
+    assert!(sentence.ends_with("function:billing (1 batch, 1 record); choose one by its ARN with --function"), "{finished:#?}");
     assert_eq!((std::fs::read_dir(folder.path()).unwrap().count(), stream.items("ALL").await.len()), (2, 0));
     let of_archiver = ["recover", place, "--function", "archiver", "--archive", "--yes"];
     assert_eq!(explorer.json_lines(&of_archiver).await.len(), 1);
     assert!(!folder.path().join("1").exists() && folder.path().join("2").exists());
     assert_eq!(explorer.json_lines(&["recover", place, "--function", "billing"]).await.len(), 1);
     let other = explorer.run(&["recover", place, "--function", "audit", "--archive"]).await.succeeded();
-    assert_eq!(other.stdout, "nothing there is of this stream or function\n");
+    assert_eq!(other.stdout, format!("nothing in {place} is of function audit\n"));
 }
 
 /// Without DynamoDB no batch is tried after the first, and nothing is deleted.
