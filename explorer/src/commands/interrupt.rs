@@ -8,9 +8,13 @@ use std::time::Duration;
 use tokio::io::Interest;
 use tokio::net::unix::pipe::Sender;
 use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::watch;
 
 /// How long work that was ended may take to clean up. What hangs in a pipe that nobody empties never does.
 const GRACE: Duration = Duration::from_millis(500);
+
+/// How long work that was told to stop may take to come to a good place.
+const TIME_TO_STOP: Duration = Duration::from_secs(5);
 
 /// Whether work has nothing more to do when standard output is closed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -41,6 +45,45 @@ pub(super) async fn interruptible(
         // It was done in the last moment, all the same.
         Ok(Ok(done)) => done,
         Ok(Err(_)) | Err(_) => ended,
+    }
+}
+
+/// Does work that can be stopped only between two of its steps: it is told to, and ends with what that means for it. What does not
+/// stop in time is dropped where it is; `dropped` is what that means.
+pub(super) async fn stoppable<W>(work: impl FnOnce(Stop) -> W, dropped: CommandError) -> Result<(), CommandError>
+where
+    W: Future<Output = Result<(), CommandError>> + Send + 'static,
+{
+    let (stop, told) = watch::channel(false);
+    let mut task = tokio::spawn(work(Stop(told)));
+    let crashed = |error: tokio::task::JoinError| Err(Failure::refused("go on", error.to_string()).into());
+    tokio::select! {
+        done = &mut task => return done.unwrap_or_else(crashed),
+        signalled = signalled() => signalled?,
+    }
+    stop.send_replace(true);
+    match tokio::time::timeout(TIME_TO_STOP, &mut task).await {
+        Ok(done) => done.unwrap_or_else(crashed),
+        Err(_) => {
+            task.abort();
+            Err(dropped)
+        }
+    }
+}
+
+/// Tells work to stop.
+#[derive(Debug)]
+pub(super) struct Stop(watch::Receiver<bool>);
+
+impl Stop {
+    /// Does one step, unless it is to be stopped before or meanwhile: `None` then.
+    pub(super) async fn unless_stopped<T>(&mut self, step: impl Future<Output = T>) -> Option<T> {
+        tokio::select! {
+            biased;
+            // Without anybody to tell it, it goes on.
+            Ok(_) = self.0.wait_for(|stops| *stops) => None,
+            done = step => Some(done),
+        }
     }
 }
 

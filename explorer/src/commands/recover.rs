@@ -5,7 +5,7 @@ mod choice;
 mod printing;
 mod reading;
 
-use super::interrupt::{Prints, interruptible};
+use super::interrupt::{Prints, Stop, interruptible, stoppable};
 use super::progress::Meter;
 use super::{CommandError, Output, local_times, output};
 use crate::aws::bucket::Object;
@@ -111,13 +111,16 @@ pub(super) async fn run(connection: Connection, request: Request, output: Output
         output::confirm(&request.question(&choice, &connection.region), request.yes)?;
     }
     let total = Arc::new(Mutex::new(Total { unfinished: choice.batches.len(), ..Total::default() }));
-    let stopped = Err(CommandError::Stopped("stopped; what was archived is archived, run it again for the rest"));
-    let work = archive(connection, store, choice, request.keep, output, Arc::clone(&total));
-    let ended = interruptible(work, Prints::OnlyASummary, stopped).await;
+    let work = Work { connection, store, choice, keeps: request.keep, output, total: Arc::clone(&total) };
+    let ended = stoppable(|stop| work.archive(stop), stopped()).await;
     if output == Output::Table {
         output::tell(&summary(&total.lock().unwrap_or_else(PoisonError::into_inner)))?;
     }
     ended
+}
+
+fn stopped() -> CommandError {
+    CommandError::Stopped("stopped; what was archived is archived, run it again for the rest")
 }
 
 /// Finds out what is asked for.
@@ -210,56 +213,70 @@ fn read_of(read: usize, all: usize) -> String {
     format!("{} of {}", grouped(read), of(all, "object", "objects"))
 }
 
-async fn archive(
+/// The batches that are archived now, and where to.
+struct Work {
     connection: Connection,
     store: FailureStore,
-    mut choice: Choice,
+    choice: Choice,
     keeps: bool,
     output: Output,
+    /// What has become of them so far, for whoever stops it.
     total: Arc<Mutex<Total>>,
-) -> Result<(), CommandError> {
-    let mut printer = OutcomePrinter::new(output, choice.widths);
-    let mut archiving = Archiving::new(Recovery::new(&connection)?, store.clone(), keeps);
-    let share = |told: &Total| *total.lock().unwrap_or_else(PoisonError::into_inner) = told.clone();
-    for found in &choice.others {
-        let outcome = archiving.pass_over(found);
-        printer.print(found, outcome)?;
-    }
-    let batches = std::mem::take(&mut choice.batches);
-    let all = batches.len();
-    archiving.total.unfinished = all;
-    share(&archiving.total);
-    let mut meter = Meter::before_results();
-    let mut reads = std::pin::pin!(read(store, batches, Extent::Whole));
-    while archiving.ended.is_none() {
-        let sentence = archiving.sentence(all);
-        let Some((place, read)) = meter.waiting(&sentence, reads.next()).await else {
-            break;
-        };
-        match read {
-            Ok((found, event)) => {
-                let outcome = match &found.batch {
-                    Ok(batch) if choice.includes(batch) => {
-                        meter.waiting(&sentence, archiving.archive(&found.object, batch, event.as_deref())).await
-                    }
-                    Ok(_) => archiving.leave("it is another batch than the one that was asked about"),
-                    Err(_) => archiving.pass_over(&found),
-                };
-                archiving.total.unfinished = all - place - 1;
-                share(&archiving.total);
-                // A row of the table, on the same terminal.
-                meter.clear();
-                printer.print(&found, outcome)?;
-            }
-            Err(failure) => archiving.ended = Some(failure),
+}
+
+impl Work {
+    async fn archive(mut self, mut stop: Stop) -> Result<(), CommandError> {
+        let share = |told: &Total| *self.total.lock().unwrap_or_else(PoisonError::into_inner) = told.clone();
+        let mut printer = OutcomePrinter::new(self.output, self.choice.widths);
+        let mut archiving = Archiving::new(Recovery::new(&self.connection)?, self.store.clone(), self.keeps);
+        for found in &self.choice.others {
+            let outcome = archiving.pass_over(found);
+            printer.print(found, outcome)?;
         }
-        meter.show(|| archiving.sentence(all));
-    }
-    if archiving.ended.is_none() {
-        archiving.total.unfinished = 0;
+        let batches = std::mem::take(&mut self.choice.batches);
+        let all = batches.len();
+        archiving.total.unfinished = all;
         share(&archiving.total);
+        let mut meter = Meter::before_results();
+        let mut reads = std::pin::pin!(read(self.store, batches, Extent::Whole));
+        let ending = loop {
+            let sentence = archiving.sentence(all);
+            let Some(next) = stop.unless_stopped(meter.waiting(&sentence, reads.next())).await else {
+                break Err(stopped());
+            };
+            let Some((place, read)) = next else {
+                archiving.total.unfinished = 0;
+                break Ok(());
+            };
+            let (found, event) = match read {
+                Ok(read) => read,
+                Err(failure) => break Err(failure.into()),
+            };
+            let outcome = match &found.batch {
+                Ok(batch) if self.choice.includes(batch) => {
+                    let recovering = meter.waiting(&sentence, archiving.recover(batch, event.as_deref()));
+                    let Some(recovered) = stop.unless_stopped(recovering).await else {
+                        break Err(stopped());
+                    };
+                    // To its end, for what is deleted to be told.
+                    archiving.settle(&found.object, batch, recovered).await
+                }
+                Ok(_) => archiving.leave("it is another batch than the one that was asked about"),
+                Err(_) => archiving.pass_over(&found),
+            };
+            archiving.total.unfinished = all - place - 1;
+            share(&archiving.total);
+            // A row of the table, on the same terminal.
+            meter.clear();
+            printer.print(&found, outcome)?;
+            meter.show(|| archiving.sentence(all));
+            if let Some(failure) = archiving.ended.take() {
+                break Err(failure.into());
+            }
+        };
+        share(&archiving.total);
+        meter.clear();
+        printer.finish()?;
+        ending.and_then(|()| archiving.finish().map_err(CommandError::from))
     }
-    meter.clear();
-    printer.finish()?;
-    Ok(archiving.finish()?)
 }

@@ -30,9 +30,13 @@ impl<'c> Archiving<'c> {
         Self { recovery, store, keeps, hopeless: 0, undeleted: None, total: Total::default(), ended: None }
     }
 
-    /// Archives a batch; the event is the batch's, where it has one.
-    pub(super) async fn archive(&mut self, object: &Object, batch: &FailedBatch, event: Option<&str>) -> OutcomeJson {
-        let recovered = self.recover(batch, event).await;
+    /// Counts what became of a batch, and deletes it when all of it is archived.
+    pub(super) async fn settle(
+        &mut self,
+        object: &Object,
+        batch: &FailedBatch,
+        recovered: Result<Recovered, String>,
+    ) -> OutcomeJson {
         self.look_for_hope(&recovered);
         let mut outcome = OutcomeJson::new(&recovered);
         match recovered {
@@ -86,10 +90,11 @@ impl<'c> Archiving<'c> {
         let left = (left > 0).then(|| format!("{} with records that are not archived", of(left, "batch stays", "batches stay")));
         let detail: Vec<String> = left.into_iter().chain(undeleted).collect();
         let incomplete = (!detail.is_empty()).then(|| Failure::refused("recover everything", detail.join("; ")));
-        self.ended.or(incomplete).map_or(Ok(()), Err)
+        incomplete.map_or(Ok(()), Err)
     }
 
-    async fn recover(&mut self, batch: &FailedBatch, event: Option<&str>) -> Result<Recovered, String> {
+    /// Archives a batch; the event is the batch's, where it has one.
+    pub(super) async fn recover(&mut self, batch: &FailedBatch, event: Option<&str>) -> Result<Recovered, String> {
         let recovered = self.recovery.recover(batch, event).await;
         if let Err(error) = &recovered
             && error.is_of_the_connection()
