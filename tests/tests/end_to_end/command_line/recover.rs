@@ -303,6 +303,34 @@ async fn what_is_recovered_does_not_depend_on_a_reader() {
     }
 }
 
+/// The files are gone for good: each that is deleted has its row, whenever it is stopped.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_deleted_until_ctrl_c_is_told() {
+    let (endpoints, explorer) = reach().await;
+    let stream = archived_stream(&endpoints, 1).await;
+    let folder = tempfile::tempdir().unwrap();
+    const FILES: usize = 2_000;
+    for number in 1_000..1_000 + FILES {
+        let batch = batch_of(&stream, &[ReadRecord::new("cust-1", &number.to_string(), b"paid")]);
+        std::fs::write(folder.path().join(number.to_string()), batch.to_string()).unwrap();
+    }
+    let mut running = explorer.start(&["recover", folder.path().to_str().unwrap(), "--archive", "--yes"]);
+    // The first rows: it is in the middle of them.
+    let mut printed = String::new();
+    for _ in 0..20 {
+        printed.push_str(&(running.printed().await + "\n"));
+    }
+    running.interrupt().await;
+    let finished = running.ended().await;
+    assert_eq!(finished.code, Some(130), "{finished:#?}");
+    printed.push_str(&finished.stdout);
+    let rows = printed.lines().filter(|line| line.contains(stream.name.as_str())).count();
+    let left = std::fs::read_dir(folder.path()).unwrap().count();
+    assert_eq!((rows, stream.items("ALL").await.len() >= rows), (FILES - left, true), "{printed}");
+    let said: String = finished.stderr.split_whitespace().collect();
+    assert!(said.contains(&format!("{rows}batchesdone,{rows}deleted,{left}notfinished")) && left > 0, "{finished:#?}");
+}
+
 /// What another function failed at is its own, though the records are in the archive.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn failures_of_another_function_stay() {
