@@ -13,6 +13,8 @@ pub struct InvalidTime {
     text: String,
 }
 
+/// Columns of a short time.
+pub const SHORT_COLUMNS: u16 = 16;
 /// A date of another year that is no further away than this is known without it.
 const DATES_WITHOUT_YEAR: SignedDuration = SignedDuration::from_hours(180 * 24);
 
@@ -70,7 +72,8 @@ impl TimeContext {
         at.to_zoned(self.zone.clone()).strftime("%Y-%m-%d %H:%M:%S%.3f %Z").to_string()
     }
 
-    /// The time of day where the date is today's; otherwise the date, too; only that with its year where it is long ago.
+    /// The time of day where the date is today's; otherwise the date, too; with its year and to the minute where it is long ago. It
+    /// takes [`SHORT_COLUMNS`] at the most.
     #[must_use]
     pub fn short(&self, at: Timestamp) -> String {
         let local = at.to_zoned(self.zone.clone());
@@ -80,7 +83,7 @@ impl TimeContext {
         } else if local.year() == today.year() || self.now.duration_since(at).abs() < DATES_WITHOUT_YEAR {
             "%m-%d %H:%M:%S"
         } else {
-            "%Y-%m-%d"
+            "%Y-%m-%d %H:%M"
         };
         local.strftime(format).to_string()
     }
@@ -178,10 +181,11 @@ mod tests {
             ("2026-11-19T22:59:59Z", "11-19 23:59:59"),
             ("2026-01-02T03:04:05Z", "01-02 04:04:05"),
             ("2027-02-01T00:00:00Z", "02-01 01:00:00"),
-            ("2025-11-20T09:08:07Z", "2025-11-20"),
-            ("2018-12-17T22:10:52Z", "2018-12-17"),
+            ("2025-11-20T09:08:07Z", "2025-11-20 10:08"),
+            ("2018-12-17T22:10:52Z", "2018-12-17 23:10"),
         ] {
             assert_eq!(context().short(at.parse().unwrap()), short);
+            assert!(short.len() <= usize::from(SHORT_COLUMNS));
         }
     }
 }

@@ -13,6 +13,7 @@ use crate::domain::preview::preview;
 use crate::domain::reading::Source;
 use crate::domain::record::{Record, size_together};
 use crate::domain::text::{count, pieces, printable, size};
+use crate::domain::time::SHORT_COLUMNS;
 use ratatui::Frame;
 use ratatui::layout::{Constraint, Layout, Rect};
 use ratatui::text::{Line, Span};
@@ -174,7 +175,7 @@ fn draw_rows(model: &Model, records: &Records, theme: &Theme, frame: &mut Frame<
     let keys = shown().filter_map(|(_, record)| record);
     let longest_key = keys.map(|record| printable(&record.id.partition_key).width()).max().unwrap_or(0);
     let key_columns = u16::try_from(longest_key).unwrap_or(u16::MAX).clamp(6, (area.width / 4).max(6));
-    let payload_columns = usize::from(area.width.saturating_sub(35 + key_columns)).max(8);
+    let payload_columns = usize::from(area.width.saturating_sub(20 + SHORT_COLUMNS + key_columns)).max(8);
     let range = records.range();
     let rows = shown().map(|(rank, record)| {
         let is_current = rank == records.cursor;
@@ -198,7 +199,7 @@ fn draw_rows(model: &Model, records: &Records, theme: &Theme, frame: &mut Frame<
     });
     let widths = [
         Constraint::Length(2),
-        Constraint::Length(15),
+        Constraint::Length(SHORT_COLUMNS),
         Constraint::Length(key_columns),
         Constraint::Length(5),
         Constraint::Length(8),

@@ -9,7 +9,7 @@ use crate::domain::replay::pace::SHARD_RECORDS_PER_SECOND;
 use crate::domain::replay::plan::{Journey, JourneyEnd, PassedOver, PlanState, PlanSummary, RunRecord, Wish};
 use crate::domain::replay::progress::{LaneProgress, Progress};
 use crate::domain::text::{count, printable, short_count, size};
-use crate::domain::time::span;
+use crate::domain::time::{SHORT_COLUMNS, span};
 use jiff::Timestamp;
 use ratatui::Frame;
 use ratatui::layout::{Constraint, Layout, Rect};
@@ -328,8 +328,9 @@ fn journey_line(model: &Model, journey: &Journey, theme: &Theme) -> Line<'static
     let arrived = archiver::record::ArrivalTime::parse(&journey.arrival).ok().and_then(|arrival| arrival.milliseconds());
     let arrived = arrived.and_then(|at| Timestamp::from_millisecond(at).ok()).map_or_else(String::new, |at| model.times.short(at));
     let place = journey.sub_sequence_number.map(|place| format!(".{place}")).unwrap_or_default();
+    let columns = usize::from(SHORT_COLUMNS);
     Line::from(vec![
-        Span::styled(format!("{arrived:<15} "), theme.quiet()),
+        Span::styled(format!("{arrived:<columns$} "), theme.quiet()),
         Span::raw(format!("{} ", printable(&journey.partition_key))),
         Span::styled(format!("{}{place} ", journey.sequence_number), theme.quiet()),
         Span::raw(end),
