@@ -121,6 +121,7 @@ impl FailureStore {
     }
 }
 
+/// Where a file is: where it was found, or else by its name.
 fn path_of(folder: &Path, object: &Object) -> PathBuf {
     object.path.clone().unwrap_or_else(|| folder.join(&object.name))
 }

@@ -9,6 +9,7 @@ use tokio::io::Interest;
 use tokio::net::unix::pipe::Sender;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
+use tokio::task::JoinError;
 
 /// How long work that was ended may take to clean up. What hangs in a pipe that nobody empties never does.
 const GRACE: Duration = Duration::from_millis(500);
@@ -34,7 +35,6 @@ pub(super) async fn interruptible(
     let mut task = tokio::spawn(work);
     let ended = tokio::select! {
         done = &mut task => {
-            let crashed = |error: tokio::task::JoinError| Err(Failure::refused("go on", error.to_string()).into());
             return done.unwrap_or_else(crashed);
         }
         signalled = signalled() => signalled.and(stopped),
@@ -56,7 +56,6 @@ where
 {
     let (stop, told) = watch::channel(false);
     let mut task = tokio::spawn(work(Stop(told)));
-    let crashed = |error: tokio::task::JoinError| Err(Failure::refused("go on", error.to_string()).into());
     tokio::select! {
         done = &mut task => return done.unwrap_or_else(crashed),
         signalled = signalled() => signalled?,
@@ -69,6 +68,10 @@ where
             Err(dropped)
         }
     }
+}
+
+fn crashed(error: JoinError) -> Result<(), CommandError> {
+    Err(Failure::refused("go on", error.to_string()).into())
 }
 
 /// Tells work to stop.

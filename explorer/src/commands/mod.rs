@@ -223,18 +223,14 @@ impl Arguments {
         if let Some(reads) = reads.filter(|reads| !reads.needs_aws()) {
             return reads.run(None, common.output).await;
         }
-        if let Some(Command::Recover(request)) = &command
-            && let Some(folder) = request.only_lists_folder()
-        {
-            return recover::list_folder(folder, request.clone(), common.output).await;
-        }
-        if let Some(Command::Recover(request)) = &command
-            && common.local
-            && common.data_dir.is_none()
-            && request.deletes()
-        {
-            let sentence = "what --local archives ends with the command; add --data-dir FOLDER, or --keep";
-            return Err(CommandError::Usage(sentence.to_owned()));
+        if let Some(Command::Recover(request)) = &command {
+            if let Some(folder) = request.only_lists_folder() {
+                return recover::list_folder(folder, request.clone(), common.output).await;
+            }
+            if request.deletes() && common.local && common.data_dir.is_none() {
+                let sentence = "what --local archives ends with the command; add --data-dir FOLDER, or --keep";
+                return Err(CommandError::Usage(sentence.to_owned()));
+            }
         }
         if common.local {
             Self::run_local(common, command, started).await

@@ -79,6 +79,17 @@ impl Request {
         }
     }
 
+    fn nothing_there(&self) -> String {
+        format!("there is nothing in {}", self.place)
+    }
+
+    fn nothing_of_these(&self) -> String {
+        let stream = self.stream.as_ref().map(|stream| format!("of stream {stream}"));
+        let function = self.function.as_ref().map(|function| format!("of function {function}"));
+        let whose = [stream, function].into_iter().flatten().collect::<Vec<_>>().join(" and ");
+        format!("nothing in {} is {whose}", self.place)
+    }
+
     fn question(&self, choice: &Choice, region: &str) -> String {
         let then = if self.keep { "" } else { ", and delete the batches whose records are all archived" };
         let (what, place) = (choice.sentence(), &self.place);
@@ -96,11 +107,11 @@ pub(super) async fn run(connection: Connection, request: Request, output: Output
     }
     let objects = store.list().await?;
     if objects.is_empty() {
-        return print_nothing(&request.place, output);
+        return print_nothing(&request.nothing_there(), output);
     }
-    let choice = choose(&store, objects, &request).await?;
+    let choice = choose(&store, objects, &request, Meter::before_results(), |_| Ok(())).await?;
     if choice.is_empty() {
-        return print_nothing_of_these(&request, output);
+        return print_nothing(&request.nothing_of_these(), output);
     }
     // Another function's failures are not the archiver's, though the records may be in the archive.
     if let Some(functions) = choice.several_functions() {
@@ -123,18 +134,24 @@ fn stopped() -> CommandError {
     CommandError::Stopped("stopped; what was archived is archived, run it again for the rest")
 }
 
-/// Finds out what is asked for.
-async fn choose(store: &FailureStore, objects: Vec<Object>, request: &Request) -> Result<Choice, CommandError> {
+/// Finds out what is asked for, and hands it on as it is found.
+async fn choose(
+    store: &FailureStore,
+    objects: Vec<Object>,
+    request: &Request,
+    mut meter: Meter,
+    mut take: impl FnMut(&Found) -> Result<(), CommandError>,
+) -> Result<Choice, CommandError> {
     let mut choice = Choice::default();
-    let mut meter = Meter::before_results();
     let all = objects.len();
     let mut reads = std::pin::pin!(read(store.clone(), objects, Extent::Beginning));
     while let Some((place, read)) = reads.next().await {
         let (found, _) = read?;
+        meter.show(|| format!("{} of {}", grouped(place + 1), of(all, "object", "objects")));
         if request.wants(&found) {
+            take(&found)?;
             choice.add(found);
         }
-        meter.show(|| read_of(place + 1, all));
     }
     Ok(choice)
 }
@@ -149,19 +166,9 @@ async fn list(store: FailureStore, request: Request, output: Output) -> Result<(
     interruptible(list_objects(store, request, output), Prints::Everything, stopped).await
 }
 
-fn print_nothing(place: &FailurePlace, output: Output) -> Result<(), CommandError> {
+fn print_nothing(sentence: &str, output: Output) -> Result<(), CommandError> {
     match output {
-        Output::Table => output::print(&printable(&format!("there is nothing in {place}"))),
-        Output::Json => Ok(()),
-    }
-}
-
-fn print_nothing_of_these(request: &Request, output: Output) -> Result<(), CommandError> {
-    let stream = request.stream.as_ref().map(|stream| format!("of stream {stream}"));
-    let function = request.function.as_ref().map(|function| format!("of function {function}"));
-    let whose = [stream, function].into_iter().flatten().collect::<Vec<_>>().join(" and ");
-    match output {
-        Output::Table => output::print(&printable(&format!("nothing in {} is {whose}", request.place))),
+        Output::Table => output::print(&printable(sentence)),
         Output::Json => Ok(()),
     }
 }
@@ -169,31 +176,19 @@ fn print_nothing_of_these(request: &Request, output: Output) -> Result<(), Comma
 async fn list_objects(store: FailureStore, request: Request, output: Output) -> Result<(), CommandError> {
     let objects = store.list().await?;
     if objects.is_empty() {
-        return print_nothing(&request.place, output);
+        return print_nothing(&request.nothing_there(), output);
     }
     let times = local_times();
-    let mut choice = Choice::default();
     let mut lines = Lines::default();
     let mut columns = Columns::new(["GIVEN UP", "STREAM", "SHARD", "RECORDS", "WHY", "OBJECT"]);
-    let mut meter = Meter::beside_results();
-    let all = objects.len();
-    let mut reads = std::pin::pin!(read(store, objects, Extent::Beginning));
-    while let Some((place, read)) = reads.next().await {
-        let (found, _) = read?;
-        meter.show(|| read_of(place + 1, all));
-        if !request.wants(&found) {
-            continue;
-        }
-        match output {
-            Output::Json => lines.json(&BatchJson::from(&found))?,
-            Output::Table => columns.row(row(&found, &times))?,
-        }
-        choice.add(found);
-    }
-    meter.clear();
+    let print = |found: &Found| match output {
+        Output::Json => lines.json(&BatchJson::from(found)),
+        Output::Table => columns.row(row(found, &times)),
+    };
+    let choice = choose(&store, objects, &request, Meter::beside_results(), print).await?;
     match output {
         Output::Json => lines.flush(),
-        Output::Table if choice.is_empty() => print_nothing_of_these(&request, output),
+        Output::Table if choice.is_empty() => print_nothing(&request.nothing_of_these(), output),
         Output::Table => {
             columns.finish()?;
             choice.groups().iter().try_for_each(|group| output::tell(group))?;
@@ -206,11 +201,6 @@ async fn list_objects(store: FailureStore, request: Request, output: Output) -> 
             output::tell(&format!("The function's log says what each failed for; {archive}"))
         }
     }
-}
-
-/// How far reading is, in words.
-fn read_of(read: usize, all: usize) -> String {
-    format!("{} of {}", grouped(read), of(all, "object", "objects"))
 }
 
 /// The batches that are archived now, and where to.
@@ -229,9 +219,9 @@ impl Work {
         let share = |told: &Total| *self.total.lock().unwrap_or_else(PoisonError::into_inner) = told.clone();
         let mut printer = OutcomePrinter::new(self.output, self.choice.widths);
         let mut archiving = Archiving::new(Recovery::new(&self.connection)?, self.store.clone(), self.keeps);
-        for found in &self.choice.others {
-            let outcome = archiving.pass_over(found);
-            printer.print(found, outcome)?;
+        for (object, problem) in std::mem::take(&mut self.choice.others) {
+            let outcome = archiving.pass_over(&problem);
+            printer.print(&Found { object, batch: Err(problem) }, outcome)?;
         }
         let batches = std::mem::take(&mut self.choice.batches);
         let all = batches.len();
@@ -262,7 +252,7 @@ impl Work {
                     archiving.settle(&found.object, batch, recovered).await
                 }
                 Ok(_) => archiving.leave("it is another batch than the one that was asked about"),
-                Err(_) => archiving.pass_over(&found),
+                Err(problem) => archiving.pass_over(problem),
             };
             archiving.total.unfinished = all - place - 1;
             share(&archiving.total);

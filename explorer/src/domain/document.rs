@@ -20,6 +20,7 @@ use hex::Shape;
 use json::Json;
 pub(crate) use layout::{Layout, Lines, RowOfLine};
 pub use row::{Fold, Piece, Row};
+pub use search::case_matters;
 use search::{Match, Matches};
 use source::Source;
 use std::fmt;

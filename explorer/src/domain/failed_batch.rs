@@ -123,7 +123,7 @@ impl FailedBatch {
             Some(text) if text.starts_with('"') => Some(serde_json::from_str::<String>(text).map_err(InvalidFailedBatch::Damaged)?),
             Some(object) => Some(object.to_owned()),
         };
-        Ok((Self { has_event: event.is_some(), ..Self::new(raw)? }, event))
+        Ok((Self::new(raw, event.is_some())?, event))
     }
 
     /// Reads what Lambda tells of a batch from the beginning of what it wrote, the event being last. `None` where that does not do.
@@ -132,11 +132,10 @@ impl FailedBatch {
         let event = text.windows(EVENT_FIELD.len()).position(|window| window == EVENT_FIELD)?;
         let before = text[..event].trim_ascii_end().strip_suffix(b",")?;
         let text = [before, b"}"].concat();
-        let batch = Self::new(serde_json::from_slice(&text).ok()?).ok()?;
-        Some(Self { has_event: true, ..batch })
+        Self::new(serde_json::from_slice(&text).ok()?, true).ok()
     }
 
-    fn new(raw: RawBatch<'_>) -> Result<Self, InvalidStreamArn> {
+    fn new(raw: RawBatch<'_>, has_event: bool) -> Result<Self, InvalidStreamArn> {
         let time = |text: Option<String>| text.and_then(|text| text.parse().ok());
         Ok(Self {
             stream: StreamArn::parse(raw.info.stream_arn)?,
@@ -151,7 +150,7 @@ impl FailedBatch {
             last_sequence_number: raw.info.end_sequence_number,
             first_arrival: time(raw.info.approximate_arrival_of_first_record),
             last_arrival: time(raw.info.approximate_arrival_of_last_record),
-            has_event: raw.payload.is_some(),
+            has_event,
         })
     }
 

@@ -3,7 +3,7 @@
 use super::{Pane, Question, Records, Typing};
 use crate::app::message::{Effect, RequestId};
 use crate::domain::decode::Recipe;
-use crate::domain::document::Direction;
+use crate::domain::document::{Direction, case_matters};
 use crate::domain::failure::Failure;
 use crate::domain::filter::RecordFilter;
 use crate::domain::index::{Entry, SoughtRecord};
@@ -77,8 +77,7 @@ impl Records {
             return Answer::Nothing;
         }
         if matches == 0 {
-            let is_exact = self.search.chars().any(char::is_uppercase);
-            let why = if is_exact { "; with a capital in it, case matters" } else { "" };
+            let why = if case_matters(&self.search) { "; with a capital in it, case matters" } else { "" };
             return Answer::Told(format!("\"{}\" is not in this payload{why}", self.search));
         }
         let is_here = !document.matches_on(row).is_empty();

@@ -1,7 +1,7 @@
 //! Archiving what was found, batch by batch: what becomes of each, what is deleted then, and when there is no more use in going on.
 
 use super::printing::{OutcomeJson, Total, grouped, of};
-use super::reading::{Found, Problem};
+use super::reading::Problem;
 use crate::aws::bucket::Object;
 use crate::domain::failed_batch::FailedBatch;
 use crate::domain::failure::Failure;
@@ -60,14 +60,13 @@ impl<'c> Archiving<'c> {
     }
 
     /// Counts what is no batch, or cannot be read.
-    pub(super) fn pass_over(&mut self, found: &Found) -> OutcomeJson {
-        match &found.batch {
-            Err(Problem::NoBatch(sentence)) => {
+    pub(super) fn pass_over(&mut self, problem: &Problem) -> OutcomeJson {
+        match problem {
+            Problem::NoBatch(sentence) => {
                 self.total.others += 1;
                 OutcomeJson::new(&Err(sentence.clone()))
             }
-            Err(Problem::Unreadable(sentence)) => self.leave(sentence),
-            Ok(_) => self.leave("it was not asked for"),
+            Problem::Unreadable(sentence) => self.leave(sentence),
         }
     }
 

@@ -19,10 +19,9 @@ pub(super) struct Choice {
     /// The batches.
     pub(super) batches: Vec<Object>,
     /// What is no batch, or cannot be read and may be one; never to be archived, whatever is read later.
-    pub(super) others: Vec<Found>,
+    pub(super) others: Vec<(Object, Problem)>,
     /// The widest stream and object.
     pub(super) widths: [usize; 2],
-    records: usize,
     bytes: u64,
     groups: BTreeMap<Group, Size>,
 }
@@ -47,6 +46,13 @@ struct Size {
     records: usize,
 }
 
+impl Size {
+    fn add(&mut self, other: &Self) {
+        self.batches += other.batches;
+        self.records += other.records;
+    }
+}
+
 impl std::fmt::Display for Size {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(formatter, "{}, {}", of(self.batches, "batch", "batches"), of(self.records, "record", "records"))
@@ -55,19 +61,18 @@ impl std::fmt::Display for Size {
 
 impl Choice {
     /// Adds what was found.
-    pub(super) fn add(&mut self, found: Found) {
-        self.widths[1] = self.widths[1].max(printable(&found.object.name).width());
-        let Ok(batch) = &found.batch else {
-            self.others.push(found);
-            return;
-        };
-        self.records += batch.records.unwrap_or(0);
-        self.bytes += found.object.size_bytes;
-        self.widths[0] = self.widths[0].max(batch.stream.stream_name().as_str().width());
-        let size = self.groups.entry(Group::of(batch)).or_default();
-        size.batches += 1;
-        size.records += batch.records.unwrap_or(0);
-        self.batches.push(found.object);
+    pub(super) fn add(&mut self, Found { object, batch }: Found) {
+        self.widths[1] = self.widths[1].max(printable(&object.name).width());
+        match batch {
+            Ok(batch) => {
+                self.widths[0] = self.widths[0].max(batch.stream.stream_name().as_str().width());
+                self.bytes += object.size_bytes;
+                let size = self.groups.entry(Group::of(&batch)).or_default();
+                size.add(&Size { batches: 1, records: batch.records.unwrap_or(0) });
+                self.batches.push(object);
+            }
+            Err(problem) => self.others.push((object, problem)),
+        }
     }
 
     /// Whether nothing is.
@@ -84,9 +89,7 @@ impl Choice {
     pub(super) fn several_functions(&self) -> Option<String> {
         let mut functions = BTreeMap::<&str, Size>::new();
         for (group, size) in &self.groups {
-            let of_function = functions.entry(&group.function).or_default();
-            of_function.batches += size.batches;
-            of_function.records += size.records;
+            functions.entry(&group.function).or_default().add(size);
         }
         let told = || functions.iter().map(|(function, size)| format!("{} ({size})", printable(function)));
         (functions.len() > 1).then(|| told().collect::<Vec<_>>().join(" and "))
@@ -119,13 +122,15 @@ impl Choice {
             }
             None => String::new(),
         };
-        format!("{} ({}){of_whom}", Size { batches: self.batches.len(), records: self.records }, size(self.bytes))
+        let mut total = Size::default();
+        self.groups.values().for_each(|size| total.add(size));
+        format!("{total} ({}){of_whom}", size(self.bytes))
     }
 
     /// What is no batch, or perhaps none, in words behind that.
     pub(super) fn others_sentence(&self) -> String {
         let mut sentence = String::new();
-        let unreadable = self.others.iter().filter(|found| matches!(found.batch, Err(Problem::Unreadable(_)))).count();
+        let unreadable = self.others.iter().filter(|(_, problem)| matches!(problem, Problem::Unreadable(_))).count();
         for (number, what) in [(self.others.len() - unreadable, "no batch of a stream"), (unreadable, "unreadable")] {
             if number > 0 {
                 sentence.push_str(&format!("; {} {what}", of(number, "object is", "objects are")));

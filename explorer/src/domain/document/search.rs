@@ -97,35 +97,41 @@ impl Matches {
     }
 }
 
-/// The needle as a pattern; without an upper-case letter its case does not matter.
+/// Whether a text is only found in the case in which it is typed: it has an upper-case letter.
+#[must_use]
+pub fn case_matters(needle: &str) -> bool {
+    needle.chars().any(char::is_uppercase)
+}
+
+/// The needle as a pattern.
 fn pattern(needle: &str, form: Form) -> Option<Regex> {
     if needle.is_empty() {
         return None;
     }
-    let ignores_case = !needle.chars().any(char::is_uppercase);
-    let mut pattern = pattern_of(needle, ignores_case);
-    match form {
-        Form::Text => {}
+    let ignores_case = !case_matters(needle);
+    let text = |text: &str| pattern_of(text, ignores_case);
+    let pattern = match form {
+        Form::Text => text(needle),
         Form::Json => {
             // After a key's colon one blank is shown; what somebody pastes may have more there, or none. In a string it stands as
             // it is typed.
             let colon = regex::Regex::new(r#""[ \t]*:[ \t]*"#).ok()?;
-            pattern.clear();
-            let mut rest = 0;
+            let (mut pattern, mut rest) = (String::new(), 0);
             for found in colon.find_iter(needle) {
-                let (before, typed) = (&needle[rest..found.start()], regex::escape(found.as_str()));
-                pattern.push_str(&format!("{}(?:{typed}|\": )", pattern_of(before, ignores_case)));
+                let typed = regex::escape(found.as_str());
+                pattern.push_str(&format!("{}(?:{typed}|\": )", text(&needle[rest..found.start()])));
                 rest = found.end();
             }
-            pattern.push_str(&pattern_of(&needle[rest..], ignores_case));
+            pattern + &text(&needle[rest..])
         }
-        Form::Hex => {
-            if let Some(bytes) = bytes_of(needle) {
+        Form::Hex => match bytes_of(needle) {
+            Some(bytes) => {
                 let bytes: String = bytes.iter().map(|byte| format!(r"\x{byte:02x}")).collect();
-                pattern = format!("(?-iu:{bytes})|{pattern}");
+                format!("(?-iu:{bytes})|{}", text(needle))
             }
-        }
-    }
+            None => text(needle),
+        },
+    };
     // Without Unicode, `s` is not also the long s, nor `k` the Kelvin sign, and fewer beginnings have to be looked for.
     let is_unicode = !needle.is_ascii();
     RegexBuilder::new(&pattern).unicode(is_unicode).case_insensitive(ignores_case).build().ok()
