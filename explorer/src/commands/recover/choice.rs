@@ -110,18 +110,17 @@ impl Choice {
 
     /// How much it is, in words: of whom, where that can be said shortly.
     pub(super) fn sentence(&self) -> String {
-        let of_whom = match self.groups.iter().next() {
-            Some((Group { stream, function }, _)) if self.groups.len() == 1 => {
-                format!(" of stream {stream} and function {function}")
-            }
-            Some(_) => {
-                let streams: BTreeSet<&str> = self.groups.keys().map(|group| group.stream.as_str()).collect();
-                let named: Vec<&str> = streams.iter().take(NAMED_STREAMS).copied().collect();
-                let more = streams.len().checked_sub(NAMED_STREAMS + 1).map(|more| format!(" and {} more", grouped(more + 1)));
-                format!(" of the streams {}{}", named.join(", "), more.unwrap_or_default())
-            }
-            None => String::new(),
+        let streams: BTreeSet<&str> = self.groups.keys().map(|group| group.stream.as_str()).collect();
+        let named = streams.iter().take(NAMED_STREAMS).copied().collect::<Vec<_>>().join(", ");
+        let mut of_whom = match streams.len() {
+            0 => String::new(),
+            1 => format!(" of stream {named}"),
+            2..=NAMED_STREAMS => format!(" of the streams {named}"),
+            more => format!(" of the streams {named} and {} more", grouped(more - NAMED_STREAMS)),
         };
+        if let Some(Group { function, .. }) = self.groups.keys().next().filter(|_| self.groups.len() == 1) {
+            of_whom.push_str(&format!(" and function {function}"));
+        }
         let mut total = Size::default();
         self.groups.values().for_each(|size| total.add(size));
         format!("{total} ({}){of_whom}", size(self.bytes))
@@ -190,6 +189,10 @@ mod tests {
         let told = format!("{function}archiver (1 batch, 20 records) and {function}billing (1 batch, 20 records)");
         assert_eq!(two.several_functions(), Some(told));
         assert_eq!(two.sentence(), "2 batches, 40 records (2.0 KiB) of the streams audit, orders");
+        let same = choice(["archiver", "billing"].map(|function| found("a", Ok(batch("orders", function)))));
+        assert_eq!(same.sentence(), "2 batches, 40 records (2.0 KiB) of stream orders");
+        let many = choice(('a'..='g').map(|name| found("a", Ok(batch(&name.to_string(), "archiver")))));
+        assert_eq!(many.sentence(), "7 batches, 140 records (6.8 KiB) of the streams a, b, c, d, e and 2 more");
         assert_eq!(two.groups()[0], format!("stream audit, function {function}billing: 1 batch, 20 records"));
     }
 }
