@@ -2,8 +2,10 @@
 //! it may grow to, and the user record of an aggregated one that is asked for. Whoever shows, searches or exports records calls it.
 
 mod beginning;
+mod budget;
 mod cbor;
 mod cloud_watch_logs;
+mod content;
 mod format;
 mod hex;
 mod message_pack;
@@ -15,6 +17,7 @@ mod rendition;
 
 pub use beginning::{AggregateSize, Beginning, beginning, is_plain};
 pub use cloud_watch_logs::log_lines;
+pub use content::Content;
 pub use hex::hex_lines;
 pub use recipe::{InvalidRecipe, Recipe, Step};
 
@@ -22,9 +25,16 @@ use archiver::aggregate::{Aggregate, UserRecord};
 use archiver::envelope::Envelope;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use budget::Budget;
 use peeling::{Halt, Peeling};
 use std::borrow::Cow;
 use std::fmt;
+use std::ops::ControlFlow;
+
+/// Bytes that all layers of a record that is shown are unpacked to together, so that a bomb does no harm.
+pub const MAX_SHOWN_BYTES: usize = 64 * 1024 * 1024;
+/// The same of a record that is searched: fewer, since a page of them is searched at once.
+pub const MAX_SEARCHED_BYTES: usize = 16 * 1024 * 1024;
 
 /// One layer that was taken off, or what was found inside.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -81,7 +91,9 @@ pub struct Decoded {
     pub envelope: Option<Envelope>,
     /// Bytes of the payload itself, as it was put into the stream; `None` where it could not be restored.
     pub payload_size: Option<u64>,
-    /// Why a layer could not be taken off, or was only in part.
+    /// Whether nothing of it was left unread.
+    pub is_whole: bool,
+    /// What is odd about it: why a layer could not be taken off, or was only in part.
     pub note: Option<String>,
 }
 
@@ -193,7 +205,8 @@ pub fn decode_payload(payload: Vec<u8>) -> Decoded {
 pub fn decode_with(payload: Vec<u8>, is_stored_gzip: bool, recipe: &Recipe, user_record: usize) -> Decoded {
     let payload_size = payload.len() as u64;
     let layers = if is_stored_gzip { vec![Layer::Base64, Layer::StoredGzip] } else { vec![Layer::Base64] };
-    let mut outer = Peeling::new(Cow::Owned(payload), layers, recipe);
+    let budget = Budget::of(MAX_SHOWN_BYTES);
+    let mut outer = Peeling::new(Cow::Owned(payload), layers, recipe, &budget);
     if outer.peel() == Halt::Aggregate {
         if let Some(aggregate) = Aggregate::parse(outer.content()) {
             let count = aggregate.user_records().count();
@@ -208,22 +221,23 @@ pub fn decode_with(payload: Vec<u8>, is_stored_gzip: bool, recipe: &Recipe, user
     outer.into_decoded(payload_size)
 }
 
-/// Whether any of the innermost contents of a payload is what somebody looks for: one, or each user record's of an aggregate. Of a
-/// binary format the bytes are asked for first, then the JSON text that shows the same.
-pub fn any_content(payload: &[u8], recipe: &Recipe, is_wanted: &mut dyn FnMut(&[u8]) -> bool) -> bool {
-    let mut outer = Peeling::new(Cow::Borrowed(payload), Vec::new(), recipe);
+/// Goes through the innermost contents of a payload: one, or each user record's of an aggregate, until the visitor breaks off. All of
+/// them together are unpacked to no more than [`MAX_SEARCHED_BYTES`]; what is beyond is not whole.
+pub fn visit_contents(payload: &[u8], recipe: &Recipe, visit: &mut dyn FnMut(&Content<'_>) -> ControlFlow<()>) -> ControlFlow<()> {
+    let budget = Budget::of(MAX_SEARCHED_BYTES);
+    let mut outer = Peeling::new(Cow::Borrowed(payload), Vec::new(), recipe, &budget);
     if outer.peel() == Halt::Aggregate {
         if let Some(aggregate) = Aggregate::parse(outer.content()) {
             let count = aggregate.user_records().count() as u64;
-            return aggregate.user_records().any(|record| {
+            return aggregate.user_records().try_for_each(|record| {
                 let mut inner = outer.inside(&record, count);
                 inner.peel();
-                inner.finds(is_wanted)
+                visit(&inner.as_content())
             });
         }
         outer.pass_by_aggregate();
     }
-    outer.finds(is_wanted)
+    visit(&outer.as_content())
 }
 
 /// The user records of an aggregated record, in their order, so many from the place `first` on; empty for any other payload. All at once
@@ -245,7 +259,8 @@ pub fn user_record_count(payload: &[u8], recipe: &Recipe) -> Option<u64> {
 }
 
 fn with_aggregate<T>(payload: &[u8], recipe: &Recipe, then: impl FnOnce(Aggregate<'_>) -> T) -> Option<T> {
-    let mut outer = Peeling::new(Cow::Borrowed(payload), Vec::new(), recipe);
+    let budget = Budget::of(MAX_SHOWN_BYTES);
+    let mut outer = Peeling::new(Cow::Borrowed(payload), Vec::new(), recipe, &budget);
     if outer.peel() == Halt::Aggregate { Aggregate::parse(outer.content()).map(then) } else { None }
 }
 
@@ -256,7 +271,16 @@ pub fn not_restored(data: &str, reason: String) -> Decoded {
 }
 
 fn plain(layers: Vec<Layer>, content: Vec<u8>, note: Option<String>) -> Decoded {
-    Decoded { layers, content, rendition: None, user_record: None, envelope: None, payload_size: None, note }
+    Decoded {
+        layers,
+        content,
+        rendition: None,
+        user_record: None,
+        envelope: None,
+        payload_size: None,
+        is_whole: note.is_none(),
+        note,
+    }
 }
 
 #[cfg(test)]

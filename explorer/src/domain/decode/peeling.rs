@@ -1,9 +1,10 @@
 //! Layers taken off a payload one after the other: those that are detected, or those that a recipe names, until nothing is left to
 //! take off or a bound is reached. An aggregated record is where it halts, since what goes on from there are its user records.
 
+use super::budget::Budget;
 use super::packed::Packing;
 use super::recipe::MAX_STEPS;
-use super::{Decoded, Layer, Recipe, Step, UserRecordPlace, cloud_watch_logs, format};
+use super::{Content, Decoded, Layer, Recipe, Step, UserRecordPlace, cloud_watch_logs, format};
 use crate::domain::text::size;
 use archiver::aggregate::{MAGIC, UserRecord};
 use archiver::envelope::Envelope;
@@ -20,9 +21,10 @@ pub(super) struct Peeling<'p> {
     envelope: Option<Envelope>,
     user_record: Option<UserRecordPlace>,
     note: Option<String>,
+    /// Whether nothing of it was left unread.
+    is_whole: bool,
     next: Next<'p>,
-    /// Bytes that may yet be unpacked.
-    left: usize,
+    budget: &'p Budget,
     /// Steps taken.
     steps: usize,
 }
@@ -44,19 +46,16 @@ pub(super) enum Halt {
     Content,
 }
 
-/// All steps together unpack no more, so that a bomb does no harm.
-pub(super) const MAX_UNPACKED_BYTES: usize = 64 * 1024 * 1024;
-
 /// Base64 as people write it, with padding or without.
 const LENIENT: GeneralPurposeConfig = GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent);
 
 impl<'p> Peeling<'p> {
-    pub(super) fn new(content: Cow<'p, [u8]>, layers: Vec<Layer>, recipe: &'p Recipe) -> Self {
+    pub(super) fn new(content: Cow<'p, [u8]>, layers: Vec<Layer>, recipe: &'p Recipe, budget: &'p Budget) -> Self {
         let next = match recipe {
             Recipe::Detected => Next::Detected,
             Recipe::Steps(steps) => Next::Named(steps),
         };
-        Self { content, layers, envelope: None, user_record: None, note: None, next, left: MAX_UNPACKED_BYTES, steps: 0 }
+        Self { content, layers, envelope: None, user_record: None, note: None, is_whole: true, next, budget, steps: 0 }
     }
 
     /// One of the user records in the content.
@@ -70,8 +69,9 @@ impl<'p> Peeling<'p> {
             envelope: self.envelope.clone(),
             user_record: Some(place),
             note: self.note.clone(),
+            is_whole: self.is_whole,
             next: self.next,
-            left: self.left,
+            budget: self.budget,
             steps: self.steps,
         }
     }
@@ -92,7 +92,7 @@ impl<'p> Peeling<'p> {
     pub(super) fn peel(&mut self) -> Halt {
         while let Some(step) = self.next_step() {
             if self.steps == MAX_STEPS {
-                self.add_note(format!("more than {MAX_STEPS} layers are not taken off"));
+                self.miss(format!("more than {MAX_STEPS} layers are not taken off"));
                 self.next = Next::Nothing;
                 break;
             }
@@ -104,7 +104,7 @@ impl<'p> Peeling<'p> {
                 match self.next {
                     // Two bytes alone do not make it likely that it was zlib.
                     Next::Detected if step == Step::Zlib => {}
-                    Next::Detected => self.add_note(format!("looks like {step}, but cannot be unpacked: {error}")),
+                    Next::Detected => self.miss(format!("looks like {step}, but cannot be unpacked: {error}")),
                     Next::Named(_) | Next::Nothing => self.fail(step, &error),
                 }
                 break;
@@ -170,12 +170,12 @@ impl<'p> Peeling<'p> {
     }
 
     fn unpack(&mut self, packing: Packing, layer: Layer) -> Result<(), String> {
-        let unpacked = packing.unpack(&self.content, self.left).map_err(|error| error.to_string())?;
-        self.left = self.left.saturating_sub(unpacked.content.len());
+        let unpacked = packing.unpack(&self.content, self.budget.left()).map_err(|error| error.to_string())?;
+        self.budget.spend(unpacked.content.len());
         self.replace(unpacked.content, layer);
         if !unpacked.is_whole {
-            self.left = 0;
-            self.add_note(format!("only the first {} are unpacked", size(MAX_UNPACKED_BYTES as u64)));
+            self.budget.spend(self.budget.left());
+            self.miss(format!("only the first {} are unpacked", size(self.budget.most() as u64)));
             self.next = match self.next {
                 Next::Named([format]) if format.is_format() => self.next,
                 Next::Detected | Next::Named(_) | Next::Nothing => Next::Nothing,
@@ -189,16 +189,13 @@ impl<'p> Peeling<'p> {
         self.layers.push(layer);
     }
 
-    /// Whether the content is what somebody looks for: its bytes, or what is shown in their place.
-    pub(super) fn finds(mut self, is_wanted: &mut dyn FnMut(&[u8]) -> bool) -> bool {
-        if is_wanted(&self.content) {
-            return true;
-        }
-        let rendition = match self.next {
-            Next::Named(_) => self.format().rendition,
-            Next::Detected | Next::Nothing => format::rendition_of(&self.content),
+    /// The content, for a search.
+    pub(super) fn as_content(&self) -> Content<'_> {
+        let named = match self.next {
+            Next::Named([step, ..]) => Some(*step),
+            Next::Named([]) | Next::Detected | Next::Nothing => None,
         };
-        rendition.is_some_and(|rendition| is_wanted(rendition.as_bytes()))
+        Content::new(&self.content, self.is_whole, named)
     }
 
     /// What the payload is found to be.
@@ -216,6 +213,7 @@ impl<'p> Peeling<'p> {
             user_record: self.user_record,
             envelope: self.envelope,
             payload_size: Some(payload_size),
+            is_whole: self.is_whole,
             note: self.note,
         }
     }
@@ -233,7 +231,13 @@ impl<'p> Peeling<'p> {
     /// Stays with what came before a step.
     fn fail(&mut self, step: Step, error: &str) {
         self.next = Next::Nothing;
-        self.add_note(format!("{step}: {error}"));
+        self.miss(format!("{step}: {error}"));
+    }
+
+    /// Takes note of what is not read.
+    fn miss(&mut self, note: String) {
+        self.is_whole = false;
+        self.add_note(note);
     }
 
     fn add_note(&mut self, note: String) {

@@ -1,4 +1,3 @@
-use super::peeling::MAX_UNPACKED_BYTES;
 use super::recipe::tests::any_recipe;
 use super::*;
 use archiver::aggregate::aggregate;
@@ -143,14 +142,15 @@ fn decoded_as(text: &str, payload: &[u8]) -> Decoded {
     decode_with(payload.to_vec(), false, &recipe(text), 0)
 }
 
-/// All that is asked about when nothing is what somebody looks for.
+/// All that a search sees.
 fn visited(payload: &[u8], recipe: &Recipe) -> Vec<Vec<u8>> {
     let mut visited = Vec::new();
-    let found = any_content(payload, recipe, &mut |content| {
-        visited.push(content.to_vec());
-        false
+    let ended = visit_contents(payload, recipe, &mut |content| {
+        visited.push(content.bytes().to_vec());
+        visited.extend(content.rendition().map(|text| text.as_bytes().to_vec()));
+        ControlFlow::Continue(())
     });
-    assert!(!found);
+    assert!(ended.is_continue());
     visited
 }
 
@@ -198,11 +198,30 @@ fn each_user_record_is_decoded_by_its_place() {
     assert_eq!(user_record_count(&three, &Recipe::default()), Some(3));
     assert_eq!(user_record_count(b"{}", &Recipe::default()), None);
     let mut looked_at = 0;
-    let found = any_content(&three, &Recipe::default(), &mut |content| {
+    let ended = visit_contents(&three, &Recipe::default(), &mut |content| {
         looked_at += 1;
-        content == b"text"
+        if content.bytes() == b"text" { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
     });
-    assert!(found && looked_at == 2, "it stops at the first that is wanted");
+    assert!(ended.is_break() && looked_at == 2, "it stops where the visitor breaks off");
+}
+
+#[test]
+fn what_cannot_be_read_whole_says_so() {
+    let whole = |payload: &[u8], recipe: &str| {
+        let mut whole = Vec::new();
+        let ended = visit_contents(payload, &Recipe::parse(recipe).unwrap(), &mut |content| {
+            whole.push(content.is_whole());
+            ControlFlow::Continue(())
+        });
+        assert!(ended.is_continue());
+        whole
+    };
+    let large = gzip(&vec![b' '; MAX_SEARCHED_BYTES / 2 + 1]);
+    assert_eq!(whole(b"{}", "detected"), [true]);
+    assert_eq!(whole(&gzip(b"{}"), "gzip > json"), [true]);
+    assert_eq!(whole(b"{}", "gzip"), [false], "a step that failed");
+    assert_eq!(whole(b"plain", "json"), [false], "a format that it is not in");
+    assert_eq!(whole(&aggregate(&[("a", None, b"{}"), ("a", None, &large), ("a", None, &large)]), "detected"), [true, true, false]);
 }
 
 #[test]
@@ -263,16 +282,16 @@ fn a_step_that_fails_leaves_what_came_before() {
 
 #[test]
 fn a_bomb_is_unpacked_only_so_far() {
-    let zeros = vec![0; MAX_UNPACKED_BYTES + 10];
+    let zeros = vec![0; MAX_SHOWN_BYTES + 10];
     for bomb in [gzip(&zeros), zlib(&zeros), zstd(&zeros), zstd_bomb(100_000), gzip(&gzip(&zeros)), replayed(&zlib(&zeros))] {
         let decoded = decode_payload(bomb);
-        assert!(decoded.content.len() <= MAX_UNPACKED_BYTES && decoded.content.len() >= MAX_UNPACKED_BYTES / 2);
+        assert!(decoded.content.len() <= MAX_SHOWN_BYTES && decoded.content.len() >= MAX_SHOWN_BYTES / 2);
         assert_eq!(decoded.kind(), Layer::Binary);
         assert!(decoded.note.unwrap().contains("only the first 64 MiB are unpacked"));
     }
-    let text = decode_payload(gzip(&"ä€".repeat(MAX_UNPACKED_BYTES / 4).into_bytes()));
+    let text = decode_payload(gzip(&"ä€".repeat(MAX_SHOWN_BYTES / 4).into_bytes()));
     assert_eq!(text.kind(), Layer::Text, "a cut through a character does not make text bytes");
-    assert!(text.content.len() > MAX_UNPACKED_BYTES - 4);
+    assert!(text.content.len() > MAX_SHOWN_BYTES - 4);
 }
 
 #[test]

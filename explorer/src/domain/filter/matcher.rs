@@ -5,13 +5,14 @@ use super::json::JsonTest;
 use super::pattern::{Pattern, TextPattern};
 use super::values::{KeyPattern, Property, SequenceRange, ShardName, SizeRange};
 use super::{RecordFilter, Test};
-use crate::domain::decode::{self, Recipe};
+use crate::domain::decode::{Content, Recipe, visit_contents};
 use crate::domain::payload::Place;
 use crate::domain::record::Record;
 use archiver::aggregate::{Aggregate, UserRecord, may_be_aggregated};
 use archiver::envelope::Envelope;
 use archiver::table::GZIP;
 use jiff::Timestamp;
+use std::ops::ControlFlow;
 
 /// A filter made ready to be held against many records.
 #[derive(Clone, Debug)]
@@ -96,6 +97,11 @@ impl ContentTest {
             Self::Regex(_) => 1,
             Self::Json(_) => 2,
         }
+    }
+
+    /// Whether the bytes have it, or what is shown in their place.
+    fn is_met_by(&self, content: &Content<'_>) -> bool {
+        self.is_met(content.bytes()) || content.rendition().is_some_and(|text| self.is_met(text.as_bytes()))
     }
 
     fn is_met(&self, content: &[u8]) -> bool {
@@ -193,20 +199,18 @@ impl Matcher {
     /// has named begin at the aggregate, so that they cannot tell its records apart.
     #[must_use]
     pub fn selects(&self, user_record: &UserRecord<'_>, recipe: &Recipe) -> bool {
-        let mut is_wanted = |content: &[u8]| self.contents.iter().all(|asked| asked.is_met(|test| test.is_met(content)));
+        let is_wanted = |content: &Content<'_>| self.contents.iter().all(|asked| asked.is_met(|test| test.is_met_by(content)));
         self.is_user_key(user_record.partition_key)
-            && (self.contents.is_empty()
-                || *recipe != Recipe::default()
-                || decode::any_content(user_record.data, recipe, &mut is_wanted))
+            && (self.contents.is_empty() || *recipe != Recipe::default() || any_content(user_record.data, recipe, &is_wanted))
     }
 
     fn matches_contents(&self, payload: &[u8], recipe: &Recipe) -> bool {
-        let mut is_wanted = |content: &[u8]| self.contents.iter().all(|asked| asked.is_met(|test| test.is_met(content)));
+        let is_wanted = |content: &Content<'_>| self.contents.iter().all(|asked| asked.is_met(|test| test.is_met_by(content)));
         if self.user_keys.is_empty() {
-            return self.contents.is_empty() || decode::any_content(payload, recipe, &mut is_wanted);
+            return self.contents.is_empty() || any_content(payload, recipe, &is_wanted);
         }
         let Some(aggregate) = Aggregate::parse(payload) else {
-            return self.contents.is_empty() || decode::any_content(payload, recipe, &mut is_wanted);
+            return self.contents.is_empty() || any_content(payload, recipe, &is_wanted);
         };
         let mut user_records = aggregate.user_records().filter(|record| self.is_user_key(record.partition_key));
         if self.contents.is_empty() {
@@ -214,9 +218,9 @@ impl Matcher {
         }
         // Steps that somebody has named begin at the aggregate, so that they cannot be taken for one user record.
         if *recipe != Recipe::default() {
-            return user_records.next().is_some() && decode::any_content(payload, recipe, &mut is_wanted);
+            return user_records.next().is_some() && any_content(payload, recipe, &is_wanted);
         }
-        user_records.any(|record| decode::any_content(record.data, recipe, &mut is_wanted))
+        user_records.any(|record| any_content(record.data, recipe, &is_wanted))
     }
 
     fn are_sizes_met(&self, bytes: u64) -> bool {
@@ -235,6 +239,12 @@ impl PayloadTest {
             Self::Replay => Envelope::detect(payload).is_some(),
         }
     }
+}
+
+/// Whether one of a payload's contents is wanted.
+fn any_content(payload: &[u8], recipe: &Recipe, is_wanted: &dyn Fn(&Content<'_>) -> bool) -> bool {
+    let mut visit = |content: &Content<'_>| if is_wanted(content) { ControlFlow::Break(()) } else { ControlFlow::Continue(()) };
+    visit_contents(payload, recipe, &mut visit).is_break()
 }
 
 /// Whether a record is an aggregated one, or in parts, so that its item does not say.

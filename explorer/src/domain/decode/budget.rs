@@ -1,0 +1,31 @@
+//! Bytes that a record may yet be unpacked to: one count for all its user records and layers together, since a small record can hold
+//! a hundred bombs.
+
+use std::cell::Cell;
+
+/// What is left of a bound.
+#[derive(Debug)]
+pub(super) struct Budget {
+    most: usize,
+    left: Cell<usize>,
+}
+
+impl Budget {
+    /// So many bytes.
+    pub(super) fn of(most: usize) -> Self {
+        Self { most, left: Cell::new(most) }
+    }
+
+    /// How many there were at first.
+    pub(super) fn most(&self) -> usize {
+        self.most
+    }
+
+    pub(super) fn left(&self) -> usize {
+        self.left.get()
+    }
+
+    pub(super) fn spend(&self, bytes: usize) {
+        self.left.set(self.left.get().saturating_sub(bytes));
+    }
+}
