@@ -25,6 +25,8 @@ const CONTEXT_LINES: usize = 3;
 const MIN_FOLDED_LINES: usize = 4;
 /// Fewer columns are not laid out for.
 const MIN_COLUMNS: usize = 8;
+/// Columns before each row's text, for the sign that says what has changed.
+const SIGN_COLUMNS: usize = 2;
 
 /// The differences between two texts.
 pub struct Diff {
@@ -53,9 +55,9 @@ pub enum Change {
 pub struct DiffRow {
     /// What it is of.
     pub change: Change,
-    /// Whether it is its line's first row; the others go on with it.
-    pub begins_line: bool,
-    /// What is shown, left to right; what differs within the line is marked as a match.
+    /// What stands before its text.
+    pub sign: &'static str,
+    /// What is shown behind the sign, left to right; what differs within the line is marked as a match.
     pub pieces: Vec<Piece>,
 }
 
@@ -119,9 +121,9 @@ impl Diff {
         self.is_exact
     }
 
-    /// Lays it out in rows of so many columns, at least eight; before, it has no rows.
+    /// Lays it out in rows of so many columns, its sign among them, at least ten; before, it has no rows.
     pub fn lay_out(&mut self, columns: usize) {
-        let columns = columns.clamp(MIN_COLUMNS, usize::from(u16::MAX));
+        let columns = columns.saturating_sub(SIGN_COLUMNS).clamp(MIN_COLUMNS, usize::from(u16::MAX));
         if self.layout.columns() != columns {
             self.layout = Layout::new(&self.entries, columns);
         }
@@ -142,7 +144,12 @@ impl Diff {
         let from = self.layout.offset_of(&self.entries, place);
         let emphasis = self.entries.emphasis(entry);
         let pieces = row_pieces(&self.entries.segments(place.line), from, available, &emphasis);
-        Some(DiffRow { change: entry.change, begins_line: place.row == 0, pieces })
+        let sign = match entry.change {
+            Change::Removed if place.row == 0 => "− ",
+            Change::Added if place.row == 0 => "+ ",
+            Change::Removed | Change::Added | Change::Kept | Change::Folded(_) => "  ",
+        };
+        Some(DiffRow { change: entry.change, sign, pieces })
     }
 
     /// Shows the equal lines that are hidden at a row; says whether some were.

@@ -1,6 +1,7 @@
 #![allow(clippy::unwrap_used)]
 
 use super::*;
+use crate::domain::text::printable;
 use proptest::prelude::*;
 use unicode_width::UnicodeWidthStr as _;
 
@@ -99,9 +100,30 @@ proptest! {
         let mut diff = Diff::of(&old, &new);
         diff.lay_out(columns);
         for row in 0..diff.rows() {
-            let text: String = diff.row(row).unwrap().pieces.into_iter().map(|piece| piece.text).collect();
-            prop_assert!(text.width() <= columns.max(8), "{:?}", text);
+            let row = diff.row(row).unwrap();
+            let text: String = iter::once(row.sign.to_owned()).chain(row.pieces.into_iter().map(|piece| piece.text)).collect();
+            prop_assert!(text.width() <= columns.max(10), "{:?}", text);
             prop_assert!(!text.chars().any(char::is_control));
         }
+    }
+
+    #[test]
+    fn a_long_line_loses_nothing_where_it_is_wrapped(old in ".{0,120}", new in ".{0,120}", columns in 10..60_usize) {
+        let mut diff = Diff::of(&old, &new);
+        diff.lay_out(columns);
+        let mut lines: Vec<(Change, String)> = Vec::new();
+        for row in (0..diff.rows()).map(|row| diff.row(row).unwrap()) {
+            let text: String = row.pieces.iter().map(|piece| piece.text.as_str()).collect();
+            match lines.last_mut() {
+                Some((change, line)) if *change == row.change && row.sign == "  " => line.push_str(&text),
+                _ => lines.push((row.change, text)),
+            }
+        }
+        let of = |other: Change| -> Vec<String> {
+            lines.iter().filter(|(change, _)| *change != other).map(|(_, line)| line.replace(' ', "")).collect()
+        };
+        let expected = |text: &str| -> Vec<String> { text.lines().map(|line| printable(line).replace(' ', "")).collect() };
+        prop_assert_eq!(of(Change::Added), expected(&old));
+        prop_assert_eq!(of(Change::Removed), expected(&new));
     }
 }

@@ -184,8 +184,8 @@ impl Layout {
     fn count_rows(&mut self, segments: &[Segment<'_>], line: usize, available: usize) -> usize {
         self.notes.remove(&line);
         let length = wrap::length(segments);
-        // No character has more columns than bytes, but a tab.
-        if length <= available && !segments.iter().any(|(_, bytes)| bytes.contains(&b'\t')) {
+        // But for a tab, no character has more than three columns a byte: one that is shown by its number has that many.
+        if length * 3 <= available && !segments.iter().any(|(_, bytes)| bytes.contains(&b'\t')) {
             return 1;
         }
         let mut notes = vec![0];

@@ -125,22 +125,16 @@ fn diff_rows(diff: &Diff, rows: std::ops::Range<usize>, cursor: Option<usize>, t
     }
     let line = |number: usize| {
         let row = diff.row(number)?;
-        let (sign, style) = match row.change {
-            Change::Kept | Change::Folded(_) => ("  ", theme.quiet()),
-            Change::Removed => ("− ", theme.error()),
-            Change::Added => ("+ ", theme.ok()),
+        let style = match row.change {
+            Change::Kept | Change::Folded(_) => theme.quiet(),
+            Change::Removed => theme.error(),
+            Change::Added => theme.ok(),
         };
         let text = |piece: &Piece| {
             let style = if piece.is_match { style.patch(theme.selected()) } else { style };
             Span::styled(piece.text.clone(), style)
         };
-        let sign = if row.begins_line { sign } else { "  " };
-        let mut spans = vec![Span::styled(sign, style)];
-        match row.change {
-            Change::Folded(lines) => spans.push(Span::styled(format!("… {} equal lines", count(lines as u64)), style)),
-            Change::Kept | Change::Removed | Change::Added => spans.extend(row.pieces.iter().map(text)),
-        }
-        let line = Line::from(spans);
+        let line: Line<'_> = std::iter::once(Span::styled(row.sign, style)).chain(row.pieces.iter().map(text)).collect();
         Some(if cursor == Some(number) { line.style(theme.selected()) } else { line })
     };
     rows.filter_map(line).collect()
