@@ -131,8 +131,8 @@ impl Runner {
                     stop.send_replace(true);
                 }
             }
-            // Only whoever draws may write to the terminal.
-            Effect::Copy(_) => {}
+            // Only whoever draws may write to the terminal, or leave it.
+            Effect::Copy(_) | Effect::Suspend => {}
             Effect::Remember(memory) => {
                 let kept = tokio::task::spawn_blocking(move || memory::save(&memory));
                 tokio::spawn(async move {

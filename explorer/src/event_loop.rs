@@ -9,9 +9,11 @@ use crate::effects::Runner;
 use crate::ui::{self, theme::Theme};
 use crossterm::clipboard::CopyToClipboard;
 use crossterm::event::{DisableBracketedPaste, EnableBracketedPaste, Event, EventStream, KeyEventKind};
+use crossterm::terminal::{EnterAlternateScreen, disable_raw_mode, enable_raw_mode};
 use futures::StreamExt as _;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
+use rustix::process::{Signal, getpid, kill_current_process_group, kill_process};
 use std::io;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
@@ -22,6 +24,8 @@ use tokio::sync::mpsc;
 const MESSAGES_WAITING: usize = 256;
 /// Between two looks at the clock.
 const TICK: Duration = Duration::from_secs(1);
+/// After so long without having been stopped, nobody can stop this program: the first process of a container ignores it.
+const STOPPED_WITHIN: Duration = Duration::from_millis(500);
 
 /// Set when any task has panicked: the terminal is restored by then, and drawing must end.
 static PANICKED: AtomicBool = AtomicBool::new(false);
@@ -66,6 +70,8 @@ async fn run_in(
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
     let mut hang_up = signal(SignalKind::hangup())?;
+    let mut stop = signal(SignalKind::from_raw(Signal::TSTP.as_raw()))?;
+    let mut go_on = signal(SignalKind::from_raw(Signal::CONT.as_raw()))?;
     terminal.draw(|frame| ui::draw(&model, &theme, frame))?;
     tracing::info!(milliseconds = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX), "first frame");
     while !model.quit && !PANICKED.load(Ordering::SeqCst) {
@@ -80,6 +86,12 @@ async fn run_in(
             _ = terminate.recv() => Some(Message::Terminated),
             _ = interrupt.recv() => Some(Message::Terminated),
             _ = hang_up.recv() => Some(Message::Terminated),
+            _ = stop.recv() => {
+                stop_here(terminal).await?;
+                Some(come_back(terminal)?)
+            }
+            // Whatever stopped the program without asking it has left the terminal as it likes.
+            _ = go_on.recv() => Some(come_back(terminal)?),
         };
         let mut next = message;
         // What waits is taken in before anything is drawn, so that a burst of answers costs one frame.
@@ -88,6 +100,8 @@ async fn run_in(
             for effect in update(&mut model, message) {
                 match effect {
                     Effect::Copy(text) => crossterm::execute!(io::stdout(), CopyToClipboard::to_clipboard_from(text))?,
+                    // All of the job stops, as when a terminal sends this: whoever started the program for the shell, too.
+                    Effect::Suspend => kill_current_process_group(Signal::TSTP)?,
                     effect => runner.run(effect),
                 }
             }
@@ -100,6 +114,32 @@ async fn run_in(
     }
     runner.finish(messages).await;
     Ok(())
+}
+
+/// Gives the terminal back as it was, and stops until somebody lets the program go on.
+async fn stop_here(terminal: &mut ratatui::DefaultTerminal) -> io::Result<()> {
+    terminal.show_cursor()?;
+    crossterm::execute!(io::stdout(), DisableBracketedPaste)?;
+    ratatui::try_restore()?;
+    // Made now, so that it does not know of earlier times.
+    let mut goes_on = signal(SignalKind::from_raw(Signal::CONT.as_raw()))?;
+    kill_process(getpid(), Signal::STOP)?;
+    // Time passes while it is stopped, too.
+    if tokio::time::timeout(STOPPED_WITHIN, goes_on.recv()).await.is_err() {
+        tracing::debug!("stopped for long, or not at all");
+    }
+    Ok(())
+}
+
+/// Takes the terminal over again, in whatever mode it is now; all is drawn anew.
+fn come_back(terminal: &mut ratatui::DefaultTerminal) -> io::Result<Message> {
+    // Otherwise the mode is believed to be set.
+    disable_raw_mode()?;
+    enable_raw_mode()?;
+    crossterm::execute!(io::stdout(), EnterAlternateScreen, EnableBracketedPaste)?;
+    terminal.clear()?;
+    let size = terminal.size()?;
+    Ok(Message::Resized(size.width, size.height))
 }
 
 fn message_of(event: Event) -> Option<Message> {

@@ -7,6 +7,7 @@ use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 #[allow(missing_docs, reason = "the table below says of each what it does")]
 pub enum Command {
     Quit,
+    Suspend,
     Help,
     Back,
     Up,
@@ -66,6 +67,7 @@ pub enum Command {
     PreviousField,
     Change,
     ChangeBack,
+    ClearField,
     Continue,
     Confirm,
     PauseReplay,
@@ -241,6 +243,7 @@ pub const BINDINGS: &[Binding] = &[
     binding(Context::Form, &[RIGHT, SPACE], Command::Change, "change", "choose the next value of a field"),
     binding(Context::Form, &[LEFT], Command::ChangeBack, "", "choose the value before"),
     binding(Context::Form, &[ENTER], Command::Continue, "continue", "show what would be done"),
+    binding(Context::Form, &[Key::Control('c')], Command::ClearField, "", "empty the field; when it is empty, go back"),
     binding(Context::Review, &[Key::Char('y')], Command::Confirm, "yes, do it", "do what is shown"),
     binding(Context::Replays, &[Key::Char('p')], Command::PauseReplay, "pause/resume", "pause the replay, or go on with it"),
     binding(Context::Replays, &[Key::Char('x')], Command::CancelReplay, "cancel", "end the replay for good; asks first"),
@@ -262,21 +265,28 @@ pub const BINDINGS: &[Binding] = &[
     binding(Context::Everywhere, &[F5, Key::Control('r')], Command::Refresh, "refresh", "read again"),
     binding(Context::Everywhere, &[Key::Char('R')], Command::Replays, "replays", "the replays: those that run, and the history"),
     binding(Context::Everywhere, &[Key::Char('z')], Command::Utc, "", "show times in UTC, as how long ago, or in the local zone"),
-    binding(Context::Everywhere, &[ESCAPE], Command::Back, "back", "back to where one came from"),
+    binding(
+        Context::Everywhere,
+        &[ESCAPE],
+        Command::Back,
+        "back",
+        "one step back: close a difference, stop reading, undo the filter, leave the screen",
+    ),
     binding(Context::Everywhere, &[Key::Char('?')], Command::Help, "help", "show these keys"),
     binding(
         Context::Everywhere,
         &[Key::Char('q'), Key::Control('c')],
         Command::Quit,
         "quit",
-        "quit; asks when a replay is running",
+        "close what lies over the screen, a difference too; otherwise quit, which asks while a replay or an export runs",
     ),
+    binding(Context::Everywhere, &[Key::Control('z')], Command::Suspend, "", "go back to the shell; fg comes back"),
     binding(Context::Typing, &[TAB], Command::Complete, "complete", "take the first completion"),
     binding(Context::Typing, &[UP], Command::OlderLine, "", "the filter applied before"),
     binding(Context::Typing, &[DOWN], Command::NewerLine, "", "the filter applied after it"),
     binding(Context::Typing, &[ENTER], Command::Continue, "apply", "take the line as typed"),
-    binding(Context::Typing, &[ESCAPE], Command::Back, "leave", "leave the line as it was"),
-    binding(Context::Typing, &[Key::Control('c')], Command::Quit, "", "quit"),
+    binding(Context::Typing, &[ESCAPE, Key::Control('c')], Command::Back, "leave", "leave the line as it was"),
+    binding(Context::Typing, &[Key::Control('z')], Command::Suspend, "", "go back to the shell; fg comes back"),
 ];
 
 impl Key {
@@ -290,6 +300,16 @@ impl Key {
             Self::Char(character) => event.code == KeyCode::Char(character) && !control && !alt,
             Self::Control(character) => event.code == KeyCode::Char(character) && control,
             Self::Named(code, _) => event.code == code && !control,
+        }
+    }
+
+    /// The event of pressing it.
+    #[must_use]
+    pub fn event(self) -> KeyEvent {
+        match self {
+            Self::Char(character) => KeyEvent::new(KeyCode::Char(character), KeyModifiers::NONE),
+            Self::Control(character) => KeyEvent::new(KeyCode::Char(character), KeyModifiers::CONTROL),
+            Self::Named(code, _) => KeyEvent::new(code, KeyModifiers::NONE),
         }
     }
 

@@ -1,6 +1,7 @@
 //! What a key does: it goes into a line that is being typed, or it is a command of the table.
 
-use super::keymap::{BINDINGS, Command, Context, command_for};
+use super::help::Help;
+use super::keymap::{Command, Context, command_for};
 use super::line::Line;
 use super::message::Effect;
 use super::model::{Model, Notice, Overlay, Screen};
@@ -15,27 +16,14 @@ pub(super) fn press(model: &mut Model, key: KeyEvent) -> Vec<Effect> {
     if let Some(Overlay::Help(scroll)) = model.overlay {
         return press_in_help(model, key, scroll);
     }
-    let contexts = model.contexts();
-    let is_typing = open_line(model).is_some();
-    let command = command_for(key, &contexts);
-    // In a form's line the letters are text, and only the keys that type nothing are commands.
-    let in_form_line = is_typing && contexts.first() == Some(&Context::Form);
-    let is_text = match command {
-        Some(Command::Continue | Command::Back | Command::Quit) => key_types(key),
-        // Only the records screen has lines to be completed and to go back to.
-        Some(Command::Complete | Command::OlderLine | Command::NewerLine) => {
-            !matches!(model.screens.last(), Some(Screen::Records(_)))
-        }
-        _ => true,
-    };
-    if (is_typing && !in_form_line && is_text) || (in_form_line && types_in_form(key)) {
+    if model.types(key) {
         if let Some(line) = open_line(model) {
             line.press(key);
         }
         typed(model);
         return Vec::new();
     }
-    match command {
+    match command_for(key, &model.contexts()) {
         Some(command) => run(model, command),
         None => {
             let known = command_for(key, &[Context::Everywhere]).is_some();
@@ -43,6 +31,29 @@ pub(super) fn press(model: &mut Model, key: KeyEvent) -> Vec<Effect> {
                 model.notice = Some(Notice::Info("this key does nothing here; ? shows the keys".to_owned()));
             }
             Vec::new()
+        }
+    }
+}
+
+impl Model {
+    /// Whether a key goes into the line that is being typed, and so means nothing else.
+    #[must_use]
+    pub fn types(&self, key: KeyEvent) -> bool {
+        if self.overlay.is_some() || !is_typing(self) {
+            return false;
+        }
+        let contexts = self.contexts();
+        // In a form's line the letters are text, and only the keys that type nothing are commands.
+        if contexts.first() == Some(&Context::Form) {
+            return types_in_form(key);
+        }
+        match command_for(key, &contexts) {
+            Some(Command::Continue | Command::Back | Command::Quit | Command::Suspend) => key_types(key),
+            // Only the filter of records is completed, and has lines to go back to.
+            Some(Command::Complete | Command::OlderLine | Command::NewerLine) => {
+                !matches!(self.screens.last(), Some(Screen::Records(_)))
+            }
+            _ => true,
         }
     }
 }
@@ -61,16 +72,42 @@ fn types_in_form(key: KeyEvent) -> bool {
     key_types(key) || edits || by_control
 }
 
+/// In the help, keys scroll; every other one closes it, and does nothing else.
 fn press_in_help(model: &mut Model, key: KeyEvent, scroll: usize) -> Vec<Effect> {
     match command_for(key, &[Context::Everywhere]) {
-        Some(Command::Quit) => return run(model, Command::Quit),
+        Some(Command::Suspend) => return run(model, Command::Suspend),
         Some(command @ (Command::Up | Command::Down | Command::PageUp | Command::PageDown | Command::First | Command::Last)) => {
-            let rows = BINDINGS.len();
-            model.overlay = Some(Overlay::Help(moved(scroll, command, model.list_rows(), rows)));
+            let help = Help::of(model);
+            model.overlay = Some(Overlay::Help(moved(help.first(scroll), command, help.height, help.last_first() + 1)));
         }
         _ => model.overlay = None,
     }
     Vec::new()
+}
+
+/// Whether a line is being typed.
+fn is_typing(model: &Model) -> bool {
+    match model.screens.last() {
+        None => model.streams.opening.is_some() || model.streams.typing,
+        Some(Screen::Records(records)) => records.typing.is_some(),
+        Some(Screen::Configure(configure)) => configure.is_typing(),
+        Some(Screen::ReplaySetup(setup)) => setup.is_typing(),
+        Some(Screen::ReplayReview(review)) => review.is_typing(),
+        Some(Screen::Replays(_)) => false,
+    }
+}
+
+/// Empties the field of a form that is being typed; false where it is empty, or no such field.
+pub(super) fn clear_field(model: &mut Model) -> bool {
+    if !is_typing(model) {
+        return false;
+    }
+    match open_line(model).filter(|line| !line.text().is_empty()) {
+        Some(line) => *line = Line::default(),
+        None => return false,
+    }
+    typed(model);
+    true
 }
 
 /// The line that is being typed, where one is.

@@ -291,6 +291,8 @@ pub enum Effect {
     Stop(RequestId),
     /// Put a text into the terminal's clipboard.
     Copy(String),
+    /// Give the terminal back to the shell until that lets the program go on.
+    Suspend,
     /// Keep this for the next start.
     Remember(Box<Memory>),
     /// Find out which calls would configure a stream.

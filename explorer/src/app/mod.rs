@@ -6,6 +6,8 @@ pub mod configure;
 #[cfg(test)]
 #[allow(clippy::unwrap_used, clippy::panic)]
 pub(crate) mod fixtures;
+#[cfg_attr(test, allow(clippy::unwrap_used, clippy::panic))]
+pub mod help;
 pub mod keymap;
 mod keys;
 pub mod line;

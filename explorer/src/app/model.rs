@@ -212,6 +212,12 @@ impl Model {
         if self.overlay == Some(Overlay::Copy) {
             return vec![Context::Copy, Context::Everywhere];
         }
+        self.screen_contexts()
+    }
+
+    /// The same for the screen on top, whatever lies over it.
+    #[must_use]
+    pub(super) fn screen_contexts(&self) -> Vec<Context> {
         let own = match self.screens.last() {
             None if self.streams.typing || self.streams.opening.is_some() => return vec![Context::Typing],
             None => Context::Streams,
@@ -226,6 +232,17 @@ impl Model {
             Some(Screen::Replays(_)) => Context::Replays,
         };
         if own == Context::Everywhere { vec![own] } else { vec![own, Context::Everywhere] }
+    }
+
+    /// Whether the key that quits closes something first: what lies over the screen, or over its own content.
+    #[must_use]
+    pub fn closes_first(&self) -> bool {
+        let lies_over = match self.screens.last() {
+            Some(Screen::Records(records)) => records.is_compared,
+            Some(Screen::Replays(screen)) => screen.details.is_some(),
+            None | Some(Screen::Configure(_) | Screen::ReplaySetup(_) | Screen::ReplayReview(_)) => false,
+        };
+        lies_over || self.overlay.is_some()
     }
 
     /// Whether a command makes sense now; otherwise why not.

@@ -82,6 +82,8 @@ fn a_keys_history_opens_above_and_compares_a_version_with_the_one_before() {
     let Some(Body::Diff(diff)) = open_records(&model).detail().unwrap().body() else { panic!() };
     assert_eq!((diff.added(), diff.removed()), (1, 1));
     shelf.press(&mut model, "esc");
+    assert!(!open_records(&model).is_compared, "the difference is closed first");
+    shelf.press(&mut model, "esc");
     assert_eq!(open_records(&model).cursor, 2, "one comes back to where one was");
 }
 

@@ -157,6 +157,57 @@ fn a_key_without_a_meaning_says_where_the_keys_are() {
 }
 
 #[test]
+fn q_closes_what_lies_over_the_screen_and_does_not_quit() {
+    for key in ["q", "ctrl-c", "esc"] {
+        let (mut model, shelf) = model_with_records(80, 24);
+        for opens in ["?", "y", "D"] {
+            shelf.press(&mut model, opens);
+            assert!(model.closes_first(), "{opens}");
+            shelf.press(&mut model, key);
+            assert!(!model.quit && !model.closes_first(), "{opens} {key}");
+            assert_eq!(model.screens.len(), 1, "{opens} {key}");
+        }
+        model.overlay = Some(Overlay::ConfirmQuit);
+        press(&mut model, key);
+        assert!(!model.quit && model.overlay.is_none());
+    }
+    let (mut model, shelf) = model_with_records(80, 24);
+    shelf.press(&mut model, "q");
+    assert!(model.quit, "where nothing lies over it, it quits");
+}
+
+#[test]
+fn ctrl_c_leaves_a_line_that_is_typed_and_does_not_quit() {
+    for opens in ["/", ":", "e", "d"] {
+        let (mut model, _) = model_with_records(80, 24);
+        press(&mut model, &format!("{opens} abc ctrl-c"));
+        assert!(!model.quit && open_records(&model).typing.is_none(), "{opens}");
+    }
+    for opens in ["/", "o"] {
+        let mut model = model_with_streams(80, 24);
+        press(&mut model, &format!("{opens} abc ctrl-c"));
+        assert!(!model.quit && !model.streams.typing && model.streams.opening.is_none(), "{opens}");
+    }
+    let mut model = model_with_streams(80, 24);
+    press(&mut model, "c tab ctrl-c");
+    let Some(Screen::Configure(configure)) = model.screens.last() else { panic!("the form is left though it was not empty") };
+    assert_eq!(configure.ttl.text(), "");
+    press(&mut model, "ctrl-c");
+    assert!(!model.quit && model.screens.is_empty());
+}
+
+#[test]
+fn ctrl_z_gives_the_terminal_back_wherever_it_is_pressed() {
+    for before in ["z", "/", "c tab", "?", "enter", "enter /", "enter y"] {
+        let mut model = model_with_streams(80, 24);
+        press(&mut model, before);
+        let (overlay, screens) = (model.overlay, model.screens.len());
+        assert_eq!(press(&mut model, "ctrl-z"), [Effect::Suspend], "{before}");
+        assert_eq!((model.overlay, model.screens.len()), (overlay, screens), "{before}");
+    }
+}
+
+#[test]
 fn times_are_shown_in_utc_then_as_how_long_ago_and_back() {
     let mut model = model_with_streams(80, 24);
     let local = model.times.zone.clone();

@@ -3,7 +3,7 @@
 use super::browse;
 use super::configure::Configure;
 use super::keymap::Command;
-use super::keys::{open_line, press, typed};
+use super::keys::{clear_field, open_line, press, typed};
 use super::line::Line;
 use super::message::{Effect, Message};
 use super::model::{Model, Notice, Overlay, Screen};
@@ -136,6 +136,9 @@ fn call_made(
 
 /// Does what a command means on the screen on top.
 pub(super) fn run(model: &mut Model, command: Command) -> Vec<Effect> {
+    if command == Command::Suspend {
+        return vec![Effect::Suspend];
+    }
     if model.overlay == Some(Overlay::ConfirmQuit) {
         return answer_quit(model, command);
     }
@@ -150,6 +153,9 @@ pub(super) fn run(model: &mut Model, command: Command) -> Vec<Effect> {
         return Vec::new();
     }
     match command {
+        Command::Quit if close(model) => Vec::new(),
+        Command::ClearField if clear_field(model) => Vec::new(),
+        Command::ClearField => back(model),
         Command::Quit => {
             if model.running_replays().next().is_some() || model.export.is_some() {
                 model.overlay = Some(Overlay::ConfirmQuit);
@@ -188,6 +194,15 @@ fn answer_quit(model: &mut Model, command: Command) -> Vec<Effect> {
     model.running_replays().map(pause).chain(export).collect()
 }
 
+/// Closes what lies over the screen's own content; false where nothing does.
+fn close(model: &mut Model) -> bool {
+    match model.screens.last_mut() {
+        Some(Screen::Records(records)) => std::mem::take(&mut records.is_compared),
+        Some(Screen::Replays(screen)) => screen.details.take().is_some(),
+        None | Some(Screen::Configure(_) | Screen::ReplaySetup(_) | Screen::ReplayReview(_)) => false,
+    }
+}
+
 fn back(model: &mut Model) -> Vec<Effect> {
     match model.screens.last_mut() {
         None if model.streams.opening.is_some() => model.streams.opening = None,
@@ -199,6 +214,7 @@ fn back(model: &mut Model) -> Vec<Effect> {
         None => model.notice = Some(Notice::Info("this is the first screen; q quits".to_owned())),
         Some(Screen::Records(records)) if records.typing.is_some() => records.typing = None,
         Some(Screen::Records(records)) if records.range_from.is_some() => records.range_from = None,
+        Some(Screen::Records(records)) if records.is_compared => records.is_compared = false,
         Some(Screen::Records(records)) if records.pane == Pane::Detail => records.pane = Pane::List,
         Some(Screen::Records(records)) if records.is_searching() => return records.stop_reading().into_iter().collect(),
         Some(screen) => {

@@ -2,48 +2,38 @@
 
 use super::theme::Theme;
 use super::{block, centred};
-use crate::app::keymap::{BINDINGS, Context};
+use crate::app::help::{Help, HelpRow};
 use crate::app::model::Model;
 use ratatui::Frame;
 use ratatui::layout::Rect;
 use ratatui::text::{Line, Span};
 use ratatui::widgets::{Clear, Paragraph};
 
+/// What keys do while the help is shown.
+const SCROLLS: &str = " ↑ ↓ scroll, any other key closes ";
+/// The same where all of it is seen.
+const CLOSES: &str = " any key closes ";
+
 pub(super) fn draw(model: &Model, scroll: usize, theme: &Theme, frame: &mut Frame<'_>, area: Rect) {
-    let lines = lines(model, theme);
-    let rows = u16::try_from(lines.len()).unwrap_or(u16::MAX).saturating_add(2);
-    let popup = centred(area, 100, rows.min(area.height.saturating_sub(2)));
-    let height = usize::from(popup.height.saturating_sub(2));
-    let first = scroll.min(lines.len().saturating_sub(height));
-    let hint = if lines.len() > height { " ↑ ↓ scroll, any other key closes " } else { " any key closes " };
-    let shown: Vec<Line<'_>> = lines.into_iter().skip(first).take(height).collect();
+    let help = Help::of(model);
+    let rows = u16::try_from(help.rows.len().min(help.height) + 2).unwrap_or(area.height);
+    let popup = centred(area, help.columns, rows);
+    let first = help.first(scroll);
+    let hint = hint(&help);
+    let shown: Vec<Line<'_>> = help.rows.into_iter().skip(first).take(help.height).map(|row| line(row, theme)).collect();
     frame.render_widget(Clear, popup);
     frame.render_widget(Paragraph::new(shown).block(block(" Keys ", theme).title_bottom(Line::from(hint).right_aligned())), popup);
 }
 
-/// The keys of this screen first, then those of everywhere, then the rest.
-fn lines(model: &Model, theme: &Theme) -> Vec<Line<'static>> {
-    let mut contexts = model.contexts();
-    contexts.extend(Context::ALL);
-    let mut shown: Vec<Context> = Vec::new();
-    let mut lines = Vec::new();
-    if let Some(local) = &model.session.local {
-        lines.push(Line::styled("The AWS CLI works against this local system", theme.heading()));
-        lines.push(Line::from(format!("  aws kinesis list-streams --endpoint-url {}", local.kinesis)));
-        lines.push(Line::from(format!("  aws dynamodb list-tables --endpoint-url {}", local.dynamodb)));
-        lines.push(Line::default());
+/// What the keys do while it is shown.
+pub(super) fn hint(help: &Help) -> &'static str {
+    if help.last_first() > 0 { SCROLLS } else { CLOSES }
+}
+
+fn line(row: HelpRow, theme: &Theme) -> Line<'static> {
+    match row {
+        HelpRow::Heading(text) => Line::styled(text, theme.heading()),
+        HelpRow::Keys(keys, sentence) => Line::from(vec![Span::styled(keys, theme.key()), Span::raw(sentence)]),
+        HelpRow::Text(text) => Line::from(text),
     }
-    for context in contexts {
-        if shown.contains(&context) {
-            continue;
-        }
-        shown.push(context);
-        lines.push(Line::styled(context.heading(), theme.heading()));
-        lines.extend(BINDINGS.iter().filter(|binding| binding.context == context).map(|binding| {
-            Line::from(vec![Span::styled(format!("  {:<18}", binding.key_names()), theme.key()), Span::raw(binding.help)])
-        }));
-        lines.push(Line::default());
-    }
-    lines.pop();
-    lines
 }

@@ -12,9 +12,10 @@ mod snapshots;
 mod streams;
 pub mod theme;
 
-use crate::app::keymap::{BINDINGS, Binding, Command, Context};
+use crate::app::help::Help;
+use crate::app::keymap::{BINDINGS, Binding, Command, Context, Key};
 use crate::app::model::{Export, Model, Notice, Overlay, Screen};
-use crate::domain::text::{count, printable};
+use crate::domain::text::{count, printable, wrapped, wrapped_in};
 use ratatui::Frame;
 use ratatui::layout::{Constraint, Layout, Rect};
 use ratatui::text::{Line, Span};
@@ -25,6 +26,8 @@ use theme::Theme;
 const MIN_COLUMNS: u16 = 40;
 /// Below this many rows nothing useful can be drawn.
 const MIN_ROWS: u16 = 10;
+/// Rows that a sentence in the bottom line takes at most.
+const MOST_NOTICE_ROWS: u16 = 4;
 
 /// Draws the whole screen.
 pub fn draw(model: &Model, theme: &Theme, frame: &mut Frame<'_>) {
@@ -34,8 +37,10 @@ pub fn draw(model: &Model, theme: &Theme, frame: &mut Frame<'_>) {
         frame.render_widget(Paragraph::new(text).wrap(Wrap { trim: true }), area);
         return;
     }
-    let bottom_rows = Constraint::Length(notice_rows(model, area.width));
-    let [header, body, bottom] = Layout::vertical([Constraint::Length(1), Constraint::Fill(1), bottom_rows]).areas(area);
+    let notice = notice_lines(model, theme, area.width);
+    let notice_rows = Constraint::Length(u16::try_from(notice.len()).unwrap_or(MOST_NOTICE_ROWS));
+    let [header, body, told, bottom] =
+        Layout::vertical([Constraint::Length(1), Constraint::Fill(1), notice_rows, Constraint::Length(1)]).areas(area);
     draw_header(model, theme, frame, header);
     match model.screens.last() {
         None => streams::draw(model, theme, frame, body),
@@ -45,7 +50,8 @@ pub fn draw(model: &Model, theme: &Theme, frame: &mut Frame<'_>) {
         Some(Screen::ReplayReview(review)) => replay_review::draw(model, review, theme, frame, body),
         Some(Screen::Replays(screen)) => replays::draw(model, screen, theme, frame, body),
     }
-    draw_bottom(model, theme, frame, bottom);
+    frame.render_widget(Paragraph::new(notice), told);
+    frame.render_widget(key_line(model, theme, bottom.width), bottom);
     match model.overlay {
         Some(Overlay::Help(scroll)) => help::draw(model, scroll, theme, frame, area),
         Some(Overlay::Copy) => draw_copy(theme, frame, area),
@@ -113,51 +119,53 @@ fn rate(per_second: f64) -> String {
     count(whole)
 }
 
-/// Rows of the bottom line: a long sentence gets more than one.
-fn notice_rows(model: &Model, columns: u16) -> u16 {
-    let sentence = match &model.notice {
-        Some(Notice::Info(sentence) | Notice::Error(sentence)) => sentence.as_str(),
-        None => "",
-    };
-    // A little less than the width, since lines break between words.
-    let columns = usize::from(columns).saturating_sub(12).max(1);
-    u16::try_from(sentence.chars().count().div_ceil(columns)).unwrap_or(u16::MAX).clamp(1, 4)
-}
-
-fn draw_bottom(model: &Model, theme: &Theme, frame: &mut Frame<'_>, area: Rect) {
+/// What has just happened, above the keys, until the next key.
+fn notice_lines(model: &Model, theme: &Theme, columns: u16) -> Vec<Line<'static>> {
     let (sentence, style) = match &model.notice {
         Some(Notice::Info(sentence)) => (sentence, theme.ok()),
         Some(Notice::Error(sentence)) => (sentence, theme.error()),
-        None => return frame.render_widget(key_line(model, theme, area.width), area),
+        None => return Vec::new(),
     };
-    frame.render_widget(Paragraph::new(format!(" {}", printable(sentence))).style(style).wrap(Wrap { trim: false }), area);
+    let rows = wrapped_in(&printable(sentence), usize::from(columns).saturating_sub(2), usize::from(MOST_NOTICE_ROWS));
+    rows.into_iter().map(|row| Line::styled(format!(" {row}"), style)).collect()
 }
 
 /// The keys that mean something now, as many as fit; the way back, the help and the way out always do.
 fn key_line(model: &Model, theme: &Theme, columns: u16) -> Line<'static> {
+    if matches!(model.overlay, Some(Overlay::Help(_))) {
+        return Line::styled(help::hint(&Help::of(model)), theme.quiet());
+    }
     let contexts = model.contexts();
-    let is_shown = |command: Command| {
-        let is_question = matches!(model.overlay, Some(Overlay::ConfirmQuit | Overlay::ConfirmCancel | Overlay::ConfirmRemove));
+    let is_shown = |binding: &Binding| {
+        let command = binding.command;
         let on_own_screen = !matches!((command, model.screens.last()), (Command::Replays, Some(Screen::Replays(_))));
         let has_refresh =
             command != Command::Refresh || matches!(model.screens.last(), None | Some(Screen::Records(_) | Screen::Replays(_)));
         let has_back = command != Command::Back || !model.screens.is_empty() || contexts.contains(&Context::Typing);
-        let answers_question = !is_question || matches!(command, Command::Confirm | Command::Back);
-        on_own_screen && has_refresh && has_back && answers_question && model.check(command).is_ok()
+        // There the name is the only field.
+        let has_fields = command != Command::NextField || !matches!(model.screens.last(), Some(Screen::ReplayReview(_)));
+        // Whatever else is pressed only closes what lies over the screen.
+        let answers = model.overlay.is_none() || binding.context != Context::Everywhere || command == Command::Back;
+        on_own_screen && has_refresh && has_back && has_fields && answers && model.check(command).is_ok()
     };
+    // What a key means that is not typed into a line.
+    let key_of = |binding: &Binding| binding.keys.iter().copied().find(|key| !model.types(key.event()));
     // A key that means something nearer is not said to mean what it means further off.
     let is_shadowed = |binding: &Binding| {
         let nearer = contexts.iter().take_while(|context| **context != binding.context);
         let mut others = nearer.flat_map(|context| BINDINGS.iter().filter(move |other| other.context == *context));
-        others.any(|other| binding.keys.first().is_some_and(|key| other.keys.contains(key)))
+        others.any(|other| key_of(binding).is_some_and(|key| other.keys.contains(&key)))
     };
-    let shown = |binding: &&'static Binding| !binding.label.is_empty() && !is_shadowed(binding) && is_shown(binding.command);
+    let shown = |binding: &&'static Binding| {
+        !binding.label.is_empty() && key_of(binding).is_some() && !is_shadowed(binding) && is_shown(binding)
+    };
     let of_contexts = contexts.iter().flat_map(|context| BINDINGS.iter().filter(move |binding| binding.context == *context));
     let (last, first): (Vec<&Binding>, Vec<&Binding>) =
         of_contexts.filter(shown).partition(|binding| matches!(binding.command, Command::Back | Command::Help | Command::Quit));
     let spans = |binding: &Binding| {
-        let key = binding.keys.first().map(|key| key.name()).unwrap_or_default();
-        Line::from(vec![Span::styled(format!(" {key}"), theme.key()), Span::raw(format!(" {} ", binding.label))])
+        let key = key_of(binding).map(Key::name).unwrap_or_default();
+        let label = if binding.command == Command::Quit && model.closes_first() { "close" } else { binding.label };
+        Line::from(vec![Span::styled(format!(" {key}"), theme.key()), Span::raw(format!(" {label} "))])
     };
     let end: Vec<Line<'_>> = last.into_iter().map(spans).collect();
     let room = usize::from(columns).saturating_sub(end.iter().map(Line::width).sum());
@@ -182,10 +190,19 @@ fn draw_confirm_quit(model: &Model, theme: &Theme, frame: &mut Frame<'_>, area: 
         format!("The export to {} is still running. Its file will not be kept.", printable(&export.path.display().to_string()))
     });
     let sentences: Vec<String> = Some(replays).filter(|_| running > 0).into_iter().chain(export).collect();
-    let text = format!("{}\n\ny quit   esc stay", sentences.join("\n"));
-    let popup = centred(area, 60, 9);
+    draw_question(" Quit? ", &sentences, "y quit   esc stay", theme, frame, area);
+}
+
+/// Asks something, in as many rows as that takes.
+fn draw_question(title: &'static str, sentences: &[String], keys: &'static str, theme: &Theme, frame: &mut Frame<'_>, area: Rect) {
+    const COLUMNS: u16 = 60;
+    let inner = usize::from(COLUMNS.min(area.width).saturating_sub(2));
+    let mut rows: Vec<String> = sentences.iter().flat_map(|sentence| wrapped(&printable(sentence), inner)).collect();
+    rows.truncate(usize::from(area.height.saturating_sub(4)));
+    rows.extend([String::new(), keys.to_owned()]);
+    let popup = centred(area, COLUMNS, u16::try_from(rows.len() + 2).unwrap_or(area.height));
     frame.render_widget(Clear, popup);
-    frame.render_widget(Paragraph::new(text).wrap(Wrap { trim: true }).block(block(" Quit? ", theme)), popup);
+    frame.render_widget(Paragraph::new(rows.into_iter().map(Line::from).collect::<Vec<_>>()).block(block(title, theme)), popup);
 }
 
 /// What can be copied, key by key.
