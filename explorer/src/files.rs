@@ -6,8 +6,10 @@ mod export;
 mod line;
 mod reader;
 pub(crate) mod record_json;
+mod target;
 #[cfg(test)]
 mod tests;
 
 pub use export::{ExportError, ExportOptions, ExportSink};
 pub use reader::{origin, read};
+pub use target::is_standard_output;

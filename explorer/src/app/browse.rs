@@ -11,8 +11,9 @@ use crate::domain::export::{ExportFormat, ExportOrder, Exported, Exports, Payloa
 use crate::domain::failure::Failure;
 use crate::domain::filter::RecordFilter;
 use crate::domain::marks::Marks;
-use crate::domain::reading::{Position, ReadOrder, Source};
+use crate::domain::reading::{Position, ReadEnding, ReadOrder, Source};
 use crate::domain::text::{count, size};
+use crate::domain::typed_path::{InvalidPath, path_of};
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 
@@ -52,6 +53,10 @@ pub(super) fn take(model: &mut Model, message: Message) -> Vec<Effect> {
         }
         Message::ReadEnded { request, ending, is_full } => {
             if let Some(records) = screens.iter_mut().find(|records| records.reading.request() == Some(request)) {
+                let is_read = matches!(ending, ReadEnding::Complete | ReadEnding::Stopped(_));
+                if is_read && matches!(records.origin, Origin::Read(Source::File(_))) {
+                    model.streams.opened = Line::default();
+                }
                 let (dropped, failure) = records.read_ended(request, ending, is_full);
                 effects.extend(dropped);
                 told = failure.map(|failure| Notice::Error(failure.to_string()));
@@ -92,14 +97,14 @@ pub(super) fn take(model: &mut Model, message: Message) -> Vec<Effect> {
 pub(super) fn run(model: &mut Model, command: Command) -> Vec<Effect> {
     let requests = [model.next_request(), model.next_request()];
     let page = model.list_rows();
-    let times = model.times.clone();
+    let (times, home) = (model.times.clone(), model.home.clone());
     let Some(Screen::Records(records)) = model.screens.last_mut() else {
         return Vec::new();
     };
     match command {
         Command::Continue => {
             let line = records.typing.as_ref().map(|typing| (typing.question, typing.line.text().to_owned()));
-            let answer = records.answer(&times, requests);
+            let answer = records.answer(&times, home.as_deref(), requests);
             take_answer(model, answer, line)
         }
         Command::Complete => {
@@ -172,7 +177,7 @@ fn take_answer(model: &mut Model, answer: Answer, line: Option<(Question, String
             effects
         }
         Answer::Decoded => remember_recipe(model),
-        Answer::Export(path) => export(model, path),
+        Answer::Export(path, format) => export(model, path, format),
     }
 }
 
@@ -193,7 +198,7 @@ fn remember_recipe(model: &mut Model) -> Vec<Effect> {
 }
 
 /// Asks for the marked records, or all that match, to be written to a file.
-fn export(model: &mut Model, path: PathBuf) -> Vec<Effect> {
+fn export(model: &mut Model, path: PathBuf, format: ExportFormat) -> Vec<Effect> {
     let request = model.next_request();
     let Some(Screen::Records(records)) = model.screens.last() else {
         return Vec::new();
@@ -219,7 +224,6 @@ fn export(model: &mut Model, path: PathBuf) -> Vec<Effect> {
         }
     };
     let stream = records.origin.stream().cloned();
-    let format = ExportFormat::of_path(&path);
     model.export = Some(Export { request, path: path.clone(), exported: Exported::default() });
     vec![Effect::Export { request, order: Box::new(ExportOrder { what, stream, path, format, form: PayloadForm::Both }) }]
 }
@@ -284,15 +288,21 @@ pub(super) fn open_file(model: &mut Model) -> Vec<Effect> {
     let Some(line) = model.streams.opening.take() else {
         return Vec::new();
     };
-    let path = line.text().trim();
-    if path.is_empty() {
-        return Vec::new();
+    match path_of(line.text(), model.home.as_deref()) {
+        Ok(path) => {
+            model.streams.opened = line;
+            open(model, Origin::Read(Source::File(path)), RecordFilter::default())
+        }
+        Err(InvalidPath::Empty) => Vec::new(),
+        Err(error) => {
+            model.notice = Some(Notice::Error(error.to_string()));
+            model.streams.opening = Some(line);
+            Vec::new()
+        }
     }
-    let path = PathBuf::from(path);
-    open(model, Origin::Read(Source::File(path)), RecordFilter::default())
 }
 
-/// Asks for the name of a file.
+/// Asks for the name of a file. One that could not be opened is there to be mended.
 pub(super) fn ask_for_file(model: &mut Model) {
-    model.streams.opening = Some(Line::default());
+    model.streams.opening = Some(std::mem::take(&mut model.streams.opened));
 }

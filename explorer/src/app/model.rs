@@ -60,6 +60,8 @@ pub struct Model {
     pub export: Option<Export>,
     /// What is kept for the next start.
     pub memory: Memory,
+    /// The user's home folder, for paths that are typed.
+    pub home: Option<PathBuf>,
     /// What lies over the screen.
     pub overlay: Option<Overlay>,
     /// A sentence for the bottom line, until the next key.
@@ -136,6 +138,7 @@ impl Model {
             replays: Replays::default(),
             export: None,
             memory: Memory::default(),
+            home: None,
             overlay: None,
             notice: None,
             refreshed_at: None,

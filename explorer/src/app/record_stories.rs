@@ -4,16 +4,17 @@ use super::fixtures::{
     TestShelf, middle, model_with, model_with_records, model_with_streams, name, open_records, press, read_request, record,
     records, sentence,
 };
+use super::line::Line;
 use super::message::{Effect, Message};
-use super::model::Model;
+use super::model::{Model, Screen};
 use super::records::{Following, Origin, Question, Reading};
 use super::update;
-use crate::domain::export::{Exported, Exports};
+use crate::domain::export::{ExportFormat, Exported, Exports};
 use crate::domain::failure::Failure;
 use crate::domain::following::{FollowStatus, Followed};
 use crate::domain::index::SoughtRecord;
 use crate::domain::marks::Marks;
-use crate::domain::reading::{Position, ReadEnding};
+use crate::domain::reading::{Position, ReadEnding, Source};
 use crate::domain::record::Record;
 use crate::domain::replay::Selection;
 use archiver::item::StoredItem;
@@ -338,9 +339,45 @@ fn a_file_is_opened_as_if_it_were_an_archive() {
     let mut model = model_with_streams(80, 24);
     let effects = press(&mut model, "o /tmp/orders.jsonl enter");
     let [Effect::Read { order, .. }] = effects.as_slice() else { panic!("{effects:?}") };
-    assert_eq!(order.source, crate::domain::reading::Source::File("/tmp/orders.jsonl".into()));
+    assert_eq!(order.source, Source::File("/tmp/orders.jsonl".into()));
     press(&mut model, "f");
     assert_eq!(sentence(&model), "a file does not grow");
+}
+
+#[test]
+fn a_path_that_is_typed_may_begin_at_home_and_stays_to_be_mended_when_it_is_wrong() {
+    let mut model = model_with_streams(80, 24);
+    model.home = Some("/home/ana".into());
+    assert_eq!(press(&mut model, "o ~bob/orders.jsonl enter"), []);
+    assert!(sentence(&model).contains("~bob is not understood here"), "{}", sentence(&model));
+    let effects = press(&mut model, "ctrl-u ~/orders.jsonl enter");
+    let [Effect::Read { order, request, .. }] = effects.as_slice() else { panic!("{effects:?}") };
+    assert_eq!(order.source, Source::File("/home/ana/orders.jsonl".into()));
+    let failure = Failure::refused("read file /home/ana/orders.jsonl", "No such file or directory");
+    update(
+        &mut model,
+        Message::ReadEnded { request: *request, ending: ReadEnding::Failed(failure, Position::Beginning), is_full: false },
+    );
+    press(&mut model, "esc o");
+    assert_eq!(model.streams.opening.as_ref().map(Line::text), Some("~/orders.jsonl"));
+    let effects = press(&mut model, "enter");
+    let [Effect::Read { request, .. }] = effects.as_slice() else { panic!("{effects:?}") };
+    update(&mut model, Message::ReadEnded { request: *request, ending: ReadEnding::Complete, is_full: false });
+    press(&mut model, "esc o");
+    assert_eq!(model.streams.opening.as_ref().map(Line::text), Some(""));
+}
+
+#[test]
+fn an_export_with_an_ending_that_no_export_has_is_refused_while_it_is_typed() {
+    let (mut model, shelf, _) = model_with(80, 24, vec![Record::new(StoredItem::default())]);
+    model.home = Some("/home/ana".into());
+    assert_eq!(shelf.press(&mut model, "e ctrl-u ~/orders.xlsx enter"), []);
+    let Some(Screen::Records(records)) = model.screens.last() else { panic!("no records") };
+    let mistake = records.typing.as_ref().and_then(|typing| typing.mistake.clone()).unwrap().1;
+    assert_eq!(mistake, "exports end in .jsonl, .ndjson or .json for JSON Lines, or in .csv; .xlsx is none of these");
+    let effects = shelf.press(&mut model, "ctrl-u ~/orders.csv enter");
+    let [Effect::Export { order, .. }] = effects.as_slice() else { panic!("{effects:?}") };
+    assert_eq!((order.path.to_str(), order.format), (Some("/home/ana/orders.csv"), ExportFormat::Csv));
 }
 
 #[test]

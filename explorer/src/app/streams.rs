@@ -28,6 +28,8 @@ pub struct Streams {
     pub typing: bool,
     /// The name of a file to be opened, while it is typed.
     pub opening: Option<Line>,
+    /// The name of the file opened last, until something of it was read.
+    pub opened: Line,
     /// By what they are sorted.
     pub sort: Sort,
     /// Names seen in the listing under way.

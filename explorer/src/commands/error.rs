@@ -59,6 +59,7 @@ impl From<ExportError> for CommandError {
                 let sentence = format!("{} exists already; choose another name, or add --overwrite", path.display());
                 Self::Failure(Failure::refused("export", sentence))
             }
+            error @ ExportError::NobodyReadsPipe(_) => Self::Failure(Failure::refused("export", error.to_string())),
             ExportError::Io { target, source } => Self::Failure(Failure::refused(format!("write {target}"), source.to_string())),
         }
     }

@@ -10,26 +10,34 @@ use crate::domain::export::{ExportFormat, Exported, PayloadForm};
 use crate::domain::failure::Failure;
 use crate::domain::record::Record;
 use crate::domain::text::{count, size};
-use crate::files::{ExportOptions, ExportSink};
+use crate::files::{ExportError, ExportOptions, ExportSink, is_standard_output};
 use clap::{Args, ValueEnum};
 use serde::Serialize;
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+/// Between two looks whether somebody reads a pipe.
+const PIPE_INTERVAL: Duration = Duration::from_millis(50);
 
 /// Which records, and where to.
 #[derive(Args, Clone, Debug)]
 pub(super) struct Request {
     #[command(flatten)]
     pub(super) selection: Selection,
-    /// The file to write, or - for standard output
+    /// The file to write, or - for standard output. A new file is for you alone (mode 600); devices and pipes are written as they are
     #[arg(long, value_name = "FILE")]
     to: PathBuf,
-    /// How it is written; by its name when not given
+    /// How it is written; without it the name says so: .jsonl, .ndjson, .json or .csv
     #[arg(long, value_enum)]
     format: Option<Format>,
     /// How payloads are written
     #[arg(long, value_enum, default_value_t = Payload::Both)]
     payload: Payload,
-    /// Replace a file that is there
+    /// Write CSV for Excel: with a byte order mark, and an apostrophe before what it would take for a number or a date
+    #[arg(long)]
+    excel: bool,
+    /// Replace a file that is there. It keeps its mode; a link stays, and what it leads to is replaced
     #[arg(long)]
     overwrite: bool,
 }
@@ -59,6 +67,7 @@ pub(super) struct Wanted {
     pub(super) to: To,
     format: ExportFormat,
     payload: PayloadForm,
+    for_excel: bool,
 }
 
 /// Where to.
@@ -92,7 +101,7 @@ impl Request {
     /// # Errors
     /// Says what is wrong.
     pub(super) fn understood(&self) -> Result<Wanted, CommandError> {
-        let to = if self.to == Path::new("-") {
+        let to = if self.to == Path::new("-") || is_standard_output(&self.to) {
             To::StandardOutput
         } else {
             To::File { path: self.to.clone(), replaces: self.overwrite }
@@ -100,27 +109,31 @@ impl Request {
         let format = match self.format {
             Some(Format::Jsonl) => ExportFormat::JsonLines,
             Some(Format::Csv) => ExportFormat::Csv,
-            None => ExportFormat::of_path(&self.to),
+            None => ExportFormat::of_path(&self.to)
+                .map_err(|error| CommandError::Usage(format!("{error}; choose one with --format")))?,
         };
+        if self.excel && format != ExportFormat::Csv {
+            return Err(CommandError::Usage("--excel is for CSV; add --format csv, or name the file .csv".to_owned()));
+        }
         let payload = match self.payload {
             Payload::Base64 => PayloadForm::Base64,
             Payload::Decoded => PayloadForm::Decoded,
             Payload::Both => PayloadForm::Both,
         };
-        Ok(Wanted { chosen: self.selection.understood()?, to, format, payload })
+        Ok(Wanted { chosen: self.selection.understood()?, to, format, payload, for_excel: self.excel })
     }
 }
 
 pub(super) async fn run(connection: Option<Connection>, wanted: Wanted, output: Output) -> Result<(), CommandError> {
-    let Wanted { chosen, to, format, payload } = wanted;
+    let Wanted { chosen, to, format, payload, for_excel } = wanted;
     let opened = chosen.open(connection.as_ref()).await?;
     let Payloads { stream, recipe, .. } = opened.payloads.clone();
-    let options = ExportOptions { format, payload, recipe, stream };
+    let options = ExportOptions { format, payload, recipe, stream, for_excel };
     let (sink, meter) = match &to {
         To::StandardOutput => (ExportSink::to_writer(Box::new(Stdout), output::STANDARD_OUTPUT, options)?, Meter::beside_results()),
         To::File { path, replaces } => {
             refuse_source(&opened, path)?;
-            (ExportSink::to_file(path, *replaces, options)?, Meter::before_results())
+            (sink_to(path, *replaces, options).await?, Meter::before_results())
         }
     };
     let mut exporter = Exporter { payloads: &opened.payloads, sink, is_printed: to == To::StandardOutput };
@@ -149,10 +162,26 @@ pub(super) async fn run(connection: Option<Connection>, wanted: Wanted, output: 
     }
 }
 
-/// A file is not exported over itself, whatever was said of replacing.
+/// Opens the place. A named pipe that nobody reads yet is waited for, as the shell does; ctrl-c ends that.
+async fn sink_to(path: &Path, replaces: bool, options: ExportOptions) -> Result<ExportSink, CommandError> {
+    let mut is_told = false;
+    loop {
+        match ExportSink::to_file(path, replaces, options.clone()) {
+            Err(ExportError::NobodyReadsPipe(_)) => {
+                if !std::mem::replace(&mut is_told, true) {
+                    output::tell(&format!("waiting for somebody to read {}; ctrl-c stops", path.display()))?;
+                }
+                tokio::time::sleep(PIPE_INTERVAL).await;
+            }
+            opened => return Ok(opened?),
+        }
+    }
+}
+
+/// A file is not exported over itself, whatever was said of replacing and by whatever name.
 fn refuse_source(opened: &Opened, to: &Path) -> Result<(), CommandError> {
-    let is_source = opened.file().is_some_and(|from| match (from.canonicalize(), to.canonicalize()) {
-        (Ok(from), Ok(to)) => from == to,
+    let is_source = opened.file().is_some_and(|from| match (from.metadata(), to.metadata()) {
+        (Ok(from), Ok(to)) => from.is_file() && (from.dev(), from.ino()) == (to.dev(), to.ino()),
         _ => false,
     });
     if is_source {

@@ -73,11 +73,48 @@ pub struct Exported {
     pub bytes: u64,
 }
 
+/// The name of a file does not say in which format it is to be.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("exports end in .jsonl, .ndjson or .json for JSON Lines, or in .csv; .{0} is none of these")]
+pub struct UnknownFormat(String);
+
 impl ExportFormat {
-    /// The format that a file's name asks for: CSV for `.csv`, otherwise JSON Lines.
-    #[must_use]
-    pub fn of_path(path: &Path) -> Self {
-        let is_csv = path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("csv"));
-        if is_csv { Self::Csv } else { Self::JsonLines }
+    /// The format that a file's name asks for: CSV for `.csv`, JSON Lines for `.jsonl`, `.ndjson`, `.json` and names without an ending.
+    ///
+    /// # Errors
+    /// When it has another ending.
+    pub fn of_path(path: &Path) -> Result<Self, UnknownFormat> {
+        let Some(ending) = path.extension().map(|ending| ending.to_string_lossy().to_lowercase()) else {
+            return Ok(Self::JsonLines);
+        };
+        match ending.as_str() {
+            "jsonl" | "ndjson" | "json" => Ok(Self::JsonLines),
+            "csv" => Ok(Self::Csv),
+            _ => Err(UnknownFormat(ending)),
+        }
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_ending_that_no_export_has_is_refused() {
+        for (name, format) in [
+            ("orders.jsonl", ExportFormat::JsonLines),
+            ("orders.2026.NDJSON", ExportFormat::JsonLines),
+            ("orders.json", ExportFormat::JsonLines),
+            ("orders", ExportFormat::JsonLines),
+            ("/dev/null", ExportFormat::JsonLines),
+            ("orders.CSV", ExportFormat::Csv),
+        ] {
+            assert_eq!(ExportFormat::of_path(Path::new(name)).unwrap(), format, "{name}");
+        }
+        for name in ["orders.xlsx", "orders.parquet", "orders.jsonl.gz", "orders.", "orders.2026-11-20"] {
+            let error = ExportFormat::of_path(Path::new(name)).unwrap_err().to_string();
+            assert!(error.starts_with("exports end in .jsonl, .ndjson or .json for JSON Lines, or in .csv; ."), "{error}");
+        }
     }
 }

@@ -28,3 +28,4 @@ pub mod replay;
 pub mod show;
 pub mod text;
 pub mod time;
+pub mod typed_path;

@@ -45,8 +45,11 @@ async fn write(
         Exports::Matching { order, .. } => order.recipe.clone(),
     };
     let failed = |error: ExportError| Failure::refused(format!("export to {}", path.display()), error.to_string());
-    let options = ExportOptions { format, payload: form, recipe, stream: stream.clone() };
+    let options = ExportOptions { format, payload: form, recipe, stream: stream.clone(), for_excel: false };
     let mut sink = ExportSink::to_file(&path, false, options).map_err(failed)?;
+    if sink.is_terminal() {
+        return Err(Failure::refused(format!("export to {}", path.display()), "that is a terminal, which the screens need"));
+    }
     match what {
         Exports::These { records, .. } => {
             for record in records {

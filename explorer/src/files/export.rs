@@ -2,15 +2,14 @@
 
 use super::csv_row::{self, COLUMNS};
 use super::record_json::RecordJson;
+use super::target::Target;
 use crate::domain::decode::Recipe;
 use crate::domain::export::{ExportFormat, Exported, PayloadForm};
 use crate::domain::payload::NoPayload;
 use crate::domain::record::Record;
 use archiver::stream::StreamName;
-use std::fs::{File, TryLockError};
 use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
-use tempfile::TempPath;
 
 /// Bytes gathered before they are written.
 const BUFFER_BYTES: usize = 256 * 1024;
@@ -26,6 +25,8 @@ pub struct ExportOptions {
     pub recipe: Recipe,
     /// The stream that the records were put into, where that is known.
     pub stream: Option<StreamName>,
+    /// Whether CSV is made for Excel, which changes what it can take for a number or a date.
+    pub for_excel: bool,
 }
 
 /// Why records could not be exported.
@@ -34,6 +35,9 @@ pub enum ExportError {
     /// A file of this name is there.
     #[error("cannot write {}: it exists already; choose another name, or ask for it to be replaced", .0.display())]
     Exists(PathBuf),
+    /// There is nobody at the other end of a named pipe.
+    #[error("cannot write {}: nobody reads this pipe", .0.display())]
+    NobodyReadsPipe(PathBuf),
     /// Whoever read what is written has gone.
     #[error("nobody reads what is exported any more")]
     NobodyReads,
@@ -56,16 +60,22 @@ pub struct ExportSink {
     line: Vec<u8>,
 }
 
-enum Target {
-    /// A name for messages.
-    Anywhere(String),
-    File {
-        path: PathBuf,
-        /// What is written to until it is whole.
-        partial: TempPath,
-        file: File,
-        replaces: bool,
-    },
+impl ExportError {
+    /// What came of writing there, with what to do about it.
+    pub(super) fn io(target: &Path, source: io::Error) -> Self {
+        Self::at(target.display().to_string(), source)
+    }
+
+    fn at(target: String, source: io::Error) -> Self {
+        let hint = match source.kind() {
+            io::ErrorKind::BrokenPipe => return Self::NobodyReads,
+            io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => "; make room there, or choose another place",
+            // Source: setrlimit(2), RLIMIT_FSIZE.
+            io::ErrorKind::FileTooLarge => "; that is more than ulimit -f or the disk's format allows",
+            _ => return Self::Io { target, source },
+        };
+        Self::Io { target, source: io::Error::new(source.kind(), format!("{source}{hint}")) }
+    }
 }
 
 impl std::fmt::Debug for ExportSink {
@@ -75,31 +85,13 @@ impl std::fmt::Debug for ExportSink {
 }
 
 impl ExportSink {
-    /// Exports to a file, which is written under another name until it is whole. One that is there is replaced only where that is
-    /// asked for.
+    /// Exports to a file, which has another name until it is whole. One that is there is replaced only where that is asked for: it
+    /// keeps its mode and its links. A new one is for the user alone. Devices and pipes are written as they are.
     ///
     /// # Errors
     /// When the file exists, or none can be made there.
     pub fn to_file(path: &Path, replaces: bool, options: ExportOptions) -> Result<Self, ExportError> {
-        if !replaces && path.symlink_metadata().is_ok() {
-            return Err(ExportError::Exists(path.to_owned()));
-        }
-        let mut partial = path.as_os_str().to_owned();
-        partial.push(".partial");
-        let partial = PathBuf::from(partial);
-        let failed = |source| ExportError::Io { target: partial.display().to_string(), source };
-        let file = File::options().write(true).create(true).truncate(false).open(&partial).map_err(failed)?;
-        // What an export that was killed has left is taken over; one that still runs holds the lock.
-        file.try_lock().map_err(|error| {
-            failed(match error {
-                TryLockError::WouldBlock => io::Error::new(io::ErrorKind::ResourceBusy, "another export is writing it"),
-                TryLockError::Error(error) => error,
-            })
-        })?;
-        file.set_len(0).map_err(failed)?;
-        let partial_path = TempPath::try_from_path(&partial).map_err(failed)?;
-        let writer: Box<dyn Write + Send> = Box::new(file.try_clone().map_err(failed)?);
-        let target = Target::File { path: path.to_owned(), partial: partial_path, file, replaces };
+        let (writer, target) = Target::open(path, replaces)?;
         Self::begin(writer, target, options)
     }
 
@@ -108,13 +100,16 @@ impl ExportSink {
     /// # Errors
     /// When it takes none.
     pub fn to_writer(writer: Box<dyn Write + Send>, name: &str, options: ExportOptions) -> Result<Self, ExportError> {
-        Self::begin(writer, Target::Anywhere(name.to_owned()), options)
+        Self::begin(writer, Target::Through { name: name.to_owned(), is_terminal: false }, options)
     }
 
     fn begin(writer: Box<dyn Write + Send>, target: Target, options: ExportOptions) -> Result<Self, ExportError> {
         let writer = BufWriter::with_capacity(BUFFER_BYTES, writer);
         let mut sink = Self { writer, target, options, exported: Exported::default(), line: Vec::new() };
         if sink.options.format == ExportFormat::Csv {
+            if sink.options.for_excel {
+                sink.line.extend(csv_row::BYTE_ORDER_MARK.bytes());
+            }
             let written = csv_row::write_line(&mut sink.line, COLUMNS.map(Into::into)).and_then(|()| sink.write_out());
             written.map_err(|source| sink.failed(source))?;
         }
@@ -133,11 +128,17 @@ impl ExportSink {
                 self.line.push(b'\n');
                 formed
             }
-            ExportFormat::Csv => csv_row::write_line(&mut self.line, csv_row::cells(&json)),
+            ExportFormat::Csv => csv_row::write_line(&mut self.line, csv_row::cells(&json, self.options.for_excel)),
         };
         formed.and_then(|()| self.write_out()).map_err(|source| self.failed(source))?;
         self.exported.records += 1;
         Ok(())
+    }
+
+    /// Whether it is written to a terminal.
+    #[must_use]
+    pub fn is_terminal(&self) -> bool {
+        matches!(self.target, Target::Through { is_terminal: true, .. })
     }
 
     /// What was exported so far.
@@ -160,16 +161,9 @@ impl ExportSink {
     /// When it cannot be written, or a file of this name has appeared.
     pub fn finish(mut self) -> Result<Exported, ExportError> {
         self.flush()?;
-        let Target::File { path, partial, file, replaces } = self.target else {
-            return Ok(self.exported);
-        };
-        let failed = |source| ExportError::Io { target: path.display().to_string(), source };
-        file.sync_all().map_err(failed)?;
-        let named = if replaces { partial.persist(&path) } else { partial.persist_noclobber(&path) };
-        match named {
-            Ok(()) => Ok(self.exported),
-            Err(error) if error.error.kind() == io::ErrorKind::AlreadyExists => Err(ExportError::Exists(path)),
-            Err(error) => Err(failed(error.error)),
+        match self.target {
+            Target::Through { .. } => Ok(self.exported),
+            Target::File(file) => file.finish().map(|()| self.exported),
         }
     }
 
@@ -181,18 +175,6 @@ impl ExportSink {
     }
 
     fn failed(&self, source: io::Error) -> ExportError {
-        match source.kind() {
-            io::ErrorKind::BrokenPipe => ExportError::NobodyReads,
-            _ => ExportError::Io { target: self.target.name(), source },
-        }
-    }
-}
-
-impl Target {
-    fn name(&self) -> String {
-        match self {
-            Self::Anywhere(name) => name.clone(),
-            Self::File { path, .. } => path.display().to_string(),
-        }
+        ExportError::at(self.target.name(), source)
     }
 }

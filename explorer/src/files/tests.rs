@@ -25,13 +25,15 @@ use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use proptest::prelude::*;
 use serde_json::{Value, json};
-use std::io::{self, Write};
+use std::fs::Permissions;
+use std::io::{self, Read as _, Write};
+use std::os::unix::fs::{FileTypeExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 use tokio::sync::{mpsc, watch};
 
 fn options(format: ExportFormat, payload: PayloadForm) -> ExportOptions {
-    ExportOptions { format, payload, recipe: Recipe::default(), stream: StreamName::parse("orders").ok() }
+    ExportOptions { format, payload, recipe: Recipe::default(), stream: StreamName::parse("orders").ok(), for_excel: false }
 }
 
 fn order(number: u32, payload: &[u8]) -> Record {
@@ -206,16 +208,15 @@ fn csv_has_a_heading_and_a_row_for_each_record_whatever_is_in_it() {
 fn a_file_appears_when_it_is_whole_and_replaces_another_only_when_asked_to() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("orders.jsonl");
-    let names = || -> Vec<PathBuf> { std::fs::read_dir(folder.path()).unwrap().map(|entry| entry.unwrap().path()).collect() };
     let begin = |replaces| ExportSink::to_file(&path, replaces, ExportOptions::default());
     let mut sink = begin(false).unwrap();
     sink.write(&order(1, b"1"), Ok(b"1".to_vec())).unwrap();
-    assert_eq!(names(), [folder.path().join("orders.jsonl.partial")]);
-    let error = begin(false).unwrap_err().to_string();
-    assert_eq!(error, format!("cannot write {}.partial: another export is writing it", path.display()));
+    let [partial] = names(folder.path()).try_into().unwrap();
+    assert!(partial.starts_with(".explorer-") && partial.ends_with(".partial"), "{partial}");
+    let beside = begin(false).unwrap();
     drop(sink);
-    assert_eq!(names(), Vec::<PathBuf>::new());
-    std::fs::write(path.with_extension("jsonl.partial"), "left by one that was killed").unwrap();
+    drop(beside);
+    assert_eq!(names(folder.path()), Vec::<String>::new());
 
     let late = begin(false).unwrap();
     std::fs::write(&path, "precious").unwrap();
@@ -224,10 +225,131 @@ fn a_file_appears_when_it_is_whole_and_replaces_another_only_when_asked_to() {
     assert_eq!(begin(false).unwrap_err().to_string(), expected);
     assert_eq!(std::fs::read_to_string(&path).unwrap(), "precious");
     assert_eq!(begin(true).unwrap().finish().unwrap(), Exported::default());
-    assert_eq!((std::fs::read_to_string(&path).unwrap().as_str(), names()), ("", vec![path.clone()]));
+    assert_eq!((std::fs::read_to_string(&path).unwrap().as_str(), names(folder.path())), ("", vec!["orders.jsonl".to_owned()]));
+    let error = |path: PathBuf| ExportSink::to_file(&path, false, ExportOptions::default()).unwrap_err().to_string();
     let nowhere = folder.path().join("no/such/folder/orders.jsonl");
-    let error = ExportSink::to_file(&nowhere, false, ExportOptions::default()).unwrap_err().to_string();
-    assert!(error.starts_with(&format!("cannot write {}.partial: No such file", nowhere.display())), "{error}");
+    let reason = format!("there is no folder {}", nowhere.parent().unwrap().display());
+    assert_eq!(error(nowhere.clone()), format!("cannot write {}: {reason}", nowhere.display()));
+    assert!(error(folder.path().to_owned()).ends_with("it is a folder; add the name of a file"));
+    assert!(error(folder.path().join("new/")).ends_with("that names a folder; add the name of a file"));
+    let _socket = std::os::unix::net::UnixListener::bind(folder.path().join("socket")).unwrap();
+    assert!(error(folder.path().join("socket")).ends_with("it is a socket, which takes no export"));
+}
+
+/// The names in a folder.
+fn names(folder: &Path) -> Vec<String> {
+    std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect()
+}
+
+/// Exports one record there, replacing what is there.
+fn replace(path: &Path) -> Result<Exported, ExportError> {
+    let mut sink = ExportSink::to_file(path, true, ExportOptions::default())?;
+    sink.write(&order(1, b"1"), Ok(b"1".to_vec()))?;
+    sink.finish()
+}
+
+fn mode(path: &Path) -> u32 {
+    path.symlink_metadata().unwrap().permissions().mode() & 0o777
+}
+
+#[test]
+fn what_is_not_the_exports_own_is_neither_emptied_nor_renamed() {
+    let folder = tempfile::tempdir().unwrap();
+    let [path, victim] = ["orders.jsonl", "victim"].map(|name| folder.path().join(name));
+    std::fs::write(&victim, "precious").unwrap();
+    std::os::unix::fs::symlink("victim", folder.path().join("orders.jsonl.partial")).unwrap();
+    std::os::unix::fs::symlink("nowhere", folder.path().join("dangling.jsonl")).unwrap();
+    let error = ExportSink::to_file(&folder.path().join("dangling.jsonl"), false, ExportOptions::default()).unwrap_err();
+    assert!(matches!(error, ExportError::Exists(_)), "{error}");
+    replace(&path).unwrap();
+    assert_eq!((std::fs::read_to_string(&victim).unwrap().as_str(), mode(&path)), ("precious", 0o600));
+    assert!(path.symlink_metadata().unwrap().is_file());
+    assert_eq!(names(folder.path()).len(), 4);
+    // A file that may not be written is not replaced either; root may write everything.
+    std::fs::set_permissions(&path, Permissions::from_mode(0o400)).unwrap();
+    if std::fs::File::options().write(true).open(&path).is_err() {
+        assert!(replace(&path).unwrap_err().to_string().contains("Permission denied"));
+    }
+}
+
+#[test]
+fn a_file_that_is_replaced_keeps_its_mode_and_its_links() {
+    let folder = tempfile::tempdir().unwrap();
+    let [real, link, dangling, hard] = ["real.jsonl", "link.jsonl", "dangling.jsonl", "hard"].map(|name| folder.path().join(name));
+    std::fs::create_dir(folder.path().join("below")).unwrap();
+    std::fs::write(&real, "old").unwrap();
+    std::fs::hard_link(&real, &hard).unwrap();
+    std::fs::set_permissions(&real, Permissions::from_mode(0o640)).unwrap();
+    std::os::unix::fs::symlink("../real.jsonl", folder.path().join("below/inner")).unwrap();
+    std::os::unix::fs::symlink("below/inner", &link).unwrap();
+    std::os::unix::fs::symlink("below/new.jsonl", &dangling).unwrap();
+    replace(&link).unwrap();
+    assert!(link.is_symlink() && folder.path().join("below/inner").is_symlink());
+    assert!(std::fs::read_to_string(&real).unwrap().contains("cust-1"));
+    assert_eq!(mode(&real), 0o640);
+    assert_eq!(std::fs::read_to_string(&hard).unwrap(), "old", "another name of the old file keeps it");
+    replace(&dangling).unwrap();
+    assert!(dangling.is_symlink() && std::fs::read_to_string(folder.path().join("below/new.jsonl")).unwrap().contains("cust-1"));
+    assert_eq!(names(&folder.path().join("below")).len(), 2);
+    std::os::unix::fs::symlink("circle.jsonl", folder.path().join("circle.jsonl")).unwrap();
+    let error = replace(&folder.path().join("circle.jsonl")).unwrap_err().to_string();
+    assert!(error.contains("circle.jsonl: Too many levels"), "{error}");
+}
+
+#[test]
+fn devices_and_pipes_stay_what_they_are() {
+    for replaces in [false, true] {
+        let mut sink = ExportSink::to_file(Path::new("/dev/null"), replaces, ExportOptions::default()).unwrap();
+        sink.write(&order(1, b"1"), Ok(b"1".to_vec())).unwrap();
+        assert_eq!(sink.finish().unwrap().records, 1);
+    }
+    assert!(std::fs::metadata("/dev/null").unwrap().file_type().is_char_device());
+
+    let folder = tempfile::tempdir().unwrap();
+    let pipe = folder.path().join("pipe");
+    rustix::fs::mkfifoat(rustix::fs::CWD, &pipe, rustix::fs::Mode::from_raw_mode(0o600)).unwrap();
+    let error = replace(&pipe).unwrap_err();
+    assert_eq!(error.to_string(), format!("cannot write {}: nobody reads this pipe", pipe.display()));
+    // The reading end is there before anybody writes.
+    let flags = rustix::fs::OFlags::RDONLY | rustix::fs::OFlags::NONBLOCK;
+    let mut reader = std::fs::File::from(rustix::fs::open(&pipe, flags, rustix::fs::Mode::empty()).unwrap());
+    replace(&pipe).unwrap();
+    let mut read = String::new();
+    reader.read_to_string(&mut read).unwrap();
+    assert!(read.contains("cust-1") && pipe.symlink_metadata().unwrap().file_type().is_fifo());
+    assert_eq!(names(folder.path()), ["pipe"]);
+}
+
+#[test]
+fn a_descriptor_that_is_open_is_written_through_and_loses_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("log.jsonl");
+    std::fs::write(&path, "before\n").unwrap();
+    let open = std::fs::File::options().append(true).open(&path).unwrap();
+    let descriptor = format!("/dev/fd/{}", std::os::fd::AsRawFd::as_raw_fd(&open));
+    for _ in 0..2 {
+        replace(Path::new(&descriptor)).unwrap();
+    }
+    let text = std::fs::read_to_string(&path).unwrap();
+    assert!(text.starts_with("before\n") && text.lines().count() == 3, "{text}");
+    assert_eq!(names(folder.path()), ["log.jsonl"]);
+    let link = folder.path().join("out");
+    std::os::unix::fs::symlink("/dev/stdout", &link).unwrap();
+    for (name, is_output) in [("/dev/stdout", true), ("/dev/fd/1", true), ("/dev/stderr", false), ("out.jsonl", false)] {
+        assert_eq!(is_standard_output(Path::new(name)), is_output, "{name}");
+    }
+    assert!(is_standard_output(&link));
+}
+
+#[test]
+fn csv_for_excel_has_a_mark_and_keeps_keys_and_numbers_as_they_are() {
+    let mut record = order(1, b"1E5");
+    record.id.partition_key = "007".to_owned();
+    let options = ExportOptions { for_excel: true, ..options(ExportFormat::Csv, PayloadForm::Both) };
+    let text = lines(options, &[record]).join("\n");
+    assert!(text.starts_with("\u{feff}stream,partition_key,"), "{text}");
+    assert!(text.contains("\norders,'007,'1001,,shardId-000000000006,1545084651.25,"), "{text}");
+    assert!(text.contains(",JSON,'1E5,") || text.contains(",text,'1E5,") || text.contains(",'1E5,"), "{text}");
 }
 
 /// Takes nothing.
@@ -251,7 +373,12 @@ fn a_closed_pipe_is_told_apart_from_a_disk_that_is_full() {
         sink.finish().unwrap_err()
     };
     assert!(matches!(error(io::ErrorKind::BrokenPipe), ExportError::NobodyReads));
-    assert!(error(io::ErrorKind::StorageFull).to_string().starts_with("cannot write standard output: "));
+    let full = error(io::ErrorKind::StorageFull).to_string();
+    assert!(
+        full.starts_with("cannot write standard output: ") && full.ends_with("; make room there, or choose another place"),
+        "{full}"
+    );
+    assert!(error(io::ErrorKind::FileTooLarge).to_string().contains("ulimit -f"));
 }
 
 #[test]

@@ -4,16 +4,19 @@ use super::{Pane, Question, Records, Typing};
 use crate::app::message::{Effect, RequestId};
 use crate::domain::decode::Recipe;
 use crate::domain::document::{Direction, case_matters};
+use crate::domain::export::ExportFormat;
 use crate::domain::failure::Failure;
 use crate::domain::filter::RecordFilter;
 use crate::domain::index::{Entry, SoughtRecord};
 use crate::domain::show::Body;
 use crate::domain::time::TimeContext;
+use crate::domain::typed_path::path_of;
 use archiver::sequence::SequenceNumber;
+use std::path::{Path, PathBuf};
 
 impl Records {
     /// Takes the line that was typed.
-    pub(in crate::app) fn answer(&mut self, times: &TimeContext, requests: [RequestId; 2]) -> Answer {
+    pub(in crate::app) fn answer(&mut self, times: &TimeContext, home: Option<&Path>, requests: [RequestId; 2]) -> Answer {
         let Some(typing) = &mut self.typing else {
             return Answer::Nothing;
         };
@@ -55,10 +58,13 @@ impl Records {
                 Err(error) => mistake(typing, error.to_string()),
             },
             Question::Export if text.is_empty() => mistake(typing, "a name for the file, such as orders.jsonl".to_owned()),
-            Question::Export => {
-                self.typing = None;
-                Answer::Export(text.into())
-            }
+            Question::Export => match export_path(&text, home) {
+                Ok((path, format)) => {
+                    self.typing = None;
+                    Answer::Export(path, format)
+                }
+                Err(sentence) => mistake(typing, sentence),
+            },
         }
     }
 
@@ -132,7 +138,7 @@ pub(in crate::app) enum Answer {
     /// Payloads are decoded in another way.
     Decoded,
     /// Records are to be written there.
-    Export(std::path::PathBuf),
+    Export(PathBuf, ExportFormat),
     /// Something is to be told.
     Told(String),
 }
@@ -143,6 +149,13 @@ enum Target {
     Time(i64),
     /// To a record.
     Record(SoughtRecord),
+}
+
+/// The file that records are to be written to, and its format.
+fn export_path(text: &str, home: Option<&Path>) -> Result<(PathBuf, ExportFormat), String> {
+    let path = path_of(text, home).map_err(|error| error.to_string())?;
+    let format = ExportFormat::of_path(&path).map_err(|error| error.to_string())?;
+    Ok((path, format))
 }
 
 /// Reads where the cursor is to go: `key:…`, `seq:…`, or a time.

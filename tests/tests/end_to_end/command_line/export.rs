@@ -2,11 +2,16 @@
 
 use super::{archived_stream, binary, reach};
 use archiver::aggregate::aggregate;
+use base64::Engine as _;
 use end_to_end::command_line::{ArchivedItem, Explorer};
 use end_to_end::endpoints::Endpoints;
 use end_to_end::fault_proxy::{Fault, FaultProxy};
 use end_to_end::stream::TestStream;
 use serde_json::{Value, json};
+use std::os::unix::fs::{FileTypeExt as _, PermissionsExt as _};
+use std::path::{Path, PathBuf};
+use std::process::{Output, Stdio};
+use std::time::Duration;
 
 /// A stream with some orders in its archive.
 async fn orders(endpoints: &Endpoints) -> TestStream {
@@ -105,6 +110,95 @@ async fn a_file_that_is_there_is_replaced_only_where_that_is_asked_for() {
     let written = std::fs::read_to_string(&path).unwrap();
     assert!(written.starts_with("stream,partition_key,") && written.contains("cust-3"), "{written}");
     assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1);
+}
+
+/// A file as `export` writes it, with so many records.
+fn exported(folder: &Path, records: usize) -> PathBuf {
+    let line = |number| format!("{{\"partition_key\":\"cust-{number}\",\"sequence_number\":\"{number}\",\"data\":\"aGk=\"}}\n");
+    let path = folder.join("orders.jsonl");
+    std::fs::write(&path, (0..records).map(line).collect::<String>()).unwrap();
+    path
+}
+
+/// Runs the program in a shell that has done something before: `ulimit -f 8`.
+async fn run_after(first: &str, arguments: &[&str], home: &Path) -> Output {
+    let script = format!("{first}; exec \"$@\"");
+    let mut shell = tokio::process::Command::new("sh");
+    shell.args(["-c", &script, "sh"]).arg(binary()).args(arguments).env_clear().env("HOME", home).stdin(Stdio::null());
+    tokio::time::timeout(Duration::from_secs(60), shell.output()).await.expect("it ends").unwrap()
+}
+
+fn mode(path: &Path) -> u32 {
+    path.symlink_metadata().unwrap().permissions().mode() & 0o777
+}
+
+#[tokio::test]
+async fn a_pipe_is_waited_for_and_a_device_stays_what_it_is() {
+    let folder = tempfile::tempdir().unwrap();
+    let source = exported(folder.path(), 3);
+    let (source, pipe) = (source.to_str().unwrap(), folder.path().join("pipe"));
+    assert!(std::process::Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+    let explorer = Explorer::bare(binary());
+    let mut running = explorer.start(&["export", "--file", source, "--to", pipe.to_str().unwrap(), "--overwrite"]);
+    assert!(running.said().await.contains("waiting for somebody to read"));
+    let read = tokio::task::spawn_blocking({
+        let pipe = pipe.clone();
+        move || std::fs::read_to_string(pipe).unwrap()
+    });
+    assert_eq!(read.await.unwrap().lines().count(), 3);
+    assert!(running.ended().await.succeeded().stdout.starts_with("3 records, "));
+    assert!(pipe.symlink_metadata().unwrap().file_type().is_fifo());
+    let device = explorer.run(&["export", "--file", source, "--to", "/dev/null", "--overwrite"]).await.succeeded();
+    assert!(device.stdout.contains("are in /dev/null"), "{device:#?}");
+    assert!(std::fs::metadata("/dev/null").unwrap().file_type().is_char_device());
+    let printed = explorer.run(&["export", "--file", source, "--to", "/dev/stdout"]).await.succeeded();
+    assert_eq!(printed.stdout.lines().count(), 3);
+    assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 2);
+}
+
+#[tokio::test]
+async fn an_export_is_for_the_user_alone_and_one_that_may_not_grow_leaves_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let source = exported(folder.path(), 2_000);
+    let target = folder.path().join("copy.jsonl");
+    let arguments = ["export", "--file", source.to_str().unwrap(), "--to", target.to_str().unwrap()];
+    let full = run_after("ulimit -f 8", &arguments, folder.path()).await;
+    let sentence = String::from_utf8(full.stderr).unwrap();
+    assert_eq!(full.status.code(), Some(1), "{sentence}");
+    assert!(sentence.contains("copy.jsonl: File too large") && sentence.contains("ulimit -f"), "{sentence}");
+    assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1);
+    let written = run_after("umask 000", &arguments, folder.path()).await;
+    assert_eq!((written.status.code(), mode(&target)), (Some(0), 0o600));
+}
+
+#[tokio::test]
+async fn an_ending_that_no_export_has_is_refused_before_anything_is_read() {
+    let folder = tempfile::tempdir().unwrap();
+    let source = exported(folder.path(), 1);
+    let explorer = Explorer::bare(binary());
+    for name in ["orders.xlsx", "orders.parquet", "orders.jsonl.gz"] {
+        let target = folder.path().join(name);
+        let arguments = ["export", "--file", source.to_str().unwrap(), "--to", target.to_str().unwrap()];
+        let refused = explorer.run(&arguments).await;
+        assert!(refused.sentence(2).ends_with("is none of these; choose one with --format"), "{refused:#?}");
+        assert_eq!(explorer.run(&[&arguments[..], &["--format", "jsonl"]].concat()).await.code, Some(0));
+    }
+    let target = folder.path().join("x.jsonl");
+    let arguments = ["export", "--file", source.to_str().unwrap(), "--to", target.to_str().unwrap(), "--excel"];
+    assert!(explorer.run(&arguments).await.sentence(2).contains("--excel is for CSV"));
+}
+
+#[tokio::test]
+async fn a_log_of_everything_holds_neither_payloads_nor_keys() {
+    let (endpoints, explorer) = reach().await;
+    let stream = orders(&endpoints).await;
+    let explorer = explorer.with("RUST_LOG", "trace").with("AWS_ACCESS_KEY_ID", "AKIDSECRETSECRET");
+    let finished = explorer.run(&["export", &stream.name, "--to", "-"]).await.succeeded();
+    let data = base64::engine::general_purpose::STANDARD.encode(br#"{"status":"paid","total":1.10}"#);
+    assert!(finished.stdout.contains(&data));
+    for secret in ["AKIDSECRETSECRET", &data, "with \"quotes\""] {
+        assert!(!finished.stderr.contains(secret), "{secret} in {}", finished.stderr);
+    }
 }
 
 #[tokio::test]
