@@ -14,6 +14,7 @@ pub mod local;
 mod logging;
 pub mod memory;
 pub mod plans;
+mod private;
 pub mod recovery;
 pub mod replay;
 pub mod shelf;
@@ -38,7 +39,10 @@ pub fn run() -> ExitCode {
             return ExitCode::FAILURE;
         }
     };
-    let result = runtime.block_on(arguments.run(started));
+    let result = runtime.block_on(async {
+        outlive_file_limits();
+        arguments.run(started).await
+    });
     // A task that waits for an answer nobody needs any more must not keep the program.
     runtime.shutdown_background();
     match result {
@@ -53,5 +57,15 @@ pub fn run() -> ExitCode {
                 ExitCode::from(code)
             }
         },
+    }
+}
+
+/// A file that may not grow any more (`ulimit -f`) fails to be written, instead of ending the program, which would leave things behind.
+fn outlive_file_limits() {
+    /// SIGXFSZ. Source: signal(7), Linux on x86 and Arm; sys/signal.h, macOS.
+    const FILE_SIZE_EXCEEDED: i32 = 25;
+    // It is listened for as long as the program lives, whatever becomes of this.
+    if let Err(error) = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::from_raw(FILE_SIZE_EXCEEDED)) {
+        tracing::debug!(%error, "a limit on the size of files will end the program");
     }
 }

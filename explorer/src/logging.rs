@@ -1,8 +1,19 @@
-//! The program's log: to standard error for commands, to a file while screens own the terminal. `RUST_LOG` chooses what is logged.
+//! The program's log: to standard error for commands, to a file while screens own the terminal. `RUST_LOG` chooses what is logged of
+//! this program. Of the libraries it stands on only warnings are, for below that they log requests with what is in them: keys,
+//! payloads and who signs.
 
+use crate::{memory, private};
 use std::fs::File;
+use std::io::Write;
 use std::sync::Mutex;
-use tracing_subscriber::EnvFilter;
+use tracing::{Level, Metadata, Subscriber};
+use tracing_subscriber::fmt::MakeWriter;
+use tracing_subscriber::layer::SubscriberExt as _;
+use tracing_subscriber::util::SubscriberInitExt as _;
+use tracing_subscriber::{EnvFilter, Layer as _};
+
+/// What is logged under these names and below them is this program's own.
+const OWN: [&str; 2] = ["explorer", "archiver"];
 
 /// Starts the log. Without a file to write to there is none, which is no reason not to start.
 /// `tells_failures` means that what fails of batches is told as a result.
@@ -13,19 +24,74 @@ pub(crate) fn start(to_file: bool, tells_failures: bool) {
         (false, false) => "error",
     };
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| default.into());
-    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_ansi(false);
     if to_file {
         if let Some(file) = open_file() {
-            builder.with_writer(Mutex::new(file)).init();
+            log(filter, Mutex::new(file)).init();
         }
     } else {
-        builder.with_writer(std::io::stderr).init();
+        log(filter, std::io::stderr).init();
     }
 }
 
-/// `kinesis-explorer/explorer.log` in the user's state folder, begun anew with each start.
+fn log<W>(filter: EnvFilter, writer: W) -> impl Subscriber + Send + Sync
+where
+    W: for<'w> MakeWriter<'w, Writer: Write> + Send + Sync + 'static,
+{
+    let lines = tracing_subscriber::fmt::layer().with_ansi(false).with_writer(writer);
+    let harmless = tracing_subscriber::filter::filter_fn(is_harmless);
+    tracing_subscriber::registry().with(lines.with_filter(harmless).with_filter(filter))
+}
+
+fn is_harmless(metadata: &Metadata<'_>) -> bool {
+    let is_own = OWN.iter().any(|own| {
+        let below = metadata.target().strip_prefix(own);
+        below.is_some_and(|below| below.is_empty() || below.starts_with("::"))
+    });
+    is_own || *metadata.level() <= Level::WARN
+}
+
+/// `kinesis-explorer/explorer.log` in the user's state folder, for the user alone and new with each start.
 fn open_file() -> Option<File> {
-    let folder = crate::memory::state_folder()?;
-    std::fs::create_dir_all(&folder).ok()?;
-    File::create(folder.join("explorer.log")).ok()
+    let folder = memory::state_folder()?;
+    private::own_folder(&folder).ok()?;
+    private::replace(&folder.join("explorer.log"), b"").ok()
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+    use std::io;
+    use std::sync::Arc;
+
+    #[derive(Clone, Default)]
+    struct Written(Arc<Mutex<Vec<u8>>>);
+
+    impl Write for Written {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            self.0.lock().unwrap().write(bytes)
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn whatever_is_asked_for_libraries_log_no_more_than_warnings() {
+        for asked in ["trace", "aws_smithy_runtime=trace,aws_sigv4=trace,hyper=debug,explorer=trace", "trace,hyper=trace"] {
+            let written = Written::default();
+            let writer = written.clone();
+            tracing::subscriber::with_default(log(EnvFilter::new(asked), move || writer.clone()), || {
+                let _span = tracing::trace_span!(target: "aws_sigv4", "sign", key = "AKIDSECRET").entered();
+                tracing::trace!(target: "aws_sigv4::http_request", "AKIDSECRET");
+                tracing::info!(target: "hyper", payload = "SECRET");
+                tracing::debug!(target: "explorers_friend", "SECRET");
+                tracing::warn!(target: "aws_config", "a warning");
+                tracing::trace!(target: "explorer::ledger", "own");
+            });
+            let text = String::from_utf8(written.0.lock().unwrap().clone()).unwrap();
+            assert!(!text.contains("SECRET") && text.contains("own"), "{asked}: {text}");
+        }
+    }
 }

@@ -4,6 +4,7 @@
 use crate::domain::decode::Recipe;
 use crate::domain::filter::History;
 use crate::domain::memory::Memory;
+use crate::private;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::io;
@@ -65,15 +66,12 @@ pub fn save(memory: &Memory) -> io::Result<()> {
 
 fn save_to(memory: &Memory, file: &Path) -> io::Result<()> {
     let folder = file.parent().unwrap_or(Path::new("."));
-    std::fs::create_dir_all(folder)?;
+    private::own_folder(folder)?;
     let stored = Stored {
         decoders: memory.recipes.iter().map(|(stream, recipe)| (stream.clone(), recipe.to_string())).collect(),
         filters: memory.filters.entries().to_vec(),
     };
-    let mut written = tempfile::NamedTempFile::new_in(folder)?;
-    serde_json::to_writer_pretty(&mut written, &stored)?;
-    written.persist(file)?;
-    Ok(())
+    private::replace(file, &serde_json::to_vec_pretty(&stored)?).map(|_| ())
 }
 
 #[cfg(test)]

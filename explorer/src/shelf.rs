@@ -3,6 +3,7 @@
 
 use crate::domain::index::{Entry, MAX_ENTRIES, NO_SHARD, Place, ShardIndex, SoughtRecord};
 use crate::domain::record::Record;
+use crate::private;
 use archiver::item::StoredItem;
 use std::collections::HashMap;
 use std::fs::File;
@@ -41,7 +42,8 @@ impl Shelf {
     /// # Errors
     /// When no file can be made there; names the folder.
     pub fn new() -> io::Result<Self> {
-        match cache_folder().and_then(|folder| Self::in_folder(&folder).ok()) {
+        let of_user = cache_folder().filter(|folder| private::own_folder(folder).is_ok());
+        match of_user.and_then(|folder| Self::in_folder(&folder).ok()) {
             Some(shelf) => Ok(shelf),
             None => Self::in_folder(&std::env::temp_dir()),
         }
@@ -52,7 +54,7 @@ impl Shelf {
     /// # Errors
     /// When no file can be made there; names the folder.
     pub fn in_folder(folder: &Path) -> io::Result<Self> {
-        let made = std::fs::create_dir_all(folder).and_then(|()| tempfile::tempfile_in(folder));
+        let made = private::folder(folder).and_then(|()| tempfile::tempfile_in(folder));
         let file = made.map_err(|error| named(&error, "make a file for records", folder))?;
         Ok(Self::on(file, folder))
     }

@@ -1,11 +1,17 @@
 //! The directory that keeps the archives, and which streams there were, from one run to the next. One run at a time may have it.
 
 use super::LocalError;
+use crate::private;
+use rustix::fs::{Mode, OFlags};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::fs::{File, TryLockError};
 use std::io;
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
+
+/// Only the user may read and write it.
+const FILE_MODE: u32 = 0o600;
 
 /// A directory that is ours while this lives.
 #[derive(Debug)]
@@ -39,10 +45,14 @@ impl DataDir {
         if path.exists() && !path.is_dir() {
             return Err(LocalError::NotADirectory { path: owned() });
         }
-        std::fs::create_dir_all(path).map_err(failed)?;
-        let lock = File::options().create(true).truncate(false).write(true).open(path.join("lock")).map_err(failed)?;
+        private::folder(path).map_err(failed)?;
+        let lock = open_lock(&path.join("lock")).map_err(failed)?;
         match lock.try_lock() {
-            Ok(()) => Ok(Self { path: owned(), _lock: lock }),
+            Ok(()) => {
+                let data_dir = Self { path: owned(), _lock: lock };
+                data_dir.make_archives().map_err(failed)?;
+                Ok(data_dir)
+            }
             Err(TryLockError::WouldBlock) => Err(LocalError::DataDirInUse { path: owned() }),
             Err(TryLockError::Error(source)) => Err(failed(source)),
         }
@@ -76,16 +86,29 @@ impl DataDir {
 
     /// Replaces what is remembered, all or nothing.
     pub(super) fn remember(&self, streams: &RememberedStreams) -> io::Result<()> {
-        let (path, draft) = (self.streams(), self.path.join("streams.json.new"));
-        std::fs::write(&draft, serde_json::to_vec_pretty(streams)?)?;
-        std::fs::rename(draft, path)
+        private::replace(&self.streams(), &serde_json::to_vec_pretty(streams)?).map(|_| ())
     }
+
+    /// Makes the database's file where it is missing, for SQLite would let others read it.
+    fn make_archives(&self) -> io::Result<()> {
+        match File::options().write(true).create_new(true).mode(FILE_MODE).open(self.archives()) {
+            Err(error) if error.kind() != io::ErrorKind::AlreadyExists => Err(error),
+            _ => Ok(()),
+        }
+    }
+}
+
+/// Opens the file that is locked, for the user alone where it is new. A link is not followed.
+fn open_lock(path: &Path) -> io::Result<File> {
+    let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
+    Ok(File::from(rustix::fs::open(path, flags, Mode::from_raw_mode(FILE_MODE))?))
 }
 
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
+    use std::os::unix::fs::PermissionsExt as _;
 
     #[test]
     fn a_directory_in_use_is_refused_with_its_name_until_it_is_free() {
@@ -96,6 +119,27 @@ mod tests {
         assert!(error.contains(&path.display().to_string()) && error.contains("another run is using it"), "{error}");
         drop(first);
         DataDir::open(&path).unwrap();
+    }
+
+    #[test]
+    fn a_link_is_followed_by_accident_nowhere_and_everything_is_for_the_user_alone() {
+        let (folder, victim) = (tempfile::tempdir().unwrap(), tempfile::NamedTempFile::new().unwrap());
+        std::fs::write(&victim, "precious").unwrap();
+        let path = folder.path().join("data");
+        let data_dir = DataDir::open(&path).unwrap();
+        for name in ["streams.json", "streams.json.new"] {
+            std::os::unix::fs::symlink(victim.path(), path.join(name)).unwrap();
+        }
+        data_dir.remember(&RememberedStreams::default()).unwrap();
+        assert_eq!(std::fs::read_to_string(&victim).unwrap(), "precious");
+        for (name, mode) in [(".", 0o700), ("lock", 0o600), ("archives.sqlite", 0o600), ("streams.json", 0o600)] {
+            let found = path.join(name).symlink_metadata().unwrap();
+            assert_eq!(found.permissions().mode() & 0o777, mode, "{name}");
+        }
+        drop(data_dir);
+        std::fs::remove_file(path.join("lock")).unwrap();
+        std::os::unix::fs::symlink(folder.path().join("elsewhere"), path.join("lock")).unwrap();
+        assert!(DataDir::open(&path).is_err() && !folder.path().join("elsewhere").exists());
     }
 
     #[test]

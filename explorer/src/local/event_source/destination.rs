@@ -2,6 +2,7 @@
 
 use super::backlog::GivenUp;
 use crate::domain::lambda_event::{Source, StreamRecord, event_of};
+use crate::private;
 use jiff::Timestamp;
 use serde::Serialize;
 use std::io;
@@ -59,8 +60,8 @@ pub(super) async fn write(folder: &Path, source: &Source, given_up: &GivenUp, la
     let file = folder.join(format!("{}-{:08x}.json", now.strftime("%Y-%m-%dT%H.%M.%S"), fastrand::u32(..)));
     let written = file.clone();
     tokio::task::spawn_blocking(move || {
-        std::fs::create_dir_all(&folder)?;
-        std::fs::write(&file, content)
+        private::folder(&folder)?;
+        private::replace(&file, &content).map(|_| ())
     })
     .await
     .map_err(io::Error::other)??;
