@@ -49,6 +49,7 @@ fn log_filter() -> Targets {
 }
 
 /// Prints reports where CloudWatch reads them.
+#[expect(clippy::disallowed_macros, reason = "what a function prints is its log")]
 fn printer() -> impl Fn(&BatchReport) + Send + Sync {
     let function = std::env::var("AWS_LAMBDA_FUNCTION_NAME").ok();
     move |report| match report.to_line(function.as_deref(), Timestamp::now()) {

@@ -6,6 +6,7 @@ use crate::app::update;
 use crate::aws::connect::Connection;
 use crate::domain::time::TimeContext;
 use crate::effects::Runner;
+use crate::terminal;
 use crate::ui::{self, theme::Theme};
 use crossterm::clipboard::CopyToClipboard;
 use crossterm::event::{DisableBracketedPaste, EnableBracketedPaste, Event, EventStream, KeyEventKind};
@@ -41,12 +42,12 @@ pub async fn run(connection: Connection, session: Session, started: Instant) -> 
         before(panic);
     }));
     let mut terminal = ratatui::try_init()?;
-    let pasting = crossterm::execute!(io::stdout(), EnableBracketedPaste);
+    let pasting = crossterm::execute!(terminal::screens(), EnableBracketedPaste);
     let result = match pasting {
         Ok(()) => run_in(&mut terminal, connection, session, started).await,
         Err(error) => Err(error),
     };
-    let unpasting = crossterm::execute!(io::stdout(), DisableBracketedPaste);
+    let unpasting = crossterm::execute!(terminal::screens(), DisableBracketedPaste);
     ratatui::try_restore()?;
     result.and(unpasting)
 }
@@ -100,7 +101,7 @@ async fn run_in(
         while let Some(message) = next {
             for effect in update(&mut model, message) {
                 match effect {
-                    Effect::Copy(text) => crossterm::execute!(io::stdout(), CopyToClipboard::to_clipboard_from(text))?,
+                    Effect::Copy(text) => crossterm::execute!(terminal::screens(), CopyToClipboard::to_clipboard_from(text))?,
                     // All of the job stops, as when a terminal sends this: whoever started the program for the shell, too.
                     Effect::Suspend => kill_current_process_group(Signal::TSTP)?,
                     effect => runner.run(effect),
@@ -120,7 +121,7 @@ async fn run_in(
 /// Gives the terminal back as it was, and stops until somebody lets the program go on.
 async fn stop_here(terminal: &mut ratatui::DefaultTerminal) -> io::Result<()> {
     terminal.show_cursor()?;
-    crossterm::execute!(io::stdout(), DisableBracketedPaste)?;
+    crossterm::execute!(terminal::screens(), DisableBracketedPaste)?;
     ratatui::try_restore()?;
     // Made now, so that it does not know of earlier times.
     let mut goes_on = signal(SignalKind::from_raw(Signal::CONT.as_raw()))?;
@@ -137,7 +138,7 @@ fn come_back(terminal: &mut ratatui::DefaultTerminal) -> io::Result<Message> {
     // Otherwise the mode is believed to be set.
     disable_raw_mode()?;
     enable_raw_mode()?;
-    crossterm::execute!(io::stdout(), EnterAlternateScreen, EnableBracketedPaste)?;
+    crossterm::execute!(terminal::screens(), EnterAlternateScreen, EnableBracketedPaste)?;
     terminal.clear()?;
     let size = terminal.size()?;
     Ok(Message::Resized(size.width, size.height))

@@ -19,10 +19,10 @@ pub mod recovery;
 pub mod replay;
 pub mod shelf;
 pub mod sources;
+mod terminal;
 pub mod ui;
 
 use clap::Parser as _;
-use std::io::Write as _;
 use std::process::ExitCode;
 use std::time::Instant;
 
@@ -30,13 +30,20 @@ use std::time::Instant;
 #[must_use]
 pub fn run() -> ExitCode {
     let started = Instant::now();
-    let arguments = commands::Arguments::parse();
+    terminal::tell_panics();
+    let arguments = match commands::Arguments::try_parse() {
+        Ok(arguments) => arguments,
+        Err(error) => {
+            let code = u8::try_from(error.exit_code()).map_or(ExitCode::FAILURE, ExitCode::from);
+            // Where nobody listens the exit code still tells.
+            return terminal::say_of_arguments(error).map_or(code, |()| code);
+        }
+    };
     logging::start(arguments.opens_screens(), arguments.tells_failures());
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => {
-            eprintln!("explorer: cannot start: {error}");
-            return ExitCode::FAILURE;
+            return told(&format!("cannot start: {error}"), ExitCode::FAILURE);
         }
     };
     let result = runtime.block_on(async {
@@ -49,13 +56,7 @@ pub fn run() -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => match error.exit_code() {
             None => ExitCode::SUCCESS,
-            Some(code) => {
-                // Where nobody listens the exit code still tells; the macro for this would panic.
-                if writeln!(std::io::stderr(), "explorer: {error}").is_err() {
-                    tracing::debug!(%error, "could not be said");
-                }
-                ExitCode::from(code)
-            }
+            Some(code) => told(&error.to_string(), ExitCode::from(code)),
         },
     }
 }
@@ -68,4 +69,12 @@ fn outlive_file_limits() {
     if let Err(error) = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::from_raw(FILE_SIZE_EXCEEDED)) {
         tracing::debug!(%error, "a limit on the size of files will end the program");
     }
+}
+
+/// Says why the program ends with this code. Where nobody listens the code still tells.
+fn told(sentence: &str, code: ExitCode) -> ExitCode {
+    if terminal::say(&format!("explorer: {sentence}")).is_err() {
+        tracing::debug!(sentence, "could not be said");
+    }
+    code
 }

@@ -2,6 +2,7 @@
 //! this program. Of the libraries it stands on only warnings are, for below that they log requests with what is in them: keys,
 //! payloads and who signs.
 
+use crate::terminal::{Log, Stderr};
 use crate::{memory, private};
 use std::fs::File;
 use std::io::Write;
@@ -29,7 +30,7 @@ pub(crate) fn start(to_file: bool, tells_failures: bool) {
             log(filter, Mutex::new(file)).init();
         }
     } else {
-        log(filter, std::io::stderr).init();
+        log(filter, Stderr).init();
     }
 }
 
@@ -37,7 +38,7 @@ fn log<W>(filter: EnvFilter, writer: W) -> impl Subscriber + Send + Sync
 where
     W: for<'w> MakeWriter<'w, Writer: Write> + Send + Sync + 'static,
 {
-    let lines = tracing_subscriber::fmt::layer().with_ansi(false).with_writer(writer);
+    let lines = tracing_subscriber::fmt::layer().with_ansi(false).with_writer(Log(writer));
     let harmless = tracing_subscriber::filter::filter_fn(is_harmless);
     tracing_subscriber::registry().with(lines.with_filter(harmless).with_filter(filter))
 }

@@ -4,6 +4,7 @@
 
 // A test that cannot be set up has failed, and says so best where it happens.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+#![allow(clippy::disallowed_macros, clippy::disallowed_methods, reason = "what a test notes is our own")]
 
 pub mod archive;
 pub mod bootstrap;

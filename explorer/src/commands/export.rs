@@ -1,6 +1,6 @@
 //! `explorer export`.
 
-use super::output::{self, Stdout};
+use super::output;
 use super::progress::Meter;
 use super::reading::{Sequence, Taker, read};
 use super::selection::{Chosen, Opened, Payloads, Selection};
@@ -11,6 +11,7 @@ use crate::domain::failure::Failure;
 use crate::domain::record::Record;
 use crate::domain::text::{count, size};
 use crate::files::{ExportError, ExportOptions, ExportSink, is_standard_output};
+use crate::terminal;
 use clap::{Args, ValueEnum};
 use serde::Serialize;
 use std::os::unix::fs::MetadataExt as _;
@@ -130,7 +131,9 @@ pub(super) async fn run(connection: Option<Connection>, wanted: Wanted, output: 
     let Payloads { stream, recipe, .. } = opened.payloads.clone();
     let options = ExportOptions { format, payload, recipe, stream, for_excel };
     let (sink, meter) = match &to {
-        To::StandardOutput => (ExportSink::to_writer(Box::new(Stdout), output::STANDARD_OUTPUT, options)?, Meter::beside_results()),
+        To::StandardOutput => {
+            (ExportSink::to_writer(terminal::exported(), output::STANDARD_OUTPUT, options)?, Meter::beside_results())
+        }
         To::File { path, replaces } => {
             refuse_source(&opened, path)?;
             (sink_to(path, *replaces, options).await?, Meter::before_results())

@@ -91,7 +91,7 @@ pub(super) async fn run(connection: Option<Connection>, wanted: Wanted, output: 
     let payload = opened.payloads.of(&record).await?;
     let recipe = &opened.payloads.recipe;
     match output {
-        _ if wanted.raw => output::write(&raw(&record, payload, wanted.decodes.then_some(recipe))?),
+        _ if wanted.raw => output::write_payload(&raw(&record, payload, wanted.decodes.then_some(recipe))?),
         Output::Json => {
             output::print_json(&RecordJson::new(opened.payloads.stream.as_ref(), &record, payload, (recipe, PayloadForm::Both)))
         }

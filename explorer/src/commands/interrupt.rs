@@ -2,8 +2,7 @@
 
 use super::CommandError;
 use crate::domain::failure::Failure;
-use std::io;
-use std::os::fd::AsFd as _;
+use crate::terminal;
 use std::time::Duration;
 use tokio::io::Interest;
 use tokio::net::unix::pipe::Sender;
@@ -104,7 +103,7 @@ async fn signalled() -> Result<(), CommandError> {
 /// Waits until nobody reads standard output any more. A file is always written to, and cannot be waited for.
 async fn reader_gone() {
     // Only watched, never written through, so that it matters neither whether it blocks nor what it is.
-    let watched = io::stdout().as_fd().try_clone_to_owned().and_then(Sender::from_owned_fd_unchecked);
+    let watched = terminal::stdout_descriptor().and_then(Sender::from_owned_fd_unchecked);
     if let Ok(stdout) = watched
         && stdout.ready(Interest::ERROR).await.is_ok()
     {

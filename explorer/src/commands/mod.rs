@@ -25,6 +25,7 @@ use crate::aws::connect::{ConnectOptions, Connection};
 use crate::aws::streams::overview;
 use crate::domain::archive::{ArchiveTable, StreamOverview};
 use crate::domain::time::TimeContext;
+use crate::terminal;
 use archiver::settings::{ArchiveMode, Compression, Replays, Ttl};
 use archiver::stream::StreamName;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
@@ -33,7 +34,7 @@ use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use reads::Reads;
 use selection::Selection;
-use std::io;
+use std::io::{self, IsTerminal as _};
 use std::path::PathBuf;
 use std::time::Instant;
 
@@ -43,7 +44,7 @@ use std::time::Instant;
 /// files as for the AWS CLI. Exit codes: 0 done, 1 failed (one sentence on stderr), 2 wrong usage, 3 nothing found,
 /// 130 stopped by ctrl-c before it was done.
 #[derive(Debug, Parser)]
-#[command(name = "explorer", version, about, max_term_width = 120)]
+#[command(name = "explorer", bin_name = "explorer", version, about, max_term_width = 120)]
 pub struct Arguments {
     #[command(flatten)]
     common: Common,
@@ -197,7 +198,7 @@ impl Arguments {
     pub async fn run(self, started: Instant) -> Result<(), CommandError> {
         let Self { common, command } = self;
         match command {
-            Some(Command::Keys) => return output::print(&crate::app::keymap::as_markdown()),
+            Some(Command::Keys) => return crate::app::keymap::as_markdown().lines().try_for_each(output::print),
             Some(Command::Replay(command)) if !command.needs_aws() => {
                 if common.read_only && command.changes_something() {
                     return Err(read_only());
@@ -330,8 +331,7 @@ async fn dispatch(
 
 /// The screens need a terminal; a script that forgot its command would hang.
 fn require_terminal() -> Result<(), CommandError> {
-    use std::io::IsTerminal as _;
-    if io::stdout().is_terminal() && io::stdin().is_terminal() {
+    if terminal::stdout_is_terminal() && io::stdin().is_terminal() {
         return Ok(());
     }
     Err(CommandError::Usage("the screens need a terminal; in scripts use a command, explorer --help lists them".to_owned()))

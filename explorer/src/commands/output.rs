@@ -2,8 +2,9 @@
 
 use super::CommandError;
 use crate::domain::text::printable;
+use crate::terminal::{self, Gathered};
 use serde::Serialize;
-use std::io::{self, IsTerminal as _, Write};
+use std::io::{self, IsTerminal as _};
 use unicode_width::UnicodeWidthStr as _;
 
 /// What printing tries. That nobody reads on is no failure of this one.
@@ -11,56 +12,32 @@ pub(super) const PRINT: &str = "write to standard output";
 /// Standard output, in sentences.
 pub(super) const STANDARD_OUTPUT: &str = "standard output";
 
-/// Bytes of lines that are gathered before they are printed.
-const GATHERED_BYTES: usize = 64 * 1024;
 /// Rows from which a table's columns get their widths.
 const MEASURED_ROWS: usize = 200;
 
-/// Standard output for whoever prints much: a pipe that nobody empties holds up this thread and no other work.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Stdout;
-
-impl Write for Stdout {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        tokio::task::block_in_place(|| io::stdout().lock().write(bytes))
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        tokio::task::block_in_place(|| io::stdout().lock().flush())
-    }
-}
-
 /// Prints many lines, several with one call.
 #[derive(Debug, Default)]
-pub(super) struct Lines {
-    gathered: Vec<u8>,
-}
+pub(super) struct Lines(Gathered);
 
 impl Lines {
     /// Prints a line, now or soon.
     pub(super) fn line(&mut self, line: &str) -> Result<(), CommandError> {
-        self.gathered.extend_from_slice(line.as_bytes());
-        self.end_line()
+        self.0.line(line).map_err(not_printed)
     }
 
     /// Prints a value as one line of JSON, now or soon.
     pub(super) fn json(&mut self, value: &impl Serialize) -> Result<(), CommandError> {
-        let written = serde_json::to_writer(&mut self.gathered, value);
-        written.map_err(|error| CommandError::Io { operation: "write JSON", source: io::Error::other(error) })?;
-        self.end_line()
-    }
-
-    fn end_line(&mut self) -> Result<(), CommandError> {
-        self.gathered.push(b'\n');
-        if self.gathered.len() >= GATHERED_BYTES { self.flush() } else { Ok(()) }
+        self.0.json(value).map_err(not_printed)
     }
 
     /// Prints now.
     pub(super) fn flush(&mut self) -> Result<(), CommandError> {
-        write(&self.gathered)?;
-        self.gathered.clear();
-        Ok(())
+        self.0.flush().map_err(not_printed)
     }
+}
+
+fn not_printed(source: io::Error) -> CommandError {
+    CommandError::Io { operation: PRINT, source }
 }
 
 /// Prints rows in columns as they come. The first rows say how wide they are; a cell that is wider moves what follows in its row.
@@ -87,7 +64,7 @@ impl<const COUNT: usize> Columns<COUNT> {
 
     /// Prints a row, now or soon.
     pub(super) fn row(&mut self, row: [String; COUNT]) -> Result<(), CommandError> {
-        self.waiting.push(row);
+        self.waiting.push(row.map(|cell| printable(&cell).into_owned()));
         if self.is_measured || self.waiting.len() > MEASURED_ROWS { self.print_waiting() } else { Ok(()) }
     }
 
@@ -119,26 +96,27 @@ impl<const COUNT: usize> Columns<COUNT> {
     }
 }
 
-/// Prints bytes as they are.
-pub(super) fn write(bytes: &[u8]) -> Result<(), CommandError> {
-    let written = Stdout.write_all(bytes).and_then(|()| Stdout.flush());
-    written.map_err(|source| CommandError::Io { operation: PRINT, source })
+/// Prints a payload's bytes as they are, on a terminal only where they are plain text.
+pub(super) fn write_payload(payload: &[u8]) -> Result<(), CommandError> {
+    terminal::write_payload(payload).map_err(not_printed)
 }
 
 /// Prints a line.
 pub(super) fn print(line: &str) -> Result<(), CommandError> {
-    writeln!(io::stdout().lock(), "{line}").map_err(|source| CommandError::Io { operation: PRINT, source })
+    terminal::print(line).map_err(not_printed)
 }
 
 /// Prints a value as one line of JSON.
 pub(super) fn print_json(value: &impl Serialize) -> Result<(), CommandError> {
-    let json = serde_json::to_string(value)
-        .map_err(|error| CommandError::Io { operation: "write JSON", source: io::Error::other(error) })?;
-    print(&json)
+    let mut line = Lines::default();
+    line.json(value)?;
+    line.flush()
 }
 
 /// Prints rows in columns, the first one as the heading.
 pub(super) fn print_table(rows: &[Vec<String>]) -> Result<(), CommandError> {
+    let shown = |row: &Vec<String>| row.iter().map(|cell| printable(cell).into_owned()).collect();
+    let rows: Vec<Vec<String>> = rows.iter().map(shown).collect();
     let columns = rows.iter().map(Vec::len).max().unwrap_or(0);
     let widths: Vec<usize> = (0..columns)
         .map(|column| rows.iter().filter_map(|row| row.get(column)).map(|cell| cell.width()).max().unwrap_or(0))
@@ -185,8 +163,7 @@ fn ask(question: &str) -> Result<String, CommandError> {
         return Err(CommandError::Usage("nobody is there to confirm; add --yes".to_owned()));
     }
     let failed = |source| CommandError::Io { operation: "ask for confirmation", source };
-    let mut stderr = io::stderr().lock();
-    write!(stderr, "{question}").and_then(|()| stderr.flush()).map_err(failed)?;
+    terminal::ask(question).map_err(failed)?;
     let mut answer = String::new();
     io::stdin().read_line(&mut answer).map_err(failed)?;
     Ok(answer.trim().to_owned())
@@ -199,7 +176,7 @@ pub(super) fn tell_lines(lines: &[String]) -> Result<(), CommandError> {
 
 /// Says something to the person at the terminal, beside the results. Where nobody listens the work goes on.
 pub(super) fn tell(sentence: &str) -> Result<(), CommandError> {
-    match writeln!(io::stderr().lock(), "{}", printable(sentence)) {
+    match terminal::say(sentence) {
         Err(source) if source.kind() != io::ErrorKind::BrokenPipe => {
             Err(CommandError::Io { operation: "write to standard error", source })
         }

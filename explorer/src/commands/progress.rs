@@ -2,15 +2,13 @@
 
 use crate::domain::reading::ReadProgress;
 use crate::domain::text::count;
-use std::io::{self, IsTerminal as _, Write as _};
+use crate::terminal;
 use std::time::{Duration, Instant};
 
 /// Between two lines.
 const INTERVAL: Duration = Duration::from_millis(100);
 /// What takes longer is said to be waited for.
 const MOMENT: Duration = Duration::from_secs(2);
-/// Back to the line's begin, and all of it away. Source: ECMA-48, CR and EL.
-const CLEAR: &str = "\r\x1b[2K";
 
 /// The line.
 #[derive(Debug)]
@@ -22,12 +20,12 @@ pub(super) struct Meter {
 impl Meter {
     /// For work that prints as it goes, where the line would stand between its lines if both go to a terminal.
     pub(super) fn beside_results() -> Self {
-        Self { is_wanted: io::stderr().is_terminal() && !io::stdout().is_terminal(), shown_at: None }
+        Self { is_wanted: terminal::stderr_is_terminal() && !terminal::stdout_is_terminal(), shown_at: None }
     }
 
     /// For work that prints only when it is done, or to a file.
     pub(super) fn before_results() -> Self {
-        Self { is_wanted: io::stderr().is_terminal(), shown_at: None }
+        Self { is_wanted: terminal::stderr_is_terminal(), shown_at: None }
     }
 
     /// Shows how far it is, unless that was shown a moment ago.
@@ -35,7 +33,7 @@ impl Meter {
         let is_due = self.shown_at.is_none_or(|shown_at| shown_at.elapsed() >= INTERVAL);
         if self.is_wanted && is_due {
             self.shown_at = Some(Instant::now());
-            self.write(&format!("{CLEAR}{}", sentence()));
+            self.write(&sentence());
         }
     }
 
@@ -55,14 +53,13 @@ impl Meter {
     /// Takes the line away, before something else is printed.
     pub(super) fn clear(&mut self) {
         if self.shown_at.take().is_some() {
-            self.write(CLEAR);
+            self.write("");
         }
     }
 
     fn write(&mut self, text: &str) {
-        let mut stderr = io::stderr().lock();
         // Progress that cannot be shown is no reason to end.
-        self.is_wanted &= write!(stderr, "{text}").and_then(|()| stderr.flush()).is_ok();
+        self.is_wanted &= terminal::show(text).is_ok();
     }
 }
 

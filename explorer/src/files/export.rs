@@ -6,6 +6,7 @@ use super::target::Target;
 use crate::domain::decode::Recipe;
 use crate::domain::export::{ExportFormat, Exported, PayloadForm};
 use crate::domain::payload::NoPayload;
+use crate::domain::plain_json;
 use crate::domain::record::Record;
 use archiver::stream::StreamName;
 use std::io::{self, BufWriter, Write};
@@ -124,7 +125,7 @@ impl ExportSink {
         let json = RecordJson::new(self.options.stream.as_ref(), record, payload, (&self.options.recipe, self.options.payload));
         let formed = match self.options.format {
             ExportFormat::JsonLines => {
-                let formed = serde_json::to_writer(&mut self.line, &json).map_err(io::Error::from);
+                let formed = plain_json::write(&mut self.line, &json);
                 self.line.push(b'\n');
                 formed
             }

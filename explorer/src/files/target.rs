@@ -2,11 +2,11 @@
 //! which take bytes as they come and stay what they are. Nothing here is emptied or renamed but the file that was asked for.
 
 use super::export::ExportError;
+use crate::terminal;
 use rustix::fs::{Mode, OFlags};
 use rustix::io::Errno;
 use std::fs::{File, Metadata, Permissions};
 use std::io::{self, IsTerminal as _, Write};
-use std::os::fd::AsFd as _;
 use std::os::unix::fs::{FileTypeExt as _, MetadataExt as _, PermissionsExt as _, fchown};
 use std::path::{Path, PathBuf};
 use tempfile::TempPath;
@@ -110,8 +110,9 @@ impl Target {
     }
 
     fn through(typed: &Path, file: File) -> (Box<dyn Write + Send>, Self) {
-        let target = Self::Through { name: typed.display().to_string(), is_terminal: file.is_terminal() };
-        (Box::new(Passage(file)), target)
+        let is_terminal = file.is_terminal();
+        let writer: Box<dyn Write + Send> = if is_terminal { terminal::shown(Passage(file)) } else { Box::new(Passage(file)) };
+        (writer, Self::Through { name: typed.display().to_string(), is_terminal })
     }
 
     /// Its name for messages.
@@ -184,8 +185,8 @@ fn open_at_once(path: &Path, more: OFlags) -> io::Result<File> {
 /// A descriptor that is open already. It is never emptied, and a file behind it only grows.
 fn opened_before(path: &Path, descriptor: Descriptor) -> io::Result<File> {
     let file = match descriptor {
-        Descriptor::Output => File::from(io::stdout().as_fd().try_clone_to_owned()?),
-        Descriptor::Error => File::from(io::stderr().as_fd().try_clone_to_owned()?),
+        Descriptor::Output => File::from(terminal::stdout_descriptor()?),
+        Descriptor::Error => File::from(terminal::stderr_descriptor()?),
         Descriptor::Other => open_at_once(path, OFlags::APPEND)?,
     };
     let found = file.metadata()?;

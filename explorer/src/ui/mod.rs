@@ -17,6 +17,7 @@ use crate::app::keymap::{BINDINGS, Binding, Command, Context, Key};
 use crate::app::model::{Export, Model, Notice, Overlay, Screen};
 use crate::domain::text::{count, printable, wrapped, wrapped_in};
 use ratatui::Frame;
+use ratatui::buffer::Buffer;
 use ratatui::layout::{Constraint, Layout, Rect};
 use ratatui::text::{Line, Span};
 use ratatui::widgets::{Block, BorderType, Clear, Paragraph, Wrap};
@@ -61,6 +62,21 @@ pub fn draw(model: &Model, theme: &Theme, frame: &mut Frame<'_>) {
         }
         None => {}
     }
+    show_only(frame.buffer_mut());
+}
+
+/// The door to the terminal for screens: whatever was drawn, no cell holds what a terminal obeys or nobody sees.
+fn show_only(buffer: &mut Buffer) {
+    for cell in &mut buffer.content {
+        let symbol = cell.symbol();
+        if symbol.bytes().all(|byte| matches!(byte, b' '..=b'~')) {
+            continue;
+        }
+        // One character in place of it, since the cells beside it are where they are.
+        if printable(symbol) != symbol {
+            cell.set_symbol("·");
+        }
+    }
 }
 
 fn draw_header(model: &Model, theme: &Theme, frame: &mut Frame<'_>, area: Rect) {
@@ -79,7 +95,7 @@ fn draw_header(model: &Model, theme: &Theme, frame: &mut Frame<'_>, area: Rect) 
             let account = model.streams.rows.iter().find_map(|row| row.overview.as_ref()?.arn.split(':').nth(4).map(str::to_owned));
             let profile = session.profile.as_ref().map(|profile| format!("profile {profile}"));
             let parts: Vec<String> = [account, Some(session.region.clone()), profile].into_iter().flatten().collect();
-            spans.push(Span::styled(format!(" {}", parts.join(" · ")), theme.quiet()));
+            spans.push(Span::styled(format!(" {}", printable(&parts.join(" · "))), theme.quiet()));
         }
     }
     if session.read_only {

@@ -22,7 +22,7 @@ pub(super) fn draw(model: &Model, review: &ReplayReview, theme: &Theme, frame: &
         ReviewStep::Failed(_) => " Replay ".to_owned(),
         ReviewStep::Ready { preflight, .. } => {
             let plan = &preflight.plan;
-            format!(" Replay {} · {} → {} ", plan.id, printable(&plan.source), plan.target)
+            format!(" Replay {} · {} → {} ", plan.id, printable(&plan.source), printable(&plan.target))
         }
     };
     let frame_block = block(title, theme);
@@ -139,7 +139,7 @@ fn shard_lines(preflight: &Preflight, theme: &Theme, columns: usize) -> Vec<Line
         .shards
         .iter()
         .map(|shard| {
-            let name: String = shard.shard.chars().take(name_columns).collect();
+            let name: String = printable(&shard.shard).chars().take(name_columns).collect();
             Line::from(vec![
                 Span::styled(format!("  {name:<name_columns$} "), theme.quiet()),
                 Span::styled(bar(shard.records), theme.heading()),

@@ -72,7 +72,7 @@ fn list_line(model: &Model, row: &ReplayRow, is_current: bool, theme: &Theme) ->
     let state = state_name(row);
     let of = format!("{} of {}", short_count(sent), short_count(plan.counts.records));
     let from = plan.stream.as_deref().unwrap_or(plan.source.as_str());
-    let rest = format!("{of:>19}  {} → {}  {}", printable(from), plan.target, model.when(plan.created_at));
+    let rest = format!("{of:>19}  {} → {}  {}", printable(from), printable(&plan.target), model.when(plan.created_at));
     if is_current {
         return Line::styled(format!("{cursor} {}  {state:<11}{rest}", row.id), theme.selected());
     }
@@ -111,8 +111,8 @@ fn draw_replay(model: &Model, row: &ReplayRow, theme: &Theme, frame: &mut Frame<
         }
     };
     let envelope = if plan.options.envelope.is_some() { "envelope on" } else { "envelope off" };
-    let title =
-        format!(" Replay {} · {} → {} · {envelope} · rate {} ", row.id, printable(&plan.source), plan.target, plan.options.rate);
+    let (source, target) = (printable(&plan.source), printable(&plan.target));
+    let title = format!(" Replay {} · {source} → {target} · {envelope} · rate {} ", row.id, plan.options.rate);
     let frame_block =
         block(title, theme).title_bottom(Line::styled(format!(" {} ", state_name(row)), state_style(row, theme)).right_aligned());
     let inner = frame_block.inner(area);

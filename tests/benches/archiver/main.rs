@@ -4,6 +4,7 @@
 
 // A benchmark that cannot be set up, or whose function fails, ends best where it happens.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+#![allow(clippy::disallowed_macros, clippy::disallowed_methods, reason = "its figures are our own")]
 
 mod backend;
 mod certificate;

@@ -5,6 +5,7 @@
 
 // A benchmark that cannot be set up, or whose reading fails, ends best where it happens.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+#![allow(clippy::disallowed_macros, clippy::disallowed_methods, reason = "its figures are our own")]
 
 mod child;
 mod emulator;

@@ -3,6 +3,7 @@
 //! explorer's command line, as its real binary.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+#![allow(clippy::disallowed_macros, clippy::disallowed_methods, reason = "what a test notes is our own")]
 
 use end_to_end::function::Way;
 

@@ -13,9 +13,9 @@ use crate::domain::text::{count, size};
 use crate::files;
 use crate::plans::{PlanFile, Plans};
 use crate::replay;
+use crate::terminal;
 use jiff::Timestamp;
 use serde::Serialize;
-use std::io::{self, IsTerminal as _, Write as _};
 use tokio::sync::watch;
 
 /// A plan, as JSON.
@@ -119,7 +119,8 @@ pub(super) async fn run(connection: &Connection, plans: &Plans, wanted: Wanted, 
         Output::Json => output::print_json(&PlannedJson::of(&file, &preflight)),
         Output::Table => {
             lines_of(&preflight).iter().try_for_each(|line| output::print(line))?;
-            output::print(&format!("\nNothing is sent yet. Run it with: explorer replay run {}", preflight.plan.id))
+            output::print("")?;
+            output::print(&format!("Nothing is sent yet. Run it with: explorer replay run {}", preflight.plan.id))
         }
     }
 }
@@ -130,7 +131,7 @@ pub(super) async fn make(connection: &Connection, plans: &Plans, wanted: Wanted)
     let (progress, mut told) = watch::channel((None::<PlanId>, PlanProgress::default()));
     let (stop, stopped) = watch::channel(false);
     let show = async move {
-        let is_terminal = io::stderr().is_terminal();
+        let is_terminal = terminal::stderr_is_terminal();
         while told.changed().await.is_ok() {
             if is_terminal {
                 show_progress(&told.borrow_and_update().1);
@@ -198,8 +199,7 @@ fn show_progress(progress: &PlanProgress) {
 
 /// Shows a line in place of the one before it.
 pub(super) fn show_line(line: &str) {
-    let mut stderr = io::stderr().lock();
-    if write!(stderr, "\r\x1b[K{line}").and_then(|()| stderr.flush()).is_err() {
+    if terminal::show(line).is_err() {
         tracing::debug!("progress could not be shown");
     }
 }

@@ -15,10 +15,10 @@ use crate::domain::text::{count, size};
 use crate::domain::time::span;
 use crate::plans::{PlanFile, Plans};
 use crate::replay;
+use crate::terminal;
 use archiver::stream::StreamName;
 use jiff::Timestamp;
 use serde::Serialize;
-use std::io::{self, IsTerminal as _};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 
@@ -179,7 +179,7 @@ async fn run_visibly(
     let (updates, mut told) = watch::channel(Progress::default());
     let (wish, wishes) = watch::channel(None);
     let show = async move {
-        let is_terminal = io::stderr().is_terminal();
+        let is_terminal = terminal::stderr_is_terminal();
         while told.changed().await.is_ok() {
             if is_terminal {
                 show_line(&progress_line(&told.borrow_and_update()));

@@ -1,0 +1,341 @@
+//! The one door to standard output and standard error. Names, messages and payloads come from outside: what goes through here moves no
+//! cursor, changes no colour and reorders no text. Each call takes one line, so a line feed inside it came with the data and is shown
+//! as a stand-in. `clippy.toml` refuses every other way to print.
+
+#![allow(clippy::disallowed_methods, reason = "this is where printing is allowed")]
+
+use crate::domain::plain_json;
+use crate::domain::text::printable;
+use clap::error::{ContextKind, ContextValue};
+use serde::Serialize;
+use std::backtrace::{Backtrace, BacktraceStatus};
+use std::error::Error as _;
+use std::io::{self, IsTerminal as _, Write};
+use std::os::fd::{AsFd as _, OwnedFd};
+use tracing_subscriber::fmt::MakeWriter;
+
+/// Bytes of lines that are gathered before they are printed.
+const GATHERED_BYTES: usize = 64 * 1024;
+/// Back to the beginning of the line, and all of it away. Source: ECMA-48, CR and EL.
+const CLEAR_LINE: &str = "\r\x1b[2K";
+
+/// Whether people read standard output.
+pub(crate) fn stdout_is_terminal() -> bool {
+    io::stdout().is_terminal()
+}
+
+/// Whether people read standard error.
+pub(crate) fn stderr_is_terminal() -> bool {
+    io::stderr().is_terminal()
+}
+
+/// The file behind standard output: to be watched, or written by an export.
+pub(crate) fn stdout_descriptor() -> io::Result<OwnedFd> {
+    io::stdout().as_fd().try_clone_to_owned()
+}
+
+/// The file behind standard error, to be written by an export.
+pub(crate) fn stderr_descriptor() -> io::Result<OwnedFd> {
+    io::stderr().as_fd().try_clone_to_owned()
+}
+
+/// Standard output for the screens, which draw on it with escape sequences of their own.
+pub(crate) fn screens() -> io::Stdout {
+    io::stdout()
+}
+
+/// Prints a line on standard output.
+pub(crate) fn print(line: &str) -> io::Result<()> {
+    writeln!(io::stdout().lock(), "{}", printable(line))
+}
+
+/// Says a line on standard error.
+pub(crate) fn say(line: &str) -> io::Result<()> {
+    writeln!(io::stderr().lock(), "{}", printable(line))
+}
+
+/// Says a question on standard error; the answer is typed behind it.
+pub(crate) fn ask(question: &str) -> io::Result<()> {
+    let mut stderr = io::stderr().lock();
+    write!(stderr, "{}", printable(question))?;
+    stderr.flush()
+}
+
+/// Shows a line on standard error in place of the one before it; an empty one only takes that away.
+pub(crate) fn show(line: &str) -> io::Result<()> {
+    let mut stderr = io::stderr().lock();
+    write!(stderr, "{CLEAR_LINE}{}", printable(line))?;
+    stderr.flush()
+}
+
+/// Lines for standard output, several printed with one call.
+#[derive(Debug, Default)]
+pub(crate) struct Gathered(Vec<u8>);
+
+impl Gathered {
+    /// Adds a line.
+    pub(crate) fn line(&mut self, line: &str) -> io::Result<()> {
+        self.0.extend_from_slice(printable(line).as_bytes());
+        self.end_line()
+    }
+
+    /// Adds a value as one line of JSON.
+    pub(crate) fn json(&mut self, value: &impl Serialize) -> io::Result<()> {
+        plain_json::write(&mut self.0, value)?;
+        self.end_line()
+    }
+
+    fn end_line(&mut self) -> io::Result<()> {
+        self.0.push(b'\n');
+        if self.0.len() >= GATHERED_BYTES { self.flush() } else { Ok(()) }
+    }
+
+    /// Prints what was gathered.
+    pub(crate) fn flush(&mut self) -> io::Result<()> {
+        let mut stdout = Stdout;
+        stdout.write_all(&self.0)?;
+        stdout.flush()?;
+        self.0.clear();
+        Ok(())
+    }
+}
+
+/// Writes a payload's bytes as they are. A terminal would obey what is in them, so it only gets text.
+pub(crate) fn write_payload(payload: &[u8]) -> io::Result<()> {
+    if stdout_is_terminal() && !is_harmless(payload) {
+        let sentence = "the payload is not plain text, and a terminal would obey what is in it; redirect it to a file or a pipe";
+        return Err(io::Error::new(io::ErrorKind::InvalidInput, sentence));
+    }
+    let mut stdout = Stdout;
+    stdout.write_all(payload)?;
+    stdout.flush()
+}
+
+/// Whether bytes are text that a terminal only shows.
+fn is_harmless(payload: &[u8]) -> bool {
+    std::str::from_utf8(payload).is_ok_and(|text| {
+        text.split('\n').flat_map(|line| line.strip_suffix('\r').unwrap_or(line).split('\t')).all(|cell| printable(cell) == cell)
+    })
+}
+
+/// Standard output for an export: byte for byte, but on a terminal with stand-ins for what it would obey.
+pub(crate) fn exported() -> Box<dyn Write + Send> {
+    if stdout_is_terminal() { shown(Stdout) } else { Box::new(Stdout) }
+}
+
+/// A terminal for an export, which gets stand-ins for what it would obey.
+pub(crate) fn shown(terminal: impl Write + Send + 'static) -> Box<dyn Write + Send> {
+    Box::new(Shown::over(terminal))
+}
+
+/// Standard output, on which a pipe that nobody empties holds up this thread and no other work.
+#[derive(Clone, Copy, Debug)]
+struct Stdout;
+
+impl Write for Stdout {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        tokio::task::block_in_place(|| io::stdout().lock().write(bytes))
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        tokio::task::block_in_place(|| io::stdout().lock().flush())
+    }
+}
+
+/// Writes text with stand-ins for everything but the ends of lines.
+#[derive(Debug)]
+struct Shown<W> {
+    writer: W,
+    /// What may be the beginning of a character or of the end of a line.
+    left: Vec<u8>,
+}
+
+impl<W: Write> Shown<W> {
+    fn over(writer: W) -> Self {
+        Self { writer, left: Vec::new() }
+    }
+
+    fn show(&mut self, bytes: &[u8]) -> io::Result<()> {
+        let text = String::from_utf8_lossy(bytes);
+        for line in text.split_inclusive('\n') {
+            let content = line.strip_suffix('\n').map(|line| line.strip_suffix('\r').unwrap_or(line));
+            self.writer.write_all(printable(content.unwrap_or(line)).as_bytes())?;
+            if content.is_some() {
+                self.writer.write_all(b"\n")?;
+            }
+        }
+        Ok(())
+    }
+}
+
+impl<W: Write> Write for Shown<W> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.left.extend_from_slice(bytes);
+        let gathered = std::mem::take(&mut self.left);
+        let whole = gathered.len() - unfinished(&gathered);
+        self.show(&gathered[..whole])?;
+        self.left.extend_from_slice(&gathered[whole..]);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        let left = std::mem::take(&mut self.left);
+        self.show(&left)?;
+        self.writer.flush()
+    }
+}
+
+/// How many bytes at the end may be the beginning of a character or of the end of a line.
+fn unfinished(bytes: &[u8]) -> usize {
+    if bytes.ends_with(b"\r") {
+        return 1;
+    }
+    match std::str::from_utf8(bytes) {
+        Err(error) if error.error_len().is_none() => bytes.len() - error.valid_up_to(),
+        Err(_) | Ok(_) => 0,
+    }
+}
+
+/// Prints what clap says instead of arguments: its help, or what is wrong with them.
+pub(crate) fn say_of_arguments(error: clap::Error) -> io::Result<()> {
+    if !error.use_stderr() {
+        // Only our own words.
+        return error.print();
+    }
+    words_of(error).lines().try_for_each(say)
+}
+
+/// What is wrong with arguments, on lines of which none came with an argument.
+fn words_of(mut error: clap::Error) -> String {
+    let contexts: Vec<(ContextKind, ContextValue)> = error.context().map(|(kind, value)| (kind, value.clone())).collect();
+    for (kind, value) in contexts {
+        let shown = match value {
+            ContextValue::String(text) => ContextValue::String(printable(&text).into_owned()),
+            ContextValue::Strings(texts) => ContextValue::Strings(texts.iter().map(|text| printable(text).into_owned()).collect()),
+            other => other,
+        };
+        error.insert(kind, shown);
+    }
+    let mut text = error.render().to_string();
+    if let Some(reason) = error.source().map(ToString::to_string) {
+        text = text.replace(&reason, &printable(&reason));
+    }
+    text
+}
+
+/// Has panics told through this door, since their messages may repeat data.
+pub(crate) fn tell_panics() {
+    std::panic::set_hook(Box::new(|panic| {
+        let backtrace = Backtrace::capture();
+        let trace = if backtrace.status() == BacktraceStatus::Captured { backtrace.to_string() } else { String::new() };
+        let thread = std::thread::current().name().unwrap_or("without a name").to_owned();
+        let message = format!("explorer: thread {thread} {panic}\n{trace}");
+        // There is nowhere left to tell that it could not be told.
+        message.lines().try_for_each(say).unwrap_or_default();
+    }));
+}
+
+/// A log: an event a line, whatever its message holds.
+#[derive(Debug)]
+pub(crate) struct Log<M>(pub(crate) M);
+
+/// Standard error, for [`Log`].
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Stderr;
+
+/// Writes events.
+#[derive(Debug)]
+pub(crate) struct LogWriter<W>(W);
+
+impl<'a> MakeWriter<'a> for Stderr {
+    type Writer = io::Stderr;
+
+    fn make_writer(&'a self) -> Self::Writer {
+        io::stderr()
+    }
+}
+
+impl<'a, M: MakeWriter<'a>> MakeWriter<'a> for Log<M> {
+    type Writer = LogWriter<M::Writer>;
+
+    fn make_writer(&'a self) -> Self::Writer {
+        LogWriter(self.0.make_writer())
+    }
+}
+
+impl<W: Write> Write for LogWriter<W> {
+    /// Takes an event whole, as `tracing_subscriber` writes it.
+    fn write(&mut self, event: &[u8]) -> io::Result<usize> {
+        let text = String::from_utf8_lossy(event);
+        let line = printable(text.strip_suffix('\n').unwrap_or(&text));
+        self.0.write_all(format!("{line}\n").as_bytes())?;
+        Ok(event.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.0.flush()
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn a_log_keeps_an_event_on_its_line() {
+        let mut written = Vec::new();
+        LogWriter(&mut written).write_all("INFO stream \u{1b}[31morders\nINFO not so\u{202e}\n".as_bytes()).unwrap();
+        assert_eq!(String::from_utf8(written).unwrap(), "INFO stream ␛[31morders␊INFO not so‹202E›\n");
+    }
+
+    #[test]
+    fn a_terminal_gets_a_payload_only_where_it_is_plain_text() {
+        for text in ["", "paid\r\n\tby cust-42\n", "größer 支払済"] {
+            assert!(is_harmless(text.as_bytes()), "{text:?}");
+        }
+        for payload in [&b"\x1b[2J"[..], b"\xff", b"a\rb", "\u{9b}2J".as_bytes(), "a\u{202e}b".as_bytes(), b"\x7f"] {
+            assert!(!is_harmless(payload), "{payload:?}");
+        }
+    }
+
+    #[test]
+    fn what_clap_repeats_of_an_argument_is_shown_and_not_sent() {
+        let command = clap::Command::new("explorer").arg(
+            clap::Arg::new("count")
+                .long("count")
+                .value_parser(|text: &str| text.parse::<u32>().map_err(|_| format!("\"{text}\" is no count"))),
+        );
+        for (arguments, line) in [
+            (["explorer", "--no\u{1b}[31m\nsuch"].as_slice(), "error: unexpected argument '--no␛[31m␊such' found"),
+            (
+                &["explorer", "--count", "\u{9b}2J\n1"],
+                "error: invalid value '‹009B›2J␊1' for '--count <count>': \"‹009B›2J␊1\" is no count",
+            ),
+        ] {
+            let error = command.clone().try_get_matches_from(arguments).unwrap_err();
+            assert_eq!(words_of(error).lines().next(), Some(line));
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn an_export_on_a_terminal_has_nothing_but_lines(text in "[a\\r\\nä\u{1b}\u{9b}\u{202e}支]{0,40}", cuts in proptest::collection::vec(1..6_usize, 0..20)) {
+            let (mut whole, mut in_pieces) = (Shown::over(Vec::new()), Shown::over(Vec::new()));
+            whole.write_all(text.as_bytes()).unwrap();
+            whole.flush().unwrap();
+            let mut rest = text.as_bytes();
+            for cut in cuts {
+                let (piece, others) = rest.split_at(cut.min(rest.len()));
+                in_pieces.write_all(piece).unwrap();
+                rest = others;
+            }
+            in_pieces.write_all(rest).unwrap();
+            in_pieces.flush().unwrap();
+            prop_assert_eq!(&whole.writer, &in_pieces.writer);
+            let shown = String::from_utf8(whole.writer).unwrap();
+            prop_assert!(shown.split('\n').all(|line| printable(line) == line), "{shown:?}");
+        }
+    }
+}
