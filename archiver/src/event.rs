@@ -2,7 +2,7 @@
 //! alone; the payload as its base64 text and the arrival time with every digit. The ready-made event type does neither.
 
 use crate::payload::Data;
-use crate::record::{ArchivedRecord, ArrivalTime};
+use crate::record::{ArchivedRecord, ArrivalTime, InvalidArrivalTime};
 use crate::sequence::SequenceNumber;
 use crate::stream::StreamArn;
 use base64_simd::STANDARD;
@@ -238,9 +238,16 @@ fn read_record(record: RawRecord<'_>) -> Result<ArchivedRecord<'_>, String> {
         partition_key: kinesis.partition_key,
         sequence_number: SequenceNumber::parse(kinesis.sequence_number).map_err(|error| error.to_string())?,
         sub_sequence_number: None,
-        arrival: ArrivalTime::parse(kinesis.approximate_arrival_timestamp.get()).map_err(|error| error.to_string())?,
+        arrival: arrival_of(kinesis.approximate_arrival_timestamp).map_err(|error| error.to_string())?,
         data: Data::Text(kinesis.data),
     })
+}
+
+/// A number, or as some emulators write it, a number as a text.
+fn arrival_of(time: &RawValue) -> Result<ArrivalTime, InvalidArrivalTime> {
+    let text = time.get();
+    let quoted = text.strip_prefix('"').and_then(|text| text.strip_suffix('"'));
+    ArrivalTime::parse(quoted.unwrap_or(text))
 }
 
 fn shard_of(event_id: &str) -> &str {
@@ -307,6 +314,23 @@ mod tests {
         let batch = Batch::parse(&event).unwrap();
         assert_eq!(numbers(&batch), (vec!["16", "20"], vec![Some("17"), Some("18"), Some("19"), Some("21")]));
         assert_eq!(batch.unreadable, []);
+    }
+
+    #[test]
+    fn numbers_of_emulators_are_taken_as_they_are() {
+        let times = ["1668000000000.0", "1668000000000000", "-1", "1e999", "\"1545084650.987\"", "1.545084650987E9"];
+        let records: Vec<String> = times.iter().map(|time| record_json("007", "SGVsbG8=", time)).collect();
+        let event = event(&records);
+        let batch = Batch::parse(&event).unwrap();
+        let StreamBatch { records, unreadable, .. } = &batch.streams[0];
+        let kept: Vec<&str> = records.iter().map(|record| record.arrival.as_str()).collect();
+        assert_eq!(kept, ["1668000000000", "1668000000000000", "-1", "1e999", "1545084650.987", "1545084650.987"]);
+        assert_eq!((records[0].sequence_number.as_str(), unreadable.len()), ("007", 0));
+        for number in ["", "12a", "-1"] {
+            let event = self::event(&[record_json(number, "SGVsbG8=", "1"), record_json("8", "", "1")]);
+            let batch = Batch::parse(&event).unwrap();
+            assert_eq!((batch.streams[0].records.len(), batch.streams[0].unreadable.len()), (1, 1), "{number:?}");
+        }
     }
 
     #[test]

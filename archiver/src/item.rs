@@ -20,8 +20,9 @@ pub type Attributes = HashMap<String, AttributeValue>;
 
 /// Bytes of an item, names of attributes included. Source: DynamoDB quotas, item size.
 const MAX_ITEM_BYTES: usize = 400 * 1024;
-/// At most what an item holds besides its partition key and its data: the names of all attributes and the values of the others.
-const OTHER_BYTES: usize = 512;
+/// At most what an item holds besides its partition key, its sequence number, its shard and its data: the names of all attributes and
+/// the values of the others.
+const OTHER_BYTES: usize = 448;
 
 /// What every item of a batch gets besides its record.
 #[derive(Clone, Debug)]
@@ -87,8 +88,9 @@ impl<'e> Item<'e> {
     /// The item of a record, its payload packed as the settings and its size ask for.
     #[must_use]
     pub fn of(record: ArchivedRecord<'e>, packer: &mut Packer, compression: Compression) -> Self {
+        let room = room_for_data([&record.partition_key, record.sequence_number.as_str(), &record.shard_id]);
         Self {
-            data: packer.pack(record.data, compression, room_for_data(&record.partition_key)),
+            data: packer.pack(record.data, compression, room),
             partition_key: record.partition_key,
             sequence_number: record.sequence_number,
             sub_sequence_number: record.sub_sequence_number,
@@ -101,7 +103,8 @@ impl<'e> Item<'e> {
     #[must_use]
     pub fn parts(&self) -> usize {
         let length = self.data.text.len();
-        if length <= room_for_data(&self.partition_key) { 0 } else { length.div_ceil(PART_TEXT_BYTES) }
+        let room = room_for_data([&self.partition_key, self.sequence_number.as_str(), &self.shard_id]);
+        if length <= room { 0 } else { length.div_ceil(PART_TEXT_BYTES) }
     }
 
     /// The hash key of its parts.
@@ -129,11 +132,13 @@ impl<'e> Item<'e> {
     /// Every attribute that an archive's item can have, the partition key first; `None` where this one does not have it.
     pub fn attributes<'i>(&'i self, stamp: &'i Stamp, counts: &'i Counts) -> [(&'static str, Option<Value<'i>>); 10] {
         let data = if counts.parts.is_some() { "" } else { self.data.text.as_ref() };
+        let arrival = self.arrival.as_str();
+        let arrival = if self.arrival.fits_dynamodb() { Value::Number(arrival) } else { Value::Plain(arrival) };
         [
             (attribute::PARTITION_KEY, Some(Value::Text(&self.partition_key))),
             (attribute::SEQUENCE_NUMBER, Some(Value::Plain(self.sequence_number.as_str()))),
             (attribute::RECORD_DATA, Some(Value::Plain(data))),
-            (attribute::ARRIVAL, Some(Value::Number(self.arrival.as_str()))),
+            (attribute::ARRIVAL, Some(arrival)),
             (attribute::SHARD_ID, Some(Value::Text(&self.shard_id))),
             (attribute::LAST_UPDATE, Some(Value::Plain(&stamp.last_update))),
             (attribute::EXPIRE_AFTER, stamp.expire_after.as_deref().map(Value::Number)),
@@ -160,9 +165,9 @@ impl<'e> Item<'e> {
     }
 }
 
-/// Bytes of data for which an item with this key has room.
-fn room_for_data(partition_key: &str) -> usize {
-    MAX_ITEM_BYTES.saturating_sub(OTHER_BYTES + partition_key.len())
+/// Bytes of data for which an item with these texts has room.
+fn room_for_data(texts: [&str; 3]) -> usize {
+    MAX_ITEM_BYTES.saturating_sub(OTHER_BYTES + texts.iter().map(|text| text.len()).sum::<usize>())
 }
 
 #[cfg(test)]
