@@ -3,6 +3,7 @@
 
 use crate::aws_failure::AwsFailure;
 use crate::item::{Item, Stamp};
+use crate::payload::MAX_PARTS;
 use crate::sequence::SequenceNumber;
 use crate::settings::ArchiveMode;
 use crate::table::{self, TableKeys};
@@ -43,11 +44,13 @@ pub trait Database: Send + Sync {
         stamp: &Stamp,
     ) -> impl Future<Output = Result<StatementAnswers, AwsFailure>> + Send;
 
-    /// Puts an item where its partition key has none yet or an older one.
+    /// Puts an item where its partition key has none yet or an older one. `over` names a number that is known to be older, where the
+    /// database cannot tell that; the item is put if that number is still stored, spelled so.
     fn put_if_newest(
         &self,
         table: &str,
         item: &Item<'_>,
+        over: Option<&SequenceNumber>,
         stamp: &Stamp,
     ) -> impl Future<Output = Result<(StatementAnswer, WriteUnits), AwsFailure>> + Send;
 
@@ -145,27 +148,50 @@ pub struct StoredVersion {
     pub sequence_number: Option<SequenceNumber>,
     /// Its place in an aggregated record.
     pub sub_sequence_number: Option<u64>,
-    /// How many parts hold its data.
+    /// How many parts hold its data, at most [`MAX_PARTS`].
     pub parts: usize,
+    /// Whether the item says something else than `parts`, which no payload can have.
+    pub has_damaged_parts: bool,
+}
+
+/// The parts of an item that was replaced.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct OldParts {
+    /// Their hash key.
+    pub part_of: String,
+    /// How many there are.
+    pub count: usize,
+    /// Whether the item was damaged: there may be fewer.
+    pub is_guessed: bool,
 }
 
 impl StoredVersion {
     /// From the texts of its attributes, whatever they are.
     #[must_use]
     pub fn new(sequence_number: Option<&str>, sub_sequence_number: Option<&str>, parts: Option<&str>) -> Self {
+        let said = parts.map_or(Some(0), |parts| parts.parse().ok().filter(|parts| *parts <= MAX_PARTS));
         Self {
             sequence_number: sequence_number.and_then(|digits| SequenceNumber::parse(digits).ok()),
             sub_sequence_number: sub_sequence_number.and_then(|place| place.parse().ok()),
-            parts: parts.and_then(|parts| parts.parse().ok()).unwrap_or_default(),
+            parts: said.unwrap_or(MAX_PARTS),
+            has_damaged_parts: said.is_none(),
         }
     }
 
-    /// The parts of an item that was replaced, which happens in mode LATEST only: the hash key and the number of them, where there
-    /// are any.
+    /// The parts of an item that was replaced, which happens in mode LATEST only; `None` where there are none.
     #[must_use]
-    pub fn parts_to_delete(&self) -> Option<(String, usize)> {
+    pub fn parts_to_delete(&self) -> Option<OldParts> {
         let number = self.sequence_number.as_ref().filter(|_| self.parts > 0)?;
-        Some((table::part_of(ArchiveMode::Latest, number, self.sub_sequence_number), self.parts))
+        let part_of = table::part_of(ArchiveMode::Latest, number, self.sub_sequence_number);
+        Some(OldParts { part_of, count: self.parts, is_guessed: self.has_damaged_parts })
+    }
+
+    /// The stored number, where it may be older than the item's and DynamoDB could not tell: it compares texts, in which leading
+    /// zeros count.
+    #[must_use]
+    pub fn number_beyond_comparison(&self, item: &Item<'_>) -> Option<&SequenceNumber> {
+        let stored = self.sequence_number.as_ref()?;
+        (stored.has_leading_zeros() || item.sequence_number.has_leading_zeros()).then_some(stored)
     }
 
     /// Whether it is the item's own record, or a newer one. A damaged one is older than all.
@@ -174,9 +200,10 @@ impl StoredVersion {
         self.sequence_number.as_ref().is_some_and(|number| (number, self.sub_sequence_number) >= item.version())
     }
 
-    /// Whether it is the item's own record.
+    /// Whether it is the item's own record, delivered before.
     #[must_use]
     pub fn is(&self, item: &Item<'_>) -> bool {
-        self.sequence_number.as_ref().is_some_and(|number| (number, self.sub_sequence_number) == item.version())
+        let is_spelled_so = |number: &SequenceNumber| number.as_str() == item.sequence_number.as_str();
+        self.sequence_number.as_ref().is_some_and(is_spelled_so) && self.sub_sequence_number == item.sub_sequence_number
     }
 }

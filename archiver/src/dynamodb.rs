@@ -10,6 +10,7 @@ use crate::database::{
 use crate::http::Http;
 use crate::item::{Item, Stamp};
 use crate::post::{InvalidConfig, Operation, Post, Service};
+use crate::sequence::SequenceNumber;
 use crate::table::TableKeys;
 use aws_types::SdkConfig;
 
@@ -70,9 +71,10 @@ impl Database for DynamoDb {
         &self,
         table: &str,
         item: &Item<'_>,
+        over: Option<&SequenceNumber>,
         stamp: &Stamp,
     ) -> Result<(StatementAnswer, WriteUnits), AwsFailure> {
-        match self.post.send(Operation::PutItem, requests::put_if_newest(table, item, stamp)).await {
+        match self.post.send(Operation::PutItem, requests::put_if_newest(table, item, over, stamp)).await {
             Ok(answer) => answers::put(&answer),
             Err(refused) if refused.failure.kind == FailureKind::ConditionFailed => {
                 Ok((StatementAnswer::ConditionFailed { stored: answers::stored_of_refusal(&refused.answer) }, 0.0))

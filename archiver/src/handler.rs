@@ -26,7 +26,7 @@ use crate::tags::{KinesisTags, TagReader};
 use aws_types::SdkConfig;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
-use std::collections::{BTreeSet, HashSet};
+use std::collections::HashSet;
 use std::time::Duration;
 
 /// Archives the batches of any number of streams.
@@ -68,8 +68,8 @@ struct Damage {
     reason: Option<String>,
 }
 
-/// The records of a stream that are not archived.
-type FailedNumbers = BTreeSet<SequenceNumber>;
+/// The records of a stream that are not archived, each once, as they were delivered.
+type FailedNumbers = Vec<SequenceNumber>;
 
 /// The answer to Lambda: the records to deliver again. Source: Lambda developer guide, reporting batch item failures.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
@@ -231,7 +231,7 @@ impl<T: TagReader, D: Database> Archiver<T, D> {
                 report.superseded = kept - records.len();
                 let outcome = self.store.write(order, records).await;
                 let failed = outcome.failed.iter().map(|failure| failure.sequence_number.clone()).collect();
-                (outcome, failed)
+                (outcome, each_number_once(failed))
             }
             ArchiveMode::Latest => {
                 let payloads = AggregatePayloads::of(&records);
@@ -242,13 +242,13 @@ impl<T: TagReader, D: Database> Archiver<T, D> {
                 let outcome = self.store.write(order, std::mem::take(&mut newest.records)).await;
                 let mut failed = FailedNumbers::new();
                 for failure in &outcome.failed {
-                    failed.insert(failure.sequence_number.clone());
+                    failed.push(failure.sequence_number.clone());
                     for older in newest.older_of(&failure.partition_key) {
                         report.superseded -= 1;
-                        failed.insert(older.clone());
+                        failed.push(older.clone());
                     }
                 }
-                (outcome, failed)
+                (outcome, each_number_once(failed))
             }
         };
         report.archived = outcome.archived;
@@ -338,11 +338,18 @@ impl<T: TagReader, D: Database> Archiver<T, D> {
     }
 }
 
+/// In the order of their values. One that is spelled in two ways is there twice: Lambda knows records by the text.
+fn each_number_once(mut numbers: FailedNumbers) -> FailedNumbers {
+    numbers.sort_by(|left, right| left.cmp(right).then_with(|| left.as_str().cmp(right.as_str())));
+    numbers.dedup_by(|left, right| left.as_str() == right.as_str());
+    numbers
+}
+
 /// DynamoDB refuses a batch that names a key twice, and a record delivered twice is the same record.
 fn each_once(mut records: Vec<ArchivedRecord<'_>>) -> Vec<ArchivedRecord<'_>> {
-    let mut seen: HashSet<(&str, &SequenceNumber)> = HashSet::with_capacity(records.len());
+    let mut seen: HashSet<(&str, &str)> = HashSet::with_capacity(records.len());
     let is_first: Vec<bool> =
-        records.iter().map(|record| seen.insert((record.partition_key.as_ref(), &record.sequence_number))).collect();
+        records.iter().map(|record| seen.insert((record.partition_key.as_ref(), record.sequence_number.as_str()))).collect();
     let mut is_first = is_first.into_iter();
     records.retain(|_| is_first.next().unwrap_or(true));
     records

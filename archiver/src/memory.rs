@@ -6,6 +6,7 @@ use crate::database::{
 };
 use crate::item::{Attributes, Item, Stamp, StoredItem};
 use crate::payload;
+use crate::sequence::SequenceNumber;
 use crate::settings::ArchiveMode;
 use crate::table::{TableKeys, attribute, part_of};
 use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
@@ -160,14 +161,26 @@ impl State {
     }
 
     fn stored(&self, table: &str, key: &Key) -> Option<StoredVersion> {
-        let item = StoredItem::from_attributes(self.items.get(table)?.get(key)?.clone());
-        let parts = item.parts.unwrap_or_default() as usize;
-        Some(StoredVersion { sequence_number: item.sequence_number, sub_sequence_number: item.sub_sequence_number, parts })
+        let item = self.items.get(table)?.get(key)?;
+        let text = |name: &str| item.get(name).and_then(|value| value.as_s().or_else(|_| value.as_n()).ok()).map(String::as_str);
+        let [parts, place] = [attribute::RECORD_PARTS, attribute::SUB_SEQUENCE_NUMBER].map(text);
+        Some(StoredVersion::new(text(attribute::SEQUENCE_NUMBER), place, parts))
     }
 
     fn put(&mut self, table: &str, key: Key, item: &Item<'_>, stamp: &Stamp) {
         self.items.entry(table.to_owned()).or_default().insert(key, item.to_attributes(stamp));
     }
+}
+
+/// Whether a version is older in the terms of the requests' conditions, which know texts and their lengths only.
+fn is_older_as_text(stored: &StoredVersion, item: &Item<'_>) -> bool {
+    let number = item.sequence_number.as_str();
+    stored.sequence_number.as_ref().map(SequenceNumber::as_str).is_some_and(|text| {
+        let is_later_in_aggregate = item.sub_sequence_number.is_some() && stored.sub_sequence_number < item.sub_sequence_number;
+        text.len() < item.sequence_number.significant().len()
+            || (text.len() == number.len() && text < number)
+            || (text == number && is_later_in_aggregate)
+    })
 }
 
 fn number(item: &Item<'_>) -> Option<String> {
@@ -216,7 +229,7 @@ impl Database for &MemoryDatabase {
                 (Verb::Insert, None) => {}
                 (Verb::ReplaceWhole | Verb::ReplaceAny, None) => return StatementAnswer::ConditionFailed { stored: None },
                 (verb, Some(stored)) => {
-                    if stored.supersedes(statement.item) || (verb == Verb::ReplaceWhole && stored.parts > 0) {
+                    if !is_older_as_text(&stored, statement.item) || (verb == Verb::ReplaceWhole && stored.parts > 0) {
                         return StatementAnswer::ConditionFailed { stored: told };
                     }
                     state.put(table, key, statement.item, stamp);
@@ -239,12 +252,22 @@ impl Database for &MemoryDatabase {
         &self,
         table: &str,
         item: &Item<'_>,
+        over: Option<&SequenceNumber>,
         stamp: &Stamp,
     ) -> Result<(StatementAnswer, WriteUnits), AwsFailure> {
+        let is_over = |stored: &StoredVersion, over: &SequenceNumber| {
+            let is_later_in_aggregate = *over != item.sequence_number || stored.sub_sequence_number < item.sub_sequence_number;
+            stored.sequence_number.as_ref().is_some_and(|number| number.as_str() == over.as_str()) && is_later_in_aggregate
+        };
         let put = |state: &mut State, item: &&Item<'_>| {
             let key = latest_key(item);
             let stored = state.stored(table, &key);
-            if stored.as_ref().is_some_and(|stored| stored.supersedes(item)) {
+            let holds = match (&stored, over) {
+                (None, over) => over.is_none(),
+                (Some(stored), None) => is_older_as_text(stored, item),
+                (Some(stored), Some(over)) => is_over(stored, over),
+            };
+            if !holds {
                 return StatementAnswer::ConditionFailed { stored: stored.filter(|_| self.tells_stored) };
             }
             state.put(table, key, item, stamp);

@@ -13,6 +13,8 @@ pub const MAX_PAYLOAD_BYTES: usize = 10 * 1024 * 1024;
 /// Base64 text of one part; a multiple of four, so that a part is whole bytes, and with the part's other attributes below the
 /// 400 KB of an item.
 pub const PART_TEXT_BYTES: usize = 384 * 1024;
+/// Parts of the largest payload: 13,981,016 characters of base64 make 36.
+pub const MAX_PARTS: usize = (MAX_PAYLOAD_BYTES.div_ceil(3) * 4).div_ceil(PART_TEXT_BYTES);
 /// Window of gzip, as its power of two.
 const GZIP_WINDOW_BITS: u8 = 15;
 

@@ -1,21 +1,23 @@
-//! Sequence numbers, compared by value. Kinesis numbers have 56 digits, an emulator's may have one, so neither text order nor an
-//! integer type will do.
+//! Sequence numbers, compared by value. Kinesis numbers have 56 digits, an emulator's may have one or begin with zeros, so neither
+//! text order nor an integer type will do.
 
 use serde::{Deserialize, Serialize};
 use std::cmp::Ordering;
 use std::fmt;
+use std::hash::{Hash, Hasher};
 use std::str::FromStr;
 
 /// The number Kinesis gave a record: unique in its shard and growing with every record put there.
 ///
-/// Ordered by value: the one with fewer digits is smaller, then digit by digit.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+/// Keeps the text it was delivered with, since that is its name in tables and in answers to Lambda. Compared by value: "007" is "7",
+/// and less than "10".
+#[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(try_from = "String")]
 pub struct SequenceNumber(String);
 
 /// Why a text is not a sequence number.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("\"{text}\" is not a sequence number: it must be decimal digits without leading zeros")]
+#[error("\"{text}\" is not a sequence number: it must be decimal digits")]
 pub struct InvalidSequenceNumber {
     text: String,
 }
@@ -24,30 +26,53 @@ impl SequenceNumber {
     /// Takes the digits as Kinesis gave them.
     ///
     /// # Errors
-    /// When the text is empty, has anything but digits, or starts with a zero that is not the whole number.
+    /// When the text is empty or has anything but digits.
     pub fn parse(text: impl Into<String>) -> Result<Self, InvalidSequenceNumber> {
         let text = text.into();
         let is_digits = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
-        let has_leading_zero = text.len() > 1 && text.starts_with('0');
-        if is_digits && !has_leading_zero { Ok(Self(text)) } else { Err(InvalidSequenceNumber { text }) }
+        if is_digits { Ok(Self(text)) } else { Err(InvalidSequenceNumber { text }) }
     }
 
-    /// The digits.
+    /// The digits as they were delivered.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
     }
 
-    /// How many digits the number has; what decides first when two numbers are compared.
+    /// The digits of the value: without leading zeros, and "0" where there is nothing else.
     #[must_use]
-    pub fn digits(&self) -> usize {
-        self.0.len()
+    pub fn significant(&self) -> &str {
+        match self.0.trim_start_matches('0') {
+            "" => "0",
+            digits => digits,
+        }
+    }
+
+    /// Whether it begins with zeros that do not count, as an emulator's may.
+    #[must_use]
+    pub fn has_leading_zeros(&self) -> bool {
+        self.significant().len() < self.0.len()
     }
 }
 
 impl Ord for SequenceNumber {
     fn cmp(&self, other: &Self) -> Ordering {
-        (self.0.len(), &self.0).cmp(&(other.0.len(), &other.0))
+        let (left, right) = (self.significant(), other.significant());
+        left.len().cmp(&right.len()).then_with(|| left.cmp(right))
+    }
+}
+
+impl PartialEq for SequenceNumber {
+    fn eq(&self, other: &Self) -> bool {
+        self.significant() == other.significant()
+    }
+}
+
+impl Eq for SequenceNumber {}
+
+impl Hash for SequenceNumber {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.significant().hash(state);
     }
 }
 
@@ -87,18 +112,34 @@ mod tests {
 
     #[test]
     fn what_is_not_a_whole_number_is_refused() {
-        for text in ["", "12a", "-1", " 1", "1.0", "007"] {
+        for text in ["", "12a", "-1", " 1", "1.0", "٧"] {
             assert!(SequenceNumber::parse(text).is_err(), "{text:?} was accepted");
         }
         assert!(SequenceNumber::parse("0").is_ok());
     }
 
+    #[test]
+    fn leading_zeros_are_kept_and_do_not_count() {
+        let number = |text: &str| SequenceNumber::parse(text).unwrap();
+        assert_eq!(number("007"), number("7"));
+        assert!(number("007") < number("10") && number("0070") > number("9"));
+        assert_eq!((number("007").as_str(), number("007").significant()), ("007", "7"));
+        assert_eq!(
+            (number("000").significant(), number("0").has_leading_zeros(), number("00").has_leading_zeros()),
+            ("0", false, true)
+        );
+        assert_eq!(number("000"), number("0"));
+    }
+
     proptest! {
         #[test]
-        fn order_is_the_order_of_the_values(left: u128, right: u128) {
-            let left_number = SequenceNumber::parse(left.to_string()).unwrap();
-            let right_number = SequenceNumber::parse(right.to_string()).unwrap();
+        fn order_is_the_order_of_the_values(left: u128, right: u128, zeros in (0..50_usize, 0..50_usize)) {
+            let padded = |value: u128, zeros: usize| SequenceNumber::parse(format!("{}{value}", "0".repeat(zeros))).unwrap();
+            let (left_number, right_number) = (padded(left, zeros.0), padded(right, zeros.1));
             prop_assert_eq!(left_number.cmp(&right_number), left.cmp(&right));
+            prop_assert_eq!(left_number == right_number, left == right);
+            let hash = |number: &SequenceNumber| std::hash::BuildHasher::hash_one(&std::hash::BuildHasherDefault::<std::hash::DefaultHasher>::default(), number);
+            prop_assert_eq!(hash(&left_number), hash(&padded(left, zeros.1)));
         }
     }
 }

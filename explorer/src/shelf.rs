@@ -270,7 +270,11 @@ fn is_wanted(body: &[u8], wanted: &SoughtRecord) -> io::Result<bool> {
     let ((key, number), _) = begins.map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error))?;
     Ok(match wanted {
         SoughtRecord::Key(wanted) => key == wanted,
-        SoughtRecord::Number(wanted) => number == Some(wanted),
+        SoughtRecord::Number(wanted) => {
+            let significant = |digits: &'_ str| digits.trim_start_matches('0').len();
+            number
+                .is_some_and(|number| number[number.len() - significant(number)..] == wanted[wanted.len() - significant(wanted)..])
+        }
     })
 }
 

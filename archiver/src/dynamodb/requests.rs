@@ -2,10 +2,16 @@
 
 use crate::database::{Part, PartKey, Statement, Verb};
 use crate::item::{Item, Stamp, Value};
+use crate::sequence::SequenceNumber;
 use crate::table::{TableKeys, attribute};
 
 /// Attributes to ask for where only the version of an item is wanted.
 const VERSION_ATTRIBUTES: [&str; 3] = [attribute::SEQUENCE_NUMBER, attribute::SUB_SEQUENCE_NUMBER, attribute::RECORD_PARTS];
+
+/// The condition of a put: what is stored is older.
+const NEWER: &[u8] = b"attribute_not_exists(#number) OR size(#number) < :digits OR (size(#number) = :length AND #number < :number)";
+/// The same for a user record of an aggregated one, which shares its number with the others.
+const NEWER_OR_LATER_IN_AGGREGATE: &[u8] = b"attribute_not_exists(#number) OR size(#number) < :digits OR (size(#number) = :length AND #number < :number) OR (#number = :number AND (attribute_not_exists(#place) OR #place < :place))";
 
 /// Bytes of a write besides its payload, about.
 const OTHER_BYTES: usize = 1_024;
@@ -36,29 +42,42 @@ pub(super) fn describe_table(table: &str) -> Vec<u8> {
 }
 
 /// A put and not an update: the item must not keep an attribute from an earlier setting.
-pub(super) fn put_if_newest(table: &str, item: &Item<'_>, stamp: &Stamp) -> Vec<u8> {
+///
+/// Numbers are compared as texts, of which the shorter one is smaller unless it is the other that has leading zeros. So one with fewer
+/// characters than the item's has digits without those is surely smaller, and one with as many characters as the item's is ordered as
+/// its text. What else is older by its value is found by the store, which puts `over` it.
+pub(super) fn put_if_newest(table: &str, item: &Item<'_>, over: Option<&SequenceNumber>, stamp: &Stamp) -> Vec<u8> {
     let mut body = Vec::with_capacity(item.data.text.len() + 2 * OTHER_BYTES);
     body.extend_from_slice(format!(r#"{{"TableName":"{table}","Item":"#).as_bytes());
     object(&mut body, present(item.attributes(stamp, &item.counts())));
-    body.extend_from_slice(
-        br#","ConditionExpression":"attribute_not_exists(#number) OR size(#number) < :digits OR (size(#number) = :digits AND #number < :number)"#,
-    );
-    let place = item.sub_sequence_number.map(|place| place.to_string());
-    if place.is_some() {
-        body.extend_from_slice(b" OR (#number = :number AND (attribute_not_exists(#place) OR #place < :place))");
-    }
+    body.extend_from_slice(br#","ConditionExpression":""#);
+    let is_same_record = over.is_none_or(|over| *over == item.sequence_number);
+    let place = item.sub_sequence_number.filter(|_| is_same_record).map(|place| place.to_string());
+    body.extend_from_slice(match (over, &place) {
+        (None, None) => NEWER,
+        (None, Some(_)) => NEWER_OR_LATER_IN_AGGREGATE,
+        (Some(_), None) => b"#number = :number",
+        (Some(_), Some(_)) => b"#number = :number AND (attribute_not_exists(#place) OR #place < :place)",
+    });
     body.extend_from_slice(br##"","ExpressionAttributeNames":{"#number":"sequenceNumber""##);
     if place.is_some() {
         body.extend_from_slice(br##","#place":"subSequenceNumber""##);
     }
     body.extend_from_slice(br#"},"ExpressionAttributeValues":"#);
-    let digits = item.sequence_number.digits().to_string();
-    let values = [(":digits", Value::Number(&digits)), (":number", Value::Plain(item.sequence_number.as_str()))];
-    object(&mut body, values.into_iter().chain(place.as_deref().map(|place| (":place", Value::Number(place)))));
+    let [digits, length] = lengths(&item.sequence_number);
+    let lengths = over.is_none().then_some([(":digits", Value::Number(&digits)), (":length", Value::Number(&length))]);
+    let number = [(":number", Value::Plain(over.unwrap_or(&item.sequence_number).as_str()))];
+    let place = place.as_deref().map(|place| (":place", Value::Number(place)));
+    object(&mut body, lengths.into_iter().flatten().chain(number).chain(place));
     body.extend_from_slice(
         br#","ReturnValues":"ALL_OLD","ReturnValuesOnConditionCheckFailure":"ALL_OLD","ReturnConsumedCapacity":"TOTAL"}"#,
     );
     body
+}
+
+/// How many digits a number's value has, and how many its text.
+fn lengths(number: &SequenceNumber) -> [String; 2] {
+    [number.significant(), number.as_str()].map(|digits| digits.len().to_string())
 }
 
 /// What tells a version from another, of what is stored under the item's key.
@@ -155,8 +174,8 @@ fn replace<const COUNT: usize>(body: &mut Vec<u8>, table: &str, statement: &Stat
     }
     body.extend_from_slice(br#"","Parameters":["#);
     let number = statement.item.sequence_number.as_str();
-    let digits = statement.item.sequence_number.digits().to_string();
-    let older = [Value::Number(&digits), Value::Number(&digits), Value::Plain(number)];
+    let [digits, length] = lengths(&statement.item.sequence_number);
+    let older = [Value::Number(&digits), Value::Number(&length), Value::Plain(number)];
     let same = place.iter().flat_map(|place| [Value::Plain(number), Value::Number(place)]);
     let values = others.iter().filter_map(|(_, value)| *value);
     parameters(body, values.chain(*key_value).chain(older).chain(same));
@@ -261,20 +280,36 @@ mod tests {
     #[test]
     fn a_conditional_put_replaces_only_what_is_older() {
         let stamp = Stamp::new(Timestamp::UNIX_EPOCH, None);
-        let older = "attribute_not_exists(#number) OR size(#number) < :digits OR (size(#number) = :digits AND #number < :number)";
-        let put = read(&put_if_newest("orders-archive-LATEST", &item(None), &stamp));
+        let older = "attribute_not_exists(#number) OR size(#number) < :digits OR (size(#number) = :length AND #number < :number)";
+        let put = read(&put_if_newest("orders-archive-LATEST", &item(None), None, &stamp));
         assert_eq!(put["TableName"], "orders-archive-LATEST");
         assert_eq!(put["Item"]["partitionKey"], json!({ "S": "a \"quoted\" key" }));
         assert_eq!(put["ConditionExpression"], older);
         assert_eq!(put["ExpressionAttributeNames"], json!({ "#number": "sequenceNumber" }));
-        assert_eq!(put["ExpressionAttributeValues"], json!({ ":digits": { "N": "4" }, ":number": { "S": "4959" } }));
+        let values = json!({ ":digits": { "N": "4" }, ":length": { "N": "4" }, ":number": { "S": "4959" } });
+        assert_eq!(put["ExpressionAttributeValues"], values);
         assert_eq!((&put["ReturnValues"], &put["ReturnValuesOnConditionCheckFailure"]), (&json!("ALL_OLD"), &json!("ALL_OLD")));
 
-        let put = read(&put_if_newest("orders-archive-LATEST", &item(Some(3)), &stamp));
+        let put = read(&put_if_newest("orders-archive-LATEST", &item(Some(3)), None, &stamp));
         let same = "OR (#number = :number AND (attribute_not_exists(#place) OR #place < :place))";
         assert_eq!(put["ConditionExpression"], format!("{older} {same}"));
         assert_eq!(put["ExpressionAttributeNames"]["#place"], "subSequenceNumber");
         assert_eq!(put["ExpressionAttributeValues"][":place"], json!({ "N": "3" }));
+    }
+
+    #[test]
+    fn what_dynamodb_cannot_compare_is_put_over_by_its_text() {
+        let stamp = Stamp::new(Timestamp::UNIX_EPOCH, None);
+        let over = |digits: &str, place| {
+            let over = SequenceNumber::parse(digits).unwrap();
+            let put = read(&put_if_newest("orders-archive-LATEST", &item(place), Some(&over), &stamp));
+            (put["ConditionExpression"].clone(), put["ExpressionAttributeValues"].clone())
+        };
+        let number = json!({ ":number": { "S": "007" } });
+        assert_eq!(over("007", None), (json!("#number = :number"), number.clone()));
+        assert_eq!(over("007", Some(3)), (json!("#number = :number"), number));
+        let later = "#number = :number AND (attribute_not_exists(#place) OR #place < :place)";
+        assert_eq!(over("04959", Some(3)), (json!(later), json!({ ":number": { "S": "04959" }, ":place": { "N": "3" } })));
     }
 
     #[test]

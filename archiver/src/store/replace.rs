@@ -3,10 +3,12 @@
 
 use super::{Done, Order, Store};
 use crate::aws_failure::{AwsFailure, FailureKind};
-use crate::database::{Database, Statement, StatementAnswer, Verb, WriteUnits};
+use crate::database::{Database, OldParts, Statement, StatementAnswer, Verb, WriteUnits};
 use crate::item::Item;
 use crate::rounds::{Ending, Settled, attempt, not_now, until_settled};
+use crate::sequence::SequenceNumber;
 use crate::store::WriteError;
+use crate::table::TableKeys;
 use std::sync::PoisonError;
 
 /// How many of a table's keys were lately written for the first time, as a share that forgets.
@@ -32,22 +34,24 @@ impl Newcomers {
 }
 
 /// One write of mode LATEST, and what is tried next for it.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct NewestWrite<'i> {
     pub(super) item: &'i Item<'i>,
     pub(super) step: Step,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Step {
     /// One statement of many.
     Execute(Verb),
     /// A single conditional put, whose answer leaves no doubt.
     Put,
+    /// A single put over this number, spelled so: it is older, but not as texts are compared.
+    PutOver(SequenceNumber),
 }
 
 /// What was replaced, where its parts are to be deleted.
-pub(super) type Replaced = Option<(String, usize)>;
+pub(super) type Replaced = Option<OldParts>;
 
 impl<D: Database> Store<D> {
     /// Mode LATEST: each item where nothing newer is. Also what was replaced and has parts.
@@ -55,17 +59,25 @@ impl<D: Database> Store<D> {
         &self,
         order: Order<'_>,
         items: Vec<&'i Item<'i>>,
-    ) -> (Ending<&'i Item<'i>, Done>, Vec<(String, usize)>) {
-        let step = Step::Execute(self.newcomers_of(order.table).first_verb());
+    ) -> (Ending<&'i Item<'i>, Done>, Vec<OldParts>) {
+        let verb = self.newcomers_of(order.table).first_verb();
         let keys = items.len();
-        let writes = items.into_iter().map(|item| NewestWrite { item, step }).collect();
-        let ending =
-            until_settled(writes, order.deadline, |batch, waits| async move { self.execute(order, batch, waits).await }).await;
+        let writes = items.into_iter().map(|item| NewestWrite { item, step: Step::Execute(verb) }).collect();
+        let ending = self.until_written(order, writes).await;
         let inserted = ending.done.iter().filter(|(done, _)| *done == Done::Inserted).count();
         self.remember_newcomers(order.table, inserted, keys);
         let (done, replaced): (Vec<Done>, Vec<Replaced>) = ending.done.into_iter().unzip();
         let failed = ending.failed.into_iter().map(|(write, reason)| (write.item, reason)).collect();
         (Ending { done, failed, write_units: ending.write_units }, replaced.into_iter().flatten().collect())
+    }
+
+    /// Takes steps until every write is settled.
+    pub(super) async fn until_written<'i>(
+        &self,
+        order: Order<'_>,
+        writes: Vec<NewestWrite<'i>>,
+    ) -> Ending<NewestWrite<'i>, (Done, Replaced)> {
+        until_settled(writes, order.deadline, |batch, waits| async move { self.execute(order, batch, waits).await }).await
     }
 
     /// One call for the statements among the writes, and one for each of the single puts.
@@ -80,9 +92,10 @@ impl<D: Database> Store<D> {
         let mut puts = Vec::new();
         let mut statements = Vec::with_capacity(batch.len());
         for write in batch {
+            let item = write.item;
             match write.step {
-                Step::Execute(verb) => statements.push((write, Statement { verb, item: write.item })),
-                Step::Put => puts.push(write),
+                Step::Execute(verb) => statements.push((write, Statement { verb, item })),
+                Step::Put | Step::PutOver(_) => puts.push(write),
             }
         }
         if !statements.is_empty() {
@@ -102,19 +115,40 @@ impl<D: Database> Store<D> {
                 Err(reason) => settled.extend(writes.into_iter().map(|write| not_now(write, reason.clone()))),
             }
         }
-        let puts = puts.into_iter().map(|write| async move {
-            (write, attempt(order.deadline, waits, self.database.put_if_newest(order.table, write.item, order.stamp)).await)
-        });
-        for (write, answer) in futures::future::join_all(puts).await {
-            settled.push(match answer {
-                Ok((answer, units)) => {
-                    write_units += units;
-                    settle(write, answer)
-                }
-                Err(reason) => not_now(write, reason),
-            });
+        for (put, units) in futures::future::join_all(puts.into_iter().map(|write| self.put_newest(order, write, waits))).await {
+            write_units += units;
+            settled.push(put);
         }
         (settled, write_units)
+    }
+
+    /// A single put.
+    async fn put_newest<'i>(
+        &self,
+        order: Order<'_>,
+        write: NewestWrite<'i>,
+        waits: u32,
+    ) -> (Settled<NewestWrite<'i>, (Done, Replaced)>, WriteUnits) {
+        let over = match &write.step {
+            Step::PutOver(number) => Some(number),
+            Step::Put | Step::Execute(_) => None,
+        };
+        let put = self.database.put_if_newest(order.table, write.item, over, order.stamp);
+        let (answer, units) = match attempt(order.deadline, waits, put).await {
+            Ok(answered) => answered,
+            Err(reason) => return (not_now(write, reason), 0.0),
+        };
+        if answer != (StatementAnswer::ConditionFailed { stored: None }) {
+            return (settle(write, answer), units);
+        }
+        // An emulator that does not tell what is stored; DynamoDB does.
+        let keys = TableKeys::of_mode(order.mode);
+        let looked_up = self.database.stored_version(order.table, &keys, write.item);
+        let settled = match attempt(order.deadline, waits, looked_up).await {
+            Ok(stored) => settle(write, StatementAnswer::ConditionFailed { stored }),
+            Err(reason) => not_now(write, reason),
+        };
+        (settled, units)
     }
 
     fn newcomers_of(&self, table: &str) -> Newcomers {
@@ -130,16 +164,30 @@ impl<D: Database> Store<D> {
 
 /// What an answer means for a write. The order of steps: an UPDATE of what is older; where there is nothing, an INSERT; where there
 /// is something after all, an UPDATE once more; and a put alone where the answers leave open whether anything is stored. No step
-/// comes twice, so that it ends.
-pub(super) fn settle(write: NewestWrite<'_>, answer: StatementAnswer) -> Settled<NewestWrite<'_>, (Done, Replaced)> {
-    let next = |step| Settled::Next(NewestWrite { step, ..write });
-    match (answer, write.step) {
+/// comes twice, so that it ends. What is older by its value but not as a text is put over by its text; where it has changed meanwhile,
+/// that is tried again like any write that failed for now.
+fn settle(write: NewestWrite<'_>, answer: StatementAnswer) -> Settled<NewestWrite<'_>, (Done, Replaced)> {
+    let NewestWrite { item, step } = write;
+    let next = |step| Settled::Next(NewestWrite { item, step });
+    let changed = |step| {
+        let message = "the item stored under this key has changed meanwhile";
+        let failure = AwsFailure { kind: FailureKind::Service, message: message.to_owned() };
+        Settled::Again(NewestWrite { item, step }, failure.into())
+    };
+    if let StatementAnswer::ConditionFailed { stored: Some(stored) } = &answer
+        && !stored.supersedes(item)
+        && let Some(number) = stored.number_beyond_comparison(item)
+    {
+        let over = Step::PutOver(number.clone());
+        return if matches!(step, Step::PutOver(_)) { changed(over) } else { next(over) };
+    }
+    match (answer, step) {
         (StatementAnswer::Written { .. }, Step::Execute(Verb::Insert)) => Settled::Done((Done::Inserted, None)),
         (StatementAnswer::Written { replaced }, _) => {
             let replaced = replaced.and_then(|stored| stored.parts_to_delete());
             Settled::Done((Done::Written, replaced))
         }
-        (StatementAnswer::ConditionFailed { stored: Some(stored) }, _) if stored.supersedes(write.item) => {
+        (StatementAnswer::ConditionFailed { stored: Some(stored) }, _) if stored.supersedes(item) => {
             Settled::Done((Done::Superseded, None))
         }
         (StatementAnswer::ConditionFailed { stored: Some(_) }, Step::Execute(Verb::ReplaceWhole)) => {
@@ -148,15 +196,16 @@ pub(super) fn settle(write: NewestWrite<'_>, answer: StatementAnswer) -> Settled
         (StatementAnswer::ConditionFailed { stored: None }, Step::Execute(Verb::ReplaceWhole)) => next(Step::Execute(Verb::Insert)),
         (StatementAnswer::Duplicate, Step::Execute(Verb::Insert)) => next(Step::Execute(Verb::ReplaceAny)),
         (StatementAnswer::ConditionFailed { .. } | StatementAnswer::Duplicate, Step::Execute(_)) => next(Step::Put),
-        (StatementAnswer::ConditionFailed { stored: None } | StatementAnswer::Duplicate, Step::Put) => {
-            Settled::Done((Done::Superseded, None))
-        }
+        (StatementAnswer::ConditionFailed { stored: None }, Step::Put)
+        | (StatementAnswer::ConditionFailed { .. }, Step::PutOver(_)) => changed(Step::Put),
+        (StatementAnswer::Duplicate, Step::Put | Step::PutOver(_)) => Settled::Done((Done::Superseded, None)),
         (StatementAnswer::ConditionFailed { stored: Some(_) }, Step::Put) => {
             let message =
                 "the item stored under this key is not newer, but its sequenceNumber cannot be compared; mend or delete it";
-            Settled::Failed(write, AwsFailure { kind: FailureKind::Refused, message: message.to_owned() }.into())
+            let failure = AwsFailure { kind: FailureKind::Refused, message: message.to_owned() };
+            Settled::Failed(NewestWrite { item, step: Step::Put }, failure.into())
         }
         (StatementAnswer::Failed(failure), Step::Execute(_)) if failure.kind == FailureKind::Refused => next(Step::Put),
-        (StatementAnswer::Failed(failure), _) => not_now(write, failure.into()),
+        (StatementAnswer::Failed(failure), step) => not_now(NewestWrite { item, step }, failure.into()),
     }
 }

@@ -1,17 +1,17 @@
 //! Records that are too large for one item: parts, then the item that needs them, so that an item that can be seen is whole; and
 //! the deletion of parts that no item needs any more.
 
-use super::replace::{NewestWrite, Step, settle};
+use super::replace::{NewestWrite, Step};
 use super::{Done, Order, Store};
-use crate::aws_failure::{AwsFailure, FailureKind};
-use crate::database::{Database, Part, PartKey, StoredVersion, WriteUnits};
+use crate::aws_failure::FailureKind;
+use crate::database::{Database, OldParts, Part, PartKey, StoredVersion, WriteUnits};
 use crate::item::Item;
 use crate::payload;
-use crate::rounds::{Settled, in_batches, until_done};
+use crate::rounds::{in_batches, until_done};
 use crate::settings::ArchiveMode;
 use crate::store::WriteError;
 use crate::table::TableKeys;
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 /// Longest time for the deletion of parts.
@@ -58,26 +58,22 @@ impl<D: Database> Store<D> {
                 ending.failed.into_iter().next().map_or(Ok(Done::Written), |(_, reason)| Err(reason))
             }
             ArchiveMode::Latest => {
-                let put = || self.database.put_if_newest(order.table, item, order.stamp);
-                let (answer, units) = until_done(order.deadline, put).await?;
-                *write_units += units;
-                let write = NewestWrite { item, step: Step::Put };
-                match settle(write, answer) {
-                    Settled::Done((done, replaced)) => {
-                        // Something newer came between, and nobody will ever look for these parts; unless it is the same record,
-                        // delivered twice at once.
-                        let left_behind = done == Done::Superseded
-                            && !self.stored_version(order, item).await?.is_some_and(|stored| stored.is(item));
-                        let own = left_behind.then(|| (part_of.clone(), item.parts()));
-                        // What was there before is replaced by now, also where the answer that says so was lost.
-                        let before = before.and_then(|stored| stored.parts_to_delete());
-                        let unneeded: BTreeMap<String, usize> = [before, replaced, own].into_iter().flatten().collect();
-                        *write_units += self.delete_all_parts(order, unneeded.into_iter().collect()).await;
-                        Ok(done)
-                    }
-                    Settled::Failed(_, reason) | Settled::Again(_, reason) => Err(reason),
-                    Settled::Next(_) => Err(AwsFailure::unanswered().into()),
+                let ending = self.until_written(order, vec![NewestWrite { item, step: Step::Put }]).await;
+                *write_units += ending.write_units;
+                if let Some((_, reason)) = ending.failed.into_iter().next() {
+                    return Err(reason);
                 }
+                let (done, replaced) = ending.done.into_iter().next().unwrap_or((Done::Written, None));
+                // Something newer came between, and nobody will ever look for these parts; unless it is the same record, delivered
+                // twice at once.
+                let left_behind =
+                    done == Done::Superseded && !self.stored_version(order, item).await?.is_some_and(|stored| stored.is(item));
+                let own = left_behind.then(|| OldParts { part_of: part_of.clone(), count: item.parts(), is_guessed: false });
+                // What was there before is replaced by now, also where the answer that says so was lost.
+                let before = before.and_then(|stored| stored.parts_to_delete());
+                let unneeded: BTreeSet<OldParts> = [before, replaced, own].into_iter().flatten().collect();
+                *write_units += self.delete_all_parts(order, unneeded.into_iter().collect()).await;
+                Ok(done)
             }
         }
     }
@@ -93,10 +89,19 @@ impl<D: Database> Store<D> {
         })
     }
 
-    /// Deletes the parts of records that are no longer in the archive: which, and how many parts. What cannot be deleted costs its
-    /// storage, but nobody reads it.
-    pub(super) async fn delete_all_parts(&self, order: Order<'_>, records: Vec<(String, usize)>) -> WriteUnits {
-        let parts = records.iter().flat_map(|(part_of, parts)| (0..*parts).map(move |part| PartKey { part_of, part }));
+    /// Deletes the parts of records that are no longer in the archive. What cannot be deleted costs its storage, but nobody reads it.
+    pub(super) async fn delete_all_parts(&self, order: Order<'_>, records: Vec<OldParts>) -> WriteUnits {
+        for OldParts { part_of, count, .. } in records.iter().filter(|record| record.is_guessed) {
+            let table = order.table;
+            tracing::warn!(
+                table,
+                part_of,
+                deleted = count,
+                "the recordParts of a replaced item are not a number of parts that a payload has"
+            );
+        }
+        let parts =
+            records.iter().flat_map(|OldParts { part_of, count, .. }| (0..*count).map(move |part| PartKey { part_of, part }));
         let call = |parts: Vec<_>| async move { self.database.delete_parts(order.parts_table, &parts).await };
         // Time that records may need is not spent on what nobody reads.
         let deleted = in_batches(order.deadline.at_most(DELETE_TIME), parts.collect(), call).await;

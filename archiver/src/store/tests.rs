@@ -133,6 +133,74 @@ async fn the_parts_of_a_replaced_record_are_deleted_and_a_superseded_one_writes_
     }
 }
 
+/// What is logged.
+#[derive(Clone, Default)]
+struct Logged(std::sync::Arc<Mutex<Vec<u8>>>);
+
+impl std::io::Write for Logged {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0.lock().unwrap().extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn no_more_parts_are_deleted_than_a_payload_can_have_whatever_a_damaged_item_says() {
+    let logged = Logged::default();
+    let writer = logged.clone();
+    let subscriber = tracing_subscriber::fmt().with_ansi(false).with_writer(move || writer.clone()).finish();
+    let _guard = tracing::subscriber::set_default(subscriber);
+    for (said, newer) in [("100000000", 1_000), ("18446744073709551615", 1_000), ("-3", 1_000), ("2.5", 1_000), ("9e9", 700_000)] {
+        let database = database();
+        let store = Store::new(&database);
+        write(&store, vec![record("cust-1", 5, noise(700_000, 5))], None).await;
+        {
+            let mut state = database.state.lock().unwrap();
+            let items = state.items.get_mut(TABLE).unwrap();
+            let item = items.get_mut(&("cust-1".to_owned(), String::new())).unwrap();
+            item.insert("recordParts".to_owned(), aws_sdk_dynamodb::types::AttributeValue::N(said.to_owned()));
+        }
+        let outcome = write(&store, vec![record("cust-1", 6, noise(newer, 6))], None).await;
+        assert_eq!((outcome.archived, outcome.failed.len()), (1, 0), "{said}");
+        assert!(database.calls("delete_parts") <= 2, "{said}");
+        assert_eq!((database.payloads(TABLE).len(), database.orphans(TABLE)), (1, vec![]), "{said}");
+        let lines = String::from_utf8(std::mem::take(&mut logged.0.lock().unwrap())).unwrap();
+        assert_eq!(lines.matches("recordParts").count(), 1, "{said}: {lines}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn numbers_with_leading_zeros_cost_one_request_where_all_have_as_many_digits() {
+    for tells_stored in [true, false] {
+        let mut database = database();
+        database.tells_stored = tells_stored;
+        let store = Store::new(&database);
+        let padded = |number: &str| ArchivedRecord {
+            sequence_number: SequenceNumber::parse(number).unwrap(),
+            ..record("cust-1", 1, b"1".to_vec())
+        };
+        for (number, archived, calls) in [
+            ("0007", 1, None),
+            ("0010", 1, Some((1, 0))),
+            ("0009", 0, None),
+            ("11", 1, None),
+            ("000012", 1, None),
+            ("11", 0, None),
+            ("12", 0, None),
+        ] {
+            let before = (database.calls("execute"), database.calls("put_if_newest"));
+            let outcome = write(&store, vec![padded(number)], None).await;
+            assert_eq!((outcome.archived, outcome.superseded, outcome.failed.len()), (archived, 1 - archived, 0), "{number}");
+            let made = (database.calls("execute") - before.0, database.calls("put_if_newest") - before.1);
+            assert!(calls.is_none_or(|calls| calls == made), "{number}: {made:?}");
+        }
+    }
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_record_whose_parts_cannot_be_written_fails_alone() {
     let database = database();

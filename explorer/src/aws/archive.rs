@@ -39,8 +39,10 @@ pub async fn get(
         .expression_attribute_names("#key", attribute::PARTITION_KEY)
         .expression_attribute_values(":key", AttributeValue::S(key.to_owned()))
         .scan_index_forward(false);
+    // A shorter number is an emulator's: it may have leading zeros there or here, which do not count.
+    let is_real = |number: &str| number.len() == REAL_NUMBER_DIGITS && !number.starts_with('0');
     let call = match (mode, sequence_number) {
-        (ArchiveMode::All, Some(number)) => call
+        (ArchiveMode::All, Some(number)) if is_real(number) => call
             .key_condition_expression("#key = :key AND #number = :number")
             .expression_attribute_names("#number", attribute::SEQUENCE_NUMBER)
             .expression_attribute_values(":number", AttributeValue::S(number.to_owned())),
@@ -54,13 +56,13 @@ pub async fn get(
         // Numbers of different lengths are in another order as texts, so the last one is not surely the newest.
         for item in page.items.unwrap_or_default() {
             let record = Record::new(StoredItem::from_attributes(item));
-            let matches = sequence_number.is_none_or(|number| record.id.sequence_number == number);
+            let matches = sequence_number.is_none_or(|number| record.has_number(number));
             let is_newer = newest.as_ref().is_none_or(|known| known.item.sequence_number < record.item.sequence_number);
             if matches && is_newer {
                 newest = Some(record);
             }
         }
-        let all_of_one_length = newest.as_ref().is_some_and(|record| record.id.sequence_number.len() == REAL_NUMBER_DIGITS);
+        let all_of_one_length = newest.as_ref().is_some_and(|record| is_real(&record.id.sequence_number));
         if all_of_one_length {
             break;
         }

@@ -1,6 +1,7 @@
 //! What of a filter DynamoDB can decide. It may let pass more than matches, since the filter is held against every item all the
 //! same, but it must hold back nothing that does: also not an item of an old archive whose attributes are missing or of another type.
 
+use super::archive::REAL_NUMBER_DIGITS;
 use crate::domain::filter::{Condition, KeyPattern, Property, RecordFilter, SequenceRange, Test};
 use archiver::settings::ArchiveMode;
 use archiver::table::{GZIP, attribute};
@@ -78,11 +79,13 @@ impl Writer {
         self.value(AttributeValue::S(text.to_owned()))
     }
 
-    /// Numbers of one length have the order of their texts; an open end, or ends of different lengths, DynamoDB cannot hold.
+    /// Numbers of one length have the order of their texts; an open end, or ends of different lengths, DynamoDB cannot hold. Shorter ones
+    /// than Kinesis' may have leading zeros.
     fn key_condition(&mut self, key: &str, sequence: Option<&SequenceRange>) -> &'static str {
         self.names.insert("#key".to_owned(), attribute::PARTITION_KEY.to_owned());
         self.values.insert(":key".to_owned(), AttributeValue::S(key.to_owned()));
-        let Some((from, to)) = sequence.and_then(ends_of_one_length).filter(|_| self.mode == ArchiveMode::All) else {
+        let are_real = |(from, _): &(&str, &str)| self.mode == ArchiveMode::All && from.len() == REAL_NUMBER_DIGITS;
+        let Some((from, to)) = sequence.and_then(ends_of_one_length).filter(are_real) else {
             return "#key = :key";
         };
         self.names.insert("#number".to_owned(), attribute::SEQUENCE_NUMBER.to_owned());
@@ -155,8 +158,11 @@ impl Writer {
             return None;
         }
         let (from, to) = ends_of_one_length(range)?;
-        let (from, to) = (self.text(from), self.text(to));
-        Some(self.comparison(attribute::SEQUENCE_NUMBER, "BETWEEN", &format!("{from} AND {to}"), "N"))
+        let (from, to, zero) = (self.text(from), self.text(to), self.text("0"));
+        let name = self.name(attribute::SEQUENCE_NUMBER);
+        // Leading zeros, as an emulator's number may have, do not count.
+        let ends = format!("{from} AND {to} OR begins_with({name}, {zero})");
+        Some(self.comparison(attribute::SEQUENCE_NUMBER, "BETWEEN", &ends, "N"))
     }
 
     fn property_clause(&mut self, property: Property, is_negated: bool, now: Timestamp) -> Option<String> {
@@ -189,7 +195,8 @@ impl Writer {
 
 fn ends_of_one_length(range: &SequenceRange) -> Option<(&str, &str)> {
     let (from, to) = (range.from.as_ref()?, range.to.as_ref()?);
-    (from.digits() == to.digits()).then_some((from.as_str(), to.as_str()))
+    let (from, to) = (from.significant(), to.significant());
+    (from.len() == to.len()).then_some((from, to))
 }
 
 /// To the millisecond; nothing arrived before 1970.

@@ -129,7 +129,7 @@ struct First<'n> {
 
 impl Taker for First<'_> {
     async fn take(&mut self, record: &Record) -> Result<(), CommandError> {
-        if self.found.is_none() && self.number.is_none_or(|number| record.id.sequence_number == number) {
+        if self.found.is_none() && self.number.is_none_or(|number| record.has_number(number)) {
             self.found = Some(record.clone());
         }
         Ok(())

@@ -102,7 +102,8 @@ impl Passing {
     async fn pass(&mut self, record: &Record, taker: &mut impl Taker) -> Result<(), CommandError> {
         // DynamoDB orders numbers as texts, which is their order only where they have the same length. Those of another length come
         // from emulators.
-        let is_next = self.is_in_order && record.id.sequence_number.len() == REAL_NUMBER_DIGITS;
+        let number = &record.id.sequence_number;
+        let is_next = self.is_in_order && number.len() == REAL_NUMBER_DIGITS && !number.starts_with('0');
         if self.sequence.as_found || is_next {
             self.taken += 1;
             return taker.take(record).await;

@@ -129,6 +129,15 @@ impl Record {
         (other.arrived_at, other.number(), &self.id).cmp(&(self.arrived_at, self.number(), &other.id))
     }
 
+    /// Whether it has this sequence number, by its value.
+    #[must_use]
+    pub fn has_number(&self, number: &str) -> bool {
+        match (&self.item.sequence_number, SequenceNumber::parse(number)) {
+            (Some(own), Ok(number)) => *own == number,
+            _ => self.id.sequence_number == number,
+        }
+    }
+
     /// What grows from record to record within a shard: the sequence number, then the place in an aggregated record.
     #[must_use]
     pub fn number(&self) -> (Option<&SequenceNumber>, Option<u64>) {

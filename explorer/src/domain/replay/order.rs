@@ -19,7 +19,7 @@ impl NumberValue {
     /// The value of a number; `None` where it has more digits than any that Kinesis gives.
     #[must_use]
     pub fn of(number: &SequenceNumber) -> Option<Self> {
-        let digits = number.as_str().as_bytes();
+        let digits = number.significant().as_bytes();
         if digits.len() > MAX_DIGITS {
             return None;
         }

@@ -160,10 +160,7 @@ impl Backlog {
 
 /// Where the lowest reported number stands in the batch. An identifier that is empty or of no record in it fails the whole batch.
 fn first_failed(records: &[StreamRecord], response: &BatchResponse) -> Option<usize> {
-    let place_of = |identifier: &str| {
-        let number = SequenceNumber::parse(identifier).ok()?;
-        records.iter().position(|record| record.sequence_number == number)
-    };
+    let place_of = |identifier: &str| records.iter().position(|record| record.sequence_number.as_str() == identifier);
     let places = response.batch_item_failures.iter().map(|failure| place_of(&failure.item_identifier).unwrap_or(0));
     // Records of a shard are in the order of their numbers, so the first place is the lowest number.
     places.min()
