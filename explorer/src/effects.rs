@@ -5,6 +5,8 @@ mod read;
 mod replays;
 mod shelves;
 mod show;
+#[cfg(all(test, feature = "local"))]
+mod tests;
 
 use crate::app::message::{Effect, Message, RequestId};
 use crate::aws::connect::Connection;
@@ -111,10 +113,10 @@ impl Runner {
                     say(&messages, Message::RecordShown { request, result }).await;
                 });
             }
-            Effect::Follow { request, shelf, order } => match self.shelves.open(shelf) {
+            Effect::Follow { request, shelf, there, order } => match self.shelves.open(shelf) {
                 Ok(shelf) => {
                     let (_, stopped) = self.stoppable(request);
-                    tokio::spawn(read::follow_onto(connection, request, shelf, *order, messages, stopped));
+                    tokio::spawn(read::follow_onto(connection, request, (shelf, there), *order, messages, stopped));
                 }
                 Err(failure) => {
                     let failure = Some(failure);

@@ -21,7 +21,7 @@ use std::path::PathBuf;
 pub(super) fn open(model: &mut Model, origin: Origin, filter: RecordFilter) -> Vec<Effect> {
     let request = model.next_request();
     let recipe = origin.stream().and_then(|stream| model.memory.recipes.get(stream.as_str())).cloned().unwrap_or_default();
-    let (records, effects) = Records::open(origin, filter, recipe, model.room(), request);
+    let (records, effects) = Records::open(origin, filter, recipe, model.room(), (request, model.times.now));
     model.screens.push(Screen::Records(Box::new(records)));
     effects
 }

@@ -277,6 +277,8 @@ pub enum Effect {
         request: RequestId,
         /// The shelf; made where there is none of this id.
         shelf: ShelfId,
+        /// Where what is there lies of the time that is read again; it does not come a second time.
+        there: Vec<Place>,
         /// What is followed.
         order: Box<FollowOrder>,
     },

@@ -1,7 +1,7 @@
 //! What people do with the records of an archive, told in keys.
 
 use super::fixtures::{
-    TestShelf, middle, model_with, model_with_records, model_with_streams, name, open_records, press, read_request, record,
+    TestShelf, middle, model_with, model_with_records, model_with_streams, name, now, open_records, press, read_request, record,
     records, sentence,
 };
 use super::line::Line;
@@ -11,13 +11,15 @@ use super::records::{Following, Origin, Question, Reading};
 use super::update;
 use crate::domain::export::{ExportFormat, Exported, Exports};
 use crate::domain::failure::Failure;
-use crate::domain::following::{FollowStatus, Followed};
+use crate::domain::following::{ARCHIVE_OVERLAP, FollowFrom, FollowStatus, Followed, Gap};
 use crate::domain::index::SoughtRecord;
 use crate::domain::marks::Marks;
 use crate::domain::reading::{Position, ReadEnding, Source};
 use crate::domain::record::Record;
 use crate::domain::replay::Selection;
 use archiver::item::StoredItem;
+use archiver::record::ArrivalTime;
+use jiff::SignedDuration;
 
 fn many(count: u32) -> Vec<Record> {
     (0..count).map(|place| record(place, b"{}")).collect()
@@ -303,12 +305,70 @@ fn new_records_come_in_while_they_are_followed() {
 }
 
 #[test]
+fn following_begins_where_reading_began_and_not_when_it_is_asked_for() {
+    let (mut model, shelf) = model_with_records(80, 24);
+    update(&mut model, Message::Ticked(now() + SignedDuration::from_secs(40)));
+    let effects = shelf.press(&mut model, "f");
+    let [Effect::Follow { order, there, .. }] = effects.as_slice() else { panic!("{effects:?}") };
+    assert_eq!(order.from, FollowFrom::At(now() - ARCHIVE_OVERLAP));
+    assert_eq!(there.len(), 0, "no row arrived in those five minutes");
+    assert!(open_records(&model).rows.gaps.is_empty());
+}
+
+#[test]
+fn what_is_there_of_the_time_that_is_read_again_does_not_come_twice() {
+    let late = |seconds: i64| {
+        let arrival = ArrivalTime::parse(&(now().as_second() - seconds).to_string()).ok();
+        Record::new(StoredItem { arrival, ..record(u32::try_from(seconds).unwrap(), b"{}").item })
+    };
+    let (mut model, shelf, _) = model_with(80, 24, vec![late(20), late(200), late(400)]);
+    let effects = shelf.press(&mut model, "f");
+    let [Effect::Follow { there, .. }] = effects.as_slice() else { panic!("{effects:?}") };
+    assert_eq!(there.len(), 2);
+}
+
+#[test]
+fn following_goes_on_where_it_was_stopped() {
+    let (mut model, shelf) = model_with_records(80, 24);
+    let effects = shelf.press(&mut model, "f");
+    let [Effect::Follow { request, .. }] = effects.as_slice() else { panic!("{effects:?}") };
+    let reached = Some(now() + SignedDuration::from_mins(90));
+    let status = FollowStatus { reached, ..FollowStatus::default() };
+    let shards: std::sync::Arc<[String]> = std::sync::Arc::from([]);
+    update(&mut model, Message::Followed { request: *request, entries: Vec::new(), shards, status });
+    shelf.press(&mut model, "f");
+    update(&mut model, Message::Ticked(now() + SignedDuration::from_mins(100)));
+    let effects = shelf.press(&mut model, "f");
+    let [Effect::Follow { order, .. }] = effects.as_slice() else { panic!("{effects:?}") };
+    assert_eq!(order.from, FollowFrom::At(now() + SignedDuration::from_mins(85)));
+    assert!(open_records(&model).rows.gaps.is_empty());
+}
+
+#[test]
+fn a_gap_that_is_too_long_to_be_closed_is_said_until_all_is_read_again() {
+    let (mut model, mut shelf) = model_with_records(80, 24);
+    let later = now() + SignedDuration::from_hours(2);
+    update(&mut model, Message::Ticked(later));
+    for _ in 0..3 {
+        shelf.press(&mut model, "f");
+    }
+    let gap = Gap { from: now(), until: later - ARCHIVE_OVERLAP };
+    assert_eq!(open_records(&model).rows.gaps, [gap]);
+    shelf.press(&mut model, "f");
+    let request = read_request(&shelf.press(&mut model, "F5"));
+    shelf.read(&mut model, request, records());
+    shelf.end(&mut model, request, ReadEnding::Complete);
+    assert!(open_records(&model).rows.gaps.is_empty());
+}
+
+#[test]
 fn the_stream_itself_is_followed_on_a_screen_of_its_own() {
     let (mut model, shelf) = model_with_records(80, 24);
     let effects = shelf.press(&mut model, "F");
     let [Effect::Follow { request, order, .. }] = effects.as_slice() else { panic!("{effects:?}") };
     assert_eq!(order.followed, Followed::Stream);
     assert_eq!(open_records(&model).origin, Origin::Stream(name("orders")));
+    assert_eq!(order.from, FollowFrom::Now);
     let effects = shelf.press(&mut model, "esc");
     assert!(matches!(effects.as_slice(), [Effect::Stop(stopped), Effect::DropShelf(_)] if stopped == request), "{effects:?}");
 }

@@ -20,6 +20,7 @@ use crate::domain::marks::Marks;
 use crate::domain::payload::NoPayload;
 use crate::domain::record::Record;
 use crate::domain::show::{Manner, Shown, View};
+use jiff::Timestamp;
 use reading::READ_AHEAD;
 use std::sync::Arc;
 
@@ -133,7 +134,13 @@ pub enum Following {
 impl Records {
     /// The screen of what matches, its reading asked for.
     #[must_use]
-    pub fn open(origin: Origin, filter: RecordFilter, recipe: Recipe, room: Room, request: RequestId) -> (Self, Vec<Effect>) {
+    pub fn open(
+        origin: Origin,
+        filter: RecordFilter,
+        recipe: Recipe,
+        room: Room,
+        (request, now): (RequestId, Timestamp),
+    ) -> (Self, Vec<Effect>) {
         let mut records = Self {
             origin,
             filter,
@@ -163,7 +170,7 @@ impl Records {
             marking: None,
             finding: None,
         };
-        let effects = records.begin(request);
+        let effects = records.begin(request, now);
         (records, effects)
     }
 

@@ -3,7 +3,7 @@
 
 mod shard;
 #[cfg(all(test, feature = "local"))]
-mod tests;
+pub(crate) mod tests;
 mod waiting;
 
 use super::archive::MAX_BATCH_KEYS;
@@ -27,8 +27,15 @@ use waiting::{Waiting, expected_of};
 /// Between two looks into the archive, so that one looks for many records.
 const LOOK_INTERVAL: Duration = Duration::from_millis(250);
 
+/// Between two times that only the time reached is told.
+const REACHED_INTERVAL: Duration = Duration::from_secs(10);
+
+/// Whether a record is there already.
+type Known<'c> = dyn Fn(&Record) -> bool + Send + Sync + 'c;
+
 struct Following<'c> {
     connection: &'c Connection,
+    known: &'c Known<'c>,
     stream: &'c str,
     matcher: Matcher,
     recipe: Recipe,
@@ -50,19 +57,30 @@ pub async fn follow(
     connection: &Connection,
     order: &FollowOrder,
     batches: mpsc::Sender<FollowBatch>,
+    stop: watch::Receiver<bool>,
+) -> FollowEnding {
+    follow_unknown(connection, order, &|_| false, batches, stop).await
+}
+
+/// The same, without the records that are known: they are neither looked for nor handed over.
+pub async fn follow_unknown(
+    connection: &Connection,
+    order: &FollowOrder,
+    known: &Known<'_>,
+    batches: mpsc::Sender<FollowBatch>,
     mut stop: watch::Receiver<bool>,
 ) -> FollowEnding {
     tokio::select! {
         // An error means that whoever could stop it is gone, which is the same news.
         _ = stop.wait_for(|stops| *stops) => FollowEnding::Stopped,
-        broken = run(connection, order, batches) => match broken {
+        broken = run(connection, order, known, batches) => match broken {
             Broken::NobodyListens => FollowEnding::Stopped,
             Broken::Failed(failure) => FollowEnding::Failed(failure),
         },
     }
 }
 
-async fn run(connection: &Connection, order: &FollowOrder, batches: mpsc::Sender<FollowBatch>) -> Broken {
+async fn run(connection: &Connection, order: &FollowOrder, known: &Known<'_>, batches: mpsc::Sender<FollowBatch>) -> Broken {
     let shards = match Shards::begin(connection, order).await {
         Ok(shards) => shards,
         Err(failure) => return Broken::Failed(failure),
@@ -75,6 +93,7 @@ async fn run(connection: &Connection, order: &FollowOrder, batches: mpsc::Sender
     };
     let mut following = Following {
         connection,
+        known,
         stream: order.stream.as_str(),
         matcher: order.filter.matcher(),
         recipe: order.recipe.clone(),
@@ -125,12 +144,13 @@ impl Following<'_> {
         let now = Timestamp::now();
         let Some(archive) = &mut self.archive else {
             let records = page.items.into_iter().map(Record::new);
+            let records = records.filter(|record| !(self.known)(record));
             return records.filter(|record| self.matcher.matches_here(record, &self.recipe, now)).collect();
         };
         let mode = archive.waiting.mode();
         for item in page.items.into_iter().flat_map(|item| expected_of(item, mode)) {
             let record = Record::new(item);
-            if self.matcher.matches_here(&record, &self.recipe, now) {
+            if !(self.known)(&record) && self.matcher.matches_here(&record, &self.recipe, now) {
                 archive.waiting.expect(&record.item, Instant::now());
             }
         }
@@ -168,9 +188,16 @@ impl Following<'_> {
             (batch.waiting, batch.missing) = (archive.waiting.len(), archive.waiting.missing());
         }
         batch.behind_latest = self.shards.behind_latest();
-        let FollowBatch { waiting, missing, behind_latest, .. } = batch;
-        let told = FollowBatch { waiting, missing, behind_latest, ..FollowBatch::default() };
-        if batch.records.is_empty() && told == self.told {
+        let oldest = self.archive.as_ref().and_then(|archive| archive.waiting.oldest_arrival());
+        batch.reached = self.shards.reached().map(|reached| oldest.map_or(reached, |oldest| oldest.min(reached)));
+        let FollowBatch { waiting, missing, behind_latest, reached, .. } = batch;
+        let told = FollowBatch { waiting, missing, behind_latest, reached, ..FollowBatch::default() };
+        let is_further = match (self.told.reached, reached) {
+            (Some(told), Some(reached)) => reached.duration_since(told).unsigned_abs() >= REACHED_INTERVAL,
+            (told, reached) => told != reached,
+        };
+        let same_reached = FollowBatch { reached: self.told.reached, ..told.clone() };
+        if batch.records.is_empty() && same_reached == self.told && !is_further {
             return Ok(());
         }
         self.told = told;

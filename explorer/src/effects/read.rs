@@ -4,12 +4,14 @@ use super::say;
 use super::shelves::SharedShelf;
 use crate::app::message::{Message, RequestId};
 use crate::aws::connect::Connection;
-use crate::aws::follow::follow;
+use crate::aws::follow::follow_unknown;
 use crate::domain::failure::Failure;
-use crate::domain::following::{FollowBatch, FollowEnding, FollowOrder, FollowStatus};
-use crate::domain::index::Entry;
+use crate::domain::following::{FollowBatch, FollowEnding, FollowFrom, FollowOrder, FollowStatus};
+use crate::domain::index::{Entry, Place};
 use crate::domain::reading::{Position, ReadBatch, ReadEnding, ReadOrder, ReadProgress};
+use crate::domain::record::Record;
 use crate::sources;
+use jiff::Timestamp;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::{mpsc, watch};
@@ -33,7 +35,7 @@ impl Untold {
         Self { shards: shelf.shards(), shelf, entries: Vec::new(), is_full: false }
     }
 
-    fn put(&mut self, records: &[crate::domain::record::Record]) -> Result<(), Failure> {
+    fn put(&mut self, records: &[Record]) -> Result<(), Failure> {
         let (entries, shards, is_full) = self.shelf.put(records)?;
         self.entries.extend(entries);
         self.is_full = is_full;
@@ -119,16 +121,27 @@ async fn tell(
     say(messages, Message::RecordsRead { request, entries, shards, progress, elapsed }).await;
 }
 
-/// Puts on a shelf what comes in, until it is stopped.
+/// Puts on a shelf what comes in and is not among what is there, until it is stopped.
 pub(super) async fn follow_onto(
     connection: Connection,
     request: RequestId,
-    shelf: SharedShelf,
+    (shelf, there): (SharedShelf, Vec<Place>),
     order: FollowOrder,
     messages: mpsc::Sender<Message>,
     stopped: watch::Receiver<bool>,
 ) {
     let (batches, mut waiting) = mpsc::channel::<FollowBatch>(BATCHES_WAITING);
+    let since = match order.from {
+        FollowFrom::Now => Timestamp::now(),
+        FollowFrom::At(at) => at,
+    };
+    if let Err(failure) = remember(shelf.clone(), there, since).await {
+        return say(&messages, Message::FollowEnded { request, failure: Some(failure) }).await;
+    }
+    let known = {
+        let shelf = shelf.clone();
+        move |record: &Record| shelf.has(record)
+    };
     let put = async {
         let mut untold = Untold::new(shelf);
         let mut status = FollowStatus::default();
@@ -145,10 +158,15 @@ pub(super) async fn follow_onto(
         Ok(())
     };
     let failure = tokio::select! {
-        (ending, put) = async { tokio::join!(follow(&connection, &order, batches, stopped), put) } => match (ending, put) {
+        (ending, put) = async { tokio::join!(follow_unknown(&connection, &order, &known, batches, stopped), put) } => match (ending, put) {
             (_, Err(failure)) | (FollowEnding::Failed(failure), Ok(())) => Some(failure),
             (FollowEnding::Stopped, Ok(())) => None,
         },
     };
     say(&messages, Message::FollowEnded { request, failure }).await;
+}
+
+async fn remember(shelf: SharedShelf, there: Vec<Place>, since: Timestamp) -> Result<(), Failure> {
+    let remembered = tokio::task::spawn_blocking(move || shelf.remember(&there, since)).await;
+    remembered.unwrap_or_else(|error| Err(Failure::refused("look through what was read", error.to_string())))
 }

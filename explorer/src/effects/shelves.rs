@@ -6,7 +6,9 @@ use crate::domain::index::{Entry, Place, SoughtRecord};
 use crate::domain::marks::{MAX_SINGLE_BYTES, TooMany};
 use crate::domain::record::Record;
 use crate::shelf::Shelf;
-use std::collections::HashMap;
+use jiff::Timestamp;
+use std::collections::{HashMap, HashSet};
+use std::hash::{BuildHasher as _, RandomState};
 use std::io;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -15,7 +17,22 @@ const MAX_ROWS_BYTES: usize = 24 * 1024 * 1024;
 
 /// A shelf that is written and read at the same time.
 #[derive(Clone, Debug)]
-pub(super) struct SharedShelf(Arc<Mutex<Shelf>>);
+pub(super) struct SharedShelf(Arc<Mutex<Kept>>);
+
+#[derive(Debug)]
+struct Kept {
+    shelf: Shelf,
+    /// While new records come in by themselves: which are there already, so that none is put twice.
+    seen: Option<Seen>,
+}
+
+/// Which records are there, of those that arrived lately.
+#[derive(Debug)]
+struct Seen {
+    since: Timestamp,
+    ids: HashSet<u128>,
+    hashers: [RandomState; 2],
+}
 
 /// All shelves.
 #[derive(Debug, Default)]
@@ -28,7 +45,7 @@ impl Shelves {
             return Ok(shelf.clone());
         }
         let shelf = Shelf::new().map_err(|error| of_disk(&error))?;
-        let shelf = SharedShelf(Arc::new(Mutex::new(shelf)));
+        let shelf = SharedShelf(Arc::new(Mutex::new(Kept { shelf, seen: None })));
         self.0.insert(id, shelf.clone());
         Ok(shelf)
     }
@@ -45,22 +62,43 @@ impl Shelves {
 }
 
 impl SharedShelf {
-    /// Puts records, and gives back their entries, the names of all shards so far, and whether no more should come.
+    /// Puts records, but those that are known to be there, and gives back their entries, the names of all shards so far, and whether no
+    /// more should come.
     pub(super) fn put(&self, records: &[Record]) -> Result<(Vec<Entry>, usize, bool), Failure> {
-        let mut shelf = self.lock();
-        let entries = records.iter().map(|record| shelf.put(record)).collect::<io::Result<Vec<_>>>();
-        let entries = entries.map_err(|error| of_disk(&error))?;
-        Ok((entries, shelf.shards().len(), shelf.is_full()))
+        let mut kept = self.lock();
+        let mut entries = Vec::with_capacity(records.len());
+        for record in records {
+            if kept.seen.as_mut().is_none_or(|seen| seen.is_new(record)) {
+                entries.push(kept.shelf.put(record).map_err(|error| of_disk(&error))?);
+            }
+        }
+        Ok((entries, kept.shelf.shards().len(), kept.shelf.is_full()))
+    }
+
+    /// From now on, what arrived since then and is at these places, or is put, is not put again.
+    pub(super) fn remember(&self, places: &[Place], since: Timestamp) -> Result<(), Failure> {
+        let mut seen = Seen { since, ids: HashSet::new(), hashers: [RandomState::new(), RandomState::new()] };
+        for place in places {
+            let record = self.lock().shelf.get(*place).map_err(|error| of_disk(&error))?;
+            seen.is_new(&record);
+        }
+        self.lock().seen = Some(seen);
+        Ok(())
+    }
+
+    /// Whether a record is known to be there.
+    pub(super) fn has(&self, record: &Record) -> bool {
+        self.lock().seen.as_ref().is_some_and(|seen| seen.has(record))
     }
 
     /// The names of all shards so far.
     pub(super) fn shards(&self) -> Arc<[String]> {
-        self.lock().shards().into()
+        self.lock().shelf.shards().into()
     }
 
     /// Whether no more should be put.
     pub(super) fn is_full(&self) -> bool {
-        self.lock().is_full()
+        self.lock().shelf.is_full()
     }
 
     /// The records at these places; at least the first, and others until they hold much, unless all are wanted.
@@ -68,7 +106,7 @@ impl SharedShelf {
         let mut rows = Vec::with_capacity(places.len());
         let mut bytes = 0;
         for place in places {
-            let record = self.lock().get(*place).map_err(|error| of_disk(&error))?;
+            let record = self.lock().shelf.get(*place).map_err(|error| of_disk(&error))?;
             bytes += record.held_bytes();
             rows.push((*place, Arc::new(record)));
             if is_whole && bytes as u64 > MAX_SINGLE_BYTES {
@@ -83,12 +121,30 @@ impl SharedShelf {
 
     /// The newest record that is looked for.
     pub(super) fn find(&self, wanted: &SoughtRecord) -> Result<Option<Entry>, Failure> {
-        self.lock().find(wanted).map_err(|error| of_disk(&error))
+        self.lock().shelf.find(wanted).map_err(|error| of_disk(&error))
     }
 
-    fn lock(&self) -> MutexGuard<'_, Shelf> {
+    fn lock(&self) -> MutexGuard<'_, Kept> {
         // Whoever panicked while putting left at the most a record that nobody has an entry of.
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Seen {
+    /// Whether it was not seen before; it is from now on.
+    fn is_new(&mut self, record: &Record) -> bool {
+        let is_lately = record.arrived_at.is_some_and(|at| at >= self.since);
+        !is_lately || self.ids.insert(self.hash(record))
+    }
+
+    fn has(&self, record: &Record) -> bool {
+        self.ids.contains(&self.hash(record))
+    }
+
+    /// A number for a record; that two share one of 128 bits is not to be expected.
+    fn hash(&self, record: &Record) -> u128 {
+        let [high, low] = &self.hashers;
+        u128::from(high.hash_one(&record.id)) << 64 | u128::from(low.hash_one(&record.id))
     }
 }
 

@@ -8,11 +8,12 @@ use super::theme::Theme;
 use super::{block, first_visible};
 use crate::app::model::Model;
 use crate::app::records::{Origin, Pane, Records, Typing};
+use crate::domain::following::Gap;
 use crate::domain::marks::Marks;
 use crate::domain::preview::preview;
 use crate::domain::reading::Source;
 use crate::domain::record::{Record, size_together};
-use crate::domain::text::{count, pieces, printable, size};
+use crate::domain::text::{count, cut, pieces, printable, size};
 use crate::domain::time::SHORT_COLUMNS;
 use ratatui::Frame;
 use ratatui::layout::{Constraint, Layout, Rect};
@@ -171,6 +172,11 @@ fn draw_rows(model: &Model, records: &Records, theme: &Theme, frame: &mut Frame<
     let height = usize::from(area.height.saturating_sub(1));
     let first = first_visible(records.cursor, records.rows.len(), height);
     let last = (first + height).min(records.rows.len());
+    // A gap takes a row of its own.
+    let height = height.saturating_sub(gaps(model, records, first..last + 1).len());
+    let first = first_visible(records.cursor, records.rows.len(), height);
+    let last = (first + height).min(records.rows.len());
+    let gaps = gaps(model, records, first..last + 1);
     let shown = || (first..last).map(|rank| (rank, records.rows.get(rank)));
     let keys = shown().filter_map(|(_, record)| record);
     let longest_key = keys.map(|record| printable(&record.id.partition_key).width()).max().unwrap_or(0);
@@ -205,7 +211,32 @@ fn draw_rows(model: &Model, records: &Records, theme: &Theme, frame: &mut Frame<
         Constraint::Length(8),
         Constraint::Fill(1),
     ];
+    let mut rows: Vec<Row<'_>> = rows.collect();
+    let mut lines = Vec::new();
+    for (above, (rank, text)) in gaps.into_iter().enumerate() {
+        let place = rank - first + above;
+        rows.insert(place, Row::new([""]));
+        lines.push((place, text));
+    }
     frame.render_widget(Table::new(rows, widths).header(Row::new(header).style(theme.quiet())), area);
+    for (place, text) in lines {
+        let y = area.y.saturating_add(1).saturating_add(u16::try_from(place).unwrap_or(u16::MAX));
+        if y < area.bottom() {
+            let text = cut(&text, usize::from(area.width)).into_owned();
+            frame.render_widget(Line::styled(text, theme.warning()).centered(), Rect { y, height: 1, ..area });
+        }
+    }
+}
+
+/// The times among these rows of which nothing was read, each with the rank of the row below it.
+fn gaps(model: &Model, records: &Records, shown: std::ops::Range<usize>) -> Vec<(usize, String)> {
+    let again = if matches!(records.origin, Origin::Stream(_)) { "" } else { ", F5 reads again" };
+    let text = |gap: &Gap| format!("┈┈ {} – {} was not read{again} ┈┈", model.times.short(gap.from), model.times.short(gap.until));
+    let rank = |gap: &Gap| records.rows.listing.count_since(gap.until.as_millisecond());
+    let mut gaps: Vec<(usize, String)> = records.rows.gaps.iter().map(|gap| (rank(gap), text(gap))).collect();
+    gaps.retain(|(rank, _)| shown.contains(rank));
+    gaps.sort_by_key(|(rank, _)| *rank);
+    gaps
 }
 
 fn cells(

@@ -322,6 +322,21 @@ fn payload_folded_searched_and_compared() {
 }
 
 #[test]
+fn records_with_a_gap() {
+    check("records_gap", |columns, rows| {
+        let (mut model, mut shelf) = model_with_records(columns, rows);
+        update(&mut model, Message::Ticked(now() + SignedDuration::from_hours(2)));
+        let effects = shelf.press(&mut model, "f");
+        let [Effect::Follow { request, .. }] = effects.as_slice() else { panic!("{effects:?}") };
+        let entries = shelf.put(vec![record(10_790, b"{\"id\":\"o-1\"}"), record(10_795, b"{\"id\":\"o-2\"}")]);
+        let shards = (0..4).map(|shard| format!("shardId-{shard:012}")).collect();
+        let effects = update(&mut model, Message::Followed { request: *request, entries, shards, status: FollowStatus::default() });
+        shelf.serve(&mut model, effects);
+        model
+    });
+}
+
+#[test]
 fn records_followed() {
     let follow = |columns: u16, rows: u16, key: &str| {
         let (mut model, mut shelf) = model_with_records(columns, rows);

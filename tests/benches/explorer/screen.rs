@@ -133,7 +133,8 @@ impl Program {
         let request: RequestId = self.model.next_request();
         let origin = Origin::Read(Source::Archive(source));
         let room = self.model.room();
-        let (records, effects) = Records::open(origin, RecordFilter::default(), Recipe::default(), room, request);
+        let (records, effects) =
+            Records::open(origin, RecordFilter::default(), Recipe::default(), room, (request, jiff::Timestamp::now()));
         self.model.screens.clear();
         self.model.screens.push(Screen::Records(Box::new(records)));
         for effect in effects {

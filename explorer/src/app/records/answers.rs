@@ -30,7 +30,7 @@ impl Records {
                 Ok(filter) => {
                     self.typing = None;
                     self.pane = Pane::List;
-                    Answer::Filtered(self.filter_by(filter, requests))
+                    Answer::Filtered(self.filter_by(filter, requests, times.now))
                 }
                 Err(error) => {
                     typing.mistake = Some((error.span(), error.to_string()));

@@ -106,11 +106,12 @@ impl Records {
     ) -> Result<Vec<Effect>, String> {
         let [request, _] = requests;
         match command {
-            Command::Refresh => return Ok(self.refresh(request)),
-            Command::ReadMore => return Ok(self.read_more(false, request)),
-            Command::ReadAll => return Ok(self.read_more(true, request)),
+            Command::Refresh => return Ok(self.refresh(request, now)),
+            Command::ReadMore => return Ok(self.read_more(false, request, now)),
+            Command::ReadAll => return Ok(self.read_more(true, request, now)),
             Command::Follow => {
-                let effect = if matches!(self.following, Following::On(..)) { self.stop_following() } else { self.follow(request) };
+                let effect =
+                    if matches!(self.following, Following::On(..)) { self.stop_following() } else { self.follow(request, now) };
                 return Ok(effect.into_iter().collect());
             }
             Command::Mark => return self.toggle_mark().map(|()| Vec::new()),
@@ -181,7 +182,7 @@ impl Records {
             }
             _ => {
                 if self.go(command, page) {
-                    return Ok(self.read_on(request));
+                    return Ok(self.read_on(request, now));
                 }
             }
         }
@@ -195,8 +196,8 @@ impl Records {
     }
 
     /// Reads further where reading has paused by itself and the cursor has come near the end.
-    fn read_on(&mut self, request: RequestId) -> Vec<Effect> {
-        if matches!(self.reading, Reading::Partial(_)) { self.read_more(false, request) } else { Vec::new() }
+    fn read_on(&mut self, request: RequestId, now: Timestamp) -> Vec<Effect> {
+        if matches!(self.reading, Reading::Partial(_)) { self.read_more(false, request, now) } else { Vec::new() }
     }
 
     /// Moves the cursor or the detail; true when the end of what is read comes near.

@@ -3,15 +3,18 @@
 use super::{Following, Origin, Records};
 use crate::app::message::{Effect, RequestId};
 use crate::domain::failure::Failure;
-use crate::domain::following::{FollowFrom, FollowOrder, FollowStatus, Followed};
-use crate::domain::index::Entry;
+use crate::domain::following::{
+    ARCHIVE_OVERLAP, FollowFrom, FollowOrder, FollowStatus, Followed, LONGEST_GAP, STREAM_OVERLAP, follow_after,
+};
+use crate::domain::index::{Entry, Place};
 use crate::domain::reading::Source;
 use archiver::settings::ArchiveMode;
+use jiff::Timestamp;
 use std::sync::Arc;
 
 impl Records {
-    /// Begins to take in new records as they come.
-    pub(in crate::app) fn follow(&mut self, request: RequestId) -> Option<Effect> {
+    /// Begins to take in new records as they come, from where reading or following ended before.
+    pub(in crate::app) fn follow(&mut self, request: RequestId, now: Timestamp) -> Option<Effect> {
         let (stream, followed) = match &self.origin {
             Origin::Stream(stream) => (stream.clone(), Followed::Stream),
             Origin::Read(Source::Archive(archive)) => {
@@ -21,8 +24,27 @@ impl Records {
         };
         let (filter, recipe) = (self.filter.clone(), self.recipe.clone());
         self.following = Following::On(request, FollowStatus::default());
-        let order = FollowOrder { stream, followed, filter, recipe, from: FollowFrom::Now };
-        Some(Effect::Follow { request, shelf: self.rows.shelf, order: Box::new(order) })
+        let overlap = if followed == Followed::Stream { STREAM_OVERLAP } else { ARCHIVE_OVERLAP };
+        let (from, there) = match self.rows.covered {
+            // Nothing was shown of the stream before.
+            None => (FollowFrom::Now, Vec::new()),
+            Some(covered) => {
+                let (from, gap) = follow_after(covered, now, overlap);
+                self.rows.gaps.extend(gap);
+                (FollowFrom::At(from), self.arrived_since(from))
+            }
+        };
+        if self.rows.covered.is_none_or(|covered| now.duration_since(covered).unsigned_abs() > LONGEST_GAP) {
+            self.rows.covered = Some(now);
+        }
+        let order = FollowOrder { stream, followed, filter, recipe, from };
+        Some(Effect::Follow { request, shelf: self.rows.shelf, there, order: Box::new(order) })
+    }
+
+    /// Where the rows lie that arrived since then.
+    fn arrived_since(&self, from: Timestamp) -> Vec<Place> {
+        let from = from.as_millisecond();
+        self.rows.listing.from(0).take_while(|entry| entry.arrived_ms >= from).map(|entry| entry.place()).collect()
     }
 
     /// Takes in no more new records.
@@ -42,6 +64,7 @@ impl Records {
         // What was read from the archive in the same moment is there already.
         let entries = self.new_among(entries);
         self.has_followed = true;
+        self.rows.covered = self.rows.covered.max(status.reached);
         self.rows.shards = Arc::clone(shards);
         self.add(entries);
     }

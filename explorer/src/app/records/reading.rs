@@ -6,6 +6,7 @@ use crate::domain::failure::Failure;
 use crate::domain::filter::RecordFilter;
 use crate::domain::index::{Entry, MAX_ENTRIES};
 use crate::domain::reading::{Position, ReadEnding, ReadOrder, ReadProgress};
+use jiff::Timestamp;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -102,21 +103,23 @@ impl Tally {
 
 impl Records {
     /// Reads from the beginning onto the newest shelf, or follows where there is nothing to be read.
-    pub(super) fn begin(&mut self, request: RequestId) -> Vec<Effect> {
+    pub(super) fn begin(&mut self, request: RequestId, now: Timestamp) -> Vec<Effect> {
         if let Some(effect) = self.read_from(Position::Beginning, request) {
+            let rows = self.fresh.as_mut().unwrap_or(&mut self.rows);
+            rows.covered = Some(now);
             return vec![effect];
         }
         self.reading = Reading::Complete;
-        self.follow(request).into_iter().collect()
+        self.follow(request, now).into_iter().collect()
     }
 
     /// Reads again from the beginning; what is shown stays until there is as much again.
-    pub(in crate::app) fn refresh(&mut self, request: RequestId) -> Vec<Effect> {
+    pub(in crate::app) fn refresh(&mut self, request: RequestId, now: Timestamp) -> Vec<Effect> {
         let was_complete = self.reading == Reading::Complete;
         let mut effects = self.abandon_reading();
         self.showing.try_again();
         if matches!(self.origin, Origin::Stream(_)) {
-            effects.extend(self.follow(request));
+            effects.extend(self.follow(request, now));
             return effects;
         }
         let fresh = Rows::new(ShelfId(request.0));
@@ -126,18 +129,23 @@ impl Records {
         self.tally = Tally::default();
         // Who saw all sees all again, though it has grown.
         self.wanted = (!was_complete).then(|| READ_AHEAD.max(self.rows.len()));
-        effects.extend(self.begin(request));
+        effects.extend(self.begin(request, now));
         effects
     }
 
     /// Asks for what another filter lets through.
-    pub(in crate::app) fn filter_by(&mut self, filter: RecordFilter, [request, follow]: [RequestId; 2]) -> Vec<Effect> {
+    pub(in crate::app) fn filter_by(
+        &mut self,
+        filter: RecordFilter,
+        [request, follow]: [RequestId; 2],
+        now: Timestamp,
+    ) -> Vec<Effect> {
         self.filter = filter;
         let was_followed = matches!(self.following, Following::On(..));
         let mut effects = self.start_over(request);
-        effects.extend(self.begin(request));
+        effects.extend(self.begin(request, now));
         if was_followed && matches!(self.origin, Origin::Read(_)) {
-            effects.extend(self.follow(follow));
+            effects.extend(self.follow(follow, now));
         }
         effects
     }
@@ -276,10 +284,10 @@ impl Records {
     }
 
     /// Reads on from where reading ended, so much further or to the end.
-    pub(in crate::app) fn read_more(&mut self, to_the_end: bool, request: RequestId) -> Vec<Effect> {
+    pub(in crate::app) fn read_more(&mut self, to_the_end: bool, request: RequestId, now: Timestamp) -> Vec<Effect> {
         if self.is_stale {
             // What is shown lies before another reading than the one that failed.
-            return self.refresh(request);
+            return self.refresh(request, now);
         }
         let from = match &self.reading {
             Reading::Partial(from) | Reading::Failed(_, from) if !self.is_full() => from.clone(),

@@ -2,9 +2,11 @@
 
 use crate::app::message::{Effect, RequestId, ShelfId};
 use crate::domain::failure::Failure;
+use crate::domain::following::Gap;
 use crate::domain::index::{Entry, Place};
 use crate::domain::listing::Listing;
 use crate::domain::record::Record;
+use jiff::Timestamp;
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
@@ -20,6 +22,10 @@ pub struct Rows {
     pub listing: Listing,
     /// The names of the shards that the entries refer to.
     pub shards: Arc<[String]>,
+    /// What arrived before this is among them, as far as it was read and as it was archived soon.
+    pub covered: Option<Timestamp>,
+    /// Times of which nothing was read.
+    pub gaps: Vec<Gap>,
     loaded: HashMap<Place, Arc<Record>>,
     asked: Option<RequestId>,
     asked_for: Vec<Place>,
@@ -37,6 +43,8 @@ impl Rows {
             shelf,
             listing: Listing::default(),
             shards: Arc::from([]),
+            covered: None,
+            gaps: Vec::new(),
             loaded: HashMap::new(),
             asked: None,
             asked_for: Vec::new(),

@@ -39,6 +39,8 @@ pub(super) struct Page {
     /// Its records as the archive would hold them.
     pub(super) items: Vec<StoredItem>,
     behind: Option<Duration>,
+    /// All that arrived before this is in this page or in one before.
+    reached: Timestamp,
 }
 
 /// What happens to a stream.
@@ -64,6 +66,9 @@ pub(super) struct Shards {
     known: HashSet<String>,
     ended: HashSet<String>,
     behind: HashMap<String, Option<Duration>>,
+    /// Up to when each shard that is being read was read.
+    reached: HashMap<String, Timestamp>,
+    from: Timestamp,
 }
 
 /// Where the reading of a shard begins.
@@ -102,6 +107,8 @@ impl Shards {
             known: HashSet::new(),
             ended: HashSet::new(),
             behind: HashMap::new(),
+            reached: HashMap::new(),
+            from,
         };
         let listed = list(connection, &shards.stream, &operation(&shards.stream)).await?;
         let ids: HashSet<&str> = listed.iter().map(|shard| shard.shard_id.as_str()).collect();
@@ -134,6 +141,7 @@ impl Shards {
             .await?;
         for (reader, iterator) in begun {
             shards.known.insert(reader.shard.clone());
+            shards.reached.insert(reader.shard.clone(), from);
             shards.readers.spawn(reader.run(iterator));
         }
         Ok(shards)
@@ -145,6 +153,7 @@ impl Shards {
             // There is always a sender: ours.
             Some(page) = self.pages.recv(), if takes_pages => {
                 self.behind.insert(page.shard.clone(), page.behind);
+                self.reached.entry(page.shard.clone()).and_modify(|reached| *reached = page.reached.max(*reached));
                 Ok(Event::Read(page))
             }
             Some(ended) = self.readers.join_next() => match ended {
@@ -161,6 +170,8 @@ impl Shards {
     /// Follows the children of a shard that has ended, as soon as all their parents have.
     pub(super) async fn go_on_after(&mut self, connection: &Connection, ended: String) -> Result<(), Failure> {
         self.behind.remove(&ended);
+        // What the parent has was read to its end, and the children begin there.
+        let reached = self.reached.remove(&ended).unwrap_or(self.from);
         self.ended.insert(ended);
         for shard in list(connection, &self.stream, &operation(&self.stream)).await? {
             let is_ready = parents(&shard).all(|parent| self.ended.contains(parent) || !self.known.contains(parent));
@@ -169,6 +180,7 @@ impl Shards {
                 let start = self.children.clone();
                 let reader = self.reader(connection, &shard.shard_id, start.clone());
                 let iterator = reader.iterator(&start).await?;
+                self.reached.insert(shard.shard_id, reached);
                 self.readers.spawn(reader.run(iterator));
             }
         }
@@ -178,6 +190,11 @@ impl Shards {
     /// How far the shard that is farthest behind is; `None` where none says so.
     pub(super) fn behind_latest(&self) -> Option<Duration> {
         self.behind.values().copied().max().flatten()
+    }
+
+    /// All that arrived before this was taken, as far as the shards say.
+    pub(super) fn reached(&self) -> Option<Timestamp> {
+        self.reached.values().copied().min()
     }
 
     fn reader(&self, connection: &Connection, shard: &str, reached: Start) -> Reader {
@@ -195,7 +212,7 @@ impl Reader {
     /// Reads until the shard has ended; gives back its name.
     async fn run(mut self, mut iterator: String) -> Result<String, Failure> {
         loop {
-            let began = Instant::now();
+            let (began, asked_at) = (Instant::now(), Timestamp::now());
             let answer = patiently(|| self.read(&iterator)).await?;
             let Some(output) = answer else {
                 iterator = self.iterator(&self.reached).await?;
@@ -206,7 +223,14 @@ impl Reader {
             if let Some(number) = items.iter().rev().find_map(|item| item.sequence_number.clone()) {
                 self.reached = Start::After(number);
             }
-            let page = Page { shard: self.shard.clone(), items, behind };
+            // Without a word of how far behind it is, a shard is read as far as what it gave, or to its end where it gave nothing.
+            let latest = items.last().and_then(|item| item.arrival.as_ref()?.milliseconds());
+            let latest = latest.and_then(|milliseconds| Timestamp::from_millisecond(milliseconds).ok());
+            let reached = match (behind, latest) {
+                (Some(behind), _) => asked_at - behind,
+                (None, latest) => latest.unwrap_or(asked_at),
+            };
+            let page = Page { shard: self.shard.clone(), items, behind, reached };
             match output.next_shard_iterator {
                 _ if self.pages.send(page).await.is_err() => return Ok(self.shard),
                 Some(next) => iterator = next,

@@ -76,7 +76,7 @@ impl Tail {
     }
 }
 
-async fn with_stream(shards: i32) -> (Emulators, Connection) {
+pub(crate) async fn with_stream(shards: i32) -> (Emulators, Connection) {
     let emulators = Emulators::in_memory().await.unwrap();
     let connection = emulators.endpoints.connect();
     connection.kinesis.create_stream().stream_name("orders").shard_count(shards).send().await.unwrap();
@@ -97,7 +97,7 @@ async fn until_active(connection: &Connection) {
     tokio::time::timeout(PATIENCE, active).await.unwrap();
 }
 
-async fn put(connection: &Connection, numbers: Range<u32>) {
+pub(crate) async fn put(connection: &Connection, numbers: Range<u32>) {
     for number in numbers {
         let call = connection.kinesis.put_record().stream_name("orders").partition_key(format!("cust-{}", number % 17));
         call.data(Blob::new(number.to_string())).send().await.unwrap();
@@ -149,7 +149,7 @@ async fn a_stream_is_followed_from_a_time_and_the_index_has_its_records_in_their
     assert_eq!(newest_first, (0..30).rev().collect::<Vec<_>>());
 }
 
-async fn make_table(connection: &Connection, mode: ArchiveMode) -> Followed {
+pub(crate) async fn make_table(connection: &Connection, mode: ArchiveMode) -> Followed {
     let table = format!("orders-archive-{mode}");
     let mut request = connection.dynamodb.create_table().table_name(&table).billing_mode(BillingMode::PayPerRequest);
     let keys = [("partitionKey", KeyType::Hash), ("sequenceNumber", KeyType::Range)];
@@ -163,7 +163,7 @@ async fn make_table(connection: &Connection, mode: ArchiveMode) -> Followed {
 }
 
 /// The item of a record, archived three seconds after it arrived.
-fn archived(record: &Record) -> Attributes {
+pub(crate) fn archived(record: &Record) -> Attributes {
     let item = record.item.clone();
     let record = ArchivedRecord {
         partition_key: item.partition_key.into(),

@@ -8,6 +8,7 @@ use archiver::sequence::SequenceNumber;
 use archiver::settings::ArchiveMode;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use jiff::Timestamp;
 use std::collections::HashMap;
 use std::time::Duration;
 use tokio::time::Instant;
@@ -32,6 +33,7 @@ type Version = (SequenceNumber, Option<u64>);
 #[derive(Debug)]
 struct Expected {
     version: Version,
+    arrived_ms: Option<i64>,
     since: Instant,
     due: Instant,
     pause: Duration,
@@ -85,6 +87,12 @@ impl Waiting {
         self.missing
     }
 
+    /// When the oldest of them arrived.
+    pub(super) fn oldest_arrival(&self) -> Option<Timestamp> {
+        let oldest = self.expected.values().filter_map(|expected| expected.arrived_ms).min()?;
+        Timestamp::from_millisecond(oldest).ok()
+    }
+
     pub(super) fn is_full(&self) -> bool {
         self.expected.len() >= MAX_WAITING
     }
@@ -94,7 +102,8 @@ impl Waiting {
         let Some((key, version)) = self.named(item) else {
             return;
         };
-        let expected = Expected { version, since: now, due: now + FIRST_PAUSE, pause: FIRST_PAUSE };
+        let arrived_ms = item.arrival.as_ref().and_then(archiver::record::ArrivalTime::milliseconds);
+        let expected = Expected { version, arrived_ms, since: now, due: now + FIRST_PAUSE, pause: FIRST_PAUSE };
         match self.expected.get_mut(&key) {
             Some(known) if known.version >= expected.version => {}
             Some(known) => *known = expected,
