@@ -247,6 +247,22 @@ class Parameters(unittest.TestCase):
             with self.assertRaises(AssertionError, msg=age):
                 settled(MaximumRecordAgeInSeconds=age)
 
+    def test_every_role_takes_the_permissions_boundary(self):
+        parameters = yaml_parse(source())["Parameters"]
+        boundary = {"Fn::If": ["HasPermissionsBoundary", {"Ref": "PermissionsBoundaryArn"}, NO_VALUE]}
+        roles = {name: made for name, made in translated({})["Resources"].items() if made["Type"] == "AWS::IAM::Role"}
+        self.assertIn("ArchiverIAMRole", roles)
+        for name, role in roles.items():
+            self.assertEqual(role["Properties"].get("PermissionsBoundary"), boundary, name)
+        self.assertEqual(parameters["PermissionsBoundaryArn"]["Default"], "")
+        for arn in ("arn:aws:iam::123456789012:policy/team/Bounds_of+all", "arn:aws-us-gov:iam::aws:policy/PowerUserAccess"):
+            role = settled(PermissionsBoundaryArn=arn)["Resources"]["ArchiverIAMRole"]
+            self.assertEqual(role["Properties"]["PermissionsBoundary"], {"Ref": "PermissionsBoundaryArn"})
+        self.assertNotIn("PermissionsBoundary", settled()["Resources"]["ArchiverIAMRole"]["Properties"])
+        for wrong in ("Bounds", "arn:aws:iam::123456789012:role/Bounds", "arn:aws:iam::123456789012:policy/", "arn:aws:iam::12:policy/b"):
+            with self.assertRaises(AssertionError, msg=wrong):
+                settled(PermissionsBoundaryArn=wrong)
+
     def test_fan_out_reads_through_a_consumer(self):
         resources = settled(EnhancedFanOut="true")["Resources"]
         self.assertEqual(resources["StreamProcessorStream"]["Properties"]["EventSourceArn"], {"Ref": "StreamConsumer"})
