@@ -1,10 +1,13 @@
 //! A table that takes no more for a while, or for ever, all of its writes or those of one hot key.
 
 use super::{Scene, numbers_of, orders};
+use archiver::aggregate::aggregate;
 use archiver::settings::ArchiveMode;
+use end_to_end::event::ReadRecord;
 use end_to_end::fault_proxy::{Call, Fault, Refusal};
 use std::collections::BTreeSet;
-use std::time::Duration;
+use std::sync::Mutex;
+use std::time::{Duration, Instant};
 
 in_both_modes!(
     writes_throttled_for_a_while_are_all_archived,
@@ -100,5 +103,43 @@ async fn a_key_throttled_for_ever_holds_back_no_other(mode: ArchiveMode) {
 
     scene.dynamodb.heal();
     assert_eq!(scene.deliver(&function, &records).await, Ok(BTreeSet::new()));
+    scene.assert_complete(&records).await;
+}
+
+/// Writes of one partition key that a table takes in a second, as if an item collection had its own limit.
+const UNITS_A_SECOND: f64 = 60.0;
+
+/// The Kinesis Producer Library puts all aggregated records under the key "a".
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn aggregated_records_under_one_key_are_archived_at_the_pace_of_one_item_collection() {
+    let scene = Scene::of(ArchiveMode::All).await;
+    let aggregated = |(place, record): (usize, ReadRecord)| ReadRecord {
+        partition_key: "a".to_owned(),
+        payload: aggregate(&[(&format!("cust-{place}"), None, b"paid"), (&format!("cust-{}", place + 1), None, b"sent")]),
+        ..record
+    };
+    let records: Vec<ReadRecord> = orders(0..300, 300).into_iter().enumerate().map(aggregated).collect();
+    let taken = Mutex::new((Instant::now(), 0.0));
+    scene.writes(move |call| {
+        let mut taken = taken.lock().unwrap();
+        let allowed = taken.0.elapsed().as_secs_f64() * UNITS_A_SECOND;
+        let room = ((allowed - taken.1).max(0.0) as usize).min(call.items);
+        taken.1 += room as f64;
+        match room {
+            0 => Fault::Refuse(Refusal::ThroughputExceeded),
+            room => Fault::RefuseSome(Refusal::ThroughputExceeded, Box::new(move |place| place >= room)),
+        }
+    });
+    let function = scene.function().await;
+    let mut left = records.clone();
+    let mut deliveries = 0;
+    while !left.is_empty() {
+        deliveries += 1;
+        assert!(deliveries < 20, "{} are left", left.len());
+        let reported = scene.deliver_within(&function, &left, SHORT).await.expect("the batch does not fail as a whole");
+        scene.assert_nothing_lost(&records, &reported).await;
+        left.retain(|record| reported.contains(&record.sequence_number));
+    }
+    assert!(deliveries > 1, "nothing was throttled");
     scene.assert_complete(&records).await;
 }
