@@ -6,6 +6,7 @@
 
 use crate::domain::plain_json;
 use crate::domain::text::printable;
+use clap::builder::StyledStr;
 use clap::error::{ContextKind, ContextValue};
 use serde::Serialize;
 use std::backtrace::{Backtrace, BacktraceStatus};
@@ -207,20 +208,35 @@ pub(crate) fn say_of_arguments(error: clap::Error) -> io::Result<()> {
 
 /// What is wrong with arguments, on lines of which none came with an argument.
 fn words_of(mut error: clap::Error) -> String {
+    let is_shown = |text: &StyledStr| text.to_string() == printable(&text.to_string());
     let contexts: Vec<(ContextKind, ContextValue)> = error.context().map(|(kind, value)| (kind, value.clone())).collect();
     for (kind, value) in contexts {
         let shown = match value {
             ContextValue::String(text) => ContextValue::String(printable(&text).into_owned()),
             ContextValue::Strings(texts) => ContextValue::Strings(texts.iter().map(|text| printable(text).into_owned()).collect()),
+            // Tips that repeat an argument; where it is hostile, they would be of no use.
+            ContextValue::StyledStrs(tips) => ContextValue::StyledStrs(tips.into_iter().filter(is_shown).collect()),
             other => other,
         };
         error.insert(kind, shown);
     }
-    let mut text = error.render().to_string();
+    // With clap's colours, since it takes what looks like them out of a reason, too, which could then not be found.
+    let mut text = error.render().ansi().to_string();
     if let Some(reason) = error.source().map(ToString::to_string) {
         text = text.replace(&reason, &printable(&reason));
     }
-    text
+    without_colours(&text)
+}
+
+/// Without the sequences that choose colours. Source: ECMA-48, SGR.
+fn without_colours(text: &str) -> String {
+    let mut pieces = text.split("\u{1b}[");
+    let mut plain = pieces.next().unwrap_or_default().to_owned();
+    for piece in pieces {
+        let rest = piece.trim_start_matches(|character: char| character.is_ascii_digit() || character == ';');
+        plain.push_str(rest.strip_prefix('m').unwrap_or(piece));
+    }
+    plain
 }
 
 /// Has panics told through this door, since their messages may repeat data.
@@ -310,8 +326,8 @@ mod tests {
         for (arguments, line) in [
             (["explorer", "--no\u{1b}[31m\nsuch"].as_slice(), "error: unexpected argument '--no␛[31m␊such' found"),
             (
-                &["explorer", "--count", "\u{9b}2J\n1"],
-                "error: invalid value '‹009B›2J␊1' for '--count <count>': \"‹009B›2J␊1\" is no count",
+                &["explorer", "--count", "\u{9b}2J\u{1b}[31m\n1"],
+                "error: invalid value '‹009B›2J␛[31m␊1' for '--count <count>': \"‹009B›2J␛[31m␊1\" is no count",
             ),
         ] {
             let error = command.clone().try_get_matches_from(arguments).unwrap_err();

@@ -10,6 +10,7 @@ pub use call::{Call, Kind};
 pub use refusal::Refusal;
 
 use crate::endpoints;
+use crate::hostile;
 use crate::upstream::{Answer, MAX_REQUEST_BYTES, Upstream, cut};
 use crate::wait::eventually;
 use axum::Router;
@@ -38,6 +39,8 @@ pub enum Fault {
     /// Only some of a batch is done, by the place in it. Of a batch of puts the others come back unprocessed, of a batch of
     /// statements each of them with the error; a call with one item fails where the place 0 is refused.
     RefuseSome(Refusal, Box<dyn Fn(usize) -> bool + Send>),
+    /// All is done, and each text in the answer ends as something that would take over a terminal.
+    Hostile,
     /// Nothing is done, and no answer comes.
     HangBefore,
     /// All is done, but no answer comes.
@@ -176,6 +179,11 @@ impl ProxyState {
                     None => None,
                 };
                 part.merge(answer, call, refusal).into_response()
+            }
+            Fault::Hostile => {
+                let answer = self.service.forward(parts, body).await;
+                let rewritten = Answer::json(&hostile::spoiled(answer.to_json()));
+                Answer { status: answer.status, ..rewritten }.into_response()
             }
             Fault::HangBefore => self.hang(place).await,
             Fault::HangAfter => {

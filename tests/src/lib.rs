@@ -15,6 +15,7 @@ pub mod endpoints;
 pub mod event;
 pub mod fault_proxy;
 pub mod function;
+pub mod hostile;
 pub mod mapping;
 pub mod proxy;
 pub mod stream;

@@ -2,6 +2,7 @@
 
 use super::call::{Call, Kind};
 use crate::endpoints::REGION;
+use crate::hostile::HOSTILE;
 use crate::upstream::Answer;
 use axum::http::StatusCode;
 use serde_json::{Value, json};
@@ -27,6 +28,8 @@ pub enum Refusal {
     KeyDenied,
     /// The key that the table is encrypted with is disabled.
     KeyDisabled,
+    /// With a code and a message that would take over a terminal.
+    Hostile,
 }
 
 impl Refusal {
@@ -49,6 +52,7 @@ impl Refusal {
             Self::AccessDenied | Self::KeyDenied => "AccessDenied",
             Self::NotFound => "ResourceNotFound",
             Self::KeyDisabled => "ValidationError",
+            Self::Hostile => HOSTILE,
         };
         json!({ "Error": { "Code": code, "Message": self.message(call, place) }, "TableName": call.table() })
     }
@@ -66,6 +70,7 @@ impl Refusal {
             Self::KeyDenied => (400, "com.amazonaws.dynamodb.v20120810#AccessDeniedException", "KMSAccessDeniedException"),
             // So DynamoDB answers once the data key that it kept is too old, minutes after the key was disabled.
             Self::KeyDisabled => (400, "com.amazon.coral.validate#ValidationException", "KMSDisabledException"),
+            Self::Hostile => (400, HOSTILE, HOSTILE),
         };
         let status = StatusCode::from_u16(status).expect("a status");
         (status, if call.is_dynamodb { in_dynamodb } else { in_kinesis })
@@ -82,6 +87,7 @@ impl Refusal {
             Self::ServerError => "The request processing has failed because of an unknown error.".to_owned(),
             Self::Unavailable => "Service is temporarily unavailable.".to_owned(),
             Self::AccessDenied => denial(call, place),
+            Self::Hostile => HOSTILE.to_owned(),
             Self::NotFound if matches!(call.kind, Kind::Describe(_)) => {
                 format!("Requested resource not found: Table: {} not found", call.table())
             }

@@ -6,6 +6,7 @@ mod ending;
 mod errors;
 mod export;
 mod filter;
+mod hostile;
 mod local;
 mod recover;
 mod replay;
