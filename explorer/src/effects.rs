@@ -169,7 +169,7 @@ impl Runner {
                     say(&messages, Message::ReplayLookedOver { request, result }).await;
                 });
             }
-            Effect::RunReplay(replay) => self.replays.run(connection, replay, messages),
+            Effect::RunReplay(plan) => self.replays.run(connection, *plan, messages),
             Effect::TellReplay { replay, wish } => {
                 if !self.replays.tell(&replay, wish) {
                     tell(messages, replays::tell(replay, wish));

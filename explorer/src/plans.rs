@@ -3,11 +3,19 @@
 //! acknowledged before anything that follows it is sent, each batch in one transaction: so whatever ends the program, the file says
 //! what is left, and which records may have arrived without anybody knowing.
 
+mod bits;
+mod checksum;
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod damage_tests;
 mod draft;
 mod error;
 mod file;
 mod journal;
 mod queue;
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod race_tests;
 mod schema;
 mod sorter;
 mod summary;

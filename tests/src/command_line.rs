@@ -199,7 +199,12 @@ impl Running {
 
     /// Presses ctrl-c.
     pub async fn interrupt(&self) {
-        signal(&self.process, "INT").await;
+        self.signal("INT").await;
+    }
+
+    /// Sends a signal.
+    pub async fn signal(&self, name: &str) {
+        signal(&self.process, name).await;
     }
 
     /// Waits until it has ended; gives back what it printed and said since.

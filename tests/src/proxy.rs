@@ -27,6 +27,8 @@ pub enum Fault {
     CutBefore,
     /// All is put, but the connection ends without an answer.
     CutAfter,
+    /// Nothing is put: the credentials have expired.
+    ExpiredToken,
     /// Nothing is put: all is acknowledged and kept by the proxy, for records that are larger than an emulator takes.
     Kept,
 }
@@ -122,6 +124,11 @@ impl Passing {
             Fault::None => self.kinesis.forward(parts, body).await.into_response(),
             Fault::SomeThrottled => self.put_some(call, parts, &body).await,
             Fault::ServerError => (StatusCode::INTERNAL_SERVER_ERROR, r#"{"__type":"InternalFailure"}"#).into_response(),
+            Fault::ExpiredToken => {
+                let said =
+                    r#"{"__type":"ExpiredTokenException","message":"The security token included in the request is expired"}"#;
+                (StatusCode::BAD_REQUEST, said).into_response()
+            }
             Fault::CutBefore => cut(),
             Fault::CutAfter => {
                 let request: Value = serde_json::from_slice(&body).expect("the request is JSON");

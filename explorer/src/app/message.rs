@@ -12,7 +12,7 @@ use crate::domain::page::{StreamCursor, StreamPage};
 use crate::domain::payload::NoPayload;
 use crate::domain::reading::{ReadEnding, ReadOrder, ReadProgress};
 use crate::domain::record::Record;
-use crate::domain::replay::plan::{Journey, Listed, PassedOver, PlanId, Wish};
+use crate::domain::replay::plan::{Journey, Listed, PassedOver, PlanId, PlanSummary, Wish};
 use crate::domain::replay::preflight::Preflight;
 use crate::domain::replay::progress::{PlanProgress, Progress, RunOutcome};
 use crate::domain::replay::{ReplayOptions, ReplayOrder};
@@ -335,7 +335,7 @@ pub enum Effect {
         choice: Option<Box<(StreamName, ReplayOptions)>>,
     },
     /// Run a plan, or go on with it.
-    RunReplay(PlanId),
+    RunReplay(Box<PlanSummary>),
     /// Tell a replay something, whichever program runs it.
     TellReplay {
         /// Which.

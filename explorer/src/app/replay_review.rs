@@ -132,8 +132,13 @@ impl ReplayReview {
             *problem = Some(format!("type {} to start", preflight.plan.target));
             return None;
         }
-        if preflight.plan.left() == 0 {
+        // One that is resumed with nothing left still has its target looked at.
+        if preflight.plan.left() == 0 && !self.is_resumed {
             *problem = Some("there is nothing to send".to_owned());
+            return None;
+        }
+        if let Some(refusal) = preflight.refusal() {
+            *problem = Some(refusal);
             return None;
         }
         Some(preflight.clone())

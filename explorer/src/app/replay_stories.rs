@@ -48,7 +48,7 @@ fn listed(model: &mut Model, effects: &[Effect], plans: Vec<PlanSummary>) {
 
 fn runs(effects: &[Effect]) -> &PlanId {
     let run = effects.iter().find_map(|effect| match effect {
-        Effect::RunReplay(replay) => Some(replay),
+        Effect::RunReplay(plan) => Some(&plan.id),
         _ => None,
     });
     run.unwrap_or_else(|| panic!("nothing runs: {effects:?}"))

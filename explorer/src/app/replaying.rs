@@ -149,13 +149,13 @@ pub(super) fn run_on_review(model: &mut Model, command: Command) -> Vec<Effect> 
                 return Vec::new();
             };
             let id = preflight.plan.id.clone();
+            let run = Effect::RunReplay(Box::new(preflight.plan.clone()));
             model.replays.started(preflight.plan);
             // Form and review have done their work.
             model.screens.pop();
             if matches!(model.screens.last(), Some(Screen::ReplaySetup(_))) {
                 model.screens.pop();
             }
-            let run = Effect::RunReplay(id.clone());
             if let Some(Screen::Replays(screen)) = model.screens.last_mut() {
                 screen.selected = Some(id);
                 return vec![run];
@@ -245,7 +245,8 @@ fn ended(model: &mut Model, id: &PlanId, result: Result<RunOutcome, Failure>) ->
             let passed_over = outcome.progress.passed_over + damaged;
             match (&outcome.failure, outcome.state) {
                 (Some(failure), _) => {
-                    Notice::Error(format!("replay {id} stopped after {sent} records: {failure}; p goes on with it"))
+                    let again = if outcome.progress.is_target_gone { "" } else { "; p resumes it" };
+                    Notice::Error(format!("replay {id} stopped after {sent} records: {failure}{again}"))
                 }
                 (None, PlanState::Finished) if passed_over == 0 => {
                     Notice::Info(format!("replay {id} finished: {sent} records sent"))

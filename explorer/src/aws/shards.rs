@@ -35,6 +35,20 @@ pub(super) fn is_open(shard: &Shard) -> bool {
     shard.sequence_number_range.as_ref().is_none_or(|range| range.ending_sequence_number.is_none())
 }
 
+/// When a stream was created, in epoch milliseconds: another one of the same name was created at another time.
+///
+/// # Errors
+/// When it is not there, or cannot be described.
+pub async fn created_at(connection: &Connection, stream: &StreamName) -> Result<Option<i64>, Failure> {
+    let described = patiently(|| async {
+        let call = connection.kinesis.describe_stream_summary().stream_name(stream.as_str());
+        let failed = |failure| Failure::of_call(format!("describe stream {stream}"), "kinesis:DescribeStreamSummary", failure);
+        call.send().await.map_err(|error| failed(error.into()))
+    });
+    let summary = described.await?.stream_description_summary;
+    Ok(summary.and_then(|summary| summary.stream_creation_timestamp.to_millis().ok()))
+}
+
 /// The open shards of a stream by the hash keys they take.
 ///
 /// # Errors
@@ -44,7 +58,7 @@ pub async fn map(connection: &Connection, stream: &StreamName) -> Result<ShardMa
     let shards = list(connection, stream, &operation).await?;
     let open = shards.into_iter().filter(is_open).map(|shard| {
         let range = shard.hash_key_range.as_ref();
-        let bound = |digits: Option<&str>, otherwise| digits.and_then(HashKey::parse).unwrap_or(otherwise);
+        let bound = |digits: Option<&str>, otherwise| digits.and_then(HashKey::parse).map_or(otherwise, |(hash, _)| hash);
         TargetShard {
             first: bound(range.map(|range| range.starting_hash_key.as_str()), HashKey(0)),
             last: bound(range.map(|range| range.ending_hash_key.as_str()), HashKey(u64::MAX)),

@@ -6,7 +6,7 @@ use crate::terminal;
 use std::time::Duration;
 use tokio::io::Interest;
 use tokio::net::unix::pipe::Sender;
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
 use tokio::task::JoinError;
 
@@ -91,13 +91,50 @@ impl Stop {
 
 /// Waits for ctrl-c, or for whoever ends processes politely.
 async fn signalled() -> Result<(), CommandError> {
-    let failed = |source| CommandError::Io { operation: "listen for ctrl-c", source };
-    let mut interrupt = signal(SignalKind::interrupt()).map_err(failed)?;
-    let mut terminate = signal(SignalKind::terminate()).map_err(failed)?;
-    tokio::select! {
-        _ = interrupt.recv() => Ok(()),
-        _ = terminate.recv() => Ok(()),
+    Signals::listen()?.next().await;
+    Ok(())
+}
+
+/// The signals that end a command politely: ctrl-c, SIGTERM, and SIGHUP when the terminal or the connection to it is gone.
+pub(super) struct Signals {
+    interrupt: Signal,
+    terminate: Signal,
+    /// None where whoever started the program has it ignored, as `nohup` does.
+    hang_up: Option<Signal>,
+}
+
+impl Signals {
+    /// Listens from now on.
+    pub(super) fn listen() -> Result<Self, CommandError> {
+        let listen = |kind| signal(kind).map_err(|source| CommandError::Io { operation: "listen for ctrl-c", source });
+        let hang_up = if ignores(SignalKind::hangup()) { None } else { Some(listen(SignalKind::hangup())?) };
+        Ok(Self { interrupt: listen(SignalKind::interrupt())?, terminate: listen(SignalKind::terminate())?, hang_up })
     }
+
+    /// Waits for the next one.
+    pub(super) async fn next(&mut self) {
+        let Self { interrupt, terminate, hang_up } = self;
+        let hung_up = async {
+            match hang_up {
+                Some(hang_up) => hang_up.recv().await,
+                None => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            _ = interrupt.recv() => {}
+            _ = terminate.recv() => {}
+            _ = hung_up => {}
+        }
+    }
+}
+
+/// Whether this process ignores a signal. Known on Linux. Source: proc_pid_status(5), SigIgn.
+fn ignores(kind: SignalKind) -> bool {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let ignored = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+    let ignored = ignored.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok()).unwrap_or(0);
+    let bit = u32::try_from(kind.as_raw_value() - 1).unwrap_or(u32::MAX);
+    1_u64.checked_shl(bit).is_some_and(|bit| ignored & bit != 0)
 }
 
 /// Waits until nobody reads standard output any more. A file is always written to, and cannot be waited for.

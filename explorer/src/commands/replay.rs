@@ -278,8 +278,15 @@ fn of_file(error: PlanError) -> CommandError {
     match error {
         PlanError::Missing(_) => CommandError::NotFound(error.to_string()),
         PlanError::Ambiguous(..) => CommandError::Usage(error.to_string()),
-        PlanError::Busy(_) | PlanError::Newer(_) | PlanError::NoFolder | PlanError::Full { .. } | PlanError::Broken { .. } => {
-            Failure::refused("use the files of replays", error.to_string()).into()
-        }
+        PlanError::Busy(..)
+        | PlanError::Refused(_)
+        | PlanError::Newer(_)
+        | PlanError::Older(_)
+        | PlanError::Misplaced { .. }
+        | PlanError::LogMissing { .. }
+        | PlanError::NoFolder
+        | PlanError::Full { .. }
+        | PlanError::Damaged { .. }
+        | PlanError::Broken { .. } => Failure::refused("use the files of replays", error.to_string()).into(),
     }
 }

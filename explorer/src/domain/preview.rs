@@ -42,6 +42,12 @@ pub fn preview(record: &Record, columns: usize) -> String {
     }
 }
 
+/// The beginning of a payload that is at hand, on one line.
+#[must_use]
+pub fn preview_of_payload(payload: &[u8], columns: usize) -> String {
+    decoded(payload.get(..LOOKED_AT).unwrap_or(payload), payload.len() <= LOOKED_AT, columns)
+}
+
 /// The beginning of a payload that was decoded, on one line.
 #[must_use]
 pub fn preview_of(decoded: &Decoded, columns: usize) -> String {

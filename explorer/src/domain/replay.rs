@@ -2,6 +2,7 @@
 
 pub mod hash_key;
 pub mod lanes;
+pub mod nothing;
 pub mod order;
 pub mod pace;
 pub mod plan;

@@ -5,12 +5,12 @@ use super::say;
 use crate::app::message::{Message, ReplayDetails, RequestId, WantedDetails};
 use crate::aws::connect::Connection;
 use crate::domain::failure::Failure;
-use crate::domain::replay::plan::{Listed, PlanId, Wish};
+use crate::domain::replay::plan::{Listed, PlanId, PlanSummary, Wish};
 use crate::domain::replay::preflight::Preflight;
 use crate::domain::replay::progress::{PlanProgress, Progress};
 use crate::domain::replay::{ReplayOptions, ReplayOrder};
 use crate::plans::{PlanFile, Plans};
-use crate::replay::{self, on_disk};
+use crate::replay::{self, Planned, on_disk};
 use archiver::stream::StreamName;
 use std::collections::HashMap;
 use std::time::Duration;
@@ -30,10 +30,11 @@ pub(super) struct Running {
 
 impl Running {
     /// Runs a plan.
-    pub(super) fn run(&mut self, connection: Connection, id: PlanId, messages: mpsc::Sender<Message>) {
+    pub(super) fn run(&mut self, connection: Connection, plan: PlanSummary, messages: mpsc::Sender<Message>) {
         let (wish, wishes) = watch::channel(None);
         self.runs.retain(|_, (_, task)| !task.is_finished());
-        let task = tokio::spawn(run(connection, id.clone(), messages, wishes));
+        let id = plan.id.clone();
+        let task = tokio::spawn(run(connection, plan, messages, wishes));
         self.runs.insert(id, (wish, task));
     }
 
@@ -59,14 +60,15 @@ impl Running {
     }
 }
 
-async fn run(connection: Connection, id: PlanId, messages: mpsc::Sender<Message>, wishes: watch::Receiver<Option<Wish>>) {
+async fn run(connection: Connection, plan: PlanSummary, messages: mpsc::Sender<Message>, wishes: watch::Receiver<Option<Wish>>) {
     let (updates, told) = watch::channel(Progress::default());
+    let id = plan.id.clone();
     let replay = id.clone();
     let forward =
         forward(told, &messages, |progress| Message::ReplayProgressed { replay: replay.clone(), progress: Box::new(progress) });
     let running = async {
         let file = find(id.clone()).await?;
-        replay::run(&connection, &file, replay::PATIENCE, updates, wishes).await
+        replay::run(&connection, &file, plan, replay::PATIENCE, updates, wishes).await
     };
     let (result, ()) = tokio::join!(running, forward);
     say(&messages, Message::ReplayEnded { replay: id, result: result.map(Box::new) }).await;
@@ -94,8 +96,16 @@ pub(super) async fn plan(
     let planning = async {
         let plans = plans()?;
         match replay::plan(&connection, &plans, order, progress, stopped).await? {
-            Some(file) => look_over_file(&connection, &plans, &file).await.map(Some),
-            None => Ok(None),
+            Planned::Ready(file) => match look_over_file(&connection, &plans, &file).await {
+                Ok(preflight) => Ok(Some(preflight)),
+                // A plan that nobody has seen is not kept.
+                Err(failure) => {
+                    on_disk("remove a plan", move || file.remove()).await?;
+                    Err(failure)
+                }
+            },
+            Planned::Nothing(nothing) => Err(Failure::refused("replay anything", nothing.why())),
+            Planned::Stopped => Ok(None),
         }
     };
     let (result, ()) = tokio::join!(planning, forward);

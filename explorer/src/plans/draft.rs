@@ -1,13 +1,14 @@
 //! A plan while its records are read: each is put into the file as it comes, and at the end all are put in order.
 
+use super::bits::Bits;
 use super::error::PlanError;
 use super::file::{Hold, PlanFile, Plans, counts_text};
 use super::queue::{BLOCK_ENTRIES, BUCKETS, bucket_of, write_entry};
-use super::schema;
 use super::sorter::Sorter;
+use super::{checksum, schema};
 use crate::domain::replay::hash_key::HashKey;
 use crate::domain::replay::lanes::QueuedRecord;
-use crate::domain::replay::order::{NumberValue, OrderEntry};
+use crate::domain::replay::order::{NO_TIME, NumberValue, OrderEntry, time_of};
 use crate::domain::replay::plan::{PlanCounts, PlanState};
 use crate::domain::replay::{ReplayOrder, Selection};
 use archiver::record::ArrivalTime;
@@ -71,6 +72,8 @@ pub struct Draft {
     /// Records that a later one has replaced.
     gone: Bits,
     limit: Option<u64>,
+    /// When it is made; no record arrived much later.
+    now: Timestamp,
 }
 
 /// Which of the records are kept.
@@ -81,25 +84,6 @@ enum Choice {
     LastOfKey,
     /// So many of the newest; the oldest of those kept is on top.
     Newest(usize, BinaryHeap<Reverse<(i64, NumberValue, u64, u64)>>),
-}
-
-/// One bit for each number from 0.
-#[derive(Debug, Default)]
-pub(super) struct Bits(Vec<u64>);
-
-impl Bits {
-    pub(super) fn set(&mut self, number: u64) {
-        let word = usize::try_from(number / 64).unwrap_or(usize::MAX);
-        if word >= self.0.len() {
-            self.0.resize(word + 1, 0);
-        }
-        self.0[word] |= 1 << (number % 64);
-    }
-
-    pub(super) fn get(&self, number: u64) -> bool {
-        let word = usize::try_from(number / 64).ok().and_then(|word| self.0.get(word));
-        word.is_some_and(|word| word & (1 << (number % 64)) != 0)
-    }
 }
 
 impl Draft {
@@ -140,6 +124,7 @@ impl Draft {
             choice,
             gone: Bits::default(),
             limit,
+            now,
         })
     }
 
@@ -179,6 +164,7 @@ impl Draft {
                 }
             }
             self.connection.execute("UPDATE replay SET counts = ?1", [counts_text(&self.counts)?])?;
+            schema::seal(&self.connection)?;
             self.connection.execute_batch("COMMIT")?;
             Ok(Ok(()))
         };
@@ -196,16 +182,17 @@ impl Draft {
             (Ok(_), Some(_)) => None,
         };
         let number = value.unwrap_or_default();
-        let arrived = record.arrival.as_ref().and_then(ArrivalTime::milliseconds);
+        let arrived = time_of(record.arrival.as_ref(), self.now).unwrap_or(NO_TIME);
         let sub = record.sub_sequence_number.unwrap_or(0);
         let id = self.next_record;
-        if !self.is_chosen(&record, arrived.unwrap_or_default(), number, sub, id)? {
+        if !self.is_chosen(&record, arrived, number, sub, id)? {
             self.counts.superseded += 1;
             return Ok(Ok(()));
         }
         self.next_record += 1;
+        let explicit = record.explicit_hash_key.as_deref().and_then(HashKey::parse);
         let shard = self.shard(record.shard_id.as_deref().unwrap_or_default())?;
-        self.insert(id, shard, &record)?;
+        self.insert(id, shard, &record, explicit.as_ref().map(|(_, digits)| digits.as_str()))?;
         if let Some(reason) = reason {
             self.counts.damaged += 1;
             let sql = "INSERT INTO passed_over (record, reason) VALUES (?1, ?2)";
@@ -214,17 +201,18 @@ impl Draft {
         }
         let payload_bytes = record.payload.as_ref().map_or(0, |payload| payload.len() as u64);
         let key = HashKey::of_partition_key(&record.partition_key);
-        let explicit = record.explicit_hash_key.as_deref().and_then(HashKey::parse);
+        self.counts.odd_hash_keys += u64::from(explicit.is_none() && record.explicit_hash_key.is_some());
         let bytes = record.partition_key.len() as u64 + payload_bytes;
         let entry = OrderEntry {
             shard,
             number,
             sub,
-            arrived: arrived.unwrap_or_default(),
+            arrived,
             record: id,
             key: key.0,
-            hash: explicit.unwrap_or(key).0,
+            hash: explicit.map_or(key, |(hash, _)| hash).0,
             bytes,
+            lacks_time: false,
         };
         if let Err(error) = self.sorter.push(entry) {
             return Ok(Err(error));
@@ -301,20 +289,25 @@ impl Draft {
         Ok(())
     }
 
-    fn insert(&mut self, id: u64, shard: u32, record: &PlannedRecord) -> rusqlite::Result<()> {
-        let sql =
-            "INSERT INTO record (id, partition_key, explicit_hash_key, sequence_number, sub_sequence_number, shard, arrival, data)
-          VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)";
-        let explicit = record.explicit_hash_key.as_deref().filter(|digits| HashKey::parse(digits).is_some());
+    fn insert(&mut self, id: u64, shard: u32, record: &PlannedRecord, explicit: Option<&str>) -> rusqlite::Result<()> {
+        let sql = "INSERT INTO record
+            (id, checksum, partition_key, explicit_hash_key, sequence_number, sub_sequence_number, shard, arrival, data)
+          VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)";
+        let sequence_number = record.sequence_number.as_ref().map_or("", SequenceNumber::as_str);
+        let arrival = record.arrival.as_ref().map_or("", ArrivalTime::as_str);
+        let data = record.payload.as_ref().ok();
+        let sent = checksum::of_sent(id, &record.partition_key, explicit, data.map(Vec::as_slice));
+        let origin = checksum::of_origin(id, sequence_number, record.shard_id.as_deref().unwrap_or_default(), arrival);
         self.connection.prepare_cached(sql)?.execute(params![
             id.cast_signed(),
+            checksum::of_record(sent, origin),
             record.partition_key,
             explicit,
-            record.sequence_number.as_ref().map_or("", SequenceNumber::as_str),
+            sequence_number,
             record.sub_sequence_number.map(u64::cast_signed),
             shard,
-            record.arrival.as_ref().map_or("", ArrivalTime::as_str),
-            record.payload.as_ref().ok(),
+            arrival,
+            data,
         ])?;
         Ok(())
     }
@@ -363,7 +356,7 @@ impl Draft {
             let skipped = limit.map_or(0, |limit| counts.records.saturating_sub(limit));
             let mut queue = QueueWriter::new(&transaction);
             let mut passed = 0;
-            let (mut first_arrival, mut last_arrival) = (None, None);
+            let mut times = Times::default();
             for entry in merged {
                 let entry = match entry {
                     Ok(entry) => entry,
@@ -375,24 +368,24 @@ impl Draft {
                 passed += 1;
                 if passed > skipped {
                     queue.push(&entry)?;
-                    // What has no time counts as 0 until one that has came before it.
-                    let arrived = Some(entry.arrived).filter(|arrived| *arrived > 0);
-                    first_arrival = first_arrival.or(arrived);
-                    last_arrival = arrived.or(last_arrival);
+                    times.add(&entry);
                 }
             }
             queue.finish()?;
-            (counts.first_arrival, counts.last_arrival) = (first_arrival, last_arrival);
+            times.write(&mut counts);
             if skipped > 0 {
                 counts.superseded += skipped;
                 counts.records -= skipped;
-                counts.bytes = queued_bytes(&transaction)?;
+                counts.bytes = queued_bytes(&transaction, counts.records)?;
             }
             transaction.execute(
                 "UPDATE replay SET state = ?1, counts = ?2, wish = NULL",
                 params![PlanState::Planned.as_str(), counts_text(&counts)?],
             )?;
+            schema::seal(&transaction)?;
             transaction.commit()?;
+            // So that the file by itself is all of the plan.
+            schema::release_log(&connection)?;
             Ok(Ok(()))
         };
         let written: rusqlite::Result<io::Result<()>> = write();
@@ -401,10 +394,34 @@ impl Draft {
     }
 }
 
+/// When the records of a plan count as arrived, over all of them.
+#[derive(Debug, Default)]
+struct Times {
+    first: Option<i64>,
+    last: Option<i64>,
+    without: u64,
+}
+
+impl Times {
+    /// Takes the next entry in the order of the plan.
+    fn add(&mut self, entry: &OrderEntry) {
+        self.without += u64::from(entry.lacks_time);
+        // Where no record has a time, all count as arrived at 0.
+        if entry.arrived > 0 {
+            self.first = self.first.or(Some(entry.arrived));
+            self.last = Some(entry.arrived);
+        }
+    }
+
+    fn write(self, counts: &mut PlanCounts) {
+        (counts.first_arrival, counts.last_arrival, counts.without_time) = (self.first, self.last, self.without);
+    }
+}
+
 /// Payload bytes of what is queued; records that were skipped are still in the file.
-fn queued_bytes(connection: &Connection) -> rusqlite::Result<u64> {
+fn queued_bytes(connection: &Connection, records: u64) -> rusqlite::Result<u64> {
     let mut bytes = 0;
-    super::queue::each_entry(connection, |entry| {
+    super::queue::each_entry(connection, records, |entry| {
         let sql = "SELECT length(data) FROM record WHERE id = ?1";
         let length: i64 = connection.prepare_cached(sql)?.query_row([entry.record.cast_signed()], |row| row.get(0))?;
         bytes += length.cast_unsigned();
@@ -455,8 +472,9 @@ impl<'c> QueueWriter<'c> {
     fn flush(&mut self, bucket: usize) -> rusqlite::Result<()> {
         let block = &mut self.blocks[bucket];
         if block.entries > 0 {
-            let sql = "INSERT INTO queue (bucket, first, entries) VALUES (?1, ?2, ?3)";
-            self.connection.prepare_cached(sql)?.execute(params![bucket, block.first.cast_signed(), block.bytes])?;
+            let sql = "INSERT INTO queue (bucket, first, checksum, entries) VALUES (?1, ?2, ?3, ?4)";
+            let checksum = checksum::of_block(bucket as u64, block.first, &block.bytes);
+            self.connection.prepare_cached(sql)?.execute(params![bucket, block.first.cast_signed(), checksum, block.bytes])?;
             block.entries = 0;
             block.bytes.clear();
         }

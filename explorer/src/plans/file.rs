@@ -1,16 +1,17 @@
 //! The folder of replays' files, and one such file: made, found, opened, held by the one process that works on it, and removed.
 
 use super::error::PlanError;
+use super::schema::Closing;
 use super::{schema, summary};
 use crate::domain::replay::plan::{Journey, Listed, PassedOver, PlanCounts, PlanId, PlanState, PlanSummary, Wish};
 use crate::domain::replay::{ReplayOptions, ReplayOrder};
 use crate::memory::state_folder;
 use archiver::stream::StreamName;
 use jiff::Timestamp;
-use rusqlite::{Connection, OpenFlags, OptionalExtension as _, params};
-use std::fs::{File, OpenOptions, TryLockError};
-use std::io;
-use std::os::unix::fs::OpenOptionsExt as _;
+use rusqlite::{Connection, OpenFlags, OptionalExtension as _, TransactionBehavior, params};
+use std::fs::{File, OpenOptions, Permissions, TryLockError};
+use std::io::{self, Read as _, Write as _};
+use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -20,6 +21,12 @@ const EXTENSION: &str = "replay";
 const TRIES: usize = 50;
 /// How long others may take to look whether a file is held.
 const LOOKING_TIME: Duration = Duration::from_millis(500);
+/// How long a wish is tried to be left with whoever works on a file, while that changes.
+const WISHING_TIME: Duration = Duration::from_secs(10);
+/// Bytes of a lock's file that are read: who holds it.
+const HOLDER_BYTES: u64 = 200;
+/// Bytes of a file up to which all of it is checked before anything is sent from it.
+const CHECKED_BYTES: u64 = 32 * 1024 * 1024;
 
 /// The folder of files.
 #[derive(Clone, Debug)]
@@ -79,7 +86,14 @@ impl Plans {
     fn make_folder(&self) -> Result<(), PlanError> {
         use std::os::unix::fs::DirBuilderExt as _;
         let made = std::fs::DirBuilder::new().recursive(true).mode(0o700).create(&self.folder);
-        made.map_err(|error| PlanError::of_io(&self.folder, &error))
+        let failed = |error: io::Error| PlanError::of_io(&self.folder, &error);
+        made.map_err(failed)?;
+        // It may have been made before by something that asks for less.
+        let mode = std::fs::metadata(&self.folder).map_err(failed)?.permissions().mode();
+        if mode & 0o077 == 0 {
+            return Ok(());
+        }
+        std::fs::set_permissions(&self.folder, Permissions::from_mode(0o700)).map_err(failed)
     }
 
     fn new_file(&self) -> Result<(PlanFile, Hold), PlanError> {
@@ -203,55 +217,87 @@ impl PlanFile {
         summary::latest(&connection, limit).map_err(|error| self.failed(&error))
     }
 
-    /// Chooses target and options anew; only before the first run.
+    /// Chooses target and options anew; the target only before the first run.
     ///
     /// # Errors
-    /// When the file cannot be written, or another process works on it.
+    /// When the file cannot be written, another process works on it, or it is not to be run any more.
     pub fn choose(&self, target: &StreamName, target_arn: &str, options: &ReplayOptions) -> Result<(), PlanError> {
         let _hold = self.hold()?;
-        let connection = self.open()?;
-        self.write_options(&connection, target, target_arn, options).map_err(|error| self.failed(&error))
+        let mut connection = self.open()?;
+        let mut choose = || {
+            let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+            let plan = summary::read(&transaction, self.id.clone(), false)?;
+            let is_other_target = plan.target != target.as_str() || plan.target_arn != target_arn;
+            let refusal = match plan.refusal() {
+                Some(refusal) => Some(refusal),
+                None if is_other_target && !plan.runs.is_empty() => Some("it has begun, and its target stays as it is".to_owned()),
+                None => None,
+            };
+            if let Some(refusal) = refusal {
+                return Ok(Err(PlanError::Refused(refusal)));
+            }
+            write_options(&transaction, target, target_arn, options)?;
+            transaction.commit()?;
+            schema::release_log(&connection)?;
+            Ok(Ok(()))
+        };
+        let chosen: rusqlite::Result<Result<(), PlanError>> = choose();
+        chosen.map_err(|error| self.failed(&error))?
     }
 
-    fn write_options(
-        &self,
-        connection: &Connection,
-        target: &StreamName,
-        target_arn: &str,
-        options: &ReplayOptions,
-    ) -> rusqlite::Result<()> {
-        let ReplayOptions { envelope, rate, timing, sequence } = options;
-        connection.execute(
-            "UPDATE replay SET target = ?1, target_arn = ?2, separator = ?3, rate = ?4, timing = ?5, sequence = ?6",
-            params![
-                target.as_str(),
-                target_arn,
-                envelope.as_ref().map(|separator| separator.as_str()),
-                rate.to_string(),
-                timing.to_string(),
-                sequence.as_str()
-            ],
-        )?;
-        Ok(())
-    }
-
-    /// Asks the process that runs the replay for something. Without one a cancelled replay is cancelled here.
+    /// Asks the process that runs the replay for something. Without one a cancelled replay is cancelled here. Gives back where it stood.
     ///
     /// # Errors
     /// When the file cannot be written.
     pub fn wish(&self, wish: Wish) -> Result<PlanState, PlanError> {
-        let state = self.summary()?.state;
-        let connection = self.open()?;
-        let written = match (state.is_at_work(), wish) {
-            (true, _) => connection.execute("UPDATE replay SET wish = ?1", [wish.as_str()]),
-            (false, Wish::Cancel) if state.can_resume() || state == PlanState::Planned => {
-                let _hold = self.hold()?;
-                connection.execute("UPDATE replay SET state = ?1, wish = NULL", [PlanState::Cancelled.as_str()])
+        let deadline = Instant::now() + WISHING_TIME;
+        loop {
+            let state = self.summary()?.state;
+            let is_done = match (state.is_at_work(), wish) {
+                (true, _) => self.leave_wish(wish)?,
+                (false, Wish::Cancel) if state.can_resume() || state == PlanState::Planned => match self.hold() {
+                    Ok(_hold) => self.cancel_at_rest()?,
+                    // Somebody begins just now, and is told.
+                    Err(PlanError::Busy(..)) if Instant::now() < deadline => false,
+                    Err(error) => return Err(error),
+                },
+                (false, Wish::Cancel | Wish::Pause) => true,
+            };
+            if is_done {
+                return Ok(state);
             }
-            (false, _) => Ok(0),
+            if Instant::now() >= deadline {
+                return Err(self.busy());
+            }
+            std::thread::sleep(LOOKING_TIME / 20);
+        }
+    }
+
+    /// Leaves a wish with whoever works on the file; false where nobody does any more.
+    fn leave_wish(&self, wish: Wish) -> Result<bool, PlanError> {
+        let connection = self.open()?;
+        let sql = "UPDATE replay SET wish = ?1 WHERE state IN (?2, ?3)";
+        let at_work = [PlanState::Planning.as_str(), PlanState::Running.as_str()];
+        let left = connection.execute(sql, [wish.as_str(), at_work[0], at_work[1]]);
+        left.map(|rows| rows > 0).map_err(|error| self.failed(&error))
+    }
+
+    /// Cancels a replay that this process holds; false where it is no longer one to be cancelled.
+    fn cancel_at_rest(&self) -> Result<bool, PlanError> {
+        let mut connection = self.open()?;
+        let mut cancel = || {
+            let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+            let state = summary::read(&transaction, self.id.clone(), false)?.state;
+            if !state.can_resume() && state != PlanState::Planned {
+                return Ok(false);
+            }
+            write_cancelled(&transaction)?;
+            transaction.commit()?;
+            schema::release_log(&connection)?;
+            Ok(true)
         };
-        written.map_err(|error| self.failed(&error))?;
-        Ok(state)
+        let cancelled: rusqlite::Result<bool> = cancel();
+        cancelled.map_err(|error| self.failed(&error))
     }
 
     /// Removes the file, and with it the replay's place in the history.
@@ -272,18 +318,39 @@ impl PlanFile {
     /// The right to work on the file.
     pub(super) fn hold(&self) -> Result<Hold, PlanError> {
         let path = self.lock_path();
-        let lock = OpenOptions::new().write(true).create(true).truncate(false).open(&path);
-        let lock = lock.map_err(|error| PlanError::of_io(&path, &error))?;
+        let failed = |error: io::Error| PlanError::of_io(&path, &error);
+        if std::fs::symlink_metadata(&path).is_ok_and(|found| !found.is_file()) {
+            return Err(PlanError::Misplaced { path, reason: "is no ordinary file; remove it".to_owned() });
+        }
+        let lock = OpenOptions::new().write(true).create(true).truncate(false).mode(0o600).open(&path);
+        let mut lock = lock.map_err(failed)?;
         let deadline = Instant::now() + LOOKING_TIME;
         loop {
             match lock.try_lock() {
-                Ok(()) => return Ok(Hold { _lock: lock }),
+                Ok(()) => break,
                 // Somebody may only be looking whether it is held.
                 Err(TryLockError::WouldBlock) if Instant::now() < deadline => std::thread::sleep(LOOKING_TIME / 20),
-                Err(TryLockError::WouldBlock) => return Err(PlanError::Busy(self.id.to_string())),
-                Err(TryLockError::Error(error)) => return Err(PlanError::of_io(&path, &error)),
+                Err(TryLockError::WouldBlock) => return Err(self.busy()),
+                Err(TryLockError::Error(error)) => return Err(failed(error)),
             }
         }
+        let holder = format!("{}, process {}\n", somebody(), std::process::id());
+        // Only for people. On a full disk it stays empty.
+        if let Err(error) = lock.set_len(0).and_then(|()| lock.write_all(holder.as_bytes())) {
+            tracing::debug!(%error, "who works on the replay is not written down");
+        }
+        Ok(Hold { _lock: lock })
+    }
+
+    /// That another process works on it, and which.
+    fn busy(&self) -> PlanError {
+        let mut holder = String::new();
+        let read = File::open(self.lock_path()).and_then(|lock| lock.take(HOLDER_BYTES).read_to_string(&mut holder));
+        let who = match (read, holder.trim()) {
+            (Ok(_), who) if !who.is_empty() => format!(": {who}"),
+            _ => String::new(),
+        };
+        PlanError::Busy(self.id.to_string(), who)
     }
 
     /// Whether a process works on it, this one or another.
@@ -301,28 +368,95 @@ impl PlanFile {
         }
     }
 
-    /// A connection to it. Reading needs to write, too: the index of the log, which another process may have left.
+    /// A connection to it. Reading needs to write, too: the index of the log, which another process may have left. The log stays where
+    /// it is until [`schema::release_log`].
     pub(super) fn open(&self) -> Result<Connection, PlanError> {
+        self.check_place()?;
         let open = || {
             let connection = self.connect()?;
-            schema::prepare(&connection)?;
+            schema::prepare(&connection, Closing::KeepsLog)?;
             let version: i64 = connection.pragma_query_value(None, "user_version", |row| row.get(0))?;
             Ok((connection, version))
         };
-        if !self.path.exists() {
-            return Err(PlanError::Missing(self.id.to_string()));
-        }
-        let (connection, version) = open().map_err(|error| self.failed(&error))?;
+        let failed = |error: rusqlite::Error| self.failed(&error);
+        let (connection, version) = open().map_err(failed)?;
         match version {
-            schema::VERSION => Ok(connection),
-            0 => Err(PlanError::Broken { path: self.path.clone(), reason: "it holds no replay".to_owned() }),
-            _ => Err(PlanError::Newer(self.path.clone())),
+            schema::VERSION => {}
+            0 => return Err(PlanError::Broken { path: self.path.clone(), reason: "it holds no replay".to_owned() }),
+            version if version < schema::VERSION => return Err(PlanError::Older(self.path.clone())),
+            _ => return Err(PlanError::Newer(self.path.clone())),
+        }
+        if !schema::is_ours(&connection).map_err(failed)? {
+            let reason = "its tables are not those of a replay".to_owned();
+            return Err(PlanError::Damaged { path: self.path.clone(), reason });
+        }
+        let id: String = connection.query_row("SELECT id FROM replay LIMIT 1", [], |row| row.get(0)).map_err(failed)?;
+        match PlanId::parse(&id) {
+            Ok(id) if id == self.id => {}
+            Ok(id) => {
+                let reason = format!(
+                    "holds replay {id}, and a replay has one file, which is named after it; remove what is a copy, or rename it to {id}.{EXTENSION}"
+                );
+                return Err(PlanError::Misplaced { path: self.path.clone(), reason });
+            }
+            Err(_) => {
+                return Err(PlanError::Damaged { path: self.path.clone(), reason: "it has no id".to_owned() });
+            }
+        }
+        self.check_log(&connection)?;
+        Ok(connection)
+    }
+
+    /// The file must be where it was made: one that has two names could be worked on twice at once.
+    fn check_place(&self) -> Result<(), PlanError> {
+        let found = match std::fs::symlink_metadata(&self.path) {
+            Ok(found) => found,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Err(PlanError::Missing(self.id.to_string())),
+            Err(error) => return Err(PlanError::of_io(&self.path, &error)),
+        };
+        let reason = if found.is_symlink() {
+            "is a link, and a replay has one file in one place; remove the link"
+        } else if !found.is_file() {
+            "is no ordinary file"
+        } else if found.nlink() > 1 {
+            "has a second name (a hard link), and a replay has one file in one place; remove the other name"
+        } else {
+            return Ok(());
+        };
+        Err(PlanError::Misplaced { path: self.path.clone(), reason: reason.to_owned() })
+    }
+
+    /// What a run that has not ended has written lies in the log beside the file, and is never put away before the run's end is written.
+    fn check_log(&self, connection: &Connection) -> Result<(), PlanError> {
+        let is_needed = || -> Result<bool, PlanError> {
+            let needed = connection.query_row("SELECT log_needed FROM replay LIMIT 1", [], |row| row.get(0));
+            needed.map_err(|error| self.failed(&error))
+        };
+        let log = self.beside("-wal");
+        let is_there = || std::fs::metadata(&log).is_ok_and(|log| log.len() > 0);
+        // It may have ended between the two looks.
+        if !is_needed()? || is_there() || !is_needed()? {
+            return Ok(());
+        }
+        let log = log.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+        Err(PlanError::LogMissing { path: self.path.clone(), log })
+    }
+
+    /// Looks through all of a file that is not large, before anything is sent from it.
+    pub(super) fn check_pages(&self, connection: &Connection) -> Result<(), PlanError> {
+        if std::fs::metadata(&self.path).is_ok_and(|file| file.len() > CHECKED_BYTES) {
+            return Ok(());
+        }
+        let found: Result<String, _> = connection.query_row("PRAGMA quick_check(1)", [], |row| row.get(0));
+        match found.map_err(|error| self.failed(&error))? {
+            found if found == "ok" => Ok(()),
+            found => Err(PlanError::Damaged { path: self.path.clone(), reason: found }),
         }
     }
 
     fn create_tables(&self, order: &ReplayOrder, source: &str, target_arn: &str, now: Timestamp) -> rusqlite::Result<Connection> {
         let connection = self.connect()?;
-        schema::prepare(&connection)?;
+        schema::prepare(&connection, Closing::EmptiesLog)?;
         let transaction = connection.unchecked_transaction()?;
         transaction.execute_batch(schema::TABLES)?;
         transaction.pragma_update(None, "user_version", schema::VERSION)?;
@@ -349,6 +483,7 @@ impl PlanFile {
                 counts_text(&PlanCounts::default())?,
             ],
         )?;
+        schema::seal(&transaction)?;
         transaction.commit()?;
         Ok(connection)
     }
@@ -373,9 +508,31 @@ impl PlanFile {
     }
 }
 
+fn write_options(connection: &Connection, target: &StreamName, target_arn: &str, options: &ReplayOptions) -> rusqlite::Result<()> {
+    let ReplayOptions { envelope, rate, timing, sequence } = options;
+    connection.execute(
+        "UPDATE replay SET log_needed = 0, target = ?1, target_arn = ?2, separator = ?3, rate = ?4, timing = ?5, sequence = ?6",
+        params![
+            target.as_str(),
+            target_arn,
+            envelope.as_ref().map(|separator| separator.as_str()),
+            rate.to_string(),
+            timing.to_string(),
+            sequence.as_str()
+        ],
+    )?;
+    schema::seal(connection)
+}
+
+/// Ends a replay for good that nobody works on.
+pub(super) fn write_cancelled(connection: &Connection) -> rusqlite::Result<()> {
+    connection.execute("UPDATE replay SET state = ?1, wish = NULL, log_needed = 0", [PlanState::Cancelled.as_str()])?;
+    Ok(())
+}
+
 /// What somebody wishes of this replay, if anybody does.
 pub(super) fn wish(connection: &Connection) -> rusqlite::Result<Option<Wish>> {
-    let wish: Option<Option<String>> = connection.query_row("SELECT wish FROM replay", [], |row| row.get(0)).optional()?;
+    let wish: Option<Option<String>> = connection.query_row("SELECT wish FROM replay LIMIT 1", [], |row| row.get(0)).optional()?;
     Ok(wish.flatten().and_then(|name| [Wish::Pause, Wish::Cancel].into_iter().find(|wish| wish.as_str() == name)))
 }
 

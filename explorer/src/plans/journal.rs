@@ -1,13 +1,13 @@
 //! The journal of a run: what is about to be sent, and what became of it. A thread of its own writes it; whatever waits meanwhile goes
 //! into the next transaction together, so that the disk is waited for once.
 
-use super::error::PlanError;
-use super::file::{Hold, PlanFile, somebody};
-use super::schema;
+use super::error::{PlanError, damaged};
+use super::file::{Hold, PlanFile, somebody, write_cancelled};
+use super::{checksum, schema, summary};
 use crate::domain::replay::lanes::Position;
-use crate::domain::replay::plan::{PlanState, Wish};
+use crate::domain::replay::plan::{PlanState, PlanSummary, Wish};
 use jiff::Timestamp;
-use rusqlite::{Connection, OptionalExtension as _, params};
+use rusqlite::{Connection, OptionalExtension as _, TransactionBehavior, params};
 use std::collections::HashMap;
 use std::fs::File;
 use std::sync::Arc;
@@ -68,7 +68,6 @@ pub struct Journal {
     entries: mpsc::Sender<Entry>,
     wish: Arc<AtomicU8>,
     thread: JoinHandle<()>,
-    maybe_repeated: u64,
 }
 
 enum Entry {
@@ -92,31 +91,31 @@ struct Writer {
 }
 
 impl Journal {
-    /// Begins a run: from here on this process alone works on the file. What an earlier run had in flight when it ended may arrive
-    /// twice; it is counted here.
+    /// Begins a run of the plan as it was confirmed: from here on this process alone works on the file. What an earlier run had in flight
+    /// when it ended may arrive twice; it is counted here. Gives back the plan as it is now.
     ///
     /// # Errors
-    /// When another process works on the file, or it cannot be written.
-    pub fn begin(file: &PlanFile, now: Timestamp, target_created_at: Option<i64>) -> Result<Self, PlanError> {
+    /// When another process works on the file, or has run, cancelled or changed the plan since; or when the file cannot be written.
+    pub fn begin(
+        file: &PlanFile,
+        now: Timestamp,
+        confirmed: &PlanSummary,
+        target_created_at: Option<i64>,
+    ) -> Result<(Self, PlanSummary), PlanError> {
         let hold = file.hold()?;
         // A plan is made without waiting for the disk; before anything is sent it is there.
         File::open(file.path()).and_then(|plan| plan.sync_all()).map_err(|error| PlanError::of_io(file.path(), &error))?;
         let mut connection = file.open()?;
-        let begun = begin(&mut connection, now, target_created_at).map_err(|error| file.failed(&error))?;
-        let (run, maybe_repeated, shards) = begun;
+        file.check_pages(&connection)?;
+        let begun = begin(&mut connection, (file, now), confirmed, target_created_at).map_err(|error| file.failed(&error))?;
+        let Begun { run, plan, shards } = begun.map_err(PlanError::Refused)?;
         let wish = Arc::new(AtomicU8::new(0));
         let writer =
             Writer { connection, file: file.clone(), _hold: hold, run, shards, wish: Arc::clone(&wish), looked_at: Instant::now() };
         let (entries, waiting) = mpsc::channel(ENTRIES_WAITING);
         let thread = std::thread::Builder::new().name("journal".to_owned()).spawn(move || writer.run(waiting));
         let thread = thread.map_err(|error| PlanError::of_io(file.path(), &error))?;
-        Ok(Self { entries, wish, thread, maybe_repeated })
-    }
-
-    /// Records that earlier runs may have put without knowing, over all of them.
-    #[must_use]
-    pub fn maybe_repeated(&self) -> u64 {
-        self.maybe_repeated
+        Ok((Self { entries, wish, thread }, plan))
     }
 
     /// What somebody wishes of the run, as of a moment ago. Has it looked for anew, so that asking often keeps it fresh.
@@ -185,13 +184,37 @@ impl Pen {
     }
 }
 
-/// The run's number, what may be repeated in all, and the shards known.
-type Begun = (i64, u64, HashMap<String, i64>);
+/// What a run begins with.
+struct Begun {
+    /// Its number.
+    run: i64,
+    plan: PlanSummary,
+    /// The shards known, by name.
+    shards: HashMap<String, i64>,
+}
 
-fn begin(connection: &mut Connection, now: Timestamp, target_created_at: Option<i64>) -> rusqlite::Result<Begun> {
+/// Looks at the plan once more and begins the run in one transaction, so that nothing comes between; a sentence where it is not to be
+/// run.
+fn begin(
+    connection: &mut Connection,
+    (file, now): (&PlanFile, Timestamp),
+    confirmed: &PlanSummary,
+    target_created_at: Option<i64>,
+) -> rusqlite::Result<Result<Begun, String>> {
     schema::make_durable(connection)?;
-    connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))?;
-    let transaction = connection.transaction()?;
+    let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    // Nobody else holds it, so a run that was going on is over.
+    let plan = summary::read(&transaction, file.id().clone(), false)?;
+    if let Some(refusal) = plan.changed_since(confirmed) {
+        return Ok(Err(refusal));
+    }
+    if super::file::wish(&transaction)? == Some(Wish::Cancel) {
+        // Its program ended before it could do so.
+        write_cancelled(&transaction)?;
+        transaction.commit()?;
+        return Ok(Err("it was cancelled; plan it again".to_owned()));
+    }
+    check_receipts(&transaction, &plan)?;
     let unknown = in_flight(&transaction)?;
     transaction.execute("DELETE FROM in_flight", [])?;
     transaction.execute(
@@ -199,15 +222,29 @@ fn begin(connection: &mut Connection, now: Timestamp, target_created_at: Option<
         params![now.as_millisecond(), somebody(), target_created_at, unknown.cast_signed()],
     )?;
     let run = transaction.last_insert_rowid();
-    let running = PlanState::Running.as_str();
-    let sql = "UPDATE replay SET state = ?1, wish = NULL, maybe_repeated = maybe_repeated + ?2 RETURNING maybe_repeated";
-    let maybe_repeated: i64 = transaction.query_row(sql, params![running, unknown.cast_signed()], |row| row.get(0))?;
+    let sql = "UPDATE replay SET state = ?1, wish = NULL, log_needed = 1, maybe_repeated = maybe_repeated + ?2";
+    transaction.execute(sql, params![PlanState::Running.as_str(), unknown.cast_signed()])?;
     let shards = {
         let mut statement = transaction.prepare("SELECT name, id FROM shard")?;
         statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?.collect::<Result<_, _>>()?
     };
     transaction.commit()?;
-    Ok((run, maybe_repeated.cast_unsigned(), shards))
+    // From here on the file itself says that a run has begun, whatever becomes of the log.
+    if !schema::copy_log(connection)? {
+        tracing::warn!("others read the plan, and so its file does not say yet that it runs");
+    }
+    let plan = PlanSummary { maybe_repeated: plan.maybe_repeated + unknown, state: PlanState::Running, ..plan };
+    Ok(Ok(Begun { run, plan, shards }))
+}
+
+/// What was counted as settled must have its receipts.
+fn check_receipts(connection: &Connection, plan: &PlanSummary) -> rusqlite::Result<()> {
+    let count = |row: &rusqlite::Row<'_>| Ok((row.get::<_, i64>(0)?.cast_unsigned(), row.get::<_, i64>(1)?.cast_unsigned()));
+    let (acknowledged, settled) = connection.query_row("SELECT count(shard), count(*) FROM receipt", [], count)?;
+    if acknowledged == plan.acknowledged && settled == plan.acknowledged + plan.passed_over {
+        return Ok(());
+    }
+    Err(damaged("its receipts are not as many as it counted"))
 }
 
 /// Records of batches of which nobody knows what became.
@@ -245,6 +282,7 @@ impl Writer {
         }
         let transaction = self.connection.transaction()?;
         let mut totals = Totals::default();
+        let mut has_ended = false;
         for entry in entries {
             match entry {
                 Entry::Sending(batch, positions, _) => {
@@ -263,13 +301,19 @@ impl Writer {
                         "UPDATE run SET ended_at = ?1, ending = ?2, reason = ?3 WHERE id = ?4",
                         params![now, state.as_str(), reason, self.run],
                     )?;
-                    transaction.execute("UPDATE replay SET state = ?1, wish = NULL", [state.as_str()])?;
+                    transaction.execute("UPDATE replay SET state = ?1, wish = NULL, log_needed = 0", [state.as_str()])?;
+                    has_ended = true;
                 }
                 Entry::Look => {}
             }
         }
         totals.write(&transaction, self.run)?;
-        transaction.commit()
+        transaction.commit()?;
+        // What is in the log is as good as in the file, where others read it now.
+        if has_ended && let Err(error) = schema::release_log(&self.connection) {
+            tracing::warn!(%error, "the log stays beside the plan");
+        }
+        Ok(())
     }
 
     fn look_for_wishes(&mut self) {
@@ -292,17 +336,19 @@ impl Writer {
 }
 
 fn write_settled(connection: &Connection, settled: &Settled, shards: &mut HashMap<String, i64>) -> rusqlite::Result<()> {
-    let sql = "INSERT INTO receipt (position, record, shard, sequence_number) VALUES (?1, ?2, ?3, ?4)";
+    let sql = "INSERT INTO receipt (position, record, checksum, shard, sequence_number) VALUES (?1, ?2, ?3, ?4, ?5)";
     let mut receipt = connection.prepare_cached(sql)?;
     for Receipt { position, record, shard_id, sequence_number, payload_bytes: _ } in &settled.receipts {
         let shard = match shards.get(shard_id) {
             Some(shard) => *shard,
             None => new_shard(connection, shard_id, shards)?,
         };
-        receipt.execute(params![position.cast_signed(), record.cast_signed(), shard, sequence_number])?;
+        let checksum = checksum::of_receipt(*position, *record, Some(shard), Some(sequence_number));
+        receipt.execute(params![position.cast_signed(), record.cast_signed(), checksum, shard, sequence_number])?;
     }
     for (position, record, reason) in &settled.passed_over {
-        receipt.execute(params![position.cast_signed(), record.cast_signed(), None::<i64>, None::<String>])?;
+        let checksum = checksum::of_receipt(*position, *record, None, None);
+        receipt.execute(params![position.cast_signed(), record.cast_signed(), checksum, None::<i64>, None::<String>])?;
         let sql = "INSERT OR REPLACE INTO passed_over (record, reason) VALUES (?1, ?2)";
         connection.prepare_cached(sql)?.execute(params![record.cast_signed(), reason])?;
     }

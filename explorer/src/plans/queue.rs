@@ -1,8 +1,9 @@
 //! The queue of a plan: which records go in which order, read lane by lane as they are wanted, and the records themselves.
 
-use super::draft::Bits;
-use super::error::PlanError;
+use super::bits::Bits;
+use super::error::{PlanError, damaged};
 use super::file::PlanFile;
+use super::{checksum, summary};
 use crate::domain::replay::hash_key::{HashKey, ShardMap};
 use crate::domain::replay::lanes::{Position, QueuedRecord};
 use rusqlite::{Connection, OptionalExtension as _, params};
@@ -15,7 +16,7 @@ pub(super) const BUCKETS: usize = 256;
 /// Entries of a block: what is read of a bucket at a time.
 pub(super) const BLOCK_ENTRIES: usize = 512;
 /// Bytes of an entry.
-const ENTRY_BYTES: usize = 6 * 8;
+pub(super) const ENTRY_BYTES: usize = 6 * 8;
 
 /// The bucket of a key, by its hash.
 pub(super) fn bucket_of(key: u64) -> usize {
@@ -40,22 +41,38 @@ fn read_entry(bytes: &[u8]) -> Option<QueuedRecord> {
     })
 }
 
-/// Passes all entries, bucket by bucket, until `take` gives false.
+/// The entries of a block, where it is as it was written.
+fn read_block(bucket: u64, first: Position, sum: i64, entries: &[u8]) -> rusqlite::Result<impl Iterator<Item = QueuedRecord>> {
+    let is_whole = entries.len().is_multiple_of(ENTRY_BYTES) && entries.len() <= BLOCK_ENTRIES * ENTRY_BYTES;
+    if !is_whole || sum != checksum::of_block(bucket, first, entries) {
+        return Err(damaged("a part of its queue is not what was written"));
+    }
+    Ok(entries.chunks_exact(ENTRY_BYTES).filter_map(read_entry))
+}
+
+/// Passes all entries, bucket by bucket, until `take` gives false. There must be as many as the plan has records.
 pub(super) fn each_entry(
     connection: &Connection,
+    records: u64,
     mut take: impl FnMut(QueuedRecord) -> rusqlite::Result<bool>,
 ) -> rusqlite::Result<()> {
-    let mut statement = connection.prepare("SELECT entries FROM queue ORDER BY bucket, first")?;
+    let mut statement = connection.prepare("SELECT bucket, first, checksum, entries FROM queue ORDER BY bucket, first")?;
     let mut rows = statement.query([])?;
+    let mut passed = 0;
+    let miscounted = || damaged("its queue has not as many records as the plan");
     while let Some(row) = rows.next()? {
-        let block = row.get_ref(0)?.as_blob()?;
-        for entry in block.chunks_exact(ENTRY_BYTES).filter_map(read_entry) {
+        let (bucket, first) = (row.get::<_, i64>(0)?.cast_unsigned(), row.get::<_, i64>(1)?.cast_unsigned());
+        for entry in read_block(bucket, first, row.get(2)?, row.get_ref(3)?.as_blob()?)? {
+            passed += 1;
+            if passed > records {
+                return Err(miscounted());
+            }
             if !take(entry)? {
                 return Ok(());
             }
         }
     }
-    Ok(())
+    if passed == records { Ok(()) } else { Err(miscounted()) }
 }
 
 /// A record as it is in the plan.
@@ -88,6 +105,8 @@ pub struct QueueReader {
     file: PlanFile,
     connection: Connection,
     buckets: Buckets,
+    /// Records of the plan.
+    records: u64,
     settled: Bits,
     shards: Vec<String>,
 }
@@ -119,18 +138,14 @@ impl QueueReader {
     pub fn open(file: &PlanFile) -> Result<Self, PlanError> {
         let connection = file.open()?;
         let read = || {
-            let mut settled = Bits::default();
-            let mut statement = connection.prepare("SELECT position FROM receipt")?;
-            let mut rows = statement.query([])?;
-            while let Some(row) = rows.next()? {
-                settled.set(row.get::<_, i64>(0)?.cast_unsigned());
-            }
+            let records = summary::counts(&connection)?.records;
+            let settled = settled(&connection, records)?;
             let mut statement = connection.prepare("SELECT name FROM shard ORDER BY id")?;
             let shards = statement.query_map([], |row| row.get(0))?.collect::<Result<_, _>>()?;
-            Ok((settled, shards))
+            Ok((records, settled, shards))
         };
-        let (settled, shards) = read().map_err(|error| file.failed(&error))?;
-        Ok(Self { file: file.clone(), connection, buckets: Buckets::default(), settled, shards })
+        let (records, settled, shards) = read().map_err(|error| file.failed(&error))?;
+        Ok(Self { file: file.clone(), connection, buckets: Buckets::default(), records, settled, shards })
     }
 
     /// Passes all entries in the order of the plan, settled or not, until `take` gives false.
@@ -140,9 +155,11 @@ impl QueueReader {
     ) -> rusqlite::Result<()> {
         let (mut buckets, settled) = (Buckets::default(), Bits::default());
         let mut heads = buckets.heads(connection, 0..=BUCKETS - 1, &settled)?;
-        while let Some(entry) = buckets.next(connection, &mut heads, &settled)? {
-            if !take(entry)? {
-                return Ok(());
+        // There are no more, whatever the file makes of it.
+        for _ in 0..summary::counts(connection)?.records {
+            match buckets.next(connection, &mut heads, &settled)? {
+                Some(entry) if take(entry)? => {}
+                Some(_) | None => return Ok(()),
             }
         }
         Ok(())
@@ -171,46 +188,96 @@ impl QueueReader {
         Ok(records)
     }
 
-    /// The records themselves, in the order of their numbers in the plan; where they came from only if that is asked for.
+    /// The records of these entries, each as it was written, or a few words on what is wrong with it; where they came from only if that is
+    /// asked for.
     ///
     /// # Errors
-    /// When the file cannot be read, or lacks one.
-    pub fn load(&self, records: &[u64], with_origin: bool) -> Result<Vec<Loaded>, PlanError> {
+    /// When the file cannot be read.
+    pub fn load(&self, records: &[QueuedRecord], with_origin: bool) -> Result<Vec<Result<Loaded, String>>, PlanError> {
         self.try_load(records, with_origin).map_err(|error| self.file.failed(&error))
     }
 
-    fn try_load(&self, records: &[u64], with_origin: bool) -> rusqlite::Result<Vec<Loaded>> {
+    fn try_load(&self, records: &[QueuedRecord], with_origin: bool) -> rusqlite::Result<Vec<Result<Loaded, String>>> {
         // In one transaction the file is locked once, and not for each record.
         let transaction = self.connection.unchecked_transaction()?;
         let sql = match with_origin {
-            true => "SELECT partition_key, explicit_hash_key, data, sequence_number, arrival, shard FROM record WHERE id = ?1",
-            false => "SELECT partition_key, explicit_hash_key, data FROM record WHERE id = ?1",
+            true => {
+                "SELECT partition_key, explicit_hash_key, data, checksum, sequence_number, arrival, shard FROM record WHERE id = ?1"
+            }
+            false => "SELECT partition_key, explicit_hash_key, data, checksum FROM record WHERE id = ?1",
         };
         let mut statement = transaction.prepare_cached(sql)?;
-        let load = |record: &u64| {
-            statement.query_row([record.cast_signed()], |row| {
-                let origin = match with_origin {
-                    true => {
-                        let shard = usize::try_from(row.get::<_, i64>(5)?).unwrap_or(usize::MAX);
-                        let shard_id = self.shards.get(shard).cloned().unwrap_or_default();
-                        Origin { sequence_number: row.get(3)?, arrival: row.get(4)?, shard_id }
-                    }
-                    false => Origin::default(),
-                };
-                Ok(Loaded { partition_key: row.get(0)?, explicit_hash_key: row.get(1)?, data: row.get(2)?, origin })
-            })
+        let load = |entry: &QueuedRecord| match statement
+            .query_row([entry.record.cast_signed()], |row| self.loaded(entry, row, with_origin))
+        {
+            Ok(Some(loaded)) => Ok(Ok(loaded)),
+            Ok(None) | Err(rusqlite::Error::InvalidColumnType(..) | rusqlite::Error::FromSqlConversionFailure(..)) => {
+                Ok(Err(CHANGED.to_owned()))
+            }
+            Err(rusqlite::Error::QueryReturnedNoRows) => Ok(Err(LOST.to_owned())),
+            Err(error) => Err(error),
         };
         records.iter().map(load).collect()
+    }
+
+    /// A record of the file, where it is as it was written.
+    fn loaded(&self, entry: &QueuedRecord, row: &rusqlite::Row<'_>, with_origin: bool) -> rusqlite::Result<Option<Loaded>> {
+        let (key, data) = (row.get_ref(0)?, row.get_ref(2)?);
+        let (Ok(key), Ok(data)) = (key.as_str(), data.as_blob()) else {
+            return Ok(None);
+        };
+        let explicit_hash_key: Option<String> = row.get(1)?;
+        let checksum = row.get::<_, i64>(3)?.cast_unsigned();
+        let sent = checksum::of_sent(entry.record, key, explicit_hash_key.as_deref(), Some(data));
+        let is_as_written = entry.bytes == (key.len() + data.len()) as u64 && checksum & u64::from(u32::MAX) == u64::from(sent);
+        if !is_as_written {
+            return Ok(None);
+        }
+        let origin = match with_origin {
+            true => {
+                let shard = usize::try_from(row.get::<_, i64>(6)?).unwrap_or(usize::MAX);
+                let shard_id = self.shards.get(shard).cloned().unwrap_or_default();
+                Origin { sequence_number: row.get(4)?, arrival: row.get(5)?, shard_id }
+            }
+            false => Origin::default(),
+        };
+        let of_origin = || checksum::of_origin(entry.record, &origin.sequence_number, &origin.shard_id, &origin.arrival);
+        if with_origin && checksum >> 32 != u64::from(of_origin()) {
+            return Ok(None);
+        }
+        Ok(Some(Loaded { partition_key: key.to_owned(), explicit_hash_key, data: data.to_vec(), origin }))
     }
 
     /// Passes all records that are not settled, in no order, until `take` gives false.
     ///
     /// # Errors
-    /// When the file cannot be read.
+    /// When the file cannot be read, or its queue has not as many records as the plan.
     pub fn each_left(&self, mut take: impl FnMut(QueuedRecord) -> bool) -> Result<(), PlanError> {
-        let passed = each_entry(&self.connection, |entry| Ok(self.settled.get(entry.position) || take(entry)));
-        passed.map_err(|error| self.file.failed(&error))
+        let take = |entry: QueuedRecord| Ok(self.settled.get(entry.position) || take(entry));
+        each_entry(&self.connection, self.records, take).map_err(|error| self.file.failed(&error))
     }
+}
+
+/// What is said of a record that is not as it was written.
+const CHANGED: &str = "the plan's file is damaged: the record is not what was written";
+/// What is said of one that is not there.
+const LOST: &str = "the plan's file is damaged: the record is not in it";
+
+/// The positions of the records that have a receipt.
+fn settled(connection: &Connection, records: u64) -> rusqlite::Result<Bits> {
+    let mut settled = Bits::default();
+    let mut statement = connection.prepare("SELECT position, record, checksum, shard, sequence_number FROM receipt")?;
+    let mut rows = statement.query([])?;
+    while let Some(row) = rows.next()? {
+        let (position, record) = (row.get::<_, i64>(0)?.cast_unsigned(), row.get::<_, i64>(1)?.cast_unsigned());
+        let number = row.get_ref(4)?.as_str_or_null()?;
+        // A position beyond the plan would have memory taken for all before it.
+        if position >= records || row.get::<_, i64>(2)? != checksum::of_receipt(position, record, row.get(3)?, number) {
+            return Err(damaged("a receipt is not what was written"));
+        }
+        settled.set(position);
+    }
+    Ok(settled)
 }
 
 /// Buckets by the positions of their next records.
@@ -240,18 +307,16 @@ impl Buckets {
     fn head(&mut self, connection: &Connection, place: usize, settled: &Bits) -> rusqlite::Result<Option<Position>> {
         let bucket = &mut self.0[place];
         while bucket.entries.is_empty() && !bucket.is_read {
-            let sql = "SELECT first, entries FROM queue WHERE bucket = ?1 AND first > ?2 ORDER BY first LIMIT 1";
+            let sql = "SELECT first, checksum, entries FROM queue WHERE bucket = ?1 AND first > ?2 ORDER BY first LIMIT 1";
             let after = bucket.reached.map_or(-1, u64::cast_signed);
-            let block: Option<(i64, Vec<u8>)> = connection
-                .prepare_cached(sql)?
-                .query_row(params![place, after], |row| Ok((row.get(0)?, row.get(1)?)))
-                .optional()?;
-            match block {
-                Some((first, entries)) => {
-                    bucket.reached = Some(first.cast_unsigned());
-                    let entries = entries.chunks_exact(ENTRY_BYTES).filter_map(read_entry);
-                    bucket.entries.extend(entries.filter(|entry| !settled.get(entry.position)));
-                }
+            let reached = connection.prepare_cached(sql)?.query_row(params![place, after], |row| {
+                let first = row.get::<_, i64>(0)?.cast_unsigned();
+                let entries = read_block(place as u64, first, row.get(1)?, row.get_ref(2)?.as_blob()?)?;
+                bucket.entries.extend(entries.filter(|entry| !settled.get(entry.position)));
+                Ok(first)
+            });
+            match reached.optional()? {
+                Some(first) => bucket.reached = Some(first),
                 None => bucket.is_read = true,
             }
         }

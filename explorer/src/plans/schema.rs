@@ -1,10 +1,15 @@
-//! The tables of a replay's file, and how a connection to it is set up.
+//! The tables of a replay's file, how a connection to it is set up, and whether a file has just these tables.
 
-use rusqlite::Connection;
+use super::checksum::Checksum;
+use super::error::damaged;
+use rusqlite::config::DbConfig;
+use rusqlite::types::ValueRef;
+use rusqlite::{Connection, params};
+use std::sync::OnceLock;
 use std::time::Duration;
 
-/// The version of the tables below.
-pub(super) const VERSION: i64 = 1;
+/// The version of the tables below. 1 had no checksums.
+pub(super) const VERSION: i64 = 2;
 
 /// How long a statement waits for another process, which only ever has a short transaction open.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
@@ -16,10 +21,11 @@ const CACHE_KIB: i64 = 4 * 1024;
 /// `record` has the records as they were read. `queue` has the order in which they go: blocks of entries by a part of the key's hash, so
 /// that a shard's records are found without reading the others'. A `receipt` says that the record of a position is settled: with shard
 /// and number where the target has acknowledged it, without where it was passed over, and `passed_over` says why. `in_flight` has the
-/// batches of which nobody knows what became. `replay` has one row.
+/// batches of which nobody knows what became. `replay` has one row; its `log_needed` says that a run has begun and has not ended, so that
+/// the file is not whole without the log beside it.
 pub(super) const TABLES: &str = "
 CREATE TABLE replay (
-  id TEXT NOT NULL, state TEXT NOT NULL, wish TEXT,
+  id TEXT NOT NULL, state TEXT NOT NULL, wish TEXT, log_needed INTEGER NOT NULL DEFAULT 0, checksum INTEGER NOT NULL DEFAULT 0,
   created_at INTEGER NOT NULL, created_by TEXT NOT NULL,
   source TEXT NOT NULL, stream TEXT, selection TEXT NOT NULL, is_everything INTEGER NOT NULL,
   target TEXT NOT NULL, target_arn TEXT NOT NULL,
@@ -36,19 +42,40 @@ CREATE TABLE run (
 );
 CREATE TABLE shard (id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE);
 CREATE TABLE record (
-  id INTEGER PRIMARY KEY, partition_key TEXT NOT NULL, explicit_hash_key TEXT,
+  id INTEGER PRIMARY KEY, checksum INTEGER NOT NULL, partition_key TEXT NOT NULL, explicit_hash_key TEXT,
   sequence_number TEXT NOT NULL, sub_sequence_number INTEGER, shard INTEGER NOT NULL, arrival TEXT NOT NULL, data BLOB
 );
 CREATE TABLE passed_over (record INTEGER PRIMARY KEY, reason TEXT NOT NULL);
-CREATE TABLE queue (id INTEGER PRIMARY KEY, bucket INTEGER NOT NULL, first INTEGER NOT NULL, entries BLOB NOT NULL);
+CREATE TABLE queue (
+  id INTEGER PRIMARY KEY, bucket INTEGER NOT NULL, first INTEGER NOT NULL, checksum INTEGER NOT NULL, entries BLOB NOT NULL
+);
 CREATE INDEX queue_by_bucket ON queue (bucket, first);
-CREATE TABLE receipt (position INTEGER PRIMARY KEY, record INTEGER NOT NULL, shard INTEGER, sequence_number TEXT);
+CREATE TABLE receipt (
+  position INTEGER PRIMARY KEY, record INTEGER NOT NULL, checksum INTEGER NOT NULL, shard INTEGER, sequence_number TEXT
+);
 CREATE TABLE in_flight (batch INTEGER PRIMARY KEY, positions BLOB NOT NULL);
 ";
 
+/// Things of a schema that are looked at; ours are fewer.
+const MOST_THINGS: u32 = 64;
+
+/// Whoever closes a file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Closing {
+    /// Leaves the log where it is: only whoever works on the file may say that it is no longer needed.
+    KeepsLog,
+    /// Puts it into the file.
+    EmptiesLog,
+}
+
 /// Sets a connection up. Write-ahead logging lets others read while one writes.
-pub(super) fn prepare(connection: &Connection) -> rusqlite::Result<()> {
+pub(super) fn prepare(connection: &Connection, closing: Closing) -> rusqlite::Result<()> {
     connection.busy_timeout(BUSY_TIMEOUT)?;
+    // What stands in the file's schema is not run, and what a page says of itself is not believed.
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_TRUSTED_SCHEMA, false)?;
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_DEFENSIVE, true)?;
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, closing == Closing::KeepsLog)?;
+    connection.pragma_update(None, "cell_size_check", true)?;
     // Takes effect in a file that has no page yet.
     connection.pragma_update(None, "page_size", PAGE_BYTES)?;
     connection.set_prepared_statement_cache_capacity(64);
@@ -67,4 +94,74 @@ pub(super) fn make_fast(connection: &Connection) -> rusqlite::Result<()> {
     connection.pragma_update(None, "synchronous", "off")?;
     // Pages of the log before it is put into the database.
     connection.pragma_update(None, "wal_autocheckpoint", 4_000)
+}
+
+/// Puts all of the log into the file, now or when the last connection is closed: for whoever has just written that it is not needed.
+pub(super) fn release_log(connection: &Connection) -> rusqlite::Result<()> {
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, false)?;
+    // Where others read it, it stays.
+    connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))
+}
+
+/// Puts all of the log into the file, but the log keeps its size, so that its absence is noticed; whether that was possible with others
+/// reading.
+pub(super) fn copy_log(connection: &Connection) -> rusqlite::Result<bool> {
+    let is_busy: i64 = connection.query_row("PRAGMA wal_checkpoint(FULL)", [], |row| row.get(0))?;
+    Ok(is_busy == 0)
+}
+
+/// Whether the file has just the tables above: not a view in the place of one, nor a trigger, whose reading could do anything.
+pub(super) fn is_ours(connection: &Connection) -> rusqlite::Result<bool> {
+    static KNOWN: OnceLock<Vec<Thing>> = OnceLock::new();
+    let known = match KNOWN.get() {
+        Some(known) => known,
+        None => {
+            let model = Connection::open_in_memory()?;
+            model.execute_batch(TABLES)?;
+            let things = things(&model)?;
+            KNOWN.get_or_init(|| things)
+        }
+    };
+    Ok(*known == things(connection)?)
+}
+
+type Thing = (String, String, String, Option<String>);
+
+fn things(connection: &Connection) -> rusqlite::Result<Vec<Thing>> {
+    let mut statement = connection.prepare("SELECT type, name, tbl_name, sql FROM sqlite_schema LIMIT ?1")?;
+    let thing = |row: &rusqlite::Row<'_>| Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?));
+    let mut things = statement.query_map([MOST_THINGS], thing)?.collect::<rusqlite::Result<Vec<Thing>>>()?;
+    things.sort();
+    Ok(things)
+}
+
+/// Writes the checksum of what a plan is; whatever changes that ends with this.
+pub(super) fn seal(connection: &Connection) -> rusqlite::Result<()> {
+    let checksum = checksum(connection)?;
+    connection.prepare_cached("UPDATE replay SET checksum = ?1")?.execute(params![checksum])?;
+    Ok(())
+}
+
+/// Whether what a plan is has its checksum.
+pub(super) fn check_seal(connection: &Connection) -> rusqlite::Result<()> {
+    let sealed: i64 = connection.prepare_cached("SELECT checksum FROM replay LIMIT 1")?.query_row([], |row| row.get(0))?;
+    if sealed == checksum(connection)? { Ok(()) } else { Err(damaged("what it says of the plan is not what was written")) }
+}
+
+fn checksum(connection: &Connection) -> rusqlite::Result<i64> {
+    const SEALED: usize = 12;
+    let sql = "SELECT id, source, stream, selection, is_everything, target, target_arn, separator, rate, timing, sequence, counts
+      FROM replay LIMIT 1";
+    connection.prepare_cached(sql)?.query_row([], |row| {
+        let mut checksum = Checksum::default();
+        for column in 0..SEALED {
+            checksum = match row.get_ref(column)? {
+                ValueRef::Text(bytes) | ValueRef::Blob(bytes) => checksum.optional(Some(bytes)),
+                ValueRef::Null => checksum.optional(None),
+                ValueRef::Integer(number) => checksum.number(number.cast_unsigned()),
+                ValueRef::Real(number) => checksum.number(number.to_bits()),
+            };
+        }
+        Ok(i64::from(checksum.end()))
+    })
 }

@@ -197,6 +197,7 @@ fn read(bytes: &[u8]) -> Option<OrderEntry> {
         key: numbers.next()?,
         hash: numbers.next()?,
         bytes: numbers.next()?,
+        lacks_time: false,
     })
 }
 
@@ -219,7 +220,19 @@ mod tests {
             // Each shard has keys of its own.
             let key = u64::from(shard) * 100 + number % 7;
             let arrived = i64::try_from(number).unwrap();
-            sorter.push(OrderEntry { shard, number: value, arrived, record: number, key, hash: key, sub: 0, bytes: 5 }).unwrap();
+            sorter
+                .push(OrderEntry {
+                    shard,
+                    number: value,
+                    arrived,
+                    record: number,
+                    key,
+                    hash: key,
+                    sub: 0,
+                    bytes: 5,
+                    lacks_time: false,
+                })
+                .unwrap();
         }
         let sorted: Vec<u64> = sorter.finish().unwrap().map(|entry| entry.unwrap().record).collect();
         assert_eq!(sorted, (0..all).collect::<Vec<_>>());

@@ -1,19 +1,36 @@
 //! What a replay's file tells of it: where it stands, and what became of its records.
 
-use super::queue::QueueReader;
+use super::queue::{ENTRY_BYTES, QueueReader};
 use crate::domain::replay::ReplayOptions;
 use crate::domain::replay::lanes::Sequence;
 use crate::domain::replay::plan::{Journey, JourneyEnd, PassedOver, PlanCounts, PlanId, PlanState, PlanSummary, RunRecord};
 use archiver::envelope::Separator;
 use jiff::Timestamp;
-use rusqlite::types::Type;
 use rusqlite::{Connection, OptionalExtension as _, Row, params};
 use std::str::FromStr;
 
+/// What is in a plan, in numbers that are as they were written.
+pub(super) fn counts(connection: &Connection) -> rusqlite::Result<PlanCounts> {
+    super::schema::check_seal(connection)?;
+    let counts: String = connection.query_row("SELECT counts FROM replay LIMIT 1", [], |row| row.get(0))?;
+    let counts: PlanCounts = serde_json::from_str(&counts).map_err(|error| unreadable(&error))?;
+    // Memory is taken by this number, which a file can say anything of.
+    let sql = "SELECT page_count * page_size FROM pragma_page_count, pragma_page_size";
+    let bytes: i64 = connection.query_row(sql, [], |row| row.get(0))?;
+    if counts.records > bytes.cast_unsigned() / ENTRY_BYTES as u64 {
+        return Err(super::error::damaged("it is too small for its records"));
+    }
+    Ok(counts)
+}
+
+/// Runs of one replay that are shown, which is more than anybody has.
+const MOST_RUNS: u32 = 100_000;
+
 /// The summary of a file; whether a process works on it tells a run that goes on from one that ended without a word.
 pub(super) fn read(connection: &Connection, id: PlanId, is_held: bool) -> rusqlite::Result<PlanSummary> {
+    super::schema::check_seal(connection)?;
     let runs = runs(connection)?;
-    connection.query_row("SELECT * FROM replay", [], |row| {
+    connection.query_row("SELECT * FROM replay LIMIT 1", [], |row| {
         let state = match (state_of(&row.get::<_, String>("state")?), is_held) {
             (PlanState::Running, false) => PlanState::Interrupted,
             (PlanState::Planning, false) => PlanState::Unplanned,
@@ -62,7 +79,7 @@ fn parsed<T: FromStr<Err: std::error::Error>>(text: &str) -> rusqlite::Result<T>
 }
 
 fn unreadable(error: &dyn std::error::Error) -> rusqlite::Error {
-    rusqlite::Error::FromSqlConversionFailure(0, Type::Text, error.to_string().into())
+    super::error::damaged(&error.to_string())
 }
 
 fn number(row: &Row<'_>, name: &str) -> rusqlite::Result<u64> {
@@ -78,7 +95,7 @@ fn state_of(name: &str) -> PlanState {
 }
 
 fn runs(connection: &Connection) -> rusqlite::Result<Vec<RunRecord>> {
-    let mut statement = connection.prepare("SELECT * FROM run ORDER BY id")?;
+    let mut statement = connection.prepare("SELECT * FROM run ORDER BY id LIMIT ?1")?;
     let run = |row: &Row<'_>| {
         Ok(RunRecord {
             started_at: time(row.get("started_at")?),
@@ -91,7 +108,7 @@ fn runs(connection: &Connection) -> rusqlite::Result<Vec<RunRecord>> {
             maybe_repeated: number(row, "maybe_repeated")?,
         })
     };
-    statement.query_map([], run)?.collect()
+    statement.query_map([MOST_RUNS], run)?.collect()
 }
 
 pub(super) fn passed_over(connection: &Connection, limit: usize) -> rusqlite::Result<Vec<PassedOver>> {

@@ -4,7 +4,8 @@ use crate::domain::reading::{ArchiveSource, Source};
 use crate::domain::replay::hash_key::HashKey;
 use crate::domain::replay::hash_key::tests::even;
 use crate::domain::replay::lanes::QueuedRecord;
-use crate::domain::replay::plan::{JourneyEnd, PlanCounts, PlanId, PlanState, Wish};
+use crate::domain::replay::plan::{JourneyEnd, PlanCounts, PlanId, PlanState, PlanSummary, Wish};
+use crate::domain::replay::timing::{Schedule, between};
 use crate::domain::replay::{Matching, ReplayOptions, ReplayOrder, Selection};
 use archiver::record::ArrivalTime;
 use archiver::sequence::SequenceNumber;
@@ -13,6 +14,7 @@ use archiver::stream::StreamName;
 use jiff::Timestamp;
 use proptest::prelude::*;
 use std::collections::{BTreeMap, HashMap};
+use std::time::Duration;
 use tempfile::TempDir;
 
 fn order(matching: Matching) -> ReplayOrder {
@@ -30,11 +32,11 @@ fn order(matching: Matching) -> ReplayOrder {
     }
 }
 
-fn everything() -> Matching {
+pub(super) fn everything() -> Matching {
     Matching { filter: RecordFilter::default(), ..Matching::default() }
 }
 
-fn record(key: &str, number: u64, arrival: u64) -> PlannedRecord {
+pub(super) fn record(key: &str, number: u64, arrival: u64) -> PlannedRecord {
     PlannedRecord {
         partition_key: key.to_owned(),
         explicit_hash_key: None,
@@ -46,7 +48,7 @@ fn record(key: &str, number: u64, arrival: u64) -> PlannedRecord {
     }
 }
 
-fn planned(folder: &TempDir, matching: Matching, records: Vec<PlannedRecord>) -> PlanFile {
+pub(super) fn planned(folder: &TempDir, matching: Matching, records: Vec<PlannedRecord>) -> PlanFile {
     let plans = Plans::in_folder(folder.path());
     let order = order(matching);
     let wanted = DraftOrder { order: &order, source: "orders-archive-ALL", target_arn: "arn:aws:kinesis", now: Timestamp::now() };
@@ -55,14 +57,18 @@ fn planned(folder: &TempDir, matching: Matching, records: Vec<PlannedRecord>) ->
     draft.finish(PlanCounts { read: 7, ..PlanCounts::default() }).unwrap()
 }
 
-fn queue(file: &PlanFile) -> Vec<QueuedRecord> {
+pub(super) fn queue(file: &PlanFile) -> Vec<QueuedRecord> {
     QueueReader::open(file).unwrap().next_for(&even(1), 0, usize::MAX).unwrap()
 }
 
 fn numbers(file: &PlanFile) -> Vec<String> {
     let reader = QueueReader::open(file).unwrap();
-    let ids: Vec<u64> = queue(file).iter().map(|entry| entry.record).collect();
-    reader.load(&ids, true).unwrap().into_iter().map(|record| record.origin.sequence_number).collect()
+    reader.load(&queue(file), true).unwrap().into_iter().map(|record| record.unwrap().origin.sequence_number).collect()
+}
+
+/// Begins a run of the plan as it is now.
+pub(super) fn begun(file: &PlanFile) -> Result<(Journal, PlanSummary), PlanError> {
+    Journal::begin(file, Timestamp::now(), &file.summary()?, None)
 }
 
 #[test]
@@ -77,7 +83,7 @@ fn a_plan_holds_its_records_in_order_and_as_they_were() {
     let last = queue(&file)[2];
     assert_eq!(last.hash, HashKey(1 << 63), "what the producer gave decides the shard");
     assert_eq!(last.bytes, "東京".len() as u64 + 256);
-    let loaded = QueueReader::open(&file).unwrap().load(&[last.record], true).unwrap().remove(0);
+    let loaded = QueueReader::open(&file).unwrap().load(&[last], true).unwrap().remove(0).unwrap();
     assert_eq!((loaded.partition_key.as_str(), loaded.origin.arrival.as_str()), ("東京", "30"));
     assert_eq!(loaded.data, (0..=u8::MAX).collect::<Vec<_>>());
     let summary = file.summary().unwrap();
@@ -85,6 +91,85 @@ fn a_plan_holds_its_records_in_order_and_as_they_were() {
     assert_eq!(summary.counts.bytes, 256 + 2);
     assert_eq!((summary.counts.first_arrival, summary.counts.last_arrival), (Some(10_000), Some(30_000)));
     assert!(summary.is_everything);
+}
+
+#[test]
+fn a_hash_key_of_a_producer_is_stored_as_kinesis_takes_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let with_hash = |number: u64, digits: &str| PlannedRecord {
+        explicit_hash_key: Some(digits.to_owned()),
+        ..record(&format!("cust-{number}"), number, number)
+    };
+    let too_large = "340282366920938463463374607431768211456";
+    let records = vec![with_hash(1, "00"), with_hash(2, "007"), with_hash(3, too_large), with_hash(4, "seven")];
+    let file = planned(&folder, everything(), records);
+    let loaded = QueueReader::open(&file).unwrap().load(&queue(&file), true).unwrap();
+    let hashes: Vec<Option<String>> = loaded.into_iter().map(|record| record.unwrap().explicit_hash_key).collect();
+    assert_eq!(hashes, [Some("0".to_owned()), Some("7".to_owned()), None, None]);
+    assert_eq!(file.summary().unwrap().counts.odd_hash_keys, 2);
+}
+
+#[test]
+fn what_has_no_time_counts_as_arrived_with_its_neighbour() {
+    let at = |arrival: Option<&str>, number: u64, shard: u64| PlannedRecord {
+        arrival: arrival.map(|text| ArrivalTime::parse(text).unwrap()),
+        shard_id: Some(format!("shardId-{shard:012}")),
+        ..record(&format!("cust-{number}"), number, 1)
+    };
+    // No time, the time 0, milliseconds taken for seconds: at the beginning, in the middle and at the end of a shard, and a shard of them.
+    let records = vec![
+        at(None, 1, 0),
+        at(Some("0"), 2, 0),
+        at(Some("1545084650.5"), 3, 0),
+        at(Some("1545084650500"), 4, 0),
+        at(Some("1545084660"), 5, 0),
+        at(None, 6, 0),
+        at(None, 7, 1),
+        at(Some("1545084655"), 8, 2),
+    ];
+    let folder = tempfile::tempdir().unwrap();
+    let file = planned(&folder, everything(), records);
+    let (first, last) = (1_545_084_650_500, 1_545_084_660_000);
+    let arrived: BTreeMap<String, i64> =
+        numbers(&file).into_iter().zip(queue(&file)).map(|(number, entry)| (number, entry.arrived)).collect();
+    let of_first_shard: Vec<i64> = ["1", "2", "3", "4", "5", "6"].iter().map(|number| arrived[*number]).collect();
+    assert_eq!(of_first_shard, [first, first, first, first, last, last]);
+    // Its keys may have come from the first one.
+    assert!([first, last].contains(&arrived["7"]), "{arrived:?}");
+    let counts = file.summary().unwrap().counts;
+    assert_eq!((counts.first_arrival, counts.last_arrival, counts.without_time), (Some(first), Some(last), 5));
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(40))]
+
+    /// A replay as recorded waits as long in all as its plan says, whatever the times are.
+    #[test]
+    fn as_recorded_takes_as_long_as_the_plan_says(
+        times in proptest::collection::vec(
+            (prop_oneof![Just(None), Just(Some(0)), (1..4_000_000_000_u64).prop_map(Some), any::<u64>().prop_map(Some)], 0..4_u64),
+            1..60,
+        ),
+        factor in 0.01..1_000.0,
+    ) {
+        let folder = tempfile::tempdir().unwrap();
+        let record = |((time, shard), number): (&(Option<u64>, u64), u64)| PlannedRecord {
+            arrival: time.map(|time| ArrivalTime::parse(&time.to_string()).unwrap()),
+            shard_id: Some(format!("shardId-{shard:012}")),
+            ..record(&format!("cust-{}", number % 5), number, 1)
+        };
+        let file = planned(&folder, everything(), times.iter().zip(1..).map(record).collect());
+        let counts = file.summary().unwrap().counts;
+        let said = between(counts.first_arrival.unwrap_or(0), counts.last_arrival.unwrap_or(0), factor);
+        let entries = queue(&file);
+        let first_arrival = entries.iter().map(|entry| entry.arrived).min().unwrap();
+        let schedule = Schedule { first_arrival, begins: Duration::ZERO, factor };
+        let due: Vec<Duration> = entries.iter().map(|entry| schedule.due(entry.arrived)).collect();
+        prop_assert_eq!((due[0], due.iter().max().copied()), (Duration::ZERO, Some(said)));
+        prop_assert!(due.is_sorted(), "{due:?}");
+        // Times of the future are none.
+        prop_assert!(said <= between(0, Timestamp::now().as_millisecond() + 86_400_000, factor));
+    }
 }
 
 #[test]
@@ -124,7 +209,7 @@ fn the_state_is_the_last_record_of_each_key_by_number() {
     assert_eq!(newest.summary().unwrap().counts.bytes, 2);
 }
 
-fn receipt(entry: &QueuedRecord) -> Receipt {
+pub(super) fn receipt(entry: &QueuedRecord) -> Receipt {
     Receipt {
         position: entry.position,
         record: entry.record,
@@ -140,8 +225,11 @@ async fn the_journal_says_what_is_left_and_what_nobody_knows() {
     let records = (1..=6).map(|number| record(&format!("cust-{number}"), number, number)).collect();
     let file = planned(&folder, everything(), records);
     let entries = queue(&file);
-    let journal = Journal::begin(&file, Timestamp::now(), None).unwrap();
-    assert!(matches!(Journal::begin(&file, Timestamp::now(), None), Err(PlanError::Busy(_))), "one process at a time");
+    let planned = file.summary().unwrap();
+    let (journal, _) = begun(&file).unwrap();
+    let second = Journal::begin(&file, Timestamp::now(), &planned, None).unwrap_err();
+    let who = format!("process {}", std::process::id());
+    assert!(matches!(second, PlanError::Busy(..)) && second.to_string().ends_with(&who), "one process at a time: {second}");
     assert_eq!(file.summary().unwrap().state, PlanState::Running);
     let pen = journal.pen();
     pen.sending(1, vec![0, 1]).await.unwrap();
@@ -163,8 +251,8 @@ async fn the_journal_says_what_is_left_and_what_nobody_knows() {
     );
     assert_eq!(summary.left(), 4);
 
-    let journal = Journal::begin(&file, Timestamp::now(), None).unwrap();
-    assert_eq!(journal.maybe_repeated(), 2, "those of the batch of which nobody knows");
+    let (journal, plan) = begun(&file).unwrap();
+    assert_eq!(plan.maybe_repeated, 2, "those of the batch of which nobody knows");
     let left: Vec<u64> = queue(&file).iter().map(|entry| entry.position).collect();
     assert_eq!(left, [2, 3, 4, 5]);
     journal.end(RunEnd { state: PlanState::Failed, reason: Some("no network".to_owned()) }).await.unwrap();
@@ -194,7 +282,7 @@ async fn the_journal_says_what_is_left_and_what_nobody_knows() {
 }
 
 /// The summary when the journal's thread has let go of the file.
-fn eventually_at_rest(file: &PlanFile) -> crate::domain::replay::plan::PlanSummary {
+fn eventually_at_rest(file: &PlanFile) -> PlanSummary {
     let deadline = std::time::Instant::now() + std::time::Duration::from_secs(20);
     loop {
         let summary = file.summary().unwrap();
@@ -210,7 +298,7 @@ fn eventually_at_rest(file: &PlanFile) -> crate::domain::replay::plan::PlanSumma
 async fn another_process_can_wish_for_an_end() {
     let folder = tempfile::tempdir().unwrap();
     let file = planned(&folder, everything(), vec![record("cust-1", 1, 1)]);
-    let journal = Journal::begin(&file, Timestamp::now(), None).unwrap();
+    let (journal, _) = begun(&file).unwrap();
     assert_eq!(file.wish(Wish::Pause).unwrap(), PlanState::Running);
     let deadline = tokio::time::Instant::now() + std::time::Duration::from_secs(20);
     while journal.wish() != Some(Wish::Pause) {
@@ -258,6 +346,13 @@ fn a_draft_that_is_dropped_is_known_as_unplanned_and_one_discarded_is_gone() {
     assert_eq!(plans.list().unwrap().len(), 1);
 }
 
+/// A draft of a folder, with nothing in it.
+pub(super) fn drafted(plans: &Plans) -> Draft {
+    let order = order(everything());
+    Draft::begin(plans, DraftOrder { order: &order, source: "orders-archive-ALL", target_arn: "arn", now: Timestamp::now() })
+        .unwrap()
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(40))]
 
@@ -276,7 +371,7 @@ proptest! {
         let left = all.len() - done.len();
         let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
         runtime.block_on(async {
-            let journal = Journal::begin(&file, Timestamp::now(), None).unwrap();
+            let (journal, _) = begun(&file).unwrap();
             journal.pen().settled(1, Settled { receipts: done, ..Settled::default() }).await.unwrap();
             journal.end(RunEnd { state: PlanState::Paused, reason: None }).await.unwrap();
         });

@@ -10,11 +10,12 @@ use crate::domain::filter::{Matcher, RecordFilter};
 use crate::domain::payload::NoPayload;
 use crate::domain::reading::{Position, ReadBatch, ReadEnding, ReadOrder, ReadProgress, Source};
 use crate::domain::record::Record;
-use crate::domain::replay::plan::{PlanCounts, PlanId};
+use crate::domain::replay::nothing::Nothing;
+use crate::domain::replay::plan::{PlanCounts, PlanId, PlanSummary};
 use crate::domain::replay::progress::PlanProgress;
 use crate::domain::replay::{ReplayOrder, Selection};
 use crate::files;
-use crate::plans::{Draft, DraftOrder, PlanFile, PlannedRecord, Plans};
+use crate::plans::{Draft, DraftOrder, PlanError, PlanFile, PlannedRecord, Plans};
 use crate::sources;
 use archiver::aggregate::Aggregate;
 use archiver::item::StoredItem;
@@ -56,7 +57,18 @@ struct Taker<'o> {
     taken_bytes: usize,
 }
 
-/// Makes a plan; `None` when it was stopped before all was read, and then nothing is left of it. The id is told as soon as there is one.
+/// What making a plan came to.
+#[derive(Debug)]
+pub enum Planned {
+    /// A plan that can be run.
+    Ready(PlanFile),
+    /// No record that could be put; nothing is left of the plan.
+    Nothing(Box<Nothing>),
+    /// It was stopped before all was read; nothing is left of it.
+    Stopped,
+}
+
+/// Makes a plan. Its id is told as soon as there is one.
 ///
 /// # Errors
 /// When the source cannot be read, the target is not there, or the file cannot be written.
@@ -66,7 +78,7 @@ pub async fn plan(
     mut order: ReplayOrder,
     progress: watch::Sender<(Option<PlanId>, PlanProgress)>,
     stop: watch::Receiver<bool>,
-) -> Result<Option<PlanFile>, Failure> {
+) -> Result<Planned, Failure> {
     if let (None, Source::File(path)) = (&order.stream, &order.source) {
         order.stream = files::origin(path)?;
     }
@@ -101,12 +113,29 @@ pub async fn plan(
     let written = writing.await.map_err(|error| Failure::refused("plan a replay", error.to_string()))?;
     let (draft, counts, is_unwanted) = written.map_err(|error| of_file("plan a replay", &error))?;
     match read {
-        Ok(true) if !is_unwanted => on_disk("put a plan in order", move || draft.finish(counts)).await.map(Some),
+        Ok(true) if !is_unwanted => {
+            let file = on_disk("put a plan in order", move || draft.finish(counts)).await?;
+            on_disk("look a plan over", move || unless_nothing(file)).await
+        }
         unfinished => {
             on_disk("throw an unfinished plan away", move || draft.discard()).await?;
-            unfinished.map(|_| None)
+            unfinished.map(|_| Planned::Stopped)
         }
     }
+}
+
+/// A plan without a record to put is not kept.
+fn unless_nothing(file: PlanFile) -> Result<Planned, PlanError> {
+    /// Records that cannot be put, of which it is said why.
+    const LISTED: usize = 10;
+    let plan = file.summary()?;
+    if plan.counts.records > 0 {
+        return Ok(Planned::Ready(file));
+    }
+    let passed_over = file.passed_over(LISTED)?;
+    file.remove()?;
+    let PlanSummary { source, stream, selection, target, counts, .. } = plan;
+    Ok(Planned::Nothing(Box::new(Nothing { source, stream, selection, target, counts, passed_over })))
 }
 
 /// What can be told before anything is read.
@@ -328,7 +357,7 @@ fn write(
     target_arn: &str,
     mut pages: mpsc::Receiver<Page>,
     progress: &watch::Sender<(Option<PlanId>, PlanProgress)>,
-) -> Result<(Draft, PlanCounts, bool), crate::plans::PlanError> {
+) -> Result<(Draft, PlanCounts, bool), PlanError> {
     let mut draft = Draft::begin(plans, DraftOrder { order, source, target_arn, now: Timestamp::now() })?;
     let id = draft.file().id().clone();
     let mut counts = PlanCounts::default();

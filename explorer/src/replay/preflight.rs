@@ -5,16 +5,21 @@ use super::send::Wrapping;
 use crate::aws::connect::Connection;
 use crate::aws::{shards, streams, traffic};
 use crate::domain::failure::Failure;
+use crate::domain::preview::preview_of_payload;
 use crate::domain::replay::hash_key::ShardMap;
-use crate::domain::replay::lanes::MAX_BATCH_RECORDS;
+use crate::domain::replay::lanes::{MAX_BATCH_RECORDS, QueuedRecord};
 use crate::domain::replay::plan::{Listed, PlanState, PlanSummary};
-use crate::domain::replay::preflight::{Load, ON_DEMAND_BYTES, PAYLOAD_UNIT_BYTES, Preflight, ShardLoad, Target};
-use crate::plans::{PlanError, PlanFile, Plans, QueueReader};
+use crate::domain::replay::preflight::{
+    GLIMPSES, Glimpse, Load, ON_DEMAND_BYTES, PAYLOAD_UNIT_BYTES, Preflight, ShardLoad, Target,
+};
+use crate::plans::{Loaded, PlanError, PlanFile, Plans, QueueReader};
 use archiver::stream::StreamName;
 use jiff::Timestamp;
 
 /// Records whose size is looked up exactly at a time.
 const LOADED_AT_ONCE: usize = 64;
+/// Columns of a payload that are shown of the first records.
+const PREVIEW_COLUMNS: usize = 120;
 
 /// What one should know before the replay of this file runs.
 ///
@@ -71,7 +76,16 @@ fn load_of(file: &PlanFile, plan: &PlanSummary, shards: &ShardMap, max_bytes: u6
     };
     let (extra, longest) = (wrapping.usual_bytes(), wrapping.longest_bytes());
     let (mut too_large, mut unclear) = (0, Vec::new());
+    let mut first: Vec<QueuedRecord> = Vec::with_capacity(GLIMPSES + 1);
+    let mut arrivals: Option<(i64, i64)> = None;
     reader.each_left(|entry| {
+        let arrived = entry.arrived;
+        arrivals = Some(arrivals.map_or((arrived, arrived), |(first, last)| (first.min(arrived), last.max(arrived))));
+        if first.len() < GLIMPSES || first.last().is_some_and(|last| entry.position < last.position) {
+            let place = first.partition_point(|known| known.position < entry.position);
+            first.insert(place, entry);
+            first.truncate(GLIMPSES);
+        }
         if entry.bytes > max_bytes {
             too_large += 1;
             return true;
@@ -85,16 +99,24 @@ fn load_of(file: &PlanFile, plan: &PlanSummary, shards: &ShardMap, max_bytes: u6
         true
     })?;
     for some in unclear.chunks(LOADED_AT_ONCE) {
-        let wanted: Vec<u64> = some.iter().map(|entry| entry.record).collect();
-        for (entry, record) in some.iter().zip(reader.load(&wanted, true)?) {
-            match wrapping.size_of(&record) {
+        for (entry, record) in some.iter().zip(reader.load(some, true)?) {
+            // One that is damaged is passed over when it comes to it.
+            match record.map_or(entry.bytes, |record| wrapping.size_of(&record)) {
                 bytes if bytes > max_bytes => too_large += 1,
                 bytes => add(&mut load, shards.place_of(entry.hash), bytes),
             }
         }
     }
     let records: u64 = load.shards.iter().map(|shard| shard.records).sum();
-    Ok(Load { too_large, calls: records.div_ceil(MAX_BATCH_RECORDS as u64), ..load })
+    let first = reader.load(&first, true)?.into_iter().flatten().map(glimpse).collect();
+    Ok(Load { too_large, calls: records.div_ceil(MAX_BATCH_RECORDS as u64), arrivals, first, ..load })
+}
+
+/// What is shown of a record before it goes.
+fn glimpse(record: Loaded) -> Glimpse {
+    let Loaded { partition_key, data, origin, .. } = record;
+    let preview = preview_of_payload(&data, PREVIEW_COLUMNS);
+    Glimpse { partition_key, sequence_number: origin.sequence_number, arrival: origin.arrival, preview }
 }
 
 fn add(load: &mut Load, place: usize, bytes: u64) {

@@ -10,11 +10,12 @@ use crate::domain::failure::Failure;
 use crate::domain::replay::hash_key::ShardMap;
 use crate::domain::replay::lanes::{Batch, Lanes, Manner, QueuedRecord};
 use crate::domain::replay::plan::{PlanState, PlanSummary, RunRecord, Wish};
-use crate::domain::replay::progress::{LaneProgress, Progress, RunOutcome};
-use crate::domain::replay::timing::{Schedule, Timing};
+use crate::domain::replay::progress::{LaneProgress, Progress, RunOutcome, Wait};
+use crate::domain::replay::timing::{Schedule, TOO_LONG, Timing, too_long};
+use crate::domain::text::count;
 use crate::domain::time::span;
 use crate::plans::{Journal, PlanError, PlanFile, QueueReader, RunEnd};
-use archiver::aws_failure::AwsFailure;
+use archiver::aws_failure::{AwsFailure, FailureKind};
 use archiver::stream::StreamName;
 use jiff::Timestamp;
 use std::collections::{HashMap, HashSet};
@@ -30,14 +31,20 @@ pub const BATCHES_IN_FLIGHT: usize = 16;
 const BYTES_IN_FLIGHT: u64 = 6 * 1024 * 1024;
 /// Between two updates of the progress.
 const UPDATE_INTERVAL: Duration = Duration::from_millis(100);
-/// Between two looks at the shards, where nothing says that they have changed.
-const SHARDS_INTERVAL: Duration = Duration::from_secs(60);
+/// Between two looks at the target and its shards, where nothing says that they have changed.
+const SHARDS_INTERVAL: Duration = Duration::from_secs(30);
 /// Between two looks at the shards, whatever says that they have changed.
 const SHARDS_INTERVAL_AT_LEAST: Duration = Duration::from_secs(2);
+/// Between two tries to see the target when all is sent.
+const CONFIRM_INTERVAL: Duration = Duration::from_secs(2);
+/// The longest sleep before it is asked again how long to sleep.
+const LONGEST_SLEEP: Duration = Duration::from_secs(24 * 3_600);
+/// From which time on a pause between two arrivals is told.
+const TOLD_WAIT: Duration = Duration::from_secs(1);
 /// How long a lane's rate looks back.
 const RATE_WINDOW: Duration = Duration::from_secs(5);
 
-/// Runs a plan, or goes on with it. What is in flight when it is told to end is waited for. Gives up when the target has taken nothing
+/// Runs a plan as it was confirmed, or goes on with it. What is in flight when it is told to end is waited for. Gives up when the target has taken nothing
 /// for `patience` although it was asked.
 ///
 /// # Errors
@@ -46,16 +53,16 @@ const RATE_WINDOW: Duration = Duration::from_secs(5);
 pub async fn run(
     connection: &Connection,
     file: &PlanFile,
+    plan: PlanSummary,
     patience: Duration,
     updates: watch::Sender<Progress>,
     wishes: watch::Receiver<Option<Wish>>,
 ) -> Result<RunOutcome, Failure> {
     let operation = format!("run replay {}", file.id());
-    let plan = {
-        let file = file.clone();
-        on_disk(&operation, move || file.summary()).await?
-    };
     check(&plan)?;
+    if let Some(time) = plan.recorded_time().filter(|time| *time > TOO_LONG) {
+        return Err(Failure::refused(operation, too_long(time)));
+    }
     let name = StreamName::parse(plan.target.as_str()).map_err(|error| Failure::refused(&operation, error.to_string()))?;
     let ((overview, facts), map) =
         tokio::try_join!(streams::overview_and_facts(connection, &name), shards::map(connection, &name))?;
@@ -66,14 +73,14 @@ pub async fn run(
     let is_another = |run: &RunRecord| run.target_created_at.zip(facts.created_at).is_some_and(|(before, now)| before != now);
     if plan.runs.iter().any(is_another) {
         let detail =
-            format!("stream {name} was deleted and made anew since it began, and what was sent is not in it; plan it again");
+            format!("stream {name} was deleted and recreated since it began, and what was sent is not in it; plan it again");
         return Err(Failure::refused(operation, detail));
     }
     let begun = {
         let (file, shards) = (file.clone(), map.clone());
-        on_disk(&operation, move || begin(&file, &shards, facts.created_at)).await?
+        on_disk(&operation, move || begin(&file, &shards, &plan, facts.created_at)).await?
     };
-    let Begun { journal, reader, first_left, left } = begun;
+    let Begun { journal, plan, reader, first_left, left } = begun;
     let library = Worker::start("replay", reader).map_err(|error| Failure::refused(&operation, error.to_string()))?;
     let sender = Arc::new(Sender {
         connection: connection.clone(),
@@ -93,7 +100,7 @@ pub async fn run(
         acknowledged: plan.acknowledged,
         passed_over: plan.passed_over,
         bytes: plan.acknowledged_bytes,
-        maybe_repeated: journal.maybe_repeated(),
+        maybe_repeated: plan.maybe_repeated,
         ..Progress::default()
     };
     let run = Run {
@@ -113,7 +120,9 @@ pub async fn run(
         told_at: Duration::ZERO,
         taken_at: Duration::ZERO,
         listed_at: Duration::ZERO,
+        is_listing: false,
         suspects_reshard: false,
+        target: TargetSeen { created_at: facts.created_at, acknowledged: plan.acknowledged, is_confirmed: false },
         patience,
         stop: None,
         updates,
@@ -126,30 +135,27 @@ pub async fn run(
 /// # Errors
 /// Says why it is not.
 pub fn check(plan: &PlanSummary) -> Result<(), Failure> {
-    let detail = match plan.state {
-        PlanState::Planned | PlanState::Interrupted | PlanState::Paused | PlanState::Failed => return Ok(()),
-        PlanState::Planning => "it is being planned",
-        PlanState::Unplanned => "its planning did not end; plan it again",
-        PlanState::Running => "it is running",
-        PlanState::Cancelled => "it was cancelled; plan it again",
-        PlanState::Finished => "it is finished",
-    };
-    Err(Failure::refused(format!("run replay {}", plan.id), detail))
+    match plan.refusal() {
+        Some(refusal) => Err(Failure::refused(format!("run replay {}", plan.id), refusal)),
+        None => Ok(()),
+    }
 }
 
 /// What a run begins with.
 struct Begun {
     journal: Journal,
+    plan: PlanSummary,
     reader: QueueReader,
     first_left: Option<i64>,
     left: HashMap<String, u64>,
 }
 
-fn begin(file: &PlanFile, shards: &ShardMap, target_created_at: Option<i64>) -> Result<Begun, PlanError> {
-    let journal = Journal::begin(file, Timestamp::now(), target_created_at)?;
+fn begin(file: &PlanFile, shards: &ShardMap, confirmed: &PlanSummary, target_created_at: Option<i64>) -> Result<Begun, PlanError> {
+    let (journal, plan) = Journal::begin(file, Timestamp::now(), confirmed, target_created_at)?;
     let reader = QueueReader::open(file)?;
+    // All of the queue is read before anything is sent, so that nothing is sent of a plan that is damaged there.
     let (first_left, left) = left_of(&reader, shards)?;
-    Ok(Begun { journal, reader, first_left, left })
+    Ok(Begun { journal, plan, reader, first_left, left })
 }
 
 /// The earliest arrival of what is left, and how many records each shard is to get.
@@ -188,8 +194,21 @@ type Feed = (u64, usize, usize, Result<Vec<QueuedRecord>, String>);
 enum Done {
     Sent(Batch, Sent),
     Fed(Feed),
-    Listed(Result<ShardMap, Failure>),
+    Listed(u64, Result<(ShardMap, Option<i64>), Failure>),
+    /// The target as it is when all is sent.
+    Confirmed(Result<Option<i64>, Failure>),
     Counted(Result<HashMap<String, u64>, Failure>),
+}
+
+/// What is known of the stream that records are put into.
+#[derive(Debug)]
+struct TargetSeen {
+    /// When it was created: another one of its name was created at another time.
+    created_at: Option<i64>,
+    /// Records that it had acknowledged when it was last seen.
+    acknowledged: u64,
+    /// Whether it was seen after the last record was sent.
+    is_confirmed: bool,
 }
 
 /// How a lane went lately.
@@ -225,7 +244,9 @@ struct Run {
     /// When the target last took something, or was not asked.
     taken_at: Duration,
     listed_at: Duration,
+    is_listing: bool,
     suspects_reshard: bool,
+    target: TargetSeen,
     patience: Duration,
     stop: Option<Stop>,
     updates: watch::Sender<Progress>,
@@ -238,8 +259,14 @@ impl Run {
         loop {
             self.feed();
             self.send();
-            if self.sending.is_empty() && (self.stop.is_some() || self.is_done()) {
+            if self.sending.is_empty() && self.stop.is_some() {
                 break;
+            }
+            if self.sending.is_empty() && self.is_done() {
+                if self.target.is_confirmed {
+                    break;
+                }
+                self.confirm_target();
             }
             let wakes_at = self.lanes.wakes_at().filter(|_| self.stop.is_none() && self.has_free_slot());
             tokio::select! {
@@ -250,7 +277,7 @@ impl Run {
                         self.take_joined(done);
                     }
                 }
-                () = tokio::time::sleep_until(self.started + wakes_at.unwrap_or_default()), if wakes_at.is_some() => {}
+                () = tokio::time::sleep_until(self.started + wakes_at.unwrap_or_default().min(LONGEST_SLEEP)), if wakes_at.is_some() => {}
                 changed = wishes.changed(), if self.stop.is_none() => match changed {
                     Ok(()) => self.take_wish(*wishes.borrow()),
                     // Whoever could wish for something is gone, which is what pausing is for.
@@ -381,9 +408,30 @@ impl Run {
                     Err(reason) => self.fail(Failure::refused("read the plan", reason)),
                 }
             }
-            Done::Listed(Ok(map)) => self.take_shards(map),
+            Done::Listed(acknowledged, Ok((map, created_at))) => {
+                self.is_listing = false;
+                if self.is_same_target(created_at, acknowledged) {
+                    self.take_shards(map);
+                }
+            }
             // They are listed again before long.
-            Done::Listed(Err(failure)) => tracing::warn!(%failure, "the target's shards are not known anew"),
+            Done::Listed(_, Err(failure)) => {
+                self.is_listing = false;
+                tracing::warn!(%failure, "the target's shards are not known anew");
+            }
+            Done::Confirmed(Ok(created_at)) => {
+                self.is_listing = false;
+                self.progress.trouble = None;
+                self.target.is_confirmed = self.is_same_target(created_at, self.progress.acknowledged);
+            }
+            Done::Confirmed(Err(failure)) if failure.is_transient() || failure.kind == FailureKind::Credentials => {
+                self.is_listing = false;
+                self.progress.trouble = Some(failure.to_string());
+            }
+            Done::Confirmed(Err(failure)) => {
+                self.is_listing = false;
+                self.fail(failure);
+            }
             Done::Counted(Ok(left)) => {
                 self.left = left;
                 let statuses = self.lanes.status(now);
@@ -405,7 +453,12 @@ impl Run {
 
     fn take_failed_call(&mut self, batch: &Batch, failure: &AwsFailure, is_unsure: bool, now: Duration) {
         tracing::debug!(%failure, records = batch.records.len(), "a call is repeated");
-        self.progress.trouble = Some(failure.message.clone());
+        self.progress.trouble = Some(match failure.kind {
+            FailureKind::Credentials => {
+                format!("{}; renew the credentials (aws sso login), and the replay goes on", failure.message.trim_end_matches('.'))
+            }
+            _ => failure.message.clone(),
+        });
         if is_unsure {
             let new = batch.records.iter().filter(|record| self.unsure.insert(record.position)).count();
             self.progress.maybe_repeated += new as u64;
@@ -423,13 +476,47 @@ impl Run {
     fn look_after_shards(&mut self) {
         let since = self.now().saturating_sub(self.listed_at);
         let is_due = since >= SHARDS_INTERVAL || (self.suspects_reshard && since >= SHARDS_INTERVAL_AT_LEAST);
-        if !is_due || self.stop.is_some() {
+        if !is_due || self.stop.is_some() || self.is_listing {
             return;
         }
         self.listed_at = self.now();
+        self.is_listing = true;
         self.suspects_reshard = false;
+        let (sender, acknowledged) = (Arc::clone(&self.sender), self.progress.acknowledged);
+        self.sending.spawn(async move {
+            let (connection, target) = (&sender.connection, &sender.target);
+            // First the shards: those of another stream are told by what is asked after them.
+            let listed = async { Ok((shards::map(connection, target).await?, shards::created_at(connection, target).await?)) };
+            Done::Listed(acknowledged, listed.await)
+        });
+    }
+
+    /// Looks whether the target is still the one that the records went into, when all are sent.
+    fn confirm_target(&mut self) {
+        let is_first = self.progress.trouble.is_none();
+        if self.is_listing || (!is_first && self.now().saturating_sub(self.listed_at) < CONFIRM_INTERVAL) {
+            return;
+        }
+        self.listed_at = self.now();
+        self.is_listing = true;
         let sender = Arc::clone(&self.sender);
-        self.sending.spawn(async move { Done::Listed(shards::map(&sender.connection, &sender.target).await) });
+        self.sending.spawn(async move { Done::Confirmed(shards::created_at(&sender.connection, &sender.target).await) });
+    }
+
+    /// Whether the target that was created then is the one that the records went into; ends the run if not.
+    fn is_same_target(&mut self, created_at: Option<i64>, acknowledged: u64) -> bool {
+        if self.target.created_at.zip(created_at).is_none_or(|(before, now)| before == now) {
+            self.target.acknowledged = self.target.acknowledged.max(acknowledged);
+            return true;
+        }
+        self.progress.is_target_gone = true;
+        let detail = format!(
+            "it was deleted and recreated while the replay ran: of the {} records sent, at least {} went into the deleted stream; plan it again",
+            count(self.progress.acknowledged),
+            count(self.target.acknowledged)
+        );
+        self.fail(Failure::refused(format!("put records into stream {}", self.sender.target), detail));
+        false
     }
 
     fn take_shards(&mut self, map: ShardMap) {
@@ -473,6 +560,9 @@ impl Run {
         self.progress.throttled_puts = counts.throttled_puts;
         self.progress.failed_puts = counts.failed_puts;
         self.progress.running = now;
+        let wait = self.lanes.waits_for(now).filter(|_| self.progress.trouble.is_none());
+        let wait = wait.map(|(due, arrived)| Wait { takes: due.saturating_sub(now), arrived });
+        self.progress.waits_for = wait.filter(|wait| wait.takes >= TOLD_WAIT);
         // Until the window is full it is the mean of all that was.
         let weight = (passed / now.min(RATE_WINDOW).as_secs_f64().max(f64::EPSILON)).min(1.0);
         self.progress.lanes = self
@@ -494,12 +584,18 @@ impl Run {
 
     async fn end(mut self, journal: Journal) -> Result<RunOutcome, Failure> {
         self.tell();
+        let Progress { total, acknowledged, passed_over, .. } = self.progress;
+        let is_whole = acknowledged + passed_over == total;
         let (state, failure) = match self.stop.take() {
-            _ if self.is_done() => (PlanState::Finished, None),
+            Some(Stop::Failed(failure)) => (PlanState::Failed, Some(failure)),
+            Some(Stop::Wished(_)) | None if is_whole && self.is_done() && self.target.is_confirmed => (PlanState::Finished, None),
             Some(Stop::Wished(Wish::Pause)) => (PlanState::Paused, None),
             Some(Stop::Wished(Wish::Cancel)) => (PlanState::Cancelled, None),
-            Some(Stop::Failed(failure)) => (PlanState::Failed, Some(failure)),
-            None => (PlanState::Finished, None),
+            None => {
+                let settled = count(acknowledged + passed_over);
+                let detail = format!("its file is damaged: of {} records it had {settled} to send; plan it again", count(total));
+                (PlanState::Failed, Some(Failure::refused(format!("finish replay {}", self.file.id()), detail)))
+            }
         };
         let Self { sender, progress, .. } = self;
         // The journal's thread ends when its last pen is gone.

@@ -116,7 +116,7 @@ impl Sender {
     /// Sends a batch into these shards. So many of its records were in a call without an answer before, and are counted already.
     pub(super) async fn send(&self, batch: &Batch, shards: &ShardMap, unsure_before: u64) -> Sent {
         let positions = batch.records.iter().map(|record| record.position).collect();
-        let wanted: Vec<u64> = batch.records.iter().map(|record| record.record).collect();
+        let wanted = batch.records.clone();
         let with_origin = self.wrapping.needs_origin();
         let loading = self.library.call(move |library| library.load(&wanted, with_origin));
         let (written, loaded) = tokio::join!(self.pen.sending(batch.id.0, positions), loading);
@@ -135,7 +135,7 @@ impl Sender {
             return self.broken("write the journal", reason);
         }
         match failed {
-            Some(failure) if !failure.is_transient() => {
+            Some(failure) if !may_pass(&failure) => {
                 Sent::Broken(Failure::of_call(format!("put records into stream {}", self.target), PERMISSION, failure))
             }
             // What was settled before the call failed, one by one, is settled.
@@ -168,10 +168,10 @@ impl Sender {
 
     /// Puts records with one call. One that is refused as a whole is made again for each record alone, to find the one it is refused
     /// for. Gives back the failure of a call that is to be repeated, or that ends the run.
-    async fn put(&self, loaded: Vec<Loaded>, put: &mut Put<'_>) -> Option<AwsFailure> {
+    async fn put(&self, loaded: Vec<Result<Loaded, String>>, put: &mut Put<'_>) -> Option<AwsFailure> {
         let (mut places, mut entries) = (Vec::with_capacity(loaded.len()), Vec::with_capacity(loaded.len()));
         for (place, record) in loaded.into_iter().enumerate() {
-            match self.entry(record) {
+            match record.and_then(|record| self.entry(record)) {
                 Ok((entry, bytes)) => {
                     put.payload_bytes[place] = bytes;
                     places.push(place);
@@ -203,11 +203,11 @@ impl Sender {
     /// Puts records one by one. They are loaded again, since a call takes what it is given.
     async fn put_each_alone(&self, places: Vec<usize>, put: &mut Put<'_>) -> Option<AwsFailure> {
         for place in places {
-            let record = put.records[place].record;
+            let record = put.records[place];
             let with_origin = self.wrapping.needs_origin();
             let again = self.library.call(move |library| library.load(&[record], with_origin)).await;
             let reason = match again {
-                Ok(Ok(loaded)) => match loaded.into_iter().next().map(|record| self.entry(record)) {
+                Ok(Ok(loaded)) => match loaded.into_iter().next().map(|record| record.and_then(|record| self.entry(record))) {
                     Some(Ok((entry, _))) => match put_records(&self.connection, &self.target, vec![entry]).await {
                         Ok(outcomes) => {
                             outcomes.into_iter().for_each(|outcome| put.take(place, outcome));
@@ -226,6 +226,11 @@ impl Sender {
         }
         None
     }
+}
+
+/// Whether the same call may succeed later: credentials that have expired are renewed by somebody, and loaded again for the next call.
+fn may_pass(failure: &AwsFailure) -> bool {
+    failure.is_transient() || failure.kind == FailureKind::Credentials
 }
 
 /// Whether a failure is Kinesis' own word, so that nothing was taken.

@@ -480,6 +480,7 @@ fn running_replay(columns: u16, rows: u16) -> Model {
             reached: Some(now().as_millisecond() - 5_000_000),
             lanes: lanes(second),
             trouble: None,
+            ..Progress::default()
         };
         update(&mut model, Message::ReplayProgressed { replay: plan.id.clone(), progress: Box::new(progress) });
         update(&mut model, Message::Ticked(now() + SignedDuration::from_secs(i64::from(second))));

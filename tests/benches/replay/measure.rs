@@ -66,7 +66,7 @@ async fn make(connection: &Connection, records: usize, options: ReplayOptions) -
         read
     };
     let (file, reading) = tokio::join!(replay::plan(connection, &plans, order(records, options), progress, stopped), read);
-    let file = file.expect("the plan is made").expect("it was not stopped");
+    let replay::Planned::Ready(file) = file.expect("the plan is made") else { panic!("it has no records, or was stopped") };
     Planned { folder, file, reading, sorting: begun.elapsed() - reading }
 }
 
@@ -122,11 +122,12 @@ pub(crate) async fn run(urls: &str, records: usize, sequence: &str, rate: &str) 
     let sequence = if sequence == "none" { Sequence::None } else { Sequence::OfKey };
     let options = ReplayOptions { sequence, rate: rate.parse().expect("a rate"), ..ReplayOptions::default() };
     let planned = make(&connection, records, options).await;
+    let plan = planned.file.summary().expect("the plan can be read");
     let (updates, _told) = watch::channel(Progress::default());
     let (_wish, wishes) = watch::channel(None);
     let cpu_before = process::cpu_time();
     let begun = Instant::now();
-    let outcome = replay::run(&connection, &planned.file, replay::PATIENCE, updates, wishes).await.expect("it runs");
+    let outcome = replay::run(&connection, &planned.file, plan, replay::PATIENCE, updates, wishes).await.expect("it runs");
     let took = begun.elapsed();
     let cpu = process::cpu_time() - cpu_before;
     assert_eq!((outcome.state, outcome.progress.acknowledged), (PlanState::Finished, records as u64));

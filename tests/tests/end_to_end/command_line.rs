@@ -13,6 +13,7 @@ mod replay;
 mod replay_crashes;
 mod replay_faults;
 mod replay_plans;
+mod replay_safety;
 mod stored;
 mod tail;
 

@@ -310,14 +310,25 @@ pub(super) async fn pause(plans: &Plans, id: &PlanId, output: Output) -> Result<
 pub(super) async fn cancel(plans: &Plans, id: &PlanId, yes: bool, output: Output) -> Result<(), CommandError> {
     let file = plans.find(id).map_err(of_file)?;
     let plan = file.summary().map_err(of_file)?;
-    if !(plan.state.is_at_work() || plan.state.can_resume() || plan.state == PlanState::Planned) {
+    if !can_be_cancelled(plan.state) {
         let sentence = format!("replay {} cannot be cancelled: it is {}", plan.id, plan.state.as_str());
         return Err(CommandError::Usage(sentence));
     }
     let left = count(plan.left());
     output::confirm(&format!("End replay {} for good? {left} records will not be sent.", plan.id), yes)?;
-    file.wish(Wish::Cancel).map_err(of_file)?;
-    tell_state(&until_at_rest(&file).await?, output)
+    // Whoever ran it may have ended before it was told.
+    let state = loop {
+        file.wish(Wish::Cancel).map_err(of_file)?;
+        let state = until_at_rest(&file).await?;
+        if !can_be_cancelled(state) {
+            break state;
+        }
+    };
+    tell_state(&state, output)
+}
+
+fn can_be_cancelled(state: PlanState) -> bool {
+    state.is_at_work() || state.can_resume() || state == PlanState::Planned
 }
 
 /// Waits until no process works on a replay. A plan that is no longer wanted is gone then.

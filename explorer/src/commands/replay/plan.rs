@@ -1,19 +1,23 @@
 //! `explorer replay plan`.
 
-use super::{Origin, Wanted};
+use super::run::PassedOverJson;
+use super::{Origin, Wanted, of_file};
 use crate::aws::connect::Connection;
+use crate::commands::interrupt::Signals;
 use crate::commands::output::tell;
 use crate::commands::{CommandError, Output, archive_of, local_times, output};
 use crate::domain::reading::{ArchiveSource, Source};
-use crate::domain::replay::plan::PlanId;
-use crate::domain::replay::preflight::Preflight;
+use crate::domain::replay::nothing::Nothing;
+use crate::domain::replay::plan::{PassedOver, PlanId};
+use crate::domain::replay::preflight::{Glimpse, Preflight};
 use crate::domain::replay::progress::PlanProgress;
 use crate::domain::replay::{ReplayOrder, Selection};
-use crate::domain::text::{count, size};
+use crate::domain::text::{count, printable, size};
 use crate::files;
 use crate::plans::{PlanFile, Plans};
-use crate::replay;
+use crate::replay::{self, Planned};
 use crate::terminal;
+use archiver::record::ArrivalTime;
 use jiff::Timestamp;
 use serde::Serialize;
 use tokio::sync::watch;
@@ -21,8 +25,9 @@ use tokio::sync::watch;
 /// A plan, as JSON.
 #[derive(Debug, Serialize)]
 pub(super) struct PlannedJson {
-    id: String,
-    file: String,
+    /// Null where there is nothing to replay, and so no plan was kept.
+    id: Option<String>,
+    file: Option<String>,
     /// The stream the records come from, where that is known.
     stream: Option<String>,
     /// The table or the file they were read from.
@@ -42,6 +47,8 @@ pub(super) struct PlannedJson {
     superseded: u64,
     damaged: u64,
     unsearchable: u64,
+    without_time: u64,
+    odd_hash_keys: u64,
     too_large: u64,
     first_arrival: Option<String>,
     last_arrival: Option<String>,
@@ -59,6 +66,42 @@ pub(super) struct PlannedJson {
     /// `key` or `none`.
     order: &'static str,
     warnings: Vec<String>,
+    /// The first records that go.
+    first: Vec<GlimpseJson>,
+}
+
+/// What there was instead of a plan, as JSON.
+#[derive(Debug, Serialize)]
+pub(super) struct NothingJson {
+    /// No plan was kept, and so nothing can be run.
+    id: Option<String>,
+    state: &'static str,
+    stream: Option<String>,
+    source: String,
+    target: String,
+    selection: String,
+    read: u64,
+    read_units: f64,
+    records: u64,
+    total: u64,
+    sent: u64,
+    failed: u64,
+    left: u64,
+    expired_left_out: u64,
+    superseded: u64,
+    damaged: u64,
+    unsearchable: u64,
+    /// Why there is nothing.
+    reason: String,
+    passed_over: Vec<PassedOverJson>,
+}
+
+#[derive(Debug, Serialize)]
+struct GlimpseJson {
+    partition_key: String,
+    sequence_number: String,
+    approximate_arrival_timestamp: String,
+    preview: String,
 }
 
 #[derive(Debug, Serialize)]
@@ -74,8 +117,8 @@ impl PlannedJson {
         let counts = plan.counts;
         let at = |milliseconds: Option<i64>| Some(Timestamp::from_millisecond(milliseconds?).ok()?.to_string());
         Self {
-            id: plan.id.to_string(),
-            file: file.path().display().to_string(),
+            id: Some(plan.id.to_string()),
+            file: Some(file.path().display().to_string()),
             stream: plan.stream.clone(),
             source: plan.source.clone(),
             target: plan.target.clone(),
@@ -90,6 +133,8 @@ impl PlannedJson {
             superseded: counts.superseded,
             damaged: counts.damaged,
             unsearchable: counts.unsearchable,
+            without_time: counts.without_time,
+            odd_hash_keys: counts.odd_hash_keys,
             too_large: load.too_large,
             first_arrival: at(counts.first_arrival),
             last_arrival: at(counts.last_arrival),
@@ -108,13 +153,63 @@ impl PlannedJson {
             separator: plan.options.envelope.as_ref().map(|separator| separator.as_str().to_owned()),
             order: plan.options.sequence.as_str(),
             warnings: warnings.clone(),
+            first: load.first.iter().cloned().map(Into::into).collect(),
         }
     }
 }
 
+impl From<Glimpse> for GlimpseJson {
+    fn from(Glimpse { partition_key, sequence_number, arrival, preview }: Glimpse) -> Self {
+        Self { partition_key, sequence_number, approximate_arrival_timestamp: arrival, preview }
+    }
+}
+
+impl From<Nothing> for NothingJson {
+    fn from(nothing: Nothing) -> Self {
+        let reason = nothing.why();
+        let Nothing { source, stream, selection, target, counts, passed_over } = nothing;
+        Self {
+            id: None,
+            state: "nothing_to_replay",
+            stream,
+            source,
+            target,
+            selection,
+            read: counts.read,
+            read_units: counts.read_units,
+            records: 0,
+            total: counts.damaged,
+            sent: 0,
+            failed: counts.damaged,
+            left: 0,
+            expired_left_out: counts.expired_left_out,
+            superseded: counts.superseded,
+            damaged: counts.damaged,
+            unsearchable: counts.unsearchable,
+            reason,
+            passed_over: passed_over.into_iter().map(Into::into).collect(),
+        }
+    }
+}
+
+/// Says that there is nothing to replay, and why.
+fn tell_nothing(nothing: Nothing, output: Output) -> Result<(), CommandError> {
+    let why = nothing.why();
+    match output {
+        Output::Json => output::print_json(&NothingJson::from(nothing))?,
+        Output::Table => {
+            output::print(&format!("Nothing to replay: {}", printable(&why)))?;
+            for PassedOver { partition_key, sequence_number, reason, .. } in nothing.passed_over {
+                tell(&printable(&format!("{partition_key} {sequence_number}: {reason}")))?;
+            }
+        }
+    }
+    Ok(())
+}
+
 /// Makes a plan and shows what it comes to.
 pub(super) async fn run(connection: &Connection, plans: &Plans, wanted: Wanted, output: Output) -> Result<(), CommandError> {
-    let (file, preflight) = make(connection, plans, wanted).await?;
+    let (file, preflight) = make(connection, plans, wanted, output).await?;
     match output {
         Output::Json => output::print_json(&PlannedJson::of(&file, &preflight)),
         Output::Table => {
@@ -125,8 +220,14 @@ pub(super) async fn run(connection: &Connection, plans: &Plans, wanted: Wanted, 
     }
 }
 
-/// Makes a plan, with its progress on a terminal's standard error. Ctrl-c ends it, and nothing is left of it.
-pub(super) async fn make(connection: &Connection, plans: &Plans, wanted: Wanted) -> Result<(PlanFile, Preflight), CommandError> {
+/// Makes a plan, with its progress on a terminal's standard error. Ctrl-c ends it, and nothing is left of it; nor is anything where the
+/// target cannot be looked at, or where there is nothing to replay.
+pub(super) async fn make(
+    connection: &Connection,
+    plans: &Plans,
+    wanted: Wanted,
+    output: Output,
+) -> Result<(PlanFile, Preflight), CommandError> {
     let order = order_of(connection, wanted).await?;
     let (progress, mut told) = watch::channel((None::<PlanId>, PlanProgress::default()));
     let (stop, stopped) = watch::channel(false);
@@ -142,13 +243,11 @@ pub(super) async fn make(connection: &Connection, plans: &Plans, wanted: Wanted)
             clear_line();
         }
     };
+    let mut signals = Signals::listen()?;
     let interrupt = async {
-        let pressed = tokio::signal::ctrl_c().await;
+        signals.next().await;
         stop.send_replace(true);
-        match pressed {
-            Ok(()) => std::future::pending::<()>().await,
-            Err(error) => tracing::warn!(%error, "ctrl-c cannot be listened for"),
-        }
+        std::future::pending::<()>().await;
     };
     let work = async { tokio::join!(replay::plan(connection, plans, order, progress, stopped), show) };
     tokio::pin!(work);
@@ -156,9 +255,21 @@ pub(super) async fn make(connection: &Connection, plans: &Plans, wanted: Wanted)
         done = &mut work => done,
         () = interrupt => work.await,
     };
-    let file = planned?.ok_or(CommandError::Stopped("stopped before all was read; nothing is left of the plan"))?;
-    let preflight = replay::preflight(connection, plans, &file).await?;
-    Ok((file, preflight))
+    let file = match planned? {
+        Planned::Ready(file) => file,
+        Planned::Nothing(nothing) => {
+            tell_nothing(*nothing, output)?;
+            return Err(CommandError::NotFound("nothing to replay".to_owned()));
+        }
+        Planned::Stopped => return Err(CommandError::Stopped("stopped before all was read; nothing is left of the plan")),
+    };
+    match replay::preflight(connection, plans, &file).await {
+        Ok(preflight) => Ok((file, preflight)),
+        Err(failure) => {
+            file.remove().map_err(of_file)?;
+            Err(failure.into())
+        }
+    }
 }
 
 /// Between two updates on the terminal.
@@ -219,12 +330,26 @@ pub(super) fn lines_of(preflight: &Preflight) -> Vec<String> {
         row("records", format!("{}, {} of payload", count(counts.records), size(counts.bytes))),
     ];
     lines.extend(preflight.rows(&local_times()).into_iter().map(|(name, value)| row(name, value)));
+    lines.extend(glimpses(&load.first).into_iter().map(|(name, value)| row(name, value)));
     lines.push(row("costs", format!("{} payload units, {}", count(load.units), preflight.cost())));
     for shard in &load.shards {
         lines.push(row("", format!("{}  {} records, {}", shard.shard, count(shard.records), size(shard.bytes))));
     }
     lines.extend(warnings.iter().map(|warning| format!("Warning: {warning}")));
     lines
+}
+
+/// The first records that go, a row each.
+fn glimpses(first: &[Glimpse]) -> Vec<(&'static str, String)> {
+    let times = local_times();
+    let row = |(place, record): (usize, &Glimpse)| {
+        let Glimpse { partition_key, sequence_number: _, arrival, preview } = record;
+        let arrived = ArrivalTime::parse(arrival).ok().and_then(|arrival| arrival.milliseconds());
+        let arrived =
+            arrived.and_then(|at| Timestamp::from_millisecond(at).ok()).map_or_else(|| "no time".to_owned(), |at| times.long(at));
+        (if place == 0 { "first" } else { "" }, printable(&format!("{partition_key}  {arrived}  {preview}")).into_owned())
+    };
+    first.iter().enumerate().map(row).collect()
 }
 
 /// Says what a plan comes to, beside the results.

@@ -3,13 +3,14 @@
 use super::plan::{SHOW_INTERVAL, clear_line, make, show_line, tell_preflight};
 use super::{Options, Running, Wanted, of_file};
 use crate::aws::connect::Connection;
+use crate::commands::interrupt::Signals;
 use crate::commands::{CommandError, Output, local_times, output};
 use crate::domain::failure::Failure;
 use crate::domain::replay::pace::Rate;
 use crate::domain::replay::plan::{PassedOver, PlanId, PlanState, PlanSummary, Wish};
 use crate::domain::replay::preflight::Preflight;
-use crate::domain::replay::progress::{Progress, RunOutcome};
-use crate::domain::replay::timing::Timing;
+use crate::domain::replay::progress::{Progress, RunOutcome, Wait};
+use crate::domain::replay::timing::{Timing, long_span};
 use crate::domain::replay::{ReplayOptions, preflight::MANY_RECORDS};
 use crate::domain::text::{count, size};
 use crate::domain::time::span;
@@ -17,10 +18,13 @@ use crate::plans::{PlanFile, Plans};
 use crate::replay;
 use crate::terminal;
 use archiver::stream::StreamName;
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
-use tokio::signal::unix::{SignalKind, signal};
+use std::time::Duration;
 use tokio::sync::watch;
+
+/// The pauses between two arrivals that are told where nobody sees the progress.
+const LONG_WAIT: Duration = Duration::from_secs(60);
 
 /// Records passed over that are listed at the end of a run; `explorer replay show --receipts` lists all.
 pub(super) const LISTED: usize = 1_000;
@@ -78,7 +82,13 @@ pub(super) async fn plan_and_run(
     running: Running,
     output: Output,
 ) -> Result<(), CommandError> {
-    let (file, preflight) = make(connection, plans, wanted).await?;
+    let (file, preflight) = make(connection, plans, wanted, output).await?;
+    if let Some(refusal) = preflight.refusal() {
+        tell_preflight(&preflight)?;
+        // It was made for this run alone.
+        file.remove().map_err(of_file)?;
+        return Err(Failure::refused("run the replay", refusal).into());
+    }
     confirm_and_run(connection, &file, &preflight, running, output).await
 }
 
@@ -180,9 +190,13 @@ async fn run_visibly(
     let (wish, wishes) = watch::channel(None);
     let show = async move {
         let is_terminal = terminal::stderr_is_terminal();
+        let mut told_of = None;
         while told.changed().await.is_ok() {
+            let progress = told.borrow_and_update().clone();
             if is_terminal {
-                show_line(&progress_line(&told.borrow_and_update()));
+                show_line(&progress_line(&progress));
+            } else {
+                tell_long_wait(&progress, &mut told_of);
             }
             tokio::time::sleep(SHOW_INTERVAL).await;
         }
@@ -190,17 +204,15 @@ async fn run_visibly(
             clear_line();
         }
     };
-    let failed = |source| CommandError::Io { operation: "listen for ctrl-c", source };
-    let mut interrupt = signal(SignalKind::interrupt()).map_err(failed)?;
-    let mut terminate = signal(SignalKind::terminate()).map_err(failed)?;
-    let work = async { tokio::join!(replay::run(connection, file, running.patience, updates, wishes), show) };
+    let mut signals = Signals::listen()?;
+    let plan = preflight.plan.clone();
+    let work = async { tokio::join!(replay::run(connection, file, plan, running.patience, updates, wishes), show) };
     tokio::pin!(work);
     let mut is_stopped = false;
     let outcome = loop {
         tokio::select! {
             (outcome, ()) = &mut work => break outcome?,
-            _ = interrupt.recv() => {}
-            _ = terminate.recv() => {}
+            () = signals.next() => {}
         }
         if is_stopped {
             let sentence = "stopped without waiting; explorer replay resume goes on";
@@ -208,10 +220,34 @@ async fn run_visibly(
         }
         is_stopped = true;
         wish.send_replace(Some(Wish::Pause));
-        output::tell("")?;
-        output::tell("pausing; the calls in flight are waited for, ctrl-c again does not wait")?;
+        // The terminal may be what is gone.
+        let said =
+            output::tell("").and_then(|()| output::tell("pausing; the calls in flight are waited for, ctrl-c again does not wait"));
+        if said.is_err() {
+            tracing::debug!("nobody reads that the replay is being paused");
+        }
     };
     report(file, preflight, outcome, is_stopped, output)
+}
+
+/// What the replay waits for and until when.
+fn waiting(wait: Wait) -> String {
+    let times = local_times();
+    let arrived = Timestamp::from_millisecond(wait.arrived).map_or_else(|_| wait.arrived.to_string(), |at| times.long(at));
+    let until = SignedDuration::try_from(wait.takes).ok().and_then(|takes| times.now.checked_add(takes).ok());
+    let until = until.map_or_else(|| "for ever".to_owned(), |at| format!("until {}", times.long(at)));
+    format!("waits {until} ({}) for the record that arrived {arrived}", long_span(wait.takes))
+}
+
+/// Says once of each long pause between two arrivals what is waited for, where there is no line that shows it.
+fn tell_long_wait(progress: &Progress, told: &mut Option<i64>) {
+    let is_new = |wait: &Wait| wait.takes >= LONG_WAIT && *told != Some(wait.arrived);
+    if let Some(wait) = progress.waits_for.filter(is_new) {
+        *told = Some(wait.arrived);
+        if output::tell(&waiting(wait)).is_err() {
+            tracing::debug!("nobody reads what the replay waits for");
+        }
+    }
 }
 
 fn progress_line(progress: &Progress) -> String {
@@ -227,9 +263,10 @@ fn progress_line(progress: &Progress) -> String {
     let reached = reached.map(|at| format!(", reached {}", times.short(at))).unwrap_or_default();
     let waits = progress.lanes.iter().filter(|lane| !lane.status.paused_for.is_zero()).count();
     let waits = if waits > 0 { format!(", {waits} shards throttled") } else { String::new() };
+    let pause = progress.waits_for.map(|wait| format!(", {}", waiting(wait))).unwrap_or_default();
     let trouble = progress.trouble.as_ref().map(|trouble| format!(", trying again: {trouble}")).unwrap_or_default();
     format!(
-        "sent {} of {}, {:.0} %, {}/s{left}{reached}{waits}{trouble}",
+        "sent {} of {}, {:.0} %, {}/s{left}{reached}{waits}{pause}{trouble}",
         count(progress.acknowledged),
         count(progress.total),
         (progress.ratio() * 100.0).floor(),
@@ -293,6 +330,7 @@ fn report(
     }
     let again = format!("go on with: explorer replay resume {}", plan.id);
     match (state, failure) {
+        (_, Some(failure)) if progress.is_target_gone => Err(failure.into()),
         (_, Some(failure)) => {
             output::tell(&format!("{} records are left; {again}", count(progress.left())))?;
             Err(failure.into())

@@ -7,9 +7,6 @@ use md5::{Digest as _, Md5};
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct HashKey(pub u64);
 
-/// Digits of the largest hash key. Source: Kinesis API reference, PutRecordsRequestEntry.
-const MAX_DIGITS: usize = 39;
-
 impl HashKey {
     /// The hash of a partition key: its MD5 as a number. Source: Kinesis developer guide, partition key.
     #[must_use]
@@ -18,12 +15,15 @@ impl HashKey {
         Self(digest.first_chunk().map_or(0, |upper| u64::from_be_bytes(*upper)))
     }
 
-    /// A hash key that a producer has given, in decimal digits; `None` where it is none.
+    /// A hash key that a producer has given, and its digits as Kinesis takes them: decimal, without zeros before them. `None` where it is
+    /// none. Source: Kinesis API reference, PutRecordsRequestEntry: `0|([1-9]\d{0,38})`.
     #[must_use]
-    pub fn parse(digits: &str) -> Option<Self> {
-        let is_number = digits.len() <= MAX_DIGITS && digits.bytes().all(|byte| byte.is_ascii_digit());
-        let whole: u128 = digits.parse().ok().filter(|_| is_number)?;
-        u64::try_from(whole >> 64).ok().map(Self)
+    pub fn parse(digits: &str) -> Option<(Self, String)> {
+        if digits.is_empty() || !digits.bytes().all(|byte| byte.is_ascii_digit()) {
+            return None;
+        }
+        let whole: u128 = digits.parse().ok()?;
+        Some((Self(u64::try_from(whole >> 64).ok()?), whole.to_string()))
     }
 }
 
@@ -99,11 +99,18 @@ pub(crate) mod tests {
     fn a_partition_key_has_kinesis_own_hash() {
         // MD5 of "cust-42", as md5sum has it.
         assert_eq!(HashKey::of_partition_key("cust-42"), HashKey(0x84fa_5a45_6134_b8c4));
-        assert_eq!(HashKey::parse("0"), Some(HashKey(0)));
-        assert_eq!(HashKey::parse(&u128::MAX.to_string()), Some(HashKey(u64::MAX)));
-        for wrong in ["", "-1", "+1", "abc", "340282366920938463463374607431768211456"] {
+        assert_eq!(HashKey::parse("0"), Some((HashKey(0), "0".to_owned())));
+        assert_eq!(HashKey::parse(&u128::MAX.to_string()), Some((HashKey(u64::MAX), u128::MAX.to_string())));
+        for wrong in ["", "-1", "+1", " 1", "abc", "1e3", "340282366920938463463374607431768211456"] {
             assert_eq!(HashKey::parse(wrong), None, "{wrong:?}");
         }
+    }
+
+    #[test]
+    fn zeros_before_a_hash_key_are_dropped() {
+        assert_eq!(HashKey::parse("00"), Some((HashKey(0), "0".to_owned())));
+        let long = format!("{}{}", "0".repeat(60), u128::MAX);
+        assert_eq!(HashKey::parse(&long), Some((HashKey(u64::MAX), u128::MAX.to_string())));
     }
 
     proptest! {

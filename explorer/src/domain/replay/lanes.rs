@@ -380,6 +380,19 @@ impl Lanes {
         Some(next.max(self.pause.until).max(self.next_batch_at))
     }
 
+    /// When the next record is due and when it arrived, where nothing goes before that because it is to go as recorded.
+    #[must_use]
+    pub fn waits_for(&self, now: Duration) -> Option<(Duration, i64)> {
+        let schedule = self.manner.schedule?;
+        let of_lane = |lane: &Lane| {
+            let Reverse((_, number)) = lane.ready.peek()?;
+            let head = self.keys.get(number)?.waiting.front()?;
+            Some((schedule.due(head.arrived), head.arrived))
+        };
+        let next = self.lanes.iter().filter_map(of_lane).min()?;
+        (next.0 > now && self.counts.in_flight == 0).then_some(next)
+    }
+
     /// Takes what became of the records of a batch, in their order. `jitter` gives random numbers from 0 to 1 for the waits.
     pub fn settle(&mut self, batch: BatchId, results: &[PutResult], now: Duration, mut jitter: impl FnMut() -> f64) {
         let Some(InFlight { records, sent_at }) = self.in_flight.remove(&batch) else {

@@ -2,7 +2,9 @@
 //! no earlier than the one before it in its shard; and in any case by sequence number within a key, which moves from shard to shard
 //! when shards are split or merged. Works on streams of entries, whatever their number.
 
+use archiver::record::ArrivalTime;
 use archiver::sequence::SequenceNumber;
+use jiff::{SignedDuration, Timestamp};
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 
@@ -65,6 +67,19 @@ fn lower_half(number: u128) -> u64 {
     number as u64
 }
 
+/// In place of the time of an entry that has none.
+pub const NO_TIME: i64 = i64::MIN;
+/// How far the clocks of a stream and of this machine may be apart.
+const CLOCKS_APART: SignedDuration = SignedDuration::from_hours(24);
+
+/// When a record arrived, in epoch milliseconds; `None` where that cannot be: no time, the time 0, or one that is still to come, as a
+/// time in milliseconds is when it is taken for seconds.
+#[must_use]
+pub fn time_of(arrival: Option<&ArrivalTime>, now: Timestamp) -> Option<i64> {
+    let latest = now.as_millisecond().saturating_add(i64::try_from(CLOCKS_APART.as_millis()).unwrap_or(i64::MAX));
+    arrival.and_then(ArrivalTime::milliseconds).filter(|milliseconds| (1..=latest).contains(milliseconds))
+}
+
 /// What decides a record's place, and what is kept of it in the queue.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct OrderEntry {
@@ -74,7 +89,7 @@ pub struct OrderEntry {
     pub number: NumberValue,
     /// Its place in an aggregated record.
     pub sub: u64,
-    /// When it arrived, in epoch milliseconds.
+    /// When it arrived, in epoch milliseconds, or [`NO_TIME`]; when it is in order, the arrival it counts by.
     pub arrived: i64,
     /// What finds it in the plan.
     pub record: u64,
@@ -84,6 +99,8 @@ pub struct OrderEntry {
     pub hash: u64,
     /// Bytes as it is put, key included.
     pub bytes: u64,
+    /// Whether the arrival it counts by is its neighbour's. Known when it is in order.
+    pub lacks_time: bool,
 }
 
 /// What is known of all the entries of a shard.
@@ -94,6 +111,8 @@ pub struct ShardFacts {
     least_key: u64,
     greatest_key: u64,
     last_arrival: i64,
+    /// The first one that has a time, by its place.
+    first_timed: Option<(OrderKey, i64)>,
 }
 
 impl ShardFacts {
@@ -106,6 +125,7 @@ impl ShardFacts {
             least_key: entry.key,
             greatest_key: entry.key,
             last_arrival: entry.arrived,
+            first_timed: (entry.arrived != NO_TIME).then(|| (order_key(entry), entry.arrived)),
         }
     }
 
@@ -120,6 +140,12 @@ impl ShardFacts {
         self.least_key = self.least_key.min(other.least_key);
         self.greatest_key = self.greatest_key.max(other.greatest_key);
         self.last_arrival = self.last_arrival.max(other.last_arrival);
+        self.first_timed = [self.first_timed, other.first_timed].into_iter().flatten().min();
+    }
+
+    /// When its first entry counts as arrived, which is when the first one did that has a time.
+    fn first_arrival(&self) -> Option<i64> {
+        self.first_timed.map(|(_, arrived)| arrived)
     }
 
     /// Whether a key may have records in both.
@@ -170,12 +196,16 @@ impl<E, I: Iterator<Item = Result<OrderEntry, E>>> Merged<I> {
             groups[left].1.extend(shards);
         }
         groups.sort_by_key(|(facts, _)| facts.least_number);
+        // Shards that have no time at all go at once.
+        let earliest = groups.iter().filter_map(|(facts, _)| facts.first_arrival()).min().unwrap_or(0);
         let mut merged = Self { groups: Vec::with_capacity(groups.len()), heads: BinaryHeap::new() };
         for (facts, shards) in groups {
             // A shard's records come after all of those from which it got its keys, whatever their clocks say.
             let parents =
                 merged.groups.iter().filter(|known| known.facts.shares_keys_with(&facts) && known.facts.comes_before(&facts));
             let floor = parents.map(|parent| parent.facts.last_arrival.max(parent.floor)).max().unwrap_or(i64::MIN);
+            // What has no time goes with the one before it in its shard, and before the first one that has a time with that.
+            let floor = floor.max(facts.first_arrival().unwrap_or(earliest));
             let mut group = Group { facts, next: Vec::new(), heads: BinaryHeap::new(), shards, floor };
             group.begin()?;
             merged.groups.push(group);
@@ -239,7 +269,7 @@ impl<E, I: Iterator<Item = Result<OrderEntry, E>>> Group<I> {
         if let Some(entry) = &entry {
             self.floor = self.floor.max(entry.arrived);
         }
-        Ok(entry.map(|entry| OrderEntry { arrived: self.floor, ..entry }))
+        Ok(entry.map(|entry| OrderEntry { arrived: self.floor, lacks_time: entry.arrived == NO_TIME, ..entry }))
     }
 }
 
@@ -306,7 +336,9 @@ mod tests {
     proptest! {
         #[test]
         fn a_number_has_its_value(left: u128, right: u128, zeros in 0..18_usize) {
-            let number = |value: u128| SequenceNumber::parse(format!("{}{}", value.max(1), "0".repeat(zeros))).unwrap();
+            let number = |value: u128| {
+                SequenceNumber::parse(format!("{}{}{}", "0".repeat(zeros * 3), value.max(1), "0".repeat(zeros))).unwrap()
+            };
             let (left, right) = (number(left), number(right));
             let (left_value, right_value) = (NumberValue::of(&left).unwrap(), NumberValue::of(&right).unwrap());
             prop_assert_eq!(left_value.cmp(&right_value), left.cmp(&right));

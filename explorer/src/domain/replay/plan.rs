@@ -1,6 +1,8 @@
 //! What is known of a replay from its plan: where it stands, what is in it, and what became of it.
 
+use super::timing::{Timing, between};
 use jiff::Timestamp;
+use std::time::Duration;
 
 /// Names a replay: six digits and letters, for files, screens and the command line.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -169,6 +171,12 @@ pub struct PlanCounts {
     pub first_arrival: Option<i64>,
     /// The latest arrival, in epoch milliseconds.
     pub last_arrival: Option<i64>,
+    /// Records without a time of arrival that can be; they go with their neighbours.
+    #[serde(default)]
+    pub without_time: u64,
+    /// User records whose explicit hash key is none, and which are put by the hash of their keys.
+    #[serde(default)]
+    pub odd_hash_keys: u64,
 }
 
 /// The replays of a history, the newest first; in place of one whose file cannot be read, why not.
@@ -245,6 +253,46 @@ impl PlanSummary {
     #[must_use]
     pub fn left(&self) -> u64 {
         self.counts.records.saturating_sub(self.acknowledged + self.passed_over)
+    }
+
+    /// How long its records take with the pauses between their arrivals, where it keeps them.
+    #[must_use]
+    pub fn recorded_time(&self) -> Option<Duration> {
+        match self.options.timing {
+            Timing::AsRecorded(factor) => {
+                Some(between(self.counts.first_arrival.unwrap_or_default(), self.counts.last_arrival.unwrap_or_default(), factor))
+            }
+            Timing::AsFast => None,
+        }
+    }
+
+    /// Why it is not one to run or to resume, where that is so.
+    #[must_use]
+    pub fn refusal(&self) -> Option<String> {
+        let refusal = match self.state {
+            PlanState::Planned | PlanState::Interrupted | PlanState::Paused | PlanState::Failed => return None,
+            PlanState::Planning => "it is being planned",
+            PlanState::Unplanned => "its planning did not end; plan it again",
+            PlanState::Running => "it is running",
+            PlanState::Cancelled => "it was cancelled; plan it again",
+            PlanState::Finished => "it is finished",
+        };
+        Some(refusal.to_owned())
+    }
+
+    /// Why it may not run as it was confirmed, where it is no longer as it was then.
+    #[must_use]
+    pub fn changed_since(&self, confirmed: &Self) -> Option<String> {
+        if let Some(last) = self.runs.last().filter(|_| self.runs.len() != confirmed.runs.len()) {
+            let (by, state) = (&last.by, self.state.as_str());
+            return Some(format!("{by} has run it meanwhile, and now it is {state}; look at it again"));
+        }
+        if let Some(refusal) = self.refusal() {
+            return Some(refusal);
+        }
+        let what = |plan: &Self| (plan.target.clone(), plan.target_arn.clone(), plan.options.clone());
+        let is_same = what(self) == what(confirmed);
+        (!is_same).then(|| "its target or its options were changed meanwhile; look at it again".to_owned())
     }
 
     /// Why it is where it is, where a run has said so.

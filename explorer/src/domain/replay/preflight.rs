@@ -1,12 +1,13 @@
 //! What one should know before a replay runs: how much goes where, how long it takes, what it costs, and what harm it may do.
 
 use super::hash_key::ShardMap;
+use super::nothing::EXPIRY_DOUBT;
 use super::pace::{Rate, SHARD_BYTES_PER_SECOND, SHARD_RECORDS_PER_SECOND};
 use super::plan::PlanSummary;
-use super::timing::Timing;
+use super::timing::{LONG, TOO_LONG, Timing, between, long_span, too_long};
 use crate::domain::archive::StreamOverview;
 use crate::domain::text::count;
-use crate::domain::time::{TimeContext, span};
+use crate::domain::time::TimeContext;
 use archiver::settings::{ArchiveMode, Replays};
 use jiff::Timestamp;
 use std::time::Duration;
@@ -89,7 +90,27 @@ pub struct Load {
     pub rounded_bytes: u64,
     /// Calls there are at least.
     pub calls: u64,
+    /// When the first and the last of what is left arrived, in epoch milliseconds.
+    pub arrivals: Option<(i64, i64)>,
+    /// The first records that go.
+    pub first: Vec<Glimpse>,
 }
+
+/// A record that is to be put, as it is shown before that.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Glimpse {
+    /// Its partition key.
+    pub partition_key: String,
+    /// Its sequence number in the stream it came from; empty where it has none.
+    pub sequence_number: String,
+    /// When it arrived, in epoch seconds as archived; empty where it has no time.
+    pub arrival: String,
+    /// The beginning of its payload.
+    pub preview: String,
+}
+
+/// Records that are shown of a plan.
+pub const GLIMPSES: usize = 5;
 
 /// What one should know before a replay runs.
 #[derive(Clone, Debug, PartialEq)]
@@ -111,12 +132,14 @@ pub struct Preflight {
 impl Preflight {
     /// Puts together what is known.
     #[must_use]
-    pub fn new(plan: PlanSummary, target: &Target, load: Load) -> Self {
+    pub fn new(plan: PlanSummary, target: &Target, mut load: Load) -> Self {
+        // Of what is left, where that is known.
+        load.arrivals = load.arrivals.or(plan.counts.first_arrival.zip(plan.counts.last_arrival));
         let options = &plan.options;
         let paced = options.rate.time_for(load.shards.iter().map(|shard| (shard.records, shard.bytes)));
-        let time = match (options.timing, plan.counts.first_arrival, plan.counts.last_arrival) {
-            (Timing::AsRecorded(factor), Some(first), Some(last)) => paced.max(recorded(first, last, factor)),
-            _ => paced,
+        let time = match (options.timing, load.arrivals) {
+            (Timing::AsRecorded(factor), Some((first, last))) => paced.max(between(first, last, factor)),
+            (Timing::AsRecorded(_) | Timing::AsFast, _) => paced,
         };
         #[allow(clippy::cast_precision_loss, reason = "costs are rounded")]
         let dollars = match &target.capacity {
@@ -130,6 +153,12 @@ impl Preflight {
         Self { plan, load, time, dollars, warnings, needs_name }
     }
 
+    /// Why it is not begun, where nothing but the plan itself says so.
+    #[must_use]
+    pub fn refusal(&self) -> Option<String> {
+        self.plan.recorded_time().filter(|time| *time > TOO_LONG).map(too_long)
+    }
+
     /// What became of records that are not simply put, a few words each, for people.
     fn asides(&self) -> Vec<String> {
         let counts = &self.plan.counts;
@@ -137,6 +166,7 @@ impl Preflight {
             (counts.expired_left_out, "expired and left out"),
             (counts.aggregated, "aggregated and taken apart"),
             (counts.superseded, "older ones left out"),
+            (counts.without_time, "without a time of arrival"),
             (counts.damaged, "cannot be restored"),
             (self.load.too_large, "too large for the target"),
             (counts.unsearchable, "could not be looked into"),
@@ -163,7 +193,7 @@ impl Preflight {
 
     /// How long it takes, for people.
     fn takes(&self) -> String {
-        let time = if self.time < Duration::from_secs(1) { "less than a second".to_owned() } else { span(self.time.as_secs()) };
+        let time = long_span(self.time);
         let calls = if self.load.calls == 1 { "1 call".to_owned() } else { format!("{} calls", count(self.load.calls)) };
         format!("{time} at the least, {calls}")
     }
@@ -185,14 +215,10 @@ impl Preflight {
     }
 }
 
-#[allow(clippy::cast_precision_loss, reason = "milliseconds of a million years are below 2^52")]
-fn recorded(first: i64, last: i64, factor: f64) -> Duration {
-    let seconds = last.saturating_sub(first).max(0) as f64 / 1_000.0 / factor;
-    Duration::try_from_secs_f64(seconds).unwrap_or(Duration::MAX)
-}
-
 fn warnings(plan: &PlanSummary, target: &Target, load: &Load) -> Vec<String> {
     let mut warnings = Vec::new();
+    warnings.extend(of_expired(plan));
+    warnings.extend(of_time(plan, load));
     warnings.extend(of_archives(plan, &target.overview));
     if !target.other_replays.is_empty() {
         warnings.push(format!(
@@ -220,8 +246,50 @@ fn warnings(plan: &PlanSummary, target: &Target, load: &Load) -> Vec<String> {
             count(plan.counts.damaged)
         ));
     }
+    if plan.counts.odd_hash_keys > 0 {
+        warnings.push(format!(
+            "{} user records have an explicit hash key that is none (0 to 2^128-1 in decimal digits); the hash of their partition keys decides their shards.",
+            count(plan.counts.odd_hash_keys)
+        ));
+    }
     if plan.is_everything {
         warnings.push("Nothing narrows the selection down: everything that was found is replayed.".to_owned());
+    }
+    warnings
+}
+
+/// Whether more is left out as expired than there is in the plan, which is how archives of the Node.js original look.
+fn of_expired(plan: &PlanSummary) -> Option<String> {
+    let counts = &plan.counts;
+    (counts.expired_left_out > counts.records)
+        .then(|| format!("{} items are left out, since their expiry is past. {EXPIRY_DOUBT}.", count(counts.expired_left_out)))
+}
+
+/// Whether it lasts unusually long, or times are missing, where it keeps the pauses between arrivals.
+fn of_time(plan: &PlanSummary, load: &Load) -> Vec<String> {
+    let Timing::AsRecorded(factor) = plan.options.timing else {
+        return Vec::new();
+    };
+    let mut warnings = Vec::new();
+    if let Some((first, last)) = load.arrivals
+        && let time = between(first, last, factor)
+        && time > LONG
+    {
+        let at =
+            |milliseconds| Timestamp::from_millisecond(milliseconds).map_or_else(|_| milliseconds.to_string(), |at| at.to_string());
+        let (time, first, last) = (long_span(time), at(first), at(last));
+        let end = if plan.recorded_time() > Some(TOO_LONG) { "; it is not begun so" } else { "" };
+        warnings.push(format!(
+            "As recorded this lasts {time}: the records arrived from {first} to {last}. A larger factor, such as --timing 1000x, or fast shortens it{end}."
+        ));
+    }
+    match plan.counts.without_time {
+        0 => {}
+        1 => warnings.push("1 record has no time of arrival that can be: it goes with the one beside it in its shard.".to_owned()),
+        more => warnings.push(format!(
+            "{} records have no time of arrival that can be: each goes with the one beside it in its shard.",
+            count(more)
+        )),
     }
     warnings
 }

@@ -53,6 +53,19 @@ pub struct Progress {
     pub lanes: Vec<LaneProgress>,
     /// What the target last answered, where it has not taken anything since.
     pub trouble: Option<String>,
+    /// What it waits for, where it goes as recorded.
+    pub waits_for: Option<Wait>,
+    /// Whether the target was deleted and recreated meanwhile, so that it cannot be resumed.
+    pub is_target_gone: bool,
+}
+
+/// A pause between two arrivals that a replay keeps.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Wait {
+    /// How long it still takes.
+    pub takes: Duration,
+    /// When the next record arrived, in epoch milliseconds.
+    pub arrived: i64,
 }
 
 /// How a run went.

@@ -1,5 +1,7 @@
 //! When records are put: as fast as the rate allows, or with the pauses between their arrivals.
 
+use crate::domain::text::count;
+use crate::domain::time::span;
 use std::fmt;
 use std::str::FromStr;
 use std::time::Duration;
@@ -44,6 +46,39 @@ impl FromStr for Timing {
     }
 }
 
+/// From which time on a replay as recorded is warned of.
+pub const LONG: Duration = Duration::from_secs(7 * 24 * 3_600);
+/// From which time on it is not begun: nobody waits for it, and most likely an arrival time is wrong.
+pub const TOO_LONG: Duration = Duration::from_secs(366 * 24 * 3_600);
+
+/// A span of time that may be years, for people.
+#[must_use]
+pub fn long_span(time: Duration) -> String {
+    const YEAR: u64 = 365 * 24 * 3_600;
+    match time.as_secs() {
+        0 => "less than a second".to_owned(),
+        seconds if seconds >= 2 * YEAR => format!("{} years", count(seconds / YEAR)),
+        seconds => span(seconds),
+    }
+}
+
+/// Why such a time is too long, for people.
+#[must_use]
+pub fn too_long(time: Duration) -> String {
+    let time = long_span(time);
+    format!(
+        "as recorded it takes {time}, and more than a year is not begun: choose a larger factor, such as --timing 1000x, or fast"
+    )
+}
+
+/// The time between two arrivals, in epoch milliseconds, so many times as fast.
+#[must_use]
+#[allow(clippy::cast_precision_loss, reason = "milliseconds of a million years are below 2^52")]
+pub fn between(first: i64, last: i64, factor: f64) -> Duration {
+    let seconds = last.saturating_sub(first).max(0) as f64 / 1_000.0;
+    Duration::try_from_secs_f64(seconds / factor).unwrap_or(Duration::MAX)
+}
+
 /// When each record is due, by its arrival.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Schedule {
@@ -58,11 +93,8 @@ pub struct Schedule {
 impl Schedule {
     /// When a record of this arrival is due; what arrived before the first one is due at once.
     #[must_use]
-    #[allow(clippy::cast_precision_loss, reason = "milliseconds of a million years are below 2^52")]
     pub fn due(&self, arrived: i64) -> Duration {
-        let after = arrived.saturating_sub(self.first_arrival).max(0) as f64 / 1_000.0;
-        let wait = Duration::try_from_secs_f64(after / self.factor).unwrap_or(Duration::MAX);
-        self.begins.saturating_add(wait)
+        self.begins.saturating_add(between(self.first_arrival, arrived, self.factor))
     }
 }
 

@@ -150,7 +150,6 @@ async fn a_part_of_an_archive_is_replayed_in_its_order() {
         (&["--key", "cust-1"], &["5", "9", "10"], 0),
         (&["--key", "cust-1", "--limit", "2"], &["9", "10"], 0),
         (&["--after", "2018-12-17T22:10:51Z", "--before", "1545084701"], &["6", "9", "10"], 0),
-        (&["--key", "nobody"], &[], 0),
     ] {
         let target = TestStream::create(&local.endpoints, 1).await;
         let replayed = replay(&explorer, &source, &target, options).await;

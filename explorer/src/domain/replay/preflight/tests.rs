@@ -59,7 +59,7 @@ pub(crate) fn load(target: &Target, records_each: u64) -> Load {
     };
     let shards: Vec<ShardLoad> = target.shards.shards().iter().map(shard).collect();
     let records = records_each * shards.len() as u64;
-    Load { shards, too_large: 0, units: records, rounded_bytes: records * 1024, calls: records.div_ceil(500) }
+    Load { shards, too_large: 0, units: records, rounded_bytes: records * 1024, calls: records.div_ceil(500), ..Load::default() }
 }
 
 fn archived(mode: ArchiveMode, replays: Replays) -> Configuration {
