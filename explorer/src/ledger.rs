@@ -37,7 +37,7 @@ pub(crate) struct Yield {
     pub(crate) records: Vec<Record>,
     /// Items or lines read for it.
     pub(crate) read: u64,
-    /// Those whose payload could not be restored.
+    /// Those that the filter could not look into.
     pub(crate) unsearchable: u64,
     /// Read units it took.
     pub(crate) units: f64,

@@ -13,6 +13,7 @@ mod ledger;
 pub mod local;
 mod logging;
 pub mod memory;
+mod off_workers;
 pub mod plans;
 mod private;
 pub mod recovery;
@@ -22,7 +23,6 @@ pub mod sources;
 mod terminal;
 pub mod ui;
 
-use clap::Parser as _;
 use std::process::ExitCode;
 use std::time::Instant;
 
@@ -31,7 +31,7 @@ use std::time::Instant;
 pub fn run() -> ExitCode {
     let started = Instant::now();
     terminal::tell_panics();
-    let arguments = match commands::Arguments::try_parse() {
+    let arguments = match commands::Arguments::of_process() {
         Ok(arguments) => arguments,
         Err(error) => {
             let code = u8::try_from(error.exit_code()).map_or(ExitCode::FAILURE, ExitCode::from);
@@ -40,7 +40,9 @@ pub fn run() -> ExitCode {
         }
     };
     logging::start(arguments.opens_screens(), arguments.tells_failures());
-    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+    // One more than has work, also on one processor: signals are noticed by a worker that has none.
+    let workers = std::thread::available_parallelism().map_or(2, |processors| processors.get().max(2));
+    let runtime = match tokio::runtime::Builder::new_multi_thread().worker_threads(workers).enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => {
             return told(&format!("cannot start: {error}"), ExitCode::FAILURE);

@@ -207,6 +207,28 @@ impl Running {
         signal(&self.process, name).await;
     }
 
+    /// Asks it to end as a service manager does.
+    pub async fn terminate(&self) {
+        signal(&self.process, "TERM").await;
+    }
+
+    /// Waits until it has worked for so long.
+    ///
+    /// # Panics
+    /// When it does not.
+    pub async fn has_worked(&self, wanted: Duration) {
+        /// Of CPU time in `/proc`. Source: proc(5), `sysconf(_SC_CLK_TCK)` on Linux.
+        const TICK: Duration = Duration::from_millis(10);
+        let process = self.process.id().expect("it is running");
+        crate::wait::eventually("it works", || async {
+            let stat = std::fs::read_to_string(format!("/proc/{process}/stat")).ok()?;
+            let fields: Vec<&str> = stat.rsplit_once(')')?.1.split_whitespace().collect();
+            let ticks = fields.get(11)?.parse::<u32>().ok()? + fields.get(12)?.parse::<u32>().ok()?;
+            (TICK * ticks >= wanted).then_some(())
+        })
+        .await;
+    }
+
     /// Waits until it has ended; gives back what it printed and said since.
     ///
     /// # Panics

@@ -130,7 +130,7 @@ pub(super) fn run(model: &mut Model, command: Command) -> Vec<Effect> {
                     stream: records.origin.stream().cloned(),
                     recipe: records.recipe.clone(),
                     marks: records.marks.clone(),
-                    filter: records.filter.clone(),
+                    filter: records.fixed.clone(),
                 });
                 model.screens.push(Screen::ReplaySetup(Box::new(setup)));
             }

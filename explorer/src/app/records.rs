@@ -40,6 +40,8 @@ pub struct Records {
     pub origin: Origin,
     /// What is asked for.
     pub filter: RecordFilter,
+    /// The same with the times that its times were when reading began.
+    pub fixed: RecordFilter,
     /// The line that is typed.
     pub typing: Option<Typing>,
     /// What was read, newest first.
@@ -143,6 +145,7 @@ impl Records {
     ) -> (Self, Vec<Effect>) {
         let mut records = Self {
             origin,
+            fixed: filter.fixed(now),
             filter,
             typing: None,
             rows: Rows::new(ShelfId(request.0)),

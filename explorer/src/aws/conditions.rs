@@ -31,6 +31,9 @@ const EXPIRY_SLACK: SignedDuration = SignedDuration::from_hours(1);
 /// Fractions of arrival times below a millisecond are cut off before they are compared.
 const ARRIVAL_SLACK: SignedDuration = SignedDuration::from_millis(1);
 
+/// Nothing arrives later than in the year 2100; what seems to may have its time in another unit.
+const LAST_TIME: Timestamp = Timestamp::constant(4_102_444_800, 0);
+
 /// Puts the conditions together, with a placeholder for whatever it is given.
 struct Writer {
     mode: ArchiveMode,
@@ -45,7 +48,7 @@ impl Conditions {
     pub(crate) fn of(filter: &RecordFilter, mode: ArchiveMode, now: Timestamp) -> Self {
         let mut writer = Writer { mode, is_query: filter.key().is_some(), names: HashMap::new(), values: HashMap::new() };
         let key = filter.key().map(|key| writer.key_condition(key, filter.sequence()));
-        let mut clauses = writer.arrival_clauses(filter);
+        let mut clauses = writer.arrival_clauses(filter, now);
         clauses.extend(filter.key_prefix().map(|prefix| writer.key_prefix_clause(prefix)));
         for condition in filter.conditions() {
             if clauses.len() >= MAX_CLAUSES {
@@ -95,14 +98,25 @@ impl Writer {
         "#key = :key AND #number BETWEEN :from AND :to"
     }
 
-    fn arrival_clauses(&mut self, filter: &RecordFilter) -> Vec<String> {
-        let after = filter.after().map(|after| (">=", after.checked_sub(ARRIVAL_SLACK).unwrap_or(Timestamp::MIN)));
-        let before = filter.before().map(|before| ("<", before.checked_add(ARRIVAL_SLACK).unwrap_or(Timestamp::MAX)));
+    /// What passes besides the times that match is what is no time: of such an item it cannot be told, and it is counted.
+    fn arrival_clauses(&mut self, filter: &RecordFilter, now: Timestamp) -> Vec<String> {
+        let after = filter.after(now).map(|after| (">=", after.checked_sub(ARRIVAL_SLACK).unwrap_or(Timestamp::MIN)));
+        let before = filter.before(now).map(|before| ("<", before.checked_add(ARRIVAL_SLACK).unwrap_or(Timestamp::MAX)));
         let ends: Vec<(&str, Timestamp)> = [after, before].into_iter().flatten().collect();
         ends.into_iter()
             .map(|(comparison, at)| {
-                let end = self.value(epoch_seconds(at));
-                self.comparison(attribute::ARRIVAL, comparison, &end, "S")
+                let (end, number) = (self.value(epoch_seconds(at)), self.text("N"));
+                let name = self.name(attribute::ARRIVAL);
+                // Beyond the other end are only numbers that are no seconds since 1970.
+                let (other, no_time) = match comparison {
+                    "<" => (">", epoch_seconds(LAST_TIME)),
+                    _ => ("<", AttributeValue::N("0".to_owned())),
+                };
+                let no_time = self.value(no_time);
+                format!(
+                    "({name} {comparison} {end} OR {name} {other} {no_time} OR attribute_not_exists({name}) OR \
+                     NOT attribute_type({name}, {number}))"
+                )
             })
             .collect()
     }
@@ -181,15 +195,20 @@ impl Writer {
             (Property::Parts, false) => Some(format!("attribute_exists({})", self.name(attribute::RECORD_PARTS))),
             (Property::Aggregated, false) => Some(self.may_be_aggregated()),
             // Nearly every item passes these, or only we can tell.
-            (Property::Parts | Property::Aggregated, true) | (Property::Damaged | Property::Replay, _) => None,
+            (Property::Parts | Property::Aggregated, true) | (Property::Damaged | Property::Unreadable | Property::Replay, _) => {
+                None
+            }
         }
     }
 
     fn may_be_aggregated(&mut self) -> String {
-        let beginning = self.text(AGGREGATE_BEGINNING);
+        let (beginning, text) = (self.text(AGGREGATE_BEGINNING), self.text("S"));
         let [data, encoding, parts] =
             [attribute::RECORD_DATA, attribute::RECORD_ENCODING, attribute::RECORD_PARTS].map(|attribute| self.name(attribute));
-        format!("(begins_with({data}, {beginning}) OR attribute_exists({encoding}) OR attribute_exists({parts}))")
+        format!(
+            "(begins_with({data}, {beginning}) OR NOT attribute_type({data}, {text}) OR attribute_exists({encoding}) OR \
+             attribute_exists({parts}))"
+        )
     }
 }
 

@@ -11,14 +11,16 @@ use super::connect::Connection;
 use super::patience::patiently;
 use crate::domain::decode::Recipe;
 use crate::domain::failure::Failure;
-use crate::domain::filter::Matcher;
+use crate::domain::filter::{Answer, Matcher};
 use crate::domain::following::{FollowBatch, FollowEnding, FollowOrder, Followed};
 use crate::domain::record::Record;
 use crate::ledger::{Broken, NobodyListens};
+use crate::off_workers::off_workers;
 use archiver::item::StoredItem;
 use aws_sdk_dynamodb::types::KeysAndAttributes;
 use jiff::Timestamp;
 use shard::{Event, Page, Shards};
+use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::{mpsc, watch};
 use tokio::time::Instant;
@@ -37,8 +39,7 @@ struct Following<'c> {
     connection: &'c Connection,
     known: &'c Known<'c>,
     stream: &'c str,
-    matcher: Matcher,
-    recipe: Recipe,
+    looks: Arc<(Matcher, Recipe)>,
     shards: Shards,
     archive: Option<Archive>,
     batches: mpsc::Sender<FollowBatch>,
@@ -95,8 +96,7 @@ async fn run(connection: &Connection, order: &FollowOrder, known: &Known<'_>, ba
         connection,
         known,
         stream: order.stream.as_str(),
-        matcher: order.filter.matcher(),
-        recipe: order.recipe.clone(),
+        looks: Arc::new((order.filter.matcher(Timestamp::now()), order.recipe.clone())),
         shards,
         archive,
         batches,
@@ -132,29 +132,36 @@ impl Following<'_> {
             () = look => None,
         };
         match event {
-            Some(Event::Read(page)) => batch.records = self.take(page),
+            Some(Event::Read(page)) => self.take(page, &mut batch).await,
             Some(Event::Ended(shard)) => self.shards.go_on_after(self.connection, shard).await?,
             None => self.look(&mut batch).await?,
         }
         Ok(self.tell(batch).await?)
     }
 
-    /// What of a page is handed over at once; in an archive it is waited for.
-    fn take(&mut self, page: Page) -> Vec<Record> {
-        let now = Timestamp::now();
-        let Some(archive) = &mut self.archive else {
-            let records = page.items.into_iter().map(Record::new);
-            let records = records.filter(|record| !(self.known)(record));
-            return records.filter(|record| self.matcher.matches_here(record, &self.recipe, now)).collect();
+    /// Puts what of a page is handed over at once into the batch; in an archive it is waited for.
+    async fn take(&mut self, page: Page, batch: &mut FollowBatch) {
+        let items: Vec<StoredItem> = match &self.archive {
+            Some(archive) => page.items.into_iter().flat_map(|item| expected_of(item, archive.waiting.mode())).collect(),
+            None => page.items,
         };
-        let mode = archive.waiting.mode();
-        for item in page.items.into_iter().flat_map(|item| expected_of(item, mode)) {
-            let record = Record::new(item);
-            if !(self.known)(&record) && self.matcher.matches_here(&record, &self.recipe, now) {
-                archive.waiting.expect(&record.item, Instant::now());
+        let records: Vec<Record> = items.into_iter().map(Record::new).filter(|record| !(self.known)(record)).collect();
+        let looks = Arc::clone(&self.looks);
+        // A payload may take long to be looked into.
+        let looked = off_workers(move |cancelled| {
+            let (matcher, recipe) = &*looks;
+            let now = Timestamp::now();
+            let looked_at = records.into_iter().take_while(|_| !cancelled.is_so());
+            looked_at.map(|record| (matcher.of_record_here(&record, recipe, now), record)).collect::<Vec<_>>()
+        });
+        for (answer, record) in looked.await {
+            match (answer, &mut self.archive) {
+                (Answer::No, _) => {}
+                (Answer::Unknown, _) => batch.unsearchable += 1,
+                (Answer::Yes, Some(archive)) => archive.waiting.expect(&record.item, Instant::now()),
+                (Answer::Yes, None) => batch.records.push(record),
             }
         }
-        Vec::new()
     }
 
     /// Looks for what is due in the archive.
@@ -197,7 +204,7 @@ impl Following<'_> {
             (told, reached) => told != reached,
         };
         let same_reached = FollowBatch { reached: self.told.reached, ..told.clone() };
-        if batch.records.is_empty() && same_reached == self.told && !is_further {
+        if batch.records.is_empty() && batch.unsearchable == 0 && same_reached == self.told && !is_further {
             return Ok(());
         }
         self.told = told;

@@ -14,8 +14,9 @@ use crate::domain::failure::Failure;
 use crate::domain::page::PageCursor;
 use crate::domain::reading::{ArchiveSource, Position, ReadBatch, ReadEnding, ReadOrder, SegmentPosition, Source};
 use crate::ledger::{Broken, Ledger, Step, Yield};
+use jiff::Timestamp;
 use pages::{ItemPage, Pages, Slice};
-use sieve::Sieve;
+use sieve::{Sieve, Sifted};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use tokio::sync::{mpsc, watch};
@@ -59,9 +60,10 @@ pub async fn read(
             return ReadEnding::Failed(failure, order.from.clone());
         }
     };
+    let now = Timestamp::now();
     let reading = Arc::new(Reading {
-        pages: Pages::new(connection, source, &order.filter),
-        sieve: Sieve::new(connection, source, order),
+        pages: Pages::new(connection, source, &order.filter, now),
+        sieve: Sieve::new(connection, source, order, now),
         ledger: Ledger::new(batches, from.clone()),
     });
     let work = async {
@@ -159,7 +161,7 @@ impl Reading {
 
     async fn hand_over(&self, page: ItemPage, step: Step) -> Result<(), Broken> {
         let ItemPage { items, read, units, next: _ } = page;
-        let (records, unsearchable) = self.sieve.sift(items).await?;
+        let Sifted { records, unsearchable } = self.sieve.sift(items).await?;
         Ok(self.ledger.hand_over(Yield { records, read, unsearchable, units }, step).await?)
     }
 }

@@ -7,6 +7,7 @@ mod get;
 mod interrupt;
 #[cfg(feature = "local")]
 mod local;
+mod negated;
 mod output;
 mod progress;
 mod reading;
@@ -179,6 +180,14 @@ fn compression_parser() -> impl TypedValueParser<Value = Compression> {
 }
 
 impl Arguments {
+    /// The arguments of this process.
+    ///
+    /// # Errors
+    /// When they are wrong, or ask for help.
+    pub fn of_process() -> Result<Self, clap::Error> {
+        Self::try_parse_from(negated::as_options(std::env::args_os()))
+    }
+
     /// Whether the screens are asked for, which own the terminal then.
     #[must_use]
     pub fn opens_screens(&self) -> bool {

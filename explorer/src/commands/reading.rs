@@ -77,12 +77,18 @@ pub(super) async fn read(
     passing.hand_over_waiting(taker).await?;
     taker.flush()?;
     if progress.unsearchable > 0 {
-        let records = count(progress.unsearchable);
-        output::tell(&format!(
-            "{records} records could not be looked into, because their payloads cannot be restored: is:damaged shows them"
-        ))?;
+        output::tell(&could_not_be_looked_into(progress.unsearchable))?;
+    }
+    if progress.matched == 0 {
+        opened.order.filter.hint().map_or(Ok(()), |hint| output::tell(&hint))?;
     }
     Ok(progress)
+}
+
+/// That a filter has no answer for so many records.
+pub(super) fn could_not_be_looked_into(number: u64) -> String {
+    let records = if number == 1 { "1 record".to_owned() } else { format!("{} records", count(number)) };
+    format!("{records} could not be looked into and may match or not; is:unreadable lists what cannot be read")
 }
 
 /// Whether records come newest first by themselves: those of one key do.

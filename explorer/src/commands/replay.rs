@@ -95,6 +95,9 @@ pub(super) struct PlanRequest {
     /// Replay also items that are expired and only not deleted yet
     #[arg(long)]
     include_expired: bool,
+    /// Replay also records that the filter could not look into: their payload is cut, damaged or broken JSON
+    #[arg(long)]
+    include_unreadable: bool,
     /// Put aggregated records as they are, instead of taking them apart; consumers lose those whose shard is another one
     #[arg(long)]
     as_stored: bool,
@@ -192,6 +195,7 @@ impl PlanRequest {
             recipe: chosen.recipe.clone(),
             limit: chosen.limit.map(|limit| limit as u64),
             state_as_of,
+            include_unreadable: self.include_unreadable,
             ..Matching::default()
         };
         Ok(Wanted {

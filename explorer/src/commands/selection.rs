@@ -1,10 +1,10 @@
 //! Which records a command is about: where they are read, what they must be and how many of them.
 
-use super::{CommandError, archive_of, local_times, output};
+use super::{CommandError, archive_of, local_times, negated, output};
 use crate::aws::connect::Connection;
 use crate::domain::decode::Recipe;
 use crate::domain::failure::Failure;
-use crate::domain::filter::{InvalidFilter, RecordFilter};
+use crate::domain::filter::{InvalidArgument, InvalidFilter, RecordFilter};
 use crate::domain::payload::NoPayload;
 use crate::domain::reading::{ArchiveSource, Position, ReadOrder, Source};
 use crate::domain::record::Record;
@@ -41,9 +41,11 @@ pub(super) struct Selection {
     /// The stream; left out with --file
     #[arg(value_name = "STREAM", required_unless_present = "file")]
     stream: Option<String>,
-    /// What the records must be, such as: after:1h 'json:$.status=="paid"' timeout. What begins with a minus comes after --
+    /// What the records must be, each argument one condition: after:1h 'json:$.status=="paid"' 'text:not found' -is:expired
     #[arg(value_name = "FILTER")]
     filter: Vec<String>,
+    #[command(flatten)]
+    negated: Negated,
     /// Read a file of exported JSON Lines in place of an archive; needs no AWS
     #[arg(long, value_name = "FILE")]
     pub(super) file: Option<PathBuf>,
@@ -52,6 +54,13 @@ pub(super) struct Selection {
     /// How payloads are decoded, such as: gzip > msgpack. Without it they are recognised
     #[arg(long, value_name = "STEPS")]
     decode: Option<Recipe>,
+}
+
+/// Conditions that begin with a minus, which would be taken for options where they stand.
+#[derive(Args, Clone, Debug, Default)]
+pub(super) struct Negated {
+    #[arg(long = negated::OPTION, value_name = "FILTER", hide = true, allow_hyphen_values = true)]
+    conditions: Vec<String>,
 }
 
 /// Where records are read.
@@ -94,7 +103,11 @@ impl Selection {
     pub(super) fn only_stream(&self) -> Option<String> {
         let Range { key, after, before, limit } = &self.range;
         let has_range = key.is_some() || after.is_some() || before.is_some() || limit.is_some();
-        let has_more = has_range || !self.filter.is_empty() || self.file.is_some() || self.decode.is_some();
+        let has_more = has_range
+            || !self.filter.is_empty()
+            || !self.negated.conditions.is_empty()
+            || self.file.is_some()
+            || self.decode.is_some();
         self.stream.clone().filter(|_| !has_more)
     }
 
@@ -111,7 +124,7 @@ impl Selection {
         };
         Ok(Chosen {
             origin,
-            filter: self.range.added_to(filter_of(&filter)?)?,
+            filter: self.range.added_to(filter_of(&filter, &self.negated)?)?,
             recipe: self.decode.clone().unwrap_or_default(),
             limit: self.range.limit.map(NonZeroUsize::get),
         })
@@ -135,14 +148,14 @@ impl Range {
             filter = filter.with_key(key);
         }
         if let Some(after) = &self.after {
-            once("after", filter.after().is_some())?;
+            once("after", filter.after(times.now).is_some())?;
             filter = filter.with_after(times.parse(after).map_err(|error| usage(&error))?);
         }
         if let Some(before) = &self.before {
-            once("before", filter.before().is_some())?;
+            once("before", filter.before(times.now).is_some())?;
             filter = filter.with_before(times.parse(before).map_err(|error| usage(&error))?);
         }
-        filter.checked().map_err(|error| usage(&error))
+        filter.checked(times.now).map_err(|error| usage(&error))
     }
 }
 
@@ -164,7 +177,8 @@ impl Chosen {
                 return Err(Failure::refused(format!("read stream {stream}"), "there is no connection to AWS").into());
             }
         };
-        let order = ReadOrder { source, filter: self.filter.clone(), recipe: self.recipe.clone(), from: Position::Beginning };
+        let (filter, recipe) = (self.filter.clone(), self.recipe.clone());
+        let order = ReadOrder { source, filter, recipe, includes_unreadable: false, from: Position::Beginning };
         Ok(Opened { payloads: Payloads { connection, stream, recipe: self.recipe.clone() }, order })
     }
 }
@@ -197,26 +211,40 @@ pub(super) fn stream_named(text: &str) -> Result<StreamName, CommandError> {
     StreamName::parse(text).map_err(|error| CommandError::Usage(error.to_string()))
 }
 
-/// The filter of a line that the shell has cut into words.
+/// The filter of arguments, each of which is one condition. Its times are those of now, so that it says what was read.
 ///
 /// # Errors
 /// Says what is wrong, after showing where.
-pub(super) fn filter_of(words: &[String]) -> Result<RecordFilter, CommandError> {
-    let line = words.join(" ");
-    RecordFilter::parse(&line, &local_times()).map_err(|error| match output::tell_lines(&marked(&line, &error)) {
-        Ok(()) => CommandError::Usage(error.to_string()),
-        Err(failed) => failed,
-    })
+pub(super) fn filter_of(conditions: &[String], negated: &Negated) -> Result<RecordFilter, CommandError> {
+    let times = local_times();
+    let arguments: Vec<&str> = conditions.iter().chain(&negated.conditions).map(String::as_str).collect();
+    match RecordFilter::parse_arguments(arguments.iter().copied(), &times) {
+        Ok(filter) => Ok(filter.fixed(times.now)),
+        Err(InvalidArgument { place, mistake }) => {
+            output::tell_lines(&marked(&arguments, place, &mistake))?;
+            Err(CommandError::Usage(mistake.to_string()))
+        }
+    }
 }
 
-/// The line, and below it what marks the mistake.
-fn marked(line: &str, error: &InvalidFilter) -> [String; 2] {
-    let columns = |text: Option<&str>| printable(text.unwrap_or_default()).width();
-    let span = error.span();
-    let before = columns(line.get(..span.start));
-    // At the end of the line something is missing.
-    let marks = columns(line.get(span)).max(1);
-    [format!("  {}", printable(line)), format!("  {}{}", " ".repeat(before), "^".repeat(marks))]
+/// The arguments, and below them what marks the mistake in one of them.
+fn marked(arguments: &[&str], place: usize, mistake: &InvalidFilter) -> [String; 2] {
+    let columns = |text: &str| printable(text).width();
+    let (mut shown, mut before) = (String::new(), 0);
+    for (other, argument) in arguments.iter().enumerate() {
+        let separator = if other > 0 { " " } else { "" };
+        // As a shell takes it for one.
+        let quote = if argument.is_empty() || argument.contains(char::is_whitespace) { "'" } else { "" };
+        if other == place {
+            before = columns(&shown) + separator.len() + quote.len();
+        }
+        shown.push_str(&format!("{separator}{quote}{argument}{quote}"));
+    }
+    let (span, argument) = (mistake.span(), arguments.get(place).copied().unwrap_or_default());
+    before += columns(argument.get(..span.start).unwrap_or_default());
+    // At the end of the argument something is missing.
+    let marks = columns(argument.get(span).unwrap_or_default()).max(1);
+    [format!("  {}", printable(&shown)), format!("  {}{}", " ".repeat(before), "^".repeat(marks))]
 }
 
 #[cfg(test)]
@@ -226,13 +254,15 @@ mod tests {
 
     #[test]
     fn a_mistake_is_marked_where_it_stands() {
-        for (line, marks) in [
-            ("key:cust-42 afer:1h", "              ^^^^^"),
-            ("key:zürich 日本 is:old", "                     ^^^"),
-            ("text:paid -", "            ^"),
+        for (arguments, shown, marks) in [
+            (&["key:cust-42", "afer:1h"][..], "key:cust-42 afer:1h", "              ^^^^^"),
+            (&["key:zürich", "日本", "is:old"], "key:zürich 日本 is:old", "                     ^^^"),
+            (&["key:order 42", "size:ten", "a b"], "'key:order 42' size:ten 'a b'", "                      ^^^"),
+            (&["a b", "-"], "'a b' -", "        ^"),
+            (&["after:last week"], "'after:last week'", "         ^^^^^^^^^"),
         ] {
-            let error = RecordFilter::parse(line, &local_times()).unwrap_err();
-            assert_eq!(marked(line, &error), [format!("  {line}"), marks.to_owned()], "{line}");
+            let error = RecordFilter::parse_arguments(arguments.iter().copied(), &local_times()).unwrap_err();
+            assert_eq!(marked(arguments, error.place, &error.mistake), [format!("  {shown}"), marks.to_owned()], "{shown}");
         }
     }
 

@@ -1,9 +1,9 @@
 //! `explorer tail`.
 
 use super::output;
-use super::reading::Taker as _;
+use super::reading::{Taker as _, could_not_be_looked_into};
 use super::records::Printer;
-use super::selection::{Payloads, filter_of, stream_named};
+use super::selection::{Negated, Payloads, filter_of, stream_named};
 use super::{CommandError, Output, archive_of, local_times};
 use crate::aws::connect::Connection;
 use crate::aws::follow::follow;
@@ -29,6 +29,8 @@ pub(super) struct Request {
     /// What the records must be, as for the command records
     #[arg(value_name = "FILTER")]
     filter: Vec<String>,
+    #[command(flatten)]
+    negated: Negated,
     /// Print records when they are seen in the archive, not when they are in the stream
     #[arg(long)]
     archived: bool,
@@ -59,7 +61,7 @@ impl Request {
         let order = FollowOrder {
             stream: stream_named(&self.stream)?,
             followed: Followed::Stream,
-            filter: filter_of(&self.filter)?,
+            filter: filter_of(&self.filter, &self.negated)?,
             recipe: self.decode.clone().unwrap_or_default(),
             from: since.map_or(FollowFrom::Now, FollowFrom::At),
         };
@@ -89,7 +91,10 @@ pub(super) async fn run(connection: Connection, wanted: Wanted, output: Output) 
             let next = status.unwrap_or_default();
             let next = FollowStatus::after(next, &batch);
             match status {
-                None => output::tell(&beginning(&order))?,
+                None => {
+                    output::tell(&beginning(&order))?;
+                    news(&FollowStatus::default(), &next).iter().try_for_each(|sentence| output::tell(sentence))?;
+                }
                 Some(status) => news(&status, &next).iter().try_for_each(|sentence| output::tell(sentence))?,
             }
             status = Some(next);
@@ -113,6 +118,9 @@ fn beginning(order: &FollowOrder) -> String {
 /// What is worth a word of how things stand now.
 fn news(before: &FollowStatus, now: &FollowStatus) -> Vec<String> {
     let mut sentences = Vec::new();
+    if now.unsearchable > before.unsearchable {
+        sentences.push(could_not_be_looked_into(now.unsearchable - before.unsearchable));
+    }
     if now.missing > before.missing {
         let (records, minutes) = (count(now.missing - before.missing), span(MISSING_AFTER.as_secs()));
         sentences

@@ -1,10 +1,14 @@
 //! Which records of an archive are asked for: the filter line of the records screen and the options of the command line. A filter
-//! is a list of conditions that all must hold. Reading a line is `parse`, holding records against it is `matcher`; what of it
-//! DynamoDB can decide is worked out by whoever calls DynamoDB.
+//! is a list of conditions that all must hold. Reading a line is `parse`, holding records against it is `matcher`, in three answers: a
+//! record that cannot be read neither matches nor does not; what of it DynamoDB can decide is worked out by whoever calls DynamoDB.
 
+mod answer;
 mod complete;
+mod decimal;
 mod history;
 mod json;
+mod json_path;
+mod json_tree;
 mod json_value;
 mod matcher;
 mod mistake;
@@ -15,15 +19,16 @@ mod tests;
 mod values;
 mod word;
 
+pub use answer::Answer;
 pub use complete::{Completion, Known, complete, json_paths};
 pub use history::History;
 pub use matcher::Matcher;
-pub use mistake::{EmptyRange, InvalidFilter};
+pub use mistake::{EmptyRange, InvalidArgument, InvalidFilter};
 pub use values::SequenceRange;
 
 pub(crate) use values::{KeyPattern, Property};
 
-use super::time::TimeContext;
+use super::time::{TimeContext, TypedTime};
 use jiff::Timestamp;
 use json::JsonTest;
 use pattern::{Pattern, TextPattern};
@@ -34,8 +39,8 @@ use values::{ShardName, SizeRange};
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct RecordFilter {
     key: Option<KeyPattern>,
-    after: Option<Timestamp>,
-    before: Option<Timestamp>,
+    after: Option<TypedTime>,
+    before: Option<TypedTime>,
     conditions: Vec<Condition>,
 }
 
@@ -80,19 +85,35 @@ impl RecordFilter {
         parse::parse(line, times)
     }
 
-    /// The filter, if its times leave room for a record.
+    /// Reads arguments of the shell, each of which is one condition with its whole value: `key:order 42`.
+    ///
+    /// # Errors
+    /// Says in which argument the mistake is, and where, what is wrong and what could stand there.
+    pub fn parse_arguments<'a>(arguments: impl IntoIterator<Item = &'a str>, times: &TimeContext) -> Result<Self, InvalidArgument> {
+        parse::parse_arguments(arguments, times)
+    }
+
+    /// The filter, if its times leave room for a record, seen from now.
     ///
     /// # Errors
     /// When the range is empty.
-    pub fn checked(self) -> Result<Self, EmptyRange> {
-        self.check_range().map(|()| self)
+    pub fn checked(self, now: Timestamp) -> Result<Self, EmptyRange> {
+        self.check_range(now).map(|()| self)
     }
 
-    fn check_range(&self) -> Result<(), EmptyRange> {
-        match (self.after, self.before) {
+    fn check_range(&self, now: Timestamp) -> Result<(), EmptyRange> {
+        match (self.after(now), self.before(now)) {
             (Some(after), Some(before)) if after >= before => Err(EmptyRange { after, before }),
             _ => Ok(()),
         }
+    }
+
+    /// The same with the times that its times are now, so that it stays what it is. A reading uses one present from its beginning to
+    /// its end.
+    #[must_use]
+    pub fn fixed(&self, now: Timestamp) -> Self {
+        let fixed = |time: Option<Timestamp>| time.map(TypedTime::At);
+        Self { after: fixed(self.after(now)), before: fixed(self.before(now)), ..self.clone() }
     }
 
     /// The same with exactly this partition key, in place of any it asked for.
@@ -104,13 +125,13 @@ impl RecordFilter {
     /// The same for records that arrived at this time or later.
     #[must_use]
     pub fn with_after(self, after: Timestamp) -> Self {
-        Self { after: Some(after), ..self }
+        Self { after: Some(TypedTime::At(after)), ..self }
     }
 
     /// The same for records that arrived before this time.
     #[must_use]
     pub fn with_before(self, before: Timestamp) -> Self {
-        Self { before: Some(before), ..self }
+        Self { before: Some(TypedTime::At(before)), ..self }
     }
 
     /// The one partition key that all its records have, where it asks for one: they are found without reading the others.
@@ -131,16 +152,25 @@ impl RecordFilter {
         }
     }
 
-    /// The time at which its records arrived at the earliest.
+    /// The time at which its records arrived at the earliest, seen from now.
     #[must_use]
-    pub fn after(&self) -> Option<Timestamp> {
-        self.after
+    pub fn after(&self, now: Timestamp) -> Option<Timestamp> {
+        self.after.as_ref().map(|after| after.at(now))
     }
 
-    /// The time before which its records arrived.
+    /// The time before which its records arrived, seen from now.
     #[must_use]
-    pub fn before(&self) -> Option<Timestamp> {
-        self.before
+    pub fn before(&self, now: Timestamp) -> Option<Timestamp> {
+        self.before.as_ref().map(|before| before.at(now))
+    }
+
+    /// A word about why nothing was found, where a condition asked for a number and has met nothing but texts.
+    #[must_use]
+    pub fn hint(&self) -> Option<String> {
+        self.conditions.iter().find_map(|condition| match &condition.test {
+            Test::Json(json) => json.hint(),
+            _ => None,
+        })
     }
 
     /// The sequence numbers that its records have, where it asks for some; the first range where there are several.
@@ -157,10 +187,32 @@ impl RecordFilter {
         &self.conditions
     }
 
-    /// Made ready to be held against many records.
+    /// Made ready to be held against many records, with the times that its times are now.
     #[must_use]
-    pub fn matcher(&self) -> Matcher {
-        Matcher::new(self)
+    pub fn matcher(&self, now: Timestamp) -> Matcher {
+        Matcher::new(self, now)
+    }
+
+    /// Its conditions one by one, each as it may be typed, also as an argument of the shell.
+    #[must_use]
+    pub fn terms(&self) -> Vec<String> {
+        let key = self.key.as_ref().map(|key| format!("key:{key}"));
+        let time = |name: &str, time: &TypedTime| format!("{name}:{}", word::quoted(&time.to_string()));
+        let after = self.after.as_ref().map(|after| time("after", after));
+        let before = self.before.as_ref().map(|before| time("before", before));
+        [key, after, before].into_iter().flatten().chain(self.conditions.iter().map(Condition::to_string)).collect()
+    }
+
+    /// The filter for people: as the line, but that what is counted back from the present says so.
+    #[must_use]
+    pub fn title(&self) -> String {
+        let mut terms = self.terms();
+        if let (Some(after), None) = (self.after.as_ref().filter(|after| after.is_relative()), &self.before)
+            && let Some(term) = terms.get_mut(usize::from(self.key.is_some()))
+        {
+            *term = after.as_beginning();
+        }
+        terms.join(" ")
     }
 
     /// Whether every record matches.
@@ -173,12 +225,7 @@ impl RecordFilter {
 impl fmt::Display for RecordFilter {
     /// As a filter line that reads as the same filter.
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let key = self.key.as_ref().map(|key| format!("key:{key}"));
-        let after = self.after.map(|after| format!("after:{after}"));
-        let before = self.before.map(|before| format!("before:{before}"));
-        let conditions = self.conditions.iter().map(Condition::to_string);
-        let terms: Vec<String> = [key, after, before].into_iter().flatten().chain(conditions).collect();
-        formatter.write_str(&terms.join(" "))
+        formatter.write_str(&self.terms().join(" "))
     }
 }
 
@@ -192,6 +239,8 @@ impl fmt::Display for Condition {
             Test::Sequence(range) => write!(formatter, "seq:{range}"),
             Test::Size(range) => write!(formatter, "size:{range}"),
             Test::Is(property) => write!(formatter, "is:{}", property.as_str()),
+            // Without its name a shell's command would take it for an option.
+            Test::Text(text) if self.is_negated => write!(formatter, "text:{}", word::quoted(text.as_str())),
             Test::Text(text) => write!(formatter, "{text}"),
             Test::Regex(pattern) => write!(formatter, "{pattern}"),
             Test::Json(json) => write!(formatter, "json:{json}"),

@@ -52,6 +52,8 @@ pub struct FollowOrder {
 pub struct FollowBatch {
     /// The records, those of one shard in their order. One of a stream is as its archive would hold it, an aggregated one whole.
     pub records: Vec<Record>,
+    /// Records that the filter could not look into.
+    pub unsearchable: u64,
     /// Records of the stream that are not yet seen in the archive.
     pub waiting: usize,
     /// Records that were not seen in the archive after [`MISSING_AFTER`] and are no longer waited for.
@@ -67,6 +69,8 @@ pub struct FollowBatch {
 /// How following goes: what a batch says besides its records, over all of them.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct FollowStatus {
+    /// Records that the filter could not look into, so far.
+    pub unsearchable: u64,
     /// Records of the stream that are not yet seen in the archive.
     pub waiting: usize,
     /// Records that never came there.
@@ -83,9 +87,11 @@ impl FollowStatus {
     /// The status after another batch.
     #[must_use]
     pub fn after(self, batch: &FollowBatch) -> Self {
-        let FollowBatch { waiting, missing, lag, behind_latest, reached, .. } = *batch;
+        let FollowBatch { unsearchable, waiting, missing, lag, behind_latest, reached, .. } = *batch;
+        let unsearchable = self.unsearchable + unsearchable;
         // A batch without records says nothing of how long they took.
-        Self { waiting, missing, lag: lag.or(self.lag), behind_latest, reached: reached.max(self.reached) }
+        let (lag, reached) = (lag.or(self.lag), reached.max(self.reached));
+        Self { unsearchable, waiting, missing, lag, behind_latest, reached }
     }
 }
 

@@ -40,6 +40,8 @@ pub struct ReadOrder {
     pub filter: RecordFilter,
     /// How payloads are decoded when the filter looks into them.
     pub recipe: Recipe,
+    /// Whether records come as well that the filter cannot look into.
+    pub includes_unreadable: bool,
     /// Where reading goes on.
     pub from: Position,
 }
@@ -81,7 +83,7 @@ pub struct ReadProgress {
     pub matched: u64,
     /// Bytes of their payloads, as far as they are known.
     pub matched_bytes: u64,
-    /// Items whose payload the filter asks for and that could not be restored; they are taken as not matching.
+    /// Items that the filter could not look into: what decides cannot be read.
     pub unsearchable: u64,
     /// Read units that DynamoDB counted. Source: DynamoDB API reference, ConsumedCapacity.
     pub units: f64,

@@ -45,6 +45,7 @@ pub struct ReplayOrder {
 
 /// Which records are replayed.
 #[derive(Clone, Debug, PartialEq)]
+#[allow(clippy::large_enum_variant, reason = "there is one at a time")]
 pub enum Selection {
     /// These.
     Marked(Vec<Arc<Record>>),
@@ -59,6 +60,8 @@ pub struct Matching {
     pub filter: RecordFilter,
     /// How payloads are decoded when the filter looks into them.
     pub recipe: Recipe,
+    /// Also records that the filter cannot look into.
+    pub include_unreadable: bool,
     /// What is left out all the same.
     pub except: BTreeSet<RecordId>,
     /// At most so many, the newest.
@@ -128,13 +131,16 @@ impl std::fmt::Display for Selection {
             Self::Marked(records) => return write!(formatter, "{} marked records", count(records.len() as u64)),
             Self::Matching(matching) => matching,
         };
-        let Matching { filter, except, limit, state_as_of, recipe: _ } = matching;
+        let Matching { filter, include_unreadable, except, limit, state_as_of, recipe: _ } = matching;
         match state_as_of {
             Some(at) => write!(formatter, "the last record of each key at {at}")?,
             None => formatter.write_str("every record")?,
         }
         if !filter.is_everything() {
             write!(formatter, " with {filter}")?;
+            if *include_unreadable {
+                formatter.write_str(" or that it cannot look into")?;
+            }
         }
         if !except.is_empty() {
             write!(formatter, " but {}", count(except.len() as u64))?;

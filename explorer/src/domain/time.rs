@@ -2,12 +2,12 @@
 
 use jiff::civil;
 use jiff::tz::TimeZone;
-use jiff::{SignedDuration, Timestamp};
+use jiff::{SignedDuration, Span, Timestamp};
 
 /// A text that names no time.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "\"{text}\" is not a time; use 2026-11-20T10:00Z, 2026-11-20 10:00, 2026-11-20, epoch seconds, or a span back from now such as 90s, 15m, 12h or 30d"
+    "\"{text}\" is not a time; use 2026-11-20T10:00Z, 2026-11-20 10:00, 2026-11-20, today, epoch seconds, or a span back from now such as 15m, 12h or 30d"
 )]
 pub struct InvalidTime {
     text: String,
@@ -17,6 +17,82 @@ pub struct InvalidTime {
 pub const SHORT_COLUMNS: u16 = 16;
 /// A date of another year that is no further away than this is known without it.
 const DATES_WITHOUT_YEAR: SignedDuration = SignedDuration::from_hours(180 * 24);
+
+/// A time as it was typed: one that is what it is, or one that is counted back from a present that goes on.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum TypedTime {
+    /// This one.
+    At(Timestamp),
+    /// So long before the present.
+    Ago {
+        /// As typed.
+        typed: String,
+        /// How long.
+        span: SignedDuration,
+    },
+    /// The beginning of a day, so many days before the present one.
+    Day {
+        /// As typed.
+        typed: String,
+        /// How many.
+        days: i32,
+        /// Where days begin.
+        zone: TimeZone,
+    },
+}
+
+impl TypedTime {
+    /// The time, seen from a present. To the second where it is counted back: nobody means the nanosecond at which a key was pressed.
+    #[must_use]
+    pub fn at(&self, now: Timestamp) -> Timestamp {
+        match self {
+            Self::At(at) => *at,
+            Self::Ago { span, .. } => {
+                Timestamp::from_second(now.as_second()).and_then(|now| now.checked_sub(*span)).unwrap_or(Timestamp::MIN)
+            }
+            Self::Day { days, zone, .. } => {
+                let date = now.to_zoned(zone.clone()).date().saturating_sub(Span::new().days(*days));
+                zone.to_timestamp(date.to_datetime(civil::Time::midnight())).unwrap_or(now)
+            }
+        }
+    }
+
+    /// Whether it moves with the present.
+    #[must_use]
+    pub fn is_relative(&self) -> bool {
+        !matches!(self, Self::At(_))
+    }
+
+    /// For people, as the beginning of a range without an end: `last 1 h`, `since today`.
+    #[must_use]
+    pub fn as_beginning(&self) -> String {
+        match self {
+            Self::At(at) => format!("after:{at}"),
+            Self::Ago { span, .. } => format!("last {}", round_span(*span)),
+            Self::Day { typed, .. } => format!("since {typed}"),
+        }
+    }
+}
+
+impl std::fmt::Display for TypedTime {
+    /// As it was typed; a time that stays is written out.
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::At(at) => write!(formatter, "{at}"),
+            Self::Ago { typed, .. } | Self::Day { typed, .. } => formatter.write_str(typed),
+        }
+    }
+}
+
+/// A span in the largest unit that it is a multiple of: `90 s`, `1 h`, `7 d`.
+fn round_span(span: SignedDuration) -> String {
+    const UNITS: [(&str, i64); 3] = [("d", 86_400), ("h", 3_600), ("min", 60)];
+    let seconds = span.as_secs();
+    match UNITS.into_iter().find(|(_, unit)| seconds >= *unit && seconds % unit == 0) {
+        Some((name, unit)) => format!("{} {name}", seconds / unit),
+        None => format!("{seconds} s"),
+    }
+}
 
 /// What a typed time may refer to.
 #[derive(Clone, Debug)]
@@ -33,17 +109,35 @@ impl TimeContext {
     /// # Errors
     /// Names the text and the forms that are understood.
     pub fn parse(&self, text: &str) -> Result<Timestamp, InvalidTime> {
-        let trimmed = text.trim();
-        self.parse_known(trimmed).ok_or_else(|| InvalidTime { text: text.to_owned() })
+        self.parse_typed(text).map(|time| time.at(self.now))
     }
 
-    fn parse_known(&self, text: &str) -> Option<Timestamp> {
+    /// Reads a time as a person types it; what is counted back from the present stays so.
+    ///
+    /// # Errors
+    /// Names the text and the forms that are understood.
+    pub fn parse_typed(&self, text: &str) -> Result<TypedTime, InvalidTime> {
+        let trimmed = text.trim();
+        let days = match trimmed {
+            "today" => Some(0),
+            "yesterday" => Some(1),
+            _ => None,
+        };
+        let typed = trimmed.to_owned();
+        let known = match (days, parse_span(trimmed)) {
+            (Some(days), _) => Some(TypedTime::Day { typed, days, zone: self.zone.clone() }),
+            (None, Some(span)) => {
+                let is_in_range = self.now.checked_sub(span).is_ok();
+                is_in_range.then_some(TypedTime::Ago { typed, span })
+            }
+            (None, None) => self.parse_fixed(trimmed).map(TypedTime::At),
+        };
+        known.ok_or_else(|| InvalidTime { text: text.to_owned() })
+    }
+
+    fn parse_fixed(&self, text: &str) -> Option<Timestamp> {
         if text == "now" {
             return Some(self.now);
-        }
-        if let Some(span) = parse_span(text) {
-            // To the second: nobody means the nanosecond at which a key was pressed, but everybody would have to read it.
-            return Timestamp::from_second(self.now.as_second()).and_then(|now| now.checked_sub(span)).ok();
         }
         if text.len() >= 9 && text.bytes().all(|byte| byte.is_ascii_digit()) {
             return Timestamp::from_second(text.parse().ok()?).ok();
@@ -89,12 +183,21 @@ impl TimeContext {
     }
 }
 
-/// `90s`, `15m`, `12h`, `30d`, `2w`.
+/// `90s`, `15m`, `12h`, `30d`, `2w`; also `2 hours`, and each with `ago`.
 fn parse_span(text: &str) -> Option<SignedDuration> {
-    let seconds = text.parse::<archiver::settings::Ttl>().ok()?.seconds();
-    if text.bytes().all(|byte| byte.is_ascii_digit()) {
-        return None;
-    }
+    const UNITS: [(&str, &[&str]); 5] = [
+        ("s", &["s", "sec", "second"]),
+        ("m", &["m", "min", "minute"]),
+        ("h", &["h", "hour"]),
+        ("d", &["d", "day"]),
+        ("w", &["w", "week"]),
+    ];
+    let text = text.strip_suffix("ago").map_or(text, str::trim_end);
+    let (digits, word) = text.split_at(text.find(|character: char| !character.is_ascii_digit())?);
+    let word = word.trim_start();
+    let is_word = |known: &&str| *known == word || known.len() > 1 && word.strip_suffix('s') == Some(known);
+    let (unit, _) = UNITS.into_iter().find(|(_, words)| words.iter().any(is_word))?;
+    let seconds = format!("{digits}{unit}").parse::<archiver::settings::Ttl>().ok()?.seconds();
     Some(SignedDuration::from_secs(i64::try_from(seconds).ok()?))
 }
 
@@ -154,11 +257,33 @@ mod tests {
             ("2d", "2026-11-18T12:00:00Z"),
             ("1545084650", "2018-12-17T22:10:50Z"),
             ("now", "2026-11-20T12:00:00.5Z"),
+            ("2 hours", "2026-11-20T10:00:00Z"),
+            ("2h ago", "2026-11-20T10:00:00Z"),
+            ("1 day ago", "2026-11-19T12:00:00Z"),
+            ("90 sec", "2026-11-20T11:58:30Z"),
+            ("today", "2026-11-19T23:00:00Z"),
+            ("yesterday", "2026-11-18T23:00:00Z"),
         ] {
             assert_eq!(context().parse(text).unwrap(), expected.parse::<Timestamp>().unwrap(), "{text}");
         }
-        for text in ["", "yesterday", "2026-13-01", "12", "5x"] {
+        for text in ["", "soon", "2026-13-01", "12", "5x", "2 ago", "ago", "99999999999999w", "1 hs"] {
             assert!(context().parse(text).is_err(), "{text:?} was accepted");
+        }
+    }
+
+    #[test]
+    fn what_is_counted_back_from_the_present_moves_with_it() {
+        let later = "2026-11-21T15:00:00Z".parse().unwrap();
+        for (text, moved, shown) in [
+            ("1h", "2026-11-21T14:00:00Z", "last 1 h"),
+            ("90 s", "2026-11-21T14:58:30Z", "last 90 s"),
+            ("120m", "2026-11-21T13:00:00Z", "last 2 h"),
+            ("today", "2026-11-20T23:00:00Z", "since today"),
+            ("2026-11-20", "2026-11-19T23:00:00Z", "after:2026-11-19T23:00:00Z"),
+        ] {
+            let time = context().parse_typed(text).unwrap();
+            assert_eq!((time.at(later), time.as_beginning()), (moved.parse().unwrap(), shown.to_owned()), "{text}");
+            assert_eq!(context().parse_typed(&time.to_string()).unwrap(), time, "{text}");
         }
     }
 

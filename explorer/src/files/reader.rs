@@ -4,10 +4,11 @@
 use super::line::{item_of, stream_of};
 use crate::domain::decode::Recipe;
 use crate::domain::failure::Failure;
-use crate::domain::filter::Matcher;
+use crate::domain::filter::{Answer, Matcher};
 use crate::domain::reading::{Position, ReadBatch, ReadEnding, ReadOrder};
 use crate::domain::record::Record;
 use crate::ledger::{Ledger, Step, Yield};
+use crate::off_workers::{Cancelled, off_workers};
 use archiver::stream::StreamName;
 use jiff::Timestamp;
 use std::fs::File;
@@ -34,6 +35,7 @@ struct Lines {
     line: Vec<u8>,
     matcher: Matcher,
     recipe: Recipe,
+    includes_unreadable: bool,
     now: Timestamp,
 }
 
@@ -82,12 +84,11 @@ pub fn origin(path: &Path) -> Result<Option<StreamName>, Failure> {
 async fn read_all(mut lines: Lines, ledger: &Ledger) -> Result<(), Failure> {
     let mut bytes = FIRST_BATCH_BYTES;
     loop {
-        let path = lines.path.clone();
-        let piece = tokio::task::spawn_blocking(move || {
-            let piece = lines.read(bytes);
+        let (back, piece) = off_workers(move |cancelled| {
+            let piece = lines.read(bytes, &cancelled);
             (lines, piece)
-        });
-        let (back, piece) = piece.await.map_err(|error| failure(&path, &error.to_string()))?;
+        })
+        .await;
         lines = back;
         bytes = BATCH_BYTES;
         let (page, bad_line, is_end) = piece?;
@@ -115,23 +116,25 @@ impl Lines {
         if from > 0 {
             file.seek(SeekFrom::Start(from))?;
         }
+        let now = Timestamp::now();
         let lines = Self {
             path: path.to_owned(),
             reader: BufReader::with_capacity(COUNTED_BYTES, file),
             reached: from,
             line: Vec::new(),
-            matcher: order.filter.matcher(),
+            matcher: order.filter.matcher(now),
             recipe: order.recipe.clone(),
-            now: Timestamp::now(),
+            includes_unreadable: order.includes_unreadable,
+            now,
         };
         Ok((lines, metadata.len()))
     }
 
     /// Reads so many bytes, to the end of a line: what matches, what ended it where that was a bad line, and whether it is the end.
-    fn read(&mut self, bytes: usize) -> Result<(Yield, Option<Failure>, bool), Failure> {
+    fn read(&mut self, bytes: usize, cancelled: &Cancelled) -> Result<(Yield, Option<Failure>, bool), Failure> {
         let mut page = Yield::default();
         let until = self.reached + bytes as u64;
-        while self.reached < until {
+        while self.reached < until && !cancelled.is_so() {
             self.line.clear();
             let mut within = self.reader.by_ref().take(MAX_LINE_BYTES);
             let read = within.read_until(b'\n', &mut self.line).map_err(|error| failure(&self.path, &error.to_string()))?;
@@ -158,17 +161,16 @@ impl Lines {
         }
         let record = Record::new(item_of(line).map_err(|error| said_of_a_line(&error))?);
         page.read += 1;
-        if !self.matcher.matches_item(&record, self.now) {
-            return Ok(());
-        }
-        match self.matcher.needs_payload().then(|| record.payload()) {
-            None => page.records.push(record),
-            Some(Some(Ok(payload))) if self.matcher.matches_payload_of(&record, &payload, &self.recipe) => {
-                page.records.push(record)
+        // A payload in parts cannot be restored here: they are not in the file.
+        match self.matcher.of_record_here(&record, &self.recipe, self.now) {
+            Answer::Yes => page.records.push(record),
+            Answer::No => {}
+            Answer::Unknown => {
+                page.unsearchable += 1;
+                if self.includes_unreadable {
+                    page.records.push(record);
+                }
             }
-            Some(Some(Ok(_))) => {}
-            // Its parts are not in the file.
-            Some(None | Some(Err(_))) => page.unsearchable += 1,
         }
         Ok(())
     }

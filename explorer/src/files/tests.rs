@@ -75,7 +75,8 @@ fn filter(line: &str) -> RecordFilter {
 }
 
 async fn read_until(path: &Path, filter: RecordFilter, from: Position, enough: usize) -> (Vec<Record>, ReadEnding) {
-    let order = ReadOrder { source: Source::File(path.to_owned()), filter, recipe: Default::default(), from };
+    let order =
+        ReadOrder { source: Source::File(path.to_owned()), filter, recipe: Default::default(), includes_unreadable: false, from };
     let (batches, mut taken) = mpsc::channel::<ReadBatch>(1);
     let (stop, stopped) = watch::channel(false);
     let mut records = Vec::new();

@@ -6,7 +6,7 @@ use crate::aws::connect::Connection;
 use crate::aws::streams;
 use crate::domain::decode::Recipe;
 use crate::domain::failure::Failure;
-use crate::domain::filter::{Matcher, RecordFilter};
+use crate::domain::filter::{Answer, Matcher, RecordFilter};
 use crate::domain::payload::NoPayload;
 use crate::domain::reading::{Position, ReadBatch, ReadEnding, ReadOrder, ReadProgress, Source};
 use crate::domain::record::Record;
@@ -15,6 +15,7 @@ use crate::domain::replay::plan::{PlanCounts, PlanId, PlanSummary};
 use crate::domain::replay::progress::PlanProgress;
 use crate::domain::replay::{ReplayOrder, Selection};
 use crate::files;
+use crate::off_workers::off_workers;
 use crate::plans::{Draft, DraftOrder, PlanError, PlanFile, PlannedRecord, Plans};
 use crate::sources;
 use archiver::aggregate::Aggregate;
@@ -45,14 +46,23 @@ struct Page {
     share: f64,
 }
 
+/// What user records are held against.
+struct Looks {
+    matcher: Matcher,
+    recipe: Recipe,
+    includes_unreadable: bool,
+}
+
 /// Takes records apart as the order asks for it.
 struct Taker<'o> {
     connection: Option<&'o Connection>,
     order: &'o ReplayOrder,
     /// What tells the user records that are meant from those that only lie in the same aggregated record.
-    matcher: Option<(Matcher, &'o Recipe)>,
+    looks: Option<Arc<Looks>>,
     now: Timestamp,
     counts: PlanCounts,
+    /// User records that the filter could not look into.
+    unsearchable_user_records: u64,
     /// Bytes of payloads that are taken apart and not sent yet.
     taken_bytes: usize,
 }
@@ -83,6 +93,10 @@ pub async fn plan(
         order.stream = files::origin(path)?;
     }
     check(&order)?;
+    let now = Timestamp::now();
+    if let Selection::Matching(matching) = &mut order.selection {
+        matching.filter = matching.filter.fixed(now);
+    }
     let target = streams::overview(connection, &order.target).await?;
     let source = match &order.source {
         Source::Archive(archive) => archive.table.clone(),
@@ -95,13 +109,13 @@ pub async fn plan(
         let write = move || write(&plans, &order, &source, &target.arn, waiting, &progress);
         tokio::task::spawn_blocking(write)
     };
-    let now = Timestamp::now();
     let mut taker = Taker {
         connection: Some(connection),
         order: &order,
-        matcher: matcher_of(&order),
+        looks: looks_of(&order, now).map(Arc::new),
         now,
         counts: PlanCounts::default(),
+        unsearchable_user_records: 0,
         taken_bytes: 0,
     };
     // Where writing fails nobody takes pages any more, and reading ends.
@@ -153,53 +167,62 @@ fn check(order: &ReplayOrder) -> Result<(), Failure> {
     Ok(())
 }
 
-fn matcher_of(order: &ReplayOrder) -> Option<(Matcher, &Recipe)> {
+fn looks_of(order: &ReplayOrder, now: Timestamp) -> Option<Looks> {
     match &order.selection {
         Selection::Matching(matching) => {
-            let matcher = matching.filter.matcher();
-            matcher.needs_payload().then_some((matcher, &matching.recipe))
+            let (matcher, recipe) = (matching.filter.matcher(now), matching.recipe.clone());
+            matcher.needs_payload().then_some(Looks { matcher, recipe, includes_unreadable: matching.include_unreadable })
         }
         Selection::Marked(_) => None,
     }
 }
 
 /// What is read to find the records.
-fn read_order(order: &ReplayOrder) -> ReadOrder {
-    let (filter, recipe) = match &order.selection {
-        Selection::Marked(_) => (RecordFilter::default(), Recipe::default()),
+fn read_order(order: &ReplayOrder, now: Timestamp) -> ReadOrder {
+    let (filter, recipe, includes_unreadable) = match &order.selection {
+        Selection::Marked(_) => (RecordFilter::default(), Recipe::default(), false),
         Selection::Matching(matching) => {
             let filter = match matching.state_as_of {
                 // The last millisecond counts.
                 Some(at) => {
                     let end = at + SignedDuration::from_millis(1);
-                    let before = matching.filter.before().map_or(end, |before| before.min(end));
+                    let before = matching.filter.before(now).map_or(end, |before| before.min(end));
                     matching.filter.clone().with_before(before)
                 }
                 None => matching.filter.clone(),
             };
-            (filter, matching.recipe.clone())
+            (filter, matching.recipe.clone(), matching.include_unreadable)
         }
     };
-    ReadOrder { source: order.source.clone(), filter, recipe, from: Position::Beginning }
+    ReadOrder { source: order.source.clone(), filter, recipe, includes_unreadable, from: Position::Beginning }
 }
 
 impl Taker<'_> {
     /// Reads the source; whether to its end.
     async fn read(&mut self, pages: &mpsc::Sender<Page>, stop: watch::Receiver<bool>) -> Result<bool, Failure> {
-        let order = read_order(self.order);
+        let order = read_order(self.order, self.now);
+        let mut stopped = stop.clone();
         let (batches, mut waiting) = mpsc::channel::<ReadBatch>(PAGES_WAITING);
         let reading = sources::read(self.connection, &order, batches, stop);
         let taking = async move {
             while let Some(batch) = waiting.recv().await {
                 self.count(&batch.progress);
                 if !self.hand_over(batch.records, share(&batch.progress), pages).await? {
-                    return Ok(());
+                    return Ok(true);
                 }
             }
-            Ok(())
+            Ok(true)
+        };
+        let taking = async {
+            tokio::select! {
+                _ = stopped.wait_for(|stops| *stops) => Ok(false),
+                taken = taking => taken,
+            }
         };
         let (ending, taken) = tokio::join!(reading, taking);
-        taken?;
+        if !taken? {
+            return Ok(false);
+        }
         match ending {
             ReadEnding::Complete => Ok(true),
             ReadEnding::Stopped(_) => Ok(false),
@@ -235,7 +258,7 @@ impl Taker<'_> {
     fn count(&mut self, progress: &ReadProgress) {
         self.counts.read = progress.read;
         self.counts.read_units = progress.units;
-        self.counts.unsearchable = progress.unsearchable;
+        self.counts.unsearchable = progress.unsearchable + self.unsearchable_user_records;
     }
 
     /// Takes records apart and hands them over, in pieces of some megabytes; false where nobody takes them any more.
@@ -249,7 +272,7 @@ impl Taker<'_> {
                 continue;
             }
             match record.payload() {
-                Some(payload) => self.take(record, payload, &mut taken),
+                Some(payload) => self.take(record, payload, &mut taken).await,
                 None => in_parts.push(record),
             }
             if self.taken_bytes >= PIECE_BYTES && !self.send(&mut taken, share, pages).await {
@@ -260,7 +283,7 @@ impl Taker<'_> {
         while let Some((record, payload)) = loading.next().await {
             match payload {
                 Err(NoPayload::Failed(failure)) => return Err(failure),
-                payload => self.take(record, payload, &mut taken),
+                payload => self.take(record, payload, &mut taken).await,
             }
             if self.taken_bytes >= PIECE_BYTES && !self.send(&mut taken, share, pages).await {
                 return Ok(false);
@@ -289,17 +312,17 @@ impl Taker<'_> {
         true
     }
 
-    fn take(&mut self, record: Record, payload: Result<Vec<u8>, NoPayload>, taken: &mut Vec<PlannedRecord>) {
+    async fn take(&mut self, record: Record, payload: Result<Vec<u8>, NoPayload>, taken: &mut Vec<PlannedRecord>) {
         let item = record.item;
         let payload = match payload {
             Ok(payload) => {
                 self.taken_bytes += payload.len();
                 // What is a user record already was taken out of its aggregate when it was archived.
                 let can_be_aggregated = !self.order.keep_aggregated && item.sub_sequence_number.is_none();
-                match Aggregate::parse(&payload).filter(|_| can_be_aggregated) {
-                    Some(aggregate) => return self.take_apart(&item, &aggregate, taken),
-                    None => Ok(payload),
+                if can_be_aggregated && Aggregate::parse(&payload).is_some() {
+                    return self.take_apart(&item, payload, taken).await;
                 }
+                Ok(payload)
             }
             Err(reason) => Err(reason.to_string()),
         };
@@ -315,12 +338,35 @@ impl Taker<'_> {
     }
 
     /// Takes the user records of an aggregated one, those that are meant.
-    fn take_apart(&mut self, item: &StoredItem, aggregate: &Aggregate<'_>, taken: &mut Vec<PlannedRecord>) {
+    async fn take_apart(&mut self, item: &StoredItem, payload: Vec<u8>, taken: &mut Vec<PlannedRecord>) {
         self.counts.aggregated += 1;
-        let is_meant = |user_record: &archiver::aggregate::UserRecord<'_>| {
-            self.matcher.as_ref().is_none_or(|(matcher, recipe)| matcher.selects(user_record, recipe))
+        let (payload, answers) = match &self.looks {
+            Some(looks) => {
+                let looks = Arc::clone(looks);
+                off_workers(move |_| {
+                    let answers = looks.at(&payload);
+                    (payload, Some(answers))
+                })
+                .await
+            }
+            None => (payload, None),
         };
-        for user_record in aggregate.user_records().filter(is_meant) {
+        let user_records =
+            Aggregate::parse(&payload).into_iter().flat_map(|aggregate| aggregate.user_records().collect::<Vec<_>>());
+        for (place, user_record) in user_records.enumerate() {
+            let answer = answers.as_ref().and_then(|answers| answers.get(place)).copied().unwrap_or(Answer::Yes);
+            let includes_unreadable = self.looks.as_ref().is_some_and(|looks| looks.includes_unreadable);
+            match answer {
+                Answer::Yes => {}
+                Answer::No => continue,
+                Answer::Unknown => {
+                    self.unsearchable_user_records += 1;
+                    self.counts.unsearchable += 1;
+                    if !includes_unreadable {
+                        continue;
+                    }
+                }
+            }
             self.counts.user_records += 1;
             taken.push(PlannedRecord {
                 partition_key: user_record.partition_key.to_owned(),
@@ -332,6 +378,14 @@ impl Taker<'_> {
                 payload: Ok(user_record.data.to_vec()),
             });
         }
+    }
+}
+
+impl Looks {
+    /// What the filter says of each user record of an aggregated one.
+    fn at(&self, payload: &[u8]) -> Vec<Answer> {
+        let user_records = Aggregate::parse(payload).into_iter().flat_map(|aggregate| aggregate.user_records().collect::<Vec<_>>());
+        user_records.map(|user_record| self.matcher.of_user_record(&user_record, &self.recipe)).collect()
     }
 }
 

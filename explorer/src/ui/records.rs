@@ -75,7 +75,7 @@ fn title(records: &Records, columns: usize) -> String {
         Origin::Read(Source::File(path)) => format!("file {}", path.display()),
         Origin::Stream(stream) => format!("{stream} · what comes in"),
     };
-    let filter = records.filter.to_string();
+    let filter = records.filter.title();
     let title = if filter.is_empty() { format!(" {what} ") } else { format!(" {what} ─ {filter} ") };
     let mut pieces = pieces(&printable(&title), columns.saturating_sub(3)).into_iter();
     let mut shown = pieces.next().unwrap_or_default();
@@ -94,7 +94,7 @@ fn marks(records: &Records) -> String {
         Marks::Some(marked) => format!(" {} marked, {} ", count(marked.len() as u64), size_together(marked.values())),
         Marks::AllBut { filter, except } => {
             let but = if except.is_empty() { String::new() } else { format!(" but {}", count(except.len() as u64)) };
-            if *filter != records.filter {
+            if *filter != records.fixed {
                 let which = if filter.is_everything() { "every record".to_owned() } else { format!("all of {filter}") };
                 return format!(" marked: {}{but} ", printable(&which));
             }
@@ -247,7 +247,7 @@ fn cells(
     payload_columns: usize,
     theme: &Theme,
 ) -> Vec<Cell<'static>> {
-    let mark = if records.marks.contains(&record.id, &records.filter) { "●" } else { " " };
+    let mark = if records.marks.contains(&record.id, &records.fixed) { "●" } else { " " };
     let cursor = if is_current { "▸" } else { " " };
     let arrived = record.arrived_at.map_or_else(|| "no time".to_owned(), |at| model.when(at));
     let shard = record.item.shard_id.as_deref().map_or("–".to_owned(), short_shard);

@@ -42,6 +42,7 @@ impl Table {
             source: Source::Archive(self.source()),
             filter: RecordFilter::parse(filter, &times).expect("a filter"),
             recipe: Recipe::default(),
+            includes_unreadable: false,
             from: Position::Beginning,
         }
     }

@@ -102,7 +102,13 @@ async fn read(connection: &Connection, records: usize) -> Duration {
     let (batches, mut waiting) = mpsc::channel(4);
     let (_stop, stopped) = watch::channel(false);
     let matching = Matching::default();
-    let order = ReadOrder { source: source(records), filter: matching.filter, recipe: matching.recipe, from: Position::Beginning };
+    let order = ReadOrder {
+        source: source(records),
+        filter: matching.filter,
+        recipe: matching.recipe,
+        includes_unreadable: false,
+        from: Position::Beginning,
+    };
     let take = async {
         let mut taken = 0;
         while let Some(batch) = waiting.recv().await {

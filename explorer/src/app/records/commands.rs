@@ -28,7 +28,7 @@ impl Records {
                 Origin::Read(_) => Ok(()),
                 Origin::Stream(_) => Err("what is still coming in cannot be marked as a whole".to_owned()),
             },
-            Command::Mark | Command::MarkRange if self.marks.are_of_another(&self.filter) => {
+            Command::Mark | Command::MarkRange if self.marks.are_of_another(&self.fixed) => {
                 Err("all that match another filter are marked; u takes those marks away".to_owned())
             }
             Command::Mark | Command::MarkRange | Command::Copy => record().map(|_| ()),
@@ -116,10 +116,10 @@ impl Records {
             }
             Command::Mark => return self.toggle_mark().map(|()| Vec::new()),
             Command::MarkRange => return self.mark_range(request),
-            Command::MarkAll => self.marks.mark_all(&self.filter),
+            Command::MarkAll => self.marks.mark_all(&self.fixed),
             Command::InvertMarks => {
-                let matcher = self.filter.matcher();
-                self.marks.invert(&self.filter, |record| matcher.matches_here(record, &self.recipe, now));
+                let matcher = self.fixed.matcher(now);
+                self.marks.invert(&self.fixed, |record| matcher.of_record_here(record, &self.recipe, now).is_yes());
             }
             Command::ClearMarks => self.marks = Default::default(),
             Command::ViewPretty => self.view_as(View::Pretty),

@@ -22,7 +22,7 @@ impl Records {
             }
             Origin::Read(Source::File(_)) => return None,
         };
-        let (filter, recipe) = (self.filter.clone(), self.recipe.clone());
+        let (filter, recipe) = (self.fixed.clone(), self.recipe.clone());
         self.following = Following::On(request, FollowStatus::default());
         let overlap = if followed == Followed::Stream { STREAM_OVERLAP } else { ARCHIVE_OVERLAP };
         let (from, there) = match self.rows.covered {

@@ -102,8 +102,9 @@ impl Tally {
 }
 
 impl Records {
-    /// Reads from the beginning onto the newest shelf, or follows where there is nothing to be read.
+    /// Reads from the beginning, as of now, onto the newest shelf, or follows where there is nothing to be read.
     pub(super) fn begin(&mut self, request: RequestId, now: Timestamp) -> Vec<Effect> {
+        self.fixed = self.filter.fixed(now);
         if let Some(effect) = self.read_from(Position::Beginning, request) {
             let rows = self.fresh.as_mut().unwrap_or(&mut self.rows);
             rows.covered = Some(now);
@@ -185,7 +186,8 @@ impl Records {
     pub(in crate::app) fn order(&self, from: Position) -> Option<ReadOrder> {
         match &self.origin {
             Origin::Read(source) => {
-                Some(ReadOrder { source: source.clone(), filter: self.filter.clone(), recipe: self.recipe.clone(), from })
+                let (source, filter, recipe) = (source.clone(), self.fixed.clone(), self.recipe.clone());
+                Some(ReadOrder { source, filter, recipe, includes_unreadable: false, from })
             }
             Origin::Stream(_) => None,
         }

@@ -62,6 +62,7 @@ async fn read_through(connection: &Connection) -> (Vec<(String, String)>, Vec<Fa
         source: Source::Archive(source),
         filter: RecordFilter::default(),
         recipe: Default::default(),
+        includes_unreadable: false,
         from: Position::Beginning,
     };
     let (mut names, mut failures) = (Vec::new(), Vec::new());

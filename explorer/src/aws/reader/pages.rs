@@ -55,11 +55,11 @@ struct Answer {
 }
 
 impl Pages {
-    pub(super) fn new(connection: &Connection, source: &ArchiveSource, filter: &RecordFilter) -> Self {
+    pub(super) fn new(connection: &Connection, source: &ArchiveSource, filter: &RecordFilter, now: Timestamp) -> Self {
         Self {
             client: connection.dynamodb.clone(),
             table: source.table.clone(),
-            conditions: Conditions::of(filter, source.mode, Timestamp::now()),
+            conditions: Conditions::of(filter, source.mode, now),
         }
     }
 

@@ -1,15 +1,18 @@
 //! What of a page matches the filter. Nearly nothing does where somebody searches, so an item is made into a record only when its
-//! payload is known to match; the parts of those too large for an item are read, a bounded number at a time.
+//! payload is known to match; the parts of those too large for an item are read, a bounded number at a time. Payloads are looked into
+//! beside the async workers, which must stay free for whoever wants to stop it.
 
 use crate::aws::connect::Connection;
 use crate::aws::patience::patiently;
 use crate::aws::payload::read_payload;
 use crate::domain::decode::Recipe;
 use crate::domain::failure::Failure;
-use crate::domain::filter::Matcher;
+use crate::domain::filter::{Answer, Matcher};
 use crate::domain::payload::{NoPayload, Place};
 use crate::domain::reading::{ArchiveSource, ReadOrder};
 use crate::domain::record::Record;
+use crate::ledger::Broken;
+use crate::off_workers::{Cancelled, off_workers};
 use archiver::item::{Attributes, StoredItem};
 use archiver::stream::StreamName;
 use archiver::table::attribute;
@@ -17,6 +20,7 @@ use aws_sdk_dynamodb::types::AttributeValue;
 use base64_simd::STANDARD;
 use futures::StreamExt as _;
 use jiff::Timestamp;
+use std::sync::Arc;
 use tokio::sync::Semaphore;
 
 /// Parts read at a time by all who read one order; each is up to 400 KB, and as much again when it is decoded.
@@ -28,101 +32,79 @@ const SPLIT_RECORDS_AT_ONCE: usize = 8;
 pub(super) struct Sieve {
     connection: Connection,
     stream: StreamName,
+    looks: Arc<Looks>,
+    parts: Semaphore,
+}
+
+/// What of it works on payloads.
+struct Looks {
     matcher: Matcher,
     recipe: Recipe,
     now: Timestamp,
-    parts: Semaphore,
+    includes_unreadable: bool,
+}
+
+/// What is left of a page.
+#[derive(Debug, Default)]
+pub(super) struct Sifted {
+    pub(super) records: Vec<Record>,
+    /// Those that the filter could not look into.
+    pub(super) unsearchable: u64,
 }
 
 enum Verdict {
     Matches(Box<Record>),
     Differs,
-    /// The filter asks for the payload, and there is none.
-    Unsearchable,
+    /// What the filter asks for cannot be read; with the record where it is taken all the same.
+    Unsearchable(Option<Box<Record>>),
     /// Its payload is in parts, and decides.
     InParts(Box<Record>),
 }
 
 impl Sieve {
-    pub(super) fn new(connection: &Connection, source: &ArchiveSource, order: &ReadOrder) -> Self {
+    pub(super) fn new(connection: &Connection, source: &ArchiveSource, order: &ReadOrder, now: Timestamp) -> Self {
         Self {
             connection: connection.clone(),
             stream: source.stream.clone(),
-            matcher: order.filter.matcher(),
-            recipe: order.recipe.clone(),
-            now: Timestamp::now(),
+            looks: Arc::new(Looks {
+                matcher: order.filter.matcher(now),
+                recipe: order.recipe.clone(),
+                now,
+                includes_unreadable: order.includes_unreadable,
+            }),
             parts: Semaphore::new(PARTS_AT_ONCE as usize),
         }
     }
 
-    /// What of these items matches, in their order, and how many of them have a payload that the filter asks for and that cannot be
-    /// restored.
+    /// What of these items matches, in their order, and how many of them the filter could not look into.
     ///
     /// # Errors
-    /// When parts cannot be read for now.
-    pub(super) async fn sift(&self, items: Vec<Attributes>) -> Result<(Vec<Record>, u64), Failure> {
-        // All of a page is parsed here at once, and only what matched is still in memory when this first waits.
-        let (mut undecided, mut unsearchable) = (false, 0);
-        let mut verdicts = Vec::new();
-        let mut payload = Vec::new();
-        for item in items {
-            match self.look_at(item, &mut payload) {
-                Verdict::Differs => {}
-                Verdict::Unsearchable => unsearchable += 1,
-                verdict => {
-                    undecided |= matches!(verdict, Verdict::InParts(_));
-                    verdicts.push(verdict);
-                }
-            }
-        }
+    /// When parts cannot be read for now, or nobody wants it any more.
+    pub(super) async fn sift(&self, items: Vec<Attributes>) -> Result<Sifted, Broken> {
+        let looks = Arc::clone(&self.looks);
+        let verdicts = if looks.matcher.needs_payload() {
+            off_workers(move |cancelled| looks.look_at_all(items, &cancelled)).await
+        } else {
+            looks.look_at_all(items, &Cancelled::never())
+        };
+        let undecided = verdicts.iter().any(|verdict| matches!(verdict, Verdict::InParts(_)));
         let decided: Vec<_> = if undecided {
             futures::stream::iter(verdicts).map(|verdict| self.decide(verdict)).buffered(SPLIT_RECORDS_AT_ONCE).collect().await
         } else {
             verdicts.into_iter().map(Ok).collect()
         };
-        let mut records = Vec::with_capacity(decided.len());
+        let mut sifted = Sifted::default();
         for verdict in decided {
             match verdict? {
-                Verdict::Matches(record) => records.push(*record),
+                Verdict::Matches(record) => sifted.records.push(*record),
                 Verdict::Differs | Verdict::InParts(_) => {}
-                Verdict::Unsearchable => unsearchable += 1,
-            }
-        }
-        Ok((records, unsearchable))
-    }
-
-    /// Looks at what the item holds. Nearly all payloads are decoded into the one buffer, and their items dropped as they came.
-    fn look_at(&self, item: Attributes, payload: &mut Vec<u8>) -> Verdict {
-        let is_known_to_match = match plain_data(&item).filter(|_| self.matcher.needs_payload()) {
-            Some(text) => {
-                payload.clear();
-                match STANDARD.decode_append(text, payload) {
-                    Ok(_) if !self.matcher.matches_payload(payload, &self.recipe) => return Verdict::Differs,
-                    Ok(_) => true,
-                    Err(_) => false,
+                Verdict::Unsearchable(record) => {
+                    sifted.unsearchable += 1;
+                    sifted.records.extend(record.map(|record| *record));
                 }
             }
-            None => !self.matcher.needs_payload(),
-        };
-        let record = Record::new(StoredItem::from_attributes(item));
-        if !self.matcher.matches_item(&record, self.now) {
-            return Verdict::Differs;
         }
-        if is_known_to_match {
-            return Verdict::Matches(Box::new(record));
-        }
-        match record.payload() {
-            Some(payload) => self.judge(record, payload),
-            None => Verdict::InParts(Box::new(record)),
-        }
-    }
-
-    fn judge<E>(&self, record: Record, payload: Result<Vec<u8>, E>) -> Verdict {
-        match payload {
-            Ok(payload) if self.matcher.matches_payload_of(&record, &payload, &self.recipe) => Verdict::Matches(Box::new(record)),
-            Ok(_) => Verdict::Differs,
-            Err(_) => Verdict::Unsearchable,
-        }
+        Ok(sifted)
     }
 
     /// Reads the parts where they decide.
@@ -142,8 +124,67 @@ impl Sieve {
                 payload => Ok(payload),
             }
         });
-        let payload = payload.await?;
-        Ok(self.judge(*record, payload))
+        let payload = payload.await?.ok();
+        let looks = Arc::clone(&self.looks);
+        Ok(off_workers(move |_| looks.judge(*record, payload.as_deref())).await)
+    }
+}
+
+impl Looks {
+    /// Looks at what items hold, in their order, unless that is not wanted any more. All of a page is parsed at once, so that only what
+    /// matched is in memory when something is waited for.
+    fn look_at_all(&self, items: Vec<Attributes>, cancelled: &Cancelled) -> Vec<Verdict> {
+        let mut payload = Vec::new();
+        let mut verdicts = Vec::new();
+        for item in items {
+            if cancelled.is_so() {
+                break;
+            }
+            match self.look_at(item, &mut payload) {
+                Verdict::Differs => {}
+                verdict => verdicts.push(verdict),
+            }
+        }
+        verdicts
+    }
+
+    /// Looks at what the item holds. Nearly all payloads are decoded into the one buffer, and their items dropped as they came.
+    fn look_at(&self, item: Attributes, payload: &mut Vec<u8>) -> Verdict {
+        let text = if self.matcher.needs_payload() { plain_data(&item) } else { None };
+        let of_payload = text.and_then(|text| {
+            payload.clear();
+            STANDARD.decode_append(text, payload).ok().map(|_| self.matcher.of_payload(payload, &self.recipe))
+        });
+        if of_payload == Some(Answer::No) {
+            return Verdict::Differs;
+        }
+        let record = Record::new(StoredItem::from_attributes(item));
+        let of_item = self.matcher.of_item(&record, self.now);
+        match (of_item, of_payload) {
+            (Answer::No, _) => Verdict::Differs,
+            (of_item, _) if !self.matcher.needs_payload() => self.verdict(record, of_item),
+            (of_item, Some(of_payload)) => {
+                let of_both = self.matcher.of_both(&record, Some(payload), &self.recipe);
+                self.verdict(record, of_item.and(of_payload).and(of_both))
+            }
+            (_, None) => match record.payload() {
+                Some(payload) => self.judge(record, payload.ok().as_deref()),
+                None => Verdict::InParts(Box::new(record)),
+            },
+        }
+    }
+
+    fn judge(&self, record: Record, payload: Option<&[u8]>) -> Verdict {
+        let answer = self.matcher.of_record(&record, payload, &self.recipe, self.now);
+        self.verdict(record, answer)
+    }
+
+    fn verdict(&self, record: Record, answer: Answer) -> Verdict {
+        match answer {
+            Answer::Yes => Verdict::Matches(Box::new(record)),
+            Answer::No => Verdict::Differs,
+            Answer::Unknown => Verdict::Unsearchable(self.includes_unreadable.then(|| Box::new(record))),
+        }
     }
 }
 

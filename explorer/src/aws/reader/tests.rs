@@ -103,7 +103,13 @@ fn filter(line: &str) -> RecordFilter {
 fn all_of(filter: RecordFilter) -> ReadOrder {
     let stream = StreamName::parse("orders").unwrap();
     let source = ArchiveSource { stream, table: TABLE.to_owned(), mode: ArchiveMode::All, about_bytes: 0 };
-    ReadOrder { source: Source::Archive(source), filter, recipe: Default::default(), from: Position::Beginning }
+    ReadOrder {
+        source: Source::Archive(source),
+        filter,
+        recipe: Default::default(),
+        includes_unreadable: false,
+        from: Position::Beginning,
+    }
 }
 
 /// Reads, and stops when what was gathered so far says so.

@@ -4,7 +4,7 @@ use super::json::{end_of_path, skip_blanks};
 use super::parse::{NAMES, name_at};
 use super::pattern::end_of_expression;
 use super::values::Property;
-use super::word;
+use super::word::{self, Source};
 use serde_json::Value;
 use std::collections::VecDeque;
 use std::ops::Range;
@@ -31,8 +31,14 @@ pub struct Completion {
     pub about: String,
 }
 
-const TIMES: [(&str, &str); 4] =
-    [("15m", "a quarter of an hour ago"), ("1h", "an hour ago"), ("24h", "a day ago"), ("7d", "a week ago")];
+const TIMES: [(&str, &str); 6] = [
+    ("15m", "a quarter of an hour ago"),
+    ("1h", "an hour ago"),
+    ("24h", "a day ago"),
+    ("7d", "a week ago"),
+    ("today", "the beginning of this day"),
+    ("yesterday", "the beginning of the day before"),
+];
 const SIZES: [(&str, &str); 3] = [(">10k", "more than 10 KiB"), ("<=1MiB", "at most 1 MiB"), ("0..100", "up to 100 bytes")];
 
 /// A document larger than this is not searched for paths; it would take longer than a key may.
@@ -123,7 +129,7 @@ fn end_of_term(line: &str, start: usize) -> usize {
         None => at,
     };
     // An open quotation mark is being typed, and all behind it with it.
-    word::read(line, value).map_or_else(|error| error.span().end, |word| word.end)
+    Source::line(line).read(value).map_or_else(|error| error.span().end, |word| word.end)
 }
 
 fn end_of_regex(line: &str, at: usize) -> usize {
@@ -141,7 +147,7 @@ fn end_of_json(line: &str, value: usize) -> usize {
     let compared = skip_blanks(line, operator + signs);
     match line.as_bytes().get(compared) {
         Some(b'/') => end_of_regex(line, compared),
-        Some(b'"') => word::read(line, compared).map_or_else(|error| error.span().end, |word| word.end),
+        Some(b'"') => Source::line(line).read(compared).map_or_else(|error| error.span().end, |word| word.end),
         _ => word::end_of_run(line, compared),
     }
 }

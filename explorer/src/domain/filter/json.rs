@@ -1,15 +1,21 @@
 //! The condition on a value of a JSON content: a JSONPath of RFC 9535, and what its values are compared with.
 
+use super::answer::Answer;
+use super::decimal;
+use super::json_tree::{self, Json};
 use super::json_value::{Comparison, Route};
 use super::mistake::InvalidFilter;
 use super::pattern::{Pattern, end_of_character};
-use super::word;
+use super::word::Source;
+use crate::domain::decode::Content;
 use regex::bytes::Regex;
+use serde_json::value::RawValue;
 use serde_json::{Deserializer, Value};
 use serde_json_path::JsonPath;
 use std::fmt;
 use std::ops::Range;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 /// A JSONPath, and what is asked of the values it selects; any of them may be it.
 #[derive(Clone, Debug)]
@@ -25,10 +31,29 @@ pub(crate) struct JsonTest {
 enum Asked {
     /// That it is there.
     Presence,
-    /// How it compares; and where a content must hold some bytes for that, these.
-    Comparison(Comparison, Value, Option<Regex>),
+    /// How it compares.
+    Comparison(Comparison, Wanted),
     /// That the expression finds something in it.
     Match(Pattern),
+}
+
+/// What values are compared with.
+#[derive(Clone, Debug)]
+struct Wanted {
+    /// As typed, so that no digit is lost where it is shown.
+    typed: String,
+    value: Json<'static>,
+    /// Where a content must hold some bytes to hold an equal value: these.
+    needed: Option<Regex>,
+    met: Arc<Met>,
+}
+
+/// What a number was compared with.
+#[derive(Debug, Default)]
+struct Met {
+    numbers: AtomicBool,
+    /// Texts that hold a number.
+    texts: AtomicBool,
 }
 
 const PATH_EXAMPLE: &str = "use for example json:$.status==\"paid\" or json:$.items[*].sku";
@@ -41,8 +66,8 @@ impl PartialEq for JsonTest {
     fn eq(&self, other: &Self) -> bool {
         let is_asked_alike = match (&self.asked, &other.asked) {
             (Asked::Presence, Asked::Presence) => true,
-            (Asked::Comparison(how, value, _), Asked::Comparison(other_how, other_value, _)) => {
-                (how, value) == (other_how, other_value)
+            (Asked::Comparison(how, wanted), Asked::Comparison(other_how, other_wanted)) => {
+                (how, &wanted.typed) == (other_how, &other_wanted.typed)
             }
             (Asked::Match(pattern), Asked::Match(other_pattern)) => pattern == other_pattern,
             (Asked::Presence | Asked::Comparison(..) | Asked::Match(_), _) => false,
@@ -56,21 +81,27 @@ impl JsonTest {
     ///
     /// # Errors
     /// Points into the path or at what stands behind it.
-    pub(super) fn read(line: &str, at: usize) -> Result<(Self, usize), InvalidFilter> {
-        let (path, route) = read_path(line, at)?;
+    pub(super) fn read(source: Source<'_>, at: usize) -> Result<(Self, usize), InvalidFilter> {
+        let line = source.text;
+        let (path, route) = read_path(source, at)?;
         let operator = skip_blanks(line, path.end);
         let path_text = line[path.clone()].to_owned();
         let test = |asked| Self { path: path_text, route: Arc::new(route), asked };
         if !line[operator..].starts_with(['=', '!', '<', '>', '~']) {
-            return Ok((test(Asked::Presence), path.end));
+            let end = source.end_of_condition(path.end);
+            if source.is_argument && end < line.len() {
+                let sentence = format!("behind the path a comparison must follow; {PATH_EXAMPLE}");
+                return Err(InvalidFilter::new(operator..line.len(), sentence));
+            }
+            return Ok((test(Asked::Presence), end));
         }
         if line[operator..].starts_with("=~") {
             let start = skip_blanks(line, operator + 2);
             if !line[start..].starts_with('/') {
                 let sentence = "behind =~ stands a regular expression between slashes, such as json:$.status=~/^pa/";
-                return Err(InvalidFilter::new(operator..word::end_of_run(line, start), sentence));
+                return Err(InvalidFilter::new(operator..source.end_of_run(start), sentence));
             }
-            let (pattern, end) = Pattern::read(line, start)?;
+            let (pattern, end) = Pattern::read(source, start)?;
             return Ok((test(Asked::Match(pattern)), end));
         }
         let Some((comparison, length)) = Comparison::read(&line[operator..]) else {
@@ -78,32 +109,91 @@ impl JsonTest {
             return Err(InvalidFilter::new(operator..end_of_character(line, operator), sentence));
         };
         let start = skip_blanks(line, operator + length);
-        let (value, end) = read_value(line, start)?;
-        let needed = if comparison == Comparison::Equal { bytes_needed(&value) } else { None };
-        Ok((test(Asked::Comparison(comparison, value, needed)), end))
+        let (wanted, end) = read_value(source, start, comparison)?;
+        Ok((test(Asked::Comparison(comparison, wanted)), end))
     }
 
-    /// Whether a content holds such a value. What is no JSON holds none.
-    pub(super) fn is_met(&self, content: &[u8]) -> bool {
+    /// Whether a content holds such a value. What is no JSON holds none; where the content is broken or not whole, it cannot be told,
+    /// unless what is there holds one.
+    pub(super) fn answer(&self, content: &Content<'_>, is_negated: bool) -> Answer {
+        let of_bytes = self.answer_of_bytes(content.bytes(), content.is_whole(), is_negated);
+        if of_bytes.is_yes() {
+            return Answer::Yes;
+        }
+        // What has a rendition is no JSON itself.
+        let answer = content.rendition().map_or(of_bytes, |rendition| self.answer_of_bytes(rendition.as_bytes(), true, is_negated));
+        if answer == Answer::No && !content.is_whole() { Answer::Unknown } else { answer }
+    }
+
+    fn answer_of_bytes(&self, bytes: &[u8], is_whole: bool, is_negated: bool) -> Answer {
         match &self.asked {
-            Asked::Presence => self.route.any(content, |_| true),
-            Asked::Comparison(_, _, Some(needed)) if !needed.is_match(content) && !content.contains(&b'\\') => false,
-            Asked::Comparison(comparison, wanted, _) => self.route.any(content, |value| comparison.holds(value, wanted)),
-            Asked::Match(pattern) => self.route.any(content, |value| match value {
-                Value::String(text) => pattern.is_match(text.as_bytes()),
-                Value::Null | Value::Bool(_) | Value::Number(_) => pattern.is_match(value.to_string().as_bytes()),
-                Value::Array(_) | Value::Object(_) => false,
+            Asked::Presence => self.route.any(bytes, |_| true),
+            Asked::Comparison(_, Wanted { needed: Some(needed), .. }) if !needed.is_match(bytes) && !bytes.contains(&b'\\') => {
+                match is_whole && is_closed(bytes, is_negated) {
+                    true => Answer::No,
+                    false => Answer::Unknown,
+                }
+            }
+            Asked::Comparison(comparison, wanted) => self.route.any(bytes, |value| wanted.is_met(*comparison, value)),
+            Asked::Match(pattern) => self.route.any(bytes, |value| match value {
+                Json::Text(text) => pattern.is_match(text.as_bytes()),
+                Json::Number(digits) => pattern.is_match(digits.as_bytes()),
+                Json::Bool(true) => pattern.is_match(b"true"),
+                Json::Bool(false) => pattern.is_match(b"false"),
+                Json::Null => pattern.is_match(b"null"),
+                Json::List(_) | Json::Object(_) => false,
             }),
         }
     }
+
+    /// Why nothing was found, where a number was compared with texts that hold numbers, and with no number: what DynamoDB's streams
+    /// and others write.
+    pub(super) fn hint(&self) -> Option<String> {
+        let Asked::Comparison(comparison, wanted) = &self.asked else {
+            return None;
+        };
+        let has_met = |what: &AtomicBool| what.load(Ordering::Relaxed);
+        (has_met(&wanted.met.texts) && !has_met(&wanted.met.numbers)).then(|| {
+            let (path, how, typed) = (&self.path, comparison.as_str(), &wanted.typed);
+            format!(
+                "all values at {path} are texts, which are no numbers; compare with a text: json:{path}{how}\"{typed}\" \
+                 (texts compare letter by letter)"
+            )
+        })
+    }
+}
+
+impl Wanted {
+    fn is_met(&self, comparison: Comparison, value: &Json<'_>) -> bool {
+        if let Json::Number(_) = self.value {
+            match value {
+                Json::Number(_) => self.met.numbers.store(true, Ordering::Relaxed),
+                Json::Text(text) if decimal::is_number(text) => self.met.texts.store(true, Ordering::Relaxed),
+                Json::Text(_) | Json::Null | Json::Bool(_) | Json::List(_) | Json::Object(_) => {}
+            }
+        }
+        comparison.holds(value, &self.value)
+    }
+}
+
+/// Whether a content that lacks what is asked for is whole, so that nothing else can be behind it: it is no JSON, or JSON to its end.
+/// Where the answer decides that a record is taken, it is read for that; otherwise its brackets are counted, those in texts as well.
+fn is_closed(bytes: &[u8], is_exact: bool) -> bool {
+    let is_open = |open: u8, close: u8| memchr::memchr_iter(open, bytes).count() > memchr::memchr_iter(close, bytes).count();
+    let is_even = !is_open(b'{', b'}') && !is_open(b'[', b']');
+    if is_even && !is_exact {
+        return true;
+    }
+    !json_tree::looks_like_json(bytes) || json_tree::is_json(bytes)
 }
 
 /// Reads the path that begins here.
-fn read_path(line: &str, at: usize) -> Result<(Range<usize>, Route), InvalidFilter> {
+fn read_path(source: Source<'_>, at: usize) -> Result<(Range<usize>, Route), InvalidFilter> {
+    let line = source.text;
     let path = at..end_of_path(line, at);
     let text = &line[path.clone()];
     if !text.starts_with('$') {
-        let run = at..word::end_of_run(line, at);
+        let run = at..source.end_of_run(at);
         return Err(InvalidFilter::new(run, format!("a JSONPath begins with $; {PATH_EXAMPLE}")));
     }
     if text.len() > MAX_PATH_BYTES || depth(text) > MAX_PATH_DEPTH {
@@ -167,32 +257,49 @@ pub(super) fn skip_blanks(line: &str, at: usize) -> usize {
     line[at..].find(|character: char| !character.is_whitespace()).map_or(line.len(), |length| at + length)
 }
 
-fn read_value(line: &str, at: usize) -> Result<(Value, usize), InvalidFilter> {
-    let mut values = Deserializer::from_str(&line[at..]).into_iter::<Value>();
+fn read_value(source: Source<'_>, at: usize, comparison: Comparison) -> Result<(Wanted, usize), InvalidFilter> {
+    let line = source.text;
+    let mut values = Deserializer::from_str(&line[at..]).into_iter::<&RawValue>();
     let value = values.next();
     let end = at + values.byte_offset();
-    let run = at..word::end_of_run(line, at.max(end));
-    match value {
-        Some(Ok(value)) if word::end_of_run(line, end) == end => Ok((value, end)),
-        Some(Ok(_)) => Err(InvalidFilter::new(end..run.end, "behind the value a blank must follow")),
+    let run = at..source.end_of_run(at.max(end));
+    let value = match value {
+        Some(Ok(value)) => value.get(),
         Some(Err(_)) => {
             let typed = &line[run.clone()];
             let text = Value::from(typed.trim_matches('\''));
-            let sentence = format!("{typed} is no JSON value; a text stands in quotation marks, such as {text}");
-            Err(InvalidFilter::new(run, sentence))
+            let sentence = format!("{typed} is no JSON value; a text stands in quotation marks, such as {text}{IN_A_SHELL}");
+            return Err(InvalidFilter::new(run, sentence));
         }
-        None => Err(InvalidFilter::new(run, "a JSON value must follow, such as \"paid\", 42, true or null")),
+        None => return Err(InvalidFilter::new(run, "a JSON value must follow, such as \"paid\", 42, true or null")),
+    };
+    let end = source.end_of_condition(end);
+    if source.end_of_run(end) != end {
+        let sentence = match source.is_argument {
+            true => "behind the value the argument must end, for it is one condition; another one is an argument of its own",
+            false => "behind the value a blank must follow",
+        };
+        return Err(InvalidFilter::new(end..run.end, sentence));
     }
+    // Blanks that are no spaces would break the line that it is shown in.
+    let typed = value.chars().map(|character| if character.is_control() { ' ' } else { character }).collect();
+    let value = json_tree::read(value.as_bytes()).values.pop().map_or(Json::Null, Json::into_owned);
+    let needed = if comparison == Comparison::Equal { bytes_needed(&value) } else { None };
+    Ok((Wanted { typed, value, needed, met: Arc::default() }, end))
 }
 
+/// What a shell does to a condition.
+const IN_A_SHELL: &str = "; a shell takes quotation marks away unless the whole condition stands in single ones";
+
 /// Bytes without which a content cannot hold this value, unless it has escapes: a number can be written in many ways, a text in one.
-fn bytes_needed(value: &Value) -> Option<Regex> {
+fn bytes_needed(value: &Json<'_>) -> Option<Regex> {
     let text = match value {
-        Value::String(text) => text.as_str(),
-        Value::Bool(true) => "true",
-        Value::Bool(false) => "false",
-        Value::Null => "null",
-        Value::Number(_) | Value::Array(_) | Value::Object(_) => return None,
+        // What stands for bytes that are no text is not in the content.
+        Json::Text(text) if !text.contains(char::REPLACEMENT_CHARACTER) => text.as_ref(),
+        Json::Bool(true) => "true",
+        Json::Bool(false) => "false",
+        Json::Null => "null",
+        Json::Text(_) | Json::Number(_) | Json::List(_) | Json::Object(_) => return None,
     };
     Regex::new(&regex::escape(text)).ok()
 }
@@ -202,7 +309,7 @@ impl fmt::Display for JsonTest {
         formatter.write_str(&self.path)?;
         match &self.asked {
             Asked::Presence => Ok(()),
-            Asked::Comparison(comparison, value, _) => write!(formatter, "{}{value}", comparison.as_str()),
+            Asked::Comparison(comparison, wanted) => write!(formatter, "{}{}", comparison.as_str(), wanted.typed),
             Asked::Match(pattern) => write!(formatter, "=~{pattern}"),
         }
     }

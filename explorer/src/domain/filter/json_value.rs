@@ -1,9 +1,14 @@
 //! Values in JSON contents: found by their path without building the rest of the document where the path is a simple one, and
-//! compared as RFC 9535 compares them.
+//! compared as RFC 9535 compares them, numbers to the last digit.
 
+use super::answer::Answer;
+use super::decimal;
+use super::json_path::Selection;
+use super::json_tree::{self, Json};
 use serde::Deserialize as _;
 use serde::de::{DeserializeSeed, IgnoredAny, MapAccess, SeqAccess, Visitor};
-use serde_json::{Deserializer, Number, Value};
+use serde_json::Deserializer;
+use serde_json::value::RawValue;
 use serde_json_path::JsonPath;
 use std::cmp::Ordering;
 use std::fmt;
@@ -13,8 +18,8 @@ use std::fmt;
 pub(super) enum Route {
     /// Member by member, element by element: at most one value, and nothing else is built.
     Simple(Vec<Step>),
-    /// By the library, in a document that was built whole.
-    General(JsonPath),
+    /// Through a document that was built whole.
+    Whole(Selection),
 }
 
 /// One step of a simple path.
@@ -40,28 +45,74 @@ pub(super) enum Comparison {
 impl Route {
     /// The route of a path that the library has accepted.
     pub(super) fn of(path: &str, parsed: JsonPath) -> Self {
-        simple_steps(path).map_or(Self::General(parsed), Self::Simple)
+        simple_steps(path).map_or_else(|| Self::Whole(Selection::of(path, parsed)), Self::Simple)
     }
 
-    /// Whether it leads to such a value in any of the documents that a content holds, one after the other.
-    pub(super) fn any(&self, content: &[u8], is_wanted: impl Fn(&Value) -> bool) -> bool {
-        let mut documents = Deserializer::from_slice(content);
-        loop {
-            let found = match self {
-                Self::Simple(steps) => {
-                    Select(steps).deserialize(&mut documents).map(|value| value.as_ref().is_some_and(&is_wanted))
-                }
-                Self::General(path) => {
-                    Value::deserialize(&mut documents).map(|document| path.query(&document).iter().any(|value| is_wanted(value)))
-                }
-            };
-            match found {
-                Ok(true) => return true,
-                Ok(false) => {}
-                Err(_) => return false,
-            }
+    /// Whether it leads to such a value in any of the documents that a content holds, one after the other. What is no JSON has none;
+    /// of JSON that is broken it cannot be told, unless what is there has one.
+    pub(super) fn any(&self, content: &[u8], mut is_wanted: impl FnMut(&Json<'_>) -> bool) -> Answer {
+        let content = json_tree::trimmed(content);
+        if let Self::Simple(steps) = self
+            && let Some(answer) = any_of_strict(steps, content, &mut is_wanted)
+        {
+            return answer;
+        }
+        let documents = json_tree::read(content);
+        let is_json = documents.is_whole || json_tree::looks_like_json(content);
+        if is_json && documents.values.iter().any(|document| self.any_in(document, &mut is_wanted)) {
+            return Answer::Yes;
+        }
+        if is_json && !documents.is_whole { Answer::Unknown } else { Answer::No }
+    }
+
+    fn any_in(&self, document: &Json<'_>, is_wanted: &mut dyn FnMut(&Json<'_>) -> bool) -> bool {
+        let is_found = match self {
+            Self::Simple(steps) => walk(document, steps).is_some_and(&mut *is_wanted),
+            Self::Whole(selection) => selection.any(document, is_wanted),
+        };
+        is_found || inner_document(document).is_some_and(|inner| self.any_in(&inner, is_wanted))
+    }
+}
+
+/// JSON that was written into a JSON text once more. Each time its quotation marks and backslashes double, so it ends soon.
+fn inner_document(document: &Json<'_>) -> Option<Json<'static>> {
+    let Json::Text(text) = document else {
+        return None;
+    };
+    if !text.starts_with(['{', '[', '"']) {
+        return None;
+    }
+    let mut documents = json_tree::read(text.as_bytes());
+    let is_one = documents.is_whole && documents.values.len() == 1;
+    documents.values.pop().filter(|_| is_one).map(Json::into_owned)
+}
+
+/// The answer for documents that are strict JSON, without building anything; `None` where one is not, or is a text.
+fn any_of_strict(steps: &[Step], content: &[u8], is_wanted: &mut impl FnMut(&Json<'_>) -> bool) -> Option<Answer> {
+    if content.first() == Some(&b'"') {
+        return None;
+    }
+    let mut documents = Deserializer::from_slice(content);
+    loop {
+        if documents.end().is_ok() {
+            return Some(Answer::No);
+        }
+        let found = Select(steps).deserialize(&mut documents).ok()?;
+        if let Some(value) = found
+            && let [value] = json_tree::read(value.get().as_bytes()).values.as_slice()
+            && is_wanted(value)
+        {
+            return Some(Answer::Yes);
         }
     }
+}
+
+/// The value at the end of the steps.
+fn walk<'j, 'd>(document: &'j Json<'d>, steps: &[Step]) -> Option<&'j Json<'d>> {
+    steps.iter().try_fold(document, |value, step| match step {
+        Step::Member(name) => value.member(name),
+        Step::Element(place) => value.elements().get(*place),
+    })
 }
 
 /// The steps of a path such as `$.items[0]["sku"]`; `None` where it is of another kind.
@@ -99,12 +150,12 @@ fn simple_steps(path: &str) -> Option<Vec<Step>> {
 struct Select<'p>(&'p [Step]);
 
 impl<'d> DeserializeSeed<'d> for Select<'_> {
-    type Value = Option<Value>;
+    type Value = Option<&'d RawValue>;
 
     fn deserialize<D: serde::Deserializer<'d>>(self, document: D) -> Result<Self::Value, D::Error> {
         match self.0.split_first() {
             Some((step, rest)) => document.deserialize_any(Descend { step, rest }),
-            None => Value::deserialize(document).map(Some),
+            None => <&RawValue>::deserialize(document).map(Some),
         }
     }
 }
@@ -123,7 +174,7 @@ macro_rules! has_no_members {
 }
 
 impl<'d> Visitor<'d> for Descend<'_> {
-    type Value = Option<Value>;
+    type Value = Option<&'d RawValue>;
 
     fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.write_str("any JSON value")
@@ -217,7 +268,7 @@ impl Comparison {
     }
 
     /// Whether it holds; only numbers and texts are larger or smaller than others of their kind. Source: RFC 9535, 2.3.5.2.2.
-    pub(super) fn holds(self, value: &Value, wanted: &Value) -> bool {
+    pub(super) fn holds(self, value: &Json<'_>, wanted: &Json<'_>) -> bool {
         let is_order = |order| ordering(value, wanted) == Some(order);
         match self {
             Self::Equal => are_equal(value, wanted),
@@ -230,31 +281,24 @@ impl Comparison {
     }
 }
 
-fn ordering(left: &Value, right: &Value) -> Option<Ordering> {
+fn ordering(left: &Json<'_>, right: &Json<'_>) -> Option<Ordering> {
     match (left, right) {
-        (Value::Number(left), Value::Number(right)) => number_ordering(left, right),
-        (Value::String(left), Value::String(right)) => Some(left.cmp(right)),
+        (Json::Number(left), Json::Number(right)) => decimal::compare(left, right),
+        (Json::Text(left), Json::Text(right)) => Some(left.cmp(right)),
         _ => None,
     }
 }
 
-fn number_ordering(left: &Number, right: &Number) -> Option<Ordering> {
-    match (left.as_i128(), right.as_i128()) {
-        (Some(left), Some(right)) => Some(left.cmp(&right)),
-        _ => left.as_f64()?.partial_cmp(&right.as_f64()?),
-    }
-}
-
 /// Equal as values: `1` is `1.0`, and the members of an object have no order.
-fn are_equal(left: &Value, right: &Value) -> bool {
+fn are_equal(left: &Json<'_>, right: &Json<'_>) -> bool {
     match (left, right) {
-        (Value::Number(left), Value::Number(right)) => number_ordering(left, right) == Some(Ordering::Equal),
-        (Value::Array(left), Value::Array(right)) => {
+        (Json::Number(left), Json::Number(right)) => decimal::compare(left, right) == Some(Ordering::Equal),
+        (Json::List(left), Json::List(right)) => {
             left.len() == right.len() && left.iter().zip(right).all(|(left, right)| are_equal(left, right))
         }
-        (Value::Object(left), Value::Object(right)) => {
-            let has_equal = |(name, value): (&String, &Value)| right.get(name).is_some_and(|other| are_equal(value, other));
-            left.len() == right.len() && left.iter().all(has_equal)
+        (Json::Object(members), Json::Object(others)) => {
+            let has_equal = |(name, value)| right.member(name).is_some_and(|other| are_equal(value, other));
+            members.len() == others.len() && members.iter().map(|(name, value)| (name.as_ref(), value)).all(has_equal)
         }
         _ => left == right,
     }

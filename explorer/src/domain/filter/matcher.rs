@@ -1,7 +1,10 @@
 //! A filter made ready to be held against many records: hundreds of thousands a second, so the cheap conditions come first and
-//! nothing is copied.
+//! nothing is copied. It answers in three values: what decides a condition may be damaged, cut or missing, and then neither the
+//! condition nor its negation is met.
 
+use super::answer::Answer;
 use super::json::JsonTest;
+use super::json_tree;
 use super::pattern::{Pattern, TextPattern};
 use super::values::{KeyPattern, Property, SequenceRange, ShardName, SizeRange};
 use super::{RecordFilter, Test};
@@ -25,6 +28,8 @@ pub struct Matcher {
     user_keys: Vec<Asked<KeyPattern>>,
     payloads: Vec<Asked<PayloadTest>>,
     contents: Vec<Asked<ContentTest>>,
+    /// Whether `is:unreadable` is negated, for each time that it is asked.
+    unreadable: Vec<bool>,
 }
 
 /// A test that must hold, or must fail.
@@ -65,6 +70,10 @@ impl<T> Asked<T> {
     fn is_met(&self, test: impl FnOnce(&T) -> bool) -> bool {
         test(&self.test) != self.is_negated
     }
+
+    fn answer(&self, test: impl FnOnce(&T) -> Answer) -> Answer {
+        test(&self.test).negated_if(self.is_negated)
+    }
 }
 
 impl ItemTest {
@@ -76,17 +85,25 @@ impl ItemTest {
         }
     }
 
-    fn is_met(&self, record: &Record, now: Timestamp) -> bool {
+    fn answer(&self, record: &Record, now: Timestamp) -> Answer {
         let item = &record.item;
-        match self {
+        Answer::of(match self {
             Self::Parts => matches!(record.place, Place::Parts(_)),
             Self::Gzip => item.encoding.as_deref() == Some(GZIP),
             Self::Expired => item.expire_after.is_some_and(|expires| expires <= now.as_second()),
             Self::Shard(shard) => item.shard_id.as_deref() == Some(shard.as_str()),
             Self::Key(key) => key.matches(&item.partition_key),
-            Self::Sequence(range) => item.sequence_number.as_ref().is_some_and(|number| range.contains(number)),
-            Self::Damaged => !item.problems.is_empty() || record.stored_as().is_none() || matches!(record.payload(), Some(Err(_))),
-        }
+            Self::Sequence(range) => match &item.sequence_number {
+                Some(number) => range.contains(number),
+                None => return Answer::Unknown,
+            },
+            Self::Damaged => {
+                !item.problems.is_empty()
+                    || record.arrived_at.is_none()
+                    || record.stored_as().is_none()
+                    || matches!(record.payload(), Some(Err(_)))
+            }
+        })
     }
 }
 
@@ -99,31 +116,54 @@ impl ContentTest {
         }
     }
 
-    /// Whether the bytes have it, or what is shown in their place.
-    fn is_met_by(&self, content: &Content<'_>) -> bool {
-        self.is_met(content.bytes()) || content.rendition().is_some_and(|text| self.is_met(text.as_bytes()))
-    }
-
-    fn is_met(&self, content: &[u8]) -> bool {
+    fn answer(&self, content: &Content<'_>, is_negated: bool) -> Answer {
         match self {
-            Self::Text(text) => text.is_match(content),
-            Self::Regex(pattern) => pattern.is_match(content),
-            Self::Json(json) => json.is_met(content),
+            Self::Text(text) => found(content, |bytes| text.is_match(bytes)),
+            Self::Regex(pattern) => found(content, |bytes| pattern.is_match(bytes)),
+            Self::Json(json) => json.answer(content, is_negated),
         }
     }
 }
 
+/// Whether a content holds something: in its bytes, or in what is shown in their place. What is not found in a content that is not
+/// whole may be in the rest.
+fn found(content: &Content<'_>, is_match: impl Fn(&[u8]) -> bool) -> Answer {
+    if is_match(content.bytes()) || content.rendition().is_some_and(|rendition| is_match(rendition.as_bytes())) {
+        return Answer::Yes;
+    }
+    if content.is_whole() { Answer::No } else { Answer::Unknown }
+}
+
+/// Whether all say yes: ends at the first that says no.
+fn all(answers: impl IntoIterator<Item = Answer>) -> Answer {
+    let mut all = Answer::Yes;
+    for answer in answers {
+        match answer {
+            Answer::No => return Answer::No,
+            Answer::Unknown => all = Answer::Unknown,
+            Answer::Yes => {}
+        }
+    }
+    all
+}
+
+/// Whether one says yes: ends at the first that does.
+fn any(answers: impl IntoIterator<Item = Answer>) -> Answer {
+    !all(answers.into_iter().map(|answer| !answer))
+}
+
 impl Matcher {
-    pub(super) fn new(filter: &RecordFilter) -> Self {
+    pub(super) fn new(filter: &RecordFilter, now: Timestamp) -> Self {
         let mut matcher = Self {
             key: filter.key.clone(),
-            after: filter.after,
-            before: filter.before,
+            after: filter.after(now),
+            before: filter.before(now),
             items: Vec::new(),
             sizes: Vec::new(),
             user_keys: Vec::new(),
             payloads: Vec::new(),
             contents: Vec::new(),
+            unreadable: Vec::new(),
         };
         for condition in &filter.conditions {
             matcher.take(condition.is_negated, condition.test.clone());
@@ -145,6 +185,7 @@ impl Matcher {
             Test::Is(Property::Gzip) => item(ItemTest::Gzip),
             Test::Is(Property::Aggregated) => self.payloads.push(Asked { is_negated, test: PayloadTest::Aggregated }),
             Test::Is(Property::Replay) => self.payloads.push(Asked { is_negated, test: PayloadTest::Replay }),
+            Test::Is(Property::Unreadable) => self.unreadable.push(is_negated),
             Test::Size(range) => self.sizes.push(Asked { is_negated, test: range }),
             Test::UserKey(key) => self.user_keys.push(Asked { is_negated, test: key }),
             Test::Text(text) => self.contents.push(Asked { is_negated, test: ContentTest::Text(text) }),
@@ -156,75 +197,113 @@ impl Matcher {
     /// Whether the filter looks into payloads.
     #[must_use]
     pub fn needs_payload(&self) -> bool {
+        self.asks_payload() || !self.unreadable.is_empty()
+    }
+
+    /// Whether a payload that cannot be restored leaves a condition without an answer.
+    fn asks_payload(&self) -> bool {
         !(self.sizes.is_empty() && self.user_keys.is_empty() && self.payloads.is_empty() && self.contents.is_empty())
     }
 
-    /// Whether all the conditions are met that can be told without the payload; what only the payload can tell is taken as met.
+    /// What the conditions come to that can be told without the payload; what only the payload can tell is taken as met.
     #[must_use]
-    pub fn matches_item(&self, record: &Record, now: Timestamp) -> bool {
-        self.key.as_ref().is_none_or(|key| key.matches(&record.item.partition_key))
-            && self.after.is_none_or(|after| record.arrived_at.is_some_and(|at| at >= after))
-            && self.before.is_none_or(|before| record.arrived_at.is_some_and(|at| at < before))
-            && record.payload_size.is_none_or(|bytes| self.are_sizes_met(bytes))
-            && self.items.iter().all(|asked| asked.is_met(|test| test.is_met(record, now)))
-            && (self.is_user_key(&record.item.partition_key) || may_hold_user_records(record))
+    pub fn of_item(&self, record: &Record, now: Timestamp) -> Answer {
+        if self.key.as_ref().is_some_and(|key| !key.matches(&record.item.partition_key)) {
+            return Answer::No;
+        }
+        let at = |holds: &dyn Fn(Timestamp) -> bool| record.arrived_at.map_or(Answer::Unknown, |at| Answer::of(holds(at)));
+        let arrival = [self.after.map(|after| at(&|at| at >= after)), self.before.map(|before| at(&|at| at < before))];
+        let items = self.items.iter().map(|asked| asked.answer(|test| test.answer(record, now)));
+        let of_item = all(arrival.into_iter().flatten().chain(items));
+        let may_have_user_key = || self.is_user_key(&record.item.partition_key) || may_hold_user_records(record);
+        let asks_aggregated =
+            || self.payloads.iter().any(|asked| matches!(asked.test, PayloadTest::Aggregated) && !asked.is_negated);
+        let may_be_it = || may_have_user_key() && (!asks_aggregated() || may_hold_user_records(record));
+        if of_item == Answer::No || !may_be_it() { Answer::No } else { of_item }
     }
 
-    /// Whether all the conditions on the payload are met; those on the content by one and the same innermost content.
-    ///
-    /// Of an ordinary record in parts, `userkey:` is only told by [`Self::matches_payload_of`].
+    /// What the conditions on the payload come to; those on the content of one and the same innermost content. What takes the item as
+    /// well, only [`Self::of_record`] can tell.
     #[must_use]
-    pub fn matches_payload(&self, payload: &[u8], recipe: &Recipe) -> bool {
-        self.are_sizes_met(payload.len() as u64)
-            && self.payloads.iter().all(|asked| asked.is_met(|test| test.is_met(payload)))
-            && self.matches_contents(payload, recipe)
+    pub fn of_payload(&self, payload: &[u8], recipe: &Recipe) -> Answer {
+        let sizes = Answer::of(self.sizes.iter().all(|asked| asked.is_met(|range| range.contains(payload.len() as u64))));
+        if sizes == Answer::No || !self.payloads.iter().all(|asked| asked.is_met(|test| test.is_met(payload))) {
+            return Answer::No;
+        }
+        self.of_contents(payload, recipe)
     }
 
-    /// The same for the payload of a record that has been read whole, parts and all.
+    /// What all conditions come to, of a record with its payload; `None` where that cannot be restored.
     #[must_use]
-    pub fn matches_payload_of(&self, record: &Record, payload: &[u8], recipe: &Recipe) -> bool {
-        let is_user_key = || self.is_user_key(&record.item.partition_key) || Aggregate::parse(payload).is_some();
-        (self.user_keys.is_empty() || is_user_key()) && self.matches_payload(payload, recipe)
+    pub fn of_record(&self, record: &Record, payload: Option<&[u8]>, recipe: &Recipe, now: Timestamp) -> Answer {
+        let of_item = self.of_item(record, now);
+        if of_item == Answer::No || !self.needs_payload() {
+            return of_item;
+        }
+        let of_payload = match payload {
+            None if self.asks_payload() => Answer::Unknown,
+            None => Answer::Yes,
+            Some(payload) => self.of_payload(payload, recipe),
+        };
+        of_item.and(of_payload).and(self.of_both(record, payload, recipe))
     }
 
-    /// Whether a record matches whose item holds its payload; one that does not, or cannot be restored, matches no condition on it.
+    /// What the conditions come to that take both, where those on either are told.
     #[must_use]
-    pub fn matches_here(&self, record: &Record, recipe: &Recipe, now: Timestamp) -> bool {
-        let has_payload =
-            || record.payload().and_then(Result::ok).is_some_and(|payload| self.matches_payload_of(record, &payload, recipe));
-        self.matches_item(record, now) && (!self.needs_payload() || has_payload())
+    pub fn of_both(&self, record: &Record, payload: Option<&[u8]>, recipe: &Recipe) -> Answer {
+        let is_user_key = |payload: &[u8]| self.is_user_key(&record.item.partition_key) || Aggregate::parse(payload).is_some();
+        if !self.user_keys.is_empty() && payload.is_some_and(|payload| !is_user_key(payload)) {
+            return Answer::No;
+        }
+        if self.unreadable.is_empty() {
+            return Answer::Yes;
+        }
+        let is_readable = |payload| is_readable(payload, recipe);
+        let is_unreadable = record.arrived_at.is_none() || !payload.is_some_and(is_readable);
+        Answer::of(self.unreadable.iter().all(|is_negated| is_unreadable != *is_negated))
+    }
+
+    /// What all conditions come to of a record whose item holds its payload; one that does not has none here.
+    #[must_use]
+    pub fn of_record_here(&self, record: &Record, recipe: &Recipe, now: Timestamp) -> Answer {
+        let payload = if self.needs_payload() { record.payload().and_then(Result::ok) } else { None };
+        self.of_record(record, payload.as_deref(), recipe, now)
     }
 
     /// Whether a user record is one of those for which its aggregated record matches: by its key and by its content. Steps that somebody
     /// has named begin at the aggregate, so that they cannot tell its records apart.
     #[must_use]
-    pub fn selects(&self, user_record: &UserRecord<'_>, recipe: &Recipe) -> bool {
-        let is_wanted = |content: &Content<'_>| self.contents.iter().all(|asked| asked.is_met(|test| test.is_met_by(content)));
-        self.is_user_key(user_record.partition_key)
-            && (self.contents.is_empty() || *recipe != Recipe::default() || any_content(user_record.data, recipe, &is_wanted))
+    pub fn of_user_record(&self, user_record: &UserRecord<'_>, recipe: &Recipe) -> Answer {
+        if !self.is_user_key(user_record.partition_key) {
+            return Answer::No;
+        }
+        if *recipe == Recipe::default() { self.any_content(user_record.data, recipe) } else { Answer::Yes }
     }
 
-    fn matches_contents(&self, payload: &[u8], recipe: &Recipe) -> bool {
-        let is_wanted = |content: &Content<'_>| self.contents.iter().all(|asked| asked.is_met(|test| test.is_met_by(content)));
-        if self.user_keys.is_empty() {
-            return self.contents.is_empty() || any_content(payload, recipe, &is_wanted);
-        }
-        let Some(aggregate) = Aggregate::parse(payload) else {
-            return self.contents.is_empty() || any_content(payload, recipe, &is_wanted);
+    fn of_contents(&self, payload: &[u8], recipe: &Recipe) -> Answer {
+        let aggregate = if self.user_keys.is_empty() { None } else { Aggregate::parse(payload) };
+        let Some(aggregate) = aggregate else {
+            return self.any_content(payload, recipe);
         };
-        let mut user_records = aggregate.user_records().filter(|record| self.is_user_key(record.partition_key));
-        if self.contents.is_empty() {
-            return user_records.next().is_some();
+        if *recipe == Recipe::default() {
+            return any(aggregate.user_records().map(|record| self.of_user_record(&record, recipe)));
         }
-        // Steps that somebody has named begin at the aggregate, so that they cannot be taken for one user record.
-        if *recipe != Recipe::default() {
-            return user_records.next().is_some() && any_content(payload, recipe, &is_wanted);
-        }
-        user_records.any(|record| any_content(record.data, recipe, &is_wanted))
+        let has_key = aggregate.user_records().any(|record| self.is_user_key(record.partition_key));
+        if has_key { self.any_content(payload, recipe) } else { Answer::No }
     }
 
-    fn are_sizes_met(&self, bytes: u64) -> bool {
-        self.sizes.iter().all(|asked| asked.is_met(|range| range.contains(bytes)))
+    /// Whether the conditions on the content are met by one of a payload's contents.
+    fn any_content(&self, payload: &[u8], recipe: &Recipe) -> Answer {
+        if self.contents.is_empty() {
+            return Answer::Yes;
+        }
+        let mut any = Answer::No;
+        let ended = visit_contents(payload, recipe, &mut |content| {
+            let of_content = all(self.contents.iter().map(|asked| asked.answer(|test| test.answer(content, asked.is_negated))));
+            any = any.or(of_content);
+            if any.is_yes() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+        });
+        if ended.is_break() { Answer::Yes } else { any }
     }
 
     fn is_user_key(&self, key: &str) -> bool {
@@ -241,20 +320,17 @@ impl PayloadTest {
     }
 }
 
-/// Whether one of a payload's contents is wanted.
-fn any_content(payload: &[u8], recipe: &Recipe, is_wanted: &dyn Fn(&Content<'_>) -> bool) -> bool {
-    let mut visit = |content: &Content<'_>| if is_wanted(content) { ControlFlow::Break(()) } else { ControlFlow::Continue(()) };
-    visit_contents(payload, recipe, &mut visit).is_break()
+/// Whether every content of a payload can be read to its end, also as JSON where it looks like that.
+fn is_readable(payload: &[u8], recipe: &Recipe) -> bool {
+    let ended = visit_contents(payload, recipe, &mut |content| {
+        let is_broken = || json_tree::looks_like_json(content.bytes()) && !json_tree::is_json(content.bytes());
+        if !content.is_whole() || is_broken() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+    });
+    ended.is_continue()
 }
 
-/// Whether a record is an aggregated one, or in parts, so that its item does not say.
+/// Whether a record is an aggregated one, as far as its item says.
 fn may_hold_user_records(record: &Record) -> bool {
     let is_plain = record.place == Place::Item && record.item.encoding.is_none();
-    if is_plain && !record.item.data.as_deref().is_some_and(may_be_aggregated) {
-        return false;
-    }
-    match record.payload() {
-        Some(payload) => payload.is_ok_and(|payload| Aggregate::parse(&payload).is_some()),
-        None => true,
-    }
+    !is_plain || record.item.data.as_deref().is_none_or(may_be_aggregated)
 }

@@ -11,6 +11,16 @@ pub struct InvalidFilter {
     sentence: String,
 }
 
+/// A mistake in one of the arguments of a filter.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{mistake}")]
+pub struct InvalidArgument {
+    /// Which one, from 0.
+    pub place: usize,
+    /// What is wrong with it.
+    pub mistake: InvalidFilter,
+}
+
 /// Times between which no record can arrive.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("after:{after} is not before before:{before}, so no record can match")]

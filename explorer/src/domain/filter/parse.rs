@@ -1,12 +1,12 @@
-//! A filter line, read term by term.
+//! A filter, read term by term: from a line, or from arguments of the shell, each of which is one term.
 
 use super::json::JsonTest;
-use super::mistake::InvalidFilter;
+use super::mistake::{InvalidArgument, InvalidFilter};
 use super::pattern::{Pattern, TextPattern};
 use super::values::{KeyPattern, Property, SequenceRange, ShardName, SizeRange};
-use super::{Condition, RecordFilter, Test, word};
-use crate::domain::time::TimeContext;
-use jiff::Timestamp;
+use super::word::{self, Source, Word};
+use super::{Condition, RecordFilter, Test};
+use crate::domain::time::{TimeContext, TypedTime};
 use std::ops::Range;
 
 /// The name of a condition, an example of its value, and what it asks in a few words.
@@ -49,7 +49,7 @@ const SYNONYMS: [(&str, &str); 8] = [
 
 /// A condition as it stands in the line.
 struct Term<'l> {
-    line: &'l str,
+    source: Source<'l>,
     name: &'static Name,
     /// The minus before it, if there is one, and all up to the value.
     head: Range<usize>,
@@ -57,16 +57,27 @@ struct Term<'l> {
     is_negated: bool,
 }
 
-#[derive(Default)]
-struct Reader {
+struct Reader<'t> {
     filter: RecordFilter,
+    times: &'t TimeContext,
 }
 
 pub(super) fn parse(line: &str, times: &TimeContext) -> Result<RecordFilter, InvalidFilter> {
-    let mut reader = Reader::default();
+    let mut reader = Reader { filter: RecordFilter::default(), times };
     let mut at = 0;
     while let Some(length) = line[at..].find(|character: char| !character.is_whitespace()) {
-        at = reader.read_term(line, at + length, times)?;
+        at = reader.read_term(Source::line(line), at + length)?;
+    }
+    Ok(reader.filter)
+}
+
+pub(super) fn parse_arguments<'a>(
+    arguments: impl IntoIterator<Item = &'a str>,
+    times: &TimeContext,
+) -> Result<RecordFilter, InvalidArgument> {
+    let mut reader = Reader { filter: RecordFilter::default(), times };
+    for (place, argument) in arguments.into_iter().enumerate() {
+        reader.read_argument(argument).map_err(|mistake| InvalidArgument { place, mistake })?;
     }
     Ok(reader.filter)
 }
@@ -78,92 +89,159 @@ pub(super) fn name_at(line: &str, at: usize) -> Option<(&str, usize)> {
     (length > 0 && rest[length..].starts_with(':')).then(|| (&rest[..length], at + length + 1))
 }
 
-impl Reader {
+/// A condition that seems to begin within a value: its bytes.
+fn further_condition(value: &str) -> Option<Range<usize>> {
+    let is_of_line = |typed: &str| {
+        let names = NAMES.iter().map(|name| name.name).chain(SYNONYMS.into_iter().map(|(synonym, _)| synonym));
+        names.into_iter().any(|name| name == typed)
+    };
+    let mut at = 0;
+    while let Some(length) = value[at..].find(char::is_whitespace) {
+        at += length;
+        at += value[at..].find(|character: char| !character.is_whitespace())?;
+        let name = at + usize::from(value[at..].starts_with('-'));
+        let end = word::end_of_run(value, at);
+        if name_at(value, name).is_some_and(|(typed, begin)| begin < end && is_of_line(typed)) {
+            return Some(at..end);
+        }
+    }
+    None
+}
+
+impl Reader<'_> {
+    /// Reads one argument, which is one condition.
+    fn read_argument(&mut self, argument: &str) -> Result<(), InvalidFilter> {
+        let source = Source::argument(argument);
+        let Some(start) = argument.find(|character: char| !character.is_whitespace()) else {
+            return Err(InvalidFilter::new(0..argument.len(), "this condition is empty; leave it out"));
+        };
+        let at = start + usize::from(argument[start..].starts_with('-'));
+        let named = name_at(argument, at);
+        // All of a bare text is meant, also the blanks before it.
+        let is_bare = named.is_none() && at == start && !argument[at..].starts_with(['/', '"']);
+        let start = if is_bare { 0 } else { start };
+        let (is_json, value) = named.map_or((false, at), |(name, value)| (name == "json", value));
+        let is_quoted = argument[value..].starts_with('"');
+        // What is looked for by a regular expression or in JSON has its own end, behind which nothing may follow.
+        let has_end = is_quoted || is_json || argument[value..].starts_with('/');
+        if !has_end && let Some(further) = further_condition(&argument[value..]) {
+            let (further_text, head) = (&argument[value..][further.clone()], &argument[..value]);
+            let sentence = format!(
+                "an argument is one condition, but \"{further_text}\" looks like another: make it an argument of its own; if it is part of \
+                 the value, write '{head}{}'",
+                word::in_quotes(&argument[value..])
+            );
+            return Err(InvalidFilter::new(value + further.start..value + further.end, sentence));
+        }
+        // A reader of one condition stops at nothing but the argument's end.
+        self.read_term(source, start).map(|_| ())
+    }
+
     /// Reads the term that begins here, and says where it ends.
-    fn read_term(&mut self, line: &str, start: usize, times: &TimeContext) -> Result<usize, InvalidFilter> {
+    fn read_term(&mut self, source: Source<'_>, start: usize) -> Result<usize, InvalidFilter> {
+        let line = source.text;
         let is_negated = line[start..].starts_with('-');
         let at = start + usize::from(is_negated);
-        if word::end_of_run(line, at) == at {
+        if line[at..].trim_start().len() < line[at..].len() && is_negated || line.len() == at {
             let sentence = "a minus turns the condition right behind it round, such as -is:expired; there is none";
             return Err(InvalidFilter::new(start..at, sentence));
         }
         if line[at..].starts_with('/') {
-            let (pattern, end) = Pattern::read(line, at)?;
+            let (pattern, end) = Pattern::read(source, at)?;
             self.push(is_negated, Test::Regex(pattern));
             return Ok(end);
         }
         let Some((typed, value)) = name_at(line, at) else {
-            let (text, end) = read_text(line, at)?;
+            let (text, end) = read_text(source, at)?;
             self.push(is_negated, Test::Text(text));
             return Ok(end);
         };
         let Some(name) = NAMES.iter().find(|name| name.name == typed) else {
             let span = at..value;
-            return Err(InvalidFilter::new(span, unknown(typed, &line[at..word::end_of_run(line, at)])));
+            return Err(InvalidFilter::new(span, unknown(typed, &line[at..source.end_of_run(at)])));
         };
-        if word::end_of_run(line, value) == value {
+        if source.end_of_run(value) == value {
             let sentence = format!("{typed}: has no value; use for example {typed}:{}", name.example);
             return Err(InvalidFilter::new(at..value, sentence));
         }
-        self.read_named(&Term { line, name, head: start..value, value, is_negated }, times)
+        self.read_named(&Term { source, name, head: start..value, value, is_negated })
     }
 
-    fn read_named(&mut self, term: &Term<'_>, times: &TimeContext) -> Result<usize, InvalidFilter> {
+    fn read_named(&mut self, term: &Term<'_>) -> Result<usize, InvalidFilter> {
         if term.name.name == "json" {
-            let (json, end) = JsonTest::read(term.line, term.value)?;
+            let (json, end) = JsonTest::read(term.source, term.value)?;
             self.push(term.is_negated, Test::Json(json));
             return Ok(end);
         }
         if term.name.name == "text" {
-            let (text, end) = read_text(term.line, term.value)?;
+            let (text, end) = read_text(term.source, term.value)?;
             self.push(term.is_negated, Test::Text(text));
             return Ok(end);
         }
-        let word = word::read(term.line, term.value)?;
+        let word = match term.name.name {
+            "after" | "before" => self.read_time_word(term)?,
+            _ => term.source.read(term.value)?,
+        };
         let (span, end) = (term.value..word.end, word.end);
-        if word.text.is_empty() {
+        let value = word.text.trim();
+        if word.text.is_empty() || value.is_empty() && !word.is_quoted {
             return Err(InvalidFilter::new(span, format!("the value is empty; use for example {}", term.name.example)));
         }
         match term.name.name {
             "key" if !term.is_negated => {
                 self.once(self.filter.key.is_some(), term, end)?;
-                self.filter.key = Some(KeyPattern::parse(word, span)?);
+                self.filter.key = Some(KeyPattern::parse(&word, span)?);
             }
-            "after" => self.filter.after = Some(self.time(self.filter.after, term, &word.text, span, times)?),
-            "before" => self.filter.before = Some(self.time(self.filter.before, term, &word.text, span, times)?),
+            "after" => self.filter.after = Some(self.time(self.filter.after.is_some(), term, value, span)?),
+            "before" => self.filter.before = Some(self.time(self.filter.before.is_some(), term, value, span)?),
             name => {
                 let test = match name {
-                    "key" => Test::Key(KeyPattern::parse(word, span)?),
-                    "userkey" => Test::UserKey(KeyPattern::parse(word, span)?),
-                    "shard" => Test::Shard(ShardName::parse(&word.text, span)?),
-                    "seq" => Test::Sequence(SequenceRange::parse(&word.text, span)?),
-                    "size" => Test::Size(SizeRange::parse(&word.text, span)?),
-                    _ => Test::Is(Property::parse(&word.text, span)?),
+                    "key" => Test::Key(KeyPattern::parse(&word, span)?),
+                    "userkey" => Test::UserKey(KeyPattern::parse(&word, span)?),
+                    "shard" => Test::Shard(ShardName::parse(value, span)?),
+                    "seq" => Test::Sequence(SequenceRange::parse(value, span)?),
+                    "size" => Test::Size(SizeRange::parse(value, span)?),
+                    _ => Test::Is(Property::parse(value, span)?),
                 };
                 self.push(term.is_negated, test);
             }
         }
         // Whichever of the two times comes last is the one that leaves no room.
-        self.filter.check_range().map_err(|error| InvalidFilter::new(term.head.start..end, error.to_string()))?;
+        let range = self.filter.check_range(self.times.now);
+        range.map_err(|error| InvalidFilter::new(term.head.start..end, error.to_string()))?;
         Ok(end)
     }
 
-    fn time(
-        &self,
-        known: Option<Timestamp>,
-        term: &Term<'_>,
-        text: &str,
-        span: Range<usize>,
-        times: &TimeContext,
-    ) -> Result<Timestamp, InvalidFilter> {
+    /// The word of a time, and in a line the words behind it that belong to it: `2026-11-20 10:00`, `2 hours ago`.
+    fn read_time_word(&self, term: &Term<'_>) -> Result<Word, InvalidFilter> {
+        /// Words of a time besides its first.
+        const MOST: usize = 2;
+        let word = term.source.read(term.value)?;
+        if word.is_quoted || term.source.is_argument {
+            return Ok(word);
+        }
+        let line = term.source.text;
+        let ends = std::iter::successors(Some(word.end), |end| {
+            let next = line[*end..].find(|character: char| !character.is_whitespace()).map(|length| end + length)?;
+            Some(word::end_of_run(line, next))
+        });
+        let ends: Vec<usize> = ends.skip(1).take(MOST).collect();
+        let is_time = |end: &&usize| self.times.parse_typed(&line[term.value..**end]).is_ok();
+        match ends.iter().rev().find(is_time) {
+            Some(end) => Ok(Word { text: line[term.value..*end].to_owned(), end: *end, ..word }),
+            None => Ok(word),
+        }
+    }
+
+    fn time(&self, is_known: bool, term: &Term<'_>, text: &str, span: Range<usize>) -> Result<TypedTime, InvalidFilter> {
         if term.is_negated {
             let (name, other) = if term.name.name == "after" { ("after", "before") } else { ("before", "after") };
-            let value = &term.line[span.clone()];
+            let value = &term.source.text[span.clone()];
             let sentence = format!("{name}: cannot be turned round by a minus; write {other}:{value}");
             return Err(InvalidFilter::new(term.head.start..span.end, sentence));
         }
-        self.once(known.is_some(), term, span.end)?;
-        times.parse(text).map_err(|error| InvalidFilter::new(span, error.to_string()))
+        self.once(is_known, term, span.end)?;
+        self.times.parse_typed(text).map_err(|error| InvalidFilter::new(span, error.to_string()))
     }
 
     fn once(&self, is_there: bool, term: &Term<'_>, end: usize) -> Result<(), InvalidFilter> {
@@ -179,13 +257,15 @@ impl Reader {
     }
 }
 
-fn read_text(line: &str, at: usize) -> Result<(TextPattern, usize), InvalidFilter> {
-    let word = word::read(line, at)?;
+fn read_text(source: Source<'_>, at: usize) -> Result<(TextPattern, usize), InvalidFilter> {
+    let word = source.read(at)?;
     let span = at..word.end;
-    if word.text.is_empty() {
+    // A star means nothing in a text.
+    let text = if word.star.is_some() { format!("{}*", word.text) } else { word.text };
+    if text.is_empty() {
         return Err(InvalidFilter::new(span, "the text is empty; use for example text:timeout"));
     }
-    let text = TextPattern::new(word.text).map_err(|_| InvalidFilter::new(span, "the text is too long to be looked for"))?;
+    let text = TextPattern::new(text).map_err(|_| InvalidFilter::new(span, "the text is too long to be looked for"))?;
     Ok((text, word.end))
 }
 

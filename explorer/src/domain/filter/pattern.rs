@@ -1,7 +1,7 @@
 //! Texts and regular expressions to look for in bytes. Both are compiled where they are read, so that what was read can be used.
 
 use super::mistake::InvalidFilter;
-use super::word;
+use super::word::{self, Source};
 use crate::domain::json_text::pattern_of;
 use regex::bytes::{Regex, RegexBuilder};
 use std::fmt;
@@ -39,15 +39,15 @@ impl Pattern {
     ///
     /// # Errors
     /// Points into the expression.
-    pub(super) fn read(line: &str, at: usize) -> Result<(Self, usize), InvalidFilter> {
-        let start = at + 1;
+    pub(super) fn read(source: Source<'_>, at: usize) -> Result<(Self, usize), InvalidFilter> {
+        let (line, start) = (source.text, at + 1);
         let Some(end) = end_of_expression(&line[start..]).map(|length| start + length) else {
             let sentence = "the expression has no closing /; text with a slash is looked for by text:, such as text:/var/log";
             return Err(InvalidFilter::new(at..line.len(), sentence));
         };
         let after = end + 1;
-        let term_end = word::end_of_run(line, after);
-        let ignores_case = match &line[after..term_end] {
+        let term_end = source.end_of_run(after);
+        let ignores_case = match line[after..term_end].trim_end() {
             "" => false,
             "i" => true,
             _ => {
@@ -85,6 +85,11 @@ impl TextPattern {
     pub(super) fn new(text: String) -> Result<Self, regex::Error> {
         let regex = RegexBuilder::new(&pattern_of(&text, true)).case_insensitive(true).build()?;
         Ok(Self { text, regex })
+    }
+
+    /// The text.
+    pub(super) fn as_str(&self) -> &str {
+        &self.text
     }
 
     /// Whether it occurs.

@@ -8,9 +8,27 @@ mod records;
 
 use super::*;
 use jiff::tz::TimeZone;
+use proptest::prelude::*;
+use serde_json::Value;
 
 fn times() -> TimeContext {
     TimeContext { now: "2026-11-20T12:00:00Z".parse().unwrap(), zone: TimeZone::UTC }
+}
+
+/// Small documents of few names, so that paths meet something.
+pub(super) fn any_json() -> impl Strategy<Value = Value> {
+    let leaf = prop_oneof![
+        Just(Value::Null),
+        any::<bool>().prop_map(Into::into),
+        (-3..3_i64).prop_map(Into::into),
+        "[a-c]".prop_map(Into::into)
+    ];
+    leaf.prop_recursive(3, 24, 4, |inner| {
+        prop_oneof![
+            proptest::collection::vec(inner.clone(), 0..4).prop_map(Into::into),
+            proptest::collection::btree_map("[a-c ]", inner, 0..4).prop_map(|members| members.into_iter().collect())
+        ]
+    })
 }
 
 fn parse(line: &str) -> RecordFilter {

@@ -53,30 +53,49 @@ pub(crate) enum Property {
     Aggregated,
     /// It carries a replay envelope.
     Replay,
+    /// Something that conditions ask for cannot be read: its time, its payload, or some of what is in that.
+    Unreadable,
 }
 
 impl KeyPattern {
-    pub(super) fn parse(word: Word, span: Range<usize>) -> Result<Self, InvalidFilter> {
-        let Word { mut text, stars, .. } = word;
-        if text.chars().count() > MAX_KEY_CHARACTERS {
+    pub(super) fn parse(word: &Word, span: Range<usize>) -> Result<Self, InvalidFilter> {
+        let (key, is_prefix) = match word.is_quoted {
+            true => (word.text.clone(), word.star.is_some()),
+            false => Self::read_bare(&word.text, span.start)?,
+        };
+        if key.chars().count() > MAX_KEY_CHARACTERS {
             let sentence = format!("a partition key has at most {MAX_KEY_CHARACTERS} characters");
             return Err(InvalidFilter::new(span, sentence));
         }
-        match stars.first() {
-            None => Ok(Self::Exactly(text)),
-            Some((0, _)) if text.len() == 1 => {
+        match (key.is_empty(), is_prefix) {
+            (true, true) => {
                 Err(InvalidFilter::new(span, "every key begins with nothing; write what the keys begin with, such as cust-*"))
             }
-            Some((place, _)) if place + 1 == text.len() => {
-                text.pop();
-                Ok(Self::Prefix(text))
-            }
-            Some((_, at)) => {
-                let sentence =
-                    "a star stands only at the end, for keys that begin alike; a star that is part of the key is written \\*";
-                Err(InvalidFilter::new(*at..at + 1, sentence))
+            (_, true) => Ok(Self::Prefix(key)),
+            (_, false) => Ok(Self::Exactly(key)),
+        }
+    }
+
+    /// The key of a word without quotation marks, and whether a star at its end asks for all that begin so.
+    fn read_bare(text: &str, at: usize) -> Result<(String, bool), InvalidFilter> {
+        let mut key = String::with_capacity(text.len());
+        let mut characters = text.char_indices().peekable();
+        while let Some((offset, character)) = characters.next() {
+            match (character, characters.peek()) {
+                ('\\', Some((_, '*'))) => {
+                    key.push('*');
+                    characters.next();
+                }
+                ('*', None) => return Ok((key, true)),
+                ('*', Some(_)) => {
+                    let sentence = "a star stands only at the end, for keys that begin alike; a star that is part of the key is \
+                                    written \\*";
+                    return Err(InvalidFilter::new(at + offset..at + offset + 1, sentence));
+                }
+                (other, _) => key.push(other),
             }
         }
+        Ok((key, false))
     }
 
     /// Whether it is one of these keys.
@@ -243,9 +262,10 @@ impl fmt::Display for SizeRange {
 
 impl Property {
     /// All of them, and what each means in a few words.
-    pub(super) const ALL: [(Self, &'static str); 6] = [
+    pub(super) const ALL: [(Self, &'static str); 7] = [
         (Self::Expired, "its time to live is over, and it is not deleted yet"),
         (Self::Damaged, "its item lacks something, or its payload cannot be restored"),
+        (Self::Unreadable, "its time or its payload cannot be read, or not whole: a filter cannot look into it"),
         (Self::Parts, "its payload is stored in parts"),
         (Self::Gzip, "its payload is stored compressed"),
         (Self::Aggregated, "it holds user records, packed by the Kinesis Producer Library"),
@@ -269,6 +289,7 @@ impl Property {
             Self::Gzip => "gzip",
             Self::Aggregated => "aggregated",
             Self::Replay => "replay",
+            Self::Unreadable => "unreadable",
         }
     }
 }

@@ -1,62 +1,85 @@
-//! Words of a filter line: values that end at a blank, unless they stand in quotation marks.
+//! Words of a filter: values that end at a blank, unless they stand in quotation marks. In an argument of the shell, which is one
+//! condition, a value goes on to the argument's end, blanks and all.
 
 use super::mistake::InvalidFilter;
 use std::fmt::Write as _;
 
-/// A value as it was meant, without its quotation marks and backslashes.
+/// The text that conditions are read from.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Source<'l> {
+    /// All of it.
+    pub(super) text: &'l str,
+    /// Whether it is one argument of the shell, and so one condition.
+    pub(super) is_argument: bool,
+}
+
+/// A value as it was meant, without its quotation marks.
 pub(super) struct Word {
-    /// The text, stars included.
+    /// The text.
     pub(super) text: String,
-    /// The stars that were typed bare: where in the text, and where in the line.
-    pub(super) stars: Vec<(usize, usize)>,
+    /// Whether it stood in quotation marks.
+    pub(super) is_quoted: bool,
+    /// Where a star stands behind the closing quotation mark.
+    pub(super) star: Option<usize>,
     /// Where it ends in the line.
     pub(super) end: usize,
 }
 
-/// Where the word that begins here would end if nothing in it were quoted.
-pub(super) fn end_of_run(line: &str, at: usize) -> usize {
-    line[at..].find(char::is_whitespace).map_or(line.len(), |length| at + length)
+impl<'l> Source<'l> {
+    /// A line of several conditions.
+    pub(super) fn line(text: &'l str) -> Self {
+        Self { text, is_argument: false }
+    }
+
+    /// An argument of the shell.
+    pub(super) fn argument(text: &'l str) -> Self {
+        Self { text, is_argument: true }
+    }
+
+    /// Where the word that begins here would end if nothing in it were quoted.
+    pub(super) fn end_of_run(self, at: usize) -> usize {
+        if self.is_argument { self.text.len() } else { end_of_run(self.text, at) }
+    }
+
+    /// Where a condition that is read up to here ends: blanks at the end of an argument mean nothing.
+    pub(super) fn end_of_condition(self, at: usize) -> usize {
+        let is_rest_blank = self.is_argument && self.text[at..].trim().is_empty();
+        if is_rest_blank { self.text.len() } else { at }
+    }
+
+    /// Reads the word that begins here. Quotation marks count only at its beginning, so that `text:{"id":1}` needs none; without them
+    /// every character stands for itself.
+    ///
+    /// # Errors
+    /// When they are not closed, or something follows them.
+    pub(super) fn read(self, at: usize) -> Result<Word, InvalidFilter> {
+        let line = self.text;
+        if !line[at..].starts_with('"') {
+            let end = self.end_of_run(at);
+            return Ok(Word { text: line[at..end].to_owned(), is_quoted: false, star: None, end });
+        }
+        let mut text = String::new();
+        let closed = read_quoted(line, at, &mut text)?;
+        let star = line[closed..].starts_with('*').then_some(closed);
+        let end = self.end_of_condition(closed + usize::from(star.is_some()));
+        let rest = end..self.end_of_run(end);
+        if rest.is_empty() {
+            return Ok(Word { text, is_quoted: true, star, end });
+        }
+        let sentence = match self.is_argument {
+            true => {
+                "after the closing quotation mark the argument must end, for it is one condition; another one is an argument of its own, \
+                 and inside, a quotation mark is written \\\""
+            }
+            false => "after the closing quotation mark a blank must follow; inside, a quotation mark is written \\\"",
+        };
+        Err(InvalidFilter::new(rest, sentence))
+    }
 }
 
-/// Reads the word that begins here. Quotation marks count only at its beginning, so that `text:{"id":1}` needs none.
-///
-/// # Errors
-/// When they are not closed, or something follows them.
-pub(super) fn read(line: &str, at: usize) -> Result<Word, InvalidFilter> {
-    let mut word = Word { text: String::new(), stars: Vec::new(), end: at };
-    if line[at..].starts_with('"') {
-        word.end = read_quoted(line, at, &mut word.text)?;
-        if line[word.end..].starts_with('*') {
-            word.stars.push((word.text.len(), word.end));
-            word.text.push('*');
-            word.end += 1;
-        }
-        let rest = word.end..end_of_run(line, word.end);
-        if !rest.is_empty() {
-            return Err(InvalidFilter::new(
-                rest,
-                "after the closing quotation mark a blank must follow; inside, a quotation mark is written \\\"",
-            ));
-        }
-        return Ok(word);
-    }
-    let mut characters = line[at..].char_indices().peekable();
-    while let Some((offset, character)) = characters.next() {
-        match character {
-            blank if blank.is_whitespace() => return Ok(word),
-            '\\' => match characters.next_if(|(_, next)| matches!(next, '"' | '\\' | '*')) {
-                Some((_, escaped)) => word.text.push(escaped),
-                None => word.text.push('\\'),
-            },
-            '*' => {
-                word.stars.push((word.text.len(), at + offset));
-                word.text.push('*');
-            }
-            other => word.text.push(other),
-        }
-        word.end = characters.peek().map_or(line.len(), |(next, _)| at + next);
-    }
-    Ok(word)
+/// Where the word that begins here would end in a line if nothing in it were quoted.
+pub(super) fn end_of_run(line: &str, at: usize) -> usize {
+    line[at..].find(char::is_whitespace).map_or(line.len(), |length| at + length)
 }
 
 /// Reads up to behind the closing quotation mark.
@@ -103,7 +126,8 @@ pub(super) fn quoted(text: &str) -> String {
     in_quotes(text)
 }
 
-fn in_quotes(text: &str) -> String {
+/// The value in quotation marks.
+pub(super) fn in_quotes(text: &str) -> String {
     let mut quoted = String::with_capacity(text.len() + 2);
     quoted.push('"');
     for character in text.chars() {

@@ -68,6 +68,9 @@ fn reading(records: &Records) -> Vec<String> {
         Reading::Failed(..) if records.is_stale() => vec![format!("{shown} shown"), "FAILED to read again".to_owned()],
         Reading::Failed(..) => vec![format!("{counts} read"), "FAILED: m goes on".to_owned()],
     };
+    if total.unsearchable > 0 {
+        words.push(format!("{} could not be looked into", count(total.unsearchable)));
+    }
     let is_at_it = records.reading.request().is_some();
     if total.segments_done > 0 && total.segments_done < total.segments && records.reading != Reading::Complete {
         words.push(format!("{} %", total.segments_done * 100 / total.segments));
@@ -83,9 +86,6 @@ fn reading(records: &Records) -> Vec<String> {
     if is_at_it && records.tally.rate() >= 1.0 {
         words.push(format!("{}/s", count(whole(records.tally.rate()))));
     }
-    if total.unsearchable > 0 {
-        words.push(format!("{} could not be looked into", count(total.unsearchable)));
-    }
     words
 }
 
@@ -96,6 +96,9 @@ fn following(records: &Records, theme: &Theme) -> (Vec<String>, Style) {
         Following::Failed(_) => (vec!["following FAILED: f tries again".to_owned(), format!("{shown} records")], theme.error()),
         Following::On(_, status) => {
             let mut words = vec!["following".to_owned(), format!("{shown} records")];
+            if status.unsearchable > 0 {
+                words.push(format!("{} could not be looked into", count(status.unsearchable)));
+            }
             if status.waiting > 0 {
                 words.push(format!("{} not in the archive yet", count(status.waiting as u64)));
             }
@@ -118,7 +121,9 @@ fn whole(number: f64) -> u64 {
 
 /// What is said where there are no rows.
 pub(super) fn instead_of_rows(records: &Records) -> String {
-    let filter = printable(&records.filter.to_string()).into_owned();
+    let filter = printable(&records.filter.title()).into_owned();
+    // Where nothing was found, it may be for another reason than that there is nothing.
+    let hint = records.fixed.hint().map(|hint| format!("\n\nA hint: {}.", printable(&hint))).unwrap_or_default();
     match (&records.reading, &records.origin, &records.following) {
         (_, Origin::Stream(stream), Following::On(..)) => format!("Waiting for records of stream {stream} …"),
         (_, Origin::Stream(stream), Following::Off | Following::Failed(_)) => {
@@ -131,7 +136,7 @@ pub(super) fn instead_of_rows(records: &Records) -> String {
         (Reading::Complete, Origin::Read(_), _) if records.filter.is_everything() => {
             "There is no record here so far; F5 reads again.".to_owned()
         }
-        (Reading::Complete, Origin::Read(_), _) => format!("No record matches {filter}; / changes the filter."),
+        (Reading::Complete, Origin::Read(_), _) => format!("No record matches {filter}; / changes the filter.{hint}"),
         (Reading::Partial(_), Origin::Read(_), _) => {
             "No record matches in what was read so far; m reads more, M all, / changes the filter.".to_owned()
         }

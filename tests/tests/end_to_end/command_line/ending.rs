@@ -1,10 +1,16 @@
 //! Commands that are ended before they are done: at once, and never as if they had been.
 
 use super::{archived_stream, binary, long_number, reach};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use end_to_end::command_line::{ArchivedItem, Explorer};
 use end_to_end::endpoints::Endpoints;
 use end_to_end::fault_proxy::{Fault, FaultProxy};
 use end_to_end::stream::TestStream;
+use flate2::Compression;
+use flate2::write::GzEncoder;
+use serde_json::json;
+use std::io::Write as _;
 use std::time::Duration;
 
 /// From the end of what was waited for until the program has gone.
@@ -66,4 +72,46 @@ async fn a_reader_that_goes_ends_reading_before_there_is_anything_to_print() {
     let ended = running.ended().await;
     assert_eq!((ended.code, ended.stderr.as_str()), (Some(0), ""));
     assert!(ended.took < PROMPT, "{ended:#?}");
+}
+
+/// A small payload of which a search unpacks as much as it may.
+fn bomb() -> Vec<u8> {
+    let mut encoder = GzEncoder::new(Vec::new(), Compression::default());
+    encoder.write_all(&vec![b' '; 16 * 1024 * 1024]).unwrap();
+    encoder.finish().unwrap()
+}
+
+#[tokio::test]
+async fn a_search_through_bombs_ends_at_once() {
+    const BOMBS: usize = 200;
+    let (endpoints, explorer) = reach().await;
+    let stream = archived_stream(&endpoints, 1).await;
+    let bomb = bomb();
+    let mut file = tempfile::NamedTempFile::new().unwrap();
+    for place in 0..BOMBS {
+        let number = long_number(place);
+        let item = ArchivedItem { key: "cust-42", number: &number, arrival: "1545084650", payload: &bomb, expire_after: None };
+        item.write(&endpoints, &stream.table("ALL")).await;
+        let line = json!({ "partition_key": "cust-42", "sequence_number": number, "data": STANDARD.encode(&bomb) });
+        writeln!(file, "{line}").unwrap();
+    }
+    let path = file.path().to_str().unwrap();
+    for from in [&["--file", path][..], &[&stream.name]] {
+        for command in [
+            &["records"][..],
+            &["records", "--unordered", "--output", "json"],
+            &["export", "--to", "-"],
+            &["replay", "plan", "--to", &stream.name],
+        ] {
+            let running = explorer.start(&[command, from, &["/no such text/"]].concat());
+            running.has_worked(Duration::from_millis(300)).await;
+            if command[0] == "export" {
+                running.terminate().await
+            } else {
+                running.interrupt().await
+            }
+            let ended = running.ended().await;
+            assert!(ended.code == Some(130) && ended.took < PROMPT, "{command:?} {from:?}: {ended:#?}");
+        }
+    }
 }

@@ -69,6 +69,8 @@ async fn records_are_found_by_what_is_in_them_however_it_is_stored() {
         (&["after:2018-12-17T22:10:55Z", "shard:0"], &["bytes", "together"]),
         (&["json:$.status==\"paid\"", "--limit", "2", "--before", "1545084654"], &["stored", "packed"]),
         (&["--", "-json:$.status", "-shard:3"], &["bytes"]),
+        (&["-json:$.status", "-shard:3", "--limit", "9"], &["bytes"]),
+        (&["timeout at the bank", "-userkey:cust-8"], &["open"]),
     ] {
         let arguments = [&["records", &stream.name, "--output", "json"], filter].concat();
         let finished = explorer.run(&arguments).await.succeeded();
@@ -139,20 +141,145 @@ async fn of_one_key_the_newest_records_are_read_and_no_others() {
     assert!(reads.iter().filter(|operation| *operation == "Query").count() <= 2, "{reads:?}");
 }
 
+/// A file of exported records: their keys, arrival times and payloads.
+fn file_of(records: &[(&str, &str, &[u8])]) -> tempfile::NamedTempFile {
+    let mut file = tempfile::NamedTempFile::new().unwrap();
+    for (place, (key, arrival, payload)) in records.iter().enumerate() {
+        let arrival: Value = serde_json::from_str(arrival).unwrap();
+        let line = json!({
+            "stream": "orders", "partition_key": key, "sequence_number": long_number(place), "approximate_arrival_timestamp": arrival,
+            "shard_id": "shardId-000000000000", "data": STANDARD.encode(payload),
+        });
+        writeln!(file, "{line}").unwrap();
+    }
+    file
+}
+
+#[tokio::test]
+async fn one_argument_is_one_condition_in_every_command() {
+    let (endpoints, explorer) = reach().await;
+    let explorer = explorer.with("TZ", "UTC");
+    let target = archived_stream(&endpoints, 1).await;
+    let file = file_of(&[
+        ("cust-1", "1795168800", b"bank not found"),
+        ("order 42", "1795168801", b"found, not lost; order"),
+        ("order", "1795255200", b"{\"note\":\"b c\",\"id\":42}"),
+    ]);
+    let path = file.path().to_str().unwrap();
+    for (filter, expected) in [
+        (&["text:not found"][..], &["cust-1"][..]),
+        (&["text:\"not found\""], &["cust-1"]),
+        (&["not found"], &["cust-1"]),
+        (&["key:order 42"], &["order 42"]),
+        (&["key:order *"], &["order 42"]),
+        (&["after:2026-11-21 09:59"], &["order"]),
+        (&["--after", "2026-11-21 09:59"], &["order"]),
+        (&["json:$.note == \"b c\""], &["order"]),
+        (&["-text:not found", "-key:order", "--limit", "5"], &["order 42"]),
+        (&["-/not (found|lost)/"], &["order"]),
+        (&["/not (found|lost)/", "-key:order 42"], &["cust-1"]),
+    ] {
+        let records = explorer.json_lines(&[&["records", "--file", path], filter].concat()).await;
+        assert_eq!(keys(&records), expected, "{filter:?}");
+        let exported = explorer.run(&[&["export", "--file", path, "--to", "-"], filter].concat()).await.succeeded();
+        assert_eq!(exported.stdout.lines().count(), expected.len(), "{filter:?}");
+        let plan = explorer.json(&[&["replay", "plan", "--file", path, "--to", &target.name], filter].concat()).await;
+        assert_eq!((&plan["records"], &plan["unsearchable"]), (&json!(expected.len()), &json!(0)), "{filter:?}: {plan}");
+    }
+    for (arguments, sentence) in
+        [(&["key:order after:1h"][..], "make it an argument of its own"), (&[""], "this condition is empty")]
+    {
+        let finished = explorer.run(&[&["records", "--file", path], arguments].concat()).await;
+        assert!(finished.sentence(2).contains(sentence), "{finished:#?}");
+    }
+    let misspelt = explorer.run(&["records", "--file", path, "key:order", "--limti", "5"]).await;
+    assert!(misspelt.code == Some(2) && misspelt.stderr.contains("--limti"), "{misspelt:#?}");
+}
+
+#[tokio::test]
+async fn what_cannot_be_looked_into_is_counted_and_neither_matches_nor_does_not() {
+    let (endpoints, explorer) = reach().await;
+    let target = archived_stream(&endpoints, 1).await;
+    let damaged = [b"\x1f\x8b\x08\0".as_slice(), b" no gzip at all"].concat();
+    let half = aggregate(&[("user-1", None, b"{\"status\":\"open\"}"), ("user-2", None, &damaged)]);
+    let records: [(&str, &str, &[u8]); 6] = [
+        ("open", "1795168800", b"{\"status\":\"open\"}"),
+        ("paid", "1795168801", b"{\"status\":\"paid\",\"x\":NaN}"),
+        ("cut", "1795168802", b"{\"status\":"),
+        ("damaged", "1795168803", &damaged),
+        ("half", "1795168804", &half),
+        ("milliseconds", "1795168805000", b"{\"status\":\"open\"}"),
+    ];
+    let file = file_of(&records);
+    let stream = archived_stream(&endpoints, 1).await;
+    for (place, (key, arrival, payload)) in records.iter().enumerate() {
+        let item = ArchivedItem { key, number: &long_number(place), arrival, payload, expire_after: None };
+        item.write(&endpoints, &stream.table("ALL")).await;
+    }
+    for from in [&["--file", file.path().to_str().unwrap()][..], &[&stream.name]] {
+        for (filter, expected, unsearchable) in [
+            ("json:$.status==\"paid\"", &["paid"][..], 3),
+            ("-json:$.status==\"paid\"", &["half", "milliseconds", "open"], 2),
+            ("-text:paid", &["cut", "half", "milliseconds", "open"], 1),
+            ("after:2026-11-20", &["cut", "damaged", "half", "open", "paid"], 1),
+            ("before:2026-11-20", &[], 1),
+            ("is:damaged", &["milliseconds"], 0),
+            ("is:unreadable", &["cut", "damaged", "half", "milliseconds"], 0),
+        ] {
+            let finished = explorer.run(&[&["records"], from, &[filter, "--output", "json"]].concat()).await.succeeded();
+            let mut found: Vec<Value> = finished.stdout.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+            found.sort_by_key(|record| record["partition_key"].to_string());
+            assert_eq!(keys(&found), expected, "{filter} of {from:?}");
+            let word = match unsearchable {
+                0 => "",
+                1 => "1 record could not be looked into",
+                2 => "2 records could not be looked into",
+                _ => "3 records could not be looked into",
+            };
+            assert_eq!(finished.stderr.contains("could not be looked into"), unsearchable > 0, "{filter}: {finished:#?}");
+            assert!(finished.stderr.contains(word), "{filter} of {from:?}: {finished:#?}");
+        }
+        let plan = async |options: &[&str]| {
+            let arguments = [&["replay", "plan"], from, &["-json:$.status==\"paid\"", "--to", &target.name], options].concat();
+            explorer.json(&arguments).await
+        };
+        // Two whole ones and a user record; the other one of that record cannot be told either.
+        let left_out = plan(&[]).await;
+        assert_eq!((&left_out["records"], &left_out["unsearchable"]), (&json!(3), &json!(3)), "{left_out}");
+        let included = plan(&["--include-unreadable"]).await;
+        assert_eq!((&included["records"], &included["unsearchable"]), (&json!(6), &json!(3)), "{included}");
+    }
+}
+
+#[tokio::test]
+async fn a_number_that_meets_only_texts_is_told_so() {
+    let explorer = Explorer::bare(super::binary());
+    let file = file_of(&[("a", "1795168800", b"{\"Salary\":{\"N\":\"60000\"},\"id\":123456789012345678902}")]);
+    let path = file.path().to_str().unwrap();
+    let found = explorer.run(&["records", "--file", path, "json:$.Salary.N>50000"]).await.succeeded();
+    assert!(found.stderr.contains("all values at $.Salary.N are texts"), "{found:#?}");
+    for (filter, count) in [("json:$.id==123456789012345678902", 1), ("json:$.id==123456789012345678901", 0)] {
+        assert_eq!(explorer.json_lines(&["records", "--file", path, filter]).await.len(), count, "{filter}");
+    }
+}
+
 #[tokio::test]
 async fn a_mistake_in_a_filter_is_shown_where_it_stands_before_anything_is_connected_to() {
     let explorer = Explorer::bare(super::binary());
     for (filter, marks, reason) in [
         (&["key:cust-42", "afer:1h"][..], "              ^^^^^", "did you mean after:?"),
         (&["json:$.status=="], "                 ^", "a JSON value must follow"),
-        (&["after:yesterday"], "        ^^^^^^^^^", "\"yesterday\" is not a time"),
+        (&["after:soon"], "        ^^^^", "\"soon\" is not a time"),
+        (&["is:gzip", "key:a after:1h"], "                 ^^^^^^^^", "make it an argument of its own"),
         (&["paid", "/(/"], "        ^", "unclosed group"),
     ] {
         for command in [&["records", "orders"][..], &["tail", "orders"], &["export", "orders", "--to", "never.jsonl"]] {
             let finished = explorer.run(&[command, filter].concat()).await;
             assert!(finished.sentence(2).contains(reason), "{finished:#?}");
             let lines: Vec<&str> = finished.stderr.lines().collect();
-            assert_eq!(lines[0], format!("  {}", filter.join(" ")), "{finished:#?}");
+            let as_typed = |argument: &&str| if argument.contains(' ') { format!("'{argument}'") } else { (*argument).to_owned() };
+            let shown: Vec<String> = filter.iter().map(as_typed).collect();
+            assert_eq!(lines[0], format!("  {}", shown.join(" ")), "{finished:#?}");
             assert!(lines[1].starts_with(marks) && lines[1].trim_matches([' ', '^']).is_empty(), "{finished:#?}");
         }
     }

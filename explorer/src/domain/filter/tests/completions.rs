@@ -1,8 +1,6 @@
 //! What is offered while one types.
 
 use super::*;
-use proptest::prelude::*;
-use serde_json::Value;
 use serde_json_path::JsonPath;
 
 /// The lines that the completions of a line would make; the cursor is where the bar stands.

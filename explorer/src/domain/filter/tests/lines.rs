@@ -3,14 +3,13 @@
 use super::super::values::MAX_KEY_CHARACTERS;
 use super::*;
 use proptest::collection::vec;
-use proptest::prelude::*;
 
 #[test]
 fn a_line_names_key_and_range() {
     let filter = parse("key:cust-42  after:2h before:\"2026-11-20 11:30\"");
     assert_eq!(filter.key(), Some("cust-42"));
-    assert_eq!(filter.after(), Some("2026-11-20T10:00:00Z".parse().unwrap()));
-    assert_eq!(filter.before(), Some("2026-11-20T11:30:00Z".parse().unwrap()));
+    assert_eq!(filter.after(times().now), Some("2026-11-20T10:00:00Z".parse().unwrap()));
+    assert_eq!(filter.before(times().now), Some("2026-11-20T11:30:00Z".parse().unwrap()));
     assert_eq!(filter.sequence(), None);
     assert!(parse("  ").is_everything());
 }
@@ -19,15 +18,15 @@ fn a_line_names_key_and_range() {
 fn the_options_of_the_command_line_make_the_same_filter() {
     let [after, before] = ["2026-11-20T10:00:00Z", "2026-11-20T11:00:00Z"].map(|at| at.parse().unwrap());
     let filter = RecordFilter::default().with_key("cust-42").with_after(after).with_before(before);
-    assert_eq!(filter.clone().checked(), Ok(parse("key:cust-42 after:2h before:1h")));
-    assert_eq!(filter.with_before(after).checked(), Err(EmptyRange { after, before: after }));
+    assert_eq!(filter.clone().checked(times().now), Ok(parse("key:cust-42 after:2h before:1h").fixed(times().now)));
+    assert_eq!(filter.with_before(after).checked(times().now), Err(EmptyRange { after, before: after }));
 }
 
 #[test]
 fn one_condition_can_be_typed_in_many_ways() {
     for (typed, shown) in [
         ("timeout", "timeout"),
-        ("-timeout", "-timeout"),
+        ("-timeout", "-text:timeout"),
         ("text:12:30", "text:12:30"),
         ("12:30", "text:12:30"),
         ("\"two words\"", "text:\"two words\""),
@@ -56,7 +55,7 @@ fn one_condition_can_be_typed_in_many_ways() {
         ("json:$.status == \"paid\" ok", "json:$.status==\"paid\" ok"),
         ("json:$.items[?@.sku == 'a b'].count>=2", "json:$.items[?@.sku == 'a b'].count>=2"),
         ("json:$.at =~ /^2026 /i", "json:$.at=~/^2026 /i"),
-        ("json:$.total!=1.50", "json:$.total!=1.5"),
+        ("json:$.total!=1.50", "json:$.total!=1.50"),
         ("-json:$..error", "-json:$..error"),
     ] {
         let filter = RecordFilter::parse(typed, &times());
@@ -89,7 +88,7 @@ fn a_mistake_is_pointed_at_and_named() {
         ("seq:..", "    ^^", "a range needs at least one end"),
         ("size:>ten", "     ^^^^", "\"ten\" is no size; use >10k"),
         ("size:<0", "     ^^", "no size is in this range"),
-        ("is:late", "   ^^^^", "it can be expired, damaged, parts, gzip, aggregated, replay"),
+        ("is:late", "   ^^^^", "it can be expired, damaged, unreadable, parts, gzip, aggregated, replay"),
         ("/a(b/", "  ^  ", "unclosed group"),
         ("ü /[z-a]/", "    ^  ", "invalid character class range"),
         ("/var/log", "     ^^^", "behind the closing / only i may stand"),
@@ -119,6 +118,92 @@ fn a_mistake_is_pointed_at_and_named() {
     }
     let long = format!("key:{}", "k".repeat(MAX_KEY_CHARACTERS + 1));
     assert!(RecordFilter::parse(&long, &times()).unwrap_err().to_string().contains("at most 256 characters"));
+}
+
+#[test]
+fn one_argument_is_one_condition_with_its_whole_value() {
+    for (argument, line) in [
+        ("text:not found", "text:\"not found\""),
+        ("text:\"not found\"", "text:\"not found\""),
+        ("not found", "text:\"not found\""),
+        (" not found", "text:\" not found\""),
+        ("-text:a b", "-text:\"a b\""),
+        ("-not found", "-text:\"not found\""),
+        ("key:order 42", "key:\"order 42\""),
+        ("key:order *", "key:\"order \"*"),
+        ("key:\"order 42\"*", "key:\"order 42\"*"),
+        ("key:C:\\temp \\\\x", "key:\"C:\\\\temp \\\\\\\\x\""),
+        ("text:say \"hi\"", "text:\"say \\\"hi\\\"\""),
+        ("text:error in key: none", "text:\"error in key: none\""),
+        ("after:2026-11-20 10:00", "after:2026-11-20T10:00:00Z"),
+        (" after:2 hours ago ", "after:\"2 hours ago\""),
+        ("after:today", "after:today"),
+        ("size:> 10k", "size:>10k"),
+        ("/a b/ ", "/a b/"),
+        ("-/a b/i", "-/a b/i"),
+        ("json:$.a == \"b c\" ", "json:$.a==\"b c\""),
+        ("json:$.a =~ /b c/", "json:$.a=~/b c/"),
+        ("json:$.a ", "json:$.a"),
+    ] {
+        let filter = RecordFilter::parse_arguments([argument], &times()).unwrap_or_else(|error| panic!("{argument}: {error}"));
+        assert_eq!(filter.to_string(), line, "{argument}");
+        assert_eq!(filter, parse(line), "{argument}");
+    }
+    let two = RecordFilter::parse_arguments(["key:order 42", "-text:not found"], &times());
+    assert_eq!(two, Ok(parse("key:\"order 42\" -text:\"not found\"")));
+}
+
+#[test]
+fn an_argument_that_looks_like_two_conditions_is_refused() {
+    for (arguments, place, marks, sentence) in [
+        (&["key:cust-42 after:1h"][..], 0, "            ^^^^^^^^", "write 'key:\"cust-42 after:1h\"'"),
+        (&["is:gzip", "timeout -is:expired"], 1, "        ^^^^^^^^^^^", "write '\"timeout -is:expired\"'"),
+        (&["after:1h is:gzip"], 0, "         ^^^^^^^", "make it an argument of its own"),
+        (&["text:\"a b\" key:c"], 0, "          ^^^^^^", "the argument must end"),
+        (&["json:$.a==1 key:c"], 0, "           ^^^^^^", "the argument must end"),
+        (&["json:$.a key:c"], 0, "         ^^^^^", "a comparison must follow"),
+        (&["json:$.a==b c"], 0, "          ^^^", "unless the whole condition stands in single ones"),
+        (&["/a/ key:c"], 0, "   ^^^^^^", "only i may stand"),
+        (&["key:a", "key:b"], 1, "^^^^^", "stands there twice"),
+        (&["after:1h", "before:2h"], 1, "^^^^^^^^^", "so no record can match"),
+        (&["key:a", ""], 1, "", "this condition is empty"),
+        (&["-"], 0, "^", "there is none"),
+    ] {
+        let InvalidArgument { place: at, mistake } =
+            RecordFilter::parse_arguments(arguments.iter().copied(), &times()).unwrap_err();
+        let span = mistake.span();
+        let pointed: String = arguments[at].char_indices().map(|(at, _)| if span.contains(&at) { '^' } else { ' ' }).collect();
+        assert_eq!((at, pointed.trim_end()), (place, marks), "{arguments:?}: {mistake}");
+        assert!(mistake.to_string().contains(sentence), "{arguments:?}: {mistake}");
+    }
+}
+
+#[test]
+fn a_time_of_several_words_needs_no_quotes_in_a_line() {
+    assert_eq!(parse("after:2026-11-20 10:00 paid").to_string(), "after:2026-11-20T10:00:00Z paid");
+    assert_eq!(parse("before:2 hours ago is:gzip").to_string(), "before:\"2 hours ago\" is:gzip");
+    assert_eq!(parse("after:1h 10:00").to_string(), "after:1h text:10:00");
+    assert_eq!(parse("after:1h key:a").to_string(), "key:a after:1h");
+}
+
+#[test]
+fn what_is_counted_back_moves_until_it_is_fixed() {
+    let later = "2026-11-20T13:00:00Z".parse().unwrap();
+    let filter = parse("after:1h paid");
+    assert_eq!(filter.after(later), Some(times().now));
+    assert_eq!(filter.title(), "last 1 h paid");
+    let fixed = filter.fixed(times().now);
+    assert_eq!(fixed.after(later), Some("2026-11-20T11:00:00Z".parse().unwrap()));
+    assert_eq!(fixed.to_string(), "after:2026-11-20T11:00:00Z paid");
+    assert_eq!(parse("key:a after:yesterday before:1h").title(), "key:a after:yesterday before:1h");
+}
+
+#[test]
+fn a_number_is_shown_with_the_digits_it_was_typed_with() {
+    for number in ["123456789012345678901234567890", "0.10000000000000000000001", "1e999", "-0.0", "1.50", "5E-7"] {
+        let line = format!("json:$.id=={number}");
+        assert_eq!(parse(&line).to_string(), line);
+    }
 }
 
 #[test]
@@ -177,13 +262,42 @@ proptest! {
         other_key in any_key(),
         conditions in vec(any_condition(), 0..6),
     ) {
-        let at = |second: i64| Timestamp::from_second(second).unwrap();
+        let at = |second: i64| TypedTime::At(Timestamp::from_second(second).unwrap());
         let not_this = Condition { is_negated: true, test: Test::Key(other_key) };
         let conditions = conditions.into_iter().chain([not_this]).collect();
         let filter = RecordFilter { key, after: after.map(at), before: before.map(at), conditions };
         let line = filter.to_string();
         prop_assert!(!line.chars().any(char::is_control), "{line:?}");
+        let terms = filter.terms();
+        let arguments = RecordFilter::parse_arguments(terms.iter().map(String::as_str), &times());
+        prop_assert_eq!(arguments.map_err(|error| format!("{terms:?}: {error}")), Ok(filter.clone()));
         prop_assert_eq!(RecordFilter::parse(&line, &times()).map_err(|error| format!("{line}: {error}")), Ok(filter));
+    }
+
+    #[test]
+    fn a_value_given_as_one_argument_means_that_value(
+        value in prop_oneof!["(?s).{1,12}", "[ \\\\\"'/:=*a-]{1,8}", "(key|is|text):? ?[a-z]{0,4} (json|after)(:[a-z]{0,2})?"],
+        is_negated: bool,
+    ) {
+        let minus = if is_negated { "-" } else { "" };
+        let read = |argument: &str| RecordFilter::parse_arguments([argument], &times());
+        let test = |test: Test| Ok(RecordFilter { conditions: vec![Condition { is_negated, test }], ..RecordFilter::default() });
+        let text = || test(Test::Text(TextPattern::new(value.clone()).unwrap()));
+        let user_key = || test(Test::UserKey(KeyPattern::Exactly(value.clone())));
+        // In quotation marks always; without them, unless it begins with one or looks like two conditions, which is said.
+        for quoted in [word::quoted(&value), word::in_quotes(&value)] {
+            prop_assert_eq!(read(&format!("{minus}text:{quoted}")), text());
+            prop_assert_eq!(read(&format!("{minus}userkey:{quoted}")), user_key());
+        }
+        let says_two = value.split_whitespace().skip(usize::from(!value.starts_with(char::is_whitespace))).any(|word| word.contains(':'));
+        match read(&format!("{minus}text:{value}")) {
+            Err(_) => prop_assert!(value.starts_with('"') || says_two, "{value:?} was refused"),
+            Ok(filter) if !value.starts_with('"') => prop_assert_eq!(Ok(filter), text()),
+            Ok(filter) => prop_assert_eq!(filter.conditions().len(), 1),
+        }
+        if !value.contains(['*', '"']) && !says_two && !value.trim().is_empty() {
+            prop_assert_eq!(read(&format!("{minus}userkey:{value}")), user_key());
+        }
     }
 
     #[test]
@@ -201,6 +315,9 @@ proptest! {
         cursor in 0..60_usize,
     ) {
         let line = pieces.concat();
+        if let Err(InvalidArgument { mistake, .. }) = RecordFilter::parse_arguments([line.as_str()], &times()) {
+            prop_assert!(line.get(mistake.span()).is_some(), "{line:?}: {:?}", mistake.span());
+        }
         match RecordFilter::parse(&line, &times()) {
             Ok(filter) => prop_assert_eq!(parse(&filter.to_string()), filter),
             Err(error) => prop_assert!(line.get(error.span()).is_some(), "{line:?}: {:?}", error.span()),

@@ -1,5 +1,6 @@
 //! Records held against filters.
 
+use super::super::json_tree::tests::to_value;
 use super::super::json_value::{Route, Step};
 use super::*;
 use crate::domain::decode::Recipe;
@@ -14,8 +15,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use flate2::Compression;
 use flate2::write::GzEncoder;
-use proptest::prelude::*;
-use serde_json::{Value, json};
+use serde_json::json;
 use serde_json_path::JsonPath;
 use std::io::Write as _;
 
@@ -38,12 +38,14 @@ fn item(payload: &[u8]) -> StoredItem {
     }
 }
 
-/// Held against a filter as a reader does it: first the item, then the payload, from its parts where it has some.
-fn matches(line: &str, item: &StoredItem, payload: &[u8]) -> bool {
-    let matcher = parse(line).matcher();
+/// Held against a filter as a reader does it; the payload is read from its parts where it has some, and may not be there.
+fn answer(line: &str, item: &StoredItem, payload: Option<&[u8]>) -> Answer {
     let record = Record::new(item.clone());
-    matcher.matches_item(&record, times().now)
-        && (!matcher.needs_payload() || matcher.matches_payload_of(&record, payload, &Recipe::default()))
+    parse(line).matcher(times().now).of_record(&record, payload, &Recipe::default(), times().now)
+}
+
+fn matches(line: &str, item: &StoredItem, payload: &[u8]) -> bool {
+    answer(line, item, Some(payload)).is_yes()
 }
 
 fn check(item: &StoredItem, payload: &[u8], expected: &[(&str, bool)]) {
@@ -107,11 +109,211 @@ fn every_condition_is_told_from_its_negation() {
 }
 
 #[test]
-fn what_an_item_lacks_it_does_not_match() {
+fn what_decides_and_cannot_be_read_leaves_no_answer() {
+    use Answer::{No, Unknown, Yes};
     let bare = StoredItem { partition_key: "cust-42".to_owned(), problems: vec!["…".to_owned()], ..StoredItem::default() };
-    let lines = ["after:1d", "before:now", "shard:3", "-shard:3", "seq:0..", "-seq:0..", "is:expired", "-is:expired", "is:damaged"];
-    let matched = [false, false, false, true, false, true, false, true, true];
-    check(&bare, b"", &lines.into_iter().zip(matched).collect::<Vec<_>>());
+    for (line, expected) in [
+        ("after:1d", Unknown),
+        ("before:now", Unknown),
+        ("after:1d key:cust-1", No),
+        ("shard:3", No),
+        ("-shard:3", Yes),
+        ("seq:0..", Unknown),
+        ("-seq:0..", Unknown),
+        ("is:expired", No),
+        ("-is:expired", Yes),
+        ("is:damaged", Yes),
+        ("is:unreadable", Yes),
+        ("-is:unreadable", No),
+        ("text:paid", Unknown),
+        ("-text:paid", Unknown),
+        ("-/paid/", Unknown),
+        ("-json:$.a==1", Unknown),
+        ("size:>10", Unknown),
+        ("-size:>10", Unknown),
+        ("userkey:cust-42", Unknown),
+        ("-userkey:cust-42", Unknown),
+        ("-is:replay", Unknown),
+        ("-is:aggregated", Unknown),
+        ("-is:aggregated shard:3", No),
+        ("key:cust-42", Yes),
+    ] {
+        assert_eq!(answer(line, &bare, None), expected, "{line}");
+    }
+    let in_milliseconds = StoredItem { arrival: ArrivalTime::parse("1795168800500").ok(), ..item(PAID) };
+    for (line, expected) in [("after:1d", Unknown), ("before:now", Unknown), ("is:damaged", Yes), ("is:unreadable", Yes)] {
+        assert_eq!(answer(line, &in_milliseconds, Some(PAID)), expected, "{line}");
+    }
+}
+
+#[test]
+fn json_that_is_broken_has_an_answer_only_where_what_is_there_says_yes() {
+    use Answer::{No, Unknown, Yes};
+    let cut = br#"{"status":"paid","items":[{"sku":"a"},{"sku":"b"#;
+    let trailing = br#"{"status":"paid"} and more"#;
+    let nan = br#"{"status":"off","x":NaN,"y":-Infinity,"note":"\ud83d"}"#;
+    let text = b"[INFO] status paid";
+    let deep = format!("{{\"status\":\"off\",\"x\":{}{}}}", "[".repeat(5_000), "]".repeat(5_000));
+    for (payload, line, expected) in [
+        (&cut[..], "json:$.status==\"paid\"", Yes),
+        (cut, "-json:$.status==\"paid\"", No),
+        (cut, "json:$.status==\"open\"", Unknown),
+        (cut, "-json:$.status==\"open\"", Unknown),
+        (cut, "json:$.items[*].sku==\"a\"", Yes),
+        (cut, "json:$.items[*].sku==\"b\"", Unknown),
+        (cut, "json:$..sku!=\"a\"", Unknown),
+        (cut, "json:$.total", Unknown),
+        (cut, "-json:$.total>1", Unknown),
+        (cut, "text:paid", Yes),
+        (cut, "-text:open", Yes),
+        (cut, "is:unreadable", Yes),
+        (trailing, "json:$.status==\"paid\"", Yes),
+        (trailing, "json:$.state", Unknown),
+        (br#"{"a":{"b":1}"#, "-json:$.a==\"x\"", Unknown),
+        (br#"{"a":{"b":"}"}"#, "-json:$.a==\"x\"", Unknown),
+        (br#"{"a":{"b":"{}}"}"#, "-json:$.a==\"x\"", Unknown),
+        (nan, "json:$.status==\"off\"", Yes),
+        (nan, "-json:$.status==\"off\"", No),
+        (nan, "-json:$.status==\"on\"", Yes),
+        (nan, "json:$.x", Yes),
+        (nan, "json:$.x<=1", No),
+        (nan, "json:$.y<-1e999", Yes),
+        (nan, "json:$.note", Yes),
+        (nan, "json:$..status==\"off\"", Yes),
+        (nan, "json:$[?@.status==\"on\"]", No),
+        (nan, "is:unreadable", No),
+        (text, "json:$.status", No),
+        (text, "-json:$.status==\"paid\"", Yes),
+        (text, "is:unreadable", No),
+        (deep.as_bytes(), "json:$.status==\"off\"", Yes),
+        (deep.as_bytes(), "json:$..status!=\"off\"", Unknown),
+        (b"\xef\xbb\xbf{\"a\":1}\0\0\n", "json:$.a==1", Yes),
+        (b"\xef\xbb\xbf{\"a\":1}\0\0\n", "json:$..a==1", Yes),
+        (br#""{\"status\":\"paid\",\"n\":[1,2]}""#, "json:$.status==\"paid\"", Yes),
+        (br#""{\"status\":\"paid\",\"n\":[1,2]}""#, "json:$.n[*]==2", Yes),
+        (br#""{\"status\":\"paid\",\"n\":[1,2]}""#, "json:$..n", Yes),
+        (br#""{\"status\":\"pa"#, "-json:$.status==\"paid\"", Unknown),
+    ] {
+        assert_eq!(answer(line, &item(payload), Some(payload)), expected, "{line} of {}", String::from_utf8_lossy(payload));
+    }
+}
+
+#[test]
+fn what_could_not_be_unpacked_has_no_answer() {
+    use Answer::{No, Unknown, Yes};
+    let damaged = b"\x1f\x8b\x08\0 no gzip at all";
+    for line in ["text:paid", "-text:paid", "json:$.a", "-json:$.a", "-/paid/", "json:$.a==\"x\"", "-json:$.a==\"x\""] {
+        assert_eq!(answer(line, &item(damaged), Some(damaged)), Unknown, "{line}");
+    }
+    assert_eq!(answer("is:unreadable", &item(damaged), Some(damaged)), Yes);
+    assert_eq!(answer("size:>1 -is:replay", &item(damaged), Some(damaged)), Yes);
+    let packed = aggregate(&[("user-1", None, damaged), ("user-2", None, br#"{"status":"paid"}"#)]);
+    for (line, expected) in [
+        ("json:$.status==\"paid\"", Yes),
+        ("json:$.status==\"open\"", Unknown),
+        ("userkey:user-2 json:$.status==\"open\"", No),
+        ("userkey:user-1 -json:$.status==\"open\"", Unknown),
+        ("-json:$.status==\"open\"", Yes),
+        ("is:unreadable", Yes),
+    ] {
+        assert_eq!(answer(line, &item(&packed), Some(&packed)), expected, "{line}");
+    }
+}
+
+#[test]
+fn numbers_are_compared_to_the_last_digit() {
+    let numbers =
+        br#"{"id":123456789012345678902,"x":0.1000000000000000000001,"z":-0.0,"e":1.2345678901234568e20,"l":[9007199254740993]}"#;
+    for (line, matched) in [
+        ("json:$.id==123456789012345678902", true),
+        ("json:$.id==123456789012345678901", false),
+        ("json:$.id>123456789012345678901", true),
+        ("json:$.id<=123456789012345678901", false),
+        ("json:$.id!=123456789012345678902.0", false),
+        ("json:$.x>0.1", true),
+        ("json:$.x==0.1", false),
+        ("json:$.z==0", true),
+        ("json:$.e==123456789012345680000", true),
+        ("json:$.e==123456789012345680001", false),
+        ("json:$.e<1e999999999", true),
+        ("json:$.l[*]==9007199254740993", true),
+        ("json:$.l[*]==9007199254740992", false),
+        ("json:$.l==[9007199254740993.0]", true),
+        ("json:$.l==[9007199254740992]", false),
+        ("json:$..[?@>9007199254740992]", true),
+        ("json:$.l[?@==9007199254740992]", false),
+        ("json:$.id=~/902$/", true),
+    ] {
+        assert_eq!(matches(line, &item(numbers), numbers), matched, "{line}");
+    }
+}
+
+#[test]
+fn a_number_that_meets_only_texts_says_so() {
+    let stream = br#"{"dynamodb":{"NewImage":{"Salary":{"N":"60000"}}}}"#;
+    let hint = |line: &str, payload: &[u8]| {
+        let filter = parse(line);
+        let matcher = filter.matcher(times().now);
+        let answer = matcher.of_record(&Record::new(item(payload)), Some(payload), &Recipe::default(), times().now);
+        filter.hint().filter(|_| answer == Answer::No)
+    };
+    let said = hint("json:$.dynamodb.NewImage.Salary.N>50000", stream).unwrap();
+    assert!(said.contains("all values at $.dynamodb.NewImage.Salary.N are texts") && said.contains(".N>\"50000\""), "{said}");
+    assert!(hint("json:$..N>50000", stream).is_some());
+    assert_eq!(hint("json:$..N>\"50000\"", stream), None);
+    assert_eq!(hint("json:$.status>1", PAID), None, "a text that is no number");
+    assert_eq!(hint("json:$[*]>50", br#"["60",70]"#), None, "there are numbers as well");
+}
+
+/// A content, and what can be read of it.
+#[derive(Clone, Debug)]
+struct Model {
+    bytes: Vec<u8>,
+    /// What is there, unless nothing can be unpacked.
+    read: Option<Value>,
+    is_whole: bool,
+}
+
+fn any_content() -> impl Strategy<Value = Model> {
+    let fields = (proptest::option::of(proptest::sample::select(vec!["paid", "open"])), proptest::option::of(0..5_i64));
+    (fields, 0..6_u8).prop_map(|((s, n), kind)| {
+        let mut read = serde_json::Map::new();
+        read.extend(s.map(|s| ("s".to_owned(), Value::from(s))));
+        read.extend(n.map(|n| ("n".to_owned(), Value::from(n))));
+        let (is_empty, document) = (read.is_empty(), Value::Object(read));
+        let text = document.to_string();
+        match kind {
+            0 => Model { bytes: b"\x1f\x8b\x08\0 no gzip".to_vec(), read: None, is_whole: false },
+            // Cut behind what is there.
+            1 => {
+                let cut = text.trim_end_matches('}');
+                let comma = if is_empty { "" } else { "," };
+                Model { bytes: format!("{cut}{comma}").into_bytes(), read: Some(document), is_whole: false }
+            }
+            2 => Model { bytes: gzip(text.as_bytes()), read: Some(document), is_whole: true },
+            _ => Model { bytes: text.into_bytes(), read: Some(document), is_whole: true },
+        }
+    })
+}
+
+/// Conditions on a content, and what they mean, said once more without any speed; the last says whether broken JSON may hold more.
+type ContentOracle = (&'static str, fn(&Value) -> bool, bool);
+const CONTENT_ORACLES: [ContentOracle; 6] = [
+    ("text:PAID", |content| content["s"] == "paid", false),
+    ("json:$.s==\"paid\"", |content| content["s"] == "paid", true),
+    ("json:$.s!=\"paid\"", |content| content.get("s").is_some_and(|s| s != "paid"), true),
+    ("json:$.n>2", |content| content["n"].as_i64().is_some_and(|n| n > 2), true),
+    ("json:$..n", |content| content.get("n").is_some(), true),
+    ("json:$[?@==3]", |content| content["n"] == 3, true),
+];
+
+fn reference(model: &Model, (_, holds, needs_json): ContentOracle) -> Answer {
+    match &model.read {
+        None => Answer::Unknown,
+        Some(content) if holds(content) => Answer::Yes,
+        Some(_) if model.is_whole || !needs_json => Answer::No,
+        Some(_) => Answer::Unknown,
+    }
 }
 
 #[test]
@@ -166,7 +368,7 @@ fn every_document_of_a_content_is_looked_at() {
         &[("json:$.a==2", true), ("json:$.b[0].a==3", true), ("json:$..a==3", true), ("json:$.a==3", false)],
     );
     let damaged = b"{\"a\":1,";
-    check(&item(damaged), damaged, &[("json:$.a", false), ("-json:$.a", true), ("json:$..a", false)]);
+    check(&item(damaged), damaged, &[("json:$.a", true), ("-json:$.a", false), ("json:$..a", true), ("json:$.b", false)]);
 }
 
 /// Conditions, and what they mean, said once more without any speed.
@@ -208,21 +410,6 @@ fn any_item() -> impl Strategy<Value = (StoredItem, Value)> {
     )
 }
 
-fn any_json() -> impl Strategy<Value = Value> {
-    let leaf = prop_oneof![
-        Just(Value::Null),
-        any::<bool>().prop_map(Into::into),
-        (-3..3_i64).prop_map(Into::into),
-        "[a-c]".prop_map(Into::into)
-    ];
-    leaf.prop_recursive(3, 24, 4, |inner| {
-        prop_oneof![
-            proptest::collection::vec(inner.clone(), 0..4).prop_map(Into::into),
-            proptest::collection::btree_map("[a-c ]", inner, 0..4).prop_map(|members| members.into_iter().collect())
-        ]
-    })
-}
-
 proptest! {
     #[test]
     fn all_conditions_must_hold(
@@ -248,12 +435,72 @@ proptest! {
         let expected = parsed.query(&document).all().into_iter().cloned().collect::<Vec<_>>();
         let route = Route::of(&path, parsed);
         prop_assert!(matches!(route, Route::Simple(_)), "{}", path);
-        let found = std::cell::RefCell::new(Vec::new());
-        route.any(document.to_string().as_bytes(), |value| {
-            found.borrow_mut().push(value.clone());
-            false
-        });
-        prop_assert_eq!(found.into_inner(), expected);
+        for document in [document.to_string(), format!("\u{feff}{document}\0")] {
+            let mut found = Vec::new();
+            let answer = route.any(document.as_bytes(), |value| {
+                found.push(to_value(value));
+                false
+            });
+            prop_assert_eq!((found, answer), (expected.clone(), Answer::No));
+        }
+    }
+
+    /// The matcher's three answers are those of a reference that goes through everything.
+    #[test]
+    fn an_answer_is_what_can_be_read(
+        contents in proptest::collection::vec(any_content(), 1..4),
+        is_aggregated: bool,
+        is_stored_whole in proptest::bool::weighted(0.9),
+        has_time in proptest::bool::weighted(0.8),
+        chosen in proptest::collection::vec((0..CONTENT_ORACLES.len(), any::<bool>()), 0..4),
+        user_key in proptest::option::of((0..4_usize, any::<bool>())),
+        asks_time in proptest::option::of(any::<bool>()),
+        asks_unreadable in proptest::option::weighted(0.3, any::<bool>()),
+    ) {
+        let contents = if is_aggregated { contents } else { contents[..1].to_vec() };
+        let keys: Vec<String> = (0..contents.len()).map(|place| format!("user-{place}")).collect();
+        let user_records: Vec<_> =
+            keys.iter().zip(&contents).map(|(key, content)| (key.as_str(), None, content.bytes.as_slice())).collect();
+        let payload = if is_aggregated { aggregate(&user_records) } else { contents[0].bytes.clone() };
+        let arrival = if has_time { "1795168800.5" } else { "1795168800500" };
+        // Of a payload in parts the item says nothing, and they may not be there.
+        let parts = (!is_stored_whole).then_some(2);
+        let item = StoredItem { arrival: ArrivalTime::parse(arrival).ok(), parts, ..item(&payload) };
+        let minus = |is_negated: bool| if is_negated { "-" } else { "" };
+        let mut terms: Vec<String> =
+            chosen.iter().map(|(place, is_negated)| format!("{}{}", minus(*is_negated), CONTENT_ORACLES[*place].0)).collect();
+        terms.extend(user_key.map(|(place, is_negated)| format!("{}userkey:user-{place}", minus(is_negated))));
+        terms.extend(asks_time.map(|is_after| if is_after { "after:1d" } else { "before:1d" }.to_owned()));
+        terms.extend(asks_unreadable.map(|is_negated| format!("{}is:unreadable", minus(is_negated))));
+
+        let of_content = |content: &Model| {
+            chosen.iter().fold(Answer::Yes, |all, (place, is_negated)| {
+                all.and(reference(content, CONTENT_ORACLES[*place]).negated_if(*is_negated))
+            })
+        };
+        let is_meant = |key: &str| user_key.is_none_or(|(place, is_negated)| (key == format!("user-{place}")) != is_negated);
+        let key_of = |place: usize| if is_aggregated { keys[place].as_str() } else { "cust-42" };
+        let of_payload = contents.iter().enumerate().filter(|(place, _)| is_meant(key_of(*place))).map(|(_, content)| of_content(content));
+        let of_payload = match is_stored_whole {
+            true => of_payload.fold(Answer::No, Answer::or),
+            false if chosen.is_empty() && user_key.is_none() => Answer::Yes,
+            false => Answer::Unknown,
+        };
+        let of_time = match asks_time {
+            None => Answer::Yes,
+            Some(_) if !has_time => Answer::Unknown,
+            Some(is_after) => Answer::of(is_after),
+        };
+        let is_unreadable = !has_time || !is_stored_whole || contents.iter().any(|content| !content.is_whole);
+        let of_unreadable = Answer::of(asks_unreadable.is_none_or(|is_negated| is_unreadable != is_negated));
+        let expected = of_payload.and(of_time).and(of_unreadable);
+        let line = terms.join(" ");
+        let payload = is_stored_whole.then_some(payload.as_slice());
+        prop_assert_eq!(answer(&line, &item, payload), expected, "{} of {:?}", line, contents);
+        // Every record is found, left out, or counted and listed.
+        if expected == Answer::Unknown {
+            prop_assert_eq!(answer("is:unreadable", &item, payload), Answer::Yes);
+        }
     }
 
     #[test]
@@ -268,7 +515,7 @@ proptest! {
 fn only_paths_without_choices_are_simple() {
     let simple = |path: &str| match Route::of(path, JsonPath::parse(path).unwrap()) {
         Route::Simple(steps) => Some(steps),
-        Route::General(_) => None,
+        Route::Whole(_) => None,
     };
     assert_eq!(simple("$.a[\"b c\"][3]"), Some(vec![Step::Member("a".into()), Step::Member("b c".into()), Step::Element(3)]));
     for path in ["$..a", "$.*", "$[-1]", "$[0:1]", "$[0,1]", "$['a','b']", "$['a]']", "$['\\u0061']", "$[?@.a]"] {
