@@ -31,6 +31,11 @@ pub enum FailureKind {
     Unusable,
 }
 
+/// An answer that AWS never gives: without what it always sends, or larger than it may be. Another one would be no better.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct UnusableAnswer(pub String);
+
 /// A failed call.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AwsFailure {
@@ -107,6 +112,7 @@ where
 {
     fn from(error: SdkError<E, HttpResponse>) -> Self {
         let kind = match &error {
+            error if innermost(error).is::<UnusableAnswer>() => FailureKind::Unusable,
             SdkError::TimeoutError(_) => FailureKind::TimedOut,
             SdkError::DispatchFailure(failure) if failure.is_timeout() => FailureKind::TimedOut,
             SdkError::DispatchFailure(failure) if failure.is_io() => FailureKind::Network,
@@ -152,6 +158,7 @@ fn kind_of_answer(code: &str, message: &str, status: u16) -> FailureKind {
         | "SignatureDoesNotMatch"
         | "InvalidAccessKeyId"
         | "InvalidClientTokenId"
+        | "InvalidToken"
         | "MissingAuthenticationToken"
         | "IncompleteSignature" => FailureKind::Credentials,
         "TransactionConflict" | "ReplicatedWriteConflict" => FailureKind::Throttled,

@@ -93,8 +93,15 @@ impl AwsArchiver {
     /// # Errors
     /// When one of them is missing.
     pub fn new_on_aws(config: &SdkConfig) -> Result<Self, InvalidConfig> {
-        let http = Http::default();
-        Ok(Self::new(KinesisTags::new(config, &http)?, DynamoDb::new(config, &http)?, DEFAULT_REFRESH))
+        Self::new_through(&Http::default(), config)
+    }
+
+    /// The same through these connections.
+    ///
+    /// # Errors
+    /// When region, credentials or endpoint are missing.
+    pub fn new_through(http: &Http, config: &SdkConfig) -> Result<Self, InvalidConfig> {
+        Ok(Self::new(KinesisTags::new(config, http)?, DynamoDb::new(config, http)?, DEFAULT_REFRESH))
     }
 
     /// An archiver over emulators at these URLs.

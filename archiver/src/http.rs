@@ -25,6 +25,12 @@ impl Http {
         Self::through(ProxyConfig::disabled())
     }
 
+    /// Connections that somebody else makes.
+    #[must_use]
+    pub fn of(connector: SharedHttpConnector) -> Self {
+        Self(connector)
+    }
+
     fn through(proxy: ProxyConfig) -> Self {
         let connector = Connector::builder()
             .enable_tcp_nodelay(true)

@@ -2,7 +2,7 @@
 //! takes more than twice the CPU of everything else together, and is the third part of the program; retries, deadlines and the bodies
 //! are the archiver's own anyway.
 
-use crate::aws_failure::{AwsFailure, FailureKind};
+use crate::aws_failure::{AwsFailure, FailureKind, UnusableAnswer, innermost};
 use crate::http::Http;
 use aws_credential_types::Credentials;
 use aws_credential_types::provider::{ProvideCredentials as _, SharedCredentialsProvider};
@@ -278,7 +278,11 @@ fn unsigned(error: &(dyn std::error::Error + 'static)) -> AwsFailure {
 }
 
 fn of_connection(error: &ConnectorError) -> AwsFailure {
-    let kind = if error.is_timeout() { FailureKind::TimedOut } else { FailureKind::Network };
+    let kind = match error {
+        error if innermost(error).is::<UnusableAnswer>() => FailureKind::Unusable,
+        error if error.is_timeout() => FailureKind::TimedOut,
+        _ => FailureKind::Network,
+    };
     AwsFailure::of_cause(kind, error)
 }
 

@@ -2,12 +2,15 @@
 
 use std::fmt;
 
-/// The name of a stream, as in its ARN.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, serde::Serialize)]
-pub struct StreamName(String);
+/// The name of a stream, as in its ARN; with the ARN where that is needed to reach it, since it belongs to another account.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct StreamName {
+    name: String,
+    arn: Option<Box<StreamArn>>,
+}
 
 /// The ARN of a stream, or of an enhanced fan-out consumer of it.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct StreamArn {
     text: String,
     name: StreamName,
@@ -27,6 +30,25 @@ pub struct InvalidStreamArn {
     text: String,
 }
 
+/// Why what somebody typed names no stream.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum InvalidStream {
+    /// It is no name.
+    #[error(transparent)]
+    Name(#[from] InvalidStreamName),
+    /// It is no ARN.
+    #[error("\"{text}\" is not the ARN of a stream (arn:aws:kinesis:REGION:ACCOUNT:stream/NAME): {reason}")]
+    Arn {
+        /// What was typed.
+        text: String,
+        /// What is wrong with it.
+        reason: String,
+    },
+}
+
+/// Digits of an AWS account.
+const ACCOUNT_DIGITS: usize = 12;
+
 /// Longest stream name, in characters. Source: Kinesis API reference, CreateStream.
 const MAX_NAME_LENGTH: usize = 128;
 
@@ -39,30 +61,60 @@ impl StreamName {
         let text = text.into();
         let allowed = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'.' | b'-');
         if (1..=MAX_NAME_LENGTH).contains(&text.len()) && text.bytes().all(allowed) {
-            Ok(Self(text))
+            Ok(Self { name: text, arn: None })
         } else {
             Err(InvalidStreamName { text })
         }
     }
 
-    /// The name.
+    /// The name, without the ARN.
     #[must_use]
     pub fn as_str(&self) -> &str {
-        &self.0
+        &self.name
+    }
+
+    /// The ARN, where the stream was named by it and is not known to belong to the account in use.
+    #[must_use]
+    pub fn arn(&self) -> Option<&StreamArn> {
+        self.arn.as_deref()
+    }
+
+    /// What [`str::parse`] reads again: the ARN, or else the name.
+    #[must_use]
+    pub fn written(&self) -> &str {
+        self.arn().map_or(&self.name, StreamArn::stream_arn)
+    }
+
+    /// The same stream by its name alone.
+    #[must_use]
+    pub fn without_arn(&self) -> Self {
+        Self { name: self.name.clone(), arn: None }
     }
 }
 
 impl fmt::Display for StreamName {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str(&self.0)
+        formatter.write_str(self.written())
     }
 }
 
+impl serde::Serialize for StreamName {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&self.name)
+    }
+}
+
+/// Reads what people type: a name, or the ARN of a stream or of one of its consumers.
 impl std::str::FromStr for StreamName {
-    type Err = InvalidStreamName;
+    type Err = InvalidStream;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        Self::parse(text)
+        // A name has no colon.
+        if !text.contains(':') {
+            return Ok(Self::parse(text)?);
+        }
+        let arn = StreamArn::typed(text).map_err(|reason| InvalidStream::Arn { text: text.to_owned(), reason })?;
+        Ok(Self { name: arn.name.name.clone(), arn: Some(Box::new(arn)) })
     }
 }
 
@@ -79,6 +131,57 @@ impl StreamArn {
             Some(name) => Ok(Self { text, name }),
             None => Err(InvalidStreamArn { text }),
         }
+    }
+
+    /// Reads an ARN of which every part must be there; of a consumer's it keeps the stream's.
+    fn typed(text: &str) -> Result<Self, String> {
+        let parts: Vec<&str> = text.splitn(6, ':').collect();
+        let [arn, partition, service, region, account, resource] = parts.as_slice() else {
+            return Err("it has too few parts".to_owned());
+        };
+        let is_word = |part: &str| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-');
+        let missing = |part: &str, what: &str| match part {
+            "" => Err(format!("its {what} is missing")),
+            part if !is_word(part) => Err(format!("\"{part}\" is no {what}")),
+            _ => Ok(()),
+        };
+        if *arn != "arn" {
+            return Err("it does not begin with \"arn:\"".to_owned());
+        }
+        missing(partition, "partition")?;
+        if *service != "kinesis" {
+            return Err(format!("it belongs to the service \"{service}\""));
+        }
+        missing(region, "region")?;
+        if account.len() != ACCOUNT_DIGITS || !account.bytes().all(|byte| byte.is_ascii_digit()) {
+            return Err(format!("\"{account}\" is no account, which has {ACCOUNT_DIGITS} digits"));
+        }
+        let Some(resource) = resource.strip_prefix("stream/") else {
+            return Err(format!("\"{resource}\" is no stream"));
+        };
+        let (name, consumer) = resource.split_once('/').map_or((resource, None), |(name, rest)| (name, Some(rest)));
+        if consumer.is_some_and(|consumer| consumer.strip_prefix("consumer/").is_none_or(str::is_empty)) {
+            return Err(format!("\"{resource}\" is neither a stream nor a consumer of one"));
+        }
+        let name = StreamName::parse(name).map_err(|error| error.to_string())?;
+        let text = format!("arn:{partition}:kinesis:{region}:{account}:stream/{name}");
+        Ok(Self { text, name })
+    }
+
+    /// The region in it.
+    #[must_use]
+    pub fn region(&self) -> &str {
+        self.part(3)
+    }
+
+    /// The account in it.
+    #[must_use]
+    pub fn account(&self) -> &str {
+        self.part(4)
+    }
+
+    fn part(&self, place: usize) -> &str {
+        self.text.split(':').nth(place).unwrap_or_default()
     }
 
     /// The ARN as it was given.
@@ -129,6 +232,45 @@ mod tests {
         assert_eq!(stream.stream_name().as_str(), "orders");
         assert_eq!(consumer.stream_name().as_str(), "orders");
         assert_eq!(consumer.stream_arn(), stream.stream_arn());
+    }
+
+    #[test]
+    fn a_stream_may_be_typed_as_its_name_its_arn_or_the_arn_of_a_consumer() {
+        let typed = |text: &str| text.parse::<StreamName>();
+        assert_eq!(typed("orders").unwrap(), StreamName::parse("orders").unwrap());
+        for partition in ["aws", "aws-cn", "aws-us-gov"] {
+            let arn = format!("arn:{partition}:kinesis:eu-west-1:123456789012:stream/orders");
+            let named = typed(&arn).unwrap();
+            assert_eq!((named.as_str(), named.written()), ("orders", arn.as_str()));
+            assert_eq!(named.arn().map(|arn| (arn.region(), arn.account())), Some(("eu-west-1", "123456789012")));
+            assert_eq!(typed(&format!("{arn}/consumer/audit:1700000000")).unwrap(), named);
+            assert_eq!(typed(&named.to_string()).unwrap(), named, "it is written so that it can be read again");
+            assert_eq!(named.without_arn(), typed("orders").unwrap());
+        }
+    }
+
+    #[test]
+    fn of_an_arn_that_names_no_stream_it_is_said_what_is_wrong() {
+        for (text, reason) in [
+            ("arn:aws:kinesis:eu-west-1:stream/orders", "it has too few parts"),
+            ("arn:aws:kinesis:eu-west-1::stream/orders", "\"\" is no account, which has 12 digits"),
+            ("arn:aws:kinesis:eu-west-1:12345:stream/orders", "\"12345\" is no account, which has 12 digits"),
+            ("arn:aws:kinesis::123456789012:stream/orders", "its region is missing"),
+            ("arn::kinesis:eu-west-1:123456789012:stream/orders", "its partition is missing"),
+            ("arn:aws:dynamodb:eu-west-1:123456789012:table/orders", "it belongs to the service \"dynamodb\""),
+            ("arn:aws:kinesis:eu-west-1:123456789012:table/orders", "\"table/orders\" is no stream"),
+            (
+                "arn:aws:kinesis:eu-west-1:123456789012:stream/orders/shard/1",
+                "\"orders/shard/1\" is neither a stream nor a consumer of one",
+            ),
+            ("ARN:aws:kinesis:eu-west-1:123456789012:stream/orders", "it does not begin with \"arn:\""),
+        ] {
+            let error = text.parse::<StreamName>().unwrap_err().to_string();
+            assert!(error.ends_with(&format!(": {reason}")), "{error}");
+        }
+        let unnamed = "arn:aws:kinesis:eu-west-1:123456789012:stream/".parse::<StreamName>().unwrap_err().to_string();
+        assert!(unnamed.contains("is not a stream name"), "{unnamed}");
+        assert!("no stream".parse::<StreamName>().is_err());
     }
 
     #[test]

@@ -113,14 +113,34 @@ pub fn candidate_tables(stream: &StreamName, settings: &ArchiveSettings) -> Vec<
     names
 }
 
+/// The stream whose archive a table is by its name, whether that stream is there or not.
+#[must_use]
+pub fn stream_of_table(table: &str) -> Option<StreamName> {
+    let (stream, mode) = table.rsplit_once("-archive-")?;
+    let is_mode = [ArchiveMode::All, ArchiveMode::Latest].iter().any(|known| mode.eq_ignore_ascii_case(known.as_str()));
+    StreamName::parse(stream).ok().filter(|_| is_mode)
+}
+
 fn with_suffix(stream: &StreamName, suffix: &str) -> String {
-    format!("{stream}-archive-{suffix}")
+    format!("{}-archive-{suffix}", stream.as_str())
 }
 
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_table_says_whose_archive_it_is() {
+        let orders = StreamName::parse("orders").ok();
+        for table in ["orders-archive-ALL", "orders-archive-latest", "orders-archive-Latest"] {
+            assert_eq!(stream_of_table(table), orders, "{table}");
+        }
+        assert_eq!(stream_of_table("a-archive-ALL-archive-all"), StreamName::parse("a-archive-ALL").ok());
+        for table in ["orders-archive-parts", "orders", "-archive-ALL", "orders-archive-ALLE"] {
+            assert_eq!(stream_of_table(table), None, "{table}");
+        }
+    }
 
     #[test]
     fn the_table_is_looked_for_as_the_tag_spells_it_then_in_the_other_case() {

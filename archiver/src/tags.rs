@@ -35,7 +35,9 @@ pub async fn all_pages<E, F: Future<Output = Result<TagPage, E>>>(
         let page = read(tags.last().map(|(key, _)| key.clone())).await?;
         let known = tags.len();
         tags.extend(page.tags);
-        if !page.has_more || tags.len() == known {
+        // A page that leads nowhere would be read for ever.
+        let leads_on = tags.len() > known && tags[..known].last().map(|(key, _)| key) != tags.last().map(|(key, _)| key);
+        if !page.has_more || !leads_on {
             return Ok(tags);
         }
     }

@@ -76,11 +76,20 @@ impl Runner {
                     say(&messages, Message::StreamsListed { request, result }).await;
                 });
             }
+            Effect::ListArchives { request, streams } => {
+                tokio::spawn(async move {
+                    let archives = streams::archives_without_stream(&connection, &streams).await.unwrap_or_else(|failure| {
+                        tracing::info!(%failure, "archives of deleted streams are not listed");
+                        Vec::new()
+                    });
+                    say(&messages, Message::ArchivesListed { request, archives }).await;
+                });
+            }
             Effect::ReadStream { request, stream } => {
                 let turns = Arc::clone(&self.stream_reads);
                 tokio::spawn(async move {
                     let turn = turns.acquire().await;
-                    let result = streams::overview(&connection, &stream).await.map(Box::new);
+                    let result = streams::overview_of_archive(&connection, &stream).await.map(Box::new);
                     drop(turn);
                     say(&messages, Message::StreamRead { request, stream, result }).await;
                 });

@@ -16,8 +16,8 @@ use crate::wait::eventually;
 use axum::Router;
 use axum::body::{Body, Bytes};
 use axum::extract::{Request, State};
-use axum::http::header;
 use axum::http::request::Parts;
+use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
 use futures::StreamExt as _;
 use jiff::SignedDuration;
@@ -41,6 +41,8 @@ pub enum Fault {
     RefuseSome(Refusal, Box<dyn Fn(usize) -> bool + Send>),
     /// All is done, and each text in the answer ends as something that would take over a terminal.
     Hostile,
+    /// Nothing is done, and the answer has this status and this body.
+    Say(u16, String),
     /// Nothing is done, and no answer comes.
     HangBefore,
     /// All is done, but no answer comes.
@@ -184,6 +186,10 @@ impl ProxyState {
                 let answer = self.service.forward(parts, body).await;
                 let rewritten = Answer::json(&hostile::spoiled(answer.to_json()));
                 Answer { status: answer.status, ..rewritten }.into_response()
+            }
+            Fault::Say(status, body) => {
+                let status = StatusCode::from_u16(status).expect("a status");
+                Answer { status, headers: HeaderMap::new(), body: body.into() }.into_response()
             }
             Fault::HangBefore => self.hang(place).await,
             Fault::HangAfter => {

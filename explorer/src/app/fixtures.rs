@@ -61,6 +61,7 @@ pub(crate) fn overview(stream: &str, configuration: Configuration, table: Option
         arn: format!("arn:aws:kinesis:eu-west-1:123456789012:stream/{name}"),
         name,
         status: "ACTIVE".to_owned(),
+        is_deleted: false,
         open_shards: 4,
         retention_hours: 24,
         max_record_bytes: 1024 * 1024,
@@ -86,6 +87,29 @@ pub(crate) fn overviews() -> Vec<StreamOverview> {
         overview("orders-replay", Configuration::NotArchived, None),
         overview("telemetry", archived(ArchiveMode::All, 0), Some((ArchiveMode::Latest, 7))),
     ]
+}
+
+/// An archive of mode ALL whose stream was deleted.
+pub(crate) fn archive_of_deleted(stream: &str) -> StreamOverview {
+    let known = overview(stream, Configuration::NotArchived, Some((ArchiveMode::All, 8_120)));
+    StreamOverview::of_deleted(known.name, known.table.unwrap())
+}
+
+/// The same streams as [`model_with_streams`] has, and below them what is left of `orders-2019`.
+pub(crate) fn model_with_deleted(columns: u16, rows: u16) -> Model {
+    let mut model = model_with_streams(columns, rows);
+    let effects = press(&mut model, "F5");
+    let [Effect::ListStreams { request, .. }] = effects.as_slice() else { panic!("{effects:?}") };
+    let names = overviews().into_iter().map(|overview| overview.name).collect();
+    let effects = update(&mut model, Message::StreamsListed { request: *request, result: Ok(StreamPage { names, next: None }) });
+    let Some(Effect::ListArchives { request, .. }) = effects.last() else { panic!("{effects:?}") };
+    let archives = vec![archive_of_deleted("orders-2019")];
+    update(&mut model, Message::ArchivesListed { request: *request, archives });
+    for overview in overviews() {
+        let stream = overview.name.clone();
+        update(&mut model, Message::StreamRead { request: *request, stream, result: Ok(Box::new(overview)) });
+    }
+    model
 }
 
 /// A model whose streams are all read, the cursor on `orders`.

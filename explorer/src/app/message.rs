@@ -67,6 +67,13 @@ pub enum Message {
         /// The page.
         result: Result<StreamPage, Failure>,
     },
+    /// The archives whose streams were deleted.
+    ArchivesListed {
+        /// Which question this answers.
+        request: RequestId,
+        /// The archives.
+        archives: Vec<StreamOverview>,
+    },
     /// What is known of one stream.
     StreamRead {
         /// Which question this answers.
@@ -225,6 +232,13 @@ pub enum Effect {
         request: RequestId,
         /// Where the page begins.
         from: Option<StreamCursor>,
+    },
+    /// Look for archives whose streams are not among these.
+    ListArchives {
+        /// The question's id.
+        request: RequestId,
+        /// The streams.
+        streams: Vec<StreamName>,
     },
     /// Read what is known of a stream.
     ReadStream {

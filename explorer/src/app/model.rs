@@ -8,6 +8,7 @@ use super::replay_review::ReplayReview;
 use super::replay_setup::ReplaySetup;
 use super::replays::{Live, Replays, ReplaysScreen};
 use super::streams::Streams;
+use crate::domain::archive::StreamOverview;
 use crate::domain::export::Exported;
 use crate::domain::memory::Memory;
 use crate::domain::replay::plan::PlanId;
@@ -22,6 +23,8 @@ pub struct Session {
     pub region: String,
     /// The profile, where one was named.
     pub profile: Option<String>,
+    /// What the user should know about the connection, as a sentence.
+    pub warning: Option<String>,
     /// Whether nothing may be changed.
     pub read_only: bool,
     /// The emulators' addresses, where it runs on those.
@@ -128,6 +131,7 @@ impl Model {
     #[must_use]
     pub fn new(session: Session, size: (u16, u16), times: TimeContext) -> Self {
         Self {
+            notice: session.warning.clone().map(Notice::Error),
             session,
             size,
             says_ago: false,
@@ -140,7 +144,6 @@ impl Model {
             memory: Memory::default(),
             home: None,
             overlay: None,
-            notice: None,
             refreshed_at: None,
             quit: false,
             last_id: 0,
@@ -262,6 +265,11 @@ impl Model {
         }
         match (command, self.screens.last()) {
             (Command::Open | Command::Configure | Command::Replay | Command::FollowStream, None) => self.streams.check(command),
+            (Command::Follow | Command::FollowStream, Some(Screen::Records(records))) => {
+                let stream = records.origin.stream().and_then(|stream| self.streams.overview(stream));
+                stream.map_or(Ok(()), StreamOverview::check_stream)?;
+                records.check(command)
+            }
             (_, Some(Screen::Records(records))) => records.check(command),
             (_, Some(Screen::Replays(screen))) => screen.check(command, &self.replays),
             _ => Ok(()),

@@ -193,8 +193,13 @@ impl ReplaySetup {
     #[must_use]
     pub fn targets<'s>(&self, streams: &'s Streams) -> Vec<&'s StreamName> {
         let wanted = self.target.text().to_lowercase();
-        let mut names: Vec<&StreamName> =
-            streams.rows.iter().map(|row| &row.name).filter(|name| name.as_str().to_lowercase().contains(&wanted)).collect();
+        let mut names: Vec<&StreamName> = streams
+            .rows
+            .iter()
+            .filter(|row| !row.is_deleted())
+            .map(|row| &row.name)
+            .filter(|name| name.as_str().to_lowercase().contains(&wanted))
+            .collect();
         names.sort_by_key(|name| (name.as_str().to_lowercase() != wanted, Some(*name) == self.stream.as_ref()));
         names
     }

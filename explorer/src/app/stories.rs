@@ -2,11 +2,11 @@
 
 use super::configure::Step;
 use super::fixtures::{
-    TestShelf, local_addresses, middle, model, model_with_records, model_with_streams, name, now, open_records, press, records,
-    sentence,
+    TestShelf, archive_of_deleted, local_addresses, middle, model, model_with_deleted, model_with_records, model_with_streams,
+    name, now, open_records, press, records, sentence,
 };
 use super::message::{Effect, Message};
-use super::model::{Overlay, Screen};
+use super::model::{Model, Notice, Overlay, Screen};
 use super::update;
 use crate::domain::archive::Configuration;
 use crate::domain::configuration::{Call, Plan, Wanted, WantedArchive};
@@ -37,6 +37,44 @@ fn streams_appear_page_by_page_and_vanish_when_they_are_gone() {
     update(&mut model, Message::StreamsListed { request: *request, result: Ok(page) });
     assert_eq!(model.streams.rows.len(), 1);
     assert_eq!(model.streams.selected, Some(name("orders")));
+}
+
+#[test]
+fn an_archive_whose_stream_was_deleted_is_opened_and_replayed_but_neither_configured_nor_followed() {
+    let mut model = model_with_deleted(80, 24);
+    press(&mut model, "down");
+    assert_eq!(model.streams.selected, Some(name("orders-2019")));
+    for key in ["c", "F"] {
+        assert_eq!(press(&mut model, key), [], "{key}");
+        let sentence = "stream orders-2019 was deleted, and only its archive is left".to_owned();
+        assert_eq!(model.notice, Some(Notice::Error(sentence)), "{key}");
+    }
+    let effects = press(&mut model, "enter");
+    assert!(effects.iter().any(|effect| matches!(effect, Effect::Read { .. })), "{effects:?}");
+    for key in ["f", "F"] {
+        assert_eq!(press(&mut model, key), [], "{key}");
+    }
+    press(&mut model, "esc r");
+    let Some(Screen::ReplaySetup(setup)) = model.screens.last() else { panic!("{:?}", model.screens) };
+    assert!(!setup.targets(&model.streams).contains(&&name("orders-2019")), "nothing can be replayed into it");
+}
+
+#[test]
+fn an_archive_without_a_stream_is_there_as_long_as_it_is_listed() {
+    let mut model = model_with_deleted(80, 24);
+    let relisted = |model: &mut Model, archives: Vec<crate::domain::archive::StreamOverview>| {
+        let effects = press(model, "F5");
+        let [Effect::ListStreams { request, .. }] = effects.as_slice() else { panic!("{effects:?}") };
+        let page = StreamPage { names: vec![name("orders")], next: None };
+        let effects = update(model, Message::StreamsListed { request: *request, result: Ok(page) });
+        assert_eq!(model.streams.rows.len(), 2, "it stays until more is known");
+        let Some(Effect::ListArchives { request, streams }) = effects.last() else { panic!("{effects:?}") };
+        assert_eq!(streams, &[name("orders")]);
+        update(model, Message::ArchivesListed { request: *request, archives });
+        model.streams.rows.len()
+    };
+    assert_eq!(relisted(&mut model, vec![archive_of_deleted("orders-2019")]), 2);
+    assert_eq!(relisted(&mut model, Vec::new()), 1);
 }
 
 #[test]

@@ -34,6 +34,8 @@ pub struct Streams {
     pub sort: Sort,
     /// Names seen in the listing under way.
     seen: Vec<StreamName>,
+    /// The question for archives without a stream whose answer is awaited.
+    listing_archives: Option<RequestId>,
 }
 
 /// One stream.
@@ -47,6 +49,14 @@ pub struct StreamRow {
     pub failure: Option<Failure>,
     /// The question whose answer is awaited.
     reading: Option<RequestId>,
+}
+
+impl StreamRow {
+    /// Whether only an archive is left of the stream.
+    #[must_use]
+    pub fn is_deleted(&self) -> bool {
+        self.overview.as_ref().is_some_and(|overview| overview.is_deleted)
+    }
 }
 
 /// By what streams are sorted.
@@ -130,11 +140,34 @@ impl Streams {
                 self.listing = None;
                 self.listed = true;
                 let seen = std::mem::take(&mut self.seen);
-                self.rows.retain(|row| seen.contains(&row.name));
+                // Those of deleted streams stay until it is known which are left.
+                self.rows.retain(|row| seen.contains(&row.name) || row.is_deleted());
+                self.listing_archives = Some(request);
+                effects.push(Effect::ListArchives { request, streams: seen });
             }
         }
         self.keep_selection();
         effects
+    }
+
+    /// Takes the archives whose streams were deleted. Where they cannot be listed, which takes a permission of its own, there are none.
+    pub fn archives_listed(&mut self, request: RequestId, archives: Vec<StreamOverview>) {
+        if self.listing_archives != Some(request) {
+            return;
+        }
+        self.listing_archives = None;
+        self.rows.retain(|row| !row.is_deleted() || archives.iter().any(|archive| archive.name == row.name));
+        for archive in archives {
+            let name = archive.name.clone();
+            let row = StreamRow { name, overview: Some(archive), failure: None, reading: None };
+            match self.rows.binary_search_by(|known| known.name.cmp(&row.name)) {
+                // A stream of this name was made meanwhile, or this is what is known already.
+                Ok(known) if !self.rows[known].is_deleted() => {}
+                Ok(known) => self.rows[known] = row,
+                Err(place) => self.rows.insert(place, row),
+            }
+        }
+        self.keep_selection();
     }
 
     /// Takes what is known of one stream.
@@ -212,6 +245,7 @@ impl Streams {
                     .problem()
                     .unwrap_or_else(|| format!("stream {} has no archive yet; c configures one", overview.name))),
             },
+            Command::Configure | Command::FollowStream => overview.check_stream(),
             _ => Ok(()),
         }
     }

@@ -52,6 +52,10 @@ fn take(model: &mut Model, message: Message) -> Vec<Effect> {
         }
         Message::Ticked(now) => tick(model, now),
         Message::StreamsListed { request, result } => model.streams.listed(request, result),
+        Message::ArchivesListed { request, archives } => {
+            model.streams.archives_listed(request, archives);
+            Vec::new()
+        }
         Message::StreamRead { request, stream, result } => {
             model.streams.read(request, &stream, result.map(|overview| *overview));
             Vec::new()

@@ -1,6 +1,7 @@
 //! Looking at what is there before a stream is configured, and making the calls of a plan.
 
 use super::archive::count_expired;
+use super::arn_of;
 use super::connect::Connection;
 use super::streams::{describe_table, first_table};
 use crate::domain::archive::{ArchiveTable, StreamOverview};
@@ -74,14 +75,19 @@ pub async fn make(connection: &Connection, call: &Call) -> Result<(), Failure> {
         Call::CreateTable { table, keys } => create_table(connection, table, keys).await,
         Call::EnableTtl { table } => enable_ttl(connection, table).await,
         Call::AddTags { stream, tags } => {
-            let add = connection.kinesis.add_tags_to_stream().stream_name(stream.as_str());
+            let add = connection.kinesis.add_tags_to_stream().stream_name(stream.as_str()).set_stream_arn(arn_of(stream));
             let add = tags.iter().fold(add, |add, (key, value)| add.tags(key, value));
             let permission = "kinesis:AddTagsToStream";
             let answer = add.send().await;
             answer.map(|_| ()).map_err(|error| Failure::of_call(format!("tag stream {stream}"), permission, error.into()))
         }
         Call::RemoveTags { stream, keys } => {
-            let remove = connection.kinesis.remove_tags_from_stream().stream_name(stream.as_str()).set_tag_keys(Some(keys.clone()));
+            let remove = connection
+                .kinesis
+                .remove_tags_from_stream()
+                .stream_name(stream.as_str())
+                .set_stream_arn(arn_of(stream))
+                .set_tag_keys(Some(keys.clone()));
             let permission = "kinesis:RemoveTagsFromStream";
             let answer = remove.send().await;
             answer

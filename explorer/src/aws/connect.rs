@@ -1,29 +1,39 @@
 //! Finding region, credentials and endpoint as the AWS CLI does, and saying in one sentence which of them is missing.
 
+mod credentials;
+mod files;
+mod http;
+
 use super::bucket::Bucket;
 use crate::domain::failure::Failure;
-use archiver::aws_failure::{AwsFailure, FailureKind, innermost};
+use archiver::aws_failure::{AwsFailure, FailureKind};
+use archiver::backoff::Deadline;
 use archiver::handler::AwsArchiver;
 use archiver::settings_cache::DEFAULT_REFRESH;
-use aws_config::profile::ProfileFileCredentialsProvider;
+use aws_config::identity::IdentityCache;
 use aws_config::retry::RetryConfig;
 use aws_config::timeout::TimeoutConfig;
 use aws_config::{BehaviorVersion, Region, SdkConfig};
-use aws_credential_types::provider::{ProvideCredentials, future};
 use aws_sdk_kinesis::config::{Credentials, SharedCredentialsProvider};
+use aws_types::service_config::ServiceConfigKey;
+use credentials::Renewing;
+use files::CliFiles;
+use http::{Http, Refusals, RefusedCredentials, Trusted};
+use std::net::IpAddr;
 use std::sync::Arc;
-use std::time::{Duration, SystemTime};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 use tokio::sync::Mutex;
 use tokio::time::Instant;
 
-/// How long the start waits for credentials and for the first answer.
+/// How long the start waits for the region, and for the first answer.
 const START_TIMEOUT: Duration = Duration::from_secs(2);
-/// How long the start waits for the credentials of a profile that was named.
-const PROFILE_TIMEOUT: Duration = Duration::from_secs(60);
 /// Upper bound of the wait before the first answer is asked for again, so that there are some tries within [`START_TIMEOUT`].
 const START_BACKOFF: Duration = Duration::from_millis(100);
-/// Credentials that expire sooner are loaded again.
-const EXPIRY_MARGIN: Duration = Duration::from_secs(60);
+/// How long a call goes on that is throttled.
+const THROTTLED_PATIENCE: Duration = Duration::from_secs(20);
+/// After so long without credentials the user gets a word.
+const WORD_AFTER: Duration = Duration::from_secs(1);
 /// How long a connection may take.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
 /// How long one try of a call may take.
@@ -54,6 +64,12 @@ pub struct Connection {
     pub region: String,
     /// The profile in use, where one was named.
     pub profile: Option<String>,
+    /// What the user should know about the connection, as a sentence.
+    pub warning: Option<String>,
+    /// The account that the credentials say they belong to.
+    pub(crate) account: Option<String>,
+    /// Whether anything was answered yet.
+    is_answered: Arc<AtomicBool>,
     tag_pace: Option<Arc<Mutex<Instant>>>,
     origin: Arc<Origin>,
 }
@@ -61,21 +77,29 @@ pub struct Connection {
 /// What other clients are made of, which few commands need.
 #[derive(Debug)]
 enum Origin {
-    Aws(Box<SdkConfig>),
+    Aws(Box<(SdkConfig, Http)>),
     Emulators { kinesis_url: String, dynamodb_url: String },
 }
 
 impl Connection {
-    /// Clients for AWS, or for the endpoints that options, variables and profile name.
+    /// Clients for AWS, or for the endpoints that options, variables and profile name. `waiting` is told whose credentials are waited
+    /// for, where that takes long.
     ///
     /// # Errors
     /// When there is no region or there are no credentials.
-    pub async fn to_aws(options: &ConnectOptions) -> Result<Self, Failure> {
-        let mut loader = aws_config::defaults(BehaviorVersion::latest()).timeout_config(timeouts());
-        if let Some(profile) = &options.profile {
-            // As with the AWS CLI, a profile that is named counts more than credentials in variables.
-            let credentials = ProfileFileCredentialsProvider::builder().profile_name(profile).build();
-            loader = loader.profile_name(profile).credentials_provider(credentials);
+    pub async fn to_aws(options: &ConnectOptions, waiting: impl FnOnce(&str)) -> Result<Self, Failure> {
+        let missing = |detail: String| Failure::of_credentials("connect", detail);
+        let files = CliFiles::read(options.profile.as_deref()).await;
+        files.check().map_err(missing)?;
+        let trusted = files.ca_bundle().map(|(path, named_by)| Trusted::of_file(&path, &named_by)).transpose();
+        let trusted = trusted.map_err(|sentence| Failure::refused("connect", sentence))?;
+        let refusals = Refusals::default();
+        let http = Http::new(trusted, refusals.clone());
+        // Credentials are kept by ours, which loads them afresh when they are refused.
+        let loader = aws_config::defaults(BehaviorVersion::latest()).no_credentials().identity_cache(IdentityCache::no_cache());
+        let mut loader = loader.timeout_config(timeouts()).http_client(http.clone());
+        if let Some(profile) = files.named_profile() {
+            loader = loader.profile_name(profile);
         }
         if let Some(region) = &options.region {
             loader = loader.region(Region::new(region.clone()));
@@ -86,10 +110,23 @@ impl Connection {
         let no_region =
             || Failure::refused("connect", "no region is set; use --region, AWS_REGION or aws configure, or try --local");
         let config = tokio::time::timeout(START_TIMEOUT, loader.load()).await.map_err(|_| no_region())?;
-        let region = config.region().ok_or_else(no_region)?.to_string();
-        let profile = options.profile.clone().or_else(|| std::env::var("AWS_PROFILE").ok());
-        let config = with_credentials(config, profile.as_deref()).await?;
-        Ok(Self::of_config(&config, region, profile, Some(Arc::new(Mutex::new(Instant::now())))))
+        let region = config.region().cloned().ok_or_else(no_region)?;
+        let renewing = Renewing::new(options.profile.clone(), &config, region.clone(), http.clone(), refusals);
+        let credentials = with_a_word(renewing.first(), || waiting(&files.whose())).await.map_err(missing)?;
+        let config = config.into_builder().credentials_provider(SharedCredentialsProvider::new(renewing)).build();
+        let kinesis = aws_sdk_kinesis::config::Builder::from(&config).retry_classifier(RefusedCredentials).build();
+        let dynamodb = aws_sdk_dynamodb::config::Builder::from(&config).retry_classifier(RefusedCredentials).build();
+        Ok(Self {
+            kinesis: aws_sdk_kinesis::Client::from_conf(kinesis),
+            dynamodb: aws_sdk_dynamodb::Client::from_conf(dynamodb),
+            region: region.to_string(),
+            profile: files.named_profile().map(str::to_owned),
+            warning: is_of_aws(&credentials).then(|| plain_http(&config)).flatten(),
+            account: credentials.account_id().map(|account| account.as_str().to_owned()),
+            is_answered: Arc::default(),
+            tag_pace: Some(Arc::new(Mutex::new(Instant::now()))),
+            origin: Arc::new(Origin::Aws(Box::new((config, http)))),
+        })
     }
 
     /// Clients for emulators on these endpoints, with credentials that mean nothing. Neither variables nor files are read.
@@ -101,6 +138,7 @@ impl Connection {
             .region(Region::new(region.to_owned()))
             .credentials_provider(SharedCredentialsProvider::new(credentials))
             .timeout_config(timeouts())
+            .http_client(Http::direct())
             .build();
         let kinesis = aws_sdk_kinesis::config::Builder::from(&config).endpoint_url(kinesis_url).build();
         let dynamodb = aws_sdk_dynamodb::config::Builder::from(&config).endpoint_url(dynamodb_url).build();
@@ -109,19 +147,11 @@ impl Connection {
             dynamodb: aws_sdk_dynamodb::Client::from_conf(dynamodb),
             region: region.to_owned(),
             profile: None,
+            warning: None,
+            account: None,
+            is_answered: Arc::default(),
             tag_pace: None,
             origin: Arc::new(Origin::Emulators { kinesis_url: kinesis_url.to_owned(), dynamodb_url: dynamodb_url.to_owned() }),
-        }
-    }
-
-    fn of_config(config: &SdkConfig, region: String, profile: Option<String>, tag_pace: Option<Arc<Mutex<Instant>>>) -> Self {
-        Self {
-            kinesis: aws_sdk_kinesis::Client::new(config),
-            dynamodb: aws_sdk_dynamodb::Client::new(config),
-            region,
-            profile,
-            tag_pace,
-            origin: Arc::new(Origin::Aws(Box::new(config.clone()))),
         }
     }
 
@@ -131,16 +161,46 @@ impl Connection {
     /// What a first call came to.
     pub async fn check(&self) -> Result<(), Failure> {
         let operation = format!("list the streams of region {}", self.region);
-        let soon = RetryConfig::standard().with_initial_backoff(START_BACKOFF);
-        let soon = aws_sdk_kinesis::config::Builder::new().retry_config(soon);
-        let call = self.kinesis.list_streams().limit(1).customize().config_override(soon).send();
-        let answer = match tokio::time::timeout(START_TIMEOUT, call).await {
-            Ok(answer) => answer.map(|_| ()).map_err(AwsFailure::from),
-            Err(_) => {
-                Err(AwsFailure { kind: FailureKind::TimedOut, message: format!("no answer within {} s", START_TIMEOUT.as_secs()) })
+        let call = || async { Ok(self.kinesis.list_streams().limit(1).customize().config_override(soon()).send().await?) };
+        match self.first_answer(call).await {
+            // That it is asked too much shows that it works.
+            Ok(_) | Err(AwsFailure { kind: FailureKind::Throttled, .. }) => Ok(()),
+            Err(failure) => Err(Failure::of_call(operation, "kinesis:ListStreams", failure)),
+        }
+    }
+
+    /// Makes a call that may be the first of all: an answer to that must come soon, so that nobody waits long for what cannot work.
+    /// What is throttled is asked for again.
+    pub(super) async fn promptly<T, F: Future<Output = Result<T, AwsFailure>>>(
+        &self,
+        call: impl Fn() -> F,
+    ) -> Result<T, AwsFailure> {
+        let deadline = Deadline::after(THROTTLED_PATIENCE);
+        let mut failed = 0;
+        loop {
+            let failure = match self.first_answer(&call).await {
+                Err(failure) if failure.kind == FailureKind::Throttled => failure,
+                answer => return answer,
+            };
+            if deadline.back_off(failed).await.is_err() {
+                return Err(failure);
             }
-        };
-        answer.map_err(|failure| Failure::of_call(operation, "kinesis:ListStreams", failure))
+            failed += 1;
+        }
+    }
+
+    async fn first_answer<T, F: Future<Output = Result<T, AwsFailure>>>(&self, call: impl Fn() -> F) -> Result<T, AwsFailure> {
+        if self.is_answered.load(Ordering::Relaxed) {
+            return call().await;
+        }
+        let late =
+            || AwsFailure { kind: FailureKind::TimedOut, message: format!("no answer within {} s", START_TIMEOUT.as_secs()) };
+        let answer = tokio::time::timeout(START_TIMEOUT, call()).await.unwrap_or_else(|_| Err(late()));
+        let is_answer = |failure: &AwsFailure| !matches!(failure.kind, FailureKind::TimedOut | FailureKind::Network);
+        if answer.as_ref().err().is_none_or(is_answer) {
+            self.is_answered.store(true, Ordering::Relaxed);
+        }
+        answer
     }
 
     /// The objects of a bucket whose keys begin with the prefix.
@@ -148,14 +208,16 @@ impl Connection {
     /// # Errors
     /// When this is the local system, which has no S3.
     pub fn bucket(&self, name: String, prefix: String) -> Result<Bucket, Failure> {
-        let Origin::Aws(config) = self.origin.as_ref() else {
+        let Origin::Aws(origin) = self.origin.as_ref() else {
             let detail = "the local system has no S3; name a folder";
             return Err(Failure::refused(format!("list the objects of bucket {name}"), detail));
         };
+        let config = &origin.0;
         // Emulators have no name in DNS for each bucket.
         let endpoint = ["AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL"].iter().any(|variable| std::env::var_os(variable).is_some());
         let has_endpoint = config.endpoint_url().is_some() || endpoint;
-        let s3 = aws_sdk_s3::config::Builder::from(config.as_ref()).force_path_style(has_endpoint).build();
+        let s3 = aws_sdk_s3::config::Builder::from(config).retry_classifier(RefusedCredentials);
+        let s3 = s3.force_path_style(has_endpoint).build();
         Ok(Bucket::new(aws_sdk_s3::Client::from_conf(s3), name, prefix))
     }
 
@@ -165,8 +227,10 @@ impl Connection {
     /// When credentials or endpoint are missing.
     pub fn archiver(&self) -> Result<AwsArchiver, Failure> {
         match self.origin.as_ref() {
-            Origin::Aws(config) => {
-                AwsArchiver::new_on_aws(config).map_err(|error| Failure::refused("set the archiver up", error.to_string()))
+            Origin::Aws(origin) => {
+                let (config, http) = origin.as_ref();
+                let archiver = AwsArchiver::new_through(&http.of_archiver(), config);
+                archiver.map_err(|error| Failure::refused("set the archiver up", error.to_string()))
             }
             Origin::Emulators { kinesis_url, dynamodb_url } => {
                 Ok(AwsArchiver::new_on_emulators(kinesis_url, dynamodb_url, &self.region, DEFAULT_REFRESH))
@@ -189,62 +253,105 @@ impl Connection {
     }
 }
 
+/// Does the work, and says a word where that takes long.
+async fn with_a_word<T>(work: impl Future<Output = T>, word: impl FnOnce()) -> T {
+    tokio::pin!(work);
+    tokio::select! {
+        done = &mut work => return done,
+        () = tokio::time::sleep(WORD_AFTER) => word(),
+    }
+    work.await
+}
+
 fn timeouts() -> TimeoutConfig {
     TimeoutConfig::builder().connect_timeout(CONNECT_TIMEOUT).operation_attempt_timeout(CALL_TIMEOUT).build()
 }
 
-/// Gives out the credentials that were loaded at the start before it asks for others: loading them again may take as long again.
-#[derive(Debug)]
-struct Loaded {
-    credentials: Mutex<Credentials>,
-    provider: SharedCredentialsProvider,
+/// Of a call whose answer must come soon.
+fn soon() -> aws_sdk_kinesis::config::Builder {
+    aws_sdk_kinesis::config::Builder::new().retry_config(retries())
 }
 
-impl ProvideCredentials for Loaded {
-    fn provide_credentials<'a>(&'a self) -> future::ProvideCredentials<'a>
-    where
-        Self: 'a,
-    {
-        future::ProvideCredentials::new(async move {
-            let mut credentials = self.credentials.lock().await;
-            if credentials.expiry().is_some_and(|expiry| expiry <= SystemTime::now() + EXPIRY_MARGIN) {
-                *credentials = self.provider.provide_credentials().await?;
-            }
-            Ok(credentials.clone())
-        })
-    }
+/// Several tries within [`START_TIMEOUT`].
+pub(super) fn retries() -> RetryConfig {
+    RetryConfig::standard().with_initial_backoff(START_BACKOFF)
 }
 
-/// Loads the credentials, so that a want of them is told at once.
-async fn with_credentials(config: SdkConfig, profile: Option<&str>) -> Result<SdkConfig, Failure> {
-    let missing =
-        |detail: String| Failure { operation: "connect".to_owned(), permission: "", kind: FailureKind::Credentials, detail };
-    let Some(provider) = config.credentials_provider() else {
-        return Err(missing("no credentials were found".to_owned()));
+/// Whether they are AWS's, and not a word that an emulator asks for. Source: IAM user guide, unique identifiers.
+fn is_of_aws(credentials: &Credentials) -> bool {
+    const LENGTH: usize = 16;
+    let key = credentials.access_key_id();
+    key.len() >= LENGTH || key.starts_with("AKI") || key.starts_with("ASI")
+}
+
+/// What is said of an endpoint that others on the way can listen to.
+fn plain_http(config: &SdkConfig) -> Option<String> {
+    let endpoints = ["Kinesis", "DynamoDB"].into_iter().filter_map(|service| endpoint_of(config, service));
+    let mut plain: Vec<String> = endpoints.filter(|url| is_plain(url)).collect();
+    plain.dedup();
+    let urls = plain.join(" and ");
+    let sentence = format!("what is read and sent goes to {urls} unencrypted, and others on the way can change it; use https");
+    (!plain.is_empty()).then_some(sentence)
+}
+
+/// The endpoint that options, variables or the profile name for a service.
+fn endpoint_of(config: &SdkConfig, service: &str) -> Option<String> {
+    let of_service = || {
+        let key = ServiceConfigKey::builder().service_id(service).env("AWS_ENDPOINT_URL").profile("endpoint_url").build();
+        config.service_config()?.load_config(key.ok()?)
     };
-    // A profile may ask a process, a browser or a person; without one there is nothing to wait for.
-    let patience = if profile.is_some() { PROFILE_TIMEOUT } else { START_TIMEOUT };
-    match tokio::time::timeout(patience, provider.provide_credentials()).await {
-        Ok(Ok(credentials)) => {
-            let loaded = Loaded { credentials: Mutex::new(credentials), provider };
-            Ok(config.into_builder().credentials_provider(SharedCredentialsProvider::new(loaded)).build())
-        }
-        // What the whole chain says is of no use to a reader; what a profile that was named says may be.
-        Ok(Err(error)) => {
-            tracing::debug!(error = cause(&error), "no credentials");
-            Err(missing(match (profile, &error) {
-                (None, _) => "no credentials were found".to_owned(),
-                (Some(profile), error) if error.to_string().contains("not enabled") => {
-                    format!("there is no profile {profile} with credentials in the AWS CLI's files")
-                }
-                (Some(profile), error) => format!("the credentials of profile {profile} cannot be loaded: {}", cause(error)),
-            }))
-        }
-        Err(_) => Err(missing(format!("no credentials were found within {} s", patience.as_secs()))),
-    }
+    let given = if config.get_origin("endpoint_url").is_client_config() { None } else { of_service() };
+    given.or_else(|| config.endpoint_url().map(str::to_owned))
 }
 
-/// What an error comes down to, in one line.
-fn cause(error: &(dyn std::error::Error + 'static)) -> String {
-    innermost(error).to_string().lines().next().unwrap_or_default().to_owned()
+fn is_plain(url: &str) -> bool {
+    let Some((_, rest)) = url.trim().split_once("://").filter(|(scheme, _)| scheme.eq_ignore_ascii_case("http")) else {
+        return false;
+    };
+    let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
+    let authority = authority.rsplit('@').next().unwrap_or_default();
+    let host = match authority.strip_prefix('[') {
+        Some(rest) => rest.split(']').next().unwrap_or_default(),
+        None => authority.split(':').next().unwrap_or_default(),
+    };
+    let host = host.trim_end_matches('.').to_ascii_lowercase();
+    let is_local_name = host == "localhost" || host.ends_with(".localhost");
+    !is_local_name && !host.parse::<IpAddr>().is_ok_and(|address| address.to_canonical().is_loopback())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_leaves_this_machine_over_plain_http_is_warned_of() {
+        for url in [
+            "http://10.0.0.7:4566",
+            "HTTP://kinesis.example.com",
+            "http://localhost.example.com/",
+            "http://[fd00::1]:80",
+            "http://0.0.0.0:4566",
+        ] {
+            assert!(is_plain(url), "{url}");
+        }
+        for url in [
+            "https://10.0.0.7",
+            "http://127.0.0.1:4566",
+            "http://127.9.9.9",
+            "http://localhost:80/x",
+            "http://a.localhost",
+            "http://[::1]:4566",
+            "http://user@localhost",
+            "nonsense",
+        ] {
+            assert!(!is_plain(url), "{url}");
+        }
+    }
+
+    #[test]
+    fn credentials_that_an_emulator_asks_for_are_worth_no_warning() {
+        let of = |key: &str| is_of_aws(&Credentials::new(key, "x", None, None, "test"));
+        assert!(of("AKIAIOSFODNN7EXAMPLE") && of("ASIAIOSFODNN7EXAMPLE"));
+        assert!(!of("test") && !of("local"));
+    }
 }

@@ -14,3 +14,10 @@ pub mod reader;
 pub mod shards;
 pub mod streams;
 pub mod traffic;
+
+use archiver::stream::StreamName;
+
+/// The ARN to send with a call, where a stream is not known to belong to this account.
+fn arn_of(stream: &StreamName) -> Option<String> {
+    stream.arn().map(|arn| arn.stream_arn().to_owned())
+}

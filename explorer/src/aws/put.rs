@@ -1,5 +1,6 @@
 //! Putting records into a stream: one call, and what became of each record.
 
+use super::arn_of;
 use super::connect::Connection;
 use archiver::aws_failure::AwsFailure;
 use archiver::stream::StreamName;
@@ -54,7 +55,9 @@ pub async fn put_records(
         entry.data(Blob::new(data)).build().map_err(refused)
     };
     let entries = entries.into_iter().map(entry).collect::<Result<_, _>>()?;
-    let call = connection.kinesis.put_records().stream_name(stream.as_str()).set_records(Some(entries));
+    // Kinesis takes the ARN by itself, and an emulator refuses both together.
+    let name = stream.arn().is_none().then(|| stream.as_str().to_owned());
+    let call = connection.kinesis.put_records().set_stream_name(name).set_stream_arn(arn_of(stream)).set_records(Some(entries));
     // Each failure is counted and repeated by the caller; the SDK's own tries would be seen by nobody.
     let once = aws_sdk_kinesis::config::Builder::new().retry_config(RetryConfig::disabled());
     let output = call.customize().config_override(once).send().await?;

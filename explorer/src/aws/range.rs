@@ -1,5 +1,6 @@
 //! The records of a shard from one sequence number to another, read from the stream itself while it still has them.
 
+use super::arn_of;
 use super::connect::Connection;
 use super::patience::patiently;
 use crate::domain::failure::Failure;
@@ -92,7 +93,14 @@ impl<'c> RangeReader<'c> {
                 Next::With(iterator, _, reached) => (iterator, reached),
             };
             let answer = patiently(|| async {
-                let answer = self.connection.kinesis.get_records().shard_iterator(&iterator).send().await;
+                let answer = self
+                    .connection
+                    .kinesis
+                    .get_records()
+                    .shard_iterator(&iterator)
+                    .set_stream_arn(arn_of(&self.stream))
+                    .send()
+                    .await;
                 answer.map_err(|error| Failure::of_call(self.operation(), "kinesis:GetRecords", error.into()))
             });
             let answer = answer.await?;
@@ -115,7 +123,13 @@ impl<'c> RangeReader<'c> {
 
     async fn iterator(&self, kind: ShardIteratorType, number: &SequenceNumber) -> Result<String, Failure> {
         let answer = patiently(|| async {
-            let call = self.connection.kinesis.get_shard_iterator().stream_name(self.stream.as_str()).shard_id(&self.shard);
+            let call = self
+                .connection
+                .kinesis
+                .get_shard_iterator()
+                .stream_name(self.stream.as_str())
+                .set_stream_arn(arn_of(&self.stream))
+                .shard_id(&self.shard);
             let answer = call.shard_iterator_type(kind.clone()).starting_sequence_number(number.as_str()).send().await;
             answer.map_err(|error| Failure::of_call(self.operation(), "kinesis:GetShardIterator", error.into()))
         });

@@ -15,7 +15,7 @@ use crate::domain::page::PageCursor;
 use crate::domain::reading::{ArchiveSource, Position, ReadBatch, ReadEnding, ReadOrder, SegmentPosition, Source};
 use crate::ledger::{Broken, Ledger, Step, Yield};
 use jiff::Timestamp;
-use pages::{ItemPage, Pages, Slice};
+use pages::{ItemPage, Pages, Progress, Slice};
 use sieve::{Sieve, Sifted};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -101,8 +101,10 @@ async fn query(reading: &Arc<Reading>, from: Option<PageCursor>) -> Result<(), B
     };
     let limit = from.is_none().then_some(FIRST_PAGE_ITEMS);
     ahead.spawn(read(from, limit));
+    let mut progress = Progress::default();
     while let Some(joined) = ahead.join_next().await {
         let page = finished(joined)??;
+        progress.step(reading.pages.table(), page.next.as_ref())?;
         let step = match page.next.clone() {
             Some(next) => {
                 ahead.spawn(read(Some(next.clone()), None));
@@ -148,8 +150,11 @@ impl Reading {
         let Slice::Segment { segment, .. } = slice else {
             return Ok(());
         };
+        let mut progress = Progress::default();
+        progress.step(self.pages.table(), from.as_ref())?;
         loop {
             let page = self.pages.read(slice, from.as_ref(), limit.take()).await?;
+            progress.step(self.pages.table(), page.next.as_ref())?;
             from = page.next.clone();
             let position = from.clone().map_or(SegmentPosition::Done, SegmentPosition::After);
             self.hand_over(page, Step::Segment(segment, position)).await?;

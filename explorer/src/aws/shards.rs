@@ -1,6 +1,7 @@
 //! The shards of a stream.
 
-use super::connect::Connection;
+use super::arn_of;
+use super::connect::{Connection, retries};
 use super::patience::patiently;
 use crate::domain::failure::Failure;
 use crate::domain::replay::hash_key::{HashKey, ShardMap, TargetShard};
@@ -9,11 +10,11 @@ use aws_sdk_kinesis::types::Shard;
 
 /// All shards, those that are closed included. `operation` is what they are listed for.
 pub(super) async fn list(connection: &Connection, stream: &StreamName, operation: &str) -> Result<Vec<Shard>, Failure> {
-    let mut shards = Vec::new();
+    let mut shards: Vec<Shard> = Vec::new();
     let mut token: Option<String> = None;
     loop {
         let page = patiently(|| async {
-            let call = connection.kinesis.list_shards();
+            let call = connection.kinesis.list_shards().set_stream_arn(arn_of(stream));
             // Kinesis takes either.
             let call = match &token {
                 Some(token) => call.next_token(token),
@@ -23,11 +24,29 @@ pub(super) async fn list(connection: &Connection, stream: &StreamName, operation
         });
         let page = page.await?;
         shards.extend(page.shards.unwrap_or_default());
+        if page.next_token.is_some() && page.next_token == token {
+            return Err(Failure::refused(operation, "Kinesis gives the same page again"));
+        }
         token = page.next_token;
         if token.is_none() {
             return Ok(shards);
         }
     }
+}
+
+/// Finds out soon whether the stream is there and its shards can be listed.
+///
+/// # Errors
+/// What Kinesis answered.
+pub async fn check(connection: &Connection, stream: &StreamName) -> Result<(), Failure> {
+    let call = || async {
+        let soon = aws_sdk_kinesis::config::Builder::new().retry_config(retries());
+        let call = connection.kinesis.list_shards().stream_name(stream.as_str()).set_stream_arn(arn_of(stream));
+        call.max_results(1).customize().config_override(soon).send().await?;
+        Ok(())
+    };
+    let failed = |failure| Failure::of_call(format!("list the shards of stream {stream}"), "kinesis:ListShards", failure);
+    connection.promptly(call).await.map_err(failed)
 }
 
 /// Whether a shard takes records.

@@ -1,6 +1,8 @@
 //! Streams: which there are, and what is known of one and its archive.
 
-use super::connect::Connection;
+use super::arn_of;
+use super::connect::{Connection, retries};
+use super::patience::patiently;
 use crate::domain::archive::{ArchiveTable, Configuration, StreamOverview};
 use crate::domain::failure::Failure;
 use crate::domain::page::{StreamCursor, StreamPage};
@@ -8,13 +10,17 @@ use crate::domain::replay::preflight::CapacityMode;
 use archiver::aws_failure::{AwsFailure, FailureKind};
 use archiver::settings::{ArchiveMode, ArchiveSettings, is_archive_tag};
 use archiver::stream::{StreamArn, StreamName};
-use archiver::table::{TableKeys, candidate_tables};
+use archiver::table::{TableKeys, candidate_tables, stream_of_table};
 use archiver::tags::{TagPage, all_pages};
 use aws_sdk_dynamodb::types::{KeySchemaElement, KeyType, TableDescription};
-use aws_sdk_kinesis::types::StreamMode;
+use aws_sdk_kinesis::types::{StreamDescriptionSummary, StreamMode};
+use std::collections::BTreeSet;
 
 /// Largest record of a stream that does not say otherwise, in bytes. Source: Kinesis developer guide, quotas.
 const DEFAULT_MAX_RECORD_BYTES: u64 = 1024 * 1024;
+
+/// The permission to describe a stream.
+const DESCRIBE: &str = "kinesis:DescribeStreamSummary";
 
 /// What only replays ask of a stream.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -32,7 +38,7 @@ pub struct StreamFacts {
 pub async fn list(connection: &Connection, from: Option<StreamCursor>) -> Result<StreamPage, Failure> {
     let mut call = connection.kinesis.list_streams();
     // Kinesis pages by token; emulators give none, and go on after the last name.
-    call = match from {
+    call = match &from {
         Some(StreamCursor { token: Some(token), .. }) => call.next_token(token),
         Some(StreamCursor { token: None, last }) => call.exclusive_start_stream_name(last),
         None => call,
@@ -41,6 +47,9 @@ pub async fn list(connection: &Connection, from: Option<StreamCursor>) -> Result
     let page = call.send().await.map_err(|error| Failure::of_call(operation(), "kinesis:ListStreams", error.into()))?;
     let last = page.stream_names.last().cloned();
     let next = last.filter(|_| page.has_more_streams).map(|last| StreamCursor { token: page.next_token, last });
+    if next.is_some() && next.as_ref().map(|next| &next.last) == from.as_ref().map(|from| &from.last) {
+        return Err(Failure::refused(operation(), "Kinesis gives the same page again"));
+    }
     let names = page
         .stream_names
         .into_iter()
@@ -63,19 +72,14 @@ pub async fn overview(connection: &Connection, name: &StreamName) -> Result<Stre
 /// Names the call that failed, and the stream.
 pub async fn overview_and_facts(connection: &Connection, name: &StreamName) -> Result<(StreamOverview, StreamFacts), Failure> {
     let operation = format!("describe stream {name}");
-    let failed = |failure: AwsFailure| Failure::of_call(operation.clone(), "kinesis:DescribeStreamSummary", failure);
-    let answer = connection.kinesis.describe_stream_summary().stream_name(name.as_str()).send().await;
-    let summary = match answer.map_err(AwsFailure::from) {
-        Ok(output) => output.stream_description_summary,
+    let summary = match describe(connection, name).await {
+        Ok(summary) => summary,
         Err(failure) if failure.kind == FailureKind::NotFound => {
-            return Err(failed(AwsFailure {
-                message: format!("there is no such stream in region {}", connection.region),
-                ..failure
-            }));
+            let message = format!("there is no such stream in region {}", connection.region);
+            return Err(Failure::of_call(operation, DESCRIBE, AwsFailure { message, ..failure }));
         }
-        Err(failure) => return Err(failed(failure)),
+        Err(failure) => return Err(Failure::of_call(operation, DESCRIBE, failure)),
     };
-    let summary = summary.ok_or_else(|| Failure::refused(operation.clone(), "the answer is empty"))?;
     let capacity = match summary.stream_mode_details.as_ref().map(|details| &details.stream_mode) {
         None | Some(StreamMode::Provisioned) => CapacityMode::Provisioned,
         Some(StreamMode::OnDemand) => CapacityMode::OnDemand,
@@ -83,13 +87,22 @@ pub async fn overview_and_facts(connection: &Connection, name: &StreamName) -> R
     };
     let created_at = summary.stream_creation_timestamp.to_millis().ok();
     let arn = summary.stream_arn;
-    let configuration = read_configuration(connection, name, &arn).await?;
-    let table = find_table(connection, name, &configuration).await?;
+    // Of another account's stream the tags may be hidden, and its archive is in that account.
+    let (configuration, table) = match (read_configuration(connection, name, &arn).await, name.arn()) {
+        (Err(failure), Some(_)) if failure.kind == FailureKind::AccessDenied => (Configuration::NotArchived, None),
+        (configuration, Some(_)) => (configuration?, None),
+        (configuration, None) => {
+            let configuration = configuration?;
+            let table = find_table(connection, name, &configuration).await?;
+            (configuration, table)
+        }
+    };
     let at_least_zero = |number: i32| u32::try_from(number).unwrap_or(0);
     let overview = StreamOverview {
         name: name.clone(),
         arn,
         status: summary.stream_status.as_str().to_owned(),
+        is_deleted: false,
         open_shards: at_least_zero(summary.open_shard_count),
         retention_hours: at_least_zero(summary.retention_period_hours),
         max_record_bytes: summary
@@ -101,6 +114,136 @@ pub async fn overview_and_facts(connection: &Connection, name: &StreamName) -> R
         table,
     };
     Ok((overview, StreamFacts { capacity, created_at }))
+}
+
+async fn describe(connection: &Connection, name: &StreamName) -> Result<StreamDescriptionSummary, AwsFailure> {
+    let call = || async {
+        let soon = aws_sdk_kinesis::config::Builder::new().retry_config(retries());
+        let call = connection.kinesis.describe_stream_summary().stream_name(name.as_str()).set_stream_arn(arn_of(name));
+        Ok(call.customize().config_override(soon).send().await?.stream_description_summary)
+    };
+    let empty = || AwsFailure { kind: FailureKind::Unusable, message: "the answer is empty".to_owned() };
+    connection.promptly(call).await?.ok_or_else(empty)
+}
+
+/// Finds out whose a stream is that was named by its ARN: one of this account is known by its name from here on, of another one the ARN
+/// is sent with every call.
+///
+/// # Errors
+/// When it is in another region, or that cannot be found out.
+pub async fn settled(connection: &Connection, stream: &StreamName) -> Result<StreamName, Failure> {
+    let Some(arn) = stream.arn() else {
+        return Ok(stream.clone());
+    };
+    if arn.region() != connection.region {
+        let (region, here) = (arn.region(), &connection.region);
+        let detail = format!("it is in region {region}, but this is {here}; add --region {region}");
+        return Err(Failure::refused(format!("use stream {stream}"), detail));
+    }
+    if let Some(account) = &connection.account {
+        return Ok(if account == arn.account() { stream.without_arn() } else { stream.clone() });
+    }
+    // The account of credentials without one is that of its streams.
+    match describe(connection, &stream.without_arn()).await {
+        Ok(summary) if summary.stream_arn == arn.stream_arn() => Ok(stream.without_arn()),
+        Ok(_) => Ok(stream.clone()),
+        Err(AwsFailure { kind: FailureKind::NotFound | FailureKind::AccessDenied, .. }) => Ok(stream.clone()),
+        Err(failure) => Err(Failure::of_call(format!("describe stream {stream}"), DESCRIBE, failure)),
+    }
+}
+
+/// What is known of a stream, or of its archive where the stream was deleted.
+///
+/// # Errors
+/// Names the call that failed, and the stream.
+pub async fn overview_of_archive(connection: &Connection, name: &StreamName) -> Result<StreamOverview, Failure> {
+    match overview(connection, name).await {
+        Err(failure) if failure.kind == FailureKind::NotFound => deleted(connection, name).await?.ok_or(failure),
+        overview => overview,
+    }
+}
+
+/// The archive that a deleted stream has left.
+async fn deleted(connection: &Connection, name: &StreamName) -> Result<Option<StreamOverview>, Failure> {
+    if name.arn().is_some() {
+        return Ok(None);
+    }
+    let table = find_table(connection, name, &Configuration::NotArchived).await?.filter(|table| table.mode().is_some());
+    Ok(table.map(|table| StreamOverview::of_deleted(name.clone(), table)))
+}
+
+/// The table that a stream's archive is read from, and what should be said of it.
+///
+/// # Errors
+/// Names the call that failed, and the stream.
+pub async fn archive_to_read(
+    connection: &Connection,
+    name: &StreamName,
+) -> Result<(Option<ArchiveTable>, Option<String>), Failure> {
+    if let Some(arn) = name.arn() {
+        let detail = format!(
+            "stream {} belongs to account {}; use a profile of that account, or the name {0} for the tables of this one",
+            name.as_str(),
+            arn.account()
+        );
+        return Err(Failure::refused(format!("read the archive of stream {name}"), detail));
+    }
+    match overview_of_archive(connection, name).await {
+        Ok(overview) => {
+            let note = overview.problem();
+            Ok((overview.table, note))
+        }
+        // Whoever may read a table need not see into its stream, whose tags would only say which table it is.
+        Err(failure) if failure.is_of("kinesis") && is_silence(&failure) => {
+            let table = find_table(connection, name, &Configuration::NotArchived).await?;
+            match table.filter(|table| table.mode().is_some()) {
+                Some(table) => {
+                    let note = format!("table {} is read, found by its name, since: {failure}", table.name);
+                    Ok((Some(table), Some(note)))
+                }
+                None => Err(failure),
+            }
+        }
+        Err(failure) => Err(failure),
+    }
+}
+
+fn is_silence(failure: &Failure) -> bool {
+    matches!(failure.kind, FailureKind::AccessDenied | FailureKind::Throttled)
+}
+
+/// The archives of streams that are not among these.
+///
+/// # Errors
+/// What DynamoDB answered.
+pub async fn archives_without_stream(connection: &Connection, streams: &[StreamName]) -> Result<Vec<StreamOverview>, Failure> {
+    let mut found = Vec::new();
+    for name in streams_of_tables(connection).await? {
+        if !streams.contains(&name) {
+            found.extend(deleted(connection, &name).await?);
+        }
+    }
+    Ok(found)
+}
+
+/// The streams whose archives the tables are by their names.
+async fn streams_of_tables(connection: &Connection) -> Result<BTreeSet<StreamName>, Failure> {
+    let operation = || format!("list the tables of region {}", connection.region);
+    let mut streams = BTreeSet::new();
+    let mut from: Option<String> = None;
+    loop {
+        let page = patiently(|| async {
+            let call = connection.dynamodb.list_tables().set_exclusive_start_table_name(from.clone());
+            call.send().await.map_err(|error| Failure::of_call(operation(), "dynamodb:ListTables", error.into()))
+        });
+        let page = page.await?;
+        streams.extend(page.table_names.unwrap_or_default().iter().filter_map(|table| stream_of_table(table)));
+        match page.last_evaluated_table_name {
+            None => return Ok(streams),
+            next if next == from => return Err(Failure::refused(operation(), "DynamoDB gives the same page again")),
+            next => from = next,
+        }
+    }
 }
 
 async fn read_configuration(connection: &Connection, name: &StreamName, arn: &str) -> Result<Configuration, Failure> {
@@ -119,10 +262,14 @@ async fn read_configuration(connection: &Connection, name: &StreamName, arn: &st
 /// All tags of a stream, key and value.
 async fn tags(connection: &Connection, stream: &StreamArn) -> Result<Vec<(String, String)>, AwsFailure> {
     all_pages(|after| async move {
-        // AWS takes the ARN by itself, emulators need the name.
-        let call =
-            connection.kinesis.list_tags_for_stream().stream_name(stream.stream_name().as_str()).stream_arn(stream.stream_arn());
-        let page = call.set_exclusive_start_tag_key(after).send().await?;
+        let page = connection.promptly(|| async {
+            let soon = aws_sdk_kinesis::config::Builder::new().retry_config(retries());
+            // AWS takes the ARN by itself, emulators need the name.
+            let call = connection.kinesis.list_tags_for_stream().stream_name(stream.stream_name().as_str());
+            let call = call.stream_arn(stream.stream_arn()).set_exclusive_start_tag_key(after.clone());
+            Ok(call.customize().config_override(soon).send().await?)
+        });
+        let page = page.await?;
         let tags = page.tags.into_iter().map(|tag| (tag.key, tag.value.unwrap_or_default())).collect();
         Ok(TagPage { tags, has_more: page.has_more_tags })
     })
@@ -174,7 +321,11 @@ pub async fn first_table(
 /// # Errors
 /// What DynamoDB answered.
 pub async fn describe_table(connection: &Connection, table: &str) -> Result<Option<ArchiveTable>, Failure> {
-    match connection.dynamodb.describe_table().table_name(table).send().await.map_err(AwsFailure::from) {
+    let call = || async {
+        let soon = aws_sdk_dynamodb::config::Builder::new().retry_config(retries());
+        Ok(connection.dynamodb.describe_table().table_name(table).customize().config_override(soon).send().await?)
+    };
+    match connection.promptly(call).await {
         Ok(output) => Ok(output.table.map(|description| archive_table(table, description))),
         Err(failure) if failure.kind == FailureKind::NotFound => Ok(None),
         Err(failure) => Err(Failure::of_call(format!("describe table {table}"), "dynamodb:DescribeTable", failure)),

@@ -3,8 +3,9 @@
 use super::{CommandError, Keep, Output, output};
 use crate::aws::configure::make;
 use crate::aws::connect::Connection;
-use crate::aws::streams::overview;
+use crate::aws::streams::{overview, overview_of_archive, settled};
 use crate::domain::configuration::{Wanted, WantedArchive};
+use crate::domain::failure::Failure;
 use crate::effects::plan_configuration;
 use archiver::settings::{ArchiveMode, Compression, Replays};
 use archiver::stream::StreamName;
@@ -43,7 +44,14 @@ struct ConfiguredJson {
 }
 
 pub(super) async fn run(connection: &Connection, stream: &StreamName, change: Change, output: Output) -> Result<(), CommandError> {
-    let before = overview(connection, stream).await?;
+    let stream = &settled(connection, stream).await?;
+    if let Some(arn) = stream.arn() {
+        let detail =
+            format!("it belongs to account {}, whose own archiver archives it; use a profile of that account", arn.account());
+        return Err(Failure::refused(format!("configure stream {stream}"), detail).into());
+    }
+    let before = overview_of_archive(connection, stream).await?;
+    before.check_stream().map_err(CommandError::NotFound)?;
     let current = before.settings();
     let ttl = match change.ttl {
         Some(keep) => keep.ttl(),

@@ -25,6 +25,9 @@ pub enum CommandError {
     /// There is no such thing.
     #[error("{0}")]
     NotFound(String),
+    /// What was checked is not as it should be.
+    #[error("{0}")]
+    Problems(String),
     /// It was ended before it was done; the sentence says what that means for what was printed.
     #[error("{0}")]
     Stopped(&'static str),
@@ -42,6 +45,7 @@ impl CommandError {
             Self::Io { operation: output::PRINT, source } if source.kind() == io::ErrorKind::BrokenPipe => None,
             Self::Usage(_) => Some(2),
             Self::NotFound(_) => Some(3),
+            Self::Problems(_) => Some(4),
             // As shells say it of what ctrl-c has ended: 128 and the number of SIGINT.
             Self::Stopped(_) => Some(130),
             Self::Failure(_) | Self::Io { .. } => Some(1),

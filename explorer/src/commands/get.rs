@@ -27,7 +27,7 @@ use std::path::PathBuf;
 /// Which record, and how it is printed.
 #[derive(Args, Clone, Debug)]
 pub(super) struct Request {
-    /// The stream; left out with --file
+    /// The stream, by its name or ARN; left out with --file
     #[arg(value_name = "STREAM")]
     stream: String,
     /// The partition key

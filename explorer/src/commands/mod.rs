@@ -23,8 +23,8 @@ pub use error::CommandError;
 
 use crate::app::model::{LocalAddresses, Session};
 use crate::aws::connect::{ConnectOptions, Connection};
-use crate::aws::streams::overview;
-use crate::domain::archive::{ArchiveTable, StreamOverview};
+use crate::aws::streams::archive_to_read;
+use crate::domain::archive::ArchiveTable;
 use crate::domain::time::TimeContext;
 use crate::terminal;
 use archiver::settings::{ArchiveMode, Compression, Replays, Ttl};
@@ -43,7 +43,7 @@ use std::time::Instant;
 ///
 /// Without a command it opens the screens. Region, profile, credentials and endpoints come from the same options, variables and
 /// files as for the AWS CLI. Exit codes: 0 done, 1 failed (one sentence on stderr), 2 wrong usage, 3 nothing found,
-/// 130 stopped by ctrl-c before it was done.
+/// 4 problems found by streams --check, 130 stopped by ctrl-c before it was done.
 #[derive(Debug, Parser)]
 #[command(name = "explorer", bin_name = "explorer", version, about, max_term_width = 120)]
 pub struct Arguments {
@@ -90,7 +90,11 @@ enum Output {
 #[derive(Debug, Subcommand)]
 enum Command {
     /// List the streams and their archives
-    Streams,
+    Streams {
+        /// End with exit code 4 where the archive of a stream has a problem
+        #[arg(long)]
+        check: bool,
+    },
     /// Print the records of an archive, newest first
     Records {
         #[command(flatten)]
@@ -107,7 +111,7 @@ enum Command {
     Export(export::Request),
     /// Choose how a stream is archived: shows the calls, asks, makes them
     Configure {
-        /// The stream
+        /// The stream, by its name or ARN
         stream: StreamName,
         /// ALL keeps every record, LATEST the newest of each partition key
         #[arg(long, required_unless_present = "remove", ignore_case = true)]
@@ -255,8 +259,20 @@ impl Arguments {
         if command.is_none() {
             require_terminal()?;
         }
-        let connection = Connection::to_aws(&options).await?;
-        connection.check().await?;
+        let waiting = |whose: &str| {
+            if output::tell(&format!("waiting for the credentials of {whose}; ctrl-c ends it")).is_err() {
+                tracing::debug!("nobody hears what is waited for");
+            }
+        };
+        let connection = Connection::to_aws(&options, waiting).await?;
+        match &command {
+            // Other commands find out with their own first calls, for which they have the permission.
+            None | Some(Command::Streams { .. }) => connection.check().await?,
+            Some(_) => {}
+        }
+        if let (Some(_), Some(warning)) = (&command, &connection.warning) {
+            output::tell(&format!("Warning: {warning}"))?;
+        }
         dispatch(&common, command, connection, None, started).await
     }
 
@@ -316,11 +332,12 @@ async fn dispatch(
     match command {
         None => {
             let (region, profile) = (connection.region.clone(), connection.profile.clone());
-            let session = Session { region, profile, read_only: common.read_only, local };
+            let warning = connection.warning.clone();
+            let session = Session { region, profile, warning, read_only: common.read_only, local };
             let result = crate::event_loop::run(connection, session, started).await;
             result.map_err(|source| CommandError::Io { operation: "use the terminal", source })
         }
-        Some(Command::Streams) => streams::run(&connection, output).await,
+        Some(Command::Streams { check }) => streams::run(&connection, check, output).await,
         Some(Command::Configure { stream, mode, ttl, replays, compression, yes, .. }) => {
             let change = configure::Change { mode, ttl, replays, compression, yes };
             configure::run(&connection, &stream, change, output).await
@@ -351,20 +368,16 @@ fn local_times() -> TimeContext {
 }
 
 /// A stream's archive, to read from.
-async fn archive_of(
-    connection: &Connection,
-    stream: &StreamName,
-) -> Result<(StreamOverview, ArchiveTable, ArchiveMode), CommandError> {
-    let overview = overview(connection, stream).await?;
-    let found = overview.table.clone().and_then(|table| table.mode().map(|mode| (table, mode)));
-    match found {
-        Some((table, mode)) => {
+async fn archive_of(connection: &Connection, stream: &StreamName) -> Result<(ArchiveTable, ArchiveMode), CommandError> {
+    let (table, note) = archive_to_read(connection, stream).await?;
+    match table.and_then(|table| table.mode().map(|mode| (table, mode))) {
+        Some(found) => {
             // The archive that is there is read all the same.
-            overview.problem().map_or(Ok(()), |problem| output::tell(&problem))?;
-            Ok((overview, table, mode))
+            note.map_or(Ok(()), |note| output::tell(&note))?;
+            Ok(found)
         }
         None => {
-            let sentence = overview.problem().unwrap_or_else(|| {
+            let sentence = note.unwrap_or_else(|| {
                 format!("stream {stream} has no archive; create one with: explorer configure {stream} --mode ALL")
             });
             Err(CommandError::NotFound(sentence))

@@ -26,7 +26,7 @@ impl Reads {
             Command::Get(request) => Self::Get(request.understood()?),
             Command::Tail(request) => Self::Tail(Box::new(request.understood()?)),
             Command::Export(request) => Self::Export(request.understood()?),
-            Command::Streams
+            Command::Streams { .. }
             | Command::Configure { .. }
             | Command::Recover(_)
             | Command::Replay(_)

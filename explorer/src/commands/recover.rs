@@ -71,7 +71,10 @@ impl Request {
     fn wants(&self, found: &Found) -> bool {
         match &found.batch {
             Ok(batch) => {
-                let is_of_stream = self.stream.as_ref().is_none_or(|stream| batch.stream.stream_name() == stream);
+                let is_of_stream = self.stream.as_ref().is_none_or(|stream| match stream.arn() {
+                    Some(arn) => batch.stream.stream_arn() == arn.stream_arn(),
+                    None => batch.stream.stream_name() == stream,
+                });
                 is_of_stream && self.function.as_deref().is_none_or(|function| batch.is_of_function(function))
             }
             Err(Problem::NoBatch(_)) => self.stream.is_none() && self.function.is_none(),

@@ -2,6 +2,7 @@
 
 use super::{CommandError, archive_of, local_times, negated, output};
 use crate::aws::connect::Connection;
+use crate::aws::streams::settled;
 use crate::domain::decode::Recipe;
 use crate::domain::failure::Failure;
 use crate::domain::filter::{InvalidArgument, InvalidFilter, RecordFilter};
@@ -38,7 +39,7 @@ pub(super) struct Range {
 /// Where records are read, and which.
 #[derive(Args, Clone, Debug)]
 pub(super) struct Selection {
-    /// The stream; left out with --file
+    /// The stream, by its name or ARN; left out with --file
     #[arg(value_name = "STREAM", required_unless_present = "file")]
     stream: Option<String>,
     /// What the records must be, each argument one condition: after:1h 'json:$.status=="paid"' 'text:not found' -is:expired
@@ -168,7 +169,8 @@ impl Chosen {
         let (connection, stream, source) = match (&self.origin, connection) {
             (Origin::File(path), _) => (None, files::origin(path)?, Source::File(path.clone())),
             (Origin::Stream(stream), Some(connection)) => {
-                let (_, table, mode) = archive_of(connection, stream).await?;
+                let stream = &settled(connection, stream).await?;
+                let (table, mode) = archive_of(connection, stream).await?;
                 let about_bytes = table.size_bytes;
                 let archive = ArchiveSource { stream: stream.clone(), table: table.name, mode, about_bytes };
                 (Some(connection.clone()), Some(stream.clone()), Source::Archive(archive))
@@ -203,12 +205,12 @@ impl Opened {
     }
 }
 
-/// A stream's name as it was typed.
+/// A stream as it was typed: by its name or its ARN.
 ///
 /// # Errors
 /// When no stream can have it.
 pub(super) fn stream_named(text: &str) -> Result<StreamName, CommandError> {
-    StreamName::parse(text).map_err(|error| CommandError::Usage(error.to_string()))
+    text.parse::<StreamName>().map_err(|error| CommandError::Usage(error.to_string()))
 }
 
 /// The filter of arguments, each of which is one condition. Its times are those of now, so that it says what was read.

@@ -2,11 +2,12 @@
 
 use super::{CommandError, Output, output};
 use crate::aws::connect::Connection;
-use crate::aws::streams::{list, overview};
+use crate::aws::streams::{archives_without_stream, list, overview};
 use crate::domain::archive::{Health, StreamOverview};
 use crate::domain::failure::Failure;
 use crate::domain::text::{count, size};
 use archiver::aws_failure::FailureKind;
+use archiver::settings::ArchiveMode;
 use archiver::stream::StreamName;
 use futures::StreamExt as _;
 use serde::Serialize;
@@ -42,13 +43,14 @@ pub(super) struct StreamJson {
 impl From<&StreamOverview> for StreamJson {
     fn from(overview: &StreamOverview) -> Self {
         let table = overview.table.as_ref();
+        let of_stream = Some(overview).filter(|overview| !overview.is_deleted);
         Self {
             name: overview.name.to_string(),
-            arn: Some(overview.arn.clone()),
-            status: Some(overview.status.clone()),
-            open_shards: Some(overview.open_shards),
-            retention_hours: Some(overview.retention_hours),
-            mode: overview.mode().map(|mode| mode.as_str()),
+            arn: of_stream.map(|overview| overview.arn.clone()),
+            status: of_stream.map(|overview| overview.status.clone()),
+            open_shards: of_stream.map(|overview| overview.open_shards),
+            retention_hours: of_stream.map(|overview| overview.retention_hours),
+            mode: mode_of(overview).map(|mode| mode.as_str()),
             ttl_seconds: overview.settings().and_then(|settings| settings.ttl).map(|ttl| ttl.seconds()),
             replays: overview.settings().map(|settings| settings.replays.as_str()),
             compression: overview.settings().map(|settings| settings.compression.as_str()),
@@ -62,7 +64,13 @@ impl From<&StreamOverview> for StreamJson {
     }
 }
 
-pub(super) async fn run(connection: &Connection, output: Output) -> Result<(), CommandError> {
+/// The mode that the tags name, or of a deleted stream that of its table.
+fn mode_of(overview: &StreamOverview) -> Option<ArchiveMode> {
+    let of_table = || overview.table.as_ref().filter(|_| overview.is_deleted)?.mode();
+    overview.mode().or_else(of_table)
+}
+
+pub(super) async fn run(connection: &Connection, check: bool, output: Output) -> Result<(), CommandError> {
     let mut names = Vec::new();
     let mut from = None;
     loop {
@@ -73,13 +81,26 @@ pub(super) async fn run(connection: &Connection, output: Output) -> Result<(), C
             break;
         }
     }
-    let reads = names.into_iter().map(|name| async move {
+    let archives = async {
+        match archives_without_stream(connection, &names).await {
+            Ok(archives) => archives,
+            // Not everybody may list tables.
+            Err(failure) if is_denied(&failure) => Vec::new(),
+            Err(failure) => {
+                tracing::warn!(%failure, "archives of deleted streams are not listed");
+                Vec::new()
+            }
+        }
+    };
+    let reads = names.iter().cloned().map(|name| async move {
         let result = overview(connection, &name).await;
         (name, result)
     });
-    let mut streams: Vec<StreamRead> = futures::stream::iter(reads).buffered(STREAMS_AT_ONCE).collect().await;
+    let reads = futures::stream::iter(reads).buffered(STREAMS_AT_ONCE).collect::<Vec<StreamRead>>();
+    let (mut streams, archives) = tokio::join!(reads, archives);
     // A stream that was deleted since it was listed is no failure.
     streams.retain(|(_, result)| !result.as_ref().is_err_and(|failure| failure.kind == FailureKind::NotFound));
+    streams.extend(archives.into_iter().map(|archive| (archive.name.clone(), Ok(archive))));
     match output {
         Output::Json => output::print_json(&streams.iter().map(as_json).collect::<Vec<_>>())?,
         Output::Table => {
@@ -96,10 +117,27 @@ pub(super) async fn run(connection: &Connection, output: Output) -> Result<(), C
         }
     }
     // Somebody who has to do with some of the account's streams may not see into the others, which is no failure.
+    let checked = checked(&streams);
     let sees_some = streams.iter().any(|(_, result)| result.is_ok());
     let mut failures = streams.into_iter().filter_map(|(_, result)| result.err());
     let failure = failures.find(|failure| !(sees_some && is_denied(failure)));
-    failure.map_or(Ok(()), |failure| Err(failure.into()))
+    match failure {
+        Some(failure) => Err(failure.into()),
+        None if check => checked,
+        None => Ok(()),
+    }
+}
+
+/// Whether all is well with the streams, as far as one sees into them.
+fn checked(streams: &[StreamRead]) -> Result<(), CommandError> {
+    let overviews = || streams.iter().filter_map(|(_, result)| result.as_ref().ok());
+    let problems = overviews().filter(|overview| overview.problem().is_some()).count();
+    let all = overviews().count();
+    match problems {
+        0 => Ok(()),
+        1 => Err(CommandError::Problems(format!("1 of {all} streams has a problem"))),
+        _ => Err(CommandError::Problems(format!("{problems} of {all} streams have problems"))),
+    }
 }
 
 fn is_denied(failure: &Failure) -> bool {
@@ -126,12 +164,13 @@ fn row(overview: &StreamOverview) -> Vec<String> {
         Health::TableMissing => "no table",
         Health::WrongKeys => "wrong keys",
         Health::TablePending => "table pending",
+        Health::StreamDeleted => "stream deleted",
     };
     vec![
         overview.name.to_string(),
         overview.status.to_lowercase(),
-        overview.open_shards.to_string(),
-        or_dash(overview.mode().map(|mode| mode.to_string())),
+        or_dash((!overview.is_deleted).then(|| overview.open_shards.to_string())),
+        or_dash(mode_of(overview).map(|mode| mode.to_string())),
         or_dash(overview.settings().and_then(|settings| settings.ttl).map(|ttl| ttl.to_string())),
         or_dash(table.map(|table| table.name.clone())),
         or_dash(table.map(|table| count(table.items))),

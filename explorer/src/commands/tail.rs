@@ -7,10 +7,14 @@ use super::selection::{Negated, Payloads, filter_of, stream_named};
 use super::{CommandError, Output, archive_of, local_times};
 use crate::aws::connect::Connection;
 use crate::aws::follow::follow;
+use crate::aws::shards;
+use crate::aws::streams::{overview_of_archive, settled};
 use crate::domain::decode::Recipe;
 use crate::domain::following::{FollowBatch, FollowEnding, FollowFrom, FollowOrder, FollowStatus, Followed, MISSING_AFTER};
 use crate::domain::text::count;
 use crate::domain::time::span;
+use archiver::aws_failure::FailureKind;
+use archiver::stream::StreamName;
 use clap::Args;
 use std::time::Duration;
 use tokio::sync::{mpsc, watch};
@@ -23,7 +27,7 @@ const LONG_DELAY: Duration = Duration::from_secs(60);
 /// What is followed.
 #[derive(Args, Clone, Debug)]
 pub(super) struct Request {
-    /// The stream
+    /// The stream, by its name or ARN
     #[arg(value_name = "STREAM")]
     stream: String,
     /// What the records must be, as for the command records
@@ -69,11 +73,25 @@ impl Request {
     }
 }
 
+/// Finds out soon what would fail later.
+async fn check(connection: &Connection, stream: &StreamName) -> Result<(), CommandError> {
+    match shards::check(connection, stream).await {
+        Err(failure) if failure.kind == FailureKind::NotFound => {
+            // Says whether only its archive is left.
+            overview_of_archive(connection, stream).await?.check_stream().map_err(CommandError::NotFound)?;
+            Err(failure.into())
+        }
+        checked => Ok(checked?),
+    }
+}
+
 /// Prints records as they come, until it is ended.
 pub(super) async fn run(connection: Connection, wanted: Wanted, output: Output) -> Result<(), CommandError> {
     let Wanted { archived, mut order } = wanted;
+    order.stream = settled(&connection, &order.stream).await?;
+    check(&connection, &order.stream).await?;
     if archived {
-        let (_, table, mode) = archive_of(&connection, &order.stream).await?;
+        let (table, mode) = archive_of(&connection, &order.stream).await?;
         order.followed = Followed::Archive { table: table.name, mode };
     }
     let payloads =

@@ -14,6 +14,8 @@ pub struct StreamOverview {
     pub arn: String,
     /// Kinesis' own word for its state: `ACTIVE`, `UPDATING`, …
     pub status: String,
+    /// Whether it was deleted, so that only its archive is left.
+    pub is_deleted: bool,
     /// Open shards.
     pub open_shards: u32,
     /// How long Kinesis itself keeps records, in hours.
@@ -76,9 +78,27 @@ pub enum Health {
     WrongKeys,
     /// The table is being made or changed.
     TablePending,
+    /// The stream was deleted; its archive is left.
+    StreamDeleted,
 }
 
 impl StreamOverview {
+    /// An archive whose stream was deleted.
+    #[must_use]
+    pub fn of_deleted(name: StreamName, table: ArchiveTable) -> Self {
+        Self {
+            name,
+            arn: String::new(),
+            status: "DELETED".to_owned(),
+            is_deleted: true,
+            open_shards: 0,
+            retention_hours: 0,
+            max_record_bytes: 0,
+            configuration: Configuration::NotArchived,
+            table: Some(table),
+        }
+    }
+
     /// The mode, where one is configured.
     #[must_use]
     pub fn mode(&self) -> Option<ArchiveMode> {
@@ -97,6 +117,9 @@ impl StreamOverview {
     /// The state of its archive.
     #[must_use]
     pub fn health(&self) -> Health {
+        if self.is_deleted {
+            return Health::StreamDeleted;
+        }
         let settings = match &self.configuration {
             Configuration::NotArchived => return Health::NotArchived,
             Configuration::Unreadable(_) => return Health::TagUnreadable,
@@ -110,12 +133,23 @@ impl StreamOverview {
         }
     }
 
+    /// Why nothing can be done with the stream itself, where it was deleted.
+    ///
+    /// # Errors
+    /// A sentence.
+    pub fn check_stream(&self) -> Result<(), String> {
+        match self.is_deleted {
+            true => Err(format!("stream {} was deleted, and only its archive is left", self.name)),
+            false => Ok(()),
+        }
+    }
+
     /// What is wrong with the archive, as a sentence.
     #[must_use]
     pub fn problem(&self) -> Option<String> {
         let name = &self.name;
         match (self.health(), &self.configuration, &self.table) {
-            (Health::Ok | Health::NotArchived | Health::TablePending, _, _) => None,
+            (Health::Ok | Health::NotArchived | Health::TablePending | Health::StreamDeleted, _, _) => None,
             (_, Configuration::Unreadable(sentence), _) => Some(format!("{sentence}; nothing is archived until then")),
             (_, Configuration::Archived(settings), Some(table)) => Some(format!(
                 "table {} has {}, but mode {} needs {}; nothing is archived until then",

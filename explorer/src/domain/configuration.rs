@@ -300,6 +300,7 @@ mod tests {
             name: StreamName::parse("clickstream").unwrap(),
             arn: "arn:aws:kinesis:us-east-1:000000000000:stream/clickstream".to_owned(),
             status: "ACTIVE".to_owned(),
+            is_deleted: false,
             open_shards: 1,
             retention_hours: 24,
             max_record_bytes: 1024 * 1024,

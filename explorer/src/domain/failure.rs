@@ -22,9 +22,20 @@ impl Failure {
         Self { operation: operation.into(), permission, kind: failure.kind, detail: failure.message }
     }
 
+    /// A want of credentials; the detail says what to do after a semicolon, where that is known.
+    pub fn of_credentials(operation: impl Into<String>, detail: impl Into<String>) -> Self {
+        Self { operation: operation.into(), permission: "", kind: FailureKind::Credentials, detail: detail.into() }
+    }
+
     /// A failure that no call could mend: what was asked for cannot be.
     pub fn refused(operation: impl Into<String>, detail: impl Into<String>) -> Self {
         Self { operation: operation.into(), permission: "", kind: FailureKind::Refused, detail: detail.into() }
+    }
+
+    /// Whether it was a call to this service, by the permission it takes.
+    #[must_use]
+    pub fn is_of(&self, service: &str) -> bool {
+        self.permission.split(':').next() == Some(service)
     }
 
     /// Whether the same may succeed later.
@@ -38,8 +49,14 @@ impl Failure {
     pub fn hint(&self) -> Option<String> {
         match self.kind {
             FailureKind::AccessDenied => Some(format!("it needs the permission {}", self.permission)),
+            // What is known of the credentials' origin is said already.
+            FailureKind::Credentials if self.detail.contains("; ") => None,
+            FailureKind::Credentials if self.detail.contains("xpired") => Some("renew the credentials, and try again".to_owned()),
             FailureKind::Credentials => {
                 Some("check the credentials and the profile (aws configure), or try --local, which needs none".to_owned())
+            }
+            FailureKind::Network if self.detail.contains("certificate") => {
+                Some("name the certificates to trust in AWS_CA_BUNDLE, or as ca_bundle of the profile".to_owned())
             }
             FailureKind::Network => Some("check the network, --region and --endpoint-url".to_owned()),
             FailureKind::TimedOut => Some("the service did not answer; check the network and --endpoint-url".to_owned()),

@@ -227,7 +227,7 @@ impl PlanFile {
         let mut choose = || {
             let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
             let plan = summary::read(&transaction, self.id.clone(), false)?;
-            let is_other_target = plan.target != target.as_str() || plan.target_arn != target_arn;
+            let is_other_target = plan.target != target.written() || plan.target_arn != target_arn;
             let refusal = match plan.refusal() {
                 Some(refusal) => Some(refusal),
                 None if is_other_target && !plan.runs.is_empty() => Some("it has begun, and its target stays as it is".to_owned()),
@@ -474,7 +474,7 @@ impl PlanFile {
                 order.stream.as_ref().map(StreamName::as_str),
                 order.selection.to_string(),
                 order.is_everything(),
-                order.target.as_str(),
+                order.target.written(),
                 target_arn,
                 envelope.as_ref().map(|separator| separator.as_str()),
                 rate.to_string(),
@@ -513,7 +513,7 @@ fn write_options(connection: &Connection, target: &StreamName, target_arn: &str,
     connection.execute(
         "UPDATE replay SET log_needed = 0, target = ?1, target_arn = ?2, separator = ?3, rate = ?4, timing = ?5, sequence = ?6",
         params![
-            target.as_str(),
+            target.written(),
             target_arn,
             envelope.as_ref().map(|separator| separator.as_str()),
             rate.to_string(),

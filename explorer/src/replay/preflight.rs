@@ -35,7 +35,7 @@ pub async fn preflight(connection: &Connection, plans: &Plans, file: &PlanFile) 
         })
         .await?,
     );
-    let name = StreamName::parse(plan.target.as_str()).map_err(|error| Failure::refused(OPERATION, error.to_string()))?;
+    let name = plan.target.parse::<StreamName>().map_err(|error| Failure::refused(OPERATION, error.to_string()))?;
     let ((overview, facts), shards) =
         tokio::try_join!(streams::overview_and_facts(connection, &name), shards::map(connection, &name))?;
     let load = {

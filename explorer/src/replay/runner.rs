@@ -63,7 +63,7 @@ pub async fn run(
     if let Some(time) = plan.recorded_time().filter(|time| *time > TOO_LONG) {
         return Err(Failure::refused(operation, too_long(time)));
     }
-    let name = StreamName::parse(plan.target.as_str()).map_err(|error| Failure::refused(&operation, error.to_string()))?;
+    let name = plan.target.parse::<StreamName>().map_err(|error| Failure::refused(&operation, error.to_string()))?;
     let ((overview, facts), map) =
         tokio::try_join!(streams::overview_and_facts(connection, &name), shards::map(connection, &name))?;
     if overview.arn != plan.target_arn {

@@ -98,6 +98,9 @@ fn draw_header(model: &Model, theme: &Theme, frame: &mut Frame<'_>, area: Rect) 
             spans.push(Span::styled(format!(" {}", printable(&parts.join(" · "))), theme.quiet()));
         }
     }
+    if session.warning.is_some() {
+        spans.push(Span::styled("  PLAIN HTTP ", theme.badge()));
+    }
     if session.read_only {
         spans.push(Span::styled("  READ-ONLY ", theme.badge()));
     }

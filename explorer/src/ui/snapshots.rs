@@ -3,8 +3,8 @@
 use super::draw;
 use super::theme::Theme;
 use crate::app::fixtures::{
-    TestShelf, after_a_run, compressed_record, local_addresses, middle, model, model_with, model_with_records, model_with_streams,
-    name, now, overviews, plan_into, planned, press, read_request, record, records, show_with, split_record,
+    TestShelf, after_a_run, compressed_record, local_addresses, middle, model, model_with, model_with_deleted, model_with_records,
+    model_with_streams, name, now, overviews, plan_into, planned, press, read_request, record, records, show_with, split_record,
 };
 use crate::app::message::{Effect, Message, ReplayDetails};
 use crate::app::model::Model;
@@ -57,6 +57,26 @@ fn streams_loading() {
         let mut model = model(columns, rows);
         update(&mut model, Message::Ticked(now()));
         model
+    });
+}
+
+#[test]
+fn streams_deleted() {
+    check("streams_deleted", |columns, rows| {
+        let mut model = model_with_deleted(columns, rows);
+        press(&mut model, "down c");
+        model
+    });
+}
+
+#[test]
+fn plain_http() {
+    check("plain_http", |columns, rows| {
+        let before = model(columns, rows);
+        let warning =
+            "what is read and sent goes to http://10.0.0.7:4566 unencrypted, and others on the way can change it; use https";
+        let session = crate::app::model::Session { warning: Some(warning.to_owned()), ..before.session };
+        crate::app::model::Model::new(session, before.size, before.times)
     });
 }
 

@@ -159,8 +159,9 @@ fn cells(row: &StreamRow, is_current: bool, is_wide: bool, theme: &Theme) -> Vec
     };
     let right = |text: String| Cell::from(Line::from(text).right_aligned());
     let or_dash = |text: Option<String>| text.unwrap_or_else(|| DASH.to_owned());
-    let mode =
-        or_dash(overview.settings().map(|settings| settings.mode_as_written.clone().unwrap_or_else(|| settings.mode.to_string())));
+    let of_table = || overview.table.as_ref().filter(|_| overview.is_deleted)?.mode().map(|mode| mode.to_string());
+    let of_tags = overview.settings().map(|settings| settings.mode_as_written.clone().unwrap_or_else(|| settings.mode.to_string()));
+    let mode = or_dash(of_tags.or_else(of_table));
     let ttl = or_dash(overview.settings().and_then(|settings| settings.ttl).map(|ttl| ttl.to_string()));
     let table = or_dash(overview.table.as_ref().map(|table| table.name.clone()));
     let items_of = if is_wide { count } else { short_count };
@@ -173,7 +174,7 @@ fn cells(row: &StreamRow, is_current: bool, is_wide: bool, theme: &Theme) -> Vec
     vec![
         name,
         Cell::from(overview.status.to_lowercase()),
-        right(overview.open_shards.to_string()),
+        right(if overview.is_deleted { DASH.to_owned() } else { overview.open_shards.to_string() }),
         Cell::from(mode),
         Cell::from(ttl),
         Cell::from(table),
@@ -194,5 +195,6 @@ fn health(overview: &StreamOverview, is_stale: bool, is_wide: bool, theme: &Them
         Health::TableMissing => Span::styled("▲ no table", theme.error()),
         Health::WrongKeys => Span::styled("▲ wrong keys", theme.error()),
         Health::TablePending => Span::styled("◌ pending", theme.warning()),
+        Health::StreamDeleted => Span::styled("○ deleted", theme.quiet()),
     }
 }

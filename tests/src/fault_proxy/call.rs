@@ -16,6 +16,8 @@ pub struct Call {
     pub items: usize,
     /// The request.
     pub body: Value,
+    /// The id of the access key that it is signed with.
+    pub key: String,
     pub(super) is_dynamodb: bool,
 }
 
@@ -52,9 +54,11 @@ impl Call {
     pub(super) fn parse(parts: &Parts, body: &[u8]) -> Self {
         let target = parts.headers.get("x-amz-target").and_then(|target| target.to_str().ok()).unwrap_or_default();
         let (service, operation) = target.rsplit_once('.').unwrap_or_default();
+        let authorization = parts.headers.get("authorization").and_then(|signed| signed.to_str().ok()).unwrap_or_default();
+        let key = authorization.split("Credential=").nth(1).and_then(|rest| rest.split('/').next()).unwrap_or_default().to_owned();
         let body: Value = serde_json::from_slice(body).unwrap_or_default();
         let (kind, items) = kind_of(operation, &body);
-        Self { operation: operation.to_owned(), kind, number: 0, items, body, is_dynamodb: service.starts_with("DynamoDB") }
+        Self { operation: operation.to_owned(), kind, number: 0, items, body, key, is_dynamodb: service.starts_with("DynamoDB") }
     }
 
     /// The table, for an answer that names it.

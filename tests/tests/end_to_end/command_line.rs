@@ -2,6 +2,7 @@
 
 mod browse;
 mod configure;
+mod connecting;
 mod ending;
 mod errors;
 mod export;

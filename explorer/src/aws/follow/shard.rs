@@ -1,5 +1,6 @@
 //! The shards of a stream, each read by a task of its own from where following begins to its end, and then its children.
 
+use crate::aws::arn_of;
 use crate::aws::connect::Connection;
 use crate::aws::patience::patiently;
 use crate::aws::shards::{is_open, list};
@@ -242,7 +243,8 @@ impl Reader {
 
     /// What the shard has behind an iterator; `None` where the iterator has expired.
     async fn read(&self, iterator: &str) -> Result<Option<aws_sdk_kinesis::operation::get_records::GetRecordsOutput>, Failure> {
-        match self.client.get_records().shard_iterator(iterator).limit(MAX_RECORDS).send().await {
+        let call = self.client.get_records().shard_iterator(iterator).set_stream_arn(arn_of(&self.stream));
+        match call.limit(MAX_RECORDS).send().await {
             Ok(output) => Ok(Some(output)),
             Err(SdkError::ServiceError(error)) if error.err().is_expired_iterator_exception() => Ok(None),
             Err(error) => Err(Failure::of_call(operation(&self.stream), "kinesis:GetRecords", error.into())),
@@ -251,7 +253,12 @@ impl Reader {
 
     async fn iterator(&self, start: &Start) -> Result<String, Failure> {
         patiently(|| async {
-            let call = self.client.get_shard_iterator().stream_name(self.stream.as_str()).shard_id(&self.shard);
+            let call = self
+                .client
+                .get_shard_iterator()
+                .stream_name(self.stream.as_str())
+                .set_stream_arn(arn_of(&self.stream))
+                .shard_id(&self.shard);
             let call = match start {
                 Start::Latest => call.shard_iterator_type(ShardIteratorType::Latest),
                 Start::Beginning => call.shard_iterator_type(ShardIteratorType::TrimHorizon),

@@ -39,6 +39,33 @@ pub(super) struct ItemPage {
     pub(super) next: Option<PageCursor>,
 }
 
+/// Sees to it that pages lead on: whoever is led back to where they were would read for ever.
+#[derive(Debug, Default)]
+pub(super) struct Progress {
+    /// A place that was seen, a later one after 1, 2, 4, 8, … pages, so that a ring of any length is noticed.
+    seen: Option<PageCursor>,
+    pages: u64,
+    until: u64,
+}
+
+impl Progress {
+    /// Takes note of where the next page begins.
+    ///
+    /// # Errors
+    /// When that was seen before.
+    pub(super) fn step(&mut self, table: &str, next: Option<&PageCursor>) -> Result<(), Failure> {
+        if next.is_some() && self.seen.as_ref() == next {
+            return Err(Failure::refused(format!("read table {table}"), "DynamoDB gives the same pages again and again"));
+        }
+        self.pages += 1;
+        if self.pages > self.until {
+            self.seen = next.cloned();
+            self.until = self.pages * 2;
+        }
+        Ok(())
+    }
+}
+
 /// The pages of one table under one filter.
 pub(super) struct Pages {
     client: aws_sdk_dynamodb::Client,
@@ -55,6 +82,11 @@ struct Answer {
 }
 
 impl Pages {
+    /// The table.
+    pub(super) fn table(&self) -> &str {
+        &self.table
+    }
+
     pub(super) fn new(connection: &Connection, source: &ArchiveSource, filter: &RecordFilter, now: Timestamp) -> Self {
         Self {
             client: connection.dynamodb.clone(),
@@ -86,7 +118,8 @@ impl Pages {
             }
             None => None,
         };
-        let items = items.unwrap_or_default();
+        // Without it nobody knows whether anything was read.
+        let items = items.ok_or_else(|| Failure::refused(operation(), "DynamoDB's answer has no items, not even none"))?;
         // Without a filter these are all that was read; an emulator may count one more, for which the page had no room.
         let read = if self.conditions.others.is_none() { items.len() as u64 } else { u64::try_from(scanned).unwrap_or(0) };
         Ok(ItemPage { items, read, units: capacity.and_then(|capacity| capacity.capacity_units).unwrap_or(0.0), next })
@@ -124,5 +157,36 @@ impl Pages {
             last: page.last_evaluated_key,
             capacity: page.consumed_capacity,
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn cursor(place: u32) -> PageCursor {
+        PageCursor { partition_key: format!("cust-{place}"), sequence_number: None }
+    }
+
+    proptest! {
+        #[test]
+        fn pages_that_lead_back_end_with_an_error_and_others_do_not(lead in 0..40_u32, ring in 1..40_u32) {
+            let mut progress = Progress::default();
+            let mut failed_after = None;
+            for page in 0..400 {
+                let place = if page < lead { page } else { lead + (page - lead) % ring };
+                if progress.step("orders-archive-ALL", Some(&cursor(place))).is_err() {
+                    failed_after = Some(page);
+                    break;
+                }
+            }
+            prop_assert!(failed_after.is_some_and(|page| page >= lead.min(1) && page <= 4 * (lead + ring) + 4), "{failed_after:?}");
+            let mut progress = Progress::default();
+            for place in 0..lead + ring {
+                prop_assert!(progress.step("orders-archive-ALL", Some(&cursor(place))).is_ok());
+            }
+            prop_assert!(progress.step("orders-archive-ALL", None).is_ok());
+        }
     }
 }

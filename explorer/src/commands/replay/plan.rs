@@ -3,6 +3,7 @@
 use super::run::PassedOverJson;
 use super::{Origin, Wanted, of_file};
 use crate::aws::connect::Connection;
+use crate::aws::streams::settled;
 use crate::commands::interrupt::Signals;
 use crate::commands::output::tell;
 use crate::commands::{CommandError, Output, archive_of, local_times, output};
@@ -283,12 +284,14 @@ async fn order_of(connection: &Connection, wanted: Wanted) -> Result<ReplayOrder
             (Source::File(path), stream)
         }
         Origin::Stream(stream) => {
-            let (_, table, mode) = archive_of(connection, &stream).await?;
+            let stream = settled(connection, &stream).await?;
+            let (table, mode) = archive_of(connection, &stream).await?;
             let source = ArchiveSource { stream: stream.clone(), about_bytes: table.size_bytes, table: table.name, mode };
             (Source::Archive(source), Some(stream))
         }
     };
     let selection = Selection::Matching(matching);
+    let target = settled(connection, &target).await?;
     Ok(ReplayOrder { source, stream, selection, include_expired, keep_aggregated, target, options })
 }
 

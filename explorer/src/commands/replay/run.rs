@@ -147,7 +147,7 @@ fn choose(file: &PlanFile, plan: &PlanSummary, options: ReplayOptions) -> Result
     if options == plan.options {
         return Ok(());
     }
-    let target = StreamName::parse(plan.target.as_str()).map_err(|error| Failure::refused("run a replay", error.to_string()))?;
+    let target = plan.target.parse::<StreamName>().map_err(|error| Failure::refused("run a replay", error.to_string()))?;
     file.choose(&target, &plan.target_arn, &options).map_err(of_file)
 }
 

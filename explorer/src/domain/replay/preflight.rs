@@ -147,7 +147,7 @@ impl Preflight {
             CapacityMode::OnDemand => Some(load.rounded_bytes as f64 * DOLLARS_PER_BYTE),
             CapacityMode::Other(_) => None,
         };
-        let is_source = plan.stream.as_deref() == Some(target.overview.name.as_str());
+        let is_source = plan.stream.as_deref() == Some(target.overview.name.written());
         let needs_name = plan.is_everything || plan.counts.records > MANY_RECORDS || is_source;
         let warnings = warnings(&plan, target, &load);
         Self { plan, load, time, dollars, warnings, needs_name }

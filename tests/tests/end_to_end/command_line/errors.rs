@@ -32,10 +32,15 @@ fn nowhere() -> Explorer {
 #[tokio::test]
 async fn an_endpoint_where_nobody_listens() {
     let explorer = nowhere();
-    for command in [&["streams"][..], &["get", "orders", "cust-42"], &["configure", "orders", "--mode", "ALL", "--yes"]] {
+    for (command, operation) in [
+        (&["streams"][..], "list the streams of region us-east-1"),
+        (&["get", "orders", "cust-42"], "describe stream orders"),
+        (&["configure", "orders", "--mode", "ALL", "--yes"], "describe stream orders"),
+        (&["tail", "orders"], "list the shards of stream orders"),
+    ] {
         let finished = explorer.run(command).await;
         let sentence = only_sentence(&finished, 1);
-        assert!(sentence.starts_with("cannot list the streams of region us-east-1: "), "{sentence}");
+        assert!(sentence.starts_with(&format!("cannot {operation}: ")), "{sentence}");
         assert!(sentence.contains("refused") && sentence.contains("--endpoint-url"), "{sentence}");
     }
     let explorer = explorer.without("AWS_ENDPOINT_URL_KINESIS").without("AWS_ENDPOINT_URL_DYNAMODB");

@@ -525,6 +525,6 @@ async fn recovering_asks_first_and_names_what_is_wrong() {
     let other_key = explorer.with("AWS_SECRET_ACCESS_KEY", &format!("not {KEY}"));
     if std::env::var(end_to_end::bucket::S3_URL).is_err() {
         let finished = other_key.run(&["recover", &place]).await;
-        assert!(finished.sentence(1).contains("check the credentials"), "{finished:#?}");
+        assert!(finished.sentence(1).contains("AWS refuses the credentials of AWS_ACCESS_KEY_ID"), "{finished:#?}");
     }
 }

@@ -40,6 +40,7 @@ pub(crate) fn target(name: &str, configuration: Configuration, shards: u32) -> T
         name: StreamName::parse(name).unwrap(),
         arn: format!("arn:aws:kinesis:eu-west-1:123456789012:stream/{name}"),
         status: "ACTIVE".to_owned(),
+        is_deleted: false,
         open_shards: shards,
         retention_hours: 24,
         max_record_bytes: 1024 * 1024,

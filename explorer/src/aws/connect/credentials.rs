@@ -1,0 +1,147 @@
+//! Credentials that are loaded once and kept, and loaded afresh, files and all, when they expire or AWS refuses them: a file may have
+//! been renewed meanwhile. The SDK's own providers read a file once and for ever.
+
+use super::files::CliFiles;
+use super::http::{Http, Refusals};
+use aws_config::default_provider::credentials::DefaultCredentialsChain;
+use aws_config::profile::ProfileFileCredentialsProvider;
+use aws_config::provider_config::ProviderConfig;
+use aws_config::{BehaviorVersion, Region, SdkConfig};
+use aws_credential_types::provider::error::CredentialsError;
+use aws_credential_types::provider::{ProvideCredentials, future};
+use aws_sdk_kinesis::config::{Credentials, SharedCredentialsProvider};
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+use tokio::sync::Mutex;
+
+/// Credentials that expire sooner are loaded again.
+const EXPIRY_MARGIN: Duration = Duration::from_secs(60);
+/// So long after AWS has refused credentials the same ones are tried once more: new ones are not known everywhere at once.
+const TRY_AGAIN_AFTER: Duration = Duration::from_secs(5);
+
+/// Where credentials are loaded from.
+#[derive(Debug)]
+struct Origin {
+    /// The profile that was named by an option.
+    profile: Option<String>,
+    region: Region,
+    use_fips: Option<bool>,
+    use_dual_stack: Option<bool>,
+    http: Http,
+}
+
+/// Gives out credentials.
+#[derive(Clone, Debug)]
+pub(super) struct Renewing(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    origin: Origin,
+    kept: Mutex<Option<Credentials>>,
+    refusals: Refusals,
+}
+
+impl Renewing {
+    /// Credentials of this profile, or of whatever the AWS CLI would take.
+    pub(super) fn new(profile: Option<String>, config: &SdkConfig, region: Region, http: Http, refusals: Refusals) -> Self {
+        let origin = Origin { profile, region, use_fips: config.use_fips(), use_dual_stack: config.use_dual_stack(), http };
+        Self(Arc::new(Inner { origin, kept: Mutex::default(), refusals }))
+    }
+
+    /// Loads them, so that a want of them is told at once.
+    ///
+    /// # Errors
+    /// A sentence.
+    pub(super) async fn first(&self) -> Result<Credentials, String> {
+        let credentials = self.0.origin.load().await?;
+        *self.0.kept.lock().await = Some(credentials.clone());
+        Ok(credentials)
+    }
+}
+
+impl ProvideCredentials for Renewing {
+    fn provide_credentials<'a>(&'a self) -> future::ProvideCredentials<'a>
+    where
+        Self: 'a,
+    {
+        let inner = Arc::clone(&self.0);
+        future::ProvideCredentials::new(async move {
+            // A call that is given up meanwhile must not make a process or a person begin again.
+            let loading = tokio::spawn(async move { inner.current().await });
+            let loaded = loading.await.map_err(CredentialsError::unhandled)?;
+            loaded.map_err(CredentialsError::provider_error)
+        })
+    }
+}
+
+impl Inner {
+    /// Those that are kept, as long as they are good.
+    async fn current(&self) -> Result<Credentials, String> {
+        let mut kept = self.kept.lock().await;
+        let refusal = kept.as_ref().and_then(|kept| self.refusals.of(kept.access_key_id()));
+        if let (Some(credentials), None) = (kept.as_ref(), &refusal)
+            && !expires_within(credentials, EXPIRY_MARGIN)
+        {
+            return Ok(credentials.clone());
+        }
+        let loaded = match (self.origin.load().await, kept.as_ref()) {
+            (Ok(loaded), _) => loaded,
+            // They are good for a moment more.
+            (Err(_), Some(kept)) if refusal.is_none() && !expires_within(kept, Duration::ZERO) => return Ok(kept.clone()),
+            (Err(sentence), _) => return Err(sentence),
+        };
+        let is_same = kept.as_ref().is_some_and(|kept| is_same(kept, &loaded));
+        if let Some(refusal) = refusal.filter(|refusal| is_same && refusal.at.elapsed() < TRY_AGAIN_AFTER) {
+            return Err(CliFiles::read(self.origin.profile.as_deref()).await.refused(&refusal.words));
+        }
+        self.refusals.forget();
+        *kept = Some(loaded.clone());
+        Ok(loaded)
+    }
+}
+
+impl Origin {
+    /// Loads them from where the files and variables say now.
+    async fn load(&self) -> Result<Credentials, String> {
+        let files = CliFiles::read(self.profile.as_deref()).await;
+        files.check()?;
+        let config = ProviderConfig::without_region()
+            .with_region(Some(self.region.clone()))
+            .with_behavior_version(Some(BehaviorVersion::latest()))
+            .with_use_fips(self.use_fips)
+            .with_use_dual_stack(self.use_dual_stack)
+            .with_http_client(self.http.clone());
+        let provider = match (files.only_profile(), files.named_profile()) {
+            // As with the AWS CLI, a profile that an option names counts more than credentials in variables.
+            (Some(profile), _) => {
+                let provider = ProfileFileCredentialsProvider::builder().configure(&config).profile_name(profile);
+                SharedCredentialsProvider::new(provider.build())
+            }
+            (None, profile) => {
+                let chain = DefaultCredentialsChain::builder().configure(config).region(self.region.clone());
+                let chain = profile.into_iter().fold(chain, |chain, profile| chain.profile_name(profile));
+                SharedCredentialsProvider::new(chain.build().await)
+            }
+        };
+        match tokio::time::timeout(files.patience(), provider.provide_credentials()).await {
+            Ok(Ok(credentials)) => Ok(credentials),
+            Ok(Err(error)) => {
+                tracing::debug!(error = %aws_smithy_types::error::display::DisplayErrorContext(&error), "no credentials");
+                Err(files.explain(&error))
+            }
+            Err(_) => Err(files.too_late()),
+        }
+    }
+}
+
+fn expires_within(credentials: &Credentials, margin: Duration) -> bool {
+    credentials.expiry().is_some_and(|expiry| expiry <= SystemTime::now() + margin)
+}
+
+fn is_same(left: &Credentials, right: &Credentials) -> bool {
+    let parts = |credentials: &Credentials| {
+        let token = credentials.session_token().map(str::to_owned);
+        (credentials.access_key_id().to_owned(), credentials.secret_access_key().to_owned(), token)
+    };
+    parts(left) == parts(right)
+}
