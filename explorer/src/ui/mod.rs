@@ -2,6 +2,9 @@
 
 mod configure;
 mod help;
+#[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::panic)]
+mod hostile_tests;
 mod records;
 mod replay_review;
 mod replay_setup;
