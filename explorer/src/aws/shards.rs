@@ -60,7 +60,7 @@ pub(super) fn is_open(shard: &Shard) -> bool {
 /// When it is not there, or cannot be described.
 pub async fn created_at(connection: &Connection, stream: &StreamName) -> Result<Option<i64>, Failure> {
     let described = patiently(|| async {
-        let call = connection.kinesis.describe_stream_summary().stream_name(stream.as_str());
+        let call = connection.kinesis.describe_stream_summary().stream_name(stream.as_str()).set_stream_arn(arn_of(stream));
         let failed = |failure| Failure::of_call(format!("describe stream {stream}"), "kinesis:DescribeStreamSummary", failure);
         call.send().await.map_err(|error| failed(error.into()))
     });

@@ -5,7 +5,7 @@ use archiver::settings::ArchiveMode;
 use archiver::stream::StreamName;
 use archiver::table::{archive_table_name, parts_table_name};
 use std::collections::BTreeSet;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 const TEMPLATE: &str = include_str!("../../../template.yaml");
 const README: &str = include_str!("../../../README.md");
@@ -153,9 +153,8 @@ fn an_operator_of_the_explorer_may_do_what_configuring_replaying_and_recovering_
     assert!(!operator.contains("Resource: \"*\""));
 }
 
-/// So that no file of calls is forgotten above.
-#[test]
-fn every_call_of_the_explorer_is_read_here() {
+/// The explorer's files that know the SDKs, without what only tests call, which stands behind what they are compiled for.
+fn sources() -> Vec<(PathBuf, String)> {
     let mut sources = Vec::new();
     let mut folders = vec![Path::new(env!("CARGO_MANIFEST_DIR")).join("../explorer/src/aws")];
     while let Some(folder) = folders.pop() {
@@ -164,14 +163,33 @@ fn every_call_of_the_explorer_is_read_here() {
             match path.file_name().and_then(|name| name.to_str()) {
                 _ if path.is_dir() => folders.push(path),
                 Some(name) if name.contains("tests") => {}
-                _ => sources.push(std::fs::read_to_string(path).unwrap()),
+                _ => {
+                    let source = std::fs::read_to_string(&path).unwrap();
+                    sources.push((path, source.split("#[cfg(test)]").next().unwrap().to_owned()));
+                }
             }
         }
     }
-    // What only tests call stands behind what they are compiled for.
-    let called: Actions = sources.iter().flat_map(|source| calls(source.split("#[cfg(test)]").next().unwrap())).collect();
+    sources
+}
+
+/// So that no file of calls is forgotten above.
+#[test]
+fn every_call_of_the_explorer_is_read_here() {
+    let called: Actions = sources().iter().flat_map(|(_, source)| calls(source)).collect();
     let known = calls_of(READING.iter().chain(&REPLAYING).chain([&CONFIGURING, &RECOVERING]));
     assert_eq!(called.difference(&known).collect::<Vec<_>>(), Vec::<&String>::new());
+}
+
+/// So that a stream of another account is not taken for one of this account of the same name.
+#[test]
+fn every_call_that_names_a_stream_sends_its_arn_too() {
+    for (path, source) in sources() {
+        let names = source.matches("stream_name(").count() - source.matches("stream_name()").count();
+        let others = source.matches("exclusive_start_stream_name(").count();
+        let arns = source.matches("stream_arn(").count() - source.matches("stream_arn()").count();
+        assert!(names - others <= arns, "{}: {names} names, {arns} ARNs", path.display());
+    }
 }
 
 /// The permissions in the README's table and in the two policies are the same, but for those on keys of one's own.
