@@ -6,7 +6,7 @@ use super::line::Line;
 use super::message::{Effect, Message, RequestId};
 use super::model::{Export, Model, Notice, Overlay, Screen};
 use super::records::{Answer, Origin, Question, Records};
-use super::replay_setup::{ReplayFrom, ReplaySetup};
+use super::replay_setup::{ReplayFrom, ReplaySetup, Shown};
 use crate::domain::export::{ExportFormat, ExportOrder, Exported, Exports, PayloadForm};
 use crate::domain::failure::Failure;
 use crate::domain::filter::RecordFilter;
@@ -131,6 +131,7 @@ pub(super) fn run(model: &mut Model, command: Command) -> Vec<Effect> {
                     recipe: records.recipe.clone(),
                     marks: records.marks.clone(),
                     filter: records.fixed.clone(),
+                    shown: Some(Shown::on(records, times.now)),
                 });
                 model.screens.push(Screen::ReplaySetup(Box::new(setup)));
             }

@@ -11,7 +11,7 @@ use crate::domain::payload::NoPayload;
 use crate::domain::reading::{Position, ReadEnding, ReadProgress, SegmentPosition};
 use crate::domain::record::Record;
 use crate::domain::replay::plan::{PlanState, PlanSummary, RunRecord};
-use crate::domain::replay::preflight::{Preflight, tests as preflight};
+use crate::domain::replay::preflight::{Glimpse, Load, Preflight, tests as preflight};
 use crate::domain::show::show;
 use crate::domain::time::TimeContext;
 use archiver::item::StoredItem;
@@ -340,7 +340,16 @@ pub(crate) fn show_with(model: &mut Model, effects: &[Effect], payload: Result<V
 /// What a plan of so many records comes to, into a stream of four shards.
 pub(crate) fn preflight_of(plan: PlanSummary) -> Box<Preflight> {
     let target = preflight::target(&plan.target, Configuration::NotArchived, 4);
-    let load = preflight::load(&target, plan.counts.records / 4);
+    let glimpse = |number: u64| Glimpse {
+        partition_key: format!("cust-{number}"),
+        sequence_number: number.to_string(),
+        arrival: "1763629200.5".to_owned(),
+        preview: format!(
+            "{{\"id\":{number},\"status\":\"paid\",\"note\":\"an order with a note that is longer than a narrow screen is wide\"}}"
+        ),
+    };
+    let first = (1..=plan.counts.records.min(2)).map(glimpse).collect();
+    let load = Load { first, ..preflight::load(&target, plan.counts.records / 4) };
     Box::new(Preflight::new(plan, &target, load))
 }
 

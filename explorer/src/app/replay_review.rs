@@ -3,6 +3,7 @@
 use super::keymap::Context;
 use super::line::Line;
 use super::message::RequestId;
+use super::replay_setup::Shown;
 use crate::domain::failure::Failure;
 use crate::domain::replay::plan::PlanId;
 use crate::domain::replay::preflight::Preflight;
@@ -15,6 +16,8 @@ pub struct ReplayReview {
     pub step: ReviewStep,
     /// Whether the replay has begun before, so that this goes on with it.
     pub is_resumed: bool,
+    /// What the records screen showed of the records that are planned.
+    pub shown: Option<Shown>,
     /// The first line that is shown.
     pub scroll: usize,
 }
@@ -51,13 +54,18 @@ impl ReplayReview {
     /// The records are being read for this question.
     #[must_use]
     pub fn planning(request: RequestId) -> Self {
-        Self { step: ReviewStep::Planning { request, progress: PlanProgress::default() }, is_resumed: false, scroll: 0 }
+        Self {
+            step: ReviewStep::Planning { request, progress: PlanProgress::default() },
+            is_resumed: false,
+            shown: None,
+            scroll: 0,
+        }
     }
 
     /// A plan that is there is looked at for this question.
     #[must_use]
     pub fn looking(request: RequestId, is_resumed: bool) -> Self {
-        Self { step: ReviewStep::Looking { request }, is_resumed, scroll: 0 }
+        Self { step: ReviewStep::Looking { request }, is_resumed, shown: None, scroll: 0 }
     }
 
     /// Where its keys are looked up.

@@ -2,11 +2,13 @@
 
 use super::keymap::{Command, Context};
 use super::line::Line;
+use super::records::Records;
 use super::streams::Streams;
 use crate::domain::decode::Recipe;
-use crate::domain::filter::RecordFilter;
+use crate::domain::filter::{Answer, RecordFilter};
 use crate::domain::marks::Marks;
 use crate::domain::reading::Source;
+use crate::domain::record::Record;
 use crate::domain::replay::lanes::Sequence;
 use crate::domain::replay::plan::PlanId;
 use crate::domain::replay::{Matching, ReplayOptions, ReplayOrder, Selection};
@@ -14,6 +16,8 @@ use crate::domain::time::TimeContext;
 use archiver::envelope::Separator;
 use archiver::settings::ArchiveMode;
 use archiver::stream::StreamName;
+use jiff::Timestamp;
+use std::sync::Arc;
 
 /// The state of the screen.
 #[derive(Debug)]
@@ -28,6 +32,8 @@ pub struct ReplaySetup {
     pub marks: Marks,
     /// The filter of the records screen.
     pub filter: RecordFilter,
+    /// What the records screen showed.
+    pub shown: Option<Shown>,
     /// Whether the marked ones are replayed, and not all that match.
     pub only_marked: bool,
     /// Part of the target's name.
@@ -117,13 +123,42 @@ pub struct ReplayFrom {
     pub marks: Marks,
     /// What else could be replayed: all that match.
     pub filter: RecordFilter,
+    /// What is seen of it.
+    pub shown: Option<Shown>,
+}
+
+/// What the records screen shows when a replay is asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Shown {
+    /// Records that match the filter, as far as they are read.
+    pub records: u64,
+    /// Whether all are read.
+    pub is_all_read: bool,
+    /// Marked records that the filter hides.
+    pub hidden_marks: u64,
+}
+
+impl Shown {
+    /// What a records screen shows now.
+    #[must_use]
+    pub fn on(records: &Records, now: Timestamp) -> Self {
+        let matcher = records.fixed.matcher(now);
+        let hidden_marks = match &records.marks {
+            Marks::Some(marked) if !records.filter.is_everything() => {
+                let is_hidden = |record: &&Arc<Record>| matcher.of_record_here(record, &records.recipe, now) != Answer::Yes;
+                marked.values().filter(is_hidden).count()
+            }
+            Marks::Some(_) | Marks::AllBut { .. } => 0,
+        };
+        Self { records: records.rows.len() as u64, is_all_read: records.is_all_read(), hidden_marks: hidden_marks as u64 }
+    }
 }
 
 impl ReplaySetup {
     /// The form for an archive or a file: the marked records where there are any, else all that match.
     #[must_use]
     pub fn open(from: ReplayFrom) -> Self {
-        let ReplayFrom { source, stream, recipe, marks, filter } = from;
+        let ReplayFrom { source, stream, recipe, marks, filter, shown } = from;
         let options = ReplayOptions::default();
         Self {
             source,
@@ -132,6 +167,7 @@ impl ReplaySetup {
             only_marked: !marks.is_empty(),
             marks,
             filter,
+            shown,
             target: Line::default(),
             target_cursor: None,
             envelope: false,
@@ -317,6 +353,21 @@ impl ReplaySetup {
                 let except = except.keys().cloned().collect();
                 Ok(Selection::Matching(Matching { except, ..matching(filter) }))
             }
+        }
+    }
+
+    /// What was on the screen of the records that are chosen, where that can be held against what a plan has.
+    pub(super) fn shown_of_chosen(&self) -> Option<Shown> {
+        let shown = self.shown?;
+        if !self.limit.text().trim().is_empty() || !self.state_as_of.text().trim().is_empty() {
+            return None;
+        }
+        match &self.marks {
+            _ if !self.only_marked => Some(shown),
+            Marks::AllBut { filter, except } if *filter == self.filter => {
+                Some(Shown { records: shown.records.saturating_sub(except.len() as u64), ..shown })
+            }
+            Marks::Some(_) | Marks::AllBut { .. } => None,
         }
     }
 

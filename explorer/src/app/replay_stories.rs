@@ -135,6 +135,24 @@ fn a_name_typed_whole_is_that_stream_though_others_contain_it() {
 }
 
 #[test]
+fn the_form_and_the_review_know_how_many_were_seen_and_how_many_marks_are_hidden() {
+    let (mut model, shelf) = model_with_records(120, 40);
+    shelf.press(&mut model, "space space");
+    let request = read_request(&shelf.press(&mut model, "/ key:nobody enter"));
+    shelf.end(&mut model, request, ReadEnding::Complete);
+    press(&mut model, "r");
+    let shown = form(&model).shown.unwrap();
+    assert_eq!((shown.records, shown.is_all_read, shown.hidden_marks), (0, true, 2));
+    let effects = press(&mut model, "orders-rep enter");
+    planned(&mut model, &effects, 2);
+    assert_eq!(review(&model).shown, None, "what is marked is all that is taken");
+    press(&mut model, "esc tab space");
+    let effects = press(&mut model, "enter");
+    planned(&mut model, &effects, 5);
+    assert_eq!(review(&model).shown, Some(shown), "all that match may be more than was seen");
+}
+
+#[test]
 fn everything_or_into_its_own_stream_takes_the_name_typed_out() {
     let (mut model, _) = model_with_records(120, 40);
     let effects = press(&mut model, "r orders-rep enter");

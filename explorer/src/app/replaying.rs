@@ -91,6 +91,7 @@ pub(super) fn plan(model: &mut Model, order: Box<ReplayOrder>, request: RequestI
     // What is planned of it is known when the plan is there.
     setup.planned = known.clone().map(|plan| (plan, order.clone()));
     setup.ordered = Some(order.clone());
+    let shown = setup.shown_of_chosen();
     let (review, effect) = match known {
         Some(replay) => {
             let choice = Some(Box::new((order.target.clone(), order.options.clone())));
@@ -98,7 +99,7 @@ pub(super) fn plan(model: &mut Model, order: Box<ReplayOrder>, request: RequestI
         }
         None => (ReplayReview::planning(request), Effect::PlanReplay { request, order }),
     };
-    model.screens.push(Screen::ReplayReview(Box::new(review)));
+    model.screens.push(Screen::ReplayReview(Box::new(ReplayReview { shown, ..review })));
     outdated.map(Effect::RemoveReplay).into_iter().chain(Some(effect)).collect()
 }
 

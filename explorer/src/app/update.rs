@@ -284,7 +284,7 @@ fn run_on_streams(model: &mut Model, command: Command) -> Vec<Effect> {
                 let recipe = Recipe::default();
                 let (marks, filter) = (Marks::default(), RecordFilter::default());
                 let source = Source::Archive(archive);
-                let setup = ReplaySetup::open(ReplayFrom { source, stream, recipe, marks, filter });
+                let setup = ReplaySetup::open(ReplayFrom { source, stream, recipe, marks, filter, shown: None });
                 model.screens.push(Screen::ReplaySetup(Box::new(setup)));
                 return Vec::new();
             }

@@ -4,9 +4,12 @@ use super::block;
 use super::theme::Theme;
 use crate::app::model::Model;
 use crate::app::replay_review::{ReplayReview, ReviewStep};
-use crate::domain::replay::preflight::Preflight;
+use crate::app::replay_setup::Shown;
+use crate::domain::replay::preflight::{Glimpse, Preflight};
 use crate::domain::replay::progress::PlanProgress;
-use crate::domain::text::{count, printable, size};
+use crate::domain::text::{count, pieces, printable, size};
+use archiver::record::ArrivalTime;
+use jiff::Timestamp;
 use ratatui::Frame;
 use ratatui::layout::{Constraint, Layout, Rect};
 use ratatui::text::{Line, Span};
@@ -45,7 +48,7 @@ pub(super) fn draw(model: &Model, review: &ReplayReview, theme: &Theme, frame: &
         }
         ReviewStep::Ready { preflight, name, problem } => {
             let [body, question] = Layout::vertical([Constraint::Fill(1), Constraint::Length(2)]).areas(inner);
-            let lines = lines_of(model, preflight, theme, usize::from(inner.width));
+            let lines = lines_of(model, (preflight, review.shown), theme, usize::from(inner.width));
             let longest = u16::try_from(lines.len()).unwrap_or(u16::MAX).saturating_sub(body.height / 2);
             let scroll = u16::try_from(review.scroll).unwrap_or(u16::MAX).min(longest);
             frame.render_widget(Paragraph::new(lines).wrap(Wrap { trim: false }).scroll((scroll, 0)), body);
@@ -103,7 +106,7 @@ fn draw_planning(progress: &PlanProgress, theme: &Theme, frame: &mut Frame<'_>, 
     frame.render_widget(Paragraph::new(lines).wrap(Wrap { trim: false }), rest);
 }
 
-fn lines_of(model: &Model, preflight: &Preflight, theme: &Theme, columns: usize) -> Vec<Line<'static>> {
+fn lines_of(model: &Model, (preflight, shown): (&Preflight, Option<Shown>), theme: &Theme, columns: usize) -> Vec<Line<'static>> {
     let Preflight { plan, load, warnings, .. } = preflight;
     let counts = &plan.counts;
     let row = |name: &str, value: String| {
@@ -118,11 +121,42 @@ fn lines_of(model: &Model, preflight: &Preflight, theme: &Theme, columns: usize)
     lines.push(row("records", plan.selection.clone()));
     let left = if plan.acknowledged > 0 { format!(", {} of them left", count(plan.left())) } else { String::new() };
     lines.push(row("", format!("{}, {} of payload{left}", count(counts.records), size(counts.bytes))));
+    lines.extend(shown.map(|shown| row("on screen", came_since(shown, counts.selected()))));
     lines.extend(preflight.rows(&model.times).into_iter().map(|(name, value)| row(name, value)));
     lines.push(row("puts cost", format!("{} ({} payload units)", preflight.cost(), count(load.units))));
+    lines.extend(load.first.iter().enumerate().map(|(place, record)| {
+        let room = columns.saturating_sub(LABEL_COLUMNS + 2);
+        row(if place == 0 { "first" } else { "" }, cut(&glimpse(model, record), room))
+    }));
     lines.push(Line::default());
     lines.extend(shard_lines(preflight, theme, columns));
     lines
+}
+
+/// What was seen, and what is planned beyond that.
+fn came_since(shown: Shown, selected: u64) -> String {
+    let seen = count(shown.records);
+    match selected.checked_sub(shown.records) {
+        _ if !shown.is_all_read => format!("{seen} had been read; the plan has read all"),
+        None => seen,
+        Some(0) => format!("{seen}, and none came since"),
+        Some(more) => format!("{seen}, and {} came since", count(more)),
+    }
+}
+
+/// A record before it goes.
+fn glimpse(model: &Model, record: &Glimpse) -> String {
+    let arrived = ArrivalTime::parse(&record.arrival).ok().and_then(|arrival| arrival.milliseconds());
+    let arrived = arrived.and_then(|at| Timestamp::from_millisecond(at).ok());
+    let arrived = arrived.map_or_else(|| "no time".to_owned(), |at| model.times.short(at));
+    format!("{}  {arrived}  {}", record.partition_key, record.preview)
+}
+
+fn cut(text: &str, columns: usize) -> String {
+    match pieces(&printable(text), columns).as_slice() {
+        [whole] => whole.clone(),
+        _ => pieces(&printable(text), columns.saturating_sub(1)).first().map(|first| format!("{first}…")).unwrap_or_default(),
+    }
 }
 
 /// What each shard gets, with a bar for its part of the hottest one's.

@@ -3,7 +3,7 @@
 use super::theme::Theme;
 use super::{block, first_visible};
 use crate::app::model::Model;
-use crate::app::replay_setup::{FIELDS, Field, ReplaySetup};
+use crate::app::replay_setup::{FIELDS, Field, ReplaySetup, Shown};
 use crate::domain::marks::Marks;
 use crate::domain::reading::Source;
 use crate::domain::record::size_together;
@@ -74,9 +74,9 @@ fn field_line(setup: &ReplaySetup, field: Field, theme: &Theme) -> Line<'static>
                 format!("all that match {}", setup.filter)
             };
             if !setup.marks.is_empty() {
-                spans.push(choice(&marked(&setup.marks), setup.only_marked));
+                spans.push(choice(&marked(&setup.marks, setup.shown), setup.only_marked));
             }
-            spans.push(choice(&matching, !setup.only_marked));
+            spans.push(choice(&format!("{matching}{}", seen(setup.shown)), !setup.only_marked));
         }
         Field::Expired => {
             spans.push(choice("left out", !setup.include_expired));
@@ -137,10 +137,25 @@ fn hint(setup: &ReplaySetup, field: Field) -> String {
     }
 }
 
+/// How many of all that match are seen.
+fn seen(shown: Option<Shown>) -> String {
+    match shown {
+        Some(Shown { records, is_all_read: true, .. }) => format!(": {} on the screen", count(records)),
+        Some(Shown { records, is_all_read: false, .. }) => format!(": {} read so far", count(records)),
+        None => String::new(),
+    }
+}
+
 /// What is marked, in a few words.
-fn marked(marks: &Marks) -> String {
+fn marked(marks: &Marks, shown: Option<Shown>) -> String {
     match marks {
-        Marks::Some(records) => format!("{} marked, {}", count(records.len() as u64), size_together(records.values())),
+        Marks::Some(records) => {
+            let hidden = match shown.map_or(0, |shown| shown.hidden_marks) {
+                0 => String::new(),
+                hidden => format!(" ({} hidden by the filter)", count(hidden)),
+            };
+            format!("{} marked{hidden}, {}", count(records.len() as u64), size_together(records.values()))
+        }
         Marks::AllBut { filter, except } => {
             let which = if filter.is_everything() { "every record".to_owned() } else { format!("all that match {filter}") };
             if except.is_empty() { which } else { format!("{which} but {}", count(except.len() as u64)) }

@@ -8,9 +8,10 @@ use crate::app::replays::{Live, ReplayRow, ReplaysScreen};
 use crate::domain::replay::pace::SHARD_RECORDS_PER_SECOND;
 use crate::domain::replay::plan::{Journey, JourneyEnd, PassedOver, PlanState, PlanSummary, RunRecord, Wish};
 use crate::domain::replay::progress::{LaneProgress, Progress};
+use crate::domain::replay::timing::long_span;
 use crate::domain::text::{count, printable, short_count, size};
 use crate::domain::time::{SHORT_COLUMNS, span};
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use ratatui::Frame;
 use ratatui::layout::{Constraint, Layout, Rect};
 use ratatui::style::Style;
@@ -187,6 +188,14 @@ fn number_lines(model: &Model, progress: &Progress, theme: &Theme) -> Vec<Line<'
     }
     if !notes.is_empty() {
         lines.push(Line::from(notes));
+    }
+    if let Some(wait) = progress.waits_for {
+        let at = |at: Timestamp| model.times.long(at);
+        let until = SignedDuration::try_from(wait.takes).ok().and_then(|takes| model.times.now.checked_add(takes).ok());
+        let until = until.map_or_else(|| "for ever".to_owned(), |until| format!("until {}", at(until)));
+        let arrived = Timestamp::from_millisecond(wait.arrived).map_or_else(|_| String::new(), at);
+        let text = format!("waits {until} ({}) for the record that arrived {arrived}", long_span(wait.takes));
+        lines.push(Line::styled(text, theme.quiet()));
     }
     if let Some(trouble) = &progress.trouble {
         lines.push(Line::styled(format!("trying again: {}", printable(trouble)), theme.error()));

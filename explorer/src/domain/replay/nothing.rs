@@ -48,7 +48,8 @@ impl Nothing {
             }
         };
         let doubt = if counts.expired_left_out > 0 { format!(". {EXPIRY_DOUBT}") } else { String::new() };
-        format!("{why}{doubt}")
+        let look = if counts.unsearchable > 0 { ". --include-unreadable replays what could not be looked into" } else { "" };
+        format!("{why}{doubt}{look}")
     }
 }
 

@@ -179,6 +179,15 @@ pub struct PlanCounts {
     pub odd_hash_keys: u64,
 }
 
+impl PlanCounts {
+    /// Items that were selected, whatever became of them: user records count as the one they came in.
+    #[must_use]
+    pub fn selected(&self) -> u64 {
+        let Self { records, damaged, expired_left_out, superseded, user_records, aggregated, .. } = self;
+        (records + damaged + expired_left_out + superseded + aggregated).saturating_sub(*user_records)
+    }
+}
+
 /// The replays of a history, the newest first; in place of one whose file cannot be read, why not.
 pub type Listed<E> = Vec<(PlanId, Result<PlanSummary, E>)>;
 

@@ -68,6 +68,8 @@ async fn a_plan_sends_nothing_and_says_what_it_would_do() {
     assert!(shards.len() == 2 && shards.iter().all(|shard| shard["records"].as_u64() > Some(0)), "{planned}");
     assert_eq!((&planned["calls"], &planned["payload_units"], &planned["rate"]), (&json!(3), &json!(1_200), &json!("50%")));
     assert!(planned["seconds"].as_f64() > Some(1.1), "{planned}");
+    let first: Vec<&str> = planned["first"].as_array().unwrap().iter().map(|record| text(record, "preview")).collect();
+    assert_eq!(first, ["0", "1", "2", "3", "4"]);
     assert!(target.records().await.is_empty());
 
     let id = text(&planned, "id");

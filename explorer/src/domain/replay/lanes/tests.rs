@@ -38,6 +38,20 @@ fn a_batch_holds_a_key_once_and_the_next_waits_until_it_is_settled() {
 }
 
 #[test]
+fn a_pause_between_two_arrivals_is_known_with_its_end() {
+    let schedule = Some(Schedule { first_arrival: 0, begins: Duration::ZERO, factor: 2.0 });
+    let mut lanes = lanes_of(Manner { schedule, ..FREE }, &[1, 2], 10);
+    lanes.feed([QueuedRecord { arrived: 100_000, ..record(2, 3, 10) }]);
+    assert_eq!(lanes.waits_for(Duration::ZERO), None, "the first one goes at once");
+    let now = Duration::from_secs(1);
+    let (first, positions) = next(&mut lanes, now);
+    assert_eq!(positions, [0, 1]);
+    assert_eq!(lanes.waits_for(now), None, "an answer is waited for");
+    settle(&mut lanes, first, &[PutResult::Acknowledged; 2], now);
+    assert_eq!(lanes.waits_for(now), Some((Duration::from_secs(50), 100_000)));
+}
+
+#[test]
 fn without_an_order_calls_are_full_of_one_key() {
     let mut lanes = lanes_of(Manner { sequence: Sequence::None, ..FREE }, &[1; 700], 10);
     assert_eq!(next(&mut lanes, Duration::ZERO).1, (0..500).collect::<Vec<_>>());
