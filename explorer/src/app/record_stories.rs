@@ -14,7 +14,7 @@ use crate::domain::failure::Failure;
 use crate::domain::following::{ARCHIVE_OVERLAP, FollowFrom, FollowStatus, Followed, Gap};
 use crate::domain::index::SoughtRecord;
 use crate::domain::marks::Marks;
-use crate::domain::reading::{Position, ReadEnding, Source};
+use crate::domain::reading::{Position, ReadEnding, ReadOrder, Source};
 use crate::domain::record::Record;
 use crate::domain::replay::Selection;
 use archiver::item::StoredItem;
@@ -158,6 +158,36 @@ fn a_filter_by_key_asks_for_that_key_and_is_remembered() {
     assert_eq!(open_records(&model).typing.as_ref().unwrap().line.text(), "key:cust-1");
     shelf.press(&mut model, "down");
     assert_eq!(open_records(&model).typing.as_ref().unwrap().line.text(), "");
+}
+
+#[test]
+fn a_time_counted_back_from_now_moves_when_it_is_read_again() {
+    let (mut model, shelf) = model_with_records(80, 24);
+    let order_of = |effects: &[Effect]| {
+        let order = effects.iter().find_map(|effect| match effect {
+            Effect::Read { order, .. } => Some(order.clone()),
+            _ => None,
+        });
+        order.unwrap_or_else(|| panic!("{effects:?}"))
+    };
+    let effects = shelf.press(&mut model, "/ after:1h enter");
+    let (request, first) = (read_request(&effects), order_of(&effects));
+    let now = model.times.now;
+    let hour = jiff::SignedDuration::from_hours(1);
+    let begins = |order: &ReadOrder| order.filter.after(jiff::Timestamp::MAX);
+    assert_eq!(begins(&first).map(|at| at.as_second()), Some((now - hour).as_second()), "the order says the time itself");
+    assert_eq!(
+        (open_records(&model).filter.to_string(), open_records(&model).filter.title()),
+        ("after:1h".into(), "last 1 h".into())
+    );
+    shelf.end(&mut model, request, ReadEnding::Stopped(middle()));
+    update(&mut model, Message::Ticked(now + hour));
+    let effects = shelf.press(&mut model, "m");
+    let (request, more) = (read_request(&effects), order_of(&effects));
+    assert_eq!(begins(&more), begins(&first), "what is read on with stays");
+    shelf.end(&mut model, request, ReadEnding::Complete);
+    let again = order_of(&shelf.press(&mut model, "F5"));
+    assert_eq!(begins(&again).map(|at| at.as_second()), Some(now.as_second()));
 }
 
 #[test]

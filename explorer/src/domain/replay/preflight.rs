@@ -246,6 +246,15 @@ fn warnings(plan: &PlanSummary, target: &Target, load: &Load) -> Vec<String> {
             count(plan.counts.damaged)
         ));
     }
+    if plan.counts.unsearchable > 0 {
+        let records = match plan.counts.unsearchable {
+            1 => "1 record matches".to_owned(),
+            many => format!("{} records match", count(many)),
+        };
+        warnings.push(format!(
+            "It cannot be told whether {records}, for what decides cannot be read; --include-unreadable decides whether that is replayed."
+        ));
+    }
     if plan.counts.odd_hash_keys > 0 {
         warnings.push(format!(
             "{} user records have an explicit hash key that is none (0 to 2^128-1 in decimal digits); the hash of their partition keys decides their shards.",
