@@ -1,6 +1,6 @@
 //! `explorer get`.
 
-use super::output;
+use super::output::{self, Columns, Lines};
 use super::progress::Meter;
 use super::reading::{Sequence, Taker, read};
 use super::records::PREVIEW_COLUMNS;
@@ -8,19 +8,19 @@ use super::selection::{Chosen, Opened, Origin, stream_named};
 use super::{CommandError, Output, local_times};
 use crate::aws::archive::get as get_record;
 use crate::aws::connect::Connection;
-use crate::domain::decode::{Recipe, decode_payload};
-use crate::domain::document::{Document, Form};
+use crate::domain::decode::{Beginnings, Decoder, Recipe};
 use crate::domain::export::PayloadForm;
 use crate::domain::failure::Failure;
 use crate::domain::filter::RecordFilter;
 use crate::domain::payload::NoPayload;
-use crate::domain::preview::preview_of;
+use crate::domain::preview::{preview_of, preview_of_beginning};
 use crate::domain::reading::Source;
 use crate::domain::record::Record;
+use crate::domain::show::{View, document};
 use crate::domain::text::{place_in_aggregate, printable, size};
 use crate::domain::time::expiry;
 use crate::files::record_json::RecordJson;
-use archiver::aggregate::Aggregate;
+use archiver::aggregate::{Aggregate, MAGIC};
 use clap::Args;
 use std::path::PathBuf;
 
@@ -149,13 +149,13 @@ fn raw(record: &Record, payload: Result<Vec<u8>, NoPayload>, recipe: Option<&Rec
     };
     let decoded = record.decode(Ok(payload), recipe, 0);
     match decoded.note {
-        None => Ok(decoded.content),
-        Some(reason) => Err(failed(reason)),
+        Some(reason) if !decoded.is_whole => Err(failed(reason)),
+        _ => Ok(decoded.content),
     }
 }
 
 fn print_record(record: &Record, payload: Result<Vec<u8>, NoPayload>, recipe: &Recipe) -> Result<(), CommandError> {
-    let user_records = payload.as_ref().ok().and_then(|payload| user_records(payload));
+    let aggregated = payload.as_ref().ok().filter(|payload| payload.starts_with(&MAGIC)).cloned();
     let decoded = record.decode(payload, recipe, 0);
     let times = local_times();
     let item = &record.item;
@@ -178,26 +178,32 @@ fn print_record(record: &Record, payload: Result<Vec<u8>, NoPayload>, recipe: &R
         rows.into_iter().map(|(name, value)| vec![name.to_owned(), printable(&value).into_owned()]).collect();
     output::print_table(&rows)?;
     output::print("")?;
-    if let Some(user_records) = user_records {
-        return output::print_table(&user_records);
+    if let Some(aggregate) = aggregated.as_deref().and_then(Aggregate::parse) {
+        return print_user_records(&aggregate, recipe);
     }
-    let form = Form::of(&decoded);
-    Document::new(decoded.content, form).lines().try_for_each(|line| output::print(&line))
+    let mut lines = Lines::default();
+    document(&decoded, View::Pretty).lines().try_for_each(|line| lines.line(&line))?;
+    lines.flush()
 }
 
 /// The user records of an aggregated record, as a table.
-fn user_records(payload: &[u8]) -> Option<Vec<Vec<String>>> {
-    let aggregate = Aggregate::parse(payload)?;
-    let heading = ["USER RECORD", "KEY", "SIZE", "PAYLOAD"].map(str::to_owned).to_vec();
-    let rows = aggregate.user_records().map(|record| {
-        let decoded = decode_payload(record.data.to_vec());
-        vec![
+fn print_user_records(aggregate: &Aggregate<'_>, recipe: &Recipe) -> Result<(), CommandError> {
+    let mut columns = Columns::new(["USER RECORD", "KEY", "SIZE", "PAYLOAD"]);
+    let recipe = recipe.of_user_record();
+    let (beginnings, decoder) = (Beginnings::default(), Decoder::default());
+    for record in aggregate.user_records() {
+        let preview = match recipe {
+            // What is recognised is found at its beginning.
+            Recipe::Detected => preview_of_beginning(&beginnings.of(record.data, true), PREVIEW_COLUMNS),
+            Recipe::Steps(_) => preview_of(&decoder.decode(record.data.to_vec(), false, &recipe, 0), PREVIEW_COLUMNS),
+        };
+        columns.row([
             // People count from 1, as in the breadcrumb.
             record.sub_sequence_number.saturating_add(1).to_string(),
             printable(record.partition_key).into_owned(),
             size(record.data.len() as u64),
-            preview_of(&decoded, PREVIEW_COLUMNS),
-        ]
-    });
-    Some(std::iter::once(heading).chain(rows).collect())
+            preview,
+        ])?;
+    }
+    columns.finish()
 }

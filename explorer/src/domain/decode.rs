@@ -4,6 +4,7 @@
 mod beginning;
 mod budget;
 mod cbor;
+mod characters;
 mod cloud_watch_logs;
 mod content;
 mod format;
@@ -13,13 +14,18 @@ mod packed;
 mod peeling;
 mod protobuf;
 mod recipe;
+mod registry;
 mod rendition;
+mod unquoted;
+mod utf16;
 
-pub use beginning::{AggregateSize, Beginning, beginning, is_plain};
+pub(super) use beginning::PLAIN_BYTES;
+pub use beginning::{AggregateSize, Beginning, Beginnings, is_plain};
 pub use cloud_watch_logs::log_lines;
 pub use content::Content;
 pub use hex::hex_lines;
 pub use recipe::{InvalidRecipe, Recipe, Step};
+pub use registry::Schema;
 
 use archiver::aggregate::{Aggregate, UserRecord};
 use archiver::envelope::Envelope;
@@ -29,7 +35,7 @@ use budget::Budget;
 use peeling::{Halt, Peeling};
 use std::borrow::Cow;
 use std::fmt;
-use std::ops::ControlFlow;
+use std::ops::{ControlFlow, Range};
 
 /// Bytes that all layers of a record that is shown are unpacked to together, so that a bomb does no harm.
 pub const MAX_SHOWN_BYTES: usize = 64 * 1024 * 1024;
@@ -60,6 +66,14 @@ pub enum Layer {
     Zstd,
     /// Events of a log stream; JSON follows.
     CloudWatchLogs,
+    /// The header of a schema registry.
+    Registry(Schema),
+    /// UTF-16, made UTF-8.
+    Utf16,
+    /// A JSON string with JSON in it.
+    JsonString,
+    /// So many bytes that somebody has named to be left off.
+    Skipped(u32),
     /// JSON, one value or several.
     Json,
     /// UTF-8 text.
@@ -70,6 +84,8 @@ pub enum Layer {
     Cbor,
     /// A protobuf message, its fields rendered as JSON by their numbers.
     Protobuf,
+    /// Protobuf messages, each after its length, rendered as JSON.
+    Delimited,
     /// Anything else.
     Binary,
     /// What could not be restored.
@@ -83,7 +99,9 @@ pub struct Decoded {
     pub layers: Vec<Layer>,
     /// The innermost bytes.
     pub content: Vec<u8>,
-    /// JSON text that shows the same as the content, where that is MessagePack, CBOR or protobuf.
+    /// Which of them are its text, where it is text or JSON: without a byte order mark before it and zeros behind it.
+    pub text: Range<usize>,
+    /// What is shown in the content's place: JSON that shows the same as MessagePack, CBOR or protobuf, or text of another encoding.
     pub rendition: Option<String>,
     /// Which user record of an aggregated record this is.
     pub user_record: Option<UserRecordPlace>,
@@ -127,11 +145,16 @@ impl Layer {
             Self::Zlib => "zlib",
             Self::Zstd => "zstd",
             Self::CloudWatchLogs => "CloudWatch Logs",
+            Self::Registry(schema) => schema.registry(),
+            Self::Utf16 => "UTF-16",
+            Self::JsonString => "JSON string",
+            Self::Skipped(_) => "skip",
             Self::Json => "JSON",
             Self::Text => "text",
             Self::MessagePack => "MessagePack",
             Self::Cbor => "CBOR",
             Self::Protobuf => "protobuf",
+            Self::Delimited => "protobuf messages",
             Self::Binary => "binary",
             Self::NotReadable => "not readable",
         }
@@ -139,10 +162,12 @@ impl Layer {
 }
 
 impl fmt::Display for Layer {
-    /// Its name in the breadcrumb. People count from 1: `KPL 3/17`.
+    /// Its name in the breadcrumb, with what tells it from others of its kind. People count from 1: `KPL 3/17`.
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Kpl { place, count } => write!(formatter, "KPL {}/{count}", place.saturating_add(1)),
+            Self::Registry(schema) => schema.fmt(formatter),
+            Self::Skipped(bytes) => write!(formatter, "skip {bytes}"),
             layer => formatter.write_str(layer.as_str()),
         }
     }
@@ -161,23 +186,72 @@ impl Decoded {
         self.layers.last().copied().unwrap_or(Layer::Binary)
     }
 
-    /// The innermost bytes as text, where they are, or the JSON text that shows the same.
+    /// The content as text, where it is one, or the JSON text that shows the same.
     #[must_use]
     pub fn text(&self) -> Option<&str> {
-        match self.kind() {
-            Layer::Json | Layer::Text => std::str::from_utf8(&self.content).ok(),
-            Layer::MessagePack | Layer::Cbor | Layer::Protobuf => self.rendition.as_deref(),
-            Layer::Base64
-            | Layer::StoredGzip
-            | Layer::Kpl { .. }
-            | Layer::Envelope
-            | Layer::Gzip
-            | Layer::Zlib
-            | Layer::Zstd
-            | Layer::CloudWatchLogs
-            | Layer::Binary
-            | Layer::NotReadable => None,
+        match (&self.rendition, self.kind()) {
+            (Some(rendition), _) => Some(rendition),
+            (None, Layer::Json | Layer::Text) => {
+                self.content.get(self.text.clone()).and_then(|text| std::str::from_utf8(text).ok())
+            }
+            (None, _) => None,
         }
+    }
+
+    /// The same, without a copy.
+    #[must_use]
+    pub fn into_text(self) -> Option<String> {
+        match (self.rendition, self.layers.last()) {
+            (Some(rendition), _) => Some(rendition),
+            (None, Some(Layer::Json | Layer::Text)) => {
+                let mut content = self.content;
+                content.truncate(self.text.end);
+                content.drain(..self.text.start.min(content.len()));
+                String::from_utf8(content).ok()
+            }
+            (None, _) => None,
+        }
+    }
+
+    /// The schema by which it was written, where a registry's header says so.
+    #[must_use]
+    pub fn schema(&self) -> Option<Schema> {
+        self.layers.iter().find_map(|layer| if let Layer::Registry(schema) = layer { Some(*schema) } else { None })
+    }
+}
+
+/// Decodes what one record holds: all its user records and layers together are unpacked to no more than [`MAX_SHOWN_BYTES`].
+#[derive(Debug)]
+pub struct Decoder {
+    budget: Budget,
+}
+
+impl Default for Decoder {
+    fn default() -> Self {
+        Self { budget: Budget::of(MAX_SHOWN_BYTES) }
+    }
+}
+
+impl Decoder {
+    /// Decodes a payload as somebody asks for it; `user_record` is the place, from 0, of the one that is shown of an aggregated record,
+    /// the last where there are not so many.
+    #[must_use]
+    pub fn decode(&self, payload: Vec<u8>, is_stored_gzip: bool, recipe: &Recipe, user_record: usize) -> Decoded {
+        let payload_size = payload.len() as u64;
+        let layers = if is_stored_gzip { vec![Layer::Base64, Layer::StoredGzip] } else { vec![Layer::Base64] };
+        let mut outer = Peeling::new(Cow::Owned(payload), layers, recipe, &self.budget);
+        if outer.peel() == Halt::Aggregate {
+            if let Some(aggregate) = Aggregate::parse(outer.content()) {
+                let count = aggregate.user_records().count();
+                if let Some(record) = aggregate.user_records().nth(user_record.min(count.saturating_sub(1))) {
+                    let mut inner = outer.inside(&record, count as u64);
+                    inner.peel();
+                    return inner.into_decoded(payload_size);
+                }
+            }
+            outer.pass_by_aggregate();
+        }
+        outer.into_decoded(payload_size)
     }
 }
 
@@ -203,22 +277,7 @@ pub fn decode_payload(payload: Vec<u8>) -> Decoded {
 /// last where there are not so many.
 #[must_use]
 pub fn decode_with(payload: Vec<u8>, is_stored_gzip: bool, recipe: &Recipe, user_record: usize) -> Decoded {
-    let payload_size = payload.len() as u64;
-    let layers = if is_stored_gzip { vec![Layer::Base64, Layer::StoredGzip] } else { vec![Layer::Base64] };
-    let budget = Budget::of(MAX_SHOWN_BYTES);
-    let mut outer = Peeling::new(Cow::Owned(payload), layers, recipe, &budget);
-    if outer.peel() == Halt::Aggregate {
-        if let Some(aggregate) = Aggregate::parse(outer.content()) {
-            let count = aggregate.user_records().count();
-            if let Some(record) = aggregate.user_records().nth(user_record.min(count.saturating_sub(1))) {
-                let mut inner = outer.inside(&record, count as u64);
-                inner.peel();
-                return inner.into_decoded(payload_size);
-            }
-        }
-        outer.pass_by_aggregate();
-    }
-    outer.into_decoded(payload_size)
+    Decoder::default().decode(payload, is_stored_gzip, recipe, user_record)
 }
 
 /// Goes through the innermost contents of a payload: one, or each user record's of an aggregate, until the visitor breaks off. All of
@@ -272,6 +331,7 @@ pub fn not_restored(data: &str, reason: String) -> Decoded {
 
 fn plain(layers: Vec<Layer>, content: Vec<u8>, note: Option<String>) -> Decoded {
     Decoded {
+        text: 0..content.len(),
         layers,
         content,
         rendition: None,
@@ -285,4 +345,4 @@ fn plain(layers: Vec<Layer>, content: Vec<u8>, note: Option<String>) -> Decoded 
 
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
-mod tests;
+pub(super) mod tests;

@@ -2,6 +2,7 @@
 
 use regex_syntax::hir::{ClassUnicode, ClassUnicodeRange};
 use serde::de::IgnoredAny;
+use std::borrow::Cow;
 
 /// What a piece of JSON is, for its colour.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -20,13 +21,128 @@ pub enum Token {
     Plain,
 }
 
-/// Whether the text is one JSON value or several after one another, objects or lists (a bare number or word reads better as text).
+/// What some producers write before UTF-8, which belongs to no value.
+pub(crate) const BYTE_ORDER_MARK: [u8; 3] = [0xef, 0xbb, 0xbf];
+
+/// Objects and lists inside one another; a text with more is no JSON here. serde_json reads 128, other readers as many or more, and a
+/// record of ours puts three round its payload.
+pub const MAX_DEPTH: usize = 120;
+
+/// What a text is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Kind {
+    /// JSON: one value or several after one another, objects or lists (a bare number or word reads better as text).
+    Json,
+    /// The same, nested deeper than [`MAX_DEPTH`].
+    TooDeep,
+    Other,
+}
+
+/// Whether the text is one JSON value or several after one another, objects or lists, as RFC 8259 has it or as Python writes it: with
+/// `NaN`, `Infinity` and `-Infinity` for numbers. Escapes of half a character (`\ud83d`) are taken as they are.
 #[must_use]
 pub fn is_json(text: &str) -> bool {
-    if !text.trim_start().starts_with(['{', '[']) {
-        return false;
+    kind_of(text) == Kind::Json
+}
+
+/// The same, with why not.
+pub(crate) fn kind_of(text: &str) -> Kind {
+    if !text.trim_start().starts_with(['{', '[']) || !are_values(text) {
+        Kind::Other
+    } else if text.len() > MAX_DEPTH && depth(text) > MAX_DEPTH {
+        Kind::TooDeep
+    } else {
+        Kind::Json
     }
+}
+
+/// Whether the text is JSON values after one another, of any kind; or none.
+pub(crate) fn are_values(text: &str) -> bool {
+    is_strict(text) || (has_words(text) && matches!(strict(text), Cow::Owned(strict) if is_strict(&strict)))
+}
+
+/// The same JSON for readers that take it to the letter: numbers that are none are texts (`"NaN"`), and half characters are `\ufffd`.
+#[must_use]
+pub fn strict(text: &str) -> Cow<'_, str> {
+    let bytes = text.as_bytes();
+    let mut strict = String::new();
+    let (mut copied, mut at) = (0, 0);
+    let mut in_string = false;
+    while let Some(byte) = bytes.get(at) {
+        let (replacement, length) = match byte {
+            b'"' => {
+                in_string = !in_string;
+                (None, 1)
+            }
+            b'\\' if in_string => half_character(&bytes[at..]),
+            b'N' | b'I' | b'-' if !in_string => no_number(bytes, at),
+            _ => (None, 1),
+        };
+        if let Some(replacement) = replacement {
+            strict.push_str(text.get(copied..at).unwrap_or_default());
+            strict.push_str(replacement);
+            copied = at + length;
+        }
+        at += length;
+    }
+    if copied == 0 {
+        return Cow::Borrowed(text);
+    }
+    strict.push_str(text.get(copied..).unwrap_or_default());
+    Cow::Owned(strict)
+}
+
+fn is_strict(text: &str) -> bool {
     serde_json::Deserializer::from_str(text).into_iter::<IgnoredAny>().all(|value| value.is_ok())
+}
+
+fn has_words(text: &str) -> bool {
+    text.contains("NaN") || text.contains("Infinity")
+}
+
+/// What stands for an escape that is half a character, and the escape's length.
+fn half_character(escape: &[u8]) -> (Option<&'static str>, usize) {
+    let unit = |at: usize| {
+        let digits = escape.get(at..at + 6)?.strip_prefix(b"\\u")?;
+        u16::from_str_radix(std::str::from_utf8(digits).ok()?, 16).ok()
+    };
+    match unit(0) {
+        Some(0xd800..=0xdbff) if matches!(unit(6), Some(0xdc00..=0xdfff)) => (None, 12),
+        Some(0xd800..=0xdfff) => (Some("\\ufffd"), 6),
+        Some(_) | None => (None, 2),
+    }
+}
+
+/// What stands for a word that Python writes for a number, and the word's length.
+fn no_number(bytes: &[u8], at: usize) -> (Option<&'static str>, usize) {
+    const WORDS: [(&[u8], &str); 3] = [(b"NaN", "\"NaN\""), (b"Infinity", "\"Infinity\""), (b"-Infinity", "\"-Infinity\"")];
+    let rest = &bytes[at..];
+    let Some((word, text)) = WORDS.into_iter().find(|(word, _)| rest.starts_with(word)) else {
+        return (None, 1);
+    };
+    let is_value = |byte: u8| byte.is_ascii_whitespace() || matches!(byte, b'[' | b',' | b':');
+    let after = rest[word.len()..].trim_ascii_start().first();
+    let stands_alone = at.checked_sub(1).is_some_and(|before| is_value(bytes[before])) && matches!(after, Some(b',' | b']' | b'}'));
+    (stands_alone.then_some(text), word.len())
+}
+
+/// How deep a JSON text is nested.
+fn depth(json: &str) -> usize {
+    let (mut depth, mut deepest, mut in_string, mut is_escaped) = (0_usize, 0, false, false);
+    for byte in json.bytes() {
+        match byte {
+            _ if is_escaped => is_escaped = false,
+            b'\\' => is_escaped = in_string,
+            b'"' => in_string = !in_string,
+            b'{' | b'[' if !in_string => {
+                depth += 1;
+                deepest = deepest.max(depth);
+            }
+            b'}' | b']' if !in_string => depth = depth.saturating_sub(1),
+            _ => {}
+        }
+    }
+    deepest
 }
 
 /// A regular expression for a text as it stands, or with its characters beyond ASCII escaped as JSON may have them (`J\u00fcrgen`).
@@ -61,6 +177,7 @@ fn escaped(character: char) -> String {
 #[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
     use regex::bytes::RegexBuilder;
 
     #[test]
@@ -93,6 +210,50 @@ mod tests {
         }
         for text in ["", "17", "plain", "{\"a\":1} tail", "{"] {
             assert!(!is_json(text), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn json_as_python_writes_it_is_json() {
+        for (text, expected) in [
+            (r#"{"a":NaN,"b":[-Infinity, Infinity ]}"#, r#"{"a":"NaN","b":["-Infinity", "Infinity" ]}"#),
+            (r#"{"NaN":"NaN \" NaN,"}"#, r#"{"NaN":"NaN \" NaN,"}"#),
+            (r#"{"a":"\ud83d","b":"\ud83d\ude00\udc00\\ud83d"}"#, r#"{"a":"\ufffd","b":"\ud83d\ude00\ufffd\\ud83d"}"#),
+        ] {
+            assert!(is_json(text), "{text}");
+            assert_eq!(strict(text), expected);
+            serde_json::from_str::<serde_json::Value>(expected).unwrap();
+        }
+        for text in [r#"{NaN:1}"#, "{\"a\":nan}", "{\"a\":NaNa}", "{\"a\":+Infinity}", "{\"a\":--Infinity}", "{\"a\":1NaN}", "NaN"]
+        {
+            assert!(!is_json(text), "{text}");
+        }
+    }
+
+    #[test]
+    fn what_other_readers_would_refuse_for_its_depth_is_no_json() {
+        let nested = |levels: usize| format!("{}1{}", "[".repeat(levels), "]".repeat(levels));
+        assert!(is_json(&nested(MAX_DEPTH)));
+        assert_eq!(kind_of(&nested(MAX_DEPTH + 1)), Kind::TooDeep);
+        assert_eq!(kind_of(&nested(100_000)), Kind::TooDeep);
+        assert!(is_json(&format!("{{\"a\":\"{}\\\"{}\"}}", "[".repeat(500), "{".repeat(500))), "brackets in a text do not nest");
+        assert!(is_json(&"[[1]]".repeat(500)));
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_json_can_be_read_to_the_letter(text in r#"([\[{]"?|"(\\\\u[d][89c]3d|a|\\\\")*"|NaN|-?Infinity|[:,\]} 1-]){0,12}"#) {
+            if is_json(&text) {
+                let mut values = serde_json::Deserializer::from_str(&strict(&text)).into_iter::<serde_json::Value>().map(|value| value.is_ok()).collect::<Vec<_>>();
+                values.retain(|is_ok| !is_ok);
+                prop_assert!(values.is_empty(), "{text}");
+            }
+        }
+
+        #[test]
+        fn any_text_is_read(text: String) {
+            prop_assert!(strict(&text).len() <= 3 * text.len());
+            kind_of(&text);
         }
     }
 }

@@ -1,7 +1,7 @@
 //! The beginning of a record's payload on one line, for a list. A large payload is not decoded for it.
 
-use super::decode::{AggregateSize, Decoded, beginning, is_plain};
-use super::payload::{Place, beginning_of_gzip};
+use super::decode::{AggregateSize, Beginning, Beginnings, Decoded, PLAIN_BYTES, is_plain};
+use super::payload::{Place, beginning_of_gzip, payload_of};
 use super::record::Record;
 use super::text::printable;
 use archiver::table::GZIP;
@@ -13,31 +13,41 @@ const NOT_READABLE: &str = "(not readable)";
 
 /// Base64 that is looked at where a payload is not plain text; a multiple of four.
 const LOOKED_AT: usize = 64 * 1024;
+/// Base64 of the bytes that say whether it is; a multiple of four.
+const LOOKED_AT_FIRST: usize = PLAIN_BYTES.div_ceil(3) * 4;
+/// A payload that is stored compressed is verified where it is no larger than this.
+const MAX_VERIFIED_BYTES: u64 = 256 * 1024;
+/// How the base64 of an aggregated record begins, which only all of it can verify.
+const AGGREGATED: &str = "84maw";
 
 /// The beginning of a payload on one line, for a list.
 #[must_use]
 pub fn preview(record: &Record, columns: usize) -> String {
     let data = record.item.data.as_deref().unwrap_or_default();
-    // Four characters of base64 are three bytes; a character takes up to four of those, and a little more for the layers' sake.
-    let enough = (columns * 8).next_multiple_of(4);
     match (&record.place, record.item.encoding.as_deref()) {
         (Place::Parts(parts), _) => format!("(in {parts})"),
-        (Place::Item, None) => match STANDARD.decode(data.get(..enough).unwrap_or(data)) {
-            Ok(start) if is_plain(&start) => one_line(&start, columns),
+        (Place::Item, None) => match STANDARD.decode(data.get(..LOOKED_AT_FIRST).unwrap_or(data)) {
+            Ok(start) if is_plain(&start, data.len() <= LOOKED_AT_FIRST) => one_line(&start, columns),
             Ok(_) => {
-                let looked_at = STANDARD.decode(data.get(..LOOKED_AT).unwrap_or(data)).unwrap_or_default();
-                decoded(&looked_at, data.len() <= LOOKED_AT, columns)
+                let most = if data.starts_with(AGGREGATED) { data.len() } else { LOOKED_AT };
+                match STANDARD.decode(data.get(..most).unwrap_or(data)) {
+                    Ok(payload) => of_bytes(&payload, data.len() <= most, columns),
+                    Err(_) => text_line(data, columns),
+                }
             }
-            Err(_) => one_line(data.as_bytes(), columns),
+            Err(_) => text_line(data, columns),
         },
-        (Place::Item, Some(GZIP)) => {
-            let unpacked = beginning_of_gzip(data, LOOKED_AT);
-            match record.payload_size {
-                Some(0) => String::new(),
-                _ if unpacked.is_empty() => NOT_READABLE.to_owned(),
-                size => decoded(&unpacked, size == Some(unpacked.len() as u64), columns),
-            }
-        }
+        (Place::Item, Some(GZIP)) => match record.payload_size {
+            Some(0) => String::new(),
+            Some(bytes) if bytes <= MAX_VERIFIED_BYTES && data.len() <= LOOKED_AT => match payload_of(&record.item, data) {
+                Ok(payload) => of_bytes(&payload, true, columns),
+                Err(_) => NOT_READABLE.to_owned(),
+            },
+            Some(_) | None => match beginning_of_gzip(data, LOOKED_AT) {
+                unpacked if unpacked.is_empty() => NOT_READABLE.to_owned(),
+                unpacked => of_bytes(&unpacked, false, columns),
+            },
+        },
         (Place::Unclear(_), _) | (Place::Item, Some(_)) => NOT_READABLE.to_owned(),
     }
 }
@@ -45,52 +55,66 @@ pub fn preview(record: &Record, columns: usize) -> String {
 /// The beginning of a payload that is at hand, on one line.
 #[must_use]
 pub fn preview_of_payload(payload: &[u8], columns: usize) -> String {
-    decoded(payload.get(..LOOKED_AT).unwrap_or(payload), payload.len() <= LOOKED_AT, columns)
+    of_bytes(payload.get(..LOOKED_AT).unwrap_or(payload), payload.len() <= LOOKED_AT, columns)
 }
 
 /// The beginning of a payload that was decoded, on one line.
 #[must_use]
 pub fn preview_of(decoded: &Decoded, columns: usize) -> String {
-    one_line(decoded.text().map_or(decoded.content.as_slice(), str::as_bytes), columns)
+    match decoded.text() {
+        Some(text) => text_line(text, columns),
+        None => binary_line(&decoded.content, columns),
+    }
 }
 
-fn decoded(payload: &[u8], is_whole: bool, columns: usize) -> String {
-    let beginning = beginning(payload, is_whole);
+fn of_bytes(payload: &[u8], is_whole: bool, columns: usize) -> String {
+    preview_of_beginning(&Beginnings::default().of(payload, is_whole), columns)
+}
+
+/// The beginning of a payload on one line.
+#[must_use]
+pub fn preview_of_beginning(beginning: &Beginning, columns: usize) -> String {
     let prefix = match beginning.aggregate {
         Some(AggregateSize::Known(count)) => format!("KPL {count}: "),
         Some(AggregateSize::NotCounted) => "KPL: ".to_owned(),
         None => String::new(),
     };
     let left = columns.saturating_sub(prefix.len());
-    let content = beginning.rendition.as_deref().map_or(beginning.content.as_slice(), str::as_bytes);
-    let line = format!("{prefix}{}", one_line(content, left));
-    line.chars().take(columns).collect()
+    let line = match &beginning.text {
+        Some(text) => text_line(text, left),
+        None => binary_line(&beginning.content, left),
+    };
+    format!("{prefix}{line}").chars().take(columns).collect()
 }
 
-/// The beginning of a content, as text where it is.
+/// The beginning of bytes that begin with text.
 fn one_line(content: &[u8], columns: usize) -> String {
     // What is beyond the line is not looked at; a character has at most four bytes.
     let content = content.get(..columns.saturating_mul(4)).unwrap_or(content);
     let text = match std::str::from_utf8(content) {
         Ok(text) => text,
         // The cut may have gone through a character.
-        Err(error) if error.error_len().is_none() => std::str::from_utf8(&content[..error.valid_up_to()]).unwrap_or_default(),
-        Err(_) => "",
+        Err(error) => std::str::from_utf8(&content[..error.valid_up_to()]).unwrap_or_default(),
     };
-    let is_plain = text.chars().all(|character| !character.is_control() || character.is_whitespace());
-    let is_text = !text.is_empty() && (is_plain || text.trim_start().starts_with(['{', '[']));
-    if is_text || content.is_empty() {
-        printable(&text.replace(['\n', '\r'], " ")).chars().take(columns).collect()
-    } else {
-        let bytes: Vec<String> = content.iter().take(columns / 3).map(|byte| format!("{byte:02x}")).collect();
-        format!("(binary) {}", bytes.join(" "))
-    }
+    text_line(text, columns)
+}
+
+fn text_line(text: &str, columns: usize) -> String {
+    let end = text.char_indices().nth(columns).map_or(text.len(), |(end, _)| end);
+    printable(&text[..end].replace(['\n', '\r'], " ")).chars().take(columns).collect()
+}
+
+fn binary_line(content: &[u8], columns: usize) -> String {
+    let bytes: Vec<String> = content.iter().take(columns / 3).map(|byte| format!("{byte:02x}")).collect();
+    format!("(binary) {}", bytes.join(" "))
 }
 
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
+    use crate::domain::decode::tests::any_damaged_payload;
+    use crate::domain::decode::{Layer, decode_payload};
     use archiver::aggregate::aggregate;
     use archiver::item::StoredItem;
     use archiver::payload::{Data, Packer};
@@ -162,7 +186,7 @@ mod tests {
         assert_eq!(preview(&record(&middling), 40), "KPL 2: {\"id\":1}");
         assert_eq!(preview(&record(&replayed("\u{1e}", &middling)), 40), "KPL 2: {\"id\":1}");
         let large = aggregate(&[("a", None, b"{\"id\":1}"), ("b", None, noise(200_000).as_bytes())]);
-        assert_eq!(preview(&record(&large), 40), "KPL: {\"id\":1}");
+        assert_eq!(preview(&record(&large), 40), "KPL 2: {\"id\":1}");
     }
 
     #[test]
@@ -188,7 +212,75 @@ mod tests {
         assert_eq!(preview(&Record::new(StoredItem { parts: Some(36), sequence_number, ..item }), 20), "(in 36 parts)");
     }
 
+    /// The line that all of a payload gives.
+    fn line_of_all(payload: &[u8], columns: usize) -> String {
+        let decoded = decode_payload(payload.to_vec());
+        let prefix = match decoded.layers.iter().position(|layer| matches!(layer, Layer::Kpl { .. })) {
+            Some(at) => match decoded.layers[at] {
+                Layer::Kpl { count, .. } => format!("KPL {count}: "),
+                _ => String::new(),
+            },
+            None => String::new(),
+        };
+        let line = preview_of(&decoded, columns.saturating_sub(prefix.len()));
+        format!("{prefix}{line}").chars().take(columns).collect()
+    }
+
+    #[test]
+    fn a_preview_of_a_large_payload_is_a_beginning_of_what_is_shown() {
+        let text = noise(60_000);
+        let json = format!("{{\"note\":\"{text}\"}}");
+        let mut message_pack = vec![0x81, 0xa4, b'n', b'o', b't', b'e', 0xda];
+        message_pack.extend(60_000_u16.to_be_bytes());
+        message_pack.extend(text.as_bytes());
+        let twice = serde_json::to_vec(&json).unwrap();
+        let coloured = format!("\u{1b}[32m{json}");
+        let windows = [b"M\xfcller ".to_vec(), text.clone().into_bytes()].concat();
+        for payload in [json.into_bytes(), twice, coloured.into_bytes(), windows, text.into_bytes()] {
+            for payload in [
+                payload.clone(),
+                gzip(&payload),
+                zlib(&payload),
+                [gzip(&payload), b"\n".to_vec()].concat(),
+                aggregate(&[("a", None, &payload)]),
+            ] {
+                assert_eq!(preview(&record(&payload), 40), line_of_all(&payload, 40));
+                let cut = &payload[..payload.len() - 100];
+                assert_eq!(preview(&record(cut), 40), line_of_all(cut, 40));
+            }
+        }
+        assert!(
+            preview(&record(&message_pack), 40).starts_with("(binary) 81 a4"),
+            "only the end of it says that it is MessagePack"
+        );
+    }
+
     proptest! {
+        #[test]
+        fn a_preview_never_disagrees_with_the_detail(payload in any_damaged_payload(), columns in 0..60_usize) {
+            prop_assert_eq!(preview(&record(&payload), columns), line_of_all(&payload, columns));
+            let decoded = decode_payload(payload.clone());
+            let begun = Beginnings::default().of(&payload, true);
+            prop_assert_eq!(begun.kind, Some(decoded.kind()));
+            let inner = decoded.layers.iter().skip(1).take(begun.layers.len()).copied().collect::<Vec<_>>();
+            prop_assert_eq!(begun.layers, inner);
+            prop_assert_eq!(begun.text.as_deref(), decoded.text());
+        }
+
+        #[test]
+        fn a_beginning_never_disagrees_with_all_of_it(payload in any_damaged_payload(), times in 1..30_usize, cut: proptest::sample::Index) {
+            let payload = [payload.clone(), payload.repeat(times)].concat();
+            let decoded = decode_payload(payload.clone());
+            let begun = Beginnings::default().of(&payload[..cut.index(payload.len() + 1)], false);
+            if let Some(kind) = begun.kind {
+                let is_text = |kind| matches!(kind, Layer::Text | Layer::Json);
+                prop_assert!(kind == decoded.kind() || (is_text(kind) && is_text(decoded.kind())), "{:?} {:?}", kind, decoded.layers);
+                let text = begun.text.unwrap_or_default();
+                let text = text.trim_end_matches('\u{fffd}');
+                prop_assert!(decoded.text().unwrap_or_default().starts_with(text), "{} {:?}", text, decoded.text());
+            }
+        }
+
         #[test]
         fn no_preview_is_hostile(payload: Vec<u8>, columns in 0..60_usize) {
             for payload in [gzip(&payload), aggregate(&[("a", None, &payload)]), payload] {

@@ -1,11 +1,12 @@
 //! A record as the explorer shows it: the item as it was found, and the payload decoded when somebody looks.
 
-use super::decode::{self, Decoded, Recipe};
+use super::decode::{self, Decoded, Decoder, Recipe};
 use super::payload::{self, NoPayload, Place};
 use super::text::size;
 use archiver::item::StoredItem;
+use archiver::record::ArrivalTime;
 use archiver::sequence::SequenceNumber;
-use archiver::table::GZIP;
+use archiver::table::{GZIP, attribute};
 use jiff::Timestamp;
 use std::cmp::Ordering;
 use std::sync::Arc;
@@ -39,16 +40,21 @@ pub struct Record {
 impl Record {
     /// The record of an item.
     #[must_use]
-    pub fn new(item: StoredItem) -> Self {
+    pub fn new(mut item: StoredItem) -> Self {
         let place = Place::of(&item);
-        let milliseconds = item.arrival.as_ref().and_then(archiver::record::ArrivalTime::milliseconds);
+        let arrived_at = item.arrival.as_ref().and_then(time_of);
+        if let Some(problem) = item.arrival.as_ref().filter(|_| arrived_at.is_none()).map(no_time)
+            && !item.problems.contains(&problem)
+        {
+            item.problems.push(problem);
+        }
         Self {
             id: RecordId {
                 partition_key: item.partition_key.clone(),
                 sequence_number: item.sequence_number.as_ref().map(ToString::to_string).unwrap_or_default(),
                 sub_sequence_number: item.sub_sequence_number,
             },
-            arrived_at: milliseconds.and_then(|milliseconds| Timestamp::from_millisecond(milliseconds).ok()),
+            arrived_at,
             payload_size: payload::size_of(&item, &place),
             place,
             item,
@@ -80,9 +86,21 @@ impl Record {
     /// could not be restored comes what the item holds, and why.
     #[must_use]
     pub fn decode(&self, payload: Result<Vec<u8>, NoPayload>, recipe: &Recipe, user_record: usize) -> Decoded {
+        self.decode_by(&Decoder::default(), payload, recipe, user_record)
+    }
+
+    /// The same by a decoder that counts what is unpacked of all that the record holds.
+    #[must_use]
+    pub fn decode_by(
+        &self,
+        decoder: &Decoder,
+        payload: Result<Vec<u8>, NoPayload>,
+        recipe: &Recipe,
+        user_record: usize,
+    ) -> Decoded {
         let is_as_it_is = self.place == Place::Item && self.item.encoding.is_none();
         match (payload, self.item.data.as_deref()) {
-            (Ok(payload), _) => decode::decode_with(payload, self.item.encoding.is_some(), recipe, user_record),
+            (Ok(payload), _) => decoder.decode(payload, self.item.encoding.is_some(), recipe, user_record),
             (Err(_), Some(text)) if is_as_it_is => decode::decode(text),
             (Err(reason), text) => decode::not_restored(text.unwrap_or_default(), reason.to_string()),
         }
@@ -145,6 +163,26 @@ impl Record {
     }
 }
 
+/// When a record arrived, where its time is one: epoch seconds up to the year 9999.
+fn time_of(arrival: &ArrivalTime) -> Option<Timestamp> {
+    arrival.milliseconds().and_then(|milliseconds| Timestamp::from_millisecond(milliseconds).ok())
+}
+
+/// What is wrong with a time that is none: most often it is in another unit.
+fn no_time(arrival: &ArrivalTime) -> String {
+    let whole = arrival.as_str().split('.').next().and_then(|digits| digits.parse::<i64>().ok());
+    let in_units = |number: i64| {
+        [
+            ("milliseconds", Timestamp::from_millisecond(number).ok()),
+            ("microseconds", Timestamp::from_microsecond(number).ok()),
+            ("nanoseconds", Timestamp::from_nanosecond(i128::from(number)).ok()),
+        ]
+    };
+    let other = whole.and_then(|number| in_units(number).into_iter().find_map(|(unit, time)| Some((unit, time?))));
+    let guess = other.map(|(unit, time)| format!("; in {unit} it would be {time}")).unwrap_or_default();
+    format!("{} is {arrival}, which is no time in seconds{guess}", attribute::ARRIVAL)
+}
+
 /// The size of records' payloads together, for people; those in parts are not known before they are read.
 #[must_use]
 pub fn size_together<'r>(records: impl IntoIterator<Item = &'r Arc<Record>>) -> String {
@@ -160,8 +198,6 @@ pub fn size_together<'r>(records: impl IntoIterator<Item = &'r Arc<Record>>) -> 
 #[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
-    use archiver::record::ArrivalTime;
-    use archiver::sequence::SequenceNumber;
 
     fn record(arrival: &str, number: &str) -> Record {
         Record::new(StoredItem {
@@ -179,6 +215,32 @@ mod tests {
         records.sort_by(Record::newest_first);
         let numbers: Vec<&str> = records.iter().map(|record| record.id.sequence_number.as_str()).collect();
         assert_eq!(numbers, ["2", "10", "9", "1"]);
+    }
+
+    #[test]
+    fn an_arrival_in_another_unit_is_damaged_and_no_time() {
+        for (arrival, problem) in [
+            (
+                "1671562498449",
+                "is 1671562498449, which is no time in seconds; in milliseconds it would be 2022-12-20T18:54:58.449Z",
+            ),
+            (
+                "1671562498449123",
+                "is 1671562498449123, which is no time in seconds; in microseconds it would be 2022-12-20T18:54:58.449123Z",
+            ),
+            ("1671562498449123456", "which is no time in seconds; in nanoseconds it would be 2022-12-20T18:54:58.449123456Z"),
+            ("253402300800", "is 253402300800, which is no time in seconds; in milliseconds it would be 1978-01-11T21:31:40.8Z"),
+            ("1e30", "which is no time in seconds"),
+        ] {
+            let record = record(arrival, "1");
+            assert_eq!(record.arrived_at, None);
+            assert!(record.item.problems[0].ends_with(problem), "{:?}", record.item.problems);
+            assert_eq!(Record::new(record.item.clone()).item.problems.len(), 1, "read again it has no more of them");
+            assert_eq!(record.item.arrival, ArrivalTime::parse(arrival).ok(), "the item stays as it is");
+        }
+        for arrival in ["0", "1671562498.449", "253402207199"] {
+            assert!(record(arrival, "1").item.problems.is_empty(), "{arrival}");
+        }
     }
 
     fn stored(encoding: Option<&str>, parts: Option<u32>) -> Record {

@@ -1,6 +1,6 @@
 //! A record's payload made ready for the screen: decoded, and laid out as a document or as the difference to another's.
 
-use super::decode::{Decoded, Recipe, log_lines};
+use super::decode::{Decoded, Layer, Recipe, log_lines};
 use super::diff::Diff;
 use super::document::{Document, Form, Place};
 use super::payload::NoPayload;
@@ -142,6 +142,9 @@ pub fn document(decoded: &Decoded, view: View) -> Document {
         },
         View::Text => match log_lines(decoded) {
             Some(lines) => Document::new(as_text(&lines), Form::Text),
+            None if decoded.kind() == Layer::Text => {
+                Document::new(decoded.text().unwrap_or_default().as_bytes().to_vec(), Form::Text)
+            }
             None => Document::new(decoded.content.clone(), Form::Text),
         },
         View::Hex => Document::new(decoded.content.clone(), Form::Hex),

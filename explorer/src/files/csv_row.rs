@@ -13,7 +13,7 @@ use unicode_width::UnicodeWidthChar as _;
 pub(super) const BYTE_ORDER_MARK: &str = "\u{feff}";
 
 /// The heading: the names that the fields have in JSON Lines.
-pub(super) const COLUMNS: [&str; 19] = [
+pub(super) const COLUMNS: [&str; 20] = [
     "stream",
     "partition_key",
     "sequence_number",
@@ -27,6 +27,7 @@ pub(super) const COLUMNS: [&str; 19] = [
     "size_bytes",
     "data",
     "encoding",
+    "schema_id",
     "payload",
     "problems",
     "payload_problem",
@@ -94,6 +95,7 @@ pub(super) fn cells(record: &RecordJson, for_excel: bool) -> [Cow<'_, str>; COLU
         // Base64 is no number, whatever it looks like.
         guarded(record.data.as_deref().unwrap_or_default().into(), is_changed),
         plain(record.encoding.join(" › ").into()),
+        text(&record.schema_id),
         record.payload.as_ref().map_or("".into(), |payload| safe(payload.text().into())),
         safe(record.problems.join("; ").into()),
         text(&record.payload_problem),

@@ -1,10 +1,11 @@
 //! A record as JSON: a line of an exported file, and what the command line prints for scripts.
 
-use crate::domain::decode::{Decoded, Layer, Recipe, Step, decode_with};
+use crate::domain::decode::{Decoded, Decoder, Layer, MAX_SHOWN_BYTES, Recipe};
 use crate::domain::export::PayloadForm;
 use crate::domain::payload::NoPayload;
 use crate::domain::record::Record;
-use archiver::aggregate::Aggregate;
+use crate::domain::text::size;
+use archiver::aggregate::{Aggregate, MAGIC};
 use archiver::stream::StreamName;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -38,6 +39,9 @@ pub(crate) struct RecordJson {
     pub(super) data: Option<String>,
     /// What was recognised, outermost first.
     pub(super) encoding: Vec<&'static str>,
+    /// The schema that a registry's header names.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) schema_id: Option<String>,
     /// The payload: a JSON value where it is one, a text where it is text, otherwise null.
     pub(super) payload: Option<Payload>,
     /// What is wrong with the item, and last with its payload.
@@ -83,7 +87,30 @@ pub(super) struct UserRecordJson {
     sub_sequence_number: u64,
     data: Option<String>,
     encoding: Vec<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    schema_id: Option<String>,
     payload: Option<Payload>,
+    /// What is odd about its payload.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    payload_problem: Option<String>,
+}
+
+/// Decodes what a record holds, and keeps count of the JSON that is made of it.
+struct Showing {
+    decoder: Decoder,
+    /// Bytes of JSON that its payloads may yet take.
+    room: usize,
+}
+
+/// A payload as it is told.
+struct Told {
+    encoding: Vec<&'static str>,
+    schema_id: Option<String>,
+    size_bytes: Option<u64>,
+    payload: Option<Payload>,
+    problem: Option<String>,
+    /// Whether its bytes are to be told as well, since the payload lacks something of them.
+    needs_data: bool,
 }
 
 impl RecordJson {
@@ -104,11 +131,12 @@ impl RecordJson {
         };
         let stored = Stored { data: item.data.clone(), encoding: item.encoding.clone(), parts: item.parts };
         let is_lost = data.is_none() && (stored.data.is_some() || stored.encoding.is_some() || stored.parts.is_some());
-        let user_records = payload.as_ref().ok().and_then(|payload| user_records(payload, recipe, form));
-        let decoded = record.decode(payload, recipe, 0);
-        let shown = shown(&decoded);
+        let aggregated = payload.as_ref().ok().filter(|payload| payload.starts_with(&MAGIC)).cloned();
+        let mut showing = Showing { decoder: Decoder::default(), room: MAX_SHOWN_BYTES };
+        let told = showing.tell(record.decode_by(&showing.decoder, payload, recipe, 0));
+        let user_records = aggregated.and_then(|payload| user_records(&payload, recipe, form, &mut showing));
         let mut problems = item.problems.clone();
-        problems.extend(decoded.note.clone());
+        problems.extend(told.problem.clone());
         Self {
             stream: stream.map(ToString::to_string),
             partition_key: record.id.partition_key.clone(),
@@ -120,12 +148,13 @@ impl RecordJson {
             last_update: item.last_update.clone(),
             expire_after: item.expire_after,
             stored_as: record.stored_as(),
-            size_bytes: decoded.payload_size,
-            data: data.filter(|_| !is_restored || form.has_data(shown.as_ref())),
-            encoding: layers(&decoded),
-            payload: shown.filter(|_| form.has_payload()),
+            size_bytes: told.size_bytes,
+            data: data.filter(|_| !is_restored || form.has_data(&told)),
+            encoding: told.encoding,
+            schema_id: told.schema_id,
+            payload: told.payload.filter(|_| form.has_payload()),
             problems,
-            payload_problem: decoded.note,
+            payload_problem: told.problem,
             other_attributes: item.others.clone(),
             stored: is_lost.then_some(stored),
             user_records,
@@ -138,9 +167,9 @@ impl PayloadForm {
         self != Self::Base64
     }
 
-    /// Decoded, a payload that no text can show is there in base64 all the same: it would be lost.
-    fn has_data(self, shown: Option<&Payload>) -> bool {
-        self != Self::Decoded || shown.is_none_or(Payload::is_null)
+    /// Decoded, a payload that no text can show, or not all of it, is there in base64 all the same: it would be lost.
+    fn has_data(self, told: &Told) -> bool {
+        self != Self::Decoded || told.needs_data || told.payload.as_ref().is_none_or(Payload::is_null)
     }
 }
 
@@ -159,46 +188,92 @@ impl Payload {
     }
 }
 
-fn user_records(payload: &[u8], recipe: &Recipe, form: PayloadForm) -> Option<Vec<UserRecordJson>> {
+fn user_records(payload: &[u8], recipe: &Recipe, form: PayloadForm, showing: &mut Showing) -> Option<Vec<UserRecordJson>> {
     let aggregate = Aggregate::parse(payload)?;
-    let recipe = of_user_record(recipe);
+    let recipe = recipe.of_user_record();
     let records = aggregate.user_records().map(|record| {
-        let decoded = decode_with(record.data.to_vec(), false, &recipe, 0);
-        let shown = shown(&decoded);
+        let told = showing.tell(showing.decoder.decode(record.data.to_vec(), false, &recipe, 0));
         UserRecordJson {
             partition_key: record.partition_key.to_owned(),
             explicit_hash_key: record.explicit_hash_key.map(str::to_owned),
             sub_sequence_number: record.sub_sequence_number,
-            data: form.has_data(shown.as_ref()).then(|| STANDARD.encode(record.data)),
-            encoding: layers(&decoded),
-            payload: shown.filter(|_| form.has_payload()),
+            data: form.has_data(&told).then(|| STANDARD.encode(record.data)),
+            encoding: told.encoding,
+            schema_id: told.schema_id,
+            payload: told.payload.filter(|_| form.has_payload()),
+            payload_problem: told.problem,
         }
     });
     Some(records.collect())
 }
 
-/// What a recipe asks of a user record: the steps after the one that takes it out.
-fn of_user_record(recipe: &Recipe) -> Recipe {
-    match recipe {
-        Recipe::Detected => Recipe::Detected,
-        Recipe::Steps(steps) => {
-            let inner: Vec<Step> = steps.iter().copied().skip_while(|step| *step != Step::Kpl).skip(1).collect();
-            if inner.is_empty() { Recipe::Detected } else { Recipe::Steps(inner) }
+impl Showing {
+    fn tell(&mut self, decoded: Decoded) -> Told {
+        let layers = decoded.layers.iter().filter(|layer| **layer != Layer::StoredGzip);
+        let encoding = layers.map(|layer| layer.as_str()).collect();
+        let schema_id = decoded.schema().map(|schema| schema.id());
+        let (size_bytes, is_whole, note, kind) = (decoded.payload_size, decoded.is_whole, decoded.note.clone(), decoded.kind());
+        let (payload, too_large) = match decoded.into_text() {
+            None => (None, None),
+            Some(text) if kind == Layer::Json => match serde_json::from_str::<&RawValue>(&text).map(ToOwned::to_owned) {
+                Ok(json) => self.json(json),
+                // Several values after one another, or what is JSON only as Python writes it, are no JSON value, but a text.
+                Err(_) => self.text(text),
+            },
+            Some(text) => self.text(text),
+        };
+        let needs_data = !is_whole || too_large.is_some();
+        let problem = match (note, too_large) {
+            (Some(note), Some(too_large)) => Some(format!("{note}; {too_large}")),
+            (note, too_large) => note.or(too_large),
+        };
+        Told { encoding, schema_id, size_bytes, payload, problem, needs_data }
+    }
+
+    fn json(&mut self, json: Box<RawValue>) -> (Option<Payload>, Option<String>) {
+        match self.room.checked_sub(json.get().len()) {
+            Some(room) => {
+                self.room = room;
+                let is_on_one_line = !json.get().contains(['\n', '\r']);
+                let json = if is_on_one_line { Ok(json) } else { RawValue::from_string(on_one_line(json.get())) };
+                (json.ok().map(Payload::Json), None)
+            }
+            None => (None, Some(format!("its JSON of {} is left out: {}", size(json.get().len() as u64), too_large()))),
         }
+    }
+
+    fn text(&mut self, mut text: String) -> (Option<Payload>, Option<String>) {
+        let (end, room) = fitting(&text, self.room);
+        self.room = room;
+        if end == text.len() {
+            return (Some(Payload::Text(text)), None);
+        }
+        let left_out = size((text.len() - end) as u64);
+        text.truncate(end);
+        text.shrink_to_fit();
+        (Some(Payload::Text(text)), Some(format!("the last {left_out} of its text are left out: {}", too_large())))
     }
 }
 
-fn layers(decoded: &Decoded) -> Vec<&'static str> {
-    decoded.layers.iter().filter(|layer| **layer != Layer::StoredGzip).map(|layer| layer.as_str()).collect()
+fn too_large() -> String {
+    format!("no more than {} are written of what one record holds", size(MAX_SHOWN_BYTES as u64))
 }
 
-fn shown(decoded: &Decoded) -> Option<Payload> {
-    let text = decoded.text()?.to_owned();
-    Some(match decoded.kind() {
-        // Several JSON values after one another are no JSON value, but a text.
-        Layer::Json => RawValue::from_string(on_one_line(&text)).map_or(Payload::Text(text), Payload::Json),
-        _ => Payload::Text(text),
-    })
+/// How much of a text fits into so many bytes as JSON writes it, and what is left of them.
+fn fitting(text: &str, room: usize) -> (usize, usize) {
+    let mut left = room;
+    for (at, character) in text.char_indices() {
+        let written = match character {
+            '"' | '\\' | '\n' | '\r' | '\t' | '\u{8}' | '\u{c}' => 2,
+            '\0'..='\u{1f}' => 6,
+            _ => character.len_utf8(),
+        };
+        match left.checked_sub(written) {
+            Some(after) => left = after,
+            None => return (at, left),
+        }
+    }
+    (text.len(), left)
 }
 
 /// JSON as it was written, but for the ends of lines, which stand only between its parts: inside a text they would be escaped.

@@ -8,12 +8,19 @@ use std::cell::Cell;
 pub(super) struct Budget {
     most: usize,
     left: Cell<usize>,
+    /// Bytes that one layer may have of them.
+    each: usize,
 }
 
 impl Budget {
     /// So many bytes.
     pub(super) fn of(most: usize) -> Self {
-        Self { most, left: Cell::new(most) }
+        Self { most, left: Cell::new(most), each: usize::MAX }
+    }
+
+    /// So many bytes, and no more than so many for each layer, for whoever wants beginnings.
+    pub(super) fn with_each(most: usize, each: usize) -> Self {
+        Self { each, ..Self::of(most) }
     }
 
     /// How many there were at first.
@@ -22,7 +29,12 @@ impl Budget {
     }
 
     pub(super) fn left(&self) -> usize {
-        self.left.get()
+        self.left.get().min(self.each)
+    }
+
+    /// Whether nothing is left.
+    pub(super) fn is_spent(&self) -> bool {
+        self.left.get() == 0
     }
 
     pub(super) fn spend(&self, bytes: usize) {

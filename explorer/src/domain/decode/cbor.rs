@@ -6,30 +6,53 @@ use ciborium_ll::{Decoder, Header, simple};
 /// CBOR that is being read.
 struct Reader<'p> {
     rest: &'p [u8],
+    /// The first byte of what was read last, which says how wide a number is.
+    initial: u8,
     rendition: Rendition,
 }
 
 /// The tag that says nothing but that this is CBOR. Source: RFC 8949, section 3.4.6.
 const SELF_DESCRIBED: [u8; 3] = [0xd9, 0xd9, 0xf7];
 
-/// The JSON of what is a map or a list, or says of itself that it is CBOR.
-pub(super) fn detect(content: &[u8]) -> Option<String> {
-    let is_container = matches!(content, [0x80..=0xbf, _, ..]);
-    if is_container || content.starts_with(&SELF_DESCRIBED) { read(content).ok() } else { None }
-}
+/// How numbers of 16 and 32 bits begin. Source: RFC 8949, section 3.3.
+const HALF_FLOAT: u8 = 0xf9;
+const SINGLE_FLOAT: u8 = 0xfa;
 
-/// The JSON of what somebody says is CBOR.
-pub(super) fn read(content: &[u8]) -> Result<String, Unreadable> {
-    let content = content.strip_prefix(&SELF_DESCRIBED).unwrap_or(content);
-    let mut reader = Reader { rest: content, rendition: Rendition::default() };
-    reader.value(0)?;
-    match reader.rest.len() {
-        0 => reader.rendition.finish(),
-        trailing => Err(Unreadable::Trailing(trailing)),
+/// The JSON of what is a map or a list, or says of itself that it is CBOR; or several after one another that hold something.
+pub(super) fn detect(content: &[u8], most: usize) -> Result<String, Unreadable> {
+    let is_container = matches!(content, [0x80..=0xbf, _, ..]);
+    if is_container || content.starts_with(&SELF_DESCRIBED) {
+        render(content, true, most)
+    } else {
+        Err(Unreadable::Invalid("it is neither a map nor a list"))
     }
 }
 
+/// The JSON of what somebody says is CBOR: one value, or several after one another (RFC 8742), a line each.
+pub(super) fn read(content: &[u8], most: usize) -> Result<String, Unreadable> {
+    render(content, false, most)
+}
+
+fn render(content: &[u8], is_strict: bool, most: usize) -> Result<String, Unreadable> {
+    let mut reader = Reader { rest: content, initial: 0, rendition: Rendition::within(most) };
+    let is_odd = |value: &[u8]| !matches!(value, [0x81..=0x9f | 0xa1..=0xbf, _, ..]) && !value.starts_with(&SELF_DESCRIBED);
+    reader.whole_value()?;
+    while !reader.rest.is_empty() {
+        if is_strict && (is_odd(reader.rest) || is_odd(content)) {
+            return Err(Unreadable::Invalid("something follows its end"));
+        }
+        reader.rendition.next_value()?;
+        reader.whole_value()?;
+    }
+    reader.rendition.finish()
+}
+
 impl<'p> Reader<'p> {
+    fn whole_value(&mut self) -> Result<(), Unreadable> {
+        self.rest = self.rest.strip_prefix(&SELF_DESCRIBED).unwrap_or(self.rest);
+        self.value(0)
+    }
+
     fn value(&mut self, depth: usize) -> Result<(), Unreadable> {
         let header = self.header()?;
         self.value_of(header, depth)
@@ -90,7 +113,12 @@ impl<'p> Reader<'p> {
         match header {
             Header::Positive(number) => self.rendition.integer(number),
             Header::Negative(number) => self.rendition.integer(-1 - i128::from(number)),
-            Header::Float(number) => self.rendition.float(number),
+            Header::Float(number) => match self.initial {
+                HALF_FLOAT => self.rendition.half_float(number),
+                #[allow(clippy::cast_possible_truncation)]
+                SINGLE_FLOAT => self.rendition.short_float(number as f32),
+                _ => self.rendition.float(number),
+            },
             Header::Simple(simple::FALSE) => self.rendition.push("false"),
             Header::Simple(simple::TRUE) => self.rendition.push("true"),
             Header::Simple(simple::NULL) => self.rendition.push("null"),
@@ -133,9 +161,7 @@ impl<'p> Reader<'p> {
     }
 
     fn header(&mut self) -> Result<Header, Unreadable> {
-        if self.rest.is_empty() {
-            return Err(Unreadable::Cut);
-        }
+        self.initial = *self.rest.first().ok_or(Unreadable::Cut)?;
         let mut decoder = Decoder::from(self.rest);
         let header = decoder.pull().map_err(|error| match error {
             ciborium_ll::Error::Io(_) => Unreadable::Cut,
@@ -164,6 +190,8 @@ mod tests {
     use ciborium::Value;
     use proptest::prelude::*;
 
+    const MOST: usize = 64 * 1024 * 1024;
+
     fn written(value: &Value) -> Vec<u8> {
         let mut bytes = Vec::new();
         ciborium::into_writer(value, &mut bytes).unwrap();
@@ -180,42 +208,79 @@ mod tests {
             ("at".into(), Value::Tag(1, Box::new(1_545_084_650.into()))),
         ]);
         let expected = r#"{"id":7,"-1":[null,true,-5,18446744073709551615],"00ff":{"hex":"01"},"f":[1.5,"NaN","Infinity"],"at":{"tag":1,"value":1545084650}}"#;
-        assert_eq!(detect(&written(&value)).as_deref(), Some(expected));
+        assert_eq!(detect(&written(&value), MOST).as_deref(), Ok(expected));
         let described = [&SELF_DESCRIBED, written(&value).as_slice()].concat();
-        assert_eq!(detect(&described).as_deref(), Some(expected));
+        assert_eq!(detect(&described, MOST).as_deref(), Ok(expected));
         // {_ "a": (_ "b" "c"), "d": [_ (_ h'00' h'01'), undefined, simple(99)]}
         let open = b"\xbf\x61a\x7f\x61b\x61c\xff\x61d\x9f\x5f\x41\x00\x41\x01\xff\xf7\xf8\x63\xff\xff";
-        assert_eq!(detect(open).as_deref(), Some(r#"{"a":"bc","d":[{"hex":"0001"},"undefined",{"simple":99}]}"#));
+        assert_eq!(detect(open, MOST).as_deref(), Ok(r#"{"a":"bc","d":[{"hex":"0001"},"undefined",{"simple":99}]}"#));
     }
 
     #[test]
     fn what_is_claimed_costs_nothing() {
         for major in [0x40, 0x60, 0x80, 0xa0] {
             let claim = [0x81, major | 0x1b, 0, 0, 0, 0, 0xff, 0xff, 0xff, 0xff, 1, 2];
-            assert!(read(&claim).is_err());
+            assert!(read(&claim, MOST).is_err());
             let more = [0x81, major | 0x1b, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 1, 2];
-            assert!(read(&more).is_err());
+            assert!(read(&more, MOST).is_err());
         }
         for deep in [0x81, 0x9f, 0xc1] {
-            assert_eq!(read(&vec![deep; 1_000_000]), Err(Unreadable::TooDeep));
+            assert_eq!(read(&vec![deep; 1_000_000], MOST), Err(Unreadable::TooDeep));
         }
-        assert_eq!(read(&vec![0x7f; 1_000_000]), Err(Unreadable::Invalid("it has a text or bytes in pieces of another kind")));
-        assert_eq!(read(&[]), Err(Unreadable::Cut));
-        assert_eq!(read(&[0xff]), Err(Unreadable::Invalid("it has a break where nothing is open")));
-        assert_eq!(read(&[0x82, 0xff]), Err(Unreadable::Invalid("it has a break where nothing is open")));
+        assert_eq!(
+            read(&vec![0x7f; 1_000_000], MOST),
+            Err(Unreadable::Invalid("it has a text or bytes in pieces of another kind"))
+        );
+        assert_eq!(read(&[], MOST), Err(Unreadable::Cut));
+        assert_eq!(read(&[0xff], MOST), Err(Unreadable::Invalid("it has a break where nothing is open")));
+        assert_eq!(read(&[0x82, 0xff], MOST), Err(Unreadable::Invalid("it has a break where nothing is open")));
+    }
+
+    #[test]
+    fn numbers_are_as_short_as_they_are_wide() {
+        for (bytes, shown) in [
+            (&b"\xfa\x3d\xcc\xcc\xcd"[..], "0.1"),
+            (b"\xfb\x3f\xb9\x99\x99\xa0\0\0\0", "0.10000000149011612"),
+            (b"\xf9\x2e\x66", "0.1"),
+            (b"\xf9\x3e\x66", "1.6"),
+            (b"\xf9\x7b\xff", "65504.0"),
+            (b"\xf9\x00\x01", "6e-8"),
+            (b"\xf9\x80\x00", "-0.0"),
+            (b"\xf9\x7c\x00", "\"Infinity\""),
+            (b"\xf9\x7e\x00", "\"NaN\""),
+        ] {
+            assert_eq!(read(bytes, MOST).as_deref(), Ok(shown), "{bytes:x?}");
+        }
+        for bits in 0..=u16::MAX {
+            let number = half::f16::from_bits(bits);
+            let shown = read(&[&[HALF_FLOAT], bits.to_be_bytes().as_slice()].concat(), MOST).unwrap();
+            let again = shown.parse::<f64>().map(half::f16::from_f64);
+            assert!(!number.is_finite() || again == Ok(number), "{shown}");
+        }
+    }
+
+    #[test]
+    fn several_values_are_a_line_each() {
+        assert_eq!(detect(b"\xa1\x62id\x01\xa1\x62id\x02", MOST).as_deref(), Ok("{\"id\":1}\n{\"id\":2}"));
+        let described = [SELF_DESCRIBED.as_slice(), b"\x01", &SELF_DESCRIBED, b"\x02"].concat();
+        assert_eq!(detect(&described, MOST).as_deref(), Ok("1\n2"));
+        assert_eq!(read(b"\x01\x02", MOST).as_deref(), Ok("1\n2"));
+        for odd in [&b"\xa1\x62id\x01\x02"[..], b"\x80\x80", b"\xa1\x62id\x01\xa0"] {
+            assert!(detect(odd, MOST).is_err(), "{odd:x?}");
+        }
     }
 
     proptest! {
         #[test]
         fn the_json_is_what_was_written((value, json) in any_value(Value::Null, Value::Array, Value::Map)) {
-            let shown = read(&written(&value)).unwrap();
+            let shown = read(&written(&value), MOST).unwrap();
             prop_assert_eq!(serde_json::from_str::<serde_json::Value>(&shown).unwrap(), json);
         }
 
         #[test]
         fn any_bytes_are_json_or_nothing(bytes: Vec<u8>) {
-            if let Ok(shown) = read(&bytes) {
-                prop_assert!(serde_json::from_str::<serde_json::Value>(&shown).is_ok(), "{shown}");
+            if let Ok(shown) = read(&bytes, MOST) {
+                prop_assert!(crate::domain::json_text::are_values(&shown), "{shown}");
             }
         }
     }

@@ -3,6 +3,8 @@
 
 use super::format::{self, Format};
 use super::{Layer, Step};
+use crate::domain::json_text::strict;
+use std::borrow::Cow;
 use std::cell::OnceCell;
 
 /// What is left of a payload, or of one of its user records, when all its layers are off.
@@ -10,8 +12,12 @@ use std::cell::OnceCell;
 pub struct Content<'c> {
     bytes: &'c [u8],
     is_whole: bool,
+    /// Whether nothing was left off for a bound's sake.
+    is_all: bool,
     /// The format that somebody has named.
     named: Option<Step>,
+    /// Bytes that what is shown in its place may have.
+    most: usize,
     format: OnceCell<Named>,
 }
 
@@ -23,8 +29,8 @@ struct Named {
 }
 
 impl<'c> Content<'c> {
-    pub(super) fn new(bytes: &'c [u8], is_whole: bool, named: Option<Step>) -> Self {
-        Self { bytes, is_whole, named, format: OnceCell::new() }
+    pub(super) fn new(bytes: &'c [u8], (is_whole, is_all): (bool, bool), named: Option<Step>, most: usize) -> Self {
+        Self { bytes, is_whole, is_all, named, most, format: OnceCell::new() }
     }
 
     /// The innermost bytes.
@@ -37,11 +43,23 @@ impl<'c> Content<'c> {
     /// the bytes have not decided.
     #[must_use]
     pub fn rendition(&self) -> Option<&str> {
-        // No value of a binary format begins like JSON does.
-        if self.named.is_none() && matches!(self.bytes, [b'{' | b'[', ..]) {
+        // No value of a binary format begins like JSON does, and nearly all JSON is ASCII.
+        if self.named.is_none() && matches!(self.bytes, [b'{' | b'[', ..]) && self.bytes.is_ascii() {
             return None;
         }
         self.format().format.rendition.as_deref()
+    }
+
+    /// The content as JSON, one value or several after one another, for a reader that takes JSON to the letter: without what stands
+    /// around it, and with texts for numbers that are none. Costs passes over the bytes, so read those first and ask where that fails.
+    #[must_use]
+    pub fn json(&self) -> Option<Cow<'_, str>> {
+        let format = &self.format().format;
+        match format.kind {
+            Layer::Json => format.shown(self.bytes).map(strict),
+            Layer::MessagePack | Layer::Cbor | Layer::Protobuf | Layer::Delimited => format.rendition.as_deref().map(Cow::Borrowed),
+            _ => None,
+        }
     }
 
     /// What the bytes are. Costs a pass over them.
@@ -50,18 +68,23 @@ impl<'c> Content<'c> {
         self.format().format.kind
     }
 
-    /// Whether this is all of it. Where it is not, something could not be read: a layer was damaged or cut, a bound was reached, or a
-    /// step that somebody has named failed. What is not found in it may be there all the same.
+    /// Whether this is all of it, and known for what it is. Where it is not, something could not be read: a layer was damaged or cut, a
+    /// bound was reached, or a step that somebody has named failed. What is not found in it may be there all the same.
     #[must_use]
     pub fn is_whole(&self) -> bool {
-        self.is_whole && (self.named.is_none() || self.format().is_as_named)
+        // No value of a binary format begins like JSON does.
+        let is_text = || self.named.is_none() && matches!(self.bytes, [b'{' | b'[', ..]);
+        self.is_whole && (is_text() || (self.format().is_as_named && self.format().format.is_known))
     }
 
     fn format(&self) -> &Named {
-        self.format.get_or_init(|| match self.named.map(|step| format::named(step, self.bytes)) {
-            Some(Ok(format)) => Named { format, is_as_named: true },
-            Some(Err(_)) => Named { format: format::detect(self.bytes), is_as_named: false },
-            None => Named { format: format::detect(self.bytes), is_as_named: true },
+        self.format.get_or_init(|| {
+            let detected = || if self.is_all { format::detect(self.bytes, self.most) } else { format::of_beginning(self.bytes) };
+            match self.named.map(|step| format::named(step, self.bytes, self.most)) {
+                Some(Ok(format)) => Named { format, is_as_named: true },
+                Some(Err(_)) => Named { format: detected(), is_as_named: false },
+                None => Named { format: detected(), is_as_named: true },
+            }
         })
     }
 }

@@ -1,90 +1,262 @@
 //! What the innermost content is, and how it is shown: text first, since most payloads are, then the binary formats, each only where
-//! all of the content is one value of it.
+//! all of the content is values of it and nothing else fits as well, then text with oddities.
 
+use super::characters::{self, begins_clean};
 use super::recipe::Step;
+use super::rendition::Unreadable;
 use super::{Layer, cbor, cloud_watch_logs, message_pack, protobuf};
-use crate::domain::json_text;
-use serde::de::IgnoredAny;
+use crate::domain::json_text::{self, BYTE_ORDER_MARK, Kind};
+use std::borrow::Cow;
+use std::ops::Range;
 
 /// What a content is.
 #[derive(Debug)]
 pub(super) struct Format {
     /// What is shown as the last layer.
     pub(super) kind: Layer,
-    /// JSON text that shows the same, of a binary format.
+    /// The part of the content that is its text, where it is text: a mark before it or zeros behind it are none.
+    pub(super) text: Range<usize>,
+    /// The text that is shown in its place: JSON of a binary format, or text of another encoding.
     pub(super) rendition: Option<String>,
+    /// What is odd about it.
+    pub(super) note: Option<String>,
+    /// Whether what it holds is known.
+    pub(super) is_known: bool,
 }
 
-/// What the content is, as far as can be told.
-pub(super) fn detect(content: &[u8]) -> Format {
-    match std::str::from_utf8(content) {
-        Ok(text) if json_text::is_json(text) => Format::plain(Layer::Json),
-        Ok(text) if has_no_controls(text) => Format::plain(Layer::Text),
-        _ => detect_binary(content),
+/// A content of which only the beginning is there.
+#[derive(Debug)]
+pub(super) struct Begun<'c> {
+    /// What it is, where the beginning says so.
+    pub(super) kind: Option<Layer>,
+    /// Its text, as far as it goes.
+    pub(super) text: Option<Cow<'c, str>>,
+}
+
+/// Fewer characters before zeros are rather a number than a text.
+const MIN_PADDED_TEXT: usize = 4;
+
+/// What the content is, as far as can be told; JSON in its place has so many bytes at most.
+pub(super) fn detect(content: &[u8], most: usize) -> Format {
+    let text = text_range(content);
+    let inner = &content[text.clone()];
+    if let Some(format) = detect_text(inner) {
+        let margins = margins(content, &text);
+        return Format { text, note: joined(margins, format.note), ..format };
+    }
+    let format = detect_binary(content, most);
+    if format.kind != Layer::Binary || !format.is_known {
+        return format;
+    }
+    // Of a text that is nothing but zeros there is nothing to read.
+    match characters::read(inner, true) {
+        Some(reading) => {
+            let rendition = match reading.text {
+                Cow::Borrowed(_) => None,
+                Cow::Owned(text) => Some(text),
+            };
+            let note = joined(margins(content, &text), reading.note.map(str::to_owned));
+            Format { kind: Layer::Text, text, rendition, note, is_known: true }
+        }
+        None => format,
     }
 }
 
-/// JSON text that shows the same as a content of a binary format; `None` for any other.
-pub(super) fn rendition_of(content: &[u8]) -> Option<String> {
-    // No value of a binary format begins like JSON does.
-    let is_json_rather = matches!(content, [b'{' | b'[', ..]);
-    if is_json_rather || as_text(content).is_some() { None } else { detect_binary(content).rendition }
+/// What a content is of which this is the beginning. Whatever is said holds for all of it.
+pub(super) fn detect_beginning(content: &[u8]) -> Begun<'_> {
+    let inner = content.strip_prefix(&BYTE_ORDER_MARK).unwrap_or(content);
+    let is_enough = content.len() >= characters::TELLING_BYTES + BYTE_ORDER_MARK.len();
+    let is_clean = begins_clean(inner, false);
+    if !is_clean && may_be_binary(content) {
+        return Begun { kind: None, text: None };
+    }
+    let text = characters::read(inner, false).map(|reading| reading.text);
+    match text {
+        // What follows can still be one thing or another, but what there is reads as text.
+        Some(text) if !is_enough => Begun { kind: None, text: is_clean.then_some(text) },
+        Some(text) => Begun { kind: Some(Layer::Text), text: Some(text) },
+        None => Begun { kind: is_enough.then_some(Layer::Binary), text: None },
+    }
 }
 
-fn detect_binary(content: &[u8]) -> Format {
-    let detectors = [
-        (Layer::MessagePack, message_pack::detect as fn(&[u8]) -> Option<String>),
-        (Layer::Cbor, cbor::detect),
-        (Layer::Protobuf, protobuf::detect),
-    ];
-    let found = detectors.into_iter().find_map(|(kind, detect)| detect(content).map(|shown| (kind, shown)));
-    match found {
-        Some((kind, shown)) => Format { kind, rendition: Some(shown) },
-        None => Format::plain(Layer::Binary),
+/// What is shown of a content of which no more than the beginning was unpacked.
+pub(super) fn of_beginning(content: &[u8]) -> Format {
+    let Begun { kind, text } = detect_beginning(content);
+    let start = if content.starts_with(&BYTE_ORDER_MARK) { BYTE_ORDER_MARK.len() } else { 0 };
+    match text {
+        Some(Cow::Borrowed(text)) => Format { text: start..start + text.len(), ..Format::plain(Layer::Text, content) },
+        Some(Cow::Owned(text)) => Format { rendition: Some(text), ..Format::plain(Layer::Text, content) },
+        None => Format::plain(kind.unwrap_or(Layer::Binary), content),
     }
 }
 
 /// The content as what somebody says it is.
-pub(super) fn named(step: Step, content: &[u8]) -> Result<Format, String> {
-    let shown = |kind, shown: Result<String, super::rendition::Unreadable>| match shown {
-        Ok(shown) => Ok(Format { kind, rendition: Some(shown) }),
+pub(super) fn named(step: Step, content: &[u8], most: usize) -> Result<Format, String> {
+    let shown = |kind, shown: Result<String, Unreadable>| match shown {
+        Ok(shown) => Ok(Format { rendition: Some(shown), ..Format::plain(kind, content) }),
         Err(error) => Err(error.to_string()),
     };
-    let text = || std::str::from_utf8(content).map_err(|error| format!("it is not UTF-8: {error}"));
     match step {
         Step::Json => {
-            let mut values = serde_json::Deserializer::from_str(text()?).into_iter::<IgnoredAny>().peekable();
-            if values.peek().is_none() {
+            let text = text_range(content);
+            let json = std::str::from_utf8(&content[text.clone()]).map_err(|error| format!("it is not UTF-8: {error}"))?;
+            if json.trim_ascii().is_empty() {
                 return Err("there is no value".to_owned());
             }
-            values.try_for_each(|value| value.map(|_| ())).map_err(|error| error.to_string())?;
-            Ok(Format::plain(Layer::Json))
+            match json_text::kind_of(json) {
+                Kind::Json => {}
+                Kind::TooDeep => return Err(TOO_DEEP.to_owned()),
+                Kind::Other if json_text::are_values(json) => {}
+                Kind::Other => return Err(why_not(json)),
+            }
+            let note = margins(content, &text);
+            Ok(Format { text, note, ..Format::plain(Layer::Json, content) })
         }
-        Step::Text => text().map(|_| Format::plain(Layer::Text)),
-        Step::MessagePack => shown(Layer::MessagePack, message_pack::read(content)),
-        Step::Cbor => shown(Layer::Cbor, cbor::read(content)),
-        Step::Protobuf => shown(Layer::Protobuf, protobuf::read(content)),
-        Step::Hex => Ok(Format::plain(Layer::Binary)),
-        Step::Kpl | Step::Envelope | Step::Gzip | Step::Zlib | Step::Zstd | Step::Base64 => Err("it shows nothing".to_owned()),
-        Step::CloudWatchLogs if cloud_watch_logs::is_envelope(content) => Ok(Format::plain(Layer::Json)),
+        Step::Text => match characters::read(content, true) {
+            Some(reading) => {
+                let note = reading.note.map(str::to_owned);
+                let rendition = if let Cow::Owned(text) = reading.text { Some(text) } else { None };
+                Ok(Format { rendition, note, ..Format::plain(Layer::Text, content) })
+            }
+            None => match std::str::from_utf8(content) {
+                Ok(_) => Ok(Format::plain(Layer::Text, content)),
+                Err(error) => Err(format!("it is not UTF-8: {error}")),
+            },
+        },
+        Step::MessagePack => shown(Layer::MessagePack, message_pack::read(content, most)),
+        Step::Cbor => shown(Layer::Cbor, cbor::read(content, most)),
+        Step::Protobuf => shown(Layer::Protobuf, protobuf::read(content, most)),
+        Step::Delimited => shown(Layer::Delimited, protobuf::read_delimited(content, most)),
+        Step::Hex => Ok(Format::plain(Layer::Binary, content)),
+        Step::Kpl
+        | Step::Envelope
+        | Step::Gzip
+        | Step::Zlib
+        | Step::Zstd
+        | Step::Base64
+        | Step::Glue
+        | Step::Confluent
+        | Step::Utf16
+        | Step::Unquote
+        | Step::Skip(_) => Err("it shows nothing".to_owned()),
+        Step::CloudWatchLogs if cloud_watch_logs::is_envelope(content) => Ok(Format::plain(Layer::Json, content)),
         Step::CloudWatchLogs => Err("it is not what CloudWatch Logs sends".to_owned()),
     }
 }
 
-/// The bytes as text, where no character of it is a control character but those between words and lines.
-pub(super) fn as_text(bytes: &[u8]) -> Option<&str> {
-    std::str::from_utf8(bytes).ok().filter(|text| has_no_controls(text))
+const TOO_DEEP: &str = "its JSON is nested too deep for other programs, and shown as text";
+
+fn detect_text(inner: &[u8]) -> Option<Format> {
+    if !begins_clean(inner, true) {
+        // A control character behind what tells text from bytes may stand in JSON.
+        let text = std::str::from_utf8(inner).ok()?;
+        return (json_text::kind_of(text) == Kind::Json).then(|| Format::plain(Layer::Json, inner));
+    }
+    let Ok(text) = std::str::from_utf8(inner) else {
+        // It begins as text does, and more than that nobody reads of a list.
+        let reading = characters::read(inner, true)?;
+        let rendition = Some(reading.text.into_owned());
+        return Some(Format { rendition, note: reading.note.map(str::to_owned), ..Format::plain(Layer::Text, inner) });
+    };
+    Some(match json_text::kind_of(text) {
+        Kind::Json => Format::plain(Layer::Json, inner),
+        Kind::TooDeep => Format { note: Some(TOO_DEEP.to_owned()), ..Format::plain(Layer::Text, inner) },
+        Kind::Other => Format::plain(Layer::Text, inner),
+    })
 }
 
-fn has_no_controls(text: &str) -> bool {
-    if text.is_ascii() {
-        return text.bytes().all(|byte| matches!(byte, b' '..=b'~' | b'\t'..=b'\r'));
+fn detect_binary(content: &[u8], most: usize) -> Format {
+    let detectors = [
+        (Layer::MessagePack, message_pack::detect as fn(&[u8], usize) -> Result<String, Unreadable>),
+        (Layer::Cbor, cbor::detect),
+        (Layer::Protobuf, protobuf::detect),
+        (Layer::Delimited, protobuf::detect_delimited),
+    ];
+    let plain = Format::plain(Layer::Binary, content);
+    let mut found: Vec<(Layer, String)> = Vec::new();
+    for (kind, detect) in detectors {
+        match detect(content, most) {
+            Ok(shown) => found.push((kind, shown)),
+            Err(error @ Unreadable::TooLarge(_)) => {
+                return Format { note: Some(format!("looks like {kind}, but {error}")), is_known: false, ..plain };
+            }
+            Err(_) => {}
+        }
     }
-    text.chars().all(|character| !character.is_control() || character.is_whitespace())
+    // Numbers alone may as well be the letters that they stand for.
+    let is_text_as_well = |shown: &str| !shown.contains('"') && characters::read(content, true).is_some();
+    match found.as_mut_slice() {
+        [] => plain,
+        [(kind, shown)] if !is_text_as_well(shown) => Format { kind: *kind, rendition: Some(std::mem::take(shown)), ..plain },
+        several => {
+            let mut names: Vec<&str> = several.iter().map(|(kind, _)| kind.as_str()).collect();
+            if names.len() == 1 {
+                names.push(Layer::Text.as_str());
+            }
+            let note = format!("it can be read as {}: name the one that it is to have it decoded", names.join(" and as "));
+            Format { note: Some(note), is_known: false, ..plain }
+        }
+    }
+}
+
+/// Whether bytes that begin so may be a binary format.
+fn may_be_binary(beginning: &[u8]) -> bool {
+    let beginning = beginning.get(..characters::TELLING_BYTES).unwrap_or(beginning);
+    matches!(beginning, [0x80..=0xbf | 0xdc..=0xdf, ..] | [0xd9, 0xd9, 0xf7, ..]) || protobuf::may_go_on(beginning)
+}
+
+/// Where the text stands in a content that may have a byte order mark before and zeros behind it.
+fn text_range(content: &[u8]) -> Range<usize> {
+    let start = if content.starts_with(&BYTE_ORDER_MARK) { BYTE_ORDER_MARK.len() } else { 0 };
+    if content.last().is_none_or(|last| *last != 0 && !last.is_ascii_whitespace()) {
+        return start..content.len();
+    }
+    let is_padding = |byte: &u8| *byte == 0 || byte.is_ascii_whitespace();
+    let end = content.iter().rposition(|byte| !is_padding(byte)).map_or(0, |last| last + 1);
+    let Some(zeros) = content[end..].iter().position(|byte| *byte == 0) else {
+        return start..content.len();
+    };
+    let text = content.get(start..end).unwrap_or_default();
+    let is_rather_text = text.len() >= MIN_PADDED_TEXT || matches!(text, [b'{' | b'[', ..]);
+    if is_rather_text { start..end + zeros } else { start..content.len() }
+}
+
+/// What stands before and behind the text.
+fn margins(content: &[u8], text: &Range<usize>) -> Option<String> {
+    let mark = (text.start > 0).then(|| "a byte order mark stands before it".to_owned());
+    let zeros = content[text.end..].iter().filter(|byte| **byte == 0).count();
+    let behind = match zeros {
+        0 => None,
+        1 => Some("a zero byte stands behind it".to_owned()),
+        several => Some(format!("{several} zero bytes stand behind it")),
+    };
+    joined(mark, behind)
+}
+
+fn joined(note: Option<String>, another: Option<String>) -> Option<String> {
+    match (note, another) {
+        (Some(note), Some(another)) => Some(format!("{note}; {another}")),
+        (note, another) => note.or(another),
+    }
+}
+
+/// Why a text is no JSON, in the reader's words.
+fn why_not(text: &str) -> String {
+    let mut values = serde_json::Deserializer::from_str(text).into_iter::<serde::de::IgnoredAny>();
+    values.find_map(Result::err).map_or_else(|| "it is no JSON".to_owned(), |error| error.to_string())
 }
 
 impl Format {
-    fn plain(kind: Layer) -> Self {
-        Self { kind, rendition: None }
+    fn plain(kind: Layer, content: &[u8]) -> Self {
+        Self { kind, text: 0..content.len(), rendition: None, note: None, is_known: true }
+    }
+
+    /// The text of the content, or what is shown in its place; `None` where it is neither.
+    pub(super) fn shown<'f>(&'f self, content: &'f [u8]) -> Option<&'f str> {
+        match (&self.rendition, self.kind) {
+            (Some(rendition), _) => Some(rendition),
+            (None, Layer::Json | Layer::Text) => content.get(self.text.clone()).and_then(|text| std::str::from_utf8(text).ok()),
+            (None, _) => None,
+        }
     }
 }

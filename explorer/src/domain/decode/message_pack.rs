@@ -11,27 +11,36 @@ struct Reader<'p> {
     rendition: Rendition,
 }
 
+/// How a map or a list begins.
+fn is_container(content: &[u8]) -> bool {
+    matches!(content, [0x80..=0x9f | 0xdc..=0xdf, _, ..])
+}
+
 /// The type of an extension that holds a time. Source: msgpack's spec.md, timestamp extension type.
 const TIMESTAMP: i8 = -1;
 
-/// The JSON of what is a map or a list, without any oddity.
-pub(super) fn detect(content: &[u8]) -> Option<String> {
-    let is_container = matches!(content, [0x80..=0x9f | 0xdc..=0xdf, _, ..]);
-    if is_container { render(content, true).ok() } else { None }
+/// The JSON of what is a map or a list, or several after one another that hold something, without any oddity.
+pub(super) fn detect(content: &[u8], most: usize) -> Result<String, Unreadable> {
+    if is_container(content) { render(content, true, most) } else { Err(Unreadable::Invalid("it is neither a map nor a list")) }
 }
 
-/// The JSON of what somebody says is MessagePack.
-pub(super) fn read(content: &[u8]) -> Result<String, Unreadable> {
-    render(content, false)
+/// The JSON of what somebody says is MessagePack: one value or several after one another, a line each.
+pub(super) fn read(content: &[u8], most: usize) -> Result<String, Unreadable> {
+    render(content, false, most)
 }
 
-fn render(content: &[u8], is_strict: bool) -> Result<String, Unreadable> {
-    let mut reader = Reader { rest: content, is_strict, rendition: Rendition::default() };
+fn render(content: &[u8], is_strict: bool, most: usize) -> Result<String, Unreadable> {
+    let mut reader = Reader { rest: content, is_strict, rendition: Rendition::within(most) };
     reader.value(0)?;
-    match reader.rest.len() {
-        0 => reader.rendition.finish(),
-        trailing => Err(Unreadable::Trailing(trailing)),
+    while !reader.rest.is_empty() {
+        let is_odd = |value: &[u8]| !is_container(value) || matches!(value, [0x80 | 0x90, ..]);
+        if is_strict && (is_odd(reader.rest) || is_odd(content)) {
+            return Err(Unreadable::Invalid("something follows its end"));
+        }
+        reader.rendition.next_value()?;
+        reader.value(0)?;
     }
+    reader.rendition.finish()
 }
 
 impl<'p> Reader<'p> {
@@ -196,6 +205,8 @@ mod tests {
     use proptest::prelude::*;
     use rmpv::Value;
 
+    const MOST: usize = 64 * 1024 * 1024;
+
     fn written(value: &Value) -> Vec<u8> {
         let mut bytes = Vec::new();
         rmpv::encode::write_value(&mut bytes, value).unwrap();
@@ -213,7 +224,7 @@ mod tests {
             ("x".into(), Value::Ext(5, vec![9])),
         ]);
         let expected = r#"{"id":7,"1":[null,true,-5,18446744073709551615],"00ff":{"hex":"01"},"f":[0.1,0.1,"NaN","-Infinity"],"at":{"timestamp":"2018-12-17T10:38:34Z"},"x":{"ext":5,"hex":"09"}}"#;
-        assert_eq!(detect(&written(&value)).as_deref(), Some(expected));
+        assert_eq!(detect(&written(&value), MOST).as_deref(), Ok(expected));
         serde_json::from_str::<serde_json::Value>(expected).unwrap();
     }
 
@@ -226,34 +237,43 @@ mod tests {
             [0x91, 0xc6, 0xff, 0xff, 0xff, 0xff, 1, 2, 3, 4],
             [0x91, 0xc9, 0xff, 0xff, 0xff, 0xff, 1, 2, 3, 4],
         ] {
-            assert_eq!(read(&claim), Err(Unreadable::Cut));
+            assert_eq!(read(&claim, MOST), Err(Unreadable::Cut));
         }
-        assert_eq!(read(&[0x91; 1_000_000]), Err(Unreadable::TooDeep));
+        assert_eq!(read(&[0x91; 1_000_000], MOST), Err(Unreadable::TooDeep));
         let mut long = vec![0xdb, 0x04, 0, 0, 0];
         long.extend(vec![b'x'; 0x0400_0000]);
-        assert_eq!(read(&long), Err(Unreadable::TooLarge));
+        assert_eq!(read(&long, MOST), Err(Unreadable::TooLarge(MOST)));
     }
 
     #[test]
     fn what_is_odd_is_read_only_on_request() {
-        assert_eq!(read(&[0xa2, 0xff, 0xfe]).unwrap(), "\"fffe\"");
-        assert_eq!(detect(&[0x91, 0xa2, 0xff, 0xfe]), None);
-        assert_eq!(detect(&[0x2a]), None);
-        assert_eq!(read(&[0x2a, 0x2a]).unwrap_err().to_string(), "1 bytes follow its end");
-        assert!(read(&[0x81, 0x90, 1]).unwrap_err().to_string().contains("as a key"));
+        assert_eq!(read(&[0xa2, 0xff, 0xfe], MOST).unwrap(), "\"fffe\"");
+        assert!(detect(&[0x91, 0xa2, 0xff, 0xfe], MOST).is_err());
+        assert!(detect(&[0x2a], MOST).is_err());
+        assert_eq!(read(&[0x2a, 0x2a], MOST).unwrap(), "42\n42");
+        assert_eq!(read(&[0x2a, 0xa2], MOST), Err(Unreadable::Cut));
+        assert!(read(&[0x81, 0x90, 1], MOST).unwrap_err().to_string().contains("as a key"));
+    }
+
+    #[test]
+    fn several_values_are_a_line_each() {
+        assert_eq!(detect(b"\x81\xa2id\x01\x81\xa2id\x02", MOST).as_deref(), Ok("{\"id\":1}\n{\"id\":2}"));
+        for odd in [&b"\x81\xa2id\x01\x00"[..], b"\x90\x90", b"\x81\xa2id\x01\x80", b"\x81\xa2id\x01\x81\xa2id"] {
+            assert!(detect(odd, MOST).is_err(), "{odd:x?}");
+        }
     }
 
     proptest! {
         #[test]
         fn the_json_is_what_was_written((value, json) in any_value(Value::Nil, Value::Array, Value::Map)) {
-            let shown = read(&written(&value)).unwrap();
+            let shown = read(&written(&value), MOST).unwrap();
             prop_assert_eq!(serde_json::from_str::<serde_json::Value>(&shown).unwrap(), json);
         }
 
         #[test]
         fn any_bytes_are_json_or_nothing(bytes: Vec<u8>) {
-            if let Ok(shown) = read(&bytes) {
-                prop_assert!(serde_json::from_str::<serde_json::Value>(&shown).is_ok(), "{shown}");
+            if let Ok(shown) = read(&bytes, MOST) {
+                prop_assert!(crate::domain::json_text::are_values(&shown), "{shown}");
             }
         }
     }

@@ -1,10 +1,14 @@
 //! Layers taken off a payload one after the other: those that are detected, or those that a recipe names, until nothing is left to
-//! take off or a bound is reached. An aggregated record is where it halts, since what goes on from there are its user records.
+//! take off or a bound is reached. An aggregated record is where it halts, since what goes on from there are its user records. Lists,
+//! details, searches and exports all peel here; they differ only in how much they unpack.
 
 use super::budget::Budget;
-use super::packed::Packing;
+use super::characters::{self, begins_clean};
+use super::format::{self, Begun, Format};
+use super::packed::{End, Packing, Unpacked};
 use super::recipe::MAX_STEPS;
-use super::{Content, Decoded, Layer, Recipe, Step, UserRecordPlace, cloud_watch_logs, format};
+use super::registry::{self, Header};
+use super::{Content, Decoded, Layer, Recipe, Step, UserRecordPlace, cloud_watch_logs, unquoted, utf16};
 use crate::domain::text::size;
 use archiver::aggregate::{MAGIC, UserRecord};
 use archiver::envelope::Envelope;
@@ -23,6 +27,8 @@ pub(super) struct Peeling<'p> {
     note: Option<String>,
     /// Whether nothing of it was left unread.
     is_whole: bool,
+    /// Whether the content goes to its end, and is not cut by a bound of ours.
+    is_all: bool,
     next: Next<'p>,
     budget: &'p Budget,
     /// Steps taken.
@@ -46,8 +52,23 @@ pub(super) enum Halt {
     Content,
 }
 
+/// How a payload begins that was peeled.
+#[derive(Debug)]
+pub(super) struct Start {
+    pub(super) layers: Vec<Layer>,
+    pub(super) kind: Option<Layer>,
+    pub(super) content: Vec<u8>,
+    pub(super) text: Option<String>,
+}
+
 /// Base64 as people write it, with padding or without.
 const LENIENT: GeneralPurposeConfig = GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent);
+
+/// Bytes that say whether another part of compressed data begins.
+const MAX_START_BYTES: usize = 4;
+
+/// Bytes that a note repeats.
+const MAX_NOTED_BYTES: usize = 8;
 
 impl<'p> Peeling<'p> {
     pub(super) fn new(content: Cow<'p, [u8]>, layers: Vec<Layer>, recipe: &'p Recipe, budget: &'p Budget) -> Self {
@@ -55,21 +76,45 @@ impl<'p> Peeling<'p> {
             Recipe::Detected => Next::Detected,
             Recipe::Steps(steps) => Next::Named(steps),
         };
-        Self { content, layers, envelope: None, user_record: None, note: None, is_whole: true, next, budget, steps: 0 }
+        Self {
+            content,
+            layers,
+            envelope: None,
+            user_record: None,
+            note: None,
+            is_whole: true,
+            is_all: true,
+            next,
+            budget,
+            steps: 0,
+        }
+    }
+
+    /// The same of a payload of which this is all, or the beginning.
+    pub(super) fn begun(self, is_all: bool) -> Self {
+        Self { is_all, ..self }
     }
 
     /// One of the user records in the content.
     pub(super) fn inside<'u>(&'u self, record: &UserRecord<'u>, count: u64) -> Peeling<'u> {
         let place = UserRecordPlace::of(record, count);
+        let mut inner = self.inside_data(record.data, Layer::Kpl { place: place.place, count });
+        inner.user_record = Some(place);
+        inner
+    }
+
+    /// What a user record holds.
+    pub(super) fn inside_data<'u>(&'u self, data: &'u [u8], layer: Layer) -> Peeling<'u> {
         let mut layers = self.layers.clone();
-        layers.push(Layer::Kpl { place: place.place, count });
+        layers.push(layer);
         Peeling {
-            content: Cow::Borrowed(record.data),
+            content: Cow::Borrowed(data),
             layers,
             envelope: self.envelope.clone(),
-            user_record: Some(place),
+            user_record: None,
             note: self.note.clone(),
             is_whole: self.is_whole,
+            is_all: self.is_all,
             next: self.next,
             budget: self.budget,
             steps: self.steps,
@@ -78,6 +123,10 @@ impl<'p> Peeling<'p> {
 
     pub(super) fn content(&self) -> &[u8] {
         &self.content
+    }
+
+    pub(super) fn is_all(&self) -> bool {
+        self.is_all
     }
 
     /// Goes on behind an aggregated record that is none.
@@ -97,7 +146,7 @@ impl<'p> Peeling<'p> {
                 break;
             }
             self.steps += 1;
-            if step == Step::Kpl && self.user_record.is_none() {
+            if step == Step::Kpl && !self.is_user_record() {
                 return Halt::Aggregate;
             }
             if let Err(error) = self.take_off(step) {
@@ -113,6 +162,10 @@ impl<'p> Peeling<'p> {
         Halt::Content
     }
 
+    fn is_user_record(&self) -> bool {
+        self.layers.iter().any(|layer| matches!(layer, Layer::Kpl { .. }))
+    }
+
     fn next_step(&mut self) -> Option<Step> {
         match self.next {
             Next::Detected => self.detect(),
@@ -125,31 +178,39 @@ impl<'p> Peeling<'p> {
     }
 
     fn detect(&self) -> Option<Step> {
-        if self.content.starts_with(&MAGIC) && self.user_record.is_none() {
+        if self.content.starts_with(&MAGIC) && !self.is_user_record() {
             return Some(Step::Kpl);
         }
         match Packing::of(&self.content) {
-            Some(Packing::Gzip) => Some(Step::Gzip),
-            Some(Packing::Zstd) => Some(Step::Zstd),
-            Some(Packing::Zlib) if format::as_text(&self.content).is_none() => Some(Step::Zlib),
-            Some(Packing::Zlib) | None => Envelope::detect(&self.content).map(|_| Step::Envelope),
+            Some(Packing::Gzip) => return Some(Step::Gzip),
+            Some(Packing::Zstd) => return Some(Step::Zstd),
+            Some(Packing::Zlib) if !begins_clean(&self.content, self.is_all) => return Some(Step::Zlib),
+            Some(Packing::Zlib) | None => {}
+        }
+        if Envelope::detect(&self.content).is_some() {
+            return Some(Step::Envelope);
+        }
+        match self.content.first()? {
+            0 | 3 => match registry::detect(&self.content)?.schema {
+                registry::Schema::Glue(_) => Some(Step::Glue),
+                registry::Schema::Confluent(_) => Some(Step::Confluent),
+            },
+            0xfe | 0xff if utf16::detect(&self.content, self.is_all) => Some(Step::Utf16),
+            b'"' | b' ' | b'\t' | b'\n' | b'\r' | 0xef => unquoted::detect(&self.content).map(|_| Step::Unquote),
+            _ => None,
         }
     }
 
     fn take_off(&mut self, step: Step) -> Result<(), String> {
         match step {
-            Step::Gzip => self.unpack(Packing::Gzip, Layer::Gzip),
-            Step::Zlib => self.unpack(Packing::Zlib, Layer::Zlib),
-            Step::Zstd => self.unpack(Packing::Zstd, Layer::Zstd),
+            Step::Gzip => self.unpack(Packing::Gzip),
+            Step::Zlib => self.unpack(Packing::Zlib),
+            Step::Zstd => self.unpack(Packing::Zstd),
             Step::Envelope => {
                 let (envelope, payload) = Envelope::detect(&self.content).ok_or("there is none")?;
                 let start = self.content.len() - payload.len();
                 self.envelope = Some(envelope);
-                self.layers.push(Layer::Envelope);
-                match &mut self.content {
-                    Cow::Borrowed(content) => *content = content.get(start..).unwrap_or_default(),
-                    Cow::Owned(content) => drop(content.drain(..start)),
-                }
+                self.skip(start, Layer::Envelope);
                 Ok(())
             }
             Step::Base64 => {
@@ -164,24 +225,114 @@ impl<'p> Peeling<'p> {
                 Ok(())
             }
             Step::CloudWatchLogs => Err("it is not what CloudWatch Logs sends".to_owned()),
+            Step::Glue => self.take_off_header(registry::glue(&self.content)),
+            Step::Confluent => self.take_off_header(registry::confluent(&self.content)),
+            Step::Utf16 => self.convert(),
+            Step::Unquote => self.unquote(),
+            Step::Skip(bytes) => {
+                let start = usize::try_from(bytes).ok().filter(|start| *start <= self.content.len());
+                let start = start.ok_or_else(|| format!("there are only {} bytes", self.content.len()))?;
+                self.skip(start, Layer::Skipped(bytes));
+                Ok(())
+            }
             Step::Kpl => Err("a user record is not taken apart again".to_owned()),
-            Step::Json | Step::Text | Step::MessagePack | Step::Cbor | Step::Protobuf | Step::Hex => Ok(()),
+            Step::Json | Step::Text | Step::MessagePack | Step::Cbor | Step::Protobuf | Step::Delimited | Step::Hex => Ok(()),
         }
     }
 
-    fn unpack(&mut self, packing: Packing, layer: Layer) -> Result<(), String> {
-        let unpacked = packing.unpack(&self.content, self.budget.left()).map_err(|error| error.to_string())?;
-        self.budget.spend(unpacked.content.len());
-        self.replace(unpacked.content, layer);
-        if !unpacked.is_whole {
-            self.budget.spend(self.budget.left());
-            self.miss(format!("only the first {} are unpacked", size(self.budget.most() as u64)));
-            self.next = match self.next {
-                Next::Named([format]) if format.is_format() => self.next,
-                Next::Detected | Next::Named(_) | Next::Nothing => Next::Nothing,
-            };
+    fn unpack(&mut self, packing: Packing) -> Result<(), String> {
+        let Unpacked { content, end } = packing.unpack(&self.content, self.budget.left());
+        let why = match &end {
+            End::Damaged(why) => why.as_str(),
+            End::Cut | End::Bound | End::Whole(_) => "it ends too early",
+        };
+        let is_partial = matches!(end, End::Cut | End::Damaged(_));
+        // Of other bytes that happen to begin like zlib something comes out, too.
+        let is_likely = || !self.is_detected() || packing != Packing::Zlib || characters::read(&content, false).is_some();
+        if is_partial && (content.is_empty() || !is_likely()) {
+            return Err(why.to_owned());
+        }
+        self.budget.spend(content.len());
+        let note = match &end {
+            End::Whole(tail) => after_end(packing, tail),
+            End::Bound => Some((format!("only the first {} of the record are unpacked", size(self.budget.most() as u64)), true)),
+            End::Cut if !self.is_all => None,
+            End::Cut => Some((format!("the {} is cut off: this is what can be read", packing.layer()), true)),
+            End::Damaged(why) => Some((format!("the {} is damaged ({why}): this is what can be read", packing.layer()), true)),
+        };
+        self.is_all = match end {
+            // Behind the end of a beginning another part may stand.
+            End::Whole(tail) => self.is_all || packing == Packing::Zlib || tail.len() >= MAX_START_BYTES,
+            End::Damaged(_) => true,
+            End::Cut => self.is_all,
+            End::Bound => false,
+        };
+        self.replace(content, packing.layer());
+        match note {
+            Some((note, true)) => self.miss(note),
+            Some((note, false)) => self.add_note(note),
+            None => {}
+        }
+        if !self.is_all && self.budget.is_spent() {
+            self.stop();
         }
         Ok(())
+    }
+
+    /// Takes off no more than how the content is shown.
+    fn stop(&mut self) {
+        self.next = match self.next {
+            Next::Named([format]) if format.is_format() => self.next,
+            Next::Detected | Next::Named(_) | Next::Nothing => Next::Nothing,
+        };
+    }
+
+    fn is_detected(&self) -> bool {
+        match self.next {
+            Next::Detected => true,
+            Next::Named(_) | Next::Nothing => false,
+        }
+    }
+
+    fn take_off_header(&mut self, header: Option<Header>) -> Result<(), String> {
+        let header = header.ok_or("there is no such header")?;
+        self.skip(header.length, Layer::Registry(header.schema));
+        if header.is_packed { self.unpack(Packing::Zlib) } else { Ok(()) }
+    }
+
+    fn convert(&mut self) -> Result<(), String> {
+        let converted = utf16::read(&self.content, self.budget.left()).ok_or("there is no byte order mark")?;
+        self.budget.spend(converted.content.len());
+        self.replace(converted.content, Layer::Utf16);
+        if !converted.is_within {
+            self.is_all = false;
+            self.miss(format!("only the first {} of the record are converted", size(self.budget.most() as u64)));
+        } else if !converted.is_good && self.is_all {
+            self.miss("it is not all UTF-16: \u{fffd} stands for what is not".to_owned());
+        }
+        Ok(())
+    }
+
+    fn unquote(&mut self) -> Result<(), String> {
+        let taken = if self.is_detected() { unquoted::detect(&self.content) } else { unquoted::read(&self.content) };
+        let taken = taken.ok_or("it is no JSON string")?;
+        self.replace(taken.content, Layer::JsonString);
+        match taken.end {
+            unquoted::End::Whole => {}
+            unquoted::End::Cut if !self.is_all => {}
+            unquoted::End::Cut => self.miss("the string is cut off: this is what can be read".to_owned()),
+            unquoted::End::Damaged => self.miss("the string is damaged: this is what can be read".to_owned()),
+            unquoted::End::Trailing(bytes) => self.miss(format!("{} after the string are left out", bytes_of(bytes))),
+        }
+        Ok(())
+    }
+
+    fn skip(&mut self, start: usize, layer: Layer) {
+        self.layers.push(layer);
+        match &mut self.content {
+            Cow::Borrowed(content) => *content = content.get(start..).unwrap_or_default(),
+            Cow::Owned(content) => drop(content.drain(..start)),
+        }
     }
 
     fn replace(&mut self, content: Vec<u8>, layer: Layer) {
@@ -195,37 +346,61 @@ impl<'p> Peeling<'p> {
             Next::Named([step, ..]) => Some(*step),
             Next::Named([]) | Next::Detected | Next::Nothing => None,
         };
-        Content::new(&self.content, self.is_whole, named)
+        Content::new(&self.content, (self.is_whole, self.is_all), named, self.budget.left())
     }
 
     /// What the payload is found to be.
     pub(super) fn into_decoded(mut self, payload_size: u64) -> Decoded {
         let format = self.format();
+        if let Some(note) = format.note {
+            self.add_note(note);
+        }
+        self.budget.spend(format.rendition.as_ref().map_or(0, String::len));
         let may_be_logs = format.kind == Layer::Json && !self.layers.contains(&Layer::CloudWatchLogs);
-        if may_be_logs && cloud_watch_logs::is_envelope(&self.content) {
+        if may_be_logs && cloud_watch_logs::is_envelope(&self.content[format.text.clone()]) {
             self.layers.push(Layer::CloudWatchLogs);
+        }
+        if format.kind == Layer::Binary
+            && let Some(schema) = registry::suspect(&self.content)
+        {
+            self.add_note(format!("it may begin with the header of a registry: {schema}"));
         }
         self.layers.push(format.kind);
         Decoded {
             layers: self.layers,
             content: self.content.into_owned(),
+            text: format.text,
             rendition: format.rendition,
             user_record: self.user_record,
             envelope: self.envelope,
             payload_size: Some(payload_size),
-            is_whole: self.is_whole,
+            is_whole: self.is_whole && format.is_known,
             note: self.note,
         }
     }
 
-    fn format(&mut self) -> format::Format {
+    /// How the payload begins.
+    pub(super) fn into_start(mut self) -> Start {
+        let (kind, text) = if self.is_all {
+            let format = self.format();
+            let text = format.shown(&self.content).map(str::to_owned);
+            (Some(format.kind), text)
+        } else {
+            let Begun { kind, text } = format::detect_beginning(&self.content);
+            (kind, text.map(Cow::into_owned))
+        };
+        Start { layers: self.layers, kind, content: self.content.into_owned(), text }
+    }
+
+    fn format(&mut self) -> Format {
+        let most = self.budget.left();
         if let Next::Named([step, ..]) = self.next {
-            match format::named(*step, &self.content) {
+            match format::named(*step, &self.content, most) {
                 Ok(format) => return format,
                 Err(error) => self.fail(*step, &error),
             }
         }
-        format::detect(&self.content)
+        if self.is_all { format::detect(&self.content, most) } else { format::of_beginning(&self.content) }
     }
 
     /// Stays with what came before a step.
@@ -246,4 +421,31 @@ impl<'p> Peeling<'p> {
             None => note,
         });
     }
+}
+
+impl Packing {
+    fn layer(self) -> Layer {
+        match self {
+            Self::Gzip => Layer::Gzip,
+            Self::Zlib => Layer::Zlib,
+            Self::Zstd => Layer::Zstd,
+        }
+    }
+}
+
+/// What follows the end of compressed data, and whether that may be more than padding.
+fn after_end(packing: Packing, tail: &[u8]) -> Option<(String, bool)> {
+    if tail.is_empty() {
+        return None;
+    }
+    let shown: Vec<String> = tail.iter().take(MAX_NOTED_BYTES).map(|byte| format!("{byte:02x}")).collect();
+    let more = if tail.len() > MAX_NOTED_BYTES { " …" } else { "" };
+    let is_padding = tail.iter().all(|byte| *byte == 0 || byte.is_ascii_whitespace());
+    let verb = if tail.len() == 1 { "follows" } else { "follow" };
+    let note = format!("{} {verb} the end of the {} ({}{more})", bytes_of(tail.len()), packing.layer(), shown.join(" "));
+    Some((note, !is_padding))
+}
+
+fn bytes_of(count: usize) -> String {
+    if count == 1 { "1 byte".to_owned() } else { format!("{count} bytes") }
 }

@@ -1,6 +1,6 @@
 //! A protobuf message without its schema: the fields by their numbers, shown as JSON. Source: protobuf encoding guide.
 
-use super::format::as_text;
+use super::characters::as_text;
 use super::rendition::{Rendition, Unreadable, deeper};
 
 /// A field of any message.
@@ -31,22 +31,56 @@ const MAX_FIELDS: usize = 1 << 20;
 /// often wholly fields by chance. So the numbers must be such as people give, each with one type, and none padded; and there must be
 /// a text or a message in it, or else several fields whose numbers are small and ascend, as they are written. Measured on random
 /// bytes: 1 in 1,000 of 8 bytes, 1 in 5,000 of 16, fewer than 1 in 10,000 of 32 are taken for a message.
-pub(super) fn detect(content: &[u8]) -> Option<String> {
-    let fields = fields_of(content, &mut { MAX_FIELDS }).ok()?;
-    if is_plausible(&fields) { render(content).ok() } else { None }
+pub(super) fn detect(content: &[u8], most: usize) -> Result<String, Unreadable> {
+    let fields = fields_of(content, &mut { MAX_FIELDS })?;
+    if is_plausible(&fields) { read(content, most) } else { Err(Unreadable::Invalid("it is not likely to be one")) }
 }
 
 /// The JSON of what somebody says is a message.
-pub(super) fn read(content: &[u8]) -> Result<String, Unreadable> {
-    render(content)
-}
-
-fn render(content: &[u8]) -> Result<String, Unreadable> {
-    let mut rendition = Rendition::default();
+pub(super) fn read(content: &[u8], most: usize) -> Result<String, Unreadable> {
+    let mut rendition = Rendition::within(most);
     let mut left = MAX_FIELDS;
     let fields = fields_of(content, &mut left)?;
     write_message(&mut rendition, fields, 0, &mut left)?;
     rendition.finish()
+}
+
+/// The JSON of what is messages with hardly any doubt, each after its length.
+pub(super) fn detect_delimited(content: &[u8], most: usize) -> Result<String, Unreadable> {
+    let mut is_any_telling = false;
+    for message in messages(content) {
+        let fields = fields_of(message?, &mut { MAX_FIELDS })?;
+        if !is_consistent(&fields) {
+            return Err(Unreadable::Invalid("it is not likely to be messages"));
+        }
+        is_any_telling |= is_plausible(&fields);
+    }
+    if is_any_telling { read_delimited(content, most) } else { Err(Unreadable::Invalid("it is not likely to be messages")) }
+}
+
+/// The JSON of what somebody says is messages, each after its length; a line each.
+pub(super) fn read_delimited(content: &[u8], most: usize) -> Result<String, Unreadable> {
+    let mut rendition = Rendition::within(most);
+    let mut left = MAX_FIELDS;
+    for message in messages(content) {
+        rendition.next_value()?;
+        let fields = fields_of(message?, &mut left)?;
+        write_message(&mut rendition, fields, 0, &mut left)?;
+    }
+    rendition.finish()
+}
+
+/// Whether more bytes could make of these a message, or several.
+pub(super) fn may_go_on(beginning: &[u8]) -> bool {
+    let is_open = |read: Result<(), Unreadable>| matches!(read, Ok(()) | Err(Unreadable::Cut));
+    let fields = |bytes: &[u8]| fields_of(bytes, &mut { MAX_FIELDS }).map(|_| ());
+    is_open(fields(beginning)) || is_open(messages(beginning).try_for_each(|message| fields(message?)))
+}
+
+/// The bytes of each message, after its length.
+fn messages(content: &[u8]) -> impl Iterator<Item = Result<&[u8], Unreadable>> {
+    let mut rest = content;
+    std::iter::from_fn(move || (!rest.is_empty()).then(|| bytes(&mut rest).inspect_err(|_| rest = b"")))
 }
 
 fn is_plausible(fields: &[Field<'_>]) -> bool {
@@ -136,7 +170,7 @@ fn fields_of<'m>(message: &'m [u8], left: &mut usize) -> Result<Vec<Field<'m>>, 
     let mut rest = message;
     let mut fields = Vec::new();
     while !rest.is_empty() {
-        *left = left.checked_sub(1).ok_or(Unreadable::TooLarge)?;
+        *left = left.checked_sub(1).ok_or(Unreadable::TooMany(MAX_FIELDS))?;
         fields.push(next_field(&mut rest)?);
     }
     Ok(fields)
@@ -170,18 +204,21 @@ fn next_field<'m>(rest: &mut &'m [u8]) -> Result<Field<'m>, Unreadable> {
     let value = match tag & 7 {
         0 => Value::Number(varint(rest)?),
         1 => Value::Fixed64(take(rest)?),
-        2 => {
-            let length = usize::try_from(varint(rest)?).map_err(|_| Unreadable::Cut)?;
-            let (bytes, after) = rest.split_at_checked(length).ok_or(Unreadable::Cut)?;
-            *rest = after;
-            Value::Bytes(bytes)
-        }
+        2 => Value::Bytes(bytes(rest)?),
         5 => Value::Fixed32(take(rest)?),
         3 | 4 => return Err(Unreadable::Invalid("it has a group, which is not read")),
         _ => return Err(Unreadable::Invalid("it has a field of a type that there is not")),
     };
     let number = u32::try_from(number).map_err(|_| Unreadable::Invalid("it has a field number that there is not"))?;
     Ok(Field { number, value })
+}
+
+/// Bytes after their length.
+fn bytes<'m>(rest: &mut &'m [u8]) -> Result<&'m [u8], Unreadable> {
+    let length = usize::try_from(varint(rest)?).map_err(|_| Unreadable::Cut)?;
+    let (bytes, after) = rest.split_at_checked(length).ok_or(Unreadable::Cut)?;
+    *rest = after;
+    Ok(bytes)
 }
 
 fn take<const LENGTH: usize>(rest: &mut &[u8]) -> Result<[u8; LENGTH], Unreadable> {
@@ -224,6 +261,8 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
+    const MOST: usize = 64 * 1024 * 1024;
+
     /// {1: 150, 2: "testing", 3: {1: 150}, 4: 2.5, 5: 0.5, 6: ff, 7: "a", 7: "b"}
     const MESSAGE: &[u8] =
         b"\x08\x96\x01\x12\x07testing\x1a\x03\x08\x96\x01\x21\0\0\0\0\0\0\x04\x40\x2d\0\0\0\x3f\x32\x01\xff\x3a\x01a\x3a\x01b";
@@ -231,10 +270,32 @@ mod tests {
     #[test]
     fn fields_are_shown_by_their_numbers() {
         let expected = r#"{"1":150,"2":"testing","3":{"1":150},"4":{"double":2.5,"fixed64":4612811918334230528},"5":{"float":0.5,"fixed32":1056964608},"6":{"hex":"ff"},"7":["a","b"]}"#;
-        assert_eq!(detect(MESSAGE).as_deref(), Some(expected));
-        assert_eq!(detect(b"\x08\x96\x01\x15\0\0\x80\x3f").as_deref(), Some(r#"{"1":150,"2":{"float":1.0,"fixed32":1065353216}}"#));
-        assert_eq!(read(b"\x0a\x04\x0a\x02ab").unwrap(), r#"{"1":{"1":"ab"}}"#, "a message may look like a text with a line feed");
-        assert_eq!(read(b"").unwrap(), "{}");
+        assert_eq!(detect(MESSAGE, MOST).as_deref(), Ok(expected));
+        assert_eq!(
+            detect(b"\x08\x96\x01\x15\0\0\x80\x3f", MOST).as_deref(),
+            Ok(r#"{"1":150,"2":{"float":1.0,"fixed32":1065353216}}"#)
+        );
+        assert_eq!(
+            read(b"\x0a\x04\x0a\x02ab", MOST).unwrap(),
+            r#"{"1":{"1":"ab"}}"#,
+            "a message may look like a text with a line feed"
+        );
+        assert_eq!(read(b"", MOST).unwrap(), "{}");
+    }
+
+    #[test]
+    fn messages_after_their_lengths_are_a_line_each() {
+        let two = b"\x08\x08\x01\x12\x04paid\x08\x08\x02\x12\x04open";
+        assert_eq!(detect_delimited(two, MOST).as_deref(), Ok("{\"1\":1,\"2\":\"paid\"}\n{\"1\":2,\"2\":\"open\"}"));
+        assert!(detect(two, MOST).is_err());
+        assert_eq!(detect_delimited(&two[..9], MOST).as_deref(), Ok("{\"1\":1,\"2\":\"paid\"}"));
+        assert!(detect_delimited(&two[1..9], MOST).is_err(), "a message without its length");
+        assert!(detect_delimited(b"", MOST).is_err() && detect_delimited(b"\0\0", MOST).is_err());
+        assert_eq!(read_delimited(b"\0\x02\x08\x01", MOST).as_deref(), Ok("{}\n{\"1\":1}"));
+        for bytes in [&two[..3], &two[1..6], MESSAGE, &MESSAGE[..7]] {
+            assert!(may_go_on(bytes));
+        }
+        assert!(!may_go_on(b"\x0b\x0f\x0b\x0f\x0b\x0f\x0b\x0f\x0b\x0f\x0b\x0f\x0b\x0f"));
     }
 
     #[test]
@@ -248,14 +309,14 @@ mod tests {
             (b"\x0e\x01", "type that there is not"),
             (b"\x08\x80\x00", "padded"),
         ] {
-            let error = read(bytes).unwrap_err().to_string();
+            let error = read(bytes, MOST).unwrap_err().to_string();
             assert!(error.contains(reason), "{error}");
         }
     }
 
     #[test]
     fn more_fields_than_are_shown_take_no_memory() {
-        assert_eq!(read(&b"\x08\x01".repeat(MAX_FIELDS + 1)), Err(Unreadable::TooLarge));
+        assert_eq!(read(&b"\x08\x01".repeat(MAX_FIELDS + 1), MOST), Err(Unreadable::TooMany(MAX_FIELDS)));
         let mut deep = b"\x08\x01".to_vec();
         for _ in 0..1_000 {
             let mut outer = b"\x0a".to_vec();
@@ -268,7 +329,7 @@ mod tests {
             outer.extend(deep);
             deep = outer;
         }
-        let shown = read(&deep).unwrap();
+        let shown = read(&deep, MOST).unwrap();
         assert!(serde_json::from_str::<serde_json::Value>(&shown).is_ok(), "beneath a hundred levels come bytes");
     }
 
@@ -284,7 +345,7 @@ mod tests {
         #[test]
         fn any_bytes_are_json_or_nothing(bytes: Vec<u8>) {
             first_bytes_of(3, &bytes);
-            if let Ok(shown) = read(&bytes) {
+            if let Ok(shown) = read(&bytes, MOST) {
                 prop_assert!(serde_json::from_str::<serde_json::Value>(&shown).is_ok(), "{shown}");
             }
         }
@@ -294,7 +355,7 @@ mod tests {
             let mut bytes = MESSAGE.to_vec();
             bytes[at] = byte;
             for bytes in [&bytes, &bytes[..cut]] {
-                if let Ok(shown) = read(bytes) {
+                if let Ok(shown) = read(bytes, MOST) {
                     prop_assert!(serde_json::from_str::<serde_json::Value>(&shown).is_ok(), "{shown}");
                 }
             }

@@ -30,6 +30,16 @@ pub enum Step {
     Base64,
     /// Makes sure that it is what CloudWatch Logs sends.
     CloudWatchLogs,
+    /// Takes the header of the Glue schema registry off, and unpacks what it says is packed.
+    Glue,
+    /// Takes the header of Confluent's schema registry off.
+    Confluent,
+    /// Makes UTF-16 with a byte order mark UTF-8.
+    Utf16,
+    /// Takes the text out of a JSON string.
+    Unquote,
+    /// Leaves so many bytes at the beginning off.
+    Skip(u32),
     /// Shows JSON.
     Json,
     /// Shows UTF-8 text.
@@ -40,6 +50,8 @@ pub enum Step {
     Cbor,
     /// Shows protobuf's fields.
     Protobuf,
+    /// Shows protobuf's fields, of messages that each stand after their length.
+    Delimited,
     /// Shows bytes.
     Hex,
 }
@@ -59,6 +71,9 @@ pub enum InvalidRecipe {
     /// A step that shows the content stands before others.
     #[error("{0} shows the content, so that no step can follow it")]
     NotLast(Step),
+    /// A step that needs a number has none.
+    #[error("{SKIP} wants the number of bytes to leave off, such as: {SKIP} 5")]
+    NoCount,
     /// It has more steps than are taken.
     #[error("more than {MAX_STEPS} steps are not taken")]
     TooLong,
@@ -67,12 +82,15 @@ pub enum InvalidRecipe {
 /// Decoders that are applied to one payload, so that none keeps the program busy.
 pub(super) const MAX_STEPS: usize = 8;
 
+/// The name of the step that a number follows.
+const SKIP: &str = "skip";
+
 /// The name of the recipe that names no steps.
 const DETECTED: &str = "detected";
 
 impl Step {
-    /// Every step there is.
-    pub const ALL: [Self; 13] = [
+    /// Every step there is, of those with a number one.
+    pub const ALL: [Self; 19] = [
         Self::Kpl,
         Self::Envelope,
         Self::Gzip,
@@ -80,15 +98,21 @@ impl Step {
         Self::Zstd,
         Self::Base64,
         Self::CloudWatchLogs,
+        Self::Glue,
+        Self::Confluent,
+        Self::Utf16,
+        Self::Unquote,
+        Self::Skip(0),
         Self::Json,
         Self::Text,
         Self::MessagePack,
         Self::Cbor,
         Self::Protobuf,
+        Self::Delimited,
         Self::Hex,
     ];
 
-    /// Its name in a recipe.
+    /// Its name in a recipe, without a number.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
@@ -99,11 +123,17 @@ impl Step {
             Self::Zstd => "zstd",
             Self::Base64 => "base64",
             Self::CloudWatchLogs => "cloudwatch",
+            Self::Glue => "glue",
+            Self::Confluent => "confluent",
+            Self::Utf16 => "utf16",
+            Self::Unquote => "unquote",
+            Self::Skip(_) => SKIP,
             Self::Json => "json",
             Self::Text => "text",
             Self::MessagePack => "msgpack",
             Self::Cbor => "cbor",
             Self::Protobuf => "protobuf",
+            Self::Delimited => "delimited",
             Self::Hex => "hex",
         }
     }
@@ -112,8 +142,19 @@ impl Step {
     #[must_use]
     pub fn is_format(self) -> bool {
         match self {
-            Self::Kpl | Self::Envelope | Self::Gzip | Self::Zlib | Self::Zstd | Self::Base64 | Self::CloudWatchLogs => false,
-            Self::Json | Self::Text | Self::MessagePack | Self::Cbor | Self::Protobuf | Self::Hex => true,
+            Self::Kpl
+            | Self::Envelope
+            | Self::Gzip
+            | Self::Zlib
+            | Self::Zstd
+            | Self::Base64
+            | Self::CloudWatchLogs
+            | Self::Glue
+            | Self::Confluent
+            | Self::Utf16
+            | Self::Unquote
+            | Self::Skip(_) => false,
+            Self::Json | Self::Text | Self::MessagePack | Self::Cbor | Self::Protobuf | Self::Delimited | Self::Hex => true,
         }
     }
 }
@@ -142,12 +183,34 @@ impl Recipe {
     }
 }
 
+impl Recipe {
+    /// What it asks of a user record: the steps after the one that takes it out.
+    #[must_use]
+    pub fn of_user_record(&self) -> Self {
+        match self {
+            Self::Detected => Self::Detected,
+            Self::Steps(steps) => {
+                let inner: Vec<Step> = steps.iter().copied().skip_while(|step| *step != Step::Kpl).skip(1).collect();
+                if inner.is_empty() { Self::Detected } else { Self::Steps(inner) }
+            }
+        }
+    }
+}
+
 impl FromStr for Step {
     type Err = InvalidRecipe;
 
     fn from_str(name: &str) -> Result<Self, Self::Err> {
-        let step = Self::ALL.into_iter().find(|step| step.as_str().eq_ignore_ascii_case(name));
-        step.ok_or_else(|| InvalidRecipe::UnknownStep { name: name.to_owned() })
+        let (word, number) = name.split_once(char::is_whitespace).map_or((name, None), |(word, number)| (word, Some(number)));
+        let step = Self::ALL.into_iter().find(|step| step.as_str().eq_ignore_ascii_case(word));
+        match (step, number) {
+            (Some(Self::Skip(_)), number) => {
+                let bytes = number.and_then(|number| number.trim().parse().ok());
+                bytes.map(Self::Skip).ok_or(InvalidRecipe::NoCount)
+            }
+            (Some(step), None) => Ok(step),
+            (Some(_), Some(_)) | (None, _) => Err(InvalidRecipe::UnknownStep { name: name.to_owned() }),
+        }
     }
 }
 
@@ -161,7 +224,10 @@ impl FromStr for Recipe {
 
 impl fmt::Display for Step {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str(self.as_str())
+        match self {
+            Self::Skip(bytes) => write!(formatter, "{SKIP} {bytes}"),
+            step => formatter.write_str(step.as_str()),
+        }
     }
 }
 
@@ -170,13 +236,14 @@ impl fmt::Display for Recipe {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Detected => formatter.write_str(DETECTED),
-            Self::Steps(steps) => formatter.write_str(&steps.iter().map(|step| step.as_str()).collect::<Vec<_>>().join(" > ")),
+            Self::Steps(steps) => formatter.write_str(&steps.iter().map(ToString::to_string).collect::<Vec<_>>().join(" > ")),
         }
     }
 }
 
 fn known() -> String {
-    Step::ALL.map(Step::as_str).join(", ")
+    let name = |step| if let Step::Skip(_) = step { "skip N" } else { step.as_str() };
+    Step::ALL.map(name).join(", ")
 }
 
 #[cfg(test)]
@@ -189,7 +256,8 @@ pub(super) mod tests {
     pub(in super::super) fn any_recipe() -> impl Strategy<Value = Recipe> {
         let any_step = proptest::sample::select(Step::ALL.to_vec());
         let layers: Vec<Step> = Step::ALL.into_iter().filter(|step| !step.is_format()).collect();
-        let steps = (proptest::collection::vec(proptest::sample::select(layers), 0..MAX_STEPS), any_step);
+        let any_layer = prop_oneof![9 => proptest::sample::select(layers), 1 => (0..30_u32).prop_map(Step::Skip)];
+        let steps = (proptest::collection::vec(any_layer, 0..MAX_STEPS), any_step);
         prop_oneof![
             1 => Just(Recipe::Detected),
             9 => steps.prop_map(|(mut steps, last)| {
@@ -203,6 +271,7 @@ pub(super) mod tests {
     fn a_recipe_names_its_steps() {
         assert_eq!(Recipe::parse("gzip > msgpack"), Ok(Recipe::Steps(vec![Step::Gzip, Step::MessagePack])));
         assert_eq!(Recipe::parse(" KPL›Zstd›hex "), Ok(Recipe::Steps(vec![Step::Kpl, Step::Zstd, Step::Hex])));
+        assert_eq!(Recipe::parse("Skip  5>json"), Ok(Recipe::Steps(vec![Step::Skip(5), Step::Json])));
         assert_eq!(Recipe::parse("detected"), Ok(Recipe::default()));
     }
 
@@ -211,9 +280,13 @@ pub(super) mod tests {
         let error = |text: &str| Recipe::parse(text).map_err(|error| error.to_string()).unwrap_err();
         assert_eq!(
             error("gzip > brotli"),
-            "\"brotli\" is not a step; known are kpl, envelope, gzip, zlib, zstd, base64, cloudwatch, json, text, msgpack, cbor, \
-             protobuf, hex, and detected alone"
+            "\"brotli\" is not a step; known are kpl, envelope, gzip, zlib, zstd, base64, cloudwatch, glue, confluent, utf16, unquote, \
+             skip N, json, text, msgpack, cbor, protobuf, delimited, hex, and detected alone"
         );
+        for text in ["skip", "skip x", "skip -1", "skip 5000000000"] {
+            assert_eq!(error(text), "skip wants the number of bytes to leave off, such as: skip 5");
+        }
+        assert!(error("gzip 5").starts_with("\"gzip 5\" is not a step"));
         assert!(error("  ").starts_with("no step is named; known are kpl"));
         assert!(error("gzip >").starts_with("\"\" is not a step"));
         assert_eq!(error("json > gzip"), "json shows the content, so that no step can follow it");

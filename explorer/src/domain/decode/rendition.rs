@@ -2,11 +2,14 @@
 //! knows none of them.
 
 use crate::domain::text::size;
+use half::f16;
 
-/// A JSON text in the making.
-#[derive(Debug, Default)]
+/// A JSON text in the making, or several after one another, a line each.
+#[derive(Debug)]
 pub(super) struct Rendition {
     text: Vec<u8>,
+    /// Bytes that it may have.
+    most: usize,
 }
 
 /// Why bytes cannot be shown as what somebody takes them for.
@@ -14,12 +17,12 @@ pub(super) struct Rendition {
 pub(super) enum Unreadable {
     #[error("it ends too early")]
     Cut,
-    #[error("{0} bytes follow its end")]
-    Trailing(usize),
     #[error("it is nested deeper than {MAX_DEPTH} levels")]
     TooDeep,
-    #[error("it would be more than {} as JSON", size(MAX_BYTES as u64))]
-    TooLarge,
+    #[error("it would be more than {} as JSON", size(*.0 as u64))]
+    TooLarge(usize),
+    #[error("it has more than {0} fields")]
+    TooMany(usize),
     #[error("{0}")]
     Invalid(&'static str),
 }
@@ -27,10 +30,17 @@ pub(super) enum Unreadable {
 /// Lists, maps and messages inside one another; fewer than JSON's readers take. Source: serde_json, recursion limit 128.
 pub(super) const MAX_DEPTH: usize = 100;
 
-/// No text grows larger than this.
-const MAX_BYTES: usize = 64 * 1024 * 1024;
-
 impl Rendition {
+    /// Nothing yet, and never more than so many bytes.
+    pub(super) fn within(most: usize) -> Self {
+        Self { text: Vec::new(), most }
+    }
+
+    /// Begins the next of several values.
+    pub(super) fn next_value(&mut self) -> Result<(), Unreadable> {
+        if self.text.is_empty() { Ok(()) } else { self.push("\n") }
+    }
+
     /// Takes a piece as it is.
     pub(super) fn push(&mut self, piece: &str) -> Result<(), Unreadable> {
         self.text.extend_from_slice(piece.as_bytes());
@@ -80,6 +90,22 @@ impl Rendition {
         if number.is_finite() { self.push(&format!("{number:?}")) } else { self.not_finite(f64::from(number)) }
     }
 
+    /// Writes a number of a quarter of the precision, with no more digits than it has.
+    pub(super) fn half_float(&mut self, number: f64) -> Result<(), Unreadable> {
+        /// Digits after the first that tell apart all numbers of 11 bits.
+        const MAX_DIGITS: usize = 4;
+        // A whole number has no digits that it could lose.
+        if number.fract() == 0.0 {
+            return self.float(number);
+        }
+        let wanted = f16::from_f64(number);
+        let written = (0..=MAX_DIGITS).map(|digits| format!("{number:.digits$e}")).find_map(|text| {
+            let short = text.parse::<f64>().ok()?;
+            (f16::from_f64(short) == wanted).then_some(short)
+        });
+        self.float(written.unwrap_or(number))
+    }
+
     fn not_finite(&mut self, number: f64) -> Result<(), Unreadable> {
         self.push(match number {
             _ if number.is_nan() => "\"NaN\"",
@@ -108,7 +134,7 @@ impl Rendition {
     }
 
     fn is_within_bounds(&self) -> Result<(), Unreadable> {
-        if self.text.len() > MAX_BYTES { Err(Unreadable::TooLarge) } else { Ok(()) }
+        if self.text.len() > self.most { Err(Unreadable::TooLarge(self.most)) } else { Ok(()) }
     }
 }
 

@@ -1,5 +1,6 @@
 use super::recipe::tests::any_recipe;
 use super::*;
+use crate::domain::json_text::BYTE_ORDER_MARK;
 use archiver::aggregate::aggregate;
 use archiver::envelope::Separator;
 use flate2::Compression;
@@ -110,7 +111,8 @@ fn payloads() -> Vec<(Vec<u8>, &'static str)> {
         (b"{\"id\":1}\n{\"id\":2}\n".to_vec(), "base64 › JSON"),
         (b"{\"id\":1} tail".to_vec(), "base64 › text"),
         (b"plain text\n".to_vec(), "base64 › text"),
-        (b"x\x9c is no zlib".to_vec(), "base64 › binary"),
+        (b"x\x9c is no zlib".to_vec(), "base64 › text"),
+        (b"x\x9c\0 is no zlib".to_vec(), "base64 › binary"),
         (b"x^2 is no zlib".to_vec(), "base64 › text"),
         (vec![0, 159, 146, 150], "base64 › binary"),
         (vec![], "base64 › text"),
@@ -119,6 +121,36 @@ fn payloads() -> Vec<(Vec<u8>, &'static str)> {
         (zstd(json), "base64 › zstd › JSON"),
         (gzip(&zlib(&zstd(b"text"))), "base64 › gzip › zlib › zstd › text"),
         (vec![0x1f, 0x8b, 1, 2], "base64 › binary"),
+        ([gzip(json), b"\n".to_vec()].concat(), "base64 › gzip › JSON"),
+        ([zlib(json), b" \0".to_vec()].concat(), "base64 › zlib › JSON"),
+        ([zstd(json), b"tail".to_vec()].concat(), "base64 › zstd › JSON"),
+        (gzip(json)[..20].to_vec(), "base64 › gzip › JSON"),
+        (gzip(json)[..15].to_vec(), "base64 › gzip › text"),
+        (b"\xef\xbb\xbf{\"id\":1}".to_vec(), "base64 › JSON"),
+        (utf16("{\"id\":1}"), "base64 › UTF-16 › JSON"),
+        (b"{\"id\":NaN,\"a\":-Infinity}".to_vec(), "base64 › JSON"),
+        (br#"{"id":"\ud83d"}"#.to_vec(), "base64 › JSON"),
+        (b"{\"id\":1}\0\0".to_vec(), "base64 › JSON"),
+        (br#""{\"id\":1}""#.to_vec(), "base64 › JSON string › JSON"),
+        (br#""just a text""#.to_vec(), "base64 › text"),
+        (b"\x1b[32mINFO\x1b[0m order 42 paid\n".to_vec(), "base64 › text"),
+        (b"it\xc2\x92s paid \xc2\x96 ok".to_vec(), "base64 › text"),
+        (b"done\x07".to_vec(), "base64 › text"),
+        (b"M\xfcller paid".to_vec(), "base64 › text"),
+        ([GLUE, json].concat(), "base64 › Glue schema registry, version 12345678-1234-4321-8765-0123456789ab › JSON"),
+        (
+            [b"\x03\x05", &GLUE[2..], &zlib(json)].concat(),
+            "base64 › Glue schema registry, version 12345678-1234-4321-8765-0123456789ab › zlib › JSON",
+        ),
+        ([GLUE, b"\x02\x08paid"].concat(), "base64 › Glue schema registry, version 12345678-1234-4321-8765-0123456789ab › binary"),
+        ([b"\0\0\0\0\x07", json.as_slice()].concat(), "base64 › Confluent schema registry, schema 7 › JSON"),
+        (b"\0\0\0\0\x07\x02\x08paid".to_vec(), "base64 › binary"),
+        (b"\x08\x08\x01\x12\x04paid\x08\x08\x01\x12\x04paid".to_vec(), "base64 › protobuf messages"),
+        (b"\x08\x08\x01\x12\x04paid".to_vec(), "base64 › protobuf messages"),
+        (b"\x08\x01\x12\x04paid".to_vec(), "base64 › protobuf"),
+        (b"\x0a\x0a\x08order-41\x0a\x0a\x08order-42".to_vec(), "base64 › binary"),
+        (b"\x81\xa2id\x01\x81\xa2id\x02".to_vec(), "base64 › MessagePack"),
+        (b"\xa1bid\x01\xa1bid\x02".to_vec(), "base64 › CBOR"),
         (gzip(LOGS), "base64 › gzip › CloudWatch Logs › JSON"),
         (gzip(&[LOGS, LOGS].concat()), "base64 › gzip › CloudWatch Logs › JSON"),
         (replayed(json), "base64 › replay envelope › JSON"),
@@ -132,6 +164,61 @@ fn payloads() -> Vec<(Vec<u8>, &'static str)> {
         (PROTOBUF.to_vec(), "base64 › protobuf"),
         (zstd(MESSAGE_PACK), "base64 › zstd › MessagePack"),
     ]
+}
+
+/// A payload of any kind, wrapped, cut, changed and lengthened.
+pub(in super::super) fn any_damaged_payload() -> impl Strategy<Value = Vec<u8>> {
+    let text = prop_oneof![
+        Just(r#"{"id":1,"status":"paid","f":[1.5,NaN,-Infinity],"note":"ä \ud83d"}"#.to_owned()),
+        Just("\u{1b}[32mINFO\u{1b}[0m order 42 paid\n".to_owned()),
+        Just("it\u{92}s paid \u{96} ok".to_owned()),
+        ".{0,60}",
+    ];
+    let content = prop_oneof![
+        4 => proptest::sample::select(payloads()).prop_map(|(payload, _)| payload),
+        3 => text.prop_map(String::into_bytes),
+        1 => Just(b"M\xfcller, it\x92s paid".to_vec()),
+        1 => Just(b"\x0a\x0a\x08order-41\x0a\x0a\x08order-42".to_vec()),
+        2 => any::<Vec<u8>>(),
+    ];
+    let wrap = proptest::sample::select(vec![
+        (|inner| gzip(&inner)) as fn(Vec<u8>) -> Vec<u8>,
+        |inner| zlib(&inner),
+        |inner| zstd(&inner),
+        |inner| replayed(&inner),
+        |inner| aggregate(&[("a", None, &inner), ("b", None, b"{}")]),
+        |inner| [BYTE_ORDER_MARK.as_slice(), &inner].concat(),
+        |inner| serde_json::to_vec(&String::from_utf8_lossy(&inner)).unwrap(),
+        |inner| [b"\0\0\0\0\x07", inner.as_slice()].concat(),
+        |inner| [GLUE, inner.as_slice()].concat(),
+        |inner| [b"\x03\x05", &GLUE[2..], &zlib(&inner)].concat(),
+        |inner| utf16(&String::from_utf8_lossy(&inner)),
+    ]);
+    let damage = prop_oneof![
+        2 => (Just(0), any::<proptest::sample::Index>(), Just(0)),
+        1 => (Just(1), any::<proptest::sample::Index>(), Just(0)),
+        1 => (Just(2), any::<proptest::sample::Index>(), any::<u8>()),
+        1 => (Just(3), any::<proptest::sample::Index>(), proptest::sample::select(vec![0, b'\n', b' ', b'}', 0xff])),
+    ];
+    (content, proptest::collection::vec((wrap, damage), 0..4)).prop_map(|(mut payload, wraps)| {
+        for (wrap, (kind, at, byte)) in wraps {
+            payload = wrap(payload);
+            let at = at.index(payload.len().max(1));
+            match (kind, payload.get_mut(at)) {
+                (1, _) => payload.truncate(at),
+                (2, Some(place)) => *place = byte,
+                (3, _) => payload.extend(vec![byte; at % 5 + 1]),
+                _ => {}
+            }
+        }
+        payload
+    })
+}
+
+const GLUE: &[u8] = b"\x03\0\x12\x34\x56\x78\x12\x34\x43\x21\x87\x65\x01\x23\x45\x67\x89\xab";
+
+fn utf16(text: &str) -> Vec<u8> {
+    std::iter::once(0xfeff).chain(text.encode_utf16()).flat_map(u16::to_le_bytes).collect()
 }
 
 fn recipe(text: &str) -> Recipe {
@@ -251,6 +338,17 @@ fn a_recipe_is_followed() {
         ("envelope > zlib > msgpack", replayed(&zlib(MESSAGE_PACK)), "base64 › replay envelope › zlib › MessagePack"),
         ("zstd > cbor", zstd(b"\x01"), "base64 › zstd › CBOR"),
         ("protobuf", b"\x08\x01".to_vec(), "base64 › protobuf"),
+        ("delimited", b"\x02\x08\x01".to_vec(), "base64 › protobuf messages"),
+        ("skip 5 > json", b"abcde{}".to_vec(), "base64 › skip 5 › JSON"),
+        ("skip 2", b"ab".to_vec(), "base64 › skip 2 › text"),
+        (
+            "glue > json",
+            [GLUE, b"{}"].concat(),
+            "base64 › Glue schema registry, version 12345678-1234-4321-8765-0123456789ab › JSON",
+        ),
+        ("confluent > hex", b"\0\0\0\0\x07ab".to_vec(), "base64 › Confluent schema registry, schema 7 › binary"),
+        ("unquote > text", br#""a\tb""#.to_vec(), "base64 › JSON string › text"),
+        ("utf16", utf16("{}"), "base64 › UTF-16 › JSON"),
         ("gzip > cloudwatch", gzip(LOGS), "base64 › gzip › CloudWatch Logs › JSON"),
         ("gzip > cloudwatch > text", gzip(LOGS), "base64 › gzip › CloudWatch Logs › text"),
     ] {
@@ -265,12 +363,15 @@ fn a_step_that_fails_leaves_what_came_before() {
         ("gzip > msgpack", b"{}".to_vec(), "base64 › JSON", "gzip: "),
         ("gzip > zlib > json", gzip(b"text"), "base64 › gzip › text", "zlib: "),
         ("json", b"plain".to_vec(), "base64 › text", "json: "),
-        ("text", vec![0xff], "base64 › binary", "text: it is not UTF-8"),
+        ("text", vec![0xff, 0], "base64 › binary", "text: it is not UTF-8"),
         ("kpl", b"{}".to_vec(), "base64 › JSON", "kpl: it is not an aggregated record"),
         ("kpl > kpl", aggregate(&[("a", None, b"{}")]), "base64 › KPL 1/1 › JSON", "kpl: a user record is not taken apart"),
         ("envelope", b"{}".to_vec(), "base64 › JSON", "envelope: there is none"),
         ("cloudwatch", b"{}".to_vec(), "base64 › JSON", "cloudwatch: it is not"),
         ("base64", b"{}".to_vec(), "base64 › JSON", "base64: "),
+        ("skip 3", b"{}".to_vec(), "base64 › JSON", "skip 3: there are only 2 bytes"),
+        ("glue", b"{}".to_vec(), "base64 › JSON", "glue: there is no such header"),
+        ("unquote", b"{}".to_vec(), "base64 › JSON", "unquote: it is no JSON string"),
         ("cbor", MESSAGE_PACK[..5].to_vec(), "base64 › binary", "cbor: "),
         ("msgpack", MESSAGE_PACK[..5].to_vec(), "base64 › binary", "msgpack: it ends too early"),
     ] {
@@ -287,11 +388,100 @@ fn a_bomb_is_unpacked_only_so_far() {
         let decoded = decode_payload(bomb);
         assert!(decoded.content.len() <= MAX_SHOWN_BYTES && decoded.content.len() >= MAX_SHOWN_BYTES / 2);
         assert_eq!(decoded.kind(), Layer::Binary);
-        assert!(decoded.note.unwrap().contains("only the first 64 MiB are unpacked"));
+        assert!(decoded.note.unwrap().contains("only the first 64 MiB of the record are unpacked"));
     }
     let text = decode_payload(gzip(&"ä€".repeat(MAX_SHOWN_BYTES / 4).into_bytes()));
     assert_eq!(text.kind(), Layer::Text, "a cut through a character does not make text bytes");
     assert!(text.content.len() > MAX_SHOWN_BYTES - 4);
+}
+
+#[test]
+fn what_is_odd_is_said_and_nothing_is_lost_for_it() {
+    let json = b"{\"id\":1}";
+    let mut wrong_sum = gzip(json);
+    let at = wrong_sum.len() - 8;
+    wrong_sum[at] ^= 1;
+    for (payload, text, is_whole, note) in [
+        ([gzip(json), b"\n".to_vec()].concat(), "{\"id\":1}", true, "1 byte follows the end of the gzip (0a)"),
+        ([zstd(json), vec![0; 9]].concat(), "{\"id\":1}", true, "9 bytes follow the end of the zstd (00 00 00 00 00 00 00 00 …)"),
+        ([zlib(json), b"more".to_vec()].concat(), "{\"id\":1}", false, "4 bytes follow the end of the zlib (6d 6f 72 65)"),
+        (gzip(json)[..20].to_vec(), "{\"id\":1}", false, "the gzip is cut off: this is what can be read"),
+        (wrong_sum, "{\"id\":1}", false, "the gzip is damaged (incorrect data check): this is what can be read"),
+        (b"\xef\xbb\xbf{\"id\":1}".to_vec(), "{\"id\":1}", true, "a byte order mark stands before it"),
+        (b"{\"id\":1}\0".to_vec(), "{\"id\":1}", true, "a zero byte stands behind it"),
+        (b"{\"id\":1}\n\0\0".to_vec(), "{\"id\":1}\n", true, "2 zero bytes stand behind it"),
+        (b"done\x07".to_vec(), "done\u{7}", true, "signs stand for its control characters"),
+        (b"M\xfcller".to_vec(), "Müller", true, "it is not UTF-8, and read as Windows-1252"),
+        (br#""{\"id\":1"#.to_vec(), "{\"id\":1", false, "the string is cut off: this is what can be read"),
+    ] {
+        let decoded = decode_payload(payload.clone());
+        assert!(text.starts_with(decoded.text().unwrap()) && decoded.text().unwrap().len() > 4, "{:?} {note}", decoded.text());
+        assert_eq!((decoded.is_whole, decoded.note.as_deref()), (is_whole, Some(note)));
+        assert_eq!(decoded.clone().into_text().as_deref(), decoded.text());
+    }
+    for (payload, note) in [
+        (
+            &b"\x0a\x0a\x08order-41\x0a\x0a\x08order-42"[..],
+            "it can be read as protobuf and as protobuf messages: name the one that it is",
+        ),
+        (b"\x93abc", "it can be read as MessagePack and as text: name the one that it is"),
+        (b"\0\0\0\0\x07\x02\x08paid", "it may begin with the header of a registry: Confluent schema registry, schema 7"),
+    ] {
+        let decoded = decode_payload(payload.to_vec());
+        assert_eq!(decoded.text(), None);
+        assert!(decoded.note.unwrap().starts_with(note));
+    }
+    assert_eq!(decode_payload([GLUE, json].concat()).schema().unwrap().id(), "12345678-1234-4321-8765-0123456789ab");
+}
+
+#[test]
+fn short_payloads_are_not_called_what_they_may_only_be() {
+    for byte in 0..=u8::MAX {
+        let kind = decode_payload(vec![byte]).kind();
+        let is_text = matches!(byte, b' '..=b'~' | b'\t'..=b'\r');
+        assert_eq!(kind, if is_text { Layer::Text } else { Layer::Binary }, "{byte:x}");
+    }
+    for payload in [&b"7"[..], b"1234567890", b"true", b"null", b"\"a\"", b"paid", b"a1 b2"] {
+        assert_eq!(decode_payload(payload.to_vec()).kind(), Layer::Text);
+    }
+    for payload in
+        [&b"7\0"[..], b"\x80\x80", b"\x90\x90", b"\x08\x01", b"\x01\x08", b"\0\0\0\x01", b"\xff\xfe", b"\xe9", b"\x93abc"]
+    {
+        assert_eq!(decode_payload(payload.to_vec()).kind(), Layer::Binary, "{payload:x?}");
+    }
+}
+
+#[test]
+fn json_of_any_kind_is_found_by_a_reader_that_takes_it_to_the_letter() {
+    for (payload, expected) in [
+        (&b"\xef\xbb\xbf{\"a\":NaN}\0"[..], "{\"a\":\"NaN\"}"),
+        (br#"{"a":"\ud83d"}"#, r#"{"a":"\ufffd"}"#),
+        (br#""{\"a\":1}""#, "{\"a\":1}"),
+        (MESSAGE_PACK, RENDERED),
+    ] {
+        let ended = visit_contents(payload, &Recipe::default(), &mut |content| {
+            assert_eq!(content.json().as_deref(), Some(expected));
+            ControlFlow::Continue(())
+        });
+        assert!(ended.is_continue());
+    }
+}
+
+#[test]
+fn all_that_a_record_holds_is_unpacked_to_one_bound() {
+    let bomb = gzip(&gzip(&vec![b' '; 60 << 20]));
+    let records: Vec<(&str, Option<&str>, &[u8])> = vec![("a", None, &bomb); 100];
+    let payload = aggregate(&records);
+    assert!(payload.len() < 50_000);
+    let decoder = Decoder::default();
+    let unpacked = (0..100).map(|place| decoder.decode(payload.clone(), false, &Recipe::default(), place).content.len());
+    assert!(unpacked.sum::<usize>() <= MAX_SHOWN_BYTES);
+    let mut seen = 0;
+    let ended = visit_contents(&payload, &Recipe::default(), &mut |content| {
+        seen += content.bytes().len();
+        ControlFlow::Continue(())
+    });
+    assert!(ended.is_continue() && seen <= MAX_SEARCHED_BYTES);
 }
 
 #[test]
@@ -327,7 +517,7 @@ fn random_bytes_are_hardly_ever_taken_for_a_format() {
         let mut taken = std::collections::BTreeMap::<&str, usize>::new();
         for _ in 0..TIMES {
             let bytes: Vec<u8> = std::iter::repeat_with(|| random.u8(..)).take(length).collect();
-            *taken.entry(format::detect(&bytes).kind.as_str()).or_default() += 1;
+            *taken.entry(format::detect(&bytes, MAX_SHOWN_BYTES).kind.as_str()).or_default() += 1;
         }
         let wrong = TIMES - taken["binary"];
         assert!(length < 32 || wrong * 100 < TIMES, "{length} bytes: {taken:?}");
@@ -371,7 +561,7 @@ proptest! {
             prop_assert_eq!(visited(&payload, recipe), shown(&payload, recipe));
         }
         for is_whole in [true, false] {
-            prop_assert!(beginning(&payload, is_whole).content.len() <= 16 * 1024);
+            prop_assert!(Beginnings::default().of(&payload, is_whole).content.len() <= 64 * 1024);
         }
     }
 }

@@ -154,7 +154,7 @@ fn attribute_lines(model: &Model, record: &Record, decoded: Option<&Decoded>, co
     let unknown = || "–".to_owned();
     let arrival = match (&item.arrival, record.arrived_at) {
         (Some(text), Some(at)) => format!("{}  ({text})", model.times.long(at)),
-        (Some(text), None) => format!("{text} (no time of this world)"),
+        (Some(text), None) => format!("{text} (not a time in seconds)"),
         (None, _) => unknown(),
     };
     let mut rows = vec![
