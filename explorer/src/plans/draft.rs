@@ -345,7 +345,12 @@ impl Draft {
     /// # Errors
     /// When the file cannot be written.
     pub fn finish(mut self, read: PlanCounts) -> Result<PlanFile, PlanError> {
-        self.write_gathered()?;
+        if let Err(error) = self.write_gathered() {
+            let file = self.file.clone();
+            drop(self);
+            file.leave_nothing();
+            return Err(error);
+        }
         let Self { file, connection, _hold, sorter, mut counts, gone, limit, .. } = self;
         let PlanCounts { read, read_units, expired_left_out, aggregated, user_records, unsearchable, .. } = read;
         counts = PlanCounts { read, read_units, expired_left_out, aggregated, user_records, unsearchable, ..counts };
@@ -389,8 +394,15 @@ impl Draft {
             Ok(Ok(()))
         };
         let written: rusqlite::Result<io::Result<()>> = write();
-        written.map_err(|error| file.failed(&error))?.map_err(|error| PlanError::of_io(file.path(), &error))?;
-        Ok(file)
+        let written = written.map_err(|error| file.failed(&error));
+        match written.and_then(|written| written.map_err(|error| PlanError::of_io(file.path(), &error))) {
+            Ok(()) => Ok(file),
+            Err(failure) => {
+                drop((connection, _hold));
+                file.leave_nothing();
+                Err(failure)
+            }
+        }
     }
 }
 

@@ -2,7 +2,8 @@
 
 use rusqlite::ErrorCode;
 use rusqlite::types::Type;
-use std::io::{self, Write as _};
+use std::io;
+use std::os::unix::fs::FileExt as _;
 use std::path::{Path, PathBuf};
 
 /// The file of a replay cannot be used.
@@ -113,11 +114,15 @@ fn is_full(error: &io::Error) -> bool {
     matches!(error.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded | io::ErrorKind::FileTooLarge)
 }
 
-/// Whether the folder of a file has room for what SQLite puts beside it at the least.
+/// Whether there is room for what SQLite puts beside a file at the least, and for the file and its log to grow.
 fn has_room(path: &Path) -> bool {
     /// Bytes of the log's index, and of a page or two of the log.
     const LEAST_BYTES: usize = 64 * 1024;
-    let folder = path.parent().unwrap_or(path);
-    let written = tempfile::tempfile_in(folder).and_then(|mut file| file.write_all(&vec![1; LEAST_BYTES]));
-    !written.is_err_and(|error| is_full(&error))
+    let mut log = path.as_os_str().to_owned();
+    log.push("-wal");
+    let length = |path: &Path| std::fs::metadata(path).map_or(0, |found| found.len());
+    let longest = length(path).max(length(Path::new(&log)));
+    // The file has no name and a hole, so that the probe takes no more room than that.
+    let file = tempfile::tempfile_in(path.parent().unwrap_or(path));
+    !file.and_then(|file| file.write_all_at(&vec![1; LEAST_BYTES], longest)).is_err_and(|error| is_full(&error))
 }

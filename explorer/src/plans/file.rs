@@ -78,8 +78,15 @@ impl Plans {
     ) -> Result<(PlanFile, Connection, Hold), PlanError> {
         self.make_folder()?;
         let (file, hold) = self.new_file()?;
-        let connection = file.create_tables(order, source, target_arn, now).map_err(|error| file.failed(&error))?;
-        Ok((file, connection, hold))
+        match file.create_tables(order, source, target_arn, now) {
+            Ok(connection) => Ok((file, connection, hold)),
+            Err(error) => {
+                let failure = file.failed(&error);
+                drop(hold);
+                file.leave_nothing();
+                Err(failure)
+            }
+        }
     }
 
     /// Only its user may look into records.
@@ -313,6 +320,13 @@ impl PlanFile {
             }
         }
         Ok(())
+    }
+
+    /// Removes what could not be made, as on a full disk. Whoever made it says why.
+    pub(super) fn leave_nothing(&self) {
+        if let Err(error) = self.remove() {
+            tracing::warn!(%error, "an unfinished plan cannot be removed");
+        }
     }
 
     /// The right to work on the file.

@@ -413,6 +413,24 @@ fn write(
     progress: &watch::Sender<(Option<PlanId>, PlanProgress)>,
 ) -> Result<(Draft, PlanCounts, bool), PlanError> {
     let mut draft = Draft::begin(plans, DraftOrder { order, source, target_arn, now: Timestamp::now() })?;
+    match fill(&mut draft, &mut pages, progress) {
+        Ok((counts, is_unwanted)) => Ok((draft, counts, is_unwanted)),
+        Err(error) => {
+            // On a full disk that makes room, too.
+            if let Err(error) = draft.discard() {
+                tracing::warn!(%error, "an unfinished plan cannot be removed");
+            }
+            Err(error)
+        }
+    }
+}
+
+/// Puts pages into a draft as they come; gives back what reading has counted, and whether somebody else wished it to end.
+fn fill(
+    draft: &mut Draft,
+    pages: &mut mpsc::Receiver<Page>,
+    progress: &watch::Sender<(Option<PlanId>, PlanProgress)>,
+) -> Result<(PlanCounts, bool), PlanError> {
     let id = draft.file().id().clone();
     let mut counts = PlanCounts::default();
     let mut looked_at = Instant::now();
@@ -429,20 +447,20 @@ fn write(
         };
         progress.send_replace((Some(id.clone()), told));
     };
-    tell(&counts, &draft, 0.0, false);
+    tell(&counts, draft, 0.0, false);
     while let Some(page) = pages.blocking_recv() {
         for record in page.records {
             draft.add(record)?;
         }
         counts = page.counts;
-        tell(&counts, &draft, page.share, false);
+        tell(&counts, draft, page.share, false);
         if looked_at.elapsed() >= WISH_INTERVAL {
             looked_at = Instant::now();
             if draft.is_unwanted()? {
-                return Ok((draft, counts, true));
+                return Ok((counts, true));
             }
         }
     }
-    tell(&counts, &draft, 1.0, true);
-    Ok((draft, counts, false))
+    tell(&counts, draft, 1.0, true);
+    Ok((counts, false))
 }

@@ -233,6 +233,28 @@ async fn a_record_that_the_disk_has_changed_is_not_sent_and_the_others_are() {
 }
 
 #[tokio::test]
+async fn a_plan_that_finds_no_room_says_where_and_leaves_nothing_behind() {
+    let (endpoints, explorer) = reach().await;
+    let target = TestStream::create(&endpoints, 1).await;
+    let folder = tempfile::tempdir().unwrap();
+    let file = exported(folder.path(), 3_000, 10).display().to_string();
+    let (binary, to) = (super::binary().display().to_string(), &target.name);
+    // Units of 512 bytes: not even the log's index; the log's index and not the records.
+    for limit in [16, 320] {
+        let script = format!("ulimit -f {limit}; exec '{binary}' replay plan --file '{file}' --to {to}");
+        let inner = explorer.command(&[]);
+        let environment: Vec<_> =
+            inner.as_std().get_envs().filter_map(|(name, value)| Some((name.to_owned(), value?.to_owned()))).collect();
+        let output = tokio::process::Command::new("sh").arg("-c").arg(script).env_clear().envs(environment).output().await;
+        let output = output.expect("a shell");
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(1), "{said}");
+        assert!(said.contains("no space is left for") && said.contains("make room in"), "{limit}: {said}");
+        assert!(explorer.json_lines(&["replay", "list"]).await.is_empty(), "{limit}: {said}");
+    }
+}
+
+#[tokio::test]
 async fn a_target_that_cannot_be_looked_at_leaves_no_plan_behind() {
     let (endpoints, explorer): (_, Explorer) = reach().await;
     let folder = tempfile::tempdir().unwrap();
