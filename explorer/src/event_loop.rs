@@ -10,7 +10,7 @@ use crate::terminal;
 use crate::ui::{self, theme::Theme};
 use crossterm::clipboard::CopyToClipboard;
 use crossterm::event::{DisableBracketedPaste, EnableBracketedPaste, Event, EventStream, KeyEventKind};
-use crossterm::terminal::{EnterAlternateScreen, disable_raw_mode, enable_raw_mode};
+use crossterm::terminal::{Clear, ClearType, EnterAlternateScreen, disable_raw_mode, enable_raw_mode};
 use futures::StreamExt as _;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
@@ -138,8 +138,10 @@ fn come_back(terminal: &mut ratatui::DefaultTerminal) -> io::Result<Message> {
     // Otherwise the mode is believed to be set.
     disable_raw_mode()?;
     enable_raw_mode()?;
-    crossterm::execute!(terminal::screens(), EnterAlternateScreen, EnableBracketedPaste)?;
-    terminal.clear()?;
+    crossterm::execute!(terminal::screens(), EnterAlternateScreen, EnableBracketedPaste, Clear(ClearType::All))?;
+    // What was drawn last is forgotten, so that all is drawn. Ratatui's own way asks the terminal where its cursor is, and the answer
+    // would be taken for keys.
+    terminal.swap_buffers();
     let size = terminal.size()?;
     Ok(Message::Resized(size.width, size.height))
 }

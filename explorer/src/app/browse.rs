@@ -21,7 +21,12 @@ use std::path::PathBuf;
 pub(super) fn open(model: &mut Model, origin: Origin, filter: RecordFilter) -> Vec<Effect> {
     let request = model.next_request();
     let recipe = origin.stream().and_then(|stream| model.memory.recipes.get(stream.as_str())).cloned().unwrap_or_default();
-    let (records, effects) = Records::open(origin, filter, recipe, model.room(), (request, model.times.now));
+    let (mut records, effects) = Records::open(origin, filter, recipe, model.room(), (request, model.times.now));
+    let table = records.origin.archive().and_then(|archive| {
+        let table = model.streams.overview(&archive.stream)?.table.as_ref();
+        table.filter(|table| table.name == archive.table)
+    });
+    records.about_items = table.map_or(0, |table| table.items);
     model.screens.push(Screen::Records(Box::new(records)));
     effects
 }
@@ -29,9 +34,9 @@ pub(super) fn open(model: &mut Model, origin: Origin, filter: RecordFilter) -> V
 /// Asks for what the screen on top needs to be drawn.
 pub(super) fn ask(model: &mut Model) -> Vec<Effect> {
     let requests = [model.next_request(), model.next_request()];
-    let rows = model.list_rows();
+    let (rows, now) = (model.list_rows(), model.times.now);
     match model.screens.last_mut() {
-        Some(Screen::Records(records)) => records.ask(rows, requests),
+        Some(Screen::Records(records)) => records.ask(rows, requests, now),
         _ => Vec::new(),
     }
 }

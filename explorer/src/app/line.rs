@@ -1,7 +1,9 @@
 //! A line of text that is being typed.
 
+use crate::domain::text::printable;
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use tui_input::{Input, InputRequest};
+use unicode_width::UnicodeWidthStr as _;
 
 /// A line and the cursor in it.
 #[derive(Clone, Debug, Default)]
@@ -35,10 +37,10 @@ impl Line {
         self.input.value()
     }
 
-    /// The column of the cursor, counted in columns of the terminal.
+    /// The column of the cursor in the text as it is shown, counted in columns of the terminal.
     #[must_use]
     pub fn cursor_column(&self) -> usize {
-        self.input.visual_cursor()
+        printable(self.text().get(..self.cursor()).unwrap_or_default()).width()
     }
 
     /// Takes a key, and says whether it was one for typing.

@@ -14,7 +14,7 @@ use crate::domain::failure::Failure;
 use crate::domain::following::{ARCHIVE_OVERLAP, FollowFrom, FollowStatus, Followed, Gap};
 use crate::domain::index::SoughtRecord;
 use crate::domain::marks::Marks;
-use crate::domain::reading::{Position, ReadEnding, ReadOrder, Source};
+use crate::domain::reading::{Position, ReadEnding, ReadOrder, ReadProgress, Source};
 use crate::domain::record::Record;
 use crate::domain::replay::Selection;
 use archiver::item::StoredItem;
@@ -422,6 +422,55 @@ fn what_matches_is_exported_and_not_what_is_shown() {
     let effects = shelf.press(&mut model, "ctrl-u paid.csv enter");
     let [Effect::Export { order, .. }] = effects.as_slice() else { panic!("{effects:?}") };
     assert!(matches!(&order.what, Exports::These { records, .. } if records.len() == 1));
+}
+
+#[test]
+fn an_export_says_which_records_it_takes_and_how_many() {
+    let (mut model, mut shelf) = model_with_records(80, 24);
+    assert_eq!(open_records(&model).taken(), "all 63 records, and those that came since");
+    shelf.press(&mut model, "down down space space");
+    let keys: Vec<String> = match &open_records(&model).marks {
+        Marks::Some(marked) => marked.keys().map(|id| id.partition_key.clone()).collect(),
+        Marks::AllBut { .. } => panic!(),
+    };
+    assert_eq!(open_records(&model).taken(), "the 2 marked records");
+    let request = read_request(&shelf.press(&mut model, &format!("/ key:{} enter", keys[0])));
+    assert_eq!(open_records(&model).hidden_marks(), 1);
+    assert_eq!(open_records(&model).taken(), "the 2 marked records, 1 of them hidden by this filter");
+    shelf.press(&mut model, "u");
+    assert_eq!(open_records(&model).taken(), "all that match: 0 in what was read so far");
+    shelf.read(&mut model, request, many(5));
+    shelf.end(&mut model, request, ReadEnding::Complete);
+    assert_eq!(open_records(&model).taken(), "all 5 that match, and those that came since");
+    shelf.press(&mut model, "a space");
+    assert_eq!(open_records(&model).taken(), "all 4 that match but 1, and those that came since");
+}
+
+#[test]
+fn how_much_was_read_is_reckoned_by_items_and_never_all_before_the_end() {
+    let mut model = model_with_streams(80, 24);
+    let shelf = TestShelf::default();
+    let request = read_request(&press(&mut model, "enter"));
+    assert_eq!(open_records(&model).share_read(), None);
+    assert_eq!(open_records(&model).about_items, 1_204_331);
+    let share = |model: &Model| open_records(model).share_read().map(|share| (share * 100.0).floor());
+    let read = |model: &mut Model, read| {
+        let shards: std::sync::Arc<[String]> = std::sync::Arc::from([]);
+        let elapsed = std::time::Duration::from_secs(10);
+        let progress = ReadProgress { read, segments: 8, segments_done: 4, ..ReadProgress::default() };
+        update(model, Message::RecordsRead { request, entries: Vec::new(), shards, progress, elapsed });
+    };
+    read(&mut model, 120_434);
+    assert_eq!(share(&model), Some(10.0));
+    assert_eq!(open_records(&model).time_left(), None, "it pauses by itself");
+    press(&mut model, "M");
+    assert_eq!(open_records(&model).time_left().map(|left| left.as_secs()), Some(89));
+    read(&mut model, 1_204_331);
+    assert_eq!(share(&model), Some(99.0));
+    read(&mut model, 1_300_000);
+    assert_eq!(share(&model), None, "it has grown since it was counted");
+    shelf.end(&mut model, request, ReadEnding::Complete);
+    assert_eq!(share(&model), None);
 }
 
 #[test]

@@ -8,6 +8,7 @@ mod following;
 mod origin;
 mod reading;
 mod rows;
+mod taken;
 mod typing;
 
 use super::message::{Effect, RequestId, ShelfId};
@@ -90,6 +91,9 @@ pub struct Records {
     marking: Option<RequestId>,
     /// A row that is being looked for.
     finding: Option<RequestId>,
+    hidden_marks: taken::HiddenMarks,
+    /// Items of the archive as DynamoDB last counted them; 0 where that is not known.
+    pub(super) about_items: u64,
 }
 
 /// The room that the screen has, in columns.
@@ -172,6 +176,8 @@ impl Records {
             fresh: None,
             marking: None,
             finding: None,
+            hidden_marks: taken::HiddenMarks::default(),
+            about_items: 0,
         };
         let effects = records.begin(request, now);
         (records, effects)
@@ -243,7 +249,7 @@ impl Records {
     }
 
     /// Asks for the rows around the cursor, and for the payload under it, where they are not there.
-    pub(super) fn ask(&mut self, screen: usize, requests: [RequestId; 2]) -> Vec<Effect> {
+    pub(super) fn ask(&mut self, screen: usize, requests: [RequestId; 2], now: Timestamp) -> Vec<Effect> {
         let [rows, detail] = requests;
         let mut effects: Vec<Effect> = self.rows.ask(self.cursor, screen, rows).into_iter().collect();
         let manner = Manner {
@@ -268,6 +274,7 @@ impl Records {
             self.showing.search(&self.search);
         }
         self.count_by_shard();
+        self.count_hidden_marks(now);
         effects
     }
 

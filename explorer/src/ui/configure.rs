@@ -1,7 +1,7 @@
 //! How a stream is archived: the form, the calls, and what became of them.
 
-use super::block;
 use super::theme::Theme;
+use super::{block, framed};
 use crate::app::configure::{Configure, Field, Step};
 use crate::domain::configuration::Plan;
 use crate::domain::text::printable;
@@ -12,7 +12,8 @@ use ratatui::text::{Line, Span};
 use ratatui::widgets::{Paragraph, Wrap};
 
 pub(super) fn draw(configure: &Configure, theme: &Theme, frame: &mut Frame<'_>, area: Rect) {
-    let frame_block = block(format!(" Configure {} ", configure.stream.name), theme);
+    let frame_block =
+        block(framed(&format!("Configure {}", configure.stream.name), usize::from(area.width).saturating_sub(2)), theme);
     let inner = frame_block.inner(area);
     frame.render_widget(frame_block, area);
     let mut lines = form_lines(configure, theme);

@@ -18,13 +18,14 @@ pub mod theme;
 use crate::app::help::Help;
 use crate::app::keymap::{BINDINGS, Binding, Command, Context, Key};
 use crate::app::model::{Export, Model, Notice, Overlay, Screen};
-use crate::domain::text::{count, printable, wrapped, wrapped_in};
+use crate::domain::text::{count, cut, printable, wrapped, wrapped_in};
 use ratatui::Frame;
 use ratatui::buffer::Buffer;
 use ratatui::layout::{Constraint, Layout, Rect};
 use ratatui::text::{Line, Span};
 use ratatui::widgets::{Block, BorderType, Clear, Paragraph, Wrap};
 use theme::Theme;
+use unicode_width::{UnicodeWidthChar as _, UnicodeWidthStr as _};
 
 /// Below this many columns nothing useful can be drawn.
 const MIN_COLUMNS: u16 = 40;
@@ -58,7 +59,7 @@ pub fn draw(model: &Model, theme: &Theme, frame: &mut Frame<'_>) {
     frame.render_widget(key_line(model, theme, bottom.width), bottom);
     match model.overlay {
         Some(Overlay::Help(scroll)) => help::draw(model, scroll, theme, frame, area),
-        Some(Overlay::Copy) => draw_copy(theme, frame, area),
+        Some(Overlay::Copy) => draw_copy(model, theme, frame, area),
         Some(Overlay::ConfirmQuit) => draw_confirm_quit(model, theme, frame, area),
         Some(overlay @ (Overlay::ConfirmCancel | Overlay::ConfirmRemove)) => {
             replays::draw_question(model, overlay, theme, frame, area);
@@ -107,15 +108,26 @@ fn draw_header(model: &Model, theme: &Theme, frame: &mut Frame<'_>, area: Rect) 
     if session.read_only {
         spans.push(Span::styled("  READ-ONLY ", theme.badge()));
     }
-    frame.render_widget(Line::from(spans), area);
     let running: Vec<String> = running(model).into_iter().chain(model.export.as_ref().map(exporting)).collect();
-    if !running.is_empty() {
-        let line = Line::from(Span::styled(running.join("·"), theme.heading())).right_aligned();
-        let width = u16::try_from(line.width()).unwrap_or(area.width).min(area.width);
-        let right = Rect { x: area.right() - width, width, ..area };
-        frame.render_widget(Clear, right);
-        frame.render_widget(line, right);
+    let running = cut(&running.join("·"), usize::from(area.width)).into_owned();
+    let width = u16::try_from(running.width()).unwrap_or(area.width).min(area.width);
+    let left = Rect { width: area.width - width, ..area };
+    frame.render_widget(cut_line(spans, usize::from(left.width)), left);
+    frame.render_widget(Line::styled(running, theme.heading()), Rect { x: left.right(), width, ..area });
+}
+
+/// Texts side by side, cut where they do not fit; what is behind the cut is not shown.
+fn cut_line(spans: Vec<Span<'static>>, columns: usize) -> Line<'static> {
+    let mut line = Line::default();
+    for span in spans {
+        let room = columns.saturating_sub(line.width());
+        let is_cut = span.width() > room;
+        line.push_span(Span::styled(cut(&span.content, room).into_owned(), span.style));
+        if is_cut {
+            break;
+        }
     }
+    line
 }
 
 /// The running replays in a few words, for the header.
@@ -131,7 +143,8 @@ fn running(model: &Model) -> Option<String> {
 /// A running export in a few words, for the header.
 fn exporting(export: &Export) -> String {
     let file = export.path.file_name().unwrap_or(export.path.as_os_str()).display().to_string();
-    format!(" exporting to {}: {} records ", printable(&file), count(export.exported.records))
+    const FILE_COLUMNS: usize = 24;
+    format!(" exporting to {}: {} records ", cut(&printable(&file), FILE_COLUMNS), count(export.exported.records))
 }
 
 /// A rate in whole records.
@@ -227,14 +240,23 @@ fn draw_question(title: &'static str, sentences: &[String], keys: &'static str, 
     frame.render_widget(Paragraph::new(rows.into_iter().map(Line::from).collect::<Vec<_>>()).block(block(title, theme)), popup);
 }
 
-/// What can be copied, key by key.
-fn draw_copy(theme: &Theme, frame: &mut Frame<'_>, area: Rect) {
+/// What can be copied of which record, key by key.
+fn draw_copy(model: &Model, theme: &Theme, frame: &mut Frame<'_>, area: Rect) {
+    const COLUMNS: u16 = 44;
     let line = |binding: &Binding| {
         let key = binding.keys.first().map(|key| key.name()).unwrap_or_default();
         Line::from(vec![Span::styled(format!(" {key}  "), theme.key()), Span::raw(binding.help)])
     };
-    let lines: Vec<Line<'_>> = BINDINGS.iter().filter(|binding| binding.context == Context::Copy).map(line).collect();
-    let popup = centred(area, 40, u16::try_from(lines.len() + 2).unwrap_or(area.height));
+    let mut lines: Vec<Line<'_>> = BINDINGS.iter().filter(|binding| binding.context == Context::Copy).map(line).collect();
+    if let Some(Screen::Records(records)) = model.screens.last()
+        && let Some(record) = records.current()
+    {
+        let marked = if records.marks.is_empty() { "" } else { ", not what is marked" };
+        let of = format!("of the record under the cursor{marked}: {}", printable(&record.id.partition_key));
+        let rows = wrapped_in(&of, usize::from(COLUMNS) - 4, 2);
+        lines.extend(rows.into_iter().map(|row| Line::styled(format!(" {row}"), theme.quiet())));
+    }
+    let popup = centred(area, COLUMNS, u16::try_from(lines.len() + 2).unwrap_or(area.height));
     frame.render_widget(Clear, popup);
     frame.render_widget(Paragraph::new(lines).block(block(" Copy ", theme)), popup);
 }
@@ -242,6 +264,32 @@ fn draw_copy(theme: &Theme, frame: &mut Frame<'_>, area: Rect) {
 /// A frame with a title.
 fn block<'t>(title: impl Into<Line<'t>>, theme: &Theme) -> Block<'t> {
     Block::bordered().border_type(BorderType::Rounded).border_style(theme.quiet()).title(title.into().style(theme.heading()))
+}
+
+/// A title in a frame of so many columns inside, cut where it is longer.
+fn framed(title: &str, columns: usize) -> String {
+    format!(" {} ", cut(title, columns.saturating_sub(2)))
+}
+
+/// What is seen of a line that is typed in so much room, and how many of its columns are hidden before that: one that is longer is
+/// shown from where the cursor can be seen.
+fn seen_of(line: &crate::app::line::Line, room: usize) -> (String, usize) {
+    let text = printable(line.text());
+    let hidden = line.cursor_column().saturating_sub(room - 1);
+    let mut passed = 0;
+    let is_hidden = |character: &char| {
+        let is_hidden = passed < hidden;
+        passed += character.width().unwrap_or(0);
+        is_hidden
+    };
+    let seen: String = text.chars().skip_while(is_hidden).collect();
+    (cut(&seen, room).into_owned(), hidden)
+}
+
+/// The columns that a table's columns get, with a blank between two.
+fn column_widths(widths: &[Constraint], columns: u16) -> Vec<usize> {
+    let areas = Layout::horizontal(widths.iter().copied()).spacing(1).split(Rect { x: 0, y: 0, width: columns, height: 1 });
+    areas.iter().map(|area| usize::from(area.width)).collect()
 }
 
 /// One of several values to choose from.

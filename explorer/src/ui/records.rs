@@ -5,15 +5,15 @@ mod detail;
 mod status;
 
 use super::theme::Theme;
-use super::{block, first_visible};
+use super::{block, column_widths, first_visible, framed, seen_of};
 use crate::app::model::Model;
-use crate::app::records::{Origin, Pane, Records, Typing};
+use crate::app::records::{Origin, Pane, Question, Records, Typing};
 use crate::domain::following::Gap;
 use crate::domain::marks::Marks;
 use crate::domain::preview::preview;
 use crate::domain::reading::Source;
 use crate::domain::record::{Record, size_together};
-use crate::domain::text::{count, cut, pieces, printable, size};
+use crate::domain::text::{count, cut, fitted, printable, size, wrapped};
 use crate::domain::time::SHORT_COLUMNS;
 use ratatui::Frame;
 use ratatui::layout::{Constraint, Layout, Rect};
@@ -51,7 +51,7 @@ fn draw_list(model: &Model, records: &Records, theme: &Theme, frame: &mut Frame<
     let mut inner = frame_block.inner(area);
     frame.render_widget(frame_block, area);
     if let Some(typing) = &records.typing {
-        let typed = draw_typing(typing, theme, frame, inner);
+        let typed = draw_typing(records, typing, theme, frame, inner);
         inner = Rect { y: inner.y + typed, height: inner.height - typed, ..inner };
     }
     if records.rows.is_empty() {
@@ -77,12 +77,7 @@ fn title(records: &Records, columns: usize) -> String {
     };
     let filter = records.filter.title();
     let title = if filter.is_empty() { format!(" {what} ") } else { format!(" {what} ─ {filter} ") };
-    let mut pieces = pieces(&printable(&title), columns.saturating_sub(3)).into_iter();
-    let mut shown = pieces.next().unwrap_or_default();
-    if pieces.next().is_some() {
-        shown.push_str("… ");
-    }
-    shown
+    framed(&printable(title.trim()), columns)
 }
 
 fn marks(records: &Records) -> String {
@@ -91,12 +86,18 @@ fn marks(records: &Records) -> String {
     }
     match &records.marks {
         Marks::Some(marked) if marked.is_empty() => String::new(),
-        Marks::Some(marked) => format!(" {} marked, {} ", count(marked.len() as u64), size_together(marked.values())),
+        Marks::Some(marked) => {
+            let outside = match records.hidden_marks() {
+                0 => String::new(),
+                hidden => format!(", {} outside this filter", count(hidden as u64)),
+            };
+            format!(" {} marked, {}{outside} ", count(marked.len() as u64), size_together(marked.values()))
+        }
         Marks::AllBut { filter, except } => {
             let but = if except.is_empty() { String::new() } else { format!(" but {}", count(except.len() as u64)) };
             if *filter != records.fixed {
                 let which = if filter.is_everything() { "every record".to_owned() } else { format!("all of {filter}") };
-                return format!(" marked: {}{but} ", printable(&which));
+                return format!(" marked: {}{but}, not what this filter shows ", printable(&which));
             }
             let total = records.tally.total();
             let matched = total.matched.saturating_sub(except.len() as u64);
@@ -109,43 +110,37 @@ fn marks(records: &Records) -> String {
 }
 
 /// The line that is typed, and what is wrong with it; gives back how many rows that took.
-fn draw_typing(typing: &Typing, theme: &Theme, frame: &mut Frame<'_>, area: Rect) -> u16 {
+fn draw_typing(records: &Records, typing: &Typing, theme: &Theme, frame: &mut Frame<'_>, area: Rect) -> u16 {
     let prompt = format!(" {}", typing.question.prompt());
-    let text = printable(typing.line.text());
-    let hint = if text.is_empty() { typing.question.hint() } else { "" };
+    let hint = if typing.line.text().is_empty() { typing.question.hint() } else { "" };
     let room = usize::from(area.width).saturating_sub(prompt.width() + 1).max(1);
-    // A line that is longer than its room is shown from where the cursor can be seen.
-    let hidden = typing.line.cursor_column().saturating_sub(room - 1);
-    let shown = after_columns(&text, hidden);
-    let line =
-        Line::from(vec![Span::styled(prompt.clone(), theme.key()), Span::raw(shown.to_owned()), Span::styled(hint, theme.quiet())]);
+    let (shown, hidden) = seen_of(&typing.line, room);
+    let hint = cut(hint, room);
+    let spans = vec![Span::styled(prompt.clone(), theme.key()), Span::raw(shown), Span::styled(hint.into_owned(), theme.quiet())];
+    let line = Line::from(spans);
     frame.render_widget(line, Rect { height: area.height.min(1), ..area });
     let column = area.x + u16::try_from(prompt.width() + typing.line.cursor_column() - hidden).unwrap_or(0);
     frame.set_cursor_position((column.min(area.right().saturating_sub(1)), area.y));
     let Some((span, sentence)) = &typing.mistake else {
-        return area.height.min(1);
+        let about = match typing.question {
+            Question::Export => format!("takes {}", records.taken()),
+            Question::Filter | Question::Jump | Question::Search | Question::Decode => return area.height.min(1),
+        };
+        let rows = wrapped(&printable(&about), usize::from(area.width).saturating_sub(1));
+        let lines: Vec<Line<'_>> = rows.into_iter().map(|row| Line::styled(format!(" {row}"), theme.quiet())).collect();
+        let rows = u16::try_from(lines.len()).unwrap_or(u16::MAX).min(area.height.saturating_sub(1));
+        frame.render_widget(Paragraph::new(lines), Rect { y: area.y + 1, height: rows, ..area });
+        return area.height.min(1) + rows;
     };
     let text = typing.line.text();
     let before = text.get(..span.start).map_or(0, |text| printable(text).width());
     let marked = text.get(span.clone()).map_or(1, |text| printable(text).width()).max(1);
     let indent = (prompt.width() + before).saturating_sub(hidden).min(usize::from(area.width).saturating_sub(1));
     let mut lines = vec![Line::styled(format!("{}{}", " ".repeat(indent), "^".repeat(marked)), theme.error())];
-    lines.extend(pieces(&printable(sentence), usize::from(area.width)).into_iter().map(|line| Line::styled(line, theme.error())));
+    lines.extend(wrapped(&printable(sentence), usize::from(area.width)).into_iter().map(|line| Line::styled(line, theme.error())));
     let rows = u16::try_from(lines.len()).unwrap_or(u16::MAX).min(area.height.saturating_sub(1));
     frame.render_widget(Paragraph::new(lines), Rect { y: area.y + 1, height: rows, ..area });
     area.height.min(1) + rows
-}
-
-/// What of a text lies behind so many columns.
-fn after_columns(text: &str, columns: usize) -> &str {
-    let mut passed = 0;
-    for (at, character) in text.char_indices() {
-        if passed >= columns {
-            return &text[at..];
-        }
-        passed += unicode_width::UnicodeWidthChar::width(character).unwrap_or(0);
-    }
-    ""
 }
 
 fn draw_completions(typing: &Typing, theme: &Theme, frame: &mut Frame<'_>, area: Rect) {
@@ -155,10 +150,14 @@ fn draw_completions(typing: &Typing, theme: &Theme, frame: &mut Frame<'_>, area:
     let line = |(place, completion): (usize, &crate::domain::filter::Completion)| {
         let style = if place == 0 { theme.key() } else { ratatui::style::Style::new() };
         let tab = if place == 0 { "tab " } else { "    " };
+        let room = usize::from(area.width).saturating_sub(6);
+        let with = printable(&completion.with);
+        let with = if with.width() > 24 { cut(&with, room).into_owned() } else { fitted(&with, 24) };
+        let left = room.saturating_sub(with.width());
         Line::from(vec![
             Span::styled(format!("  {tab}"), theme.quiet()),
-            Span::styled(format!("{:<24}", printable(&completion.with)), style),
-            Span::styled(format!("  {}", printable(&completion.about)), theme.quiet()),
+            Span::styled(with.clone(), style),
+            Span::styled(cut(&format!("  {}", printable(&completion.about)), left).into_owned(), theme.quiet()),
         ])
     };
     let lines: Vec<Line<'_>> = typing.completions.iter().enumerate().map(line).collect();
@@ -181,12 +180,20 @@ fn draw_rows(model: &Model, records: &Records, theme: &Theme, frame: &mut Frame<
     let keys = shown().filter_map(|(_, record)| record);
     let longest_key = keys.map(|record| printable(&record.id.partition_key).width()).max().unwrap_or(0);
     let key_columns = u16::try_from(longest_key).unwrap_or(u16::MAX).clamp(6, (area.width / 4).max(6));
-    let payload_columns = usize::from(area.width.saturating_sub(20 + SHORT_COLUMNS + key_columns)).max(8);
     let range = records.range();
+    let widths = [
+        Constraint::Length(2),
+        Constraint::Length(SHORT_COLUMNS),
+        Constraint::Length(key_columns),
+        Constraint::Length(5),
+        Constraint::Length(8),
+        Constraint::Fill(1),
+    ];
+    let columns = column_widths(&widths, area.width);
     let rows = shown().map(|(rank, record)| {
         let is_current = rank == records.cursor;
         let cells = match record {
-            Some(record) => cells(model, records, record, is_current, payload_columns, theme),
+            Some(record) => cells(model, records, record, is_current, &columns, theme),
             None => vec![Cell::from(if is_current { " ▸" } else { "" }), Cell::from("…")],
         };
         let is_in_range = range.as_ref().is_some_and(|range| range.contains(&rank));
@@ -203,14 +210,6 @@ fn draw_rows(model: &Model, records: &Records, theme: &Theme, frame: &mut Frame<
         let line = Line::from(title);
         Cell::from(if title == "SIZE" { line.right_aligned() } else { line })
     });
-    let widths = [
-        Constraint::Length(2),
-        Constraint::Length(SHORT_COLUMNS),
-        Constraint::Length(key_columns),
-        Constraint::Length(5),
-        Constraint::Length(8),
-        Constraint::Fill(1),
-    ];
     let mut rows: Vec<Row<'_>> = rows.collect();
     let mut lines = Vec::new();
     for (above, (rank, text)) in gaps.into_iter().enumerate() {
@@ -244,9 +243,12 @@ fn cells(
     records: &Records,
     record: &Record,
     is_current: bool,
-    payload_columns: usize,
+    columns: &[usize],
     theme: &Theme,
 ) -> Vec<Cell<'static>> {
+    let [_, _, key_columns, .., payload_columns] = *columns else {
+        return Vec::new();
+    };
     let mark = if records.marks.contains(&record.id, &records.fixed) { "●" } else { " " };
     let cursor = if is_current { "▸" } else { " " };
     let arrived = record.arrived_at.map_or_else(|| "no time".to_owned(), |at| model.when(at));
@@ -255,10 +257,11 @@ fn cells(
     vec![
         Cell::from(Span::styled(format!("{mark}{cursor}"), theme.mark())),
         Cell::from(arrived),
-        Cell::from(printable(&record.id.partition_key).into_owned()),
+        Cell::from(cut(&printable(&record.id.partition_key), key_columns).into_owned()),
         Cell::from(shard),
         Cell::from(Line::from(record.size()).right_aligned()),
-        Cell::from(format!("{damage}{}", preview(record, payload_columns))),
+        // A column more than there is says whether there is more.
+        Cell::from(cut(&format!("{damage}{}", preview(record, payload_columns + 1)), payload_columns).into_owned()),
     ]
 }
 

@@ -342,6 +342,61 @@ fn payload_folded_searched_and_compared() {
 }
 
 #[test]
+fn what_an_export_takes_is_said_in_the_prompt() {
+    check("records_export_prompt", |columns, rows| {
+        let (mut model, mut shelf) = model_with_records(columns, rows);
+        let request = read_request(&shelf.press(&mut model, "down down space space / key:cust-0 enter"));
+        shelf.read(&mut model, request, (0..12).map(|place| record(place * 5, b"{\"id\":1}")).collect());
+        shelf.end(&mut model, request, ReadEnding::Complete);
+        shelf.press(&mut model, "e");
+        model
+    });
+}
+
+#[test]
+fn names_that_are_cut_say_so() {
+    check("streams_long_names", |columns, rows| {
+        let mut model = model_with_streams(columns, rows);
+        let long = "payments-of-the-european-customers-by-region-and-currency";
+        let row = model.streams.rows.iter_mut().find(|row| row.name.as_str() == "orders").unwrap();
+        row.name = name(long);
+        row.overview.as_mut().unwrap().table.as_mut().unwrap().name = format!("{long}-archive-ALL");
+        model.streams.selected = Some(name(long));
+        press(&mut model, "/");
+        model
+    });
+    check("records_long_names", |columns, rows| {
+        let key = |key: &str, place: u32| {
+            let item = record(place, format!("{{\"note\":\"{}\"}}", "long ".repeat(60)).as_bytes()).item;
+            let others = vec![("anAttributeWhoseNameIsLongerThanTheColumnIsWide".to_owned(), "its value".to_owned())];
+            Record::new(archiver::item::StoredItem { partition_key: key.to_owned(), others, ..item })
+        };
+        let hidden = ["cust-42", "cust-42\u{200b}", "cust-42\u{ad}", "cust-42\u{e0041}"];
+        let mut records: Vec<Record> = hidden.iter().zip(0..).map(|(text, place)| key(text, place)).collect();
+        records.push(key("device-of-a-customer-in-the-north-0042", 5));
+        records.push(key("日本語日本語日本語日本語日本語", 6));
+        model_with(columns, rows, records).0
+    });
+}
+
+#[test]
+fn the_keys_stay_on_the_screen_and_none_of_them_is_typed_instead() {
+    for keys in ["/", "c tab", "enter /", "enter r tab tab", "o"] {
+        let mut model = model_with_streams(120, 40);
+        press(&mut model, keys);
+        let drawn = drawn(&model);
+        let last = drawn.lines().last().unwrap();
+        assert!(["? help", "q quit", "R replays"].iter().all(|typed| !last.contains(typed)), "{keys}: {last}");
+        assert!(last.contains("esc"), "{keys}: {last}");
+    }
+    let mut model = model_with_streams(80, 24);
+    press(&mut model, "w");
+    let drawn = drawn(&model);
+    let rows: Vec<&str> = drawn.lines().collect();
+    assert!(rows[22].contains("? shows the keys") && rows[23].contains("q quit"), "{drawn}");
+}
+
+#[test]
 fn records_with_a_gap() {
     check("records_gap", |columns, rows| {
         let (mut model, mut shelf) = model_with_records(columns, rows);

@@ -1,11 +1,11 @@
 //! The streams and their archives.
 
 use super::theme::Theme;
-use super::{block, first_visible};
+use super::{block, column_widths, cut_line, first_visible, framed, seen_of};
 use crate::app::model::Model;
 use crate::app::streams::StreamRow;
 use crate::domain::archive::{Health, StreamOverview};
-use crate::domain::text::{count, printable, short_count, size};
+use crate::domain::text::{count, cut, printable, short_count, size, wrapped_in};
 use archiver::aws_failure::FailureKind;
 use ratatui::Frame;
 use ratatui::layout::{Constraint, Rect};
@@ -13,6 +13,8 @@ use ratatui::text::{Line, Span};
 use ratatui::widgets::{Cell, Paragraph, Row, Table, Wrap};
 
 const DASH: &str = "–";
+/// Rows that a sentence about the stream under the cursor takes at most.
+const MOST_NOTE_ROWS: usize = 3;
 /// From so many columns on every column of the table is shown.
 const COLUMNS_FOR_ALL: u16 = 112;
 
@@ -20,16 +22,17 @@ pub(super) fn draw(model: &Model, theme: &Theme, frame: &mut Frame<'_>, area: Re
     let streams = &model.streams;
     let rows = streams.visible();
     let title = if streams.typing || !streams.filter.text().is_empty() {
-        format!(" Streams ─ filter: {} ", streams.filter.text())
+        format!("Streams ─ filter: {}", printable(streams.filter.text()))
     } else {
-        " Streams ".to_owned()
+        "Streams".to_owned()
     };
     let status = if streams.listing.is_some() && !streams.listed {
         " reading … ".to_owned()
     } else {
         format!(" {} of {}, by {} ", rows.len(), streams.rows.len(), streams.sort.as_str())
     };
-    let frame_block = block(title, theme).title_bottom(Line::from(status).right_aligned());
+    let title_columns = usize::from(area.width).saturating_sub(2);
+    let frame_block = block(framed(&title, title_columns), theme).title_bottom(Line::from(status).right_aligned());
     let inner = frame_block.inner(area);
     frame.render_widget(frame_block, area);
     if streams.typing {
@@ -40,13 +43,11 @@ pub(super) fn draw(model: &Model, theme: &Theme, frame: &mut Frame<'_>, area: Re
     if let Some(line) = &streams.opening {
         let prompt = " open file: ";
         let hint = if line.text().is_empty() { "orders.jsonl, exported from a records screen" } else { "" };
-        let spans = vec![
-            Span::styled(prompt, theme.key()),
-            Span::raw(printable(line.text()).into_owned()),
-            Span::styled(hint, theme.quiet()),
-        ];
-        frame.render_widget(Line::from(spans), Rect { height: inner.height.min(1), ..inner });
-        let column = inner.x + u16::try_from(prompt.len() + line.cursor_column()).unwrap_or(0);
+        let room = usize::from(inner.width).saturating_sub(prompt.len() + 1).max(1);
+        let (text, hidden) = seen_of(line, room);
+        let spans = vec![Span::styled(prompt, theme.key()), Span::raw(text), Span::styled(hint, theme.quiet())];
+        frame.render_widget(cut_line(spans, usize::from(inner.width)), Rect { height: inner.height.min(1), ..inner });
+        let column = inner.x + u16::try_from(prompt.len() + line.cursor_column() - hidden).unwrap_or(0);
         frame.set_cursor_position((column.min(inner.right().saturating_sub(1)), inner.y));
         inner = Rect { y: inner.y + inner.height.min(1), height: inner.height.saturating_sub(1), ..inner };
     }
@@ -55,18 +56,16 @@ pub(super) fn draw(model: &Model, theme: &Theme, frame: &mut Frame<'_>, area: Re
         return;
     }
     let problem = streams.failure.as_ref().map(ToString::to_string).or_else(|| streams.current().and_then(problem_of));
-    let note_rows = problem
-        .as_ref()
-        .map_or(0, |sentence| u16::try_from(sentence.len() / usize::from(inner.width.max(1)) + 1).unwrap_or(1).min(3));
+    let note: Vec<Line<'_>> = problem.map_or_else(Vec::new, |sentence| {
+        let rows = wrapped_in(&printable(&sentence), usize::from(inner.width), MOST_NOTE_ROWS);
+        rows.into_iter().map(|row| Line::styled(row, theme.warning())).collect()
+    });
+    let note_rows = u16::try_from(note.len()).unwrap_or(0).min(inner.height);
     let table_area = Rect { height: inner.height.saturating_sub(note_rows), ..inner };
     let is_wide = area.width >= COLUMNS_FOR_ALL;
     let height = usize::from(table_area.height.saturating_sub(1));
     let cursor = streams.cursor();
     let first = first_visible(cursor, rows.len(), height);
-    let lines = rows.iter().enumerate().skip(first).take(height).map(|(place, row)| {
-        let line = Row::new(cells(row, place == cursor, is_wide, theme));
-        if place == cursor { line.style(theme.selected()) } else { line }
-    });
     let header = if is_wide {
         vec!["  STREAM", "STATUS", "SHARDS", "MODE", "TTL", "ARCHIVE TABLE", "ITEMS ABOUT", "SIZE", "HEALTH"]
     } else {
@@ -97,6 +96,11 @@ pub(super) fn draw(model: &Model, theme: &Theme, frame: &mut Frame<'_>, area: Re
             Constraint::Length(12),
         ]
     };
+    let columns = column_widths(&widths, table_area.width);
+    let lines = rows.iter().enumerate().skip(first).take(height).map(|(place, row)| {
+        let line = Row::new(cells(row, place == cursor, is_wide, &columns, theme));
+        if place == cursor { line.style(theme.selected()) } else { line }
+    });
     let header: Vec<Cell<'_>> = header
         .into_iter()
         .map(|title| {
@@ -106,11 +110,7 @@ pub(super) fn draw(model: &Model, theme: &Theme, frame: &mut Frame<'_>, area: Re
         })
         .collect();
     frame.render_widget(Table::new(lines, widths).header(Row::new(header).style(theme.quiet())), table_area);
-    if let Some(sentence) = problem {
-        let note_area = Rect { y: table_area.bottom(), height: note_rows, ..inner };
-        let note = Paragraph::new(printable(&sentence).into_owned()).style(theme.warning()).wrap(Wrap { trim: true });
-        frame.render_widget(note, note_area);
-    }
+    frame.render_widget(Paragraph::new(note), Rect { y: table_area.bottom(), height: note_rows, ..inner });
 }
 
 fn instead_of_rows(model: &Model, rows: usize) -> Option<String> {
@@ -140,8 +140,12 @@ fn problem_of(row: &StreamRow) -> Option<String> {
     }
 }
 
-fn cells(row: &StreamRow, is_current: bool, is_wide: bool, theme: &Theme) -> Vec<Cell<'static>> {
-    let name = Cell::from(format!("{} {}", if is_current { "▸" } else { " " }, row.name));
+fn cells(row: &StreamRow, is_current: bool, is_wide: bool, columns: &[usize], theme: &Theme) -> Vec<Cell<'static>> {
+    let fitting = |column: usize, text: String| match columns.get(column) {
+        Some(columns) => Cell::from(cut(&printable(&text), *columns).into_owned()),
+        None => Cell::from(""),
+    };
+    let name = fitting(0, format!("{} {}", if is_current { "▸" } else { " " }, row.name));
     let Some(overview) = &row.overview else {
         let state = match &row.failure {
             None => Span::styled("…", theme.quiet()),
@@ -168,16 +172,16 @@ fn cells(row: &StreamRow, is_current: bool, is_wide: bool, theme: &Theme) -> Vec
     let items = or_dash(overview.table.as_ref().map(|table| items_of(table.items)));
     let health = Cell::from(health(overview, row.failure.is_some(), is_wide, theme));
     if !is_wide {
-        return vec![name, Cell::from(mode), Cell::from(ttl), Cell::from(table), right(items), health];
+        return vec![name, fitting(1, mode), fitting(2, ttl), fitting(3, table), right(items), health];
     }
     let bytes = or_dash(overview.table.as_ref().map(|table| size(table.size_bytes)));
     vec![
         name,
-        Cell::from(overview.status.to_lowercase()),
+        fitting(1, overview.status.to_lowercase()),
         right(if overview.is_deleted { DASH.to_owned() } else { overview.open_shards.to_string() }),
-        Cell::from(mode),
-        Cell::from(ttl),
-        Cell::from(table),
+        fitting(3, mode),
+        fitting(4, ttl),
+        fitting(5, table),
         right(items),
         right(bytes),
         health,

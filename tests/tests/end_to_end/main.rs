@@ -40,6 +40,7 @@ mod replays;
 mod reshard;
 mod settings;
 mod template;
+mod terminal;
 mod ttl;
 
 /// Names another binary of the function than the one built with these tests, such as the release's.

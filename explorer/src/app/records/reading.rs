@@ -5,7 +5,7 @@ use crate::app::message::{Effect, RequestId, ShelfId};
 use crate::domain::failure::Failure;
 use crate::domain::filter::RecordFilter;
 use crate::domain::index::{Entry, MAX_ENTRIES};
-use crate::domain::reading::{Position, ReadEnding, ReadOrder, ReadProgress};
+use crate::domain::reading::{Position, ReadEnding, ReadOrder, ReadProgress, Source};
 use jiff::Timestamp;
 use std::sync::Arc;
 use std::time::Duration;
@@ -283,6 +283,33 @@ impl Records {
         if let Some(entry) = current {
             self.cursor = self.rows.listing.rank_of(&entry).unwrap_or_else(|rank| rank);
         }
+    }
+
+    /// How much was read of all there is, as far as that can be told: of an archive by what DynamoDB counted up to six hours ago, of a
+    /// file by its size. Never all of it before the end.
+    #[must_use]
+    #[allow(clippy::cast_precision_loss, reason = "a share")]
+    pub fn share_read(&self) -> Option<f64> {
+        let total = self.tally.total();
+        let (read, of) = match (&self.origin, self.filter.key()) {
+            (Origin::Read(Source::File(_)), _) => (total.segments_done as f64, total.segments as f64),
+            (Origin::Read(Source::Archive(_)), None) => (total.read as f64, self.about_items as f64),
+            // Of one key's items nobody knows how many there are; nor of what comes in.
+            (Origin::Read(Source::Archive(_)), Some(_)) | (Origin::Stream(_), _) => return None,
+        };
+        // More than there were when they were counted says nothing.
+        (read > 0.0 && read <= of && self.reading != Reading::Complete).then_some((read / of).min(0.99))
+    }
+
+    /// How long reading to the end takes from now on, where it goes on to the end.
+    #[must_use]
+    #[allow(clippy::cast_precision_loss, reason = "an estimate")]
+    pub fn time_left(&self) -> Option<Duration> {
+        /// Before this the speed says little.
+        const SOONEST: Duration = Duration::from_secs(3);
+        let goes_on = matches!(self.reading, Reading::Running(_)) && self.wanted.is_none();
+        let share = self.share_read().filter(|_| goes_on && self.tally.time() >= SOONEST)?;
+        Duration::try_from_secs_f64(self.tally.time().as_secs_f64() * (1.0 - share) / share).ok()
     }
 
     /// Reads on from where reading ended, so much further or to the end.

@@ -1,15 +1,16 @@
 //! The detail of one record: its payload, and what the archive says of it.
 
 use super::super::theme::Theme;
-use super::super::{block, first_visible};
+use super::super::{block, first_visible, framed};
 use crate::app::model::Model;
 use crate::app::records::{Detail, Pane, Payload, Records};
 use crate::domain::decode::Decoded;
 use crate::domain::diff::{Change, Diff};
 use crate::domain::document::{Document, Fold, Piece};
+use crate::domain::marks::Marks;
 use crate::domain::record::Record;
 use crate::domain::show::{Body, View};
-use crate::domain::text::{count, pieces, place_in_aggregate, printable, size};
+use crate::domain::text::{count, fitted, pieces, place_in_aggregate, printable, size, wrapped};
 use crate::domain::time::expiry;
 use ratatui::Frame;
 use ratatui::layout::{Constraint, Layout, Rect};
@@ -17,6 +18,9 @@ use ratatui::style::Style;
 use ratatui::text::{Line, Span};
 use ratatui::widgets::{Paragraph, Wrap};
 use unicode_width::UnicodeWidthStr as _;
+
+/// Columns of an attribute's name, with the blank behind it.
+const LABEL_COLUMNS: usize = 10;
 
 pub(super) fn draw(model: &Model, records: &Records, theme: &Theme, frame: &mut Frame<'_>, area: Rect) {
     let (Some(record), Some(detail)) = (records.current(), records.detail()) else {
@@ -26,7 +30,9 @@ pub(super) fn draw(model: &Model, records: &Records, theme: &Theme, frame: &mut 
     let is_focused = records.pane == Pane::Detail;
     let decoded = detail.decoded();
     let bytes = decoded.and_then(|decoded| decoded.payload_size).map_or_else(|| record.size(), size);
-    let mut frame_block = block(title(records, detail), theme)
+    let taken = bytes.width() + 3;
+    let title = framed(&printable(&title(model, records, detail)), usize::from(area.width).saturating_sub(2 + taken));
+    let mut frame_block = block(title, theme)
         .title_top(Line::from(format!(" {bytes} ")).right_aligned())
         .title_bottom(Line::styled(place(records, detail), theme.quiet()).right_aligned());
     if is_focused {
@@ -66,17 +72,32 @@ pub(super) fn draw(model: &Model, records: &Records, theme: &Theme, frame: &mut 
     frame.render_widget(Paragraph::new(attributes), below);
 }
 
-fn title(records: &Records, detail: &Detail) -> String {
+fn title(model: &Model, records: &Records, detail: &Detail) -> String {
     let Some(breadcrumb) = detail.decoded().map(Decoded::breadcrumb) else {
         return String::new();
     };
     let view = match (detail.body(), records.view) {
-        (Some(Body::Diff(_)), _) => " · diff".to_owned(),
+        (Some(Body::Diff(_)), _) => format!(" · {}", compared(model, records)),
         (_, View::Pretty) => String::new(),
         (_, View::Text) => " as text".to_owned(),
         (_, View::Hex) => " as hex".to_owned(),
     };
-    format!(" {breadcrumb}{view} ")
+    format!("{breadcrumb}{view}")
+}
+
+/// What the record is held against.
+fn compared(model: &Model, records: &Records) -> String {
+    let Some(other) = records.compared_with() else {
+        return "diff".to_owned();
+    };
+    let at = other.arrived_at.map_or_else(|| "no time".to_owned(), |at| model.when(at));
+    match &records.marks {
+        Marks::Some(marked) if marked.contains_key(&other.id) => {
+            let hidden = if records.hidden_marks() > 0 { ", outside this filter" } else { "" };
+            format!("diff with the marked one of {at}{hidden}")
+        }
+        Marks::Some(_) | Marks::AllBut { .. } => format!("diff with the one of {at} before"),
+    }
 }
 
 /// Where the cursor is, or what differs.
@@ -181,9 +202,16 @@ fn attribute_lines(model: &Model, record: &Record, decoded: Option<&Decoded>, co
     let others = item.others.iter().cloned();
     let mut lines: Vec<Line<'static>> = Vec::new();
     for (name, value) in named.chain(others) {
-        let mut label = format!("{:<10}", printable(&name));
+        let name = printable(&name);
+        // A name that leaves no room for a value stands above it.
+        let mut label = if name.width() < LABEL_COLUMNS { fitted(&name, LABEL_COLUMNS) } else { format!("{name} ") };
+        if label.width() > columns / 2 {
+            lines.extend(pieces(&name, columns).into_iter().map(|piece| Line::styled(piece, theme.quiet())));
+            label = " ".repeat(2);
+        }
+        let indent = " ".repeat(label.width());
         for piece in pieces(&printable(&value), columns.saturating_sub(label.width())) {
-            let label = std::mem::replace(&mut label, " ".repeat(10));
+            let label = std::mem::replace(&mut label, indent.clone());
             lines.push(Line::from(vec![Span::styled(label, theme.quiet()), Span::raw(piece)]));
         }
     }
@@ -191,7 +219,7 @@ fn attribute_lines(model: &Model, record: &Record, decoded: Option<&Decoded>, co
     let problems = item.problems.iter().map(String::as_str).chain(note);
     for problem in problems {
         let problem = format!("▲ {}", printable(problem));
-        lines.extend(pieces(&problem, columns).into_iter().map(|piece| Line::styled(piece, theme.warning())));
+        lines.extend(wrapped(&problem, columns).into_iter().map(|piece| Line::styled(piece, theme.warning())));
     }
     lines
 }

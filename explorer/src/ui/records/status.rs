@@ -72,9 +72,8 @@ fn reading(records: &Records) -> Vec<String> {
         words.push(format!("{} could not be looked into", count(total.unsearchable)));
     }
     let is_at_it = records.reading.request().is_some();
-    if total.segments_done > 0 && total.segments_done < total.segments && records.reading != Reading::Complete {
-        words.push(format!("{} %", total.segments_done * 100 / total.segments));
-    }
+    words.extend(records.share_read().map(percent));
+    words.extend(records.time_left().map(|left| format!("about {} left", span(left.as_secs().max(1)))));
     if total.units > 0.0 {
         let units = whole(total.units.ceil());
         words.push(format!("{} RCU", count(units)));
@@ -111,6 +110,14 @@ fn following(records: &Records, theme: &Theme) -> (Vec<String>, Style) {
             words.extend(behind.map(|seconds| format!("{} behind", span(seconds))));
             (words, theme.ok())
         }
+    }
+}
+
+/// A share that is an estimate.
+fn percent(share: f64) -> String {
+    match whole(share * 100.0) {
+        0 => "under 1 %".to_owned(),
+        percent => format!("about {percent} %"),
     }
 }
 

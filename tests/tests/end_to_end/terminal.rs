@@ -1,0 +1,160 @@
+//! The screens in a terminal of their own: stopped, continued and left, as a shell does it.
+
+use end_to_end::wait::eventually;
+use rustix::process::{Pid, Signal, kill_process};
+use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
+use rustix::termios::{LocalModes, OptionalActions, Winsize, tcgetattr, tcsetattr, tcsetwinsize};
+use std::fs::{File, OpenOptions};
+use std::io::{Read as _, Write as _};
+use std::os::unix::ffi::OsStrExt as _;
+use std::os::unix::process::CommandExt as _;
+use std::path::Path;
+use std::process::{Child, Command};
+use std::sync::{Arc, Mutex};
+
+const ENTERS: &str = "\u{1b}[?1049h";
+const LEAVES: &str = "\u{1b}[?1049l";
+const SHOWS_CURSOR: &str = "\u{1b}[?25h";
+const STOPS_BRACKETED_PASTE: &str = "\u{1b}[?2004l";
+/// Stands on every screen.
+const HEADER: &str = "kinesis archives";
+
+/// The program in a terminal, which remembers all that was written to it.
+struct Terminal {
+    program: Child,
+    terminal: File,
+    written: Arc<Mutex<Vec<u8>>>,
+    _home: tempfile::TempDir,
+}
+
+impl Terminal {
+    fn start() -> Self {
+        let controller = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).unwrap();
+        grantpt(&controller).unwrap();
+        unlockpt(&controller).unwrap();
+        let name = ptsname(&controller, Vec::new()).unwrap();
+        tcsetwinsize(&controller, Winsize { ws_row: 24, ws_col: 80, ws_xpixel: 0, ws_ypixel: 0 }).unwrap();
+        let open = || {
+            let path = Path::new(std::ffi::OsStr::from_bytes(name.as_bytes()));
+            OpenOptions::new().read(true).write(true).open(path).unwrap()
+        };
+        let home = tempfile::tempdir().unwrap();
+        let program = Command::new(env!("CARGO_BIN_EXE_explorer-under-test"))
+            .arg("--local")
+            .env_clear()
+            .env("HOME", home.path())
+            .env("TERM", "xterm-256color")
+            .stdin(open())
+            .stdout(open())
+            .stderr(open())
+            // A job of its own, as in a shell.
+            .process_group(0)
+            .spawn()
+            .unwrap();
+        let terminal = File::from(controller);
+        let written = Arc::new(Mutex::new(Vec::new()));
+        let (mut reader, seen) = (terminal.try_clone().unwrap(), Arc::clone(&written));
+        std::thread::spawn(move || {
+            let mut bytes = [0; 4096];
+            // The end of the program ends the terminal with an error.
+            while let Ok(read) = reader.read(&mut bytes) {
+                seen.lock().unwrap().extend_from_slice(&bytes[..read]);
+            }
+        });
+        Self { program, terminal, written, _home: home }
+    }
+
+    fn send(&self, signal: Signal) {
+        self.written.lock().unwrap().clear();
+        kill_process(Pid::from_child(&self.program), signal).unwrap();
+    }
+
+    fn type_in(&mut self, bytes: &[u8]) {
+        self.written.lock().unwrap().clear();
+        self.terminal.write_all(bytes).unwrap();
+    }
+
+    fn written(&self) -> String {
+        String::from_utf8_lossy(&self.written.lock().unwrap()).into_owned()
+    }
+
+    /// Whether keys come one by one and are not shown by the terminal itself.
+    fn is_raw(&self) -> bool {
+        !tcgetattr(&self.terminal).unwrap().local_modes.intersects(LocalModes::ICANON | LocalModes::ECHO)
+    }
+
+    fn is_stopped(&self) -> bool {
+        let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.program.id())).unwrap();
+        stat.rsplit(')').next().is_some_and(|state| state.trim_start().starts_with('T'))
+    }
+
+    async fn until(&self, what: &str, is_so: impl Fn(&Self) -> bool) {
+        eventually(what, || async { is_so(self).then_some(()) }).await;
+    }
+
+    /// It has given the terminal back as it was, and stopped.
+    async fn has_left(&self) {
+        self.until("the program is stopped", Self::is_stopped).await;
+        self.until("the screen is left", |terminal| {
+            let written = terminal.written();
+            [LEAVES, SHOWS_CURSOR, STOPS_BRACKETED_PASTE].iter().all(|sequence| written.contains(sequence))
+        })
+        .await;
+        assert!(!self.is_raw(), "the shell gets a terminal that is still raw");
+    }
+
+    /// It has taken the terminal over, and drawn all.
+    async fn has_entered(&self) {
+        let has_drawn = |terminal: &Self| {
+            let written = terminal.written();
+            let entered = written.rfind(ENTERS).map(|at| &written[at..]);
+            entered.is_some_and(|after| after.contains(HEADER) && after.contains("Streams")) && terminal.is_raw()
+        };
+        self.until("the screen is drawn", has_drawn).await;
+    }
+}
+
+impl Drop for Terminal {
+    fn drop(&mut self) {
+        drop(self.program.kill());
+        drop(self.program.wait());
+    }
+}
+
+#[tokio::test]
+async fn the_terminal_is_given_back_while_the_program_is_stopped_and_all_is_drawn_when_it_goes_on() {
+    let mut terminal = Terminal::start();
+    terminal.has_entered().await;
+
+    terminal.send(Signal::TSTP);
+    terminal.has_left().await;
+    terminal.send(Signal::CONT);
+    terminal.has_entered().await;
+
+    terminal.type_in(b"\x1a");
+    terminal.has_left().await;
+    terminal.send(Signal::CONT);
+    terminal.has_entered().await;
+
+    // Whoever stops it like this leaves it no time to restore anything, and a shell sets its own mode.
+    terminal.send(Signal::STOP);
+    terminal.until("the program is stopped", Terminal::is_stopped).await;
+    let mut cooked = tcgetattr(&terminal.terminal).unwrap();
+    cooked.local_modes |= LocalModes::ICANON | LocalModes::ECHO;
+    tcsetattr(&terminal.terminal, OptionalActions::Now, &cooked).unwrap();
+    terminal.send(Signal::CONT);
+    terminal.has_entered().await;
+
+    terminal.type_in(b"?");
+    terminal.until("the help is shown", |terminal| terminal.written().contains("any other key closes")).await;
+    terminal.type_in(b"q");
+    terminal.until("the help is closed", |terminal| terminal.written().contains("Streams")).await;
+    assert!(terminal.program.try_wait().unwrap().is_none(), "q has closed the help and not the program");
+    terminal.type_in(b"q");
+    let ended = eventually("the program has ended", || {
+        let ended = terminal.program.try_wait().unwrap();
+        async move { ended }
+    });
+    assert!(ended.await.success());
+    assert!(!terminal.is_raw());
+}
