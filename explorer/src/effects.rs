@@ -1,6 +1,7 @@
 //! Runs effects: each is a task of its own that speaks in messages. Owns what can be cancelled.
 
 mod export;
+mod pick;
 mod read;
 mod replays;
 mod shelves;
@@ -110,9 +111,15 @@ impl Runner {
                     answer(messages, move || Message::RowsRead { request, result: shelf.rows(&places, is_whole) });
                 }
             }
-            Effect::FindRow { request, shelf, sought } => {
+            Effect::FindRow { request, shelf, sought, among } => {
                 if let Some(shelf) = self.shelves.get(shelf) {
-                    answer(messages, move || Message::RowFound { request, result: shelf.find(&sought) });
+                    answer(messages, move || Message::RowFound { request, result: shelf.find(&sought, among.as_ref()) });
+                }
+            }
+            Effect::Pick { request, shelf, order } => {
+                if let Some(shelf) = self.shelves.get(shelf) {
+                    let (_, stopped) = self.stoppable(request);
+                    tokio::spawn(pick::pick(connection, request, shelf, *order, messages, stopped));
                 }
             }
             Effect::DropShelf(shelf) => self.shelves.drop(shelf),

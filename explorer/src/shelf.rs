@@ -96,12 +96,12 @@ impl Shelf {
         self.read(place).map_err(|error| named(&error, "read a record kept", &self.folder))
     }
 
-    /// The newest of the records that are looked for. Passes over the whole shelf, so it takes a moment on a large one.
+    /// The newest of the records that are looked for, in a place where it may lie. Passes over the whole shelf, so it takes a moment on a large one.
     ///
     /// # Errors
     /// When the disk fails; names the folder.
-    pub fn find(&self, wanted: &SoughtRecord) -> io::Result<Option<Entry>> {
-        self.pass(wanted).map_err(|error| named(&error, "search the records kept", &self.folder))
+    pub fn find(&self, wanted: &SoughtRecord, may_lie: impl Fn(Place) -> bool) -> io::Result<Option<Entry>> {
+        self.pass(wanted, &may_lie).map_err(|error| named(&error, "search the records kept", &self.folder))
     }
 
     /// The names of shards, by their indices.
@@ -177,7 +177,7 @@ impl Shelf {
         record_of(&bytes[LENGTH_BYTES..])
     }
 
-    fn pass(&self, wanted: &SoughtRecord) -> io::Result<Option<Entry>> {
+    fn pass(&self, wanted: &SoughtRecord, may_lie: &impl Fn(Place) -> bool) -> io::Result<Option<Entry>> {
         let mut newest = None;
         let mut chunk = Vec::new();
         let mut place = 0;
@@ -185,7 +185,7 @@ impl Shelf {
             let left = usize::try_from(self.written_bytes - place).unwrap_or(usize::MAX);
             chunk.resize(chunk.len().max(PASS_BYTES).min(left), 0);
             self.file.read_exact_at(&mut chunk, place)?;
-            let passed = self.look_through(&chunk, place, wanted, &mut newest)?;
+            let passed = self.look_through(&chunk, place, (wanted, may_lie), &mut newest)?;
             if passed == 0 {
                 // The record is longer than the chunk.
                 let whole = LENGTH_BYTES + length_of(&chunk).ok_or(io::ErrorKind::UnexpectedEof)?;
@@ -198,15 +198,21 @@ impl Shelf {
             }
             place += passed as u64;
         }
-        self.look_through(&self.buffer, self.written_bytes, wanted, &mut newest)?;
+        self.look_through(&self.buffer, self.written_bytes, (wanted, may_lie), &mut newest)?;
         Ok(newest)
     }
 
     /// Looks at the whole records in these bytes, which lie at this place; gives back how many bytes they are.
-    fn look_through(&self, bytes: &[u8], place: u64, wanted: &SoughtRecord, newest: &mut Option<Entry>) -> io::Result<usize> {
+    fn look_through(
+        &self,
+        bytes: &[u8],
+        place: u64,
+        (wanted, may_lie): (&SoughtRecord, &impl Fn(Place) -> bool),
+        newest: &mut Option<Entry>,
+    ) -> io::Result<usize> {
         let mut passed = 0;
         while let Some(body) = body(&bytes[passed..]) {
-            if is_wanted(body, wanted)? {
+            if is_wanted(body, wanted)? && may_lie(Place(place + passed as u64)) {
                 let record = record_of(body)?;
                 let shard = record.item.shard_id.as_deref().and_then(|shard| self.indices.get(shard)).copied();
                 let entry = Entry::new(&record, Place(place + passed as u64), shard.unwrap_or(NO_SHARD));

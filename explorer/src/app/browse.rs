@@ -52,12 +52,12 @@ pub(super) fn take(model: &mut Model, message: Message) -> Vec<Effect> {
     let mut screens = screens.collect::<Vec<_>>();
     match message {
         Message::RecordsRead { request, entries, shards, progress, elapsed } => {
-            if let Some(records) = screens.iter_mut().find(|records| records.reading.request() == Some(request)) {
+            if let Some(records) = screens.iter_mut().find(|records| records.awaits(request)) {
                 effects.extend(records.records_read(request, entries, shards, (progress, elapsed)));
             }
         }
         Message::ReadEnded { request, ending, is_full } => {
-            if let Some(records) = screens.iter_mut().find(|records| records.reading.request() == Some(request)) {
+            if let Some(records) = screens.iter_mut().find(|records| records.awaits(request)) {
                 let is_read = matches!(ending, ReadEnding::Complete | ReadEnding::Stopped(_));
                 if is_read && matches!(records.origin, Origin::Read(Source::File(_))) {
                     model.streams.opened = Line::default();

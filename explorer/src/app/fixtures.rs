@@ -187,7 +187,7 @@ pub(crate) fn show_request(effects: &[Effect]) -> RequestId {
 /// The request of the effect that reads records.
 pub(crate) fn read_request(effects: &[Effect]) -> RequestId {
     let requests = effects.iter().filter_map(|effect| match effect {
-        Effect::Read { request, .. } => Some(*request),
+        Effect::Read { request, .. } | Effect::Pick { request, .. } => Some(*request),
         _ => None,
     });
     match requests.collect::<Vec<_>>().as_slice() {
@@ -249,6 +249,20 @@ impl TestShelf {
         self.serve(model, effects)
     }
 
+    /// Answers a question for what matches of what was read: these of its entries.
+    pub(crate) fn pick(&self, model: &mut Model, effects: &[Effect], picks: impl Fn(&Record) -> bool) -> Vec<Effect> {
+        let [Effect::Pick { request, order, .. }] = effects else { panic!("nothing is picked: {effects:?}") };
+        let is_picked = |entry: &&Entry| picks(&self.0[usize::try_from(entry.place().0).unwrap()]);
+        let entries: Vec<Entry> = order.entries.iter().filter(is_picked).copied().collect();
+        let progress = ReadProgress { read: order.entries.len() as u64, matched: entries.len() as u64, ..ReadProgress::default() };
+        let shards = (0..4).map(|shard| format!("shardId-{shard:012}")).collect();
+        let message = Message::RecordsRead { request: *request, entries, shards, progress, elapsed: Duration::from_millis(5) };
+        let effects = update(model, message);
+        let mut others = self.serve(model, effects);
+        others.extend(self.end(model, *request, ReadEnding::Complete));
+        others
+    }
+
     /// Ends a reading.
     pub(crate) fn end(&self, model: &mut Model, request: RequestId, ending: ReadEnding) -> Vec<Effect> {
         let effects = update(model, Message::ReadEnded { request, ending, is_full: false });
@@ -269,6 +283,16 @@ pub(crate) fn model_with(columns: u16, rows: u16, records: Vec<Record>) -> (Mode
     let mut effects = shelf.read(&mut model, request, records);
     effects.extend(shelf.end(&mut model, request, ReadEnding::Complete));
     (model, shelf, effects)
+}
+
+/// A model with the archive of `orders` open and read in part.
+pub(crate) fn model_read_in_part(columns: u16, rows: u16) -> (Model, TestShelf) {
+    let mut model = model_with_streams(columns, rows);
+    let mut shelf = TestShelf::default();
+    let request = read_request(&press(&mut model, "enter"));
+    shelf.read(&mut model, request, records());
+    shelf.end(&mut model, request, ReadEnding::Stopped(middle()));
+    (model, shelf)
 }
 
 /// A model with the archive of `orders` open and read.

@@ -10,6 +10,7 @@ use crate::domain::index::{Entry, Place, SoughtRecord};
 use crate::domain::memory::Memory;
 use crate::domain::page::{StreamCursor, StreamPage};
 use crate::domain::payload::NoPayload;
+use crate::domain::picking::PickOrder;
 use crate::domain::reading::{ReadEnding, ReadOrder, ReadProgress};
 use crate::domain::record::Record;
 use crate::domain::replay::plan::{Journey, Listed, PassedOver, PlanId, PlanSummary, Wish};
@@ -20,6 +21,7 @@ use crate::domain::show::{ShowOrder, Shown};
 use archiver::stream::StreamName;
 use crossterm::event::KeyEvent;
 use jiff::Timestamp;
+use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -275,6 +277,17 @@ pub enum Effect {
         shelf: ShelfId,
         /// What is looked for.
         sought: SoughtRecord,
+        /// Where it may lie, unless all of the shelf is shown.
+        among: Option<HashSet<Place>>,
+    },
+    /// Pick what matches from records that are on a shelf; told as if they were read.
+    Pick {
+        /// The question's id.
+        request: RequestId,
+        /// The shelf.
+        shelf: ShelfId,
+        /// What is to be picked.
+        order: Box<PickOrder>,
     },
     /// Throw a shelf away.
     DropShelf(ShelfId),

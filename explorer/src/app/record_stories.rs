@@ -1,8 +1,8 @@
 //! What people do with the records of an archive, told in keys.
 
 use super::fixtures::{
-    TestShelf, middle, model_with, model_with_records, model_with_streams, name, now, open_records, press, read_request, record,
-    records, sentence,
+    TestShelf, middle, model_read_in_part, model_with, model_with_records, model_with_streams, name, now, open_records, press,
+    read_request, record, records, sentence,
 };
 use super::line::Line;
 use super::message::{Effect, Message};
@@ -146,11 +146,9 @@ fn a_filter_with_a_mistake_points_at_it_and_keeps_the_line() {
 
 #[test]
 fn a_filter_by_key_asks_for_that_key_and_is_remembered() {
-    let (mut model, shelf) = model_with_records(80, 24);
+    let (mut model, shelf) = model_read_in_part(80, 24);
     let effects = shelf.press(&mut model, "/ key:cust-1 enter");
-    let [Effect::DropShelf(_), Effect::Read { order, .. }, Effect::Remember(memory)] = effects.as_slice() else {
-        panic!("{effects:?}")
-    };
+    let [Effect::Read { order, .. }, Effect::Remember(memory)] = effects.as_slice() else { panic!("{effects:?}") };
     assert_eq!((order.filter.key(), &order.from), (Some("cust-1"), &Position::Beginning));
     assert_eq!(memory.filters.entries(), ["key:cust-1"]);
     assert!(open_records(&model).rows.is_empty());
@@ -162,7 +160,7 @@ fn a_filter_by_key_asks_for_that_key_and_is_remembered() {
 
 #[test]
 fn a_time_counted_back_from_now_moves_when_it_is_read_again() {
-    let (mut model, shelf) = model_with_records(80, 24);
+    let (mut model, shelf) = model_read_in_part(80, 24);
     let order_of = |effects: &[Effect]| {
         let order = effects.iter().find_map(|effect| match effect {
             Effect::Read { order, .. } => Some(order.clone()),
@@ -199,7 +197,7 @@ fn a_word_is_completed_from_what_the_rows_show() {
 
 #[test]
 fn a_search_is_stopped_by_escape_and_goes_on_from_there() {
-    let (mut model, mut shelf) = model_with_records(80, 24);
+    let (mut model, mut shelf) = model_read_in_part(80, 24);
     let request = read_request(&shelf.press(&mut model, "/ text:paid enter"));
     shelf.read(&mut model, request, many(7));
     assert_eq!(shelf.press(&mut model, "esc"), [Effect::Stop(request)]);
@@ -211,6 +209,8 @@ fn a_search_is_stopped_by_escape_and_goes_on_from_there() {
     shelf.read(&mut model, request, vec![record(900, b"{}")]);
     assert_eq!(open_records(&model).tally.total().read, 8);
     shelf.end(&mut model, request, ReadEnding::Complete);
+    shelf.press(&mut model, "esc");
+    assert!(open_records(&model).filter.is_everything(), "then the filter is undone");
     shelf.press(&mut model, "esc");
     assert!(model.screens.is_empty());
 }
@@ -471,6 +471,79 @@ fn how_much_was_read_is_reckoned_by_items_and_never_all_before_the_end() {
     assert_eq!(share(&model), None, "it has grown since it was counted");
     shelf.end(&mut model, request, ReadEnding::Complete);
     assert_eq!(share(&model), None);
+}
+
+#[test]
+fn esc_undoes_the_filter_before_it_leaves_and_reads_nothing_again() {
+    let (mut model, shelf) = model_with_records(80, 24);
+    shelf.press(&mut model, "down down down down down down down");
+    let before = open_records(&model).current().unwrap().id.clone();
+    let effects = shelf.press(&mut model, &format!("/ key:{} enter", before.partition_key));
+    let effects: Vec<Effect> = effects.into_iter().filter(|effect| !matches!(effect, Effect::Remember(_))).collect();
+    shelf.pick(&mut model, &effects, |record| record.id.partition_key == before.partition_key);
+    assert_eq!(open_records(&model).rows.len(), 12);
+    assert_eq!(open_records(&model).current().unwrap().id, before, "the cursor stays on its record");
+    shelf.press(&mut model, "down down");
+    let picked = open_records(&model).current().unwrap().id.clone();
+    assert_eq!(shelf.press(&mut model, "esc"), [], "nothing is read, and nothing thrown away");
+    assert_eq!((model.screens.len(), open_records(&model).rows.len()), (1, 63));
+    assert_eq!(open_records(&model).current().unwrap().id, picked);
+    assert_eq!(open_records(&model).reading, Reading::Complete);
+    let effects = shelf.press(&mut model, "esc");
+    assert!(model.screens.is_empty());
+    assert!(matches!(effects.as_slice(), [Effect::DropShelf(_)]), "{effects:?}");
+}
+
+#[test]
+fn another_filter_is_picked_from_all_that_was_read_and_an_empty_one_shows_it_again() {
+    let (mut model, shelf) = model_with_records(80, 24);
+    for key in ["cust-1", "cust-2"] {
+        let effects = shelf.press(&mut model, &format!("/ ctrl-u key:{key} enter"));
+        let effects: Vec<Effect> = effects.into_iter().filter(|effect| !matches!(effect, Effect::Remember(_))).collect();
+        let [Effect::Pick { order, .. }] = effects.as_slice() else { panic!("{effects:?}") };
+        assert_eq!(order.entries.len(), 63);
+        shelf.pick(&mut model, &effects, |record| record.id.partition_key == key);
+        assert!(open_records(&model).rows.len() < 15);
+    }
+    assert_eq!(shelf.press(&mut model, "/ ctrl-u enter"), []);
+    assert_eq!(open_records(&model).rows.len(), 63);
+}
+
+#[test]
+fn a_part_that_was_read_comes_back_when_a_filter_is_undone_and_can_be_read_on() {
+    let mut model = model_with_streams(80, 24);
+    let mut shelf = TestShelf::default();
+    let first = read_request(&press(&mut model, "enter"));
+    shelf.read(&mut model, first, many(100));
+    let effects = shelf.press(&mut model, "/ key:cust-1 enter");
+    assert!(effects.iter().any(|effect| *effect == Effect::Stop(first)), "{effects:?}");
+    let second = read_request(&effects);
+    shelf.read(&mut model, first, vec![record(200, b"{}")]);
+    shelf.end(&mut model, first, ReadEnding::Stopped(middle()));
+    shelf.read(&mut model, second, many(3));
+    shelf.end(&mut model, second, ReadEnding::Complete);
+    assert_eq!(open_records(&model).rows.len(), 3);
+    let effects = shelf.press(&mut model, "esc");
+    assert!(matches!(effects.as_slice(), [Effect::DropShelf(_)]), "{effects:?}");
+    assert_eq!((open_records(&model).rows.len(), &open_records(&model).reading), (101, &Reading::Partial(middle())));
+    let effects = shelf.press(&mut model, "M");
+    assert!(matches!(effects.as_slice(), [Effect::Read { order, .. }] if order.from == middle() && order.filter.is_everything()));
+}
+
+#[test]
+fn following_goes_on_without_a_gap_when_a_filter_is_typed_and_undone() {
+    let (mut model, shelf) = model_with_records(80, 24);
+    shelf.press(&mut model, "f");
+    let effects = shelf.press(&mut model, "/ key:cust-1 enter");
+    let from = |effects: &[Effect]| {
+        effects.iter().find_map(|effect| match effect {
+            Effect::Follow { order, .. } => Some((order.from, order.filter.is_everything())),
+            _ => None,
+        })
+    };
+    assert_eq!(from(&effects), Some((FollowFrom::At(now() - ARCHIVE_OVERLAP), false)));
+    let effects = shelf.press(&mut model, "esc");
+    assert_eq!(from(&effects), Some((FollowFrom::At(now() - ARCHIVE_OVERLAP), true)));
 }
 
 #[test]

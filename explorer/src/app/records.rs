@@ -2,6 +2,7 @@
 
 mod answers;
 mod arrivals;
+mod base;
 mod commands;
 mod detail;
 mod following;
@@ -45,6 +46,12 @@ pub struct Records {
     pub fixed: RecordFilter,
     /// The line that is typed.
     pub typing: Option<Typing>,
+    /// The filter that the screen was opened with.
+    own_filter: RecordFilter,
+    /// What was shown before another was typed.
+    base: Option<Box<base::Base>>,
+    /// The record that the cursor is to stay on while rows come.
+    anchor: Option<Entry>,
     /// What was read, newest first.
     pub rows: Rows,
     /// The row the cursor is on.
@@ -150,7 +157,10 @@ impl Records {
         let mut records = Self {
             origin,
             fixed: filter.fixed(now),
+            own_filter: filter.clone(),
             filter,
+            base: None,
+            anchor: None,
             typing: None,
             rows: Rows::new(ShelfId(request.0)),
             cursor: 0,
@@ -187,6 +197,7 @@ impl Records {
     pub(super) fn close(&mut self) -> Vec<Effect> {
         let mut effects = self.abandon_reading();
         effects.extend(self.stop_following());
+        effects.extend(self.close_base());
         effects.push(Effect::DropShelf(self.rows.shelf));
         effects.extend(self.fresh.take().map(|fresh| Effect::DropShelf(fresh.shelf)));
         effects
@@ -213,7 +224,7 @@ impl Records {
     /// Whether something is looked for that takes a while, or all is read: what escape stops before it leaves.
     #[must_use]
     pub fn is_searching(&self) -> bool {
-        matches!(self.reading, Reading::Running(_)) && (!self.filter.is_everything() || self.wanted.is_none())
+        matches!(self.reading, Reading::Running(_)) && !self.is_picked() && (!self.filter.is_everything() || self.wanted.is_none())
     }
 
     /// Whether so many are held that no more are read.

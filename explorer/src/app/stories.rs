@@ -313,6 +313,14 @@ proptest! {
                         };
                         waiting.extend(shelf.end(&mut model, request, ending));
                     }
+                    Effect::Pick { request, order, .. } => {
+                        let entries = order.entries.iter().step_by(2).copied().collect();
+                        let (shards, progress) = (std::sync::Arc::from([]), Default::default());
+                        let read = Message::RecordsRead { request, entries, shards, progress, elapsed: Default::default() };
+                        let effects = update(&mut model, read);
+                        waiting.extend(shelf.serve(&mut model, effects));
+                        waiting.extend(shelf.end(&mut model, request, ReadEnding::Complete));
+                    }
                     rows @ Effect::ReadRows { .. } => waiting.extend(shelf.serve(&mut model, vec![rows])),
                     _ => {}
                 }

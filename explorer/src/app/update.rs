@@ -208,6 +208,7 @@ fn close(model: &mut Model) -> bool {
 }
 
 fn back(model: &mut Model) -> Vec<Effect> {
+    let (requests, now) = ([model.next_request(), model.next_request()], model.times.now);
     match model.screens.last_mut() {
         None if model.streams.opening.is_some() => model.streams.opening = None,
         None if model.streams.typing || !model.streams.filter.text().is_empty() => {
@@ -221,6 +222,7 @@ fn back(model: &mut Model) -> Vec<Effect> {
         Some(Screen::Records(records)) if records.is_compared => records.is_compared = false,
         Some(Screen::Records(records)) if records.pane == Pane::Detail => records.pane = Pane::List,
         Some(Screen::Records(records)) if records.is_searching() => return records.stop_reading().into_iter().collect(),
+        Some(Screen::Records(records)) if records.is_narrowed() => return records.undo_filter(requests, now),
         Some(screen) => {
             let stays = match screen {
                 Screen::Configure(configure) => configure.back(),

@@ -21,6 +21,7 @@ pub mod marks;
 pub mod memory;
 pub mod page;
 pub mod payload;
+pub mod picking;
 pub mod plain_json;
 pub mod preview;
 pub mod reading;

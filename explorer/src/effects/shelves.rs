@@ -119,9 +119,14 @@ impl SharedShelf {
         Ok(rows)
     }
 
-    /// The newest record that is looked for.
-    pub(super) fn find(&self, wanted: &SoughtRecord) -> Result<Option<Entry>, Failure> {
-        self.lock().shelf.find(wanted).map_err(|error| of_disk(&error))
+    /// The record at a place.
+    pub(super) fn get(&self, place: Place) -> Result<Record, Failure> {
+        self.lock().shelf.get(place).map_err(|error| of_disk(&error))
+    }
+
+    /// The newest record that is looked for, in one of these places where some are named.
+    pub(super) fn find(&self, wanted: &SoughtRecord, among: Option<&HashSet<Place>>) -> Result<Option<Entry>, Failure> {
+        self.lock().shelf.find(wanted, |place| among.is_none_or(|places| places.contains(&place))).map_err(|error| of_disk(&error))
     }
 
     fn lock(&self) -> MutexGuard<'_, Kept> {

@@ -123,3 +123,33 @@ async fn what_arrives_between_reading_and_following_is_neither_left_out_nor_ther
         screen.press("esc");
     }
 }
+
+#[tokio::test]
+async fn a_filter_over_all_that_was_read_asks_the_table_for_nothing() {
+    let (_emulators, connection) = with_stream(2).await;
+    let Followed::Archive { table, mode } = make_table(&connection, ArchiveMode::All).await else { panic!() };
+    put(&connection, 0..40).await;
+    let records = of_stream(&connection, 40).await;
+    archive(&connection, &table, &records).await;
+    let mut screen = Screen::new(&connection);
+    let orders = screen.model.streams.rows.iter_mut().find(|row| row.name.as_str() == "orders").unwrap();
+    orders.overview = Some(overview("orders", Configuration::Archived(ArchiveSettings::new(mode, None)), Some((mode, 10))));
+    screen.press("enter");
+    screen
+        .until("all is read", |model| open_records(model).reading == Reading::Complete && open_records(model).rows.len() == 40)
+        .await;
+    // Whoever asks for it now fails.
+    connection.dynamodb.delete_table().table_name(&table).send().await.unwrap();
+    screen.press("/ key:cust-3 space text:3 enter");
+    let expected = records.iter().filter(|record| {
+        let payload = String::from_utf8(record.payload().unwrap().unwrap()).unwrap();
+        record.id.partition_key == "cust-3" && payload.contains('3')
+    });
+    let expected = expected.count();
+    assert!(expected > 0);
+    let is_picked = |model: &Model| open_records(model).reading == Reading::Complete && open_records(model).rows.len() == expected;
+    screen.until("what matches is picked", is_picked).await;
+    screen.press("esc");
+    screen.until("all is shown again", |model| open_records(model).rows.len() == 40).await;
+    assert_eq!(open_records(&screen.model).reading, Reading::Complete);
+}

@@ -47,7 +47,7 @@ fn the_newest_of_a_key_or_number_is_found_in_the_file_and_in_the_buffer() {
     let mut entries: Vec<Entry> =
         (0..4_000).rev().map(|number| shelf.put(&order(number, if number == 3_000 { 3_000_000 } else { 300 })).unwrap()).collect();
     entries.reverse();
-    let find = |wanted: &SoughtRecord| shelf.find(wanted).unwrap();
+    let find = |wanted: &SoughtRecord| shelf.find(wanted, |_| true).unwrap();
     assert_eq!(find(&SoughtRecord::Key("cust-3".to_owned())), Some(entries[3_993]));
     for number in [0, 1, 2_999, 3_000, 3_001, 3_999] {
         assert_eq!(find(&SoughtRecord::Number(number.to_string())), Some(entries[number]), "{number}");
@@ -104,7 +104,7 @@ proptest! {
         }
         for (record, entry) in records.iter().zip(&entries) {
             prop_assert_eq!(&shelf.get(entry.place()).unwrap(), record);
-            let found = shelf.find(&SoughtRecord::Key(record.id.partition_key.clone())).unwrap().unwrap();
+            let found = shelf.find(&SoughtRecord::Key(record.id.partition_key.clone()), |_| true).unwrap().unwrap();
             prop_assert!(found <= *entry);
             prop_assert_eq!(&shelf.get(found.place()).unwrap().id.partition_key, &record.id.partition_key);
         }

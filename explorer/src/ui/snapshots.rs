@@ -3,8 +3,9 @@
 use super::draw;
 use super::theme::Theme;
 use crate::app::fixtures::{
-    TestShelf, after_a_run, compressed_record, local_addresses, middle, model, model_with, model_with_deleted, model_with_records,
-    model_with_streams, name, now, overviews, plan_into, planned, press, read_request, record, records, show_with, split_record,
+    TestShelf, after_a_run, compressed_record, local_addresses, middle, model, model_read_in_part, model_with, model_with_deleted,
+    model_with_records, model_with_streams, name, now, overviews, plan_into, planned, press, read_request, record, records,
+    show_with, split_record,
 };
 use crate::app::message::{Effect, Message, ReplayDetails};
 use crate::app::model::Model;
@@ -263,7 +264,7 @@ fn records_partial() {
 
 /// A search that has found some records and goes on.
 fn searching(columns: u16, rows: u16) -> (Model, TestShelf) {
-    let (mut model, mut shelf) = model_with_records(columns, rows);
+    let (mut model, mut shelf) = model_read_in_part(columns, rows);
     let request = read_request(&shelf.press(&mut model, "/ text:paid space after:2026-11-20T10:00Z enter"));
     shelf.read(&mut model, request, records());
     (model, shelf)
@@ -337,6 +338,17 @@ fn payload_folded_searched_and_compared() {
         let users: Vec<_> = users.iter().map(|(key, json)| (key.as_str(), None, json.as_bytes())).collect();
         let (mut model, shelf, _) = model_with(columns, rows, vec![record(1, &aggregate(&users))]);
         shelf.press(&mut model, "] ]");
+        model
+    });
+}
+
+#[test]
+fn records_picked_from_what_was_read() {
+    check("records_picked", |columns, rows| {
+        let (mut model, shelf) = model_with_records(columns, rows);
+        let effects = shelf.press(&mut model, "/ key:cust-1 enter");
+        let effects: Vec<Effect> = effects.into_iter().filter(|effect| !matches!(effect, Effect::Remember(_))).collect();
+        shelf.pick(&mut model, &effects, |record| record.id.partition_key == "cust-1");
         model
     });
 }

@@ -97,6 +97,7 @@ impl Records {
         match target {
             Target::Time(milliseconds) => {
                 // The newest that is no later than that.
+                self.anchor = None;
                 let later = self.rows.listing.count_since(milliseconds.saturating_add(1));
                 self.cursor = later.min(self.rows.len().saturating_sub(1));
                 self.pane = Pane::List;
@@ -104,7 +105,8 @@ impl Records {
             }
             Target::Record(sought) => {
                 self.finding = Some(request);
-                vec![Effect::FindRow { request, shelf: self.rows.shelf, sought }]
+                let among = self.rows.are_some.then(|| self.rows.listing.from(0).map(|entry| entry.place()).collect());
+                vec![Effect::FindRow { request, shelf: self.rows.shelf, sought, among }]
             }
         }
     }
@@ -116,6 +118,7 @@ impl Records {
         }
         match result {
             Ok(Some(entry)) => {
+                self.anchor = None;
                 self.cursor = self.rows.listing.rank_of(&entry).unwrap_or(self.cursor);
                 self.pane = Pane::List;
                 Ok(())

@@ -44,6 +44,7 @@ impl Records {
         while let Some(next) = bucket.checked_add_signed(by).filter(|next| *next < buckets.count) {
             bucket = next;
             if counts[bucket] > 0 {
+                self.anchor = None;
                 self.cursor = self.rows.listing.count_since(buckets.start_of(bucket + 1));
                 return;
             }

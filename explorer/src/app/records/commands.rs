@@ -208,6 +208,7 @@ impl Records {
             }
             return false;
         }
+        self.anchor = None;
         self.cursor = moved(self.cursor, command, page, self.rows.len());
         self.cursor + READ_MARGIN >= self.rows.len()
     }
@@ -217,6 +218,7 @@ impl Records {
             return Ok(());
         };
         self.marks.toggle(&record).map_err(|error| error.to_string())?;
+        self.anchor = None;
         self.cursor = moved(self.cursor, Command::Down, 1, self.rows.len());
         Ok(())
     }

@@ -44,7 +44,8 @@ impl Records {
     /// Where the rows lie that arrived since then.
     fn arrived_since(&self, from: Timestamp) -> Vec<Place> {
         let from = from.as_millisecond();
-        self.rows.listing.from(0).take_while(|entry| entry.arrived_ms >= from).map(|entry| entry.place()).collect()
+        let shown = self.rows.listing.from(0).take_while(|entry| entry.arrived_ms >= from).map(|entry| entry.place());
+        shown.chain(self.places_in_base(from)).collect()
     }
 
     /// Takes in no more new records.

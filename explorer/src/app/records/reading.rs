@@ -1,9 +1,9 @@
 //! How far the records of a screen are read, what that has cost, and how much more is wanted.
 
-use super::{Following, Origin, Records, Rows};
+use super::base::near;
+use super::{Origin, Records, Rows};
 use crate::app::message::{Effect, RequestId, ShelfId};
 use crate::domain::failure::Failure;
-use crate::domain::filter::RecordFilter;
 use crate::domain::index::{Entry, MAX_ENTRIES};
 use crate::domain::reading::{Position, ReadEnding, ReadOrder, ReadProgress, Source};
 use jiff::Timestamp;
@@ -134,31 +134,17 @@ impl Records {
         effects
     }
 
-    /// Asks for what another filter lets through.
-    pub(in crate::app) fn filter_by(
-        &mut self,
-        filter: RecordFilter,
-        [request, follow]: [RequestId; 2],
-        now: Timestamp,
-    ) -> Vec<Effect> {
-        self.filter = filter;
-        let was_followed = matches!(self.following, Following::On(..));
-        let mut effects = self.start_over(request);
-        effects.extend(self.begin(request, now));
-        if was_followed && matches!(self.origin, Origin::Read(_)) {
-            effects.extend(self.follow(follow, now));
-        }
-        effects
-    }
-
     /// Throws away what was read, on an empty shelf.
     pub(super) fn start_over(&mut self, request: RequestId) -> Vec<Effect> {
         let mut effects = self.abandon_reading();
         effects.extend(self.stop_following());
         let rows = std::mem::replace(&mut self.rows, Rows::new(ShelfId(request.0)));
-        effects.push(Effect::DropShelf(rows.shelf));
+        effects.extend(self.dropped(rows.shelf));
         effects.extend(self.fresh.take().map(|fresh| Effect::DropShelf(fresh.shelf)));
         self.cursor = 0;
+        self.anchor = None;
+        self.is_stale = false;
+        self.has_followed = false;
         self.range_from = None;
         self.is_shelf_full = false;
         self.tally = Tally::default();
@@ -202,7 +188,7 @@ impl Records {
         (progress, elapsed): (ReadProgress, Duration),
     ) -> Option<Effect> {
         if self.reading.request() != Some(request) {
-            return None;
+            return self.in_base(request, |records| records.records_read(request, entries, shards, (progress, elapsed))).flatten();
         }
         self.tally.reached(progress, elapsed);
         let held = match &mut self.fresh {
@@ -235,8 +221,10 @@ impl Records {
         is_full: bool,
     ) -> (Vec<Effect>, Option<Failure>) {
         if self.reading.request() != Some(request) {
-            return (Vec::new(), None);
+            let ended = self.in_base(request, |records| records.read_ended(request, ending, is_full));
+            return (ended.map(|(effects, _)| effects).unwrap_or_default(), None);
         }
+        self.anchor = None;
         self.is_shelf_full = is_full;
         self.is_stale = false;
         self.reading = Reading::after(ending);
@@ -253,7 +241,7 @@ impl Records {
                 self.show(fresh)
             }
         });
-        let effects = dropped.map(Effect::DropShelf).into_iter().collect();
+        let effects = dropped.and_then(|shelf| self.dropped(shelf)).into_iter().collect();
         (effects, failure.filter(|_| !self.rows.is_empty()))
     }
 
@@ -261,27 +249,17 @@ impl Records {
     pub(super) fn show(&mut self, rows: Rows) -> ShelfId {
         let current = self.rows.listing.get(self.cursor).filter(|_| self.cursor > 0);
         let before = std::mem::replace(&mut self.rows, rows);
-        self.cursor = current.map_or(0, |entry| match self.rows.listing.rank_of(&entry) {
-            Ok(rank) => rank,
-            // On another shelf it lies in another place, and so stands beside itself.
-            Err(rank) => {
-                let is_it = |rank: usize| {
-                    self.rows.listing.get(rank).is_some_and(|other| (other.arrived_ms, other.tie) == (entry.arrived_ms, entry.tie))
-                };
-                [rank, rank.saturating_sub(1)].into_iter().find(|rank| is_it(*rank)).unwrap_or(rank)
-            }
-        });
-        self.cursor = self.cursor.min(self.rows.len().saturating_sub(1));
+        self.cursor = current.map_or(0, |entry| near(&self.rows.listing, &entry));
         self.range_from = None;
         before.shelf
     }
 
     /// Adds rows in their places; the cursor stays on its record, or at the top where it never left it.
     pub(super) fn add(&mut self, entries: Vec<Entry>) {
-        let current = self.rows.listing.get(self.cursor).filter(|_| self.cursor > 0);
+        let current = self.anchor.or_else(|| self.rows.listing.get(self.cursor).filter(|_| self.cursor > 0));
         self.rows.listing.add(entries);
         if let Some(entry) = current {
-            self.cursor = self.rows.listing.rank_of(&entry).unwrap_or_else(|rank| rank);
+            self.cursor = near(&self.rows.listing, &entry);
         }
     }
 
@@ -291,6 +269,10 @@ impl Records {
     #[allow(clippy::cast_precision_loss, reason = "a share")]
     pub fn share_read(&self) -> Option<f64> {
         let total = self.tally.total();
+        if let Some(base) = self.base.as_ref().filter(|_| self.is_picked()) {
+            let (read, of) = (total.read as f64, base.len() as f64);
+            return (read > 0.0 && read < of).then_some(read / of);
+        }
         let (read, of) = match (&self.origin, self.filter.key()) {
             (Origin::Read(Source::File(_)), _) => (total.segments_done as f64, total.segments as f64),
             (Origin::Read(Source::Archive(_)), None) => (total.read as f64, self.about_items as f64),
@@ -314,7 +296,7 @@ impl Records {
 
     /// Reads on from where reading ended, so much further or to the end.
     pub(in crate::app) fn read_more(&mut self, to_the_end: bool, request: RequestId, now: Timestamp) -> Vec<Effect> {
-        if self.is_stale {
+        if self.is_stale || (self.is_picked() && matches!(self.reading, Reading::Failed(..))) {
             // What is shown lies before another reading than the one that failed.
             return self.refresh(request, now);
         }

@@ -3,7 +3,7 @@
 use crate::app::message::{Effect, RequestId, ShelfId};
 use crate::domain::failure::Failure;
 use crate::domain::following::Gap;
-use crate::domain::index::{Entry, Place};
+use crate::domain::index::{Entry, MAX_ENTRIES, Place};
 use crate::domain::listing::Listing;
 use crate::domain::record::Record;
 use jiff::Timestamp;
@@ -26,6 +26,8 @@ pub struct Rows {
     pub covered: Option<Timestamp>,
     /// Times of which nothing was read.
     pub gaps: Vec<Gap>,
+    /// Whether records lie on the shelf that are none of these.
+    pub(super) are_some: bool,
     loaded: HashMap<Place, Arc<Record>>,
     asked: Option<RequestId>,
     asked_for: Vec<Place>,
@@ -45,12 +47,36 @@ impl Rows {
             shards: Arc::from([]),
             covered: None,
             gaps: Vec::new(),
+            are_some: false,
             loaded: HashMap::new(),
             asked: None,
             asked_for: Vec::new(),
             left: HashSet::new(),
             is_broken: false,
         }
+    }
+
+    /// None yet of those that lie on this shelf.
+    pub(super) fn none_of_them(&mut self) -> Self {
+        self.are_some = true;
+        Self {
+            shards: Arc::clone(&self.shards),
+            covered: self.covered,
+            gaps: self.gaps.clone(),
+            are_some: true,
+            ..Self::new(self.shelf)
+        }
+    }
+
+    /// Whether so many are held that no more are read.
+    pub(super) fn is_full(&self) -> bool {
+        self.len() >= MAX_ENTRIES
+    }
+
+    /// No answer is awaited any more.
+    pub(super) fn forget_asked(&mut self) {
+        self.asked = None;
+        self.asked_for.clear();
     }
 
     /// How many there are.

@@ -60,6 +60,8 @@ fn reading(records: &Records) -> Vec<String> {
         Reading::Running(_) | Reading::Stopping(_) if records.is_refreshing() => {
             vec![format!("{shown} shown"), format!("reading again: {read}")]
         }
+        Reading::Running(_) | Reading::Stopping(_) if records.is_picked() => vec![counts, "looking …".to_owned()],
+        Reading::Complete if records.is_picked() => vec![counts, "all read before".to_owned()],
         Reading::Running(_) | Reading::Stopping(_) if records.is_searching() => vec![counts, "esc stops".to_owned()],
         Reading::Running(_) | Reading::Stopping(_) => vec![format!("{counts} read"), "reading …".to_owned()],
         Reading::Complete => vec![counts, "all read".to_owned()],

@@ -1,0 +1,234 @@
+//! Another filter on a screen, and the way back: what was read before it was typed is set aside, so that to undo it costs nothing, and
+//! where that was all there is, what matches is picked from it without a call to AWS.
+
+use super::reading::{READ_AHEAD, Tally};
+use super::{Following, Origin, Reading, Records, Rows};
+use crate::app::message::{Effect, RequestId, ShelfId};
+use crate::domain::filter::RecordFilter;
+use crate::domain::index::{Entry, Place};
+use crate::domain::listing::Listing;
+use crate::domain::picking::PickOrder;
+use jiff::Timestamp;
+
+/// What was shown before a filter was typed.
+#[derive(Debug)]
+pub(super) struct Base {
+    filter: RecordFilter,
+    fixed: RecordFilter,
+    rows: Rows,
+    fresh: Option<Rows>,
+    cursor: usize,
+    reading: Reading,
+    tally: Tally,
+    wanted: Option<usize>,
+    is_shelf_full: bool,
+    is_stale: bool,
+    has_followed: bool,
+}
+
+impl Base {
+    /// How many rows it has.
+    pub(super) fn len(&self) -> usize {
+        self.rows.len()
+    }
+}
+
+impl Records {
+    /// Whether a filter was typed on this screen that can be undone.
+    #[must_use]
+    pub fn is_narrowed(&self) -> bool {
+        self.filter != self.own_filter
+    }
+
+    /// Whether the rows are picked from what was read before, which costs nothing.
+    #[must_use]
+    pub fn is_picked(&self) -> bool {
+        self.base.as_ref().is_some_and(|base| base.rows.shelf == self.rows.shelf)
+    }
+
+    /// Shows what another filter lets through.
+    pub(in crate::app) fn filter_by(
+        &mut self,
+        filter: RecordFilter,
+        [request, follow]: [RequestId; 2],
+        now: Timestamp,
+    ) -> Vec<Effect> {
+        if filter == self.own_filter {
+            return self.undo_filter([request, follow], now);
+        }
+        let was_followed = matches!(self.following, Following::On(..));
+        let anchor = self.rows.listing.get(self.cursor).filter(|_| self.cursor > 0);
+        let mut effects = self.set_aside(request);
+        self.fixed = filter.fixed(now);
+        self.filter = filter;
+        self.anchor = anchor;
+        let picking = self.pick(request);
+        let picks = picking.is_some();
+        match picking {
+            Some(effect) => effects.push(effect),
+            None => effects.extend(self.begin(request, now)),
+        }
+        if was_followed && (picks || matches!(self.origin, Origin::Read(_))) {
+            effects.extend(self.follow(follow, now));
+        }
+        effects
+    }
+
+    /// Shows again what was shown before a filter was typed, with the cursor on the record where it is.
+    pub(in crate::app) fn undo_filter(&mut self, [request, follow]: [RequestId; 2], now: Timestamp) -> Vec<Effect> {
+        if !self.is_narrowed() {
+            return Vec::new();
+        }
+        let was_followed = matches!(self.following, Following::On(..));
+        let current = self.rows.listing.get(self.cursor);
+        let mut effects = self.abandon_reading();
+        effects.extend(self.stop_following());
+        match self.base.take() {
+            Some(mut base) => {
+                self.exchange(&mut base);
+                effects.extend(self.dropped(base.rows.shelf));
+                effects.extend(base.fresh.map(|fresh| Effect::DropShelf(fresh.shelf)));
+                self.forget_questions();
+                if let Some(entry) = current {
+                    self.cursor = near(&self.rows.listing, &entry);
+                }
+                if was_followed {
+                    effects.extend(self.follow(follow, now));
+                }
+            }
+            None => {
+                self.filter = self.own_filter.clone();
+                effects.extend(self.start_over(request));
+                self.anchor = current;
+                effects.extend(self.begin(request, now));
+                if was_followed && matches!(self.origin, Origin::Read(_)) {
+                    effects.extend(self.follow(follow, now));
+                }
+            }
+        }
+        effects
+    }
+
+    /// Sets aside what is shown, or where that is narrowed already throws it away, and leaves no rows.
+    fn set_aside(&mut self, request: RequestId) -> Vec<Effect> {
+        if self.base.is_some() || self.fresh.is_some() {
+            // While it is read again, what is shown is neither old nor new, and not kept.
+            return self.start_over(request);
+        }
+        let mut effects: Vec<Effect> = self.stop_following().into_iter().collect();
+        if let Reading::Running(running) = self.reading {
+            self.reading = Reading::Stopping(running);
+            effects.push(Effect::Stop(running));
+        }
+        self.forget_questions();
+        let mut base = Box::new(Base {
+            filter: self.filter.clone(),
+            fixed: self.fixed.clone(),
+            rows: Rows::new(ShelfId(request.0)),
+            fresh: None,
+            cursor: 0,
+            reading: Reading::Complete,
+            tally: Tally::default(),
+            wanted: Some(READ_AHEAD),
+            is_shelf_full: false,
+            is_stale: false,
+            has_followed: false,
+        });
+        self.exchange(&mut base);
+        self.base = Some(base);
+        effects
+    }
+
+    /// Picks what matches from what was read before, where that was all there is and nothing was left out of it.
+    fn pick(&mut self, request: RequestId) -> Option<Effect> {
+        let base = self.base.as_mut()?;
+        let is_whole = base.reading == Reading::Complete && !base.is_stale && !base.is_shelf_full && base.filter.is_everything();
+        if !is_whole || base.rows.is_full() {
+            return None;
+        }
+        self.rows = base.rows.none_of_them();
+        self.reading = Reading::Running(request);
+        self.wanted = None;
+        self.tally.go_on();
+        let order = PickOrder {
+            stream: self.origin.stream().cloned(),
+            filter: self.fixed.clone(),
+            recipe: self.recipe.clone(),
+            entries: base.rows.listing.from(0).collect(),
+        };
+        Some(Effect::Pick { request, shelf: self.rows.shelf, order: Box::new(order) })
+    }
+
+    /// Exchanges what is shown for what was set aside.
+    fn exchange(&mut self, base: &mut Base) {
+        use std::mem::swap;
+        swap(&mut self.filter, &mut base.filter);
+        swap(&mut self.fixed, &mut base.fixed);
+        swap(&mut self.rows, &mut base.rows);
+        swap(&mut self.fresh, &mut base.fresh);
+        swap(&mut self.cursor, &mut base.cursor);
+        swap(&mut self.reading, &mut base.reading);
+        swap(&mut self.tally, &mut base.tally);
+        swap(&mut self.wanted, &mut base.wanted);
+        swap(&mut self.is_shelf_full, &mut base.is_shelf_full);
+        swap(&mut self.is_stale, &mut base.is_stale);
+        swap(&mut self.has_followed, &mut base.has_followed);
+    }
+
+    /// Does with what was set aside what belongs to this question of its.
+    pub(super) fn in_base<T>(&mut self, request: RequestId, work: impl FnOnce(&mut Self) -> T) -> Option<T> {
+        let mut base = self.base.take_if(|base| base.reading.request() == Some(request))?;
+        self.exchange(&mut base);
+        let done = work(self);
+        self.exchange(&mut base);
+        self.base = Some(base);
+        Some(done)
+    }
+
+    /// Whether answers to this question are awaited, for what is shown or for what was set aside.
+    pub(in crate::app) fn awaits(&self, request: RequestId) -> bool {
+        self.reading.request() == Some(request) || self.base.as_ref().is_some_and(|base| base.reading.request() == Some(request))
+    }
+
+    /// Answers about rows are no longer awaited.
+    fn forget_questions(&mut self) {
+        self.rows.forget_asked();
+        self.range_from = None;
+        self.marking = None;
+        self.finding = None;
+        self.anchor = None;
+    }
+
+    /// Throws a shelf away, unless what was set aside lies on it.
+    pub(super) fn dropped(&self, shelf: ShelfId) -> Option<Effect> {
+        let is_used = self.rows.shelf == shelf || self.base.as_ref().is_some_and(|base| base.rows.shelf == shelf);
+        (!is_used).then_some(Effect::DropShelf(shelf))
+    }
+
+    /// What is to be thrown away with the screen, of what was set aside.
+    pub(super) fn close_base(&mut self) -> Vec<Effect> {
+        let shelf = self.base.take().map(|base| base.rows.shelf).filter(|shelf| *shelf != self.rows.shelf);
+        shelf.map(Effect::DropShelf).into_iter().collect()
+    }
+
+    /// Where all rows lie that were set aside and are on the same shelf as those that are shown.
+    pub(super) fn places_in_base(&self, from_ms: i64) -> Vec<Place> {
+        let base = self.base.as_ref().filter(|base| base.rows.shelf == self.rows.shelf);
+        let entries = base.into_iter().flat_map(|base| base.rows.listing.from(0));
+        entries.take_while(|entry| entry.arrived_ms >= from_ms).map(|entry| entry.place()).collect()
+    }
+}
+
+/// The rank of an entry in a listing: of the same record, which on another shelf lies in another place; or of the one that stands where
+/// it would.
+pub(super) fn near(listing: &Listing, entry: &Entry) -> usize {
+    let rank = match listing.rank_of(entry) {
+        Ok(rank) => rank,
+        Err(rank) => {
+            let is_it =
+                |rank: usize| listing.get(rank).is_some_and(|other| (other.arrived_ms, other.tie) == (entry.arrived_ms, entry.tie));
+            [rank, rank.saturating_sub(1)].into_iter().find(|rank| is_it(*rank)).unwrap_or(rank)
+        }
+    };
+    rank.min(listing.len().saturating_sub(1))
+}

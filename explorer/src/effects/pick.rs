@@ -1,0 +1,147 @@
+//! Picking what matches from records that were read before: a shelf answers for the archive, without a call but for payloads in parts.
+
+use super::say;
+use super::shelves::SharedShelf;
+use crate::app::message::{Message, RequestId};
+use crate::aws::connect::Connection;
+use crate::domain::failure::Failure;
+use crate::domain::filter::{Answer, Matcher};
+use crate::domain::index::Entry;
+use crate::domain::payload::NoPayload;
+use crate::domain::picking::PickOrder;
+use crate::domain::reading::{Position, ReadEnding, ReadProgress};
+use crate::domain::record::Record;
+use crate::off_workers::{Cancelled, off_workers};
+use crate::sources::payload_of;
+use futures::{StreamExt as _, TryStreamExt as _};
+use jiff::Timestamp;
+use std::sync::Arc;
+use std::time::Instant;
+use tokio::sync::{mpsc, watch};
+
+/// Records looked at between two messages.
+const RECORDS_AT_ONCE: usize = 2_000;
+/// Records in parts looked at side by side.
+const SPLIT_RECORDS_AT_ONCE: usize = 4;
+
+/// What of some records was decided, and what needs parts.
+#[derive(Default)]
+struct Looked {
+    matched: Vec<Entry>,
+    bytes: u64,
+    unsearchable: u64,
+    in_parts: Vec<(Entry, Record)>,
+}
+
+struct Picker {
+    shelf: SharedShelf,
+    matcher: Matcher,
+    order: PickOrder,
+    now: Timestamp,
+}
+
+/// Picks what matches, and tells of it as a reading does.
+pub(super) async fn pick(
+    connection: Connection,
+    request: RequestId,
+    shelf: SharedShelf,
+    order: PickOrder,
+    messages: mpsc::Sender<Message>,
+    mut stopped: watch::Receiver<bool>,
+) {
+    let now = Timestamp::now();
+    let picker = Picker { shelf, matcher: order.filter.matcher(now), order, now };
+    let ending = tokio::select! {
+        // An error means that whoever could stop it is gone, which is the same news.
+        _ = stopped.wait_for(|stops| *stops) => ReadEnding::Stopped(Position::Beginning),
+        picked = pick_all(&connection, request, picker, &messages) => match picked {
+            Ok(()) => ReadEnding::Complete,
+            Err(failure) => ReadEnding::Failed(failure, Position::Beginning),
+        },
+    };
+    say(&messages, Message::ReadEnded { request, ending, is_full: false }).await;
+}
+
+async fn pick_all(
+    connection: &Connection,
+    request: RequestId,
+    mut picker: Picker,
+    messages: &mpsc::Sender<Message>,
+) -> Result<(), Failure> {
+    let started = Instant::now();
+    let shards = picker.shelf.shards();
+    let mut entries = std::mem::take(&mut picker.order.entries);
+    // In the order in which they lie on disk.
+    entries.sort_by_key(Entry::place);
+    let picker = Arc::new(picker);
+    let mut progress = ReadProgress::default();
+    for chunk in entries.chunks(RECORDS_AT_ONCE) {
+        let (at_work, chunk) = (Arc::clone(&picker), chunk.to_vec());
+        progress.read += chunk.len() as u64;
+        let mut looked = off_workers(move |cancelled| at_work.look(&chunk, &cancelled)).await?;
+        let in_parts = std::mem::take(&mut looked.in_parts);
+        let answers = futures::stream::iter(in_parts).map(|(entry, record)| picker.look_at_parts(connection, entry, record));
+        let answers: Vec<(Entry, Record, Answer)> = answers.buffered(SPLIT_RECORDS_AT_ONCE).try_collect().await?;
+        for (entry, record, answer) in answers {
+            looked.take(entry, &record, answer);
+        }
+        progress.matched += looked.matched.len() as u64;
+        progress.matched_bytes += looked.bytes;
+        progress.unsearchable += looked.unsearchable;
+        let (entries, shards, elapsed) = (looked.matched, Arc::clone(&shards), started.elapsed());
+        say(messages, Message::RecordsRead { request, entries, shards, progress, elapsed }).await;
+    }
+    Ok(())
+}
+
+impl Picker {
+    /// Looks at records on the shelf; what cannot be decided without its parts is given back.
+    fn look(&self, entries: &[Entry], cancelled: &Cancelled) -> Result<Looked, Failure> {
+        let mut looked = Looked::default();
+        for entry in entries {
+            if cancelled.is_so() {
+                break;
+            }
+            let record = self.shelf.get(entry.place())?;
+            let needs_parts = self.matcher.needs_payload() && record.payload().is_none();
+            if needs_parts && self.matcher.of_item(&record, self.now) != Answer::No {
+                looked.in_parts.push((*entry, record));
+                continue;
+            }
+            let answer = self.matcher.of_record_here(&record, &self.order.recipe, self.now);
+            looked.take(*entry, &record, answer);
+        }
+        Ok(looked)
+    }
+
+    async fn look_at_parts(
+        &self,
+        connection: &Connection,
+        entry: Entry,
+        record: Record,
+    ) -> Result<(Entry, Record, Answer), Failure> {
+        let payload = match payload_of(Some(connection), self.order.stream.as_ref(), &record).await {
+            Err(NoPayload::Failed(failure)) => return Err(failure),
+            payload => payload.ok(),
+        };
+        let (matcher, recipe, now) = (self.matcher.clone(), self.order.recipe.clone(), self.now);
+        Ok(off_workers(move |_| {
+            let answer = matcher.of_record(&record, payload.as_deref(), &recipe, now);
+            (entry, record, answer)
+        })
+        .await)
+    }
+}
+
+impl Looked {
+    fn take(&mut self, entry: Entry, record: &Record, answer: Answer) {
+        match answer {
+            Answer::Yes => {
+                self.matched.push(entry);
+                self.bytes += record.payload_size.unwrap_or(0);
+            }
+            Answer::No => {}
+            Answer::Unknown => self.unsearchable += 1,
+        }
+    }
+}
