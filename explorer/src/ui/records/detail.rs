@@ -94,9 +94,9 @@ fn compared(model: &Model, records: &Records) -> String {
     match &records.marks {
         Marks::Some(marked) if marked.contains_key(&other.id) => {
             let hidden = if records.hidden_marks() > 0 { ", outside this filter" } else { "" };
-            format!("diff with the marked one of {at}{hidden}")
+            format!("diff with marked {at}{hidden}")
         }
-        Marks::Some(_) | Marks::AllBut { .. } => format!("diff with the one of {at} before"),
+        Marks::Some(_) | Marks::AllBut { .. } => format!("diff with {at}"),
     }
 }
 

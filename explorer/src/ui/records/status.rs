@@ -145,6 +145,9 @@ pub(super) fn instead_of_rows(records: &Records) -> String {
         (Reading::Complete, Origin::Read(_), _) if records.filter.is_everything() => {
             "There is no record here so far; F5 reads again.".to_owned()
         }
+        (Reading::Complete, Origin::Read(_), _) if records.is_picked() => {
+            format!("No record of those that were read matches {filter}; F5 reads the archive again, esc undoes the filter.{hint}")
+        }
         (Reading::Complete, Origin::Read(_), _) => format!("No record matches {filter}; / changes the filter.{hint}"),
         (Reading::Partial(_), Origin::Read(_), _) => {
             "No record matches in what was read so far; m reads more, M all, / changes the filter.".to_owned()
