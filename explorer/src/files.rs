@@ -4,6 +4,7 @@
 mod csv_row;
 mod export;
 mod line;
+mod opened;
 mod reader;
 pub(crate) mod record_json;
 mod target;
@@ -11,5 +12,12 @@ mod target;
 mod tests;
 
 pub use export::{ExportError, ExportOptions, ExportSink};
-pub use reader::{origin, read};
+pub use opened::{OpenFile, is_standard_input, open, open_file};
+pub use reader::read;
 pub use target::is_standard_output;
+
+/// Bytes of a line. A record has up to 10 MiB, which may stand there in base64, decoded, and as the user records in it; one that would
+/// take more is exported in base64 alone.
+const MAX_LINE_BYTES: u64 = 128 * 1024 * 1024;
+/// What some editors put before a text. Source: Unicode standard, section 23.8.
+const BYTE_ORDER_MARK: &str = "\u{feff}";

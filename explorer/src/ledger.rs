@@ -3,7 +3,7 @@
 
 use crate::domain::failure::Failure;
 use crate::domain::page::PageCursor;
-use crate::domain::reading::{FILE_SEGMENT_BYTES, Position, ReadBatch, ReadProgress, SegmentPosition};
+use crate::domain::reading::{BadLines, FILE_SEGMENT_BYTES, Position, ReadBatch, ReadProgress, SegmentPosition};
 use crate::domain::record::Record;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -39,6 +39,8 @@ pub(crate) struct Yield {
     pub(crate) read: u64,
     /// Those that the filter could not look into.
     pub(crate) unsearchable: u64,
+    /// Lines that are no records.
+    pub(crate) bad_lines: BadLines,
     /// Read units it took.
     pub(crate) units: f64,
 }
@@ -159,6 +161,7 @@ impl State {
         self.progress.matched += page.records.len() as u64;
         self.progress.matched_bytes += page.records.iter().filter_map(|record| record.payload_size).sum::<u64>();
         self.progress.unsearchable += page.unsearchable;
+        self.progress.bad_lines = self.progress.bad_lines.and(page.bad_lines);
         self.progress.units += page.units;
     }
 

@@ -7,7 +7,7 @@ mod runner;
 mod send;
 mod worker;
 
-pub use planner::{Planned, plan};
+pub use planner::{Planned, plan, plan_from};
 pub use preflight::preflight;
 pub use runner::{BATCHES_IN_FLIGHT, check, run};
 

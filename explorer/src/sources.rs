@@ -28,7 +28,8 @@ pub async fn payload_of(
 }
 
 /// Reads what the order asks for, until all is read or `stop` is true or dropped. What matches comes in batches as it is found; after
-/// the last of them comes the ending, whose position covers exactly what was sent. A file needs no connection.
+/// the last of them comes the ending, whose position covers exactly what was sent. A file needs no connection, and must be one that
+/// can be read again: pipes are opened by whoever reads them once, and read with [`files::read`].
 pub async fn read(
     connection: Option<&Connection>,
     order: &ReadOrder,
@@ -36,7 +37,10 @@ pub async fn read(
     stop: watch::Receiver<bool>,
 ) -> ReadEnding {
     match (&order.source, connection) {
-        (Source::File(path), _) => files::read(path, order, batches, stop).await,
+        (Source::File(path), _) => match files::open_file(path).await {
+            Ok(file) => files::read(&file, order, batches, stop).await,
+            Err(failure) => ReadEnding::Failed(failure, order.from.clone()),
+        },
         (Source::Archive(_), Some(connection)) => reader::read(connection, order, batches, stop).await,
         (Source::Archive(archive), None) => {
             let failure = Failure::refused(format!("read table {}", archive.table), "there is no connection to AWS");

@@ -64,7 +64,8 @@ pub(super) fn take(model: &mut Model, message: Message) -> Vec<Effect> {
                 }
                 let (dropped, failure) = records.read_ended(request, ending, is_full);
                 effects.extend(dropped);
-                told = failure.map(|failure| Notice::Error(failure.to_string()));
+                let bad_lines = records.tally.total().bad_lines.sentence();
+                told = failure.map(|failure| failure.to_string()).or(bad_lines).map(Notice::Error);
             }
         }
         Message::RowsRead { request, result } => {

@@ -242,8 +242,15 @@ impl TestShelf {
         let matched_bytes = records.iter().filter_map(|record| record.payload_size).sum();
         let entries = self.put(records);
         let shards = (0..4).map(|shard| format!("shardId-{shard:012}")).collect();
-        let progress =
-            ReadProgress { read: matched, matched, matched_bytes, units: 2.0, segments: 8, segments_done: 4, unsearchable: 0 };
+        let progress = ReadProgress {
+            read: matched,
+            matched,
+            matched_bytes,
+            units: 2.0,
+            segments: 8,
+            segments_done: 4,
+            ..ReadProgress::default()
+        };
         let message = Message::RecordsRead { request, entries, shards, progress, elapsed: Duration::from_millis(500) };
         let effects = update(model, message);
         self.serve(model, effects)

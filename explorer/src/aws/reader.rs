@@ -167,7 +167,7 @@ impl Reading {
     async fn hand_over(&self, page: ItemPage, step: Step) -> Result<(), Broken> {
         let ItemPage { items, read, units, next: _ } = page;
         let Sifted { records, unsearchable } = self.sieve.sift(items).await?;
-        Ok(self.ledger.hand_over(Yield { records, read, unsearchable, units }, step).await?)
+        Ok(self.ledger.hand_over(Yield { records, read, unsearchable, units, ..Yield::default() }, step).await?)
     }
 }
 

@@ -2,7 +2,7 @@
 
 use super::output;
 use super::progress::Meter;
-use super::reading::{Sequence, Taker, read};
+use super::reading::{Sequence, Taker, complete, read};
 use super::selection::{Chosen, Opened, Payloads, Selection};
 use super::{CommandError, Output};
 use crate::aws::connect::Connection;
@@ -145,11 +145,11 @@ pub(super) async fn run(connection: Option<Connection>, wanted: Wanted, output: 
     let progress = read(&opened, sequence, &mut exporter, meter).await?;
     let Exported { records, bytes } = exporter.sink.finish()?;
     let To::File { path, .. } = to else {
-        return Ok(());
+        return complete(&opened, &progress);
     };
     let file = path.display().to_string();
     match output {
-        Output::Table => output::print(&format!("{} records, {}, are in {file}", count(records), size(bytes))),
+        Output::Table => output::print(&format!("{} records, {}, are in {file}", count(records), size(bytes)))?,
         Output::Json => output::print_json(&ExportedJson {
             file,
             format: match format {
@@ -161,8 +161,9 @@ pub(super) async fn run(connection: Option<Connection>, wanted: Wanted, output: 
             read: progress.read,
             read_units: progress.units,
             unsearchable: progress.unsearchable,
-        }),
+        })?,
     }
+    complete(&opened, &progress)
 }
 
 /// Opens the place. A named pipe that nobody reads yet is waited for, as the shell does; ctrl-c ends that.
@@ -183,9 +184,9 @@ async fn sink_to(path: &Path, replaces: bool, options: ExportOptions) -> Result<
 
 /// A file is not exported over itself, whatever was said of replacing and by whatever name.
 fn refuse_source(opened: &Opened, to: &Path) -> Result<(), CommandError> {
-    let is_source = opened.file().is_some_and(|from| match (from.metadata(), to.metadata()) {
-        (Ok(from), Ok(to)) => from.is_file() && (from.dev(), from.ino()) == (to.dev(), to.ino()),
-        _ => false,
+    let is_source = opened.file.as_ref().zip(to.metadata().ok()).is_some_and(|(from, to)| {
+        let from = from.metadata();
+        from.is_file() && (from.dev(), from.ino()) == (to.dev(), to.ino())
     });
     if is_source {
         return Err(Failure::refused("export", format!("{} is the file that is read", to.display())).into());

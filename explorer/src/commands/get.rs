@@ -2,7 +2,7 @@
 
 use super::output::{self, Columns, Lines};
 use super::progress::Meter;
-use super::reading::{Sequence, Taker, read};
+use super::reading::{Sequence, Taker, complete, read};
 use super::records::PREVIEW_COLUMNS;
 use super::selection::{Chosen, Opened, Origin, stream_named};
 use super::{CommandError, Output, local_times};
@@ -14,7 +14,7 @@ use crate::domain::failure::Failure;
 use crate::domain::filter::RecordFilter;
 use crate::domain::payload::NoPayload;
 use crate::domain::preview::{preview_of, preview_of_beginning};
-use crate::domain::reading::Source;
+use crate::domain::reading::{ReadProgress, Source};
 use crate::domain::record::Record;
 use crate::domain::show::{View, document};
 use crate::domain::text::{place_in_aggregate, printable, size};
@@ -87,31 +87,37 @@ impl Request {
 
 pub(super) async fn run(connection: Option<Connection>, wanted: Wanted, output: Output) -> Result<(), CommandError> {
     let opened = wanted.chosen.open(connection.as_ref()).await?;
-    let record = find(&opened, &wanted).await?;
+    let (record, progress) = find(&opened, &wanted).await?;
     let payload = opened.payloads.of(&record).await?;
     let recipe = &opened.payloads.recipe;
     match output {
-        _ if wanted.raw => output::write_payload(&raw(&record, payload, wanted.decodes.then_some(recipe))?),
+        _ if wanted.raw => output::write_payload(&raw(&record, payload, wanted.decodes.then_some(recipe))?)?,
         Output::Json => {
-            output::print_json(&RecordJson::new(opened.payloads.stream.as_ref(), &record, payload, (recipe, PayloadForm::Both)))
+            output::print_json(&RecordJson::new(opened.payloads.stream.as_ref(), &record, payload, (recipe, PayloadForm::Both)))?;
         }
-        Output::Table => print_record(&record, payload, recipe),
+        Output::Table => print_record(&record, payload, recipe)?,
     }
+    complete(&opened, &progress)
 }
 
-async fn find(opened: &Opened, wanted: &Wanted) -> Result<Record, CommandError> {
+/// The record, and how far it was read for it.
+async fn find(opened: &Opened, wanted: &Wanted) -> Result<(Record, ReadProgress), CommandError> {
     let Wanted { key, sequence_number, .. } = wanted;
+    let mut progress = ReadProgress::default();
     let found = match (&opened.order.source, &opened.payloads.connection) {
         (Source::Archive(archive), Some(connection)) => {
             get_record(connection, &archive.table, archive.mode, key, sequence_number.as_deref()).await?
         }
         _ => {
             let mut first = First { number: sequence_number.as_deref(), found: None };
-            read(opened, Sequence { as_found: false, limit: None }, &mut first, Meter::before_results()).await?;
+            progress = read(opened, Sequence { as_found: false, limit: None }, &mut first, Meter::before_results()).await?;
+            if first.found.is_none() {
+                complete(opened, &progress)?;
+            }
             first.found
         }
     };
-    found.ok_or_else(|| {
+    found.map(|record| (record, progress)).ok_or_else(|| {
         let number = sequence_number.as_ref().map(|number| format!(" and sequence number {number}")).unwrap_or_default();
         let place = match &opened.order.source {
             Source::Archive(archive) => format!("table {}", archive.table),

@@ -11,6 +11,7 @@ use crate::domain::index::{Entry, NO_SHARD, Place};
 use crate::domain::reading::{ReadBatch, ReadEnding, ReadOrder, ReadProgress, Source};
 use crate::domain::record::Record;
 use crate::domain::text::count;
+use crate::files;
 use crate::shelf::Shelf;
 use crate::sources;
 use std::collections::BinaryHeap;
@@ -48,7 +49,12 @@ pub(super) async fn read(
     let mut passing = Passing { sequence, is_in_order: comes_in_order(&opened.order), taken: 0, waiting: Waiting::default() };
     let (batches, mut coming) = mpsc::channel::<ReadBatch>(BATCHES_WAITING);
     let (stop, stopped) = watch::channel(false);
-    let reading = sources::read(opened.payloads.connection.as_ref(), &opened.order, batches, stopped);
+    let reading = async move {
+        match &opened.file {
+            Some(file) => files::read(file, &opened.order, batches, stopped).await,
+            None => sources::read(opened.payloads.connection.as_ref(), &opened.order, batches, stopped).await,
+        }
+    };
     let (taker_of_batches, passing_of_batches, meter_of_batches) = (&mut *taker, &mut passing, &mut meter);
     let taking = async move {
         // Dropped at the end, so that nothing is read on when there is enough or a record could not be taken.
@@ -89,6 +95,15 @@ pub(super) async fn read(
 pub(super) fn could_not_be_looked_into(number: u64) -> String {
     let records = if number == 1 { "1 record".to_owned() } else { format!("{} records", count(number)) };
     format!("{records} could not be looked into and may match or not; is:unreadable lists what cannot be read")
+}
+
+/// Fails where lines of a file were left out, when the others are handed on.
+pub(super) fn complete(opened: &Opened, progress: &ReadProgress) -> Result<(), CommandError> {
+    let (Some(file), Some(sentence)) = (&opened.file, progress.bad_lines.sentence()) else {
+        return Ok(());
+    };
+    let (operation, read) = (format!("read all of file {}", file.path().display()), count(progress.read));
+    Err(Failure::refused(operation, format!("{sentence}; its {read} other records were read")).into())
 }
 
 /// Whether records come newest first by themselves: those of one key do.

@@ -2,7 +2,7 @@
 
 use super::output::{self, Columns, Lines};
 use super::progress::Meter;
-use super::reading::{Sequence, Taker, read};
+use super::reading::{Sequence, Taker, complete, read};
 use super::selection::{Chosen, Payloads};
 use super::{CommandError, Output, local_times};
 use crate::aws::connect::Connection;
@@ -32,7 +32,7 @@ pub(super) async fn run(
     if output == Output::Table && progress.matched == 0 {
         output::tell("no record matches")?;
     }
-    Ok(())
+    complete(&opened, &progress)
 }
 
 /// Prints records, each on a line.

@@ -10,13 +10,13 @@ use crate::domain::payload::NoPayload;
 use crate::domain::reading::{ArchiveSource, Position, ReadOrder, Source};
 use crate::domain::record::Record;
 use crate::domain::text::printable;
-use crate::files;
+use crate::files::{self, OpenFile};
 use crate::sources;
 use archiver::stream::StreamName;
 use clap::Args;
 use std::fmt::Display;
 use std::num::NonZeroUsize;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use unicode_width::UnicodeWidthStr as _;
 
 /// Which records.
@@ -47,7 +47,7 @@ pub(super) struct Selection {
     filter: Vec<String>,
     #[command(flatten)]
     negated: Negated,
-    /// Read a file of exported JSON Lines in place of an archive; needs no AWS
+    /// Read a file of exported JSON Lines in place of an archive, or - for standard input; needs no AWS
     #[arg(long, value_name = "FILE")]
     pub(super) file: Option<PathBuf>,
     #[command(flatten)]
@@ -87,6 +87,8 @@ pub(super) struct Chosen {
 pub(super) struct Opened {
     pub(super) payloads: Payloads,
     pub(super) order: ReadOrder,
+    /// The file that is read, where it is one.
+    pub(super) file: Option<OpenFile>,
 }
 
 /// Where payloads come from, and how they are decoded.
@@ -166,8 +168,14 @@ impl Chosen {
     /// # Errors
     /// When there is no archive, or the file cannot be read.
     pub(super) async fn open(&self, connection: Option<&Connection>) -> Result<Opened, CommandError> {
+        let mut file = None;
         let (connection, stream, source) = match (&self.origin, connection) {
-            (Origin::File(path), _) => (None, files::origin(path)?, Source::File(path.clone())),
+            (Origin::File(path), _) => {
+                let opened = files::open(path).await?;
+                let stream = opened.origin().await?;
+                file = Some(opened);
+                (None, stream, Source::File(path.clone()))
+            }
             (Origin::Stream(stream), Some(connection)) => {
                 let stream = &settled(connection, stream).await?;
                 let (table, mode) = archive_of(connection, stream).await?;
@@ -181,7 +189,7 @@ impl Chosen {
         };
         let (filter, recipe) = (self.filter.clone(), self.recipe.clone());
         let order = ReadOrder { source, filter, recipe, includes_unreadable: false, from: Position::Beginning };
-        Ok(Opened { payloads: Payloads { connection, stream, recipe: self.recipe.clone() }, order })
+        Ok(Opened { payloads: Payloads { connection, stream, recipe: self.recipe.clone() }, order, file })
     }
 }
 
@@ -191,16 +199,6 @@ impl Payloads {
         match sources::payload_of(self.connection.as_ref(), self.stream.as_ref(), record).await {
             Err(NoPayload::Failed(failure)) => Err(failure.into()),
             payload => Ok(payload),
-        }
-    }
-}
-
-impl Opened {
-    /// The file that is read, where it is one.
-    pub(super) fn file(&self) -> Option<&Path> {
-        match &self.order.source {
-            Source::File(path) => Some(path),
-            Source::Archive(_) => None,
         }
     }
 }

@@ -74,6 +74,54 @@ pub enum SegmentPosition {
 /// Bytes of a file that count as a segment of it.
 pub const FILE_SEGMENT_BYTES: u64 = 1024 * 1024;
 
+/// Lines of a file that are no records.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct BadLines {
+    /// How many there are.
+    pub count: u64,
+    /// The first of them: its number, and what is wrong with it.
+    pub first: Option<(u64, BadLine)>,
+}
+
+/// Why a line is no record.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum BadLine {
+    /// No record has so many bytes.
+    TooLong,
+    /// It is no UTF-8.
+    NoText,
+    /// It is no JSON object, which is clear at this byte of it.
+    NoJson(usize),
+}
+
+impl BadLines {
+    /// Counts another one.
+    pub fn add(&mut self, line: u64, reason: BadLine) {
+        *self = self.and(Self { count: 1, first: Some((line, reason)) });
+    }
+
+    /// These, and then those.
+    #[must_use]
+    pub fn and(self, later: Self) -> Self {
+        Self { count: self.count + later.count, first: self.first.or(later.first) }
+    }
+
+    /// Says how many there are and which is the first; nothing where there are none.
+    #[must_use]
+    pub fn sentence(&self) -> Option<String> {
+        let (line, reason) = self.first?;
+        let reason = match reason {
+            BadLine::TooLong => "it is too long".to_owned(),
+            BadLine::NoText => "it is no UTF-8".to_owned(),
+            BadLine::NoJson(column) => format!("it is no JSON object, see column {column}"),
+        };
+        Some(match self.count {
+            1 => format!("line {line} is no record: {reason}"),
+            count => format!("{} lines are no records; line {line}, the first of them: {reason}", super::text::count(count)),
+        })
+    }
+}
+
 /// How far reading is, and what it cost; counted from where the order began.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct ReadProgress {
@@ -85,6 +133,8 @@ pub struct ReadProgress {
     pub matched_bytes: u64,
     /// Items that the filter could not look into: what decides cannot be read.
     pub unsearchable: u64,
+    /// Lines of a file that are no records; what is behind them was read.
+    pub bad_lines: BadLines,
     /// Read units that DynamoDB counted. Source: DynamoDB API reference, ConsumedCapacity.
     pub units: f64,
     /// Segments that were read to their end, of this order or before it.

@@ -9,9 +9,6 @@ use std::borrow::Cow;
 use std::io::{self, Write};
 use unicode_width::UnicodeWidthChar as _;
 
-/// What tells Excel that a file is UTF-8. Source: Unicode standard, section 23.8.
-pub(super) const BYTE_ORDER_MARK: &str = "\u{feff}";
-
 /// The heading: the names that the fields have in JSON Lines.
 pub(super) const COLUMNS: [&str; 20] = [
     "stream",

@@ -3,6 +3,7 @@
 use super::csv_row::{self, COLUMNS};
 use super::record_json::RecordJson;
 use super::target::Target;
+use super::{BYTE_ORDER_MARK, MAX_LINE_BYTES};
 use crate::domain::decode::Recipe;
 use crate::domain::export::{ExportFormat, Exported, PayloadForm};
 use crate::domain::payload::NoPayload;
@@ -59,6 +60,26 @@ pub struct ExportSink {
     options: ExportOptions,
     exported: Exported,
     line: Vec<u8>,
+    /// [`MAX_LINE_BYTES`], but in tests.
+    pub(super) max_line_bytes: usize,
+}
+
+/// A line that takes so many bytes and no more.
+struct Limited<'l> {
+    line: &'l mut Vec<u8>,
+    left: usize,
+}
+
+impl Write for Limited<'_> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.left = self.left.checked_sub(bytes.len()).ok_or(io::ErrorKind::FileTooLarge)?;
+        self.line.extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
 }
 
 impl ExportError {
@@ -106,10 +127,12 @@ impl ExportSink {
 
     fn begin(writer: Box<dyn Write + Send>, target: Target, options: ExportOptions) -> Result<Self, ExportError> {
         let writer = BufWriter::with_capacity(BUFFER_BYTES, writer);
-        let mut sink = Self { writer, target, options, exported: Exported::default(), line: Vec::new() };
+        // With room for the end of the line.
+        let max_line_bytes = usize::try_from(MAX_LINE_BYTES - 2).unwrap_or(usize::MAX);
+        let mut sink = Self { writer, target, options, exported: Exported::default(), line: Vec::new(), max_line_bytes };
         if sink.options.format == ExportFormat::Csv {
             if sink.options.for_excel {
-                sink.line.extend(csv_row::BYTE_ORDER_MARK.bytes());
+                sink.line.extend(BYTE_ORDER_MARK.bytes());
             }
             let written = csv_row::write_line(&mut sink.line, COLUMNS.map(Into::into)).and_then(|()| sink.write_out());
             written.map_err(|source| sink.failed(source))?;
@@ -122,14 +145,12 @@ impl ExportSink {
     /// # Errors
     /// When it cannot be written.
     pub fn write(&mut self, record: &Record, payload: Result<Vec<u8>, NoPayload>) -> Result<(), ExportError> {
-        let json = RecordJson::new(self.options.stream.as_ref(), record, payload, (&self.options.recipe, self.options.payload));
         let formed = match self.options.format {
-            ExportFormat::JsonLines => {
-                let formed = plain_json::write(&mut self.line, &json);
-                self.line.push(b'\n');
-                formed
+            ExportFormat::JsonLines => self.form_line(record, payload),
+            ExportFormat::Csv => {
+                let json = self.json(record, payload, self.options.payload);
+                csv_row::write_line(&mut self.line, csv_row::cells(&json, self.options.for_excel))
             }
-            ExportFormat::Csv => csv_row::write_line(&mut self.line, csv_row::cells(&json, self.options.for_excel)),
         };
         formed.and_then(|()| self.write_out()).map_err(|source| self.failed(source))?;
         self.exported.records += 1;
@@ -168,10 +189,34 @@ impl ExportSink {
         }
     }
 
+    /// Forms a line that can be read again: one that would be too long holds the payload in base64 and nothing that follows from it.
+    fn form_line(&mut self, record: &Record, payload: Result<Vec<u8>, NoPayload>) -> io::Result<()> {
+        let kept = payload.as_ref().ok().cloned();
+        let json = self.json(record, payload, self.options.payload);
+        let mut line = Limited { line: &mut self.line, left: self.max_line_bytes };
+        let mut formed = plain_json::write(&mut line, &json);
+        if let (Err(error), Some(payload)) = (&formed, kept)
+            && error.kind() == io::ErrorKind::FileTooLarge
+        {
+            drop(json);
+            self.line = Vec::new();
+            let json = RecordJson { user_records: None, ..self.json(record, Ok(payload), PayloadForm::Base64) };
+            formed = plain_json::write(&mut self.line, &json);
+        }
+        self.line.push(b'\n');
+        formed
+    }
+
+    fn json(&self, record: &Record, payload: Result<Vec<u8>, NoPayload>, form: PayloadForm) -> RecordJson {
+        RecordJson::new(self.options.stream.as_ref(), record, payload, (&self.options.recipe, form))
+    }
+
     fn write_out(&mut self) -> io::Result<()> {
         self.writer.write_all(&self.line)?;
         self.exported.bytes += self.line.len() as u64;
         self.line.clear();
+        // One huge record must not keep its memory.
+        self.line.shrink_to(BUFFER_BYTES);
         Ok(())
     }
 

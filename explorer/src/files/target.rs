@@ -46,9 +46,10 @@ pub(super) struct NewFile {
     old: Option<File>,
 }
 
-/// What a path says of a descriptor that is open already.
+/// A descriptor that is open already.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Descriptor {
+pub(super) enum Descriptor {
+    Input,
     Output,
     Error,
     /// Another one, which is opened by its path.
@@ -187,7 +188,7 @@ fn opened_before(path: &Path, descriptor: Descriptor) -> io::Result<File> {
     let file = match descriptor {
         Descriptor::Output => File::from(terminal::stdout_descriptor()?),
         Descriptor::Error => File::from(terminal::stderr_descriptor()?),
-        Descriptor::Other => open_at_once(path, OFlags::APPEND)?,
+        Descriptor::Input | Descriptor::Other => open_at_once(path, OFlags::APPEND)?,
     };
     let found = file.metadata()?;
     if found.is_dir() || found.file_type().is_block_device() {
@@ -197,7 +198,7 @@ fn opened_before(path: &Path, descriptor: Descriptor) -> io::Result<File> {
 }
 
 /// The descriptor that a path leads to, through links such as `/dev/stdout`.
-fn descriptor_of(path: &Path) -> Option<Descriptor> {
+pub(super) fn descriptor_of(path: &Path) -> Option<Descriptor> {
     let mut path = path.to_owned();
     for _ in 0..MAX_LINKS {
         let folder = folder_of(&path).canonicalize().ok()?;
@@ -205,9 +206,10 @@ fn descriptor_of(path: &Path) -> Option<Descriptor> {
         let own = [format!("/proc/{}/fd", std::process::id()), "/dev/fd".to_owned()];
         if own.iter().any(|own| folder == Path::new(own)) {
             return match path.file_name()?.to_str()?.parse().ok()? {
+                0 => Some(Descriptor::Input),
                 1 => Some(Descriptor::Output),
                 2 => Some(Descriptor::Error),
-                0_u32.. => Some(Descriptor::Other),
+                3_u32.. => Some(Descriptor::Other),
             };
         }
         if folder.starts_with("/proc") && folder.ends_with("fd") {

@@ -9,7 +9,7 @@ use crate::domain::export::{ExportFormat, Exported, PayloadForm};
 use crate::domain::failure::Failure;
 use crate::domain::filter::RecordFilter;
 use crate::domain::payload::NoPayload;
-use crate::domain::reading::{Position, ReadBatch, ReadEnding, ReadOrder, Source};
+use crate::domain::reading::{Position, ReadBatch, ReadEnding, ReadOrder, ReadProgress, Source};
 use crate::domain::record::Record;
 use crate::domain::time::TimeContext;
 use archiver::aggregate::aggregate;
@@ -75,23 +75,40 @@ fn filter(line: &str) -> RecordFilter {
 }
 
 async fn read_until(path: &Path, filter: RecordFilter, from: Position, enough: usize) -> (Vec<Record>, ReadEnding) {
+    let (records, ending, _) = read_so_far(path, filter, from, enough).await;
+    (records, ending)
+}
+
+/// The same with how far it came. What can be read only once is read by what was opened.
+async fn read_so_far(path: &Path, filter: RecordFilter, from: Position, enough: usize) -> (Vec<Record>, ReadEnding, ReadProgress) {
     let order =
         ReadOrder { source: Source::File(path.to_owned()), filter, recipe: Default::default(), includes_unreadable: false, from };
     let (batches, mut taken) = mpsc::channel::<ReadBatch>(1);
     let (stop, stopped) = watch::channel(false);
-    let mut records = Vec::new();
+    let (mut records, mut progress) = (Vec::new(), ReadProgress::default());
     let take = async {
         while let Some(batch) = taken.recv().await {
             records.extend(batch.records);
+            progress = batch.progress;
             assert_eq!(batch.progress.matched, records.len() as u64);
             if records.len() >= enough {
                 stop.send_replace(true);
             }
         }
     };
-    let both = async { tokio::join!(crate::sources::read(None, &order, batches, stopped), take) };
+    let file = open(path).await;
+    let read = async {
+        match file {
+            Ok(file) => {
+                file.origin().await.unwrap();
+                super::read(&file, &order, batches, stopped).await
+            }
+            Err(failure) => ReadEnding::Failed(failure, order.from.clone()),
+        }
+    };
+    let both = async { tokio::join!(read, take) };
     let (ending, ()) = tokio::time::timeout(Duration::from_secs(60), both).await.unwrap();
-    (records, ending)
+    (records, ending, progress)
 }
 
 async fn read_whole(path: &Path) -> (Vec<Record>, ReadEnding) {
@@ -105,7 +122,7 @@ async fn a_file_is_opened_as_if_it_were_the_archive() {
     let records: Vec<Record> = (0..2_000).map(|number| order(number, format!("{{\"order\":{number}}}").as_bytes())).collect();
     export(&path, options(ExportFormat::JsonLines, PayloadForm::Both), &records);
     assert_eq!(read_whole(&path).await, (records.clone(), ReadEnding::Complete));
-    assert_eq!(origin(&path).unwrap().unwrap().as_str(), "orders");
+    assert_eq!(open(&path).await.unwrap().origin().await.unwrap().unwrap().as_str(), "orders");
     let key = filter("key:cust-3");
     let (found, ending) = read_until(&path, key, Position::Beginning, usize::MAX).await;
     let expected: Vec<Record> = records.into_iter().filter(|record| record.id.partition_key == "cust-3").collect();
@@ -134,25 +151,193 @@ async fn reading_a_file_is_stopped_and_goes_on_without_a_gap_or_a_double() {
 }
 
 #[tokio::test]
-async fn a_line_that_is_no_record_is_named_and_those_before_it_are_there() {
+async fn a_line_that_is_no_record_is_named_and_counted_and_those_around_it_are_read() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("orders.jsonl");
-    std::fs::write(&path, "\u{feff}{\"partition_key\":\"cust-1\"}\r\n\n{\"partition_key\":7,\"data\":3}\nnot JSON\n").unwrap();
-    let (records, ending) = read_whole(&path).await;
-    let ReadEnding::Failed(failure, _) = ending else { panic!("it did not fail") };
-    let expected = format!("cannot read file {}: line 4 is no record: expected ident at column 2", path.display());
-    assert_eq!(failure.to_string(), expected);
-    assert_eq!((records[0].id.partition_key.as_str(), records[0].item.problems.len()), ("cust-1", 0));
+    let bad = "\u{feff}{\"partition_key\":\"cust-1\"}\r\n\n{\"partition_key\":7,\"data\":3}\nnot JSON\n{\"partition_key\":\"cust-2\"}\n{\"part";
+    std::fs::write(&path, bad).unwrap();
+    let (records, ending, progress) = read_so_far(&path, RecordFilter::default(), Position::Beginning, usize::MAX).await;
+    assert_eq!(ending, ReadEnding::Complete);
+    let keys: Vec<&str> = records.iter().map(|record| record.id.partition_key.as_str()).collect();
+    assert_eq!(keys, ["cust-1", "", "cust-2"]);
     assert_eq!(records[1].item.problems, ["partition_key is 7, which is not a text", "data is 3, which is not a text"]);
-    for (content, reason) in [("[1]\n", "line 1 is no record: "), ("{\"partition_key\":\"a\"", "line 1 is no record: EOF while")] {
+    let sentence = progress.bad_lines.sentence().unwrap();
+    assert_eq!(sentence, "2 lines are no records; line 4, the first of them: it is no JSON object, see column 2");
+    for (content, expected) in [
+        (b"[1]\n".as_slice(), "line 1 is no record: it is no JSON object, see column "),
+        (b"{\"partition_key\":\"a\"", "line 1 is no record: it is no JSON object, see column 20"),
+        (b"{}\n\xff\n{}", "line 2 is no record: it is no UTF-8"),
+    ] {
         std::fs::write(&path, content).unwrap();
-        let ReadEnding::Failed(failure, _) = read_whole(&path).await.1 else { panic!("it did not fail") };
-        assert!(failure.detail.starts_with(reason), "{failure}");
+        let (_, _, progress) = read_so_far(&path, RecordFilter::default(), Position::Beginning, usize::MAX).await;
+        let sentence = progress.bad_lines.sentence().unwrap();
+        assert!(sentence.starts_with(expected), "{sentence}");
     }
     let missing = folder.path().join("missing.jsonl");
     let ReadEnding::Failed(failure, Position::Beginning) = read_whole(&missing).await.1 else { panic!("it did not fail") };
     assert!(failure.to_string().starts_with(&format!("cannot read file {}: No such file", missing.display())), "{failure}");
-    assert!(origin(folder.path()).is_err());
+    let failure = open(folder.path()).await.unwrap_err();
+    assert!(failure.detail.starts_with("it is a folder; name a file"), "{failure}");
+    let _socket = std::os::unix::net::UnixListener::bind(folder.path().join("socket")).unwrap();
+    let failure = open(&folder.path().join("socket")).await.unwrap_err();
+    assert!(failure.detail.starts_with("it is a socket"), "{failure}");
+}
+
+#[tokio::test]
+async fn what_lies_behind_a_line_that_is_too_long_is_read() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("orders.jsonl");
+    let mut file = io::BufWriter::new(std::fs::File::create(&path).unwrap());
+    writeln!(file, "{{\"partition_key\":\"before\"}}").unwrap();
+    io::copy(&mut io::repeat(b'x').take(MAX_LINE_BYTES + 3), &mut file).unwrap();
+    write!(file, "\n{{\"partition_key\":\"behind\"}}\n").unwrap();
+    drop(file);
+    let (records, ending, progress) = read_so_far(&path, RecordFilter::default(), Position::Beginning, usize::MAX).await;
+    let keys: Vec<&str> = records.iter().map(|record| record.id.partition_key.as_str()).collect();
+    assert_eq!((keys, ending), (vec!["before", "behind"], ReadEnding::Complete));
+    assert_eq!(progress.bad_lines.sentence().unwrap(), "line 2 is no record: it is too long");
+}
+
+#[tokio::test]
+async fn lines_are_numbered_from_the_beginning_of_the_file_wherever_reading_goes_on() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("orders.jsonl");
+    std::fs::write(&path, "{}\n{}\n{}\nbad\n").unwrap();
+    let (_, _, progress) = read_so_far(&path, RecordFilter::default(), Position::File(6), usize::MAX).await;
+    assert_eq!(progress.bad_lines.first.map(|(line, _)| line), Some(4));
+}
+
+#[tokio::test]
+async fn a_pipe_is_read_once_from_its_beginning_and_as_it_fills() {
+    let folder = tempfile::tempdir().unwrap();
+    let pipe = folder.path().join("pipe");
+    rustix::fs::mkfifoat(rustix::fs::CWD, &pipe, rustix::fs::Mode::from_raw_mode(0o600)).unwrap();
+    let records: Vec<Record> = (0..3_000).map(|number| order(number, &[b'x'; 100])).collect();
+    let text = lines(options(ExportFormat::JsonLines, PayloadForm::Both), &records).join("\n");
+    let writing = tokio::task::spawn_blocking({
+        let pipe = pipe.clone();
+        move || std::fs::write(pipe, text).unwrap()
+    });
+    assert_eq!(read_whole(&pipe).await, (records.clone(), ReadEnding::Complete));
+    writing.await.unwrap();
+
+    // Records come before the pipe is closed.
+    let (begun, mut writer) = (
+        tokio::spawn({
+            let pipe = pipe.clone();
+            async move { open(&pipe).await.unwrap() }
+        }),
+        tokio::task::spawn_blocking({
+            let pipe = pipe.clone();
+            move || std::fs::File::options().write(true).open(pipe).unwrap()
+        })
+        .await
+        .unwrap(),
+    );
+    let file = begun.await.unwrap();
+    let order = ReadOrder {
+        source: Source::File(pipe.clone()),
+        filter: RecordFilter::default(),
+        recipe: Default::default(),
+        includes_unreadable: false,
+        from: Position::Beginning,
+    };
+    let (batches, mut taken) = mpsc::channel::<ReadBatch>(1);
+    let (_stop, stopped) = watch::channel(false);
+    let reading = tokio::spawn({
+        let file = file.clone();
+        async move { super::read(&file, &order, batches, stopped).await }
+    });
+    writer.write_all(b"{\"partition_key\":\"first\"}\n").unwrap();
+    let batch = tokio::time::timeout(Duration::from_secs(60), taken.recv()).await.unwrap().unwrap();
+    assert_eq!(batch.records[0].id.partition_key, "first");
+    drop(writer);
+    while taken.recv().await.is_some() {}
+    assert_eq!(reading.await.unwrap(), ReadEnding::Complete);
+
+    // Where it may be read again, a pipe is refused, and not waited for.
+    let failure = open_file(&pipe).await.unwrap_err();
+    assert!(failure.detail.starts_with("it can be read only once"), "{failure}");
+    assert!(file.read_from(0).is_err());
+}
+
+#[tokio::test]
+async fn the_file_that_was_opened_is_read_whatever_happens_to_its_name() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("orders.jsonl");
+    let records = [order(1, b"1"), order(2, b"2")];
+    export(&path, options(ExportFormat::JsonLines, PayloadForm::Both), &records);
+    let file = open(&path).await.unwrap();
+    std::fs::remove_file(&path).unwrap();
+    std::fs::write(&path, "another file\n").unwrap();
+    assert_eq!(file.origin().await.unwrap().unwrap().as_str(), "orders");
+    let mut text = String::new();
+    for _ in 0..2 {
+        text.clear();
+        file.read_from(0).unwrap().reader.read_to_string(&mut text).unwrap();
+        assert_eq!(text.lines().count(), 2);
+    }
+}
+
+#[tokio::test]
+async fn the_largest_records_are_exported_so_that_they_can_be_read_again() {
+    /// Bytes of the largest payload. Source: Kinesis quotas.
+    const LARGEST: usize = 10 * 1024 * 1024;
+    let folder = tempfile::tempdir().unwrap();
+    let users: Vec<(String, Vec<u8>)> = (0..5_000).map(|number| (format!("cust-{number}"), vec![b'x'; 100])).collect();
+    let users: Vec<(&str, Option<&str>, &[u8])> = users.iter().map(|(key, data)| (key.as_str(), None, data.as_slice())).collect();
+    for (form, bytes) in [(PayloadForm::Both, LARGEST), (PayloadForm::Base64, LARGEST / 8), (PayloadForm::Decoded, LARGEST / 8)] {
+        let noise: Vec<u8> = (0..bytes).map(|_| fastrand::u8(..)).collect();
+        let records = [
+            order(1, &noise),
+            order(2, "\u{1}\"\\".repeat(bytes / 3).as_bytes()),
+            order(3, format!("[{}1]", "1 ,".repeat(bytes / 3)).as_bytes()),
+            order(4, &aggregate(&users)),
+            order(5, b"behind"),
+        ];
+        let path = folder.path().join(format!("{form:?}.jsonl"));
+        export(&path, options(ExportFormat::JsonLines, form), &records);
+        let (read, ending, progress) = read_so_far(&path, RecordFilter::default(), Position::Beginning, usize::MAX).await;
+        assert_eq!((ending, progress.bad_lines.count, read.len()), (ReadEnding::Complete, 0, records.len()), "{form:?}");
+        for (read, record) in read.iter().zip(&records) {
+            // Decoded, an aggregated record is what its user records are.
+            let is_kept = form != PayloadForm::Decoded || record.id.sequence_number != "1004";
+            assert!(!is_kept || read.payload() == record.payload(), "{form:?} {:?}", read.id);
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_line_that_would_be_too_long_to_read_holds_the_payload_alone() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("orders.jsonl");
+    let records = [order(1, &[b'"'; 400]), order(2, &aggregate(&[("cust-1", None, &[b'x'; 400])])), order(3, b"small")];
+    for form in [PayloadForm::Decoded, PayloadForm::Both] {
+        let mut sink = ExportSink::to_file(&path, true, options(ExportFormat::JsonLines, form)).unwrap();
+        sink.max_line_bytes = 600;
+        for record in &records {
+            sink.write(record, record.payload().unwrap_or_else(lost)).unwrap();
+        }
+        sink.finish().unwrap();
+        let text = std::fs::read_to_string(&path).unwrap();
+        let long: Vec<Value> = text.lines().take(2).map(|line| serde_json::from_str(line).unwrap()).collect();
+        assert!(long.iter().all(|line| line["payload"].is_null() && line["user_records"].is_null() && line["data"].is_string()));
+        let (read, _) = read_whole(&path).await;
+        assert_eq!(read.iter().map(Record::payload).collect::<Vec<_>>(), records.iter().map(Record::payload).collect::<Vec<_>>());
+    }
+}
+
+#[tokio::test]
+async fn a_time_that_is_missing_or_in_another_unit_is_no_reason_not_to_read() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("orders.jsonl");
+    let times =
+        ["null", "\"\"", "0", "-5", "1545084650123", "1e400", "\"yesterday\"", "99999999999999999999999999", "{}", "1545084650.25"];
+    let lines = times.map(|time| format!("{{\"partition_key\":\"a\",\"approximate_arrival_timestamp\":{time}}}\n"));
+    std::fs::write(&path, lines.concat()).unwrap();
+    let (records, ending, progress) = read_so_far(&path, RecordFilter::default(), Position::Beginning, usize::MAX).await;
+    assert_eq!((records.len(), ending, progress.bad_lines.count), (times.len(), ReadEnding::Complete, 0));
+    assert!(records[0].arrived_at.is_none() && records[9].arrived_at.is_some());
 }
 
 #[test]

@@ -14,7 +14,7 @@ use crate::domain::replay::nothing::Nothing;
 use crate::domain::replay::plan::{PlanCounts, PlanId, PlanSummary};
 use crate::domain::replay::progress::PlanProgress;
 use crate::domain::replay::{ReplayOrder, Selection};
-use crate::files;
+use crate::files::{self, OpenFile};
 use crate::off_workers::off_workers;
 use crate::plans::{Draft, DraftOrder, PlanError, PlanFile, PlannedRecord, Plans};
 use crate::sources;
@@ -57,6 +57,8 @@ struct Looks {
 struct Taker<'o> {
     connection: Option<&'o Connection>,
     order: &'o ReplayOrder,
+    /// The file that is read, where it is one.
+    file: Option<&'o OpenFile>,
     /// What tells the user records that are meant from those that only lie in the same aggregated record.
     looks: Option<Arc<Looks>>,
     now: Timestamp,
@@ -85,12 +87,30 @@ pub enum Planned {
 pub async fn plan(
     connection: &Connection,
     plans: &Plans,
-    mut order: ReplayOrder,
+    order: ReplayOrder,
     progress: watch::Sender<(Option<PlanId>, PlanProgress)>,
     stop: watch::Receiver<bool>,
 ) -> Result<Planned, Failure> {
-    if let (None, Source::File(path)) = (&order.stream, &order.source) {
-        order.stream = files::origin(path)?;
+    let file = match &order.source {
+        Source::File(path) => Some(files::open_file(path).await?),
+        Source::Archive(_) => None,
+    };
+    plan_from(connection, plans, (order, file), progress, stop).await
+}
+
+/// The same, of a file that is open already, where it is one.
+///
+/// # Errors
+/// As for [`plan`].
+pub async fn plan_from(
+    connection: &Connection,
+    plans: &Plans,
+    (mut order, file): (ReplayOrder, Option<OpenFile>),
+    progress: watch::Sender<(Option<PlanId>, PlanProgress)>,
+    stop: watch::Receiver<bool>,
+) -> Result<Planned, Failure> {
+    if let (None, Some(file)) = (&order.stream, &file) {
+        order.stream = file.origin().await?;
     }
     check(&order)?;
     let now = Timestamp::now();
@@ -111,6 +131,7 @@ pub async fn plan(
     };
     let mut taker = Taker {
         connection: Some(connection),
+        file: file.as_ref(),
         order: &order,
         looks: looks_of(&order, now).map(Arc::new),
         now,
@@ -203,7 +224,13 @@ impl Taker<'_> {
         let order = read_order(self.order, self.now);
         let mut stopped = stop.clone();
         let (batches, mut waiting) = mpsc::channel::<ReadBatch>(PAGES_WAITING);
-        let reading = sources::read(self.connection, &order, batches, stop);
+        let (connection, file) = (self.connection, self.file);
+        let reading = async {
+            match file {
+                Some(file) => files::read(file, &order, batches, stop).await,
+                None => sources::read(connection, &order, batches, stop).await,
+            }
+        };
         let taking = async move {
             while let Some(batch) = waiting.recv().await {
                 self.count(&batch.progress);
@@ -258,7 +285,8 @@ impl Taker<'_> {
     fn count(&mut self, progress: &ReadProgress) {
         self.counts.read = progress.read;
         self.counts.read_units = progress.units;
-        self.counts.unsearchable = progress.unsearchable + self.unsearchable_user_records;
+        // Nobody knows whether a line that is no record was one that is meant.
+        self.counts.unsearchable = progress.unsearchable + progress.bad_lines.count + self.unsearchable_user_records;
     }
 
     /// Takes records apart and hands them over, in pieces of some megabytes; false where nobody takes them any more.

@@ -80,6 +80,7 @@ impl Tally {
             matched: before.matched + latest.matched,
             matched_bytes: before.matched_bytes + latest.matched_bytes,
             unsearchable: before.unsearchable + latest.unsearchable,
+            bad_lines: before.bad_lines.and(latest.bad_lines),
             units: before.units + latest.units,
             segments_done: latest.segments_done.max(before.segments_done),
             segments: latest.segments.max(before.segments),

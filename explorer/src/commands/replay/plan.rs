@@ -14,7 +14,7 @@ use crate::domain::replay::preflight::{Glimpse, Preflight};
 use crate::domain::replay::progress::PlanProgress;
 use crate::domain::replay::{ReplayOrder, Selection};
 use crate::domain::text::{count, printable, size};
-use crate::files;
+use crate::files::{self, OpenFile};
 use crate::plans::{PlanFile, Plans};
 use crate::replay::{self, Planned};
 use crate::terminal;
@@ -250,7 +250,7 @@ pub(super) async fn make(
         stop.send_replace(true);
         std::future::pending::<()>().await;
     };
-    let work = async { tokio::join!(replay::plan(connection, plans, order, progress, stopped), show) };
+    let work = async { tokio::join!(replay::plan_from(connection, plans, order, progress, stopped), show) };
     tokio::pin!(work);
     let (planned, ()) = tokio::select! {
         done = &mut work => done,
@@ -276,11 +276,15 @@ pub(super) async fn make(
 /// Between two updates on the terminal.
 pub(super) const SHOW_INTERVAL: std::time::Duration = std::time::Duration::from_millis(100);
 
-async fn order_of(connection: &Connection, wanted: Wanted) -> Result<ReplayOrder, CommandError> {
+/// What is asked for, and the file that it is read from, where it is one.
+async fn order_of(connection: &Connection, wanted: Wanted) -> Result<(ReplayOrder, Option<OpenFile>), CommandError> {
     let Wanted { chosen, matching, target, include_expired, keep_aggregated, options } = wanted;
+    let mut file = None;
     let (source, stream) = match chosen.origin {
         Origin::File(path) => {
-            let stream = files::origin(&path)?;
+            let opened = files::open(&path).await?;
+            let stream = opened.origin().await?;
+            file = Some(opened);
             (Source::File(path), stream)
         }
         Origin::Stream(stream) => {
@@ -292,7 +296,7 @@ async fn order_of(connection: &Connection, wanted: Wanted) -> Result<ReplayOrder
     };
     let selection = Selection::Matching(matching);
     let target = settled(connection, &target).await?;
-    Ok(ReplayOrder { source, stream, selection, include_expired, keep_aggregated, target, options })
+    Ok((ReplayOrder { source, stream, selection, include_expired, keep_aggregated, target, options }, file))
 }
 
 fn show_progress(progress: &PlanProgress) {

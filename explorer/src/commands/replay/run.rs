@@ -1,7 +1,7 @@
 //! `explorer replay run` and `explorer replay resume`.
 
 use super::plan::{SHOW_INTERVAL, clear_line, make, show_line, tell_preflight};
-use super::{Options, Running, Wanted, of_file};
+use super::{Options, Origin, Running, Wanted, of_file};
 use crate::aws::connect::Connection;
 use crate::commands::interrupt::Signals;
 use crate::commands::{CommandError, Output, local_times, output};
@@ -14,6 +14,7 @@ use crate::domain::replay::timing::{Timing, long_span};
 use crate::domain::replay::{ReplayOptions, preflight::MANY_RECORDS};
 use crate::domain::text::{count, size};
 use crate::domain::time::span;
+use crate::files::is_standard_input;
 use crate::plans::{PlanFile, Plans};
 use crate::replay;
 use crate::terminal;
@@ -82,6 +83,13 @@ pub(super) async fn plan_and_run(
     running: Running,
     output: Output,
 ) -> Result<(), CommandError> {
+    if let Origin::File(path) = &wanted.chosen.origin
+        && !running.yes
+        && is_standard_input(path)
+    {
+        let sentence = "the records come from standard input, so nobody can confirm there; add --yes, or make a plan first";
+        return Err(CommandError::Usage(sentence.to_owned()));
+    }
     let (file, preflight) = make(connection, plans, wanted, output).await?;
     if let Some(refusal) = preflight.refusal() {
         tell_preflight(&preflight)?;

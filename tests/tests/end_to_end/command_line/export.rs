@@ -156,6 +156,72 @@ async fn a_pipe_is_waited_for_and_a_device_stays_what_it_is() {
     assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 2);
 }
 
+/// What a script of bash prints that runs the program as `explorer`.
+async fn bash(script: &str, home: &Path) -> Output {
+    let script = format!("explorer() {{ {:?} \"$@\"; }}; {script}", binary());
+    let mut bash = tokio::process::Command::new("bash");
+    bash.args(["-c", &script]).current_dir(home).env_clear().env("HOME", home).env("PATH", "/usr/bin:/bin");
+    bash.env("AWS_EC2_METADATA_DISABLED", "true").stdin(Stdio::null());
+    tokio::time::timeout(Duration::from_secs(60), bash.output()).await.expect("it ends").unwrap()
+}
+
+#[tokio::test]
+async fn records_are_read_from_pipes_and_standard_input_whole_and_once() {
+    let folder = tempfile::tempdir().unwrap();
+    exported(folder.path(), 900);
+    for script in [
+        "explorer records --output json --file orders.jsonl",
+        "explorer records --output json --file <(cat orders.jsonl)",
+        "cat orders.jsonl | explorer records --output json --file /dev/stdin",
+        "cat orders.jsonl | explorer records --output json --file -",
+        "explorer records --output json --file - < orders.jsonl",
+        "explorer records --output json --file /dev/fd/5 5< orders.jsonl",
+        "mkfifo p; (cat orders.jsonl > p &); explorer records --output json --file p; rm p",
+        "explorer export --file <(cat orders.jsonl) --to -",
+        "explorer export --file <(cat orders.jsonl) --to >(cat)",
+        "explorer export --file orders.jsonl --to - | explorer export --file - --to /dev/stdout",
+    ] {
+        let output = bash(script, folder.path()).await;
+        let text = String::from_utf8(output.stdout).unwrap();
+        let records = text.lines().filter(|line| line.starts_with('{')).count();
+        assert_eq!((output.status.code(), records), (Some(0), 900), "{script}: {}", String::from_utf8_lossy(&output.stderr));
+    }
+    let found = bash("explorer get --output json --file <(cat orders.jsonl) cust-0", folder.path()).await;
+    assert!(String::from_utf8(found.stdout).unwrap().contains("\"cust-0\""));
+    for (file, expected) in [(".", "it is a folder"), ("/nowhere/x.jsonl", "No such file or directory")] {
+        let refused = bash(&format!("explorer records --file {file}"), folder.path()).await;
+        let sentence = String::from_utf8(refused.stderr).unwrap();
+        assert!(
+            refused.status.code() == Some(1) && sentence.contains(&format!("cannot read file {file}: {expected}")),
+            "{sentence}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_line_that_is_no_record_is_told_when_the_others_are_printed() {
+    let folder = tempfile::tempdir().unwrap();
+    let (path, copy) = (exported(folder.path(), 3), folder.path().join("copy.jsonl"));
+    let text = std::fs::read_to_string(&path).unwrap().replacen("{\"partition_key\":\"cust-1", "{\"partition_k", 1);
+    std::fs::write(&path, text).unwrap();
+    let (explorer, file) = (Explorer::bare(binary()), path.to_str().unwrap());
+    for command in [&["records", "--file", file][..], &["export", "--file", file, "--to", copy.to_str().unwrap()]] {
+        let finished = explorer.run(&[command, &["--output", "json"]].concat()).await;
+        assert_eq!(finished.code, Some(1));
+        assert!(finished.stderr.contains(&format!("cannot read all of file {file}: line 2 is no record")), "{finished:#?}");
+        assert!(finished.stderr.trim_end().ends_with("its 2 other records were read"), "{finished:#?}");
+    }
+    assert_eq!(std::fs::read_to_string(copy).unwrap().lines().count(), 2);
+}
+
+#[tokio::test]
+async fn nobody_can_confirm_where_standard_input_holds_the_records() {
+    let (_endpoints, explorer) = reach().await;
+    let arguments = ["replay", "run", "--file", "-", "--to", "orders-replay"];
+    let refused = explorer.run(&arguments).await;
+    assert!(refused.sentence(2).ends_with("so nobody can confirm there; add --yes, or make a plan first"), "{refused:#?}");
+}
+
 #[tokio::test]
 async fn an_export_is_for_the_user_alone_and_one_that_may_not_grow_leaves_nothing() {
     let folder = tempfile::tempdir().unwrap();
