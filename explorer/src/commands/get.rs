@@ -16,7 +16,7 @@ use crate::domain::payload::NoPayload;
 use crate::domain::preview::{preview_of, preview_of_beginning};
 use crate::domain::reading::{ReadProgress, Source};
 use crate::domain::record::Record;
-use crate::domain::show::{View, document};
+use crate::domain::show::into_document;
 use crate::domain::text::{place_in_aggregate, printable, size};
 use crate::domain::time::expiry;
 use crate::files::record_json::RecordJson;
@@ -188,7 +188,7 @@ fn print_record(record: &Record, payload: Result<Vec<u8>, NoPayload>, recipe: &R
         return print_user_records(&aggregate, recipe);
     }
     let mut lines = Lines::default();
-    document(&decoded, View::Pretty).lines().try_for_each(|line| lines.line(&line))?;
+    into_document(decoded).lines().try_for_each(|line| lines.line(&line))?;
     lines.flush()
 }
 

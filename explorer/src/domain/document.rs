@@ -24,7 +24,6 @@ pub use search::case_matters;
 use search::{Match, Matches};
 use source::Source;
 use std::fmt;
-use std::iter;
 use std::ops::Range;
 use std::sync::Arc;
 pub(crate) use text::Text;
@@ -267,11 +266,19 @@ impl Document {
         let shape = Shape::of(usize::MAX);
         let count = self.body.source().map_or_else(|| self.content.len().div_ceil(shape.bytes), |lines| lines.count());
         (0..count).map(move |line| {
-            let (indent, pieces) = match self.body.source() {
-                Some(lines) => (lines.indent(line, usize::MAX), row_pieces(&lines.whole(line), 0, usize::MAX, &[])),
-                None => (0, self.hex_pieces(shape, line, &[])),
+            let Some(lines) = self.body.source() else {
+                return shape.text(self.hex_bytes(shape, line), line * shape.bytes);
             };
-            iter::repeat_n(' ', indent).chain(pieces.iter().flat_map(|piece| piece.text.chars())).collect()
+            let mut text = " ".repeat(lines.indent(line, usize::MAX));
+            let mut pieces = row_pieces(&lines.whole(line), 0, usize::MAX, &[]);
+            match pieces.as_mut_slice() {
+                // A long line is not copied.
+                [piece] if text.is_empty() => std::mem::take(&mut piece.text),
+                pieces => {
+                    pieces.iter().for_each(|piece| text.push_str(&piece.text));
+                    text
+                }
+            }
         })
     }
 
@@ -331,9 +338,13 @@ impl Document {
     }
 
     fn hex_pieces(&self, shape: Shape, row: usize, matches: &[Range<usize>]) -> Vec<Piece> {
+        shape.pieces(self.hex_bytes(shape, row), row * shape.bytes, matches)
+    }
+
+    fn hex_bytes(&self, shape: Shape, row: usize) -> &[u8] {
         let start = row * shape.bytes;
         let end = (start + shape.bytes).min(self.content.len());
-        shape.pieces(self.content.get(start..end).unwrap_or_default(), start, matches)
+        self.content.get(start..end).unwrap_or_default()
     }
 }
 

@@ -33,6 +33,8 @@ pub const MAX_DEPTH: usize = 120;
 pub(crate) enum Kind {
     /// JSON: one value or several after one another, objects or lists (a bare number or word reads better as text).
     Json,
+    /// The same, with what RFC 8259 does not have.
+    Loose(&'static str),
     /// The same, nested deeper than [`MAX_DEPTH`].
     TooDeep,
     Other,
@@ -42,15 +44,23 @@ pub(crate) enum Kind {
 /// `NaN`, `Infinity` and `-Infinity` for numbers. Escapes of half a character (`\ud83d`) are taken as they are.
 #[must_use]
 pub fn is_json(text: &str) -> bool {
-    kind_of(text) == Kind::Json
+    matches!(kind_of(text), Kind::Json | Kind::Loose(_))
 }
 
 /// The same, with why not.
 pub(crate) fn kind_of(text: &str) -> Kind {
-    if !text.trim_start().starts_with(['{', '[']) || !are_values(text) {
+    if !text.trim_start().starts_with(['{', '[']) {
+        return Kind::Other;
+    }
+    let is_strict = is_strict(text);
+    if !is_strict && !are_values(text) {
         Kind::Other
     } else if text.len() > MAX_DEPTH && depth(text) > MAX_DEPTH {
         Kind::TooDeep
+    } else if !is_strict {
+        Kind::Loose("it has NaN or Infinity for a number, as Python writes them")
+    } else if (text.contains("\\ud") || text.contains("\\uD")) && matches!(strict(text), Cow::Owned(_)) {
+        Kind::Loose("a text in it has half a character, which some readers refuse")
     } else {
         Kind::Json
     }

@@ -151,6 +151,15 @@ pub fn document(decoded: &Decoded, view: View) -> Document {
     }
 }
 
+/// The document of a payload by what it is, of which nothing else is needed any more.
+#[must_use]
+pub fn into_document(decoded: Decoded) -> Document {
+    match Form::of(&decoded) {
+        Form::Hex => Document::new(decoded.content, Form::Hex),
+        form => Document::new(decoded.into_text().unwrap_or_default().into_bytes(), form),
+    }
+}
+
 /// Log events as lines, each with its time.
 fn as_text(lines: &[(i64, String)]) -> Vec<u8> {
     let line = |(milliseconds, message): &(i64, String)| {

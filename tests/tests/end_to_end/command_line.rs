@@ -1,5 +1,6 @@
 //! The explorer's command line: its real binary, against the local system that the same binary runs.
 
+mod bombs;
 mod browse;
 mod configure;
 mod connecting;

@@ -3,8 +3,6 @@
 
 use super::format::{self, Format};
 use super::{Layer, Step};
-use crate::domain::json_text::strict;
-use std::borrow::Cow;
 use std::cell::OnceCell;
 
 /// What is left of a payload, or of one of its user records, when all its layers are off.
@@ -14,6 +12,8 @@ pub struct Content<'c> {
     is_whole: bool,
     /// Whether nothing was left off for a bound's sake.
     is_all: bool,
+    /// Whether only a schema that is not here explains what is neither JSON nor text.
+    has_schema: bool,
     /// The format that somebody has named.
     named: Option<Step>,
     /// Bytes that what is shown in its place may have.
@@ -29,8 +29,13 @@ struct Named {
 }
 
 impl<'c> Content<'c> {
-    pub(super) fn new(bytes: &'c [u8], (is_whole, is_all): (bool, bool), named: Option<Step>, most: usize) -> Self {
-        Self { bytes, is_whole, is_all, named, most, format: OnceCell::new() }
+    pub(super) fn new(bytes: &'c [u8], is_whole: bool, named: Option<Step>, most: usize) -> Self {
+        Self { bytes, is_whole, is_all: true, has_schema: false, named, most, format: OnceCell::new() }
+    }
+
+    /// The same with whether a bound has left nothing off, and whether a schema that is not here explains it.
+    pub(super) fn with(self, is_all: bool, has_schema: bool) -> Self {
+        Self { is_all, has_schema, ..self }
     }
 
     /// The innermost bytes.
@@ -50,18 +55,6 @@ impl<'c> Content<'c> {
         self.format().format.rendition.as_deref()
     }
 
-    /// The content as JSON, one value or several after one another, for a reader that takes JSON to the letter: without what stands
-    /// around it, and with texts for numbers that are none. Costs passes over the bytes, so read those first and ask where that fails.
-    #[must_use]
-    pub fn json(&self) -> Option<Cow<'_, str>> {
-        let format = &self.format().format;
-        match format.kind {
-            Layer::Json => format.shown(self.bytes).map(strict),
-            Layer::MessagePack | Layer::Cbor | Layer::Protobuf | Layer::Delimited => format.rendition.as_deref().map(Cow::Borrowed),
-            _ => None,
-        }
-    }
-
     /// What the bytes are. Costs a pass over them.
     #[must_use]
     pub fn kind(&self) -> Layer {
@@ -74,7 +67,8 @@ impl<'c> Content<'c> {
     pub fn is_whole(&self) -> bool {
         // No value of a binary format begins like JSON does.
         let is_text = || self.named.is_none() && matches!(self.bytes, [b'{' | b'[', ..]);
-        self.is_whole && (is_text() || (self.format().is_as_named && self.format().format.is_known))
+        let needs_schema = || self.has_schema && self.kind() == Layer::Binary;
+        self.is_whole && (is_text() || (self.format().is_as_named && self.format().format.is_known && !needs_schema()))
     }
 
     fn format(&self) -> &Named {

@@ -103,13 +103,14 @@ pub(super) fn named(step: Step, content: &[u8], most: usize) -> Result<Format, S
             if json.trim_ascii().is_empty() {
                 return Err("there is no value".to_owned());
             }
-            match json_text::kind_of(json) {
-                Kind::Json => {}
+            let oddity = match json_text::kind_of(json) {
+                Kind::Json => None,
+                Kind::Loose(oddity) => Some(oddity.to_owned()),
                 Kind::TooDeep => return Err(TOO_DEEP.to_owned()),
-                Kind::Other if json_text::are_values(json) => {}
+                Kind::Other if json_text::are_values(json) => None,
                 Kind::Other => return Err(why_not(json)),
-            }
-            let note = margins(content, &text);
+            };
+            let note = joined(margins(content, &text), oddity);
             Ok(Format { text, note, ..Format::plain(Layer::Json, content) })
         }
         Step::Text => match characters::read(content, true) {
@@ -150,7 +151,7 @@ fn detect_text(inner: &[u8]) -> Option<Format> {
     if !begins_clean(inner, true) {
         // A control character behind what tells text from bytes may stand in JSON.
         let text = std::str::from_utf8(inner).ok()?;
-        return (json_text::kind_of(text) == Kind::Json).then(|| Format::plain(Layer::Json, inner));
+        return json_text::is_json(text).then(|| Format::plain(Layer::Json, inner));
     }
     let Ok(text) = std::str::from_utf8(inner) else {
         // It begins as text does, and more than that nobody reads of a list.
@@ -160,6 +161,7 @@ fn detect_text(inner: &[u8]) -> Option<Format> {
     };
     Some(match json_text::kind_of(text) {
         Kind::Json => Format::plain(Layer::Json, inner),
+        Kind::Loose(oddity) => Format { note: Some(oddity.to_owned()), ..Format::plain(Layer::Json, inner) },
         Kind::TooDeep => Format { note: Some(TOO_DEEP.to_owned()), ..Format::plain(Layer::Text, inner) },
         Kind::Other => Format::plain(Layer::Text, inner),
     })

@@ -346,7 +346,8 @@ impl<'p> Peeling<'p> {
             Next::Named([step, ..]) => Some(*step),
             Next::Named([]) | Next::Detected | Next::Nothing => None,
         };
-        Content::new(&self.content, (self.is_whole, self.is_all), named, self.budget.left())
+        let has_schema = self.layers.iter().any(|layer| matches!(layer, Layer::Registry(_)));
+        Content::new(&self.content, self.is_whole, named, self.budget.left()).with(self.is_all, has_schema)
     }
 
     /// What the payload is found to be.
@@ -360,10 +361,12 @@ impl<'p> Peeling<'p> {
         if may_be_logs && cloud_watch_logs::is_envelope(&self.content[format.text.clone()]) {
             self.layers.push(Layer::CloudWatchLogs);
         }
-        if format.kind == Layer::Binary
-            && let Some(schema) = registry::suspect(&self.content)
-        {
-            self.add_note(format!("it may begin with the header of a registry: {schema}"));
+        if format.kind == Layer::Binary && self.is_detected() {
+            if self.layers.iter().any(|layer| matches!(layer, Layer::Registry(_))) {
+                self.add_note("only its schema explains these bytes".to_owned());
+            } else if let Some(schema) = registry::suspect(&self.content) {
+                self.add_note(format!("it may begin with the header of a registry: {schema}"));
+            }
         }
         self.layers.push(format.kind);
         Decoded {

@@ -36,6 +36,34 @@ impl Shape {
         (self.bytes >= 8).then_some(self.bytes / 2)
     }
 
+    /// The row of these bytes as a text, for many of them.
+    pub(super) fn text(self, bytes: &[u8], offset: usize) -> String {
+        const DIGITS: &[u8; 16] = b"0123456789abcdef";
+        let digit = |number: usize| char::from(DIGITS[number & 15]);
+        let mut text = String::with_capacity(self.columns());
+        if self.is_full {
+            if offset >> (4 * OFFSET_COLUMNS) > 0 {
+                text.push_str(&format!("{offset:x} "));
+            } else {
+                text.extend((0..OFFSET_COLUMNS).rev().map(|place| digit(offset >> (4 * place))));
+                text.push(' ');
+            }
+        }
+        let start = text.len();
+        for (at, byte) in bytes.iter().enumerate() {
+            if self.is_full || at > 0 {
+                text.push_str(if self.gap() == Some(at) { "  " } else { " " });
+            }
+            text.push(digit(usize::from(byte >> 4)));
+            text.push(digit(usize::from(*byte)));
+        }
+        if self.is_full {
+            text.extend(std::iter::repeat_n(' ', (self.hex_columns() + 2).saturating_sub(text.len() - start)));
+            text.extend(bytes.iter().map(|byte| character_of(*byte)));
+        }
+        text
+    }
+
     /// The row of these bytes, of which some are marked.
     pub(super) fn pieces(self, bytes: &[u8], offset: usize, matches: &[Range<usize>]) -> Vec<Piece> {
         let mut pieces = Pieces(Vec::new());
@@ -57,12 +85,15 @@ impl Shape {
         if self.is_full {
             pieces.push(Token::Plain, &" ".repeat(self.hex_columns() - used + 2), false);
             for (at, byte) in bytes.iter().enumerate() {
-                let character = if matches!(byte, b' '..=b'~') { char::from(*byte) } else { '·' };
-                pieces.push(Token::Text, character.encode_utf8(&mut [0; 4]), is_match(at));
+                pieces.push(Token::Text, character_of(*byte).encode_utf8(&mut [0; 4]), is_match(at));
             }
         }
         pieces.0
     }
+}
+
+fn character_of(byte: u8) -> char {
+    if matches!(byte, b' '..=b'~') { char::from(byte) } else { '·' }
 }
 
 struct Pieces(Vec<Piece>);
@@ -95,6 +126,12 @@ mod tests {
         assert_eq!(text(80, b"89"), "00000000  38 39                                             89");
         for columns in 8..100 {
             assert!(text(columns, bytes).chars().count() <= columns);
+            let shape = Shape::of(columns);
+            for (length, offset) in [(shape.bytes, 0), (1, 0x12_3456), (shape.bytes / 2, 0x1_2345_6789)] {
+                let bytes = &bytes[..length];
+                let pieces: String = shape.pieces(bytes, offset, &[]).into_iter().map(|piece| piece.text).collect();
+                assert_eq!(shape.text(bytes, offset), pieces);
+            }
         }
     }
 

@@ -7,9 +7,11 @@ mod lines;
 mod records;
 
 use super::*;
+use crate::domain::decode::{Layer, Recipe, visit_contents};
 use jiff::tz::TimeZone;
 use proptest::prelude::*;
 use serde_json::Value;
+use std::ops::ControlFlow;
 
 fn times() -> TimeContext {
     TimeContext { now: "2026-11-20T12:00:00Z".parse().unwrap(), zone: TimeZone::UTC }
@@ -33,4 +35,21 @@ pub(super) fn any_json() -> impl Strategy<Value = Value> {
 
 fn parse(line: &str) -> RecordFilter {
     RecordFilter::parse(line, &times()).unwrap_or_else(|error| panic!("{line}: {error}"))
+}
+
+proptest! {
+    #[test]
+    fn what_is_shown_as_json_is_read_as_json(payload in crate::domain::decode::tests::any_damaged_payload()) {
+        let mut wrong = None;
+        let ended = visit_contents(&payload, &Recipe::Detected, &mut |content| {
+            let begins_alike = matches!(json_tree::trimmed(content.bytes()), [b'{' | b'[', ..]);
+            let is_read = begins_alike && std::str::from_utf8(content.bytes()).is_ok() && json_tree::read(content.bytes()).is_whole;
+            if (content.kind() == Layer::Json) == is_read {
+                return ControlFlow::Continue(());
+            }
+            wrong = Some(String::from_utf8_lossy(content.bytes()).into_owned());
+            ControlFlow::Break(())
+        });
+        prop_assert!(ended.is_continue(), "{:?}", wrong);
+    }
 }
