@@ -27,9 +27,19 @@ pub fn spoiled(value: Value) -> Value {
     }
 }
 
-/// What of an output a terminal would obey, or show in another order or not at all; `None` where it only shows.
+/// What of an output does harm to a terminal: what [`obeyed_in`] finds, or a line that the data began; `None` where it only shows.
 #[must_use]
 pub fn harm_in(output: &[u8]) -> Option<String> {
+    let injected = |text: &str| {
+        let line = text.lines().find(|line| line.starts_with("INJECTED"))?;
+        Some(format!("a line came with the data: {line:?}"))
+    };
+    obeyed_in(output).or_else(|| std::str::from_utf8(output).ok().and_then(injected))
+}
+
+/// What of an output a terminal would obey, or show in another order or not at all.
+#[must_use]
+pub fn obeyed_in(output: &[u8]) -> Option<String> {
     let Ok(text) = std::str::from_utf8(output) else {
         return Some("it is no UTF-8".to_owned());
     };
@@ -37,8 +47,6 @@ pub fn harm_in(output: &[u8]) -> Option<String> {
         let is_end_of_line = matches!(character, '\n' | '\t');
         !is_end_of_line && (character.is_control() || (!character.is_ascii() && HOSTILE.contains(*character)))
     };
-    if let Some(line) = text.lines().find(|line| line.chars().any(|character| is_harmful(&character))) {
-        return Some(format!("{line:?}"));
-    }
-    text.lines().find(|line| line.starts_with("INJECTED")).map(|line| format!("a line came with the data: {line:?}"))
+    let line = text.lines().find(|line| line.chars().any(|character| is_harmful(&character)))?;
+    Some(format!("{line:?}"))
 }
