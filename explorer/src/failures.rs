@@ -1,11 +1,16 @@
 //! Where batches lie that Lambda gave up: a bucket, or a folder with copies of its objects. Both are the same to whoever recovers
 //! them.
 
-use crate::aws::bucket::{Bucket, Object};
+use crate::aws::bucket::{Bucket, FileVersion, Object};
 use crate::domain::failure::Failure;
 use archiver::aws_failure::FailureKind;
-use std::collections::HashSet;
+use rustix::fs::{AtFlags, Mode, OFlags, RenameFlags};
+use rustix::io::Errno;
+use std::ffi::{OsStr, OsString};
+use std::fs::{File, Metadata};
 use std::io::{self, Read as _};
+use std::os::fd::OwnedFd;
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
 /// How Lambda begins the keys of its objects. Source: Lambda developer guide, S3 destinations of event source mappings.
@@ -92,29 +97,33 @@ impl FailureStore {
         }
     }
 
-    /// Reads one: all of it, or so many bytes of its beginning.
+    /// Reads one: all of it, or so many bytes of its beginning. Notes in it which file that was.
     ///
     /// # Errors
     /// When it cannot be read.
-    pub async fn read(&self, object: &Object, most: Option<u64>) -> Result<Vec<u8>, Failure> {
+    pub async fn read(&self, object: &mut Object, most: Option<u64>) -> Result<Vec<u8>, Failure> {
         match self {
             Self::Bucket(bucket) => bucket.read(&object.name, most).await,
             Self::Folder(folder) => {
-                let read = in_background(path_of(folder, object), move |path| read_file(path, most)).await;
-                read.map_err(|error| failure_of("read", &object.name, &error))
+                let root = folder.clone();
+                let read = in_background(path_of(folder, object), move |path| read_file(&root, path, most)).await;
+                let (content, version) = read.map_err(|error| failure_of("read", &object.name, &error))?;
+                object.version = Some(version);
+                Ok(content)
             }
         }
     }
 
-    /// Deletes one.
+    /// Deletes one, if it is still what was read.
     ///
     /// # Errors
-    /// When it cannot be deleted.
+    /// When it cannot be deleted, or something else has its name.
     pub async fn delete(&self, object: &Object) -> Result<(), Failure> {
         match self {
             Self::Bucket(bucket) => bucket.delete(&object.name).await,
             Self::Folder(folder) => {
-                let deleted = in_background(path_of(folder, object), |path| std::fs::remove_file(path)).await;
+                let (root, version) = (folder.clone(), object.version);
+                let deleted = in_background(path_of(folder, object), move |path| delete_file(&root, path, version)).await;
                 deleted.map_err(|error| failure_of("delete", &object.name, &error))
             }
         }
@@ -138,27 +147,95 @@ async fn in_background<T: Send + 'static>(
     tokio::task::spawn_blocking(move || work(&path)).await.map_err(io::Error::other)?
 }
 
-fn read_file(path: &Path, most: Option<u64>) -> io::Result<Vec<u8>> {
-    let mut content = Vec::new();
-    std::fs::File::open(path)?.take(most.unwrap_or(u64::MAX)).read_to_end(&mut content)?;
-    Ok(content)
+/// The folder of a file, reached from the one that was named without following any link, and the file's name in it.
+fn folder_of(root: &Path, path: &Path) -> io::Result<(OwnedFd, OsString)> {
+    let name = path.file_name().ok_or(io::ErrorKind::InvalidFilename)?.to_owned();
+    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+    // The file itself was named, and not a folder it is in.
+    let Some(below) = path.strip_prefix(root).ok().filter(|below| !below.as_os_str().is_empty()) else {
+        let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        return Ok((rustix::fs::open(parent, flags, Mode::empty())?, name));
+    };
+    let mut folder = rustix::fs::open(root, flags, Mode::empty())?;
+    for component in below.parent().into_iter().flatten() {
+        folder = rustix::fs::openat(&folder, component, flags | OFlags::NOFOLLOW, Mode::empty()).map_err(said_of_link)?;
+    }
+    Ok((folder, name))
 }
 
-/// The files of a folder and of those in it. A folder in it that cannot be listed is an object, which cannot be read.
+/// Opens a file, and says which it is. A link is not followed, and nothing is waited for.
+fn open_file(folder: &OwnedFd, name: &OsStr) -> io::Result<(File, FileVersion)> {
+    let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
+    let file = File::from(rustix::fs::openat(folder, name, flags, Mode::empty()).map_err(said_of_link)?);
+    let metadata = file.metadata()?;
+    if !metadata.is_file() {
+        return Err(io::Error::other("it is no file"));
+    }
+    Ok((file, version_of(&metadata)))
+}
+
+fn said_of_link(error: Errno) -> io::Error {
+    match error {
+        Errno::LOOP => io::Error::other("it is a link, and links are not followed; name what it leads to"),
+        error => error.into(),
+    }
+}
+
+fn version_of(metadata: &Metadata) -> FileVersion {
+    FileVersion {
+        inode: (metadata.dev(), metadata.ino()),
+        size_bytes: metadata.size(),
+        modified: (metadata.mtime(), metadata.mtime_nsec()),
+    }
+}
+
+fn read_file(root: &Path, path: &Path, most: Option<u64>) -> io::Result<(Vec<u8>, FileVersion)> {
+    let (folder, name) = folder_of(root, path)?;
+    let (file, version) = open_file(&folder, &name)?;
+    let mut content = Vec::new();
+    (&file).take(most.unwrap_or(u64::MAX)).read_to_end(&mut content)?;
+    if version_of(&file.metadata()?) != version {
+        return Err(io::Error::other("it was changed while it was read; run it again"));
+    }
+    Ok((content, version))
+}
+
+/// Deletes a file if it is what was read. It first gets a name that nobody else uses, so that what is looked at is what is deleted,
+/// whoever puts another file there meanwhile.
+fn delete_file(root: &Path, path: &Path, version: Option<FileVersion>) -> io::Result<()> {
+    let (folder, name) = folder_of(root, path)?;
+    let is_it = |name: &OsStr| -> io::Result<bool> { Ok(Some(open_file(&folder, name)?.1) == version) };
+    let other = |more: &str| Err(io::Error::other(format!("it is no longer the file that was archived{more}; run it again")));
+    if !is_it(&name)? {
+        return other("");
+    }
+    let aside = OsString::from(format!(".explorer-{:016x}.deleting", fastrand::u64(..)));
+    rustix::fs::renameat(&folder, &name, &folder, &aside)?;
+    if is_it(&aside).unwrap_or(false) {
+        return Ok(rustix::fs::unlinkat(&folder, &aside, AtFlags::empty())?);
+    }
+    match rustix::fs::renameat_with(&folder, &aside, &folder, &name, RenameFlags::NOREPLACE) {
+        Ok(()) => other(""),
+        // Another one has come since.
+        Err(_) => other(&format!(", which is called {} now", aside.display())),
+    }
+}
+
+/// The files of a folder and of those in it. Links are not followed: one that leads to somewhere else is an object that cannot be
+/// read, and so is a folder that cannot be listed.
 fn files_below(folder: &Path) -> io::Result<Vec<Object>> {
-    if folder.is_file() {
+    let root = folder.canonicalize()?;
+    if root.is_file() {
         let name = folder.file_name().unwrap_or_default().to_string_lossy().into_owned();
-        return Ok(vec![Object { name, path: Some(folder.to_owned()), size_bytes: std::fs::metadata(folder)?.len() }]);
+        let size_bytes = root.metadata()?.len();
+        return Ok(vec![Object { name, path: Some(root), size_bytes, version: None }]);
     }
     let object = |path: PathBuf, size_bytes| {
         let name = path.strip_prefix(folder).unwrap_or(&path).to_string_lossy().into_owned();
-        Object { name, path: Some(path), size_bytes }
+        Object { name, path: Some(path), size_bytes, version: None }
     };
-    let root = folder.canonicalize()?;
     let mut files = Vec::new();
     let mut folders = vec![folder.to_owned()];
-    // Links may lead in a circle.
-    let mut seen = HashSet::from([root.clone()]);
     while let Some(next) = folders.pop() {
         let entries = match std::fs::read_dir(&next) {
             Ok(entries) => entries,
@@ -170,22 +247,16 @@ fn files_below(folder: &Path) -> io::Result<Vec<Object>> {
         };
         for entry in entries {
             let entry = entry?;
-            let path = entry.path();
-            // What is behind a link; where it leads nowhere, reading says so.
-            let Ok(found) = std::fs::metadata(&path) else {
+            let (path, kind) = (entry.path(), entry.file_type()?);
+            if kind.is_dir() {
+                folders.push(path);
+            } else if kind.is_file() {
+                // Deleted since, it is said to be gone where it is read.
+                let size_bytes = entry.metadata().map_or(0, |found| found.len());
+                files.push(object(path, size_bytes));
+            } else if kind.is_symlink() && !path.canonicalize().is_ok_and(|real| real.starts_with(&root)) {
+                // What leads to another place here is found there.
                 files.push(object(path, 0));
-                continue;
-            };
-            if found.is_dir() {
-                if path.canonicalize().is_ok_and(|real| seen.insert(real)) {
-                    folders.push(path);
-                }
-            } else if found.is_file() {
-                // The file itself is found where it is.
-                let is_double = entry.file_type()?.is_symlink() && path.canonicalize().is_ok_and(|real| real.starts_with(&root));
-                if !is_double {
-                    files.push(object(path, found.len()));
-                }
             }
         }
     }
@@ -197,6 +268,108 @@ fn files_below(folder: &Path) -> io::Result<Vec<Object>> {
 #[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
+    use std::sync::Barrier;
+
+    /// The files of a folder, read.
+    async fn read_all(folder: &Path) -> (FailureStore, Vec<(Object, String)>) {
+        let store = FailureStore::Folder(folder.to_owned());
+        let mut read = Vec::new();
+        for mut object in store.list().await.unwrap() {
+            let content = store.read(&mut object, None).await;
+            let text = content.map_or_else(|failure| failure.detail, |content| String::from_utf8(content).unwrap());
+            read.push((object, text));
+        }
+        (store, read)
+    }
+
+    fn put(folder: &Path, name: &str, content: &str) {
+        let file = tempfile::NamedTempFile::new_in(folder.parent().unwrap()).unwrap();
+        std::fs::write(file.path(), content).unwrap();
+        file.persist(folder.join(name)).unwrap();
+    }
+
+    #[tokio::test]
+    async fn what_is_deleted_is_what_was_read_and_nothing_that_took_its_place() {
+        let outer = tempfile::tempdir().unwrap();
+        let folder = outer.path().join("failures");
+        std::fs::create_dir_all(folder.join("below")).unwrap();
+        for name in ["below/a", "b", "c", "d", "e"] {
+            put(&folder, name, "archived");
+        }
+        let (store, read) = read_all(&folder).await;
+        assert_eq!(read.iter().map(|(object, _)| object.name.as_str()).collect::<Vec<_>>(), ["b", "below/a", "c", "d", "e"]);
+        // Replaced, changed in place, gone, moved behind a link.
+        put(&folder, "b", "new");
+        std::fs::write(folder.join("c"), "changed").unwrap();
+        std::fs::remove_file(folder.join("d")).unwrap();
+        std::fs::rename(folder.join("below"), outer.path().join("elsewhere")).unwrap();
+        std::os::unix::fs::symlink(outer.path().join("elsewhere"), folder.join("below")).unwrap();
+        let mut outcomes = Vec::new();
+        for (object, _) in &read {
+            outcomes.push(store.delete(object).await);
+        }
+        let other = "it is no longer the file that was archived; run it again";
+        assert_eq!(outcomes[0].as_ref().unwrap_err().detail, other);
+        assert!(
+            outcomes[1].as_ref().unwrap_err().detail.contains("director")
+                || outcomes[1].as_ref().unwrap_err().detail.contains("link")
+        );
+        assert_eq!(outcomes[2].as_ref().unwrap_err().detail, other);
+        assert_eq!(outcomes[3].as_ref().unwrap_err().kind, FailureKind::NotFound);
+        assert_eq!(outcomes[4], Ok(()));
+        assert_eq!(std::fs::read_to_string(folder.join("b")).unwrap(), "new");
+        assert_eq!(std::fs::read_to_string(outer.path().join("elsewhere/a")).unwrap(), "archived");
+        assert_eq!(std::fs::read_dir(&folder).unwrap().count(), 3);
+    }
+
+    #[tokio::test]
+    async fn links_are_listed_and_not_followed() {
+        let (folder, elsewhere) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        std::fs::write(elsewhere.path().join("batch"), "archived").unwrap();
+        std::fs::write(folder.path().join("own"), "archived").unwrap();
+        for (to, name) in
+            [(elsewhere.path().to_owned(), "a"), (elsewhere.path().join("batch"), "b"), (folder.path().join("own"), "c")]
+        {
+            std::os::unix::fs::symlink(to, folder.path().join(name)).unwrap();
+        }
+        let (store, read) = read_all(folder.path()).await;
+        let link = "it is a link, and links are not followed; name what it leads to";
+        let found: Vec<(&str, &str)> = read.iter().map(|(object, text)| (object.name.as_str(), text.as_str())).collect();
+        assert_eq!(found, [("a", link), ("b", link), ("own", "archived")]);
+        for (object, _) in &read[..2] {
+            assert!(store.delete(object).await.is_err());
+        }
+        assert!(elsewhere.path().join("batch").exists() && folder.path().join("b").is_symlink());
+        // One that is named itself is meant.
+        let (store, read) = read_all(&folder.path().join("b")).await;
+        assert_eq!((read[0].0.name.as_str(), read[0].1.as_str()), ("b", "archived"));
+        store.delete(&read[0].0).await.unwrap();
+        assert!(!elsewhere.path().join("batch").exists());
+    }
+
+    #[test]
+    fn a_file_that_comes_while_another_is_deleted_stays() {
+        let outer = tempfile::tempdir().unwrap();
+        let folder = outer.path().join("failures");
+        std::fs::create_dir(&folder).unwrap();
+        let path = folder.join("batch");
+        for _ in 0..300 {
+            put(&folder, "batch", "archived");
+            let (_, version) = read_file(&folder, &path, None).unwrap();
+            let both = Barrier::new(2);
+            std::thread::scope(|scope| {
+                scope.spawn(|| {
+                    both.wait();
+                    put(&folder, "batch", "new");
+                });
+                both.wait();
+                // Either is right.
+                delete_file(&folder, &path, Some(version)).ok();
+            });
+            assert_eq!(std::fs::read_to_string(&path).unwrap(), "new");
+            assert_eq!(std::fs::read_dir(&folder).unwrap().count(), 1);
+        }
+    }
 
     #[test]
     fn a_place_is_a_bucket_or_a_folder() {

@@ -23,6 +23,19 @@ pub struct Object {
     pub path: Option<PathBuf>,
     /// Its size.
     pub size_bytes: u64,
+    /// Which file it was that was read; nothing else is deleted in its place.
+    pub version: Option<FileVersion>,
+}
+
+/// What tells a file from another one that has its name, and from what it was before it was changed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct FileVersion {
+    /// The device it lies on, and its number there.
+    pub inode: (u64, u64),
+    /// Its bytes.
+    pub size_bytes: u64,
+    /// Seconds and nanoseconds since the epoch.
+    pub modified: (i64, i64),
 }
 
 impl Bucket {
@@ -54,7 +67,7 @@ impl Bucket {
             // Consoles make objects without a byte for folders.
             let found = page.contents.unwrap_or_default().into_iter().filter_map(|object| {
                 let size_bytes = u64::try_from(object.size?).ok().filter(|size| *size > 0)?;
-                Some(Object { name: object.key?, path: None, size_bytes })
+                Some(Object { name: object.key?, path: None, size_bytes, version: None })
             });
             objects.extend(found);
         }

@@ -157,7 +157,7 @@ mod tests {
     }
 
     fn found(name: &str, batch: Result<FailedBatch, Problem>) -> Found {
-        Found { object: Object { name: name.to_owned(), path: None, size_bytes: 1_000 }, batch }
+        Found { object: Object { name: name.to_owned(), path: None, size_bytes: 1_000, version: None }, batch }
     }
 
     fn choice(all: impl IntoIterator<Item = Found>) -> Choice {

@@ -78,12 +78,12 @@ pub(super) fn read(
 }
 
 /// `None` for what is gone since it was listed: somebody else has recovered it.
-async fn read_one(store: &FailureStore, object: Object, extent: Extent, wholes: &Semaphore) -> Result<Option<Read>, Failure> {
+async fn read_one(store: &FailureStore, mut object: Object, extent: Extent, wholes: &Semaphore) -> Result<Option<Read>, Failure> {
     if object.size_bytes > MAX_BATCH_BYTES {
         let problem = format!("it has {}, which no batch has", size(object.size_bytes));
         return Ok(Some((Found { object, batch: Err(Problem::Unreadable(problem)) }, None)));
     }
-    let (batch, event) = match read_batch(store, &object, extent, wholes).await {
+    let (batch, event) = match read_batch(store, &mut object, extent, wholes).await {
         Ok(Ok((batch, event))) => (Ok(batch), event),
         Ok(Err(error @ InvalidFailedBatch::SomethingElse)) => (Err(Problem::NoBatch(error.to_string())), None),
         Ok(Err(error)) => (Err(Problem::Unreadable(error.to_string())), None),
@@ -97,7 +97,7 @@ async fn read_one(store: &FailureStore, object: Object, extent: Extent, wholes: 
 /// With the event only where all is asked for.
 async fn read_batch(
     store: &FailureStore,
-    object: &Object,
+    object: &mut Object,
     extent: Extent,
     wholes: &Semaphore,
 ) -> Result<Result<(FailedBatch, Option<String>), InvalidFailedBatch>, Failure> {

@@ -394,7 +394,7 @@ async fn a_file_that_cannot_be_read_does_not_keep_the_others_back() {
     let place = folder.path().to_str().unwrap();
 
     let listed = explorer.run(&["recover", place]).await.succeeded();
-    assert!(listed.stdout.contains("cannot read file a broken link: No such file or directory"), "{listed:#?}");
+    assert!(listed.stdout.contains("cannot read file a broken link: it is a link, and links are not followed"), "{listed:#?}");
     assert!(!listed.stdout.contains('\u{1b}') && listed.stdout.lines().count() == 3, "{listed:#?}");
     let of_another = explorer.run(&["recover", place, "--stream", "audit", "--archive", "--yes"]).await;
     assert!(of_another.sentence(1).contains("1 batch stays"), "it may be of that stream: {of_another:#?}");
@@ -410,9 +410,9 @@ async fn a_file_that_cannot_be_read_does_not_keep_the_others_back() {
     assert_eq!((&recovered[0]["present"], &recovered[0]["deleted"]), (&json!(1), &json!(true)));
 }
 
-/// What lies somewhere else or has a name that is no text is found all the same.
+/// A name that is no text is one like any other; what lies somewhere else is neither archived nor deleted.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn files_behind_links_and_of_any_name_are_recovered() {
+async fn files_of_any_name_are_recovered_and_links_are_not_followed() {
     let (endpoints, explorer) = reach().await;
     let stream = archived_stream(&endpoints, 1).await;
     let [folder, elsewhere, third] = [tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap()];
@@ -422,18 +422,26 @@ async fn files_behind_links_and_of_any_name_are_recovered() {
     std::fs::create_dir(elsewhere.path().join("deeper")).unwrap();
     std::fs::write(elsewhere.path().join("deeper/batch"), batch("10")).unwrap();
     std::os::unix::fs::symlink(elsewhere.path(), folder.path().join("link")).unwrap();
-    std::os::unix::fs::symlink(folder.path(), elsewhere.path().join("deeper/circle")).unwrap();
     std::os::unix::fs::symlink(&no_text, folder.path().join("a second name")).unwrap();
     std::fs::write(third.path().join("file"), batch("11")).unwrap();
     std::os::unix::fs::symlink(third.path().join("file"), folder.path().join("other")).unwrap();
 
-    let recovered = explorer.json_lines(&["recover", folder.path().to_str().unwrap(), "--archive", "--yes"]).await;
-    let names: Vec<&str> = recovered.iter().map(|batch| batch["object"].as_str().unwrap()).collect();
-    assert_eq!(names, ["bad\u{fffd}\u{fffd}name", "link/deeper/batch", "other"]);
-    assert!(recovered.iter().all(|batch| batch["archived"] == 1 && batch["deleted"] == true), "{recovered:#?}");
-    assert_eq!(stream.items("ALL").await.len(), 3);
-    assert!(!no_text.exists() && !elsewhere.path().join("deeper/batch").exists());
-    assert!(third.path().join("file").exists() && !folder.path().join("other").is_symlink(), "of a link only the link goes");
+    let place = folder.path().to_str().unwrap();
+    let recovered = explorer.run(&["recover", place, "--archive", "--yes", "--output", "json"]).await;
+    assert!(recovered.sentence(1).contains("2 batches stay"), "{recovered:#?}");
+    let outcomes: Vec<Value> = recovered.stdout.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let deleted: Vec<(&str, bool)> =
+        outcomes.iter().map(|batch| (batch["object"].as_str().unwrap(), batch["deleted"] == true)).collect();
+    assert_eq!(deleted, [("link", false), ("other", false), ("bad\u{fffd}\u{fffd}name", true)]);
+    assert_eq!(stream.items("ALL").await.len(), 1);
+    assert!(!no_text.exists() && elsewhere.path().join("deeper/batch").exists());
+    assert!(third.path().join("file").exists() && folder.path().join("other").is_symlink());
+    // One that is named is meant, and what it leads to is what goes.
+    for (name, left) in [("link", elsewhere.path().join("deeper/batch")), ("other", third.path().join("file"))] {
+        let named = folder.path().join(name);
+        let recovered = explorer.json_lines(&["recover", named.to_str().unwrap(), "--archive", "--yes"]).await;
+        assert_eq!((recovered.len(), &recovered[0]["deleted"], left.exists()), (1, &json!(true), false));
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
