@@ -350,7 +350,7 @@ impl PlanFile {
         }
         let holder = format!("{}, process {}\n", somebody(), std::process::id());
         // Only for people. On a full disk it stays empty.
-        if let Err(error) = lock.set_len(0).and_then(|()| lock.write_all(holder.as_bytes())) {
+        if let Err(error) = lock.write_all(holder.as_bytes()).and_then(|()| lock.set_len(holder.len() as u64)) {
             tracing::debug!(%error, "who works on the replay is not written down");
         }
         Ok(Hold { _lock: lock })
@@ -358,13 +358,21 @@ impl PlanFile {
 
     /// That another process works on it, and which.
     fn busy(&self) -> PlanError {
-        let mut holder = String::new();
-        let read = File::open(self.lock_path()).and_then(|lock| lock.take(HOLDER_BYTES).read_to_string(&mut holder));
-        let who = match (read, holder.trim()) {
-            (Ok(_), who) if !who.is_empty() => format!(": {who}"),
-            _ => String::new(),
-        };
-        PlanError::Busy(self.id.to_string(), who)
+        let deadline = Instant::now() + LOOKING_TIME;
+        loop {
+            let mut holder = String::new();
+            let read = File::open(self.lock_path()).and_then(|lock| lock.take(HOLDER_BYTES).read_to_string(&mut holder));
+            let who = match (read, holder.trim()) {
+                (Ok(_), who) if !who.is_empty() => format!(": {who}"),
+                // Whoever has just taken the lock writes that down next.
+                _ if Instant::now() < deadline => {
+                    std::thread::sleep(LOOKING_TIME / 20);
+                    continue;
+                }
+                _ => String::new(),
+            };
+            return PlanError::Busy(self.id.to_string(), who);
+        }
     }
 
     /// Whether a process works on it, this one or another.
