@@ -171,7 +171,7 @@ pub struct PlanCounts {
     pub first_arrival: Option<i64>,
     /// The latest arrival, in epoch milliseconds.
     pub last_arrival: Option<i64>,
-    /// Records without a time of arrival that can be; they go with their neighbours.
+    /// Records without a usable time of arrival; they go with their neighbours.
     #[serde(default)]
     pub without_time: u64,
     /// User records whose explicit hash key is none, and which are put by the hash of their keys.

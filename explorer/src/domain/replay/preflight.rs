@@ -294,11 +294,9 @@ fn of_time(plan: &PlanSummary, load: &Load) -> Vec<String> {
     }
     match plan.counts.without_time {
         0 => {}
-        1 => warnings.push("1 record has no time of arrival that can be: it goes with the one beside it in its shard.".to_owned()),
-        more => warnings.push(format!(
-            "{} records have no time of arrival that can be: each goes with the one beside it in its shard.",
-            count(more)
-        )),
+        1 => warnings.push("1 record has no usable time of arrival: it goes with its neighbour in the shard.".to_owned()),
+        more => warnings
+            .push(format!("{} records have no usable time of arrival: each goes with its neighbour in the shard.", count(more))),
     }
     warnings
 }

@@ -42,7 +42,7 @@ async fn a_replay_as_recorded_ends_when_its_plan_says_though_records_have_no_tim
         let file = arrived_at(folder.path(), &times);
         let planned = plan_file(&explorer, &file, &target, &["--timing", "recorded"]).await;
         assert_eq!((planned["seconds"].as_f64(), &planned["without_time"]), (Some(1.5), &json!(1)), "{planned}");
-        assert!(planned["warnings"].to_string().contains("1 record has no time of arrival that can be"), "{planned}");
+        assert!(planned["warnings"].to_string().contains("1 record has no usable time of arrival"), "{planned}");
         let ran = explorer.json(&["replay", "run", text(&planned, "id"), "--yes"]).await;
         let seconds = ran["seconds"].as_f64().unwrap();
         assert!((1.4..30.0).contains(&seconds) && ran["sent"] == times.len(), "{times:?}: {ran}");
