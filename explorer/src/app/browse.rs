@@ -12,7 +12,7 @@ use crate::domain::failure::Failure;
 use crate::domain::filter::RecordFilter;
 use crate::domain::marks::Marks;
 use crate::domain::reading::{Position, ReadEnding, ReadOrder, Source};
-use crate::domain::text::{count, size};
+use crate::domain::text::{counted, size};
 use crate::domain::typed_path::{InvalidPath, path_of};
 use std::collections::BTreeSet;
 use std::path::PathBuf;
@@ -249,7 +249,10 @@ pub(super) fn export_ended(model: &mut Model, request: RequestId, result: Result
     };
     let path = export.path.display();
     model.notice = Some(match result {
-        Ok(Some(exported)) => Notice::Info(format!("{} records, {}, are in {path}", count(exported.records), size(exported.bytes))),
+        Ok(Some(exported)) => {
+            let records = counted(exported.records, "record", "records");
+            Notice::Info(format!("exported {records}, {}, to {path}", size(exported.bytes)))
+        }
         Ok(None) => Notice::Info(format!("the export was stopped; nothing was left in {path}")),
         Err(failure) => Notice::Error(failure.to_string()),
     });

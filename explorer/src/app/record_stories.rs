@@ -417,7 +417,7 @@ fn what_matches_is_exported_and_not_what_is_shown() {
     assert!(sentence(&model).contains("an export is running"));
     let exported = Exported { records: 1_204_331, bytes: 400_000_000 };
     update(&mut model, Message::ExportEnded { request, result: Ok(Some(exported)) });
-    assert_eq!(sentence(&model), "1 204 331 records, 381 MiB, are in orders.jsonl");
+    assert_eq!(sentence(&model), "exported 1 204 331 records, 381 MiB, to orders.jsonl");
     shelf.press(&mut model, "space e");
     let effects = shelf.press(&mut model, "ctrl-u paid.csv enter");
     let [Effect::Export { order, .. }] = effects.as_slice() else { panic!("{effects:?}") };

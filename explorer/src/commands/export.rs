@@ -9,7 +9,7 @@ use crate::aws::connect::Connection;
 use crate::domain::export::{ExportFormat, Exported, PayloadForm};
 use crate::domain::failure::Failure;
 use crate::domain::record::Record;
-use crate::domain::text::{count, size};
+use crate::domain::text::{counted, size};
 use crate::files::{ExportError, ExportOptions, ExportSink, is_standard_output};
 use crate::terminal;
 use clap::{Args, ValueEnum};
@@ -149,7 +149,7 @@ pub(super) async fn run(connection: Option<Connection>, wanted: Wanted, output: 
     };
     let file = path.display().to_string();
     match output {
-        Output::Table => output::print(&format!("{} records, {}, are in {file}", count(records), size(bytes)))?,
+        Output::Table => output::print(&format!("exported {}, {}, to {file}", counted(records, "record", "records"), size(bytes)))?,
         Output::Json => output::print_json(&ExportedJson {
             file,
             format: match format {

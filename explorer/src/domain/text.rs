@@ -221,6 +221,12 @@ pub fn count(number: u64) -> String {
     grouped
 }
 
+/// A number of things in words: `1 record`, `1 204 records`.
+#[must_use]
+pub fn counted(number: u64, one: &str, many: &str) -> String {
+    format!("{} {}", count(number), if number == 1 { one } else { many })
+}
+
 /// A count in a few columns: as [`count`] up to a million, above that in millions or billions.
 #[must_use]
 #[allow(clippy::cast_precision_loss)]

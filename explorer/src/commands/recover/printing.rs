@@ -2,7 +2,7 @@
 
 use super::reading::{Found, Problem};
 use super::{CommandError, Output, output};
-use crate::domain::text::{count, printable};
+use crate::domain::text::{count, counted, printable};
 use crate::domain::time::TimeContext;
 use crate::recovery::Recovered;
 use jiff::Timestamp;
@@ -139,7 +139,7 @@ pub(super) fn summary(total: &Total) -> String {
 
 /// A number of things, in words.
 pub(super) fn of(number: usize, one: &str, many: &str) -> String {
-    format!("{} {}", grouped(number), if number == 1 { one } else { many })
+    counted(u64::try_from(number).unwrap_or(u64::MAX), one, many)
 }
 
 /// A number with separators between thousands.

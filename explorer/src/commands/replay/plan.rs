@@ -13,7 +13,7 @@ use crate::domain::replay::plan::{PassedOver, PlanId};
 use crate::domain::replay::preflight::{Glimpse, Preflight};
 use crate::domain::replay::progress::PlanProgress;
 use crate::domain::replay::{ReplayOrder, Selection};
-use crate::domain::text::{count, printable, size};
+use crate::domain::text::{count, counted, printable, size};
 use crate::files::{self, OpenFile};
 use crate::plans::{PlanFile, Plans};
 use crate::replay::{self, Planned};
@@ -340,7 +340,7 @@ pub(super) fn lines_of(preflight: &Preflight) -> Vec<String> {
     lines.extend(glimpses(&load.first).into_iter().map(|(name, value)| row(name, value)));
     lines.push(row("costs", format!("{} payload units, {}", count(load.units), preflight.cost())));
     for shard in &load.shards {
-        lines.push(row("", format!("{}  {} records, {}", shard.shard, count(shard.records), size(shard.bytes))));
+        lines.push(row("", format!("{}  {}, {}", shard.shard, counted(shard.records, "record", "records"), size(shard.bytes))));
     }
     lines.extend(warnings.iter().map(|warning| format!("Warning: {warning}")));
     lines

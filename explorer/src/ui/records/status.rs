@@ -2,7 +2,7 @@
 
 use super::super::theme::Theme;
 use crate::app::records::{Following, Origin, Reading, Records};
-use crate::domain::text::{count, printable};
+use crate::domain::text::{count, counted, printable};
 use crate::domain::time::span;
 use ratatui::style::Style;
 use ratatui::text::Line;
@@ -91,12 +91,12 @@ fn reading(records: &Records) -> Vec<String> {
 }
 
 fn following(records: &Records, theme: &Theme) -> (Vec<String>, Style) {
-    let shown = count(records.rows.len() as u64);
+    let shown = counted(records.rows.len() as u64, "record", "records");
     match &records.following {
-        Following::Off => (vec![format!("{shown} records"), "stopped: f goes on".to_owned()], theme.warning()),
-        Following::Failed(_) => (vec!["following FAILED: f tries again".to_owned(), format!("{shown} records")], theme.error()),
+        Following::Off => (vec![shown, "stopped: f goes on".to_owned()], theme.warning()),
+        Following::Failed(_) => (vec!["following FAILED: f tries again".to_owned(), shown], theme.error()),
         Following::On(_, status) => {
-            let mut words = vec!["following".to_owned(), format!("{shown} records")];
+            let mut words = vec!["following".to_owned(), shown];
             if status.unsearchable > 0 {
                 words.push(format!("{} could not be looked into", count(status.unsearchable)));
             }

@@ -106,7 +106,7 @@ async fn a_file_that_is_there_is_replaced_only_where_that_is_asked_for() {
     assert!(refused.sentence(1).ends_with("exists already; choose another name, or add --overwrite"), "{refused:#?}");
     assert_eq!(std::fs::read_to_string(&path).unwrap(), "precious");
     let people = explorer.run(&[&arguments[..], &["--overwrite"]].concat()).await.succeeded();
-    assert!(people.stdout.starts_with("1 records, ") && people.stdout.ends_with("orders.csv\n"), "{people:#?}");
+    assert!(people.stdout.starts_with("exported 1 record, ") && people.stdout.ends_with("orders.csv\n"), "{people:#?}");
     let written = std::fs::read_to_string(&path).unwrap();
     assert!(written.starts_with("stream,partition_key,") && written.contains("cust-3"), "{written}");
     assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1);
