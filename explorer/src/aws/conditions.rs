@@ -2,6 +2,7 @@
 //! same, but it must hold back nothing that does: also not an item of an old archive whose attributes are missing or of another type.
 
 use super::archive::REAL_NUMBER_DIGITS;
+use crate::domain::decode::OBJECT_BEGINNINGS;
 use crate::domain::filter::{Condition, KeyPattern, Property, RecordFilter, SequenceRange, Test};
 use archiver::settings::ArchiveMode;
 use archiver::table::{GZIP, attribute};
@@ -22,10 +23,10 @@ pub(crate) struct Conditions {
     pub(crate) values: Option<HashMap<String, AttributeValue>>,
 }
 
-/// What the base64 text of every aggregated record begins with: four bytes are five characters and a part of the sixth.
-const AGGREGATE_BEGINNING: &str = "84maw";
 /// Clauses beyond these are left to the filter itself. Source: DynamoDB quotas, an expression has 4 KB and 300 operators.
 const MAX_CLAUSES: usize = 20;
+/// The same by their length; one more, and what joins them, is shorter than the rest.
+const MAX_CLAUSE_BYTES: usize = 3_400;
 /// The present goes on between the making of the conditions and the look at an item.
 const EXPIRY_SLACK: SignedDuration = SignedDuration::from_hours(1);
 /// Fractions of arrival times below a millisecond are cut off before they are compared.
@@ -51,7 +52,7 @@ impl Conditions {
         let mut clauses = writer.arrival_clauses(filter, now);
         clauses.extend(filter.key_prefix().map(|prefix| writer.key_prefix_clause(prefix)));
         for condition in filter.conditions() {
-            if clauses.len() >= MAX_CLAUSES {
+            if clauses.len() >= MAX_CLAUSES || clauses.iter().map(String::len).sum::<usize>() > MAX_CLAUSE_BYTES {
                 break;
             }
             clauses.extend(writer.clause(condition, now));
@@ -137,7 +138,11 @@ impl Writer {
             // What a negated prefix leaves out is hardly worth a clause.
             (Test::Key(KeyPattern::Exactly(key)), true) if !self.is_query => Some(self.difference(attribute::PARTITION_KEY, key)),
             (Test::Shard(shard), true) => Some(self.difference(attribute::SHARD_ID, shard.as_str())),
-            (Test::Shard(shard), false) => Some(self.equality(attribute::SHARD_ID, shard.as_str())),
+            (Test::Shard(shard), false) => {
+                let (equality, unread) =
+                    (self.equality(attribute::SHARD_ID, shard.as_str()), self.unread_text(attribute::SHARD_ID));
+                Some(format!("({equality} OR {unread})"))
+            }
             (Test::Sequence(range), false) => self.sequence_clause(range),
             (Test::UserKey(key), false) if !self.is_query => {
                 let key = match key {
@@ -167,6 +172,12 @@ impl Writer {
         format!("(attribute_not_exists({name}) OR {name} <> {text})")
     }
 
+    /// That there is no such attribute, or that it is of another type: then it may read otherwise, or cannot be told.
+    fn unread_text(&mut self, attribute: &str) -> String {
+        let (name, text) = (self.name(attribute), self.text("S"));
+        format!("attribute_not_exists({name}) OR NOT attribute_type({name}, {text})")
+    }
+
     fn sequence_clause(&mut self, range: &SequenceRange) -> Option<String> {
         if self.is_query && self.mode == ArchiveMode::All {
             return None;
@@ -174,23 +185,34 @@ impl Writer {
         let (from, to) = ends_of_one_length(range)?;
         let (from, to, zero) = (self.text(from), self.text(to), self.text("0"));
         let name = self.name(attribute::SEQUENCE_NUMBER);
-        // Leading zeros, as an emulator's number may have, do not count.
-        let ends = format!("{from} AND {to} OR begins_with({name}, {zero})");
-        Some(self.comparison(attribute::SEQUENCE_NUMBER, "BETWEEN", &ends, "N"))
+        let (least, beyond) = (self.text("0"), self.text(":"));
+        let unread = self.unread_text(attribute::SEQUENCE_NUMBER);
+        // Leading zeros, as an emulator's number may have, do not count. What does not begin with a digit is no number.
+        let unlike = format!("begins_with({name}, {zero}) OR {name} < {least} OR {name} >= {beyond}");
+        Some(format!("({name} BETWEEN {from} AND {to} OR {unlike} OR {unread})"))
     }
 
     fn property_clause(&mut self, property: Property, is_negated: bool, now: Timestamp) -> Option<String> {
         match (property, is_negated) {
             (Property::Expired, false) => {
                 let now = self.value(epoch_seconds(now.checked_add(EXPIRY_SLACK).unwrap_or(now)));
-                Some(self.comparison(attribute::EXPIRE_AFTER, "<=", &now, "S"))
+                let (name, number) = (self.name(attribute::EXPIRE_AFTER), self.text("N"));
+                let most = self.value(AttributeValue::N(i64::MAX.to_string()));
+                // Beyond that it is no time. What does not say when it expires never does.
+                Some(format!(
+                    "({name} <= {now} OR {name} > {most} OR attribute_exists({name}) AND NOT attribute_type({name}, {number}))"
+                ))
             }
             (Property::Expired, true) => {
                 let now = self.value(epoch_seconds(now.checked_sub(EXPIRY_SLACK).unwrap_or(now)));
                 let (name, number) = (self.name(attribute::EXPIRE_AFTER), self.text("N"));
                 Some(format!("(attribute_not_exists({name}) OR NOT attribute_type({name}, {number}) OR {name} > {now})"))
             }
-            (Property::Gzip, false) => Some(self.equality(attribute::RECORD_ENCODING, GZIP)),
+            (Property::Gzip, false) => {
+                let (name, text) = (self.name(attribute::RECORD_ENCODING), self.text("S"));
+                let equality = self.equality(attribute::RECORD_ENCODING, GZIP);
+                Some(format!("({equality} OR attribute_exists({name}) AND NOT attribute_type({name}, {text}))"))
+            }
             (Property::Gzip, true) => Some(self.difference(attribute::RECORD_ENCODING, GZIP)),
             (Property::Parts, false) => Some(format!("attribute_exists({})", self.name(attribute::RECORD_PARTS))),
             (Property::Aggregated, false) => Some(self.may_be_aggregated()),
@@ -202,12 +224,13 @@ impl Writer {
     }
 
     fn may_be_aggregated(&mut self) -> String {
-        let (beginning, text) = (self.text(AGGREGATE_BEGINNING), self.text("S"));
+        let beginnings = OBJECT_BEGINNINGS.map(|beginning| self.text(beginning));
+        let text = self.text("S");
         let [data, encoding, parts] =
             [attribute::RECORD_DATA, attribute::RECORD_ENCODING, attribute::RECORD_PARTS].map(|attribute| self.name(attribute));
+        let is_object = beginnings.map(|beginning| format!("begins_with({data}, {beginning})")).join(" OR ");
         format!(
-            "(begins_with({data}, {beginning}) OR NOT attribute_type({data}, {text}) OR attribute_exists({encoding}) OR \
-             attribute_exists({parts}))"
+            "(NOT ({is_object}) OR NOT attribute_type({data}, {text}) OR attribute_exists({encoding}) OR attribute_exists({parts}))"
         )
     }
 }

@@ -55,7 +55,8 @@ fn a_key_is_asked_for_with_its_numbers_where_their_order_is_that_of_texts() {
             Latest,
             "#key = :key",
             Some(
-                "(sequenceNumber BETWEEN '10' AND '10' OR begins_with(sequenceNumber, '0') OR attribute_type(sequenceNumber, 'N'))",
+                "(sequenceNumber BETWEEN '10' AND '10' OR begins_with(sequenceNumber, '0') OR sequenceNumber < '0' OR \
+                 sequenceNumber >= ':' OR attribute_not_exists(sequenceNumber) OR NOT attribute_type(sequenceNumber, 'S'))",
             ),
         ),
     ] {
@@ -75,12 +76,19 @@ fn what_dynamodb_can_decide_it_is_asked_to() {
         ),
         ("key:c-*", "(begins_with(partitionKey, 'c-') OR attribute_type(partitionKey, 'N'))"),
         ("-key:c text:x size:>1", "(attribute_not_exists(partitionKey) OR partitionKey <> 'c')"),
-        ("shard:3 -is:damaged", "shardId = 'shardId-000000000003'"),
-        ("is:gzip is:parts", "recordEncoding = 'gzip' AND attribute_exists(recordParts)"),
+        (
+            "shard:3 -is:damaged",
+            "(shardId = 'shardId-000000000003' OR attribute_not_exists(shardId) OR NOT attribute_type(shardId, 'S'))",
+        ),
+        (
+            "is:gzip is:parts",
+            "(recordEncoding = 'gzip' OR attribute_exists(recordEncoding) AND NOT attribute_type(recordEncoding, 'S')) AND \
+             attribute_exists(recordParts)",
+        ),
         (
             "is:aggregated",
-            "(begins_with(recordData, '84maw') OR NOT attribute_type(recordData, 'S') OR attribute_exists(recordEncoding) OR \
-             attribute_exists(recordParts))",
+            "(NOT (begins_with(recordData, 'ey') OR begins_with(recordData, 'ew')) OR NOT attribute_type(recordData, 'S') OR \
+             attribute_exists(recordEncoding) OR attribute_exists(recordParts))",
         ),
     ] {
         assert_eq!(written(line, ArchiveMode::All), (None, Some(expected.to_owned())), "{line}");
@@ -132,10 +140,22 @@ mod emulated {
             (attribute::SHARD_ID, vec![text("shardId-000000000003"), number("3"), AttributeValue::Bool(true)]),
             (attribute::EXPIRE_AFTER, vec![number("1795176000"), number("1795176001"), text("1795176000"), number("1e30")]),
             (attribute::EXPIRE_AFTER, vec![text("never"), AttributeValue::Null(true), number("1795175999.5")]),
-            (attribute::RECORD_ENCODING, vec![text("gzip"), text("zstd"), number("1")]),
+            (attribute::RECORD_ENCODING, vec![text("gzip"), text("zstd"), number("1"), AttributeValue::Bool(true)]),
             (attribute::RECORD_PARTS, vec![number("2"), text("2"), number("0"), number("2.5"), text("many")]),
             (attribute::RECORD_DATA, vec![text(&packed), text("?"), number("84"), text("")]),
-            (attribute::SEQUENCE_NUMBER, vec![text("99"), text("100"), text("1000"), number("100"), text("007"), text("1 000")]),
+            (
+                attribute::SEQUENCE_NUMBER,
+                vec![
+                    text("99"),
+                    text("100"),
+                    text("1000"),
+                    number("100"),
+                    text("007"),
+                    text("1 000"),
+                    text("abc"),
+                    AttributeValue::Bool(true),
+                ],
+            ),
         ];
         let usual = || {
             let mut item = Attributes::new();
@@ -238,8 +258,8 @@ mod emulated {
                     None => matcher.of_item(record, now()),
                 };
                 let is_held_back = !passed.contains(&record.id.partition_key);
-                // A sequence number that is none is compared as the text that it is.
-                let is_no_number = line.starts_with("seq:") && record.item.sequence_number.is_none();
+                // What begins with a digit and is no number is compared as the text that it is.
+                let is_no_number = line.starts_with("seq:") && record.item.problems.iter().any(|problem| problem.contains("1 000"));
                 assert!(answer == Answer::No || !is_held_back || is_no_number, "{line} holds back {:?}", record.item);
             }
         }

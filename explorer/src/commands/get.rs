@@ -8,7 +8,7 @@ use super::selection::{Chosen, Opened, Origin, stream_named};
 use super::{CommandError, Output, local_times};
 use crate::aws::archive::get as get_record;
 use crate::aws::connect::Connection;
-use crate::domain::decode::{Beginnings, Decoder, Recipe};
+use crate::domain::decode::{Beginnings, Decoder, Recipe, is_plain, with_aggregate};
 use crate::domain::export::PayloadForm;
 use crate::domain::failure::Failure;
 use crate::domain::filter::RecordFilter;
@@ -20,7 +20,7 @@ use crate::domain::show::into_document;
 use crate::domain::text::{place_in_aggregate, printable, size};
 use crate::domain::time::expiry;
 use crate::files::record_json::RecordJson;
-use archiver::aggregate::{Aggregate, MAGIC};
+use archiver::aggregate::Aggregate;
 use clap::Args;
 use std::path::PathBuf;
 
@@ -161,7 +161,7 @@ fn raw(record: &Record, payload: Result<Vec<u8>, NoPayload>, recipe: Option<&Rec
 }
 
 fn print_record(record: &Record, payload: Result<Vec<u8>, NoPayload>, recipe: &Recipe) -> Result<(), CommandError> {
-    let aggregated = payload.as_ref().ok().filter(|payload| payload.starts_with(&MAGIC)).cloned();
+    let aggregated = payload.as_ref().ok().filter(|payload| !is_plain(payload, true)).cloned();
     let decoded = record.decode(payload, recipe, 0);
     let times = local_times();
     let item = &record.item;
@@ -184,8 +184,9 @@ fn print_record(record: &Record, payload: Result<Vec<u8>, NoPayload>, recipe: &R
         rows.into_iter().map(|(name, value)| vec![name.to_owned(), printable(&value).into_owned()]).collect();
     output::print_table(&rows)?;
     output::print("")?;
-    if let Some(aggregate) = aggregated.as_deref().and_then(Aggregate::parse) {
-        return print_user_records(&aggregate, recipe);
+    let print_all = |aggregate: Aggregate<'_>| print_user_records(&aggregate, recipe);
+    if let Some(printed) = aggregated.and_then(|payload| with_aggregate(&payload, recipe.to_aggregate(), print_all)) {
+        return printed;
     }
     let mut lines = Lines::default();
     into_document(decoded).lines().try_for_each(|line| lines.line(&line))?;

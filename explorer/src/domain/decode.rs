@@ -10,6 +10,7 @@ mod content;
 mod format;
 mod hex;
 mod message_pack;
+mod opened;
 mod packed;
 mod peeling;
 mod protobuf;
@@ -24,6 +25,7 @@ pub use beginning::{AggregateSize, Beginning, Beginnings, is_plain};
 pub use cloud_watch_logs::log_lines;
 pub use content::Content;
 pub use hex::hex_lines;
+pub use opened::{OBJECT_BEGINNINGS, Opened, may_hold_user_records, open};
 pub use recipe::{InvalidRecipe, Recipe, Step};
 pub use registry::Schema;
 
@@ -283,20 +285,7 @@ pub fn decode_with(payload: Vec<u8>, is_stored_gzip: bool, recipe: &Recipe, user
 /// Goes through the innermost contents of a payload: one, or each user record's of an aggregate, until the visitor breaks off. All of
 /// them together are unpacked to no more than [`MAX_SEARCHED_BYTES`]; what is beyond is not whole.
 pub fn visit_contents(payload: &[u8], recipe: &Recipe, visit: &mut dyn FnMut(&Content<'_>) -> ControlFlow<()>) -> ControlFlow<()> {
-    let budget = Budget::of(MAX_SEARCHED_BYTES);
-    let mut outer = Peeling::new(Cow::Borrowed(payload), Vec::new(), recipe, &budget);
-    if outer.peel() == Halt::Aggregate {
-        if let Some(aggregate) = Aggregate::parse(outer.content()) {
-            let count = aggregate.user_records().count() as u64;
-            return aggregate.user_records().try_for_each(|record| {
-                let mut inner = outer.inside(&record, count);
-                inner.peel();
-                visit(&inner.as_content())
-            });
-        }
-        outer.pass_by_aggregate();
-    }
-    visit(&outer.as_content())
+    open(payload, recipe, |opened| opened.visit(&mut |_, content| visit(content)))
 }
 
 /// The user records of an aggregated record, in their order, so many from the place `first` on; empty for any other payload. All at once
@@ -317,7 +306,8 @@ pub fn user_record_count(payload: &[u8], recipe: &Recipe) -> Option<u64> {
     with_aggregate(payload, recipe, |aggregate| aggregate.user_records().count() as u64)
 }
 
-fn with_aggregate<T>(payload: &[u8], recipe: &Recipe, then: impl FnOnce(Aggregate<'_>) -> T) -> Option<T> {
+/// What an aggregated record comes to, wherever the layers lead to one.
+pub fn with_aggregate<T>(payload: &[u8], recipe: &Recipe, then: impl FnOnce(Aggregate<'_>) -> T) -> Option<T> {
     let budget = Budget::of(MAX_SHOWN_BYTES);
     let mut outer = Peeling::new(Cow::Borrowed(payload), Vec::new(), recipe, &budget);
     if outer.peel() == Halt::Aggregate { Aggregate::parse(outer.content()).map(then) } else { None }

@@ -67,6 +67,23 @@ impl Record {
         self.item.data.as_deref().map_or(0, str::len)
     }
 
+    /// Whether something of the item that conditions ask for cannot be read.
+    #[must_use]
+    pub fn has_unclear_item(&self) -> bool {
+        let item = &self.item;
+        let has_all = self.arrived_at.is_some() && item.sequence_number.is_some() && item.shard_id.is_some();
+        !has_all || self.has_unclear_expiry() || matches!(self.place, Place::Unclear(_))
+    }
+
+    /// Whether the item says when it expires, but not so that it can be read. One that does not say it never does.
+    #[must_use]
+    pub fn has_unclear_expiry(&self) -> bool {
+        // In a file it has another name than in a table.
+        let names = [attribute::EXPIRE_AFTER, "expire_after"];
+        let is_of_expiry = |problem: &String| names.contains(&problem.split(' ').next().unwrap_or_default());
+        self.item.expire_after.is_none() && self.item.problems.iter().any(is_of_expiry)
+    }
+
     /// The payload where the item holds it; `None` where parts do.
     #[must_use]
     pub fn payload(&self) -> Option<Result<Vec<u8>, NoPayload>> {
@@ -240,6 +257,15 @@ mod tests {
         }
         for arrival in ["0", "1671562498.449", "253402207199"] {
             assert!(record(arrival, "1").item.problems.is_empty(), "{arrival}");
+        }
+    }
+
+    #[test]
+    fn an_expiry_that_cannot_be_read_is_not_taken_for_none() {
+        let item = record("1", "1").item;
+        assert!(!Record::new(item.clone()).has_unclear_expiry());
+        for problem in ["expireAfter is soon, which is no time", "expire_after is \"soon\", which is not a whole number"] {
+            assert!(Record::new(StoredItem { problems: vec![problem.to_owned()], ..item.clone() }).has_unclear_expiry());
         }
     }
 

@@ -7,10 +7,40 @@ use jiff::{SignedDuration, Span, Timestamp};
 /// A text that names no time.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "\"{text}\" is not a time; use 2026-11-20T10:00Z, 2026-11-20 10:00, 2026-11-20, today, epoch seconds, or a span back from now such as 15m, 12h or 30d"
+    "\"{text}\" is not a time; {}use 2026-11-20T10:00Z, 2026-11-20 10:00, 2026-11-20, today, epoch seconds, or a span back from now such as 15m, 12h or 30d",
+    in_seconds(text)
 )]
 pub struct InvalidTime {
     text: String,
+}
+
+/// What a text says that is epoch milliseconds, as other programs write them: nobody means a time thousands of years ahead.
+fn in_seconds(text: &str) -> String {
+    match milliseconds(text.trim()) {
+        Some(milliseconds) => {
+            format!("that is milliseconds; write seconds: {}.{:03}; or ", milliseconds / 1_000, milliseconds % 1_000)
+        }
+        None => String::new(),
+    }
+}
+
+fn milliseconds(text: &str) -> Option<u64> {
+    const DIGITS: usize = 13;
+    let is_number = text.len() == DIGITS && text.bytes().all(|byte| byte.is_ascii_digit());
+    text.parse().ok().filter(|_| is_number)
+}
+
+/// Epoch seconds, perhaps with a fraction.
+fn epoch_seconds(text: &str) -> Option<Timestamp> {
+    const MIN_DIGITS: usize = 9;
+    const FRACTION_DIGITS: usize = 9;
+    let (seconds, fraction) = text.split_once('.').unwrap_or((text, "0"));
+    let are_digits = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+    if seconds.len() < MIN_DIGITS || !are_digits(seconds) || !are_digits(fraction) {
+        return None;
+    }
+    let nanoseconds: String = fraction.chars().chain("000000000".chars()).take(FRACTION_DIGITS).collect();
+    Timestamp::new(seconds.parse().ok()?, nanoseconds.parse().ok()?).ok()
 }
 
 /// Columns of a short time.
@@ -139,8 +169,11 @@ impl TimeContext {
         if text == "now" {
             return Some(self.now);
         }
-        if text.len() >= 9 && text.bytes().all(|byte| byte.is_ascii_digit()) {
-            return Timestamp::from_second(text.parse().ok()?).ok();
+        if milliseconds(text).is_some() {
+            return None;
+        }
+        if let Some(at) = epoch_seconds(text) {
+            return Some(at);
         }
         // The time of day alone is today's.
         let is_time_of_day = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit() || byte == b':');
@@ -256,6 +289,8 @@ mod tests {
             ("1h", "2026-11-20T11:00:00Z"),
             ("2d", "2026-11-18T12:00:00Z"),
             ("1545084650", "2018-12-17T22:10:50Z"),
+            ("1545084650.5", "2018-12-17T22:10:50.5Z"),
+            ("1545084650.9876543219", "2018-12-17T22:10:50.987654321Z"),
             ("now", "2026-11-20T12:00:00.5Z"),
             ("2 hours", "2026-11-20T10:00:00Z"),
             ("2h ago", "2026-11-20T10:00:00Z"),
@@ -266,7 +301,9 @@ mod tests {
         ] {
             assert_eq!(context().parse(text).unwrap(), expected.parse::<Timestamp>().unwrap(), "{text}");
         }
-        for text in ["", "soon", "2026-13-01", "12", "5x", "2 ago", "ago", "99999999999999w", "1 hs"] {
+        for text in
+            ["", "soon", "2026-13-01", "12", "5x", "2 ago", "ago", "99999999999999w", "1 hs", "1545084650.", "1545084650123"]
+        {
             assert!(context().parse(text).is_err(), "{text:?} was accepted");
         }
     }

@@ -1,11 +1,11 @@
 //! A record as JSON: a line of an exported file, and what the command line prints for scripts.
 
-use crate::domain::decode::{Decoded, Decoder, Layer, MAX_SHOWN_BYTES, Recipe};
+use crate::domain::decode::{Decoded, Decoder, Layer, MAX_SHOWN_BYTES, Recipe, is_plain, with_aggregate};
 use crate::domain::export::PayloadForm;
 use crate::domain::payload::NoPayload;
 use crate::domain::record::Record;
 use crate::domain::text::size;
-use archiver::aggregate::{Aggregate, MAGIC};
+use archiver::aggregate::UserRecord;
 use archiver::stream::StreamName;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -131,7 +131,7 @@ impl RecordJson {
         };
         let stored = Stored { data: item.data.clone(), encoding: item.encoding.clone(), parts: item.parts };
         let is_lost = data.is_none() && (stored.data.is_some() || stored.encoding.is_some() || stored.parts.is_some());
-        let aggregated = payload.as_ref().ok().filter(|payload| payload.starts_with(&MAGIC)).cloned();
+        let aggregated = payload.as_ref().ok().filter(|payload| !is_plain(payload, true)).cloned();
         let mut showing = Showing { decoder: Decoder::default(), room: MAX_SHOWN_BYTES };
         let told = showing.tell(record.decode_by(&showing.decoder, payload, recipe, 0));
         let user_records = aggregated.and_then(|payload| user_records(&payload, recipe, form, &mut showing));
@@ -189,10 +189,9 @@ impl Payload {
 }
 
 fn user_records(payload: &[u8], recipe: &Recipe, form: PayloadForm, showing: &mut Showing) -> Option<Vec<UserRecordJson>> {
-    let aggregate = Aggregate::parse(payload)?;
-    let recipe = recipe.of_user_record();
-    let records = aggregate.user_records().map(|record| {
-        let told = showing.tell(showing.decoder.decode(record.data.to_vec(), false, &recipe, 0));
+    let inner = recipe.of_user_record();
+    let told = |record: UserRecord<'_>| {
+        let told = showing.tell(showing.decoder.decode(record.data.to_vec(), false, &inner, 0));
         UserRecordJson {
             partition_key: record.partition_key.to_owned(),
             explicit_hash_key: record.explicit_hash_key.map(str::to_owned),
@@ -203,8 +202,8 @@ fn user_records(payload: &[u8], recipe: &Recipe, form: PayloadForm, showing: &mu
             payload: told.payload.filter(|_| form.has_payload()),
             payload_problem: told.problem,
         }
-    });
-    Some(records.collect())
+    };
+    with_aggregate(payload, recipe.to_aggregate(), |aggregate| aggregate.user_records().map(told).collect())
 }
 
 impl Showing {

@@ -163,7 +163,8 @@ pub(super) fn journeys(
 ) -> rusqlite::Result<()> {
     if let Some(number) = number {
         let sql = format!(
-            "SELECT {JOURNEY} FROM record JOIN shard source ON source.id = record.shard WHERE sequence_number = ?1 ORDER BY record.id"
+            "SELECT {JOURNEY} FROM record JOIN shard source ON source.id = record.shard \
+             WHERE ltrim(sequence_number, '0') = ltrim(?1, '0') ORDER BY record.id"
         );
         let mut statement = connection.prepare(&sql)?;
         let mut rows = statement.query([number])?;

@@ -412,8 +412,7 @@ impl Taker<'_> {
 impl Looks {
     /// What the filter says of each user record of an aggregated one.
     fn at(&self, payload: &[u8]) -> Vec<Answer> {
-        let user_records = Aggregate::parse(payload).into_iter().flat_map(|aggregate| aggregate.user_records().collect::<Vec<_>>());
-        user_records.map(|user_record| self.matcher.of_user_record(&user_record, &self.recipe)).collect()
+        self.matcher.of_user_records(payload, &self.recipe)
     }
 }
 

@@ -125,6 +125,11 @@ impl<'p> Peeling<'p> {
         &self.content
     }
 
+    /// Whether nothing of it was left unread.
+    pub(super) fn is_whole(&self) -> bool {
+        self.is_whole
+    }
+
     pub(super) fn is_all(&self) -> bool {
         self.is_all
     }

@@ -2,6 +2,7 @@
 
 use super::answer::Answer;
 use super::decimal;
+use super::json_path::numbers_of_expressions;
 use super::json_tree::{self, Json};
 use super::json_value::{Comparison, Route};
 use super::mistake::InvalidFilter;
@@ -202,6 +203,12 @@ fn read_path(source: Source<'_>, at: usize) -> Result<(Range<usize>, Route), Inv
     match JsonPath::parse(text) {
         Ok(parsed) => Ok((path, Route::of(text, parsed))),
         Err(error) => {
+            // The library's numbers are doubles.
+            let is_too_large = |number: &Range<usize>| text[number.clone()].parse::<f64>().is_ok_and(f64::is_infinite);
+            if let Some(number) = numbers_of_expressions(text).into_iter().find(is_too_large) {
+                let sentence = "numbers in brackets go to 1.8e308; behind a path they may be larger, such as json:$.total>1e400";
+                return Err(InvalidFilter::new(at + number.start..at + number.end, sentence));
+            }
             let wrong =
                 (0..=error.position().min(text.len())).rev().find(|offset| text.is_char_boundary(*offset)).unwrap_or(0) + at;
             let span = if wrong < path.end { wrong..end_of_character(line, wrong) } else { path };

@@ -271,7 +271,7 @@ fn to_value(json: &Json<'_>, number: &dyn Fn(&str) -> Number) -> Value {
 }
 
 /// Where the numbers that expressions compare with stand in a path; those that are places of elements are not among them.
-fn numbers_of_expressions(path: &str) -> Vec<Range<usize>> {
+pub(super) fn numbers_of_expressions(path: &str) -> Vec<Range<usize>> {
     let bytes = path.as_bytes();
     let mut numbers = Vec::new();
     // For each open bracket whether an expression stands in it, and how many parentheses are open in that.

@@ -34,6 +34,9 @@ const MAX_DEPTH: usize = 256;
 /// Values of one content, which take about 50 bytes each: no more than the content may have.
 const MAX_VALUES: usize = 1_000_000;
 
+/// What stands for a value without quotation marks and digits.
+const WORDS: [&[u8]; 5] = [b"null", b"true", b"false", b"NaN", b"-Infinity"];
+
 const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 
 struct Reader<'d> {
@@ -63,12 +66,47 @@ pub(super) fn looks_like_json(content: &[u8]) -> bool {
                 _ => {
                     let has_value = reader.value(0).is_some() && !reader.is_broken;
                     reader.skip_blanks();
-                    let is_cut = reader.at == reader.bytes.len();
+                    let rest = reader.bytes.get(reader.at..).unwrap_or_default();
+                    let is_cut = WORDS.iter().any(|word| word.starts_with(rest) || word[1..].starts_with(rest));
                     is_cut || has_value && matches!(reader.peek(), Some(b',' | b']'))
                 }
             }
         }
         _ => false,
+    }
+}
+
+/// Whether a content begins as JSON and ends before that is complete: inside a text, or with lists or objects still open. JSON that a
+/// wrong byte breaks in its middle is all there.
+pub(super) fn is_cut(content: &[u8]) -> bool {
+    let content = trimmed(content);
+    if !matches!(content, [b'{' | b'[' | b'"', ..]) {
+        return false;
+    }
+    let (mut depth, mut at) = (0_i64, 0);
+    while let Some(byte) = content.get(at) {
+        at += 1;
+        match byte {
+            b'{' | b'[' => depth += 1,
+            b'}' | b']' => depth -= 1,
+            b'"' => match end_of_text(content, at) {
+                Some(end) => at = end,
+                None => return looks_like_json(content),
+            },
+            _ => {}
+        }
+    }
+    depth > 0 && looks_like_json(content)
+}
+
+/// Where the text ends that began before this.
+fn end_of_text(content: &[u8], mut at: usize) -> Option<usize> {
+    loop {
+        at += memchr::memchr2(b'"', b'\\', content.get(at..)?)?;
+        if content[at] == b'"' {
+            return Some(at + 1);
+        }
+        at += 2;
     }
 }
 
@@ -415,7 +453,10 @@ pub(super) mod tests {
         for text in ["", "[INFO] started", "[2026-11-20 10:00] paid", "plain", "17", "\"text\"", "[a, b]", "[x"] {
             assert!(!looks_like_json(text.as_bytes()), "{text}");
         }
-        for text in ["{", "{'a': 1}", "{\"a\":", "[", "[]", "[1", "[1,", "[\"a", "[null, x", " [{\"a\"", "[[x"] {
+        for text in [
+            "[tru", "[Na", "[-Inf", "[Infin", "[-", "[n", "[1,nul", "{", "{'a': 1}", "{\"a\":", "[", "[]", "[1", "[1,", "[\"a",
+            "[null, x", " [{\"a\"", "[[x",
+        ] {
             assert!(looks_like_json(text.as_bytes()), "{text}");
         }
     }

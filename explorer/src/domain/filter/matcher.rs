@@ -8,12 +8,11 @@ use super::json_tree;
 use super::pattern::{Pattern, TextPattern};
 use super::values::{KeyPattern, Property, SequenceRange, ShardName, SizeRange};
 use super::{RecordFilter, Test};
-use crate::domain::decode::{Content, Recipe, visit_contents};
+use crate::domain::decode::{self, Content, Opened, Recipe, open};
 use crate::domain::payload::Place;
 use crate::domain::record::Record;
-use archiver::aggregate::{Aggregate, UserRecord, may_be_aggregated};
 use archiver::envelope::Envelope;
-use archiver::table::GZIP;
+use archiver::table::{GZIP, attribute};
 use jiff::Timestamp;
 use std::ops::ControlFlow;
 
@@ -88,10 +87,16 @@ impl ItemTest {
     fn answer(&self, record: &Record, now: Timestamp) -> Answer {
         let item = &record.item;
         Answer::of(match self {
+            Self::Parts if record.place == Place::Unclear(attribute::RECORD_PARTS) => return Answer::Unknown,
+            Self::Gzip if record.place == Place::Unclear(attribute::RECORD_ENCODING) => return Answer::Unknown,
             Self::Parts => matches!(record.place, Place::Parts(_)),
             Self::Gzip => item.encoding.as_deref() == Some(GZIP),
+            Self::Expired if record.has_unclear_expiry() => return Answer::Unknown,
             Self::Expired => item.expire_after.is_some_and(|expires| expires <= now.as_second()),
-            Self::Shard(shard) => item.shard_id.as_deref() == Some(shard.as_str()),
+            Self::Shard(shard) => match &item.shard_id {
+                Some(own) => own == shard.as_str(),
+                None => return Answer::Unknown,
+            },
             Self::Key(key) => key.matches(&item.partition_key),
             Self::Sequence(range) => match &item.sequence_number {
                 Some(number) => range.contains(number),
@@ -126,12 +131,12 @@ impl ContentTest {
 }
 
 /// Whether a content holds something: in its bytes, or in what is shown in their place. What is not found in a content that is not
-/// whole may be in the rest.
+/// whole, or is JSON that ends before it is complete, may be in the rest.
 fn found(content: &Content<'_>, is_match: impl Fn(&[u8]) -> bool) -> Answer {
     if is_match(content.bytes()) || content.rendition().is_some_and(|rendition| is_match(rendition.as_bytes())) {
         return Answer::Yes;
     }
-    if content.is_whole() { Answer::No } else { Answer::Unknown }
+    if content.is_whole() && !json_tree::is_cut(content.bytes()) { Answer::No } else { Answer::Unknown }
 }
 
 /// Whether all say yes: ends at the first that says no.
@@ -145,11 +150,6 @@ fn all(answers: impl IntoIterator<Item = Answer>) -> Answer {
         }
     }
     all
-}
-
-/// Whether one says yes: ends at the first that does.
-fn any(answers: impl IntoIterator<Item = Answer>) -> Answer {
-    !all(answers.into_iter().map(|answer| !answer))
 }
 
 impl Matcher {
@@ -227,10 +227,33 @@ impl Matcher {
     #[must_use]
     pub fn of_payload(&self, payload: &[u8], recipe: &Recipe) -> Answer {
         let sizes = Answer::of(self.sizes.iter().all(|asked| asked.is_met(|range| range.contains(payload.len() as u64))));
-        if sizes == Answer::No || !self.payloads.iter().all(|asked| asked.is_met(|test| test.is_met(payload))) {
-            return Answer::No;
+        if sizes == Answer::No || self.user_keys.is_empty() && self.payloads.is_empty() && self.contents.is_empty() {
+            return sizes;
         }
-        self.of_contents(payload, recipe)
+        let is_replay = || Answer::of(Envelope::detect(payload).is_some());
+        let of_opened = |opened: &Opened<'_>| {
+            all(self.payloads.iter().map(|asked| {
+                asked.answer(|test| match test {
+                    PayloadTest::Aggregated => is_aggregated(opened),
+                    PayloadTest::Replay => is_replay(),
+                })
+            }))
+        };
+        if recipe.to_aggregate() == recipe {
+            return open(payload, recipe, |opened| match of_opened(opened) {
+                Answer::No => Answer::No,
+                of_opened => of_opened.and(self.of_contents(opened)),
+            });
+        }
+        // Steps that do not come to the aggregate cannot tell its user records apart.
+        let of_opened = open(payload, recipe.to_aggregate(), |opened| match opened.aggregate() {
+            Some(aggregate) if !aggregate.user_records().any(|record| self.is_user_key(record.partition_key)) => Answer::No,
+            Some(_) | None => of_opened(opened),
+        });
+        match of_opened {
+            Answer::No => Answer::No,
+            of_opened => of_opened.and(open(payload, recipe, |opened| self.any_content(opened))),
+        }
     }
 
     /// What all conditions come to, of a record with its payload; `None` where that cannot be restored.
@@ -251,16 +274,26 @@ impl Matcher {
     /// What the conditions come to that take both, where those on either are told.
     #[must_use]
     pub fn of_both(&self, record: &Record, payload: Option<&[u8]>, recipe: &Recipe) -> Answer {
-        let is_user_key = |payload: &[u8]| self.is_user_key(&record.item.partition_key) || Aggregate::parse(payload).is_some();
-        if !self.user_keys.is_empty() && payload.is_some_and(|payload| !is_user_key(payload)) {
-            return Answer::No;
+        let key = &record.item.partition_key;
+        let of_key = match payload {
+            Some(payload) if !self.user_keys.is_empty() => {
+                open(payload, recipe.to_aggregate(), |opened| match opened.aggregate() {
+                    Some(_) => Answer::Yes,
+                    None if !opened.is_damaged_aggregate() => Answer::of(self.is_user_key(key)),
+                    // Its own key is one that may be meant; those inside cannot be read.
+                    None => all(self
+                        .user_keys
+                        .iter()
+                        .map(|asked| asked.answer(|pattern| if pattern.matches(key) { Answer::Yes } else { Answer::Unknown }))),
+                })
+            }
+            Some(_) | None => Answer::Yes,
+        };
+        if of_key == Answer::No || self.unreadable.is_empty() {
+            return of_key;
         }
-        if self.unreadable.is_empty() {
-            return Answer::Yes;
-        }
-        let is_readable = |payload| is_readable(payload, recipe);
-        let is_unreadable = record.arrived_at.is_none() || !payload.is_some_and(is_readable);
-        Answer::of(self.unreadable.iter().all(|is_negated| is_unreadable != *is_negated))
+        let is_unreadable = record.has_unclear_item() || !payload.is_some_and(|payload| is_readable(payload, recipe));
+        of_key.and(Answer::of(self.unreadable.iter().all(|is_negated| is_unreadable != *is_negated)))
     }
 
     /// What all conditions come to of a record whose item holds its payload; one that does not has none here.
@@ -270,40 +303,53 @@ impl Matcher {
         self.of_record(record, payload.as_deref(), recipe, now)
     }
 
-    /// Whether a user record is one of those for which its aggregated record matches: by its key and by its content. Steps that somebody
-    /// has named begin at the aggregate, so that they cannot tell its records apart.
+    /// What the conditions on keys and contents come to of each user record of an aggregated one, in their order; none of any other
+    /// payload. Steps that do not come to the aggregate cannot tell its records apart.
     #[must_use]
-    pub fn of_user_record(&self, user_record: &UserRecord<'_>, recipe: &Recipe) -> Answer {
-        if !self.is_user_key(user_record.partition_key) {
-            return Answer::No;
+    pub fn of_user_records(&self, payload: &[u8], recipe: &Recipe) -> Vec<Answer> {
+        let tells_apart = recipe.to_aggregate() == recipe;
+        let mut answers = Vec::new();
+        let ended = open(payload, recipe.to_aggregate(), |opened| {
+            opened.visit(&mut |record, content| {
+                answers.extend(record.map(|record| match self.is_user_key(record.partition_key) {
+                    true if tells_apart => self.of_content(content),
+                    is_meant => Answer::of(is_meant),
+                }));
+                ControlFlow::Continue(())
+            })
+        });
+        match ended {
+            ControlFlow::Continue(()) | ControlFlow::Break(()) => answers,
         }
-        if *recipe == Recipe::default() { self.any_content(user_record.data, recipe) } else { Answer::Yes }
     }
 
-    fn of_contents(&self, payload: &[u8], recipe: &Recipe) -> Answer {
-        let aggregate = if self.user_keys.is_empty() { None } else { Aggregate::parse(payload) };
-        let Some(aggregate) = aggregate else {
-            return self.any_content(payload, recipe);
-        };
-        if *recipe == Recipe::default() {
-            return any(aggregate.user_records().map(|record| self.of_user_record(&record, recipe)));
+    /// Whether the conditions on keys and contents are met by one of a payload's contents.
+    fn of_contents(&self, opened: &Opened<'_>) -> Answer {
+        match opened.aggregate() {
+            Some(aggregate) if self.contents.is_empty() => {
+                Answer::of(aggregate.user_records().any(|record| self.is_user_key(record.partition_key)))
+            }
+            Some(_) | None => self.any_content(opened),
         }
-        let has_key = aggregate.user_records().any(|record| self.is_user_key(record.partition_key));
-        if has_key { self.any_content(payload, recipe) } else { Answer::No }
     }
 
-    /// Whether the conditions on the content are met by one of a payload's contents.
-    fn any_content(&self, payload: &[u8], recipe: &Recipe) -> Answer {
+    /// Whether the conditions on the content are met by one of a payload's contents; of an aggregate, of those whose keys are meant.
+    fn any_content(&self, opened: &Opened<'_>) -> Answer {
         if self.contents.is_empty() {
             return Answer::Yes;
         }
         let mut any = Answer::No;
-        let ended = visit_contents(payload, recipe, &mut |content| {
-            let of_content = all(self.contents.iter().map(|asked| asked.answer(|test| test.answer(content, asked.is_negated))));
-            any = any.or(of_content);
+        let ended = opened.visit(&mut |record, content| {
+            if record.is_none_or(|record| self.is_user_key(record.partition_key)) {
+                any = any.or(self.of_content(content));
+            }
             if any.is_yes() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
         });
         if ended.is_break() { Answer::Yes } else { any }
+    }
+
+    fn of_content(&self, content: &Content<'_>) -> Answer {
+        all(self.contents.iter().map(|asked| asked.answer(|test| test.answer(content, asked.is_negated))))
     }
 
     fn is_user_key(&self, key: &str) -> bool {
@@ -311,26 +357,28 @@ impl Matcher {
     }
 }
 
-impl PayloadTest {
-    fn is_met(self, payload: &[u8]) -> bool {
-        match self {
-            Self::Aggregated => Aggregate::parse(payload).is_some(),
-            Self::Replay => Envelope::detect(payload).is_some(),
-        }
+fn is_aggregated(opened: &Opened<'_>) -> Answer {
+    match opened.is_damaged_aggregate() {
+        true => Answer::Unknown,
+        false => Answer::of(opened.aggregate().is_some()),
     }
 }
 
 /// Whether every content of a payload can be read to its end, also as JSON where it looks like that.
 fn is_readable(payload: &[u8], recipe: &Recipe) -> bool {
-    let ended = visit_contents(payload, recipe, &mut |content| {
-        let is_broken = || json_tree::looks_like_json(content.bytes()) && !json_tree::is_json(content.bytes());
-        if !content.is_whole() || is_broken() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+    let is_open = |opened: &Opened<'_>| !opened.is_damaged_aggregate();
+    let are_read = open(payload, recipe, |opened| {
+        let ended = opened.visit(&mut |_, content| {
+            let is_broken = || json_tree::looks_like_json(content.bytes()) && !json_tree::is_json(content.bytes());
+            if !content.is_whole() || is_broken() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+        });
+        is_open(opened) && ended.is_continue()
     });
-    ended.is_continue()
+    are_read && (recipe.to_aggregate() == recipe || open(payload, recipe.to_aggregate(), is_open))
 }
 
 /// Whether a record is an aggregated one, as far as its item says.
 fn may_hold_user_records(record: &Record) -> bool {
     let is_plain = record.place == Place::Item && record.item.encoding.is_none();
-    !is_plain || record.item.data.as_deref().is_none_or(may_be_aggregated)
+    !is_plain || record.item.data.as_deref().is_none_or(decode::may_hold_user_records)
 }

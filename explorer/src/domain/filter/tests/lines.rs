@@ -96,6 +96,8 @@ fn a_mistake_is_pointed_at_and_named() {
         ("a //", "  ^^", "there is no expression between the slashes"),
         ("/(\\w{900}){900}/", " ^^^^^^^^^^^^^^ ", "the expression is too large"),
         ("json:status", "     ^^^^^^", "a JSONPath begins with $"),
+        ("json:$.a[?@.x==1e400]", "               ^^^^^ ", "numbers in brackets go to 1.8e308"),
+        ("after:1764288000123", "      ^^^^^^^^^^^^^", "that is milliseconds; write seconds: 1764288000.123"),
         ("json:$.a[", "        ^", "this cannot stand here in a JSONPath"),
         ("json:$.a-b==1 x", "        ^", "a name with signs in it is written ['order-id']"),
         ("json:$.", "     ^^", "must start with lowercase alpha or '_'"),
