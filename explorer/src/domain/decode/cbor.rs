@@ -8,6 +8,7 @@ struct Reader<'p> {
     rest: &'p [u8],
     /// The first byte of what was read last, which says how wide a number is.
     initial: u8,
+    is_in_key: bool,
     rendition: Rendition,
 }
 
@@ -33,8 +34,26 @@ pub(super) fn read(content: &[u8], most: usize) -> Result<String, Unreadable> {
     render(content, false, most)
 }
 
+/// Why what says of itself that it is CBOR cannot be read.
+pub(super) fn why_not(content: &[u8], most: usize) -> Option<Unreadable> {
+    if content.starts_with(&SELF_DESCRIBED) { render(content, true, most).err() } else { None }
+}
+
+/// What follows the first value, where that is a map or a list that holds something; `None` where it is not whole.
+pub(super) fn after_first(content: &[u8], most: usize) -> Option<&[u8]> {
+    let mut reader = Reader { rest: content, initial: 0, is_in_key: false, rendition: Rendition::within(most) };
+    let is_telling = matches!(content, [0x81..=0x9f | 0xa1..=0xbf, _, ..]);
+    (is_telling && reader.whole_value().is_ok()).then_some(reader.rest)
+}
+
+/// Whether a map or a list begins here that goes on behind the end.
+pub(super) fn is_cut(content: &[u8], most: usize) -> bool {
+    let is_first = matches!(content, [0x81..=0x9f | 0xa1..=0xbf, ..]);
+    is_first && render(content, true, most) == Err(Unreadable::Cut)
+}
+
 fn render(content: &[u8], is_strict: bool, most: usize) -> Result<String, Unreadable> {
-    let mut reader = Reader { rest: content, initial: 0, rendition: Rendition::within(most) };
+    let mut reader = Reader { rest: content, initial: 0, is_in_key: false, rendition: Rendition::within(most) };
     let is_odd = |value: &[u8]| !matches!(value, [0x81..=0x9f | 0xa1..=0xbf, _, ..]) && !value.starts_with(&SELF_DESCRIBED);
     reader.whole_value()?;
     while !reader.rest.is_empty() {
@@ -79,12 +98,24 @@ impl<'p> Reader<'p> {
                 self.rendition.push(",")?;
             }
             let position = self.rendition.position();
-            self.scalar(header, true)?;
+            self.key(header, position, depth)?;
             self.rendition.make_key(position)?;
             self.value(depth)?;
             place += 1;
         }
         self.rendition.push("}")
+    }
+
+    /// A map, a list or a tag as a key is shown as a text, its JSON.
+    fn key(&mut self, header: Header, position: usize, depth: usize) -> Result<(), Unreadable> {
+        let is_nested = matches!(header, Header::Map(_) | Header::Array(_) | Header::Tag(_));
+        if !is_nested || self.is_in_key {
+            return self.scalar(header, true);
+        }
+        self.is_in_key = true;
+        self.value_of(header, depth)?;
+        self.is_in_key = false;
+        self.rendition.make_text(position)
     }
 
     fn list(&mut self, count: Option<usize>, depth: usize) -> Result<(), Unreadable> {
@@ -142,7 +173,7 @@ impl<'p> Reader<'p> {
             }
             Header::Break => Err(Unreadable::Invalid("it has a break where nothing is open")),
             Header::Tag(_) | Header::Map(_) | Header::Array(_) => {
-                Err(Unreadable::Invalid("it has a map, a list or a tag as a key, which JSON cannot show"))
+                Err(Unreadable::Invalid("it has a map, a list or a tag as a key in a key"))
             }
         }
     }
@@ -257,6 +288,12 @@ mod tests {
             let again = shown.parse::<f64>().map(half::f16::from_f64);
             assert!(!number.is_finite() || again == Ok(number), "{shown}");
         }
+    }
+
+    #[test]
+    fn a_list_as_a_key_is_shown_as_its_json() {
+        assert_eq!(read(b"\xa1\x82\x01\x61a\x02", MOST).unwrap(), r#"{"[1,\"a\"]":2}"#);
+        assert!(read(b"\xa1\xa1\x80\x01\x02", MOST).unwrap_err().to_string().contains("as a key in a key"));
     }
 
     #[test]

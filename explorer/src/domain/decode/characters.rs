@@ -12,6 +12,8 @@ pub(super) struct Reading<'b> {
     pub(super) text: Cow<'b, str>,
     /// What is odd about it.
     pub(super) note: Option<&'static str>,
+    /// Whether every byte of it could be read.
+    pub(super) is_whole: bool,
 }
 
 /// Characters for the bytes 0x80 to 0x9f; those without one are control characters. Source: Unicode, CP1252.TXT.
@@ -37,13 +39,22 @@ pub(super) fn read(bytes: &[u8], is_all: bool) -> Option<Reading<'_>> {
     if let Some(text) = valid(beginning, is_cut) {
         return is_mostly_printable(text).then(|| read_utf8(bytes, is_all));
     }
-    if is_broken_utf8(beginning, is_cut) {
+    let is_cut_text = || valid(beginning, true).is_some_and(|text| !text.is_empty() && is_mostly_printable(text));
+    if is_cut_text() || is_broken_utf8(beginning, is_cut) {
         return Some(read_utf8(bytes, is_all));
     }
-    is_windows_1252(beginning).then(|| Reading {
-        text: Cow::Owned(bytes.iter().map(|byte| of_windows_1252(*byte)).collect()),
-        note: Some("it is not UTF-8, and read as Windows-1252"),
-    })
+    if is_windows_1252(beginning) {
+        let text = Cow::Owned(bytes.iter().map(|byte| of_windows_1252(*byte)).collect());
+        return Some(Reading { text, note: Some("it is not UTF-8, and read as Windows-1252"), is_whole: true });
+    }
+    is_broken_json(beginning).then(|| read_utf8(bytes, is_all))
+}
+
+/// A text without control characters, of which the last character is cut off.
+pub(super) fn read_cut(bytes: &[u8]) -> Option<Reading<'_>> {
+    let is_cut = std::str::from_utf8(bytes).is_err_and(|error| error.error_len().is_none());
+    let is_text = || valid(bytes, true).is_some_and(|text| !text.is_empty() && has_no_controls(text));
+    (is_cut && is_text()).then(|| read_utf8(bytes, true))
 }
 
 fn window(bytes: &[u8], is_all: bool) -> (&[u8], bool) {
@@ -64,15 +75,21 @@ fn valid(bytes: &[u8], is_cut: bool) -> Option<&str> {
 
 fn read_utf8(bytes: &[u8], is_all: bool) -> Reading<'_> {
     let broken = "it is not all UTF-8: \u{fffd} stands for what is not";
+    let cut = "its last character is cut off, or it is not UTF-8";
     match std::str::from_utf8(bytes) {
         Ok(text) => Reading {
             text: Cow::Borrowed(text),
             note: (!has_no_controls(text)).then_some("signs stand for its control characters"),
+            is_whole: true,
         },
         Err(error) if !is_all && error.error_len().is_none() => {
-            Reading { text: Cow::Borrowed(std::str::from_utf8(&bytes[..error.valid_up_to()]).unwrap_or_default()), note: None }
+            let text = std::str::from_utf8(&bytes[..error.valid_up_to()]).unwrap_or_default();
+            Reading { text: Cow::Borrowed(text), note: None, is_whole: true }
         }
-        Err(_) => Reading { text: String::from_utf8_lossy(bytes), note: Some(broken) },
+        Err(error) => {
+            let note = if error.error_len().is_none() { cut } else { broken };
+            Reading { text: String::from_utf8_lossy(bytes), note: Some(note), is_whole: false }
+        }
     }
 }
 
@@ -110,8 +127,19 @@ fn is_broken_utf8(bytes: &[u8], is_cut: bool) -> bool {
     }
     // A character that is cut at the end is broken once more than it is.
     broken -= usize::from(is_cut && broken > 0);
-    let is_cut_text = broken == 1 && whole == 0 && std::str::from_utf8(bytes).is_err_and(|error| error.error_len().is_none());
-    (whole > broken || (is_cut_text && text.len() > 8)) && is_mostly_printable(&text)
+    whole > broken && is_mostly_printable(&text)
+}
+
+/// Whether it is JSON in which a few bytes are broken.
+fn is_broken_json(bytes: &[u8]) -> bool {
+    let (mut broken, mut text) = (0, String::new());
+    for chunk in bytes.utf8_chunks() {
+        broken += usize::from(!chunk.invalid().is_empty());
+        text.push_str(chunk.valid());
+    }
+    let start = text.trim_start().strip_prefix(['{', '[']).map(str::trim_start);
+    let begins_json = start.is_some_and(|inside| inside.starts_with(['"', '{', '[']));
+    begins_json && broken * 8 <= text.len() && has_no_controls(&text)
 }
 
 /// Whether it is text in the most usual of the older encodings: mostly letters, digits and blanks of ASCII, no control characters,
@@ -156,6 +184,8 @@ mod tests {
             ("Zürich, Köln, \u{fffd}".as_bytes(), "Zürich, Köln, \u{fffd}"),
             (b"Z\xc3\xbcrich, K\xc3\xb6ln, B\xfcrn", "Zürich, Köln, B\u{fffd}rn"),
             (b"a text that is cut in Z\xc3", "a text that is cut in Z\u{fffd}"),
+            (b"5 \xe2\x82", "5 \u{fffd}"),
+            (b"{\"a\":\"\xff\",\"status\":\"paid\"}", "{\"a\":\"\u{fffd}\",\"status\":\"paid\"}"),
         ] {
             assert_eq!(text(bytes).as_deref(), Some(expected));
         }

@@ -12,13 +12,38 @@ pub struct Content<'c> {
     is_whole: bool,
     /// Whether nothing was left off for a bound's sake.
     is_all: bool,
-    /// Whether only a schema that is not here explains what is neither JSON nor text.
-    has_schema: bool,
+    /// Whether what is neither JSON nor text may hold more than its bytes show.
+    doubt: Doubt,
     /// The format that somebody has named.
     named: Option<Step>,
     /// Bytes that what is shown in its place may have.
     most: usize,
     format: OnceCell<Named>,
+}
+
+/// Which contents may hold more than their bytes show.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Doubt {
+    /// None.
+    Nothing,
+    /// What is nothing but bytes.
+    Bytes,
+    /// What is neither text nor JSON.
+    AllButText,
+    /// Whatever it is.
+    All,
+}
+
+impl Doubt {
+    /// Whether it holds for a content of this kind.
+    pub(super) fn is_of(self, kind: Layer) -> bool {
+        match self {
+            Self::Nothing => false,
+            Self::Bytes => kind == Layer::Binary,
+            Self::All => true,
+            Self::AllButText => !matches!(kind, Layer::Text | Layer::Json),
+        }
+    }
 }
 
 /// What the content is, and whether that is what somebody has named.
@@ -30,12 +55,12 @@ struct Named {
 
 impl<'c> Content<'c> {
     pub(super) fn new(bytes: &'c [u8], is_whole: bool, named: Option<Step>, most: usize) -> Self {
-        Self { bytes, is_whole, is_all: true, has_schema: false, named, most, format: OnceCell::new() }
+        Self { bytes, is_whole, is_all: true, doubt: Doubt::Nothing, named, most, format: OnceCell::new() }
     }
 
-    /// The same with whether a bound has left nothing off, and whether a schema that is not here explains it.
-    pub(super) fn with(self, is_all: bool, has_schema: bool) -> Self {
-        Self { is_all, has_schema, ..self }
+    /// The same with whether a bound has left nothing off, and whether it may hold more than its bytes show.
+    pub(super) fn with(self, is_all: bool, doubt: Doubt) -> Self {
+        Self { is_all, doubt, ..self }
     }
 
     /// The innermost bytes.
@@ -66,9 +91,10 @@ impl<'c> Content<'c> {
     #[must_use]
     pub fn is_whole(&self) -> bool {
         // No value of a binary format begins like JSON does.
-        let is_text = || self.named.is_none() && matches!(self.bytes, [b'{' | b'[', ..]);
-        let needs_schema = || self.has_schema && self.kind() == Layer::Binary;
-        self.is_whole && (is_text() || (self.format().is_as_named && self.format().format.is_known && !needs_schema()))
+        let begins_json = matches!(self.bytes, [b'{' | b'[', ..]);
+        let is_text = || self.named.is_none() && begins_json && std::str::from_utf8(self.bytes).is_ok();
+        let is_known = |named: &Named| named.is_as_named && named.format.is_known && !self.doubt.is_of(named.format.kind);
+        self.is_whole && (is_text() || is_known(self.format()))
     }
 
     fn format(&self) -> &Named {

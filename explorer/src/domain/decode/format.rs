@@ -44,8 +44,8 @@ pub(super) fn detect(content: &[u8], most: usize) -> Format {
         let margins = margins(content, &text);
         return Format { text, note: joined(margins, format.note), ..format };
     }
-    let format = detect_binary(content, most);
-    if format.kind != Layer::Binary || !format.is_known {
+    let (format, is_sure) = detect_binary(content, most);
+    if is_sure {
         return format;
     }
     // Of a text that is nothing but zeros there is nothing to read.
@@ -56,7 +56,7 @@ pub(super) fn detect(content: &[u8], most: usize) -> Format {
                 Cow::Owned(text) => Some(text),
             };
             let note = joined(margins(content, &text), reading.note.map(str::to_owned));
-            Format { kind: Layer::Text, text, rendition, note, is_known: true }
+            Format { kind: Layer::Text, text, rendition, note, is_known: reading.is_whole }
         }
         None => format,
     }
@@ -117,7 +117,7 @@ pub(super) fn named(step: Step, content: &[u8], most: usize) -> Result<Format, S
             Some(reading) => {
                 let note = reading.note.map(str::to_owned);
                 let rendition = if let Cow::Owned(text) = reading.text { Some(text) } else { None };
-                Ok(Format { rendition, note, ..Format::plain(Layer::Text, content) })
+                Ok(Format { rendition, note, is_known: reading.is_whole, ..Format::plain(Layer::Text, content) })
             }
             None => match std::str::from_utf8(content) {
                 Ok(_) => Ok(Format::plain(Layer::Text, content)),
@@ -150,14 +150,14 @@ const TOO_DEEP: &str = "its JSON is nested too deep for other programs, and show
 fn detect_text(inner: &[u8]) -> Option<Format> {
     if !begins_clean(inner, true) {
         // A control character behind what tells text from bytes may stand in JSON.
-        let text = std::str::from_utf8(inner).ok()?;
+        let Ok(text) = std::str::from_utf8(inner) else {
+            return characters::read_cut(inner).map(|reading| Format::of_reading(reading, inner));
+        };
         return json_text::is_json(text).then(|| Format::plain(Layer::Json, inner));
     }
     let Ok(text) = std::str::from_utf8(inner) else {
         // It begins as text does, and more than that nobody reads of a list.
-        let reading = characters::read(inner, true)?;
-        let rendition = Some(reading.text.into_owned());
-        return Some(Format { rendition, note: reading.note.map(str::to_owned), ..Format::plain(Layer::Text, inner) });
+        return characters::read(inner, true).map(|reading| Format::of_reading(reading, inner));
     };
     Some(match json_text::kind_of(text) {
         Kind::Json => Format::plain(Layer::Json, inner),
@@ -167,7 +167,8 @@ fn detect_text(inner: &[u8]) -> Option<Format> {
     })
 }
 
-fn detect_binary(content: &[u8], most: usize) -> Format {
+/// What the content is of the binary formats, and whether it is that rather than a text with oddities.
+fn detect_binary(content: &[u8], most: usize) -> (Format, bool) {
     let detectors = [
         (Layer::MessagePack, message_pack::detect as fn(&[u8], usize) -> Result<String, Unreadable>),
         (Layer::Cbor, cbor::detect),
@@ -175,30 +176,82 @@ fn detect_binary(content: &[u8], most: usize) -> Format {
         (Layer::Delimited, protobuf::detect_delimited),
     ];
     let plain = Format::plain(Layer::Binary, content);
+    let unknown = |note: String| Format { note: Some(note), is_known: false, ..Format::plain(Layer::Binary, content) };
     let mut found: Vec<(Layer, String)> = Vec::new();
+    let mut doubtful = None;
     for (kind, detect) in detectors {
         match detect(content, most) {
             Ok(shown) => found.push((kind, shown)),
-            Err(error @ Unreadable::TooLarge(_)) => {
-                return Format { note: Some(format!("looks like {kind}, but {error}")), is_known: false, ..plain };
-            }
-            Err(_) => {}
+            Err(error @ Unreadable::TooLarge(_)) => return (unknown(format!("looks like {kind}, but {error}")), true),
+            Err(Unreadable::Doubtful) => doubtful = Some(kind),
+            Err(Unreadable::Cut | Unreadable::TooDeep | Unreadable::TooMany(_) | Unreadable::Invalid(_)) => {}
         }
     }
     // Numbers alone may as well be the letters that they stand for.
     let is_text_as_well = |shown: &str| !shown.contains('"') && characters::read(content, true).is_some();
+    let several = |names: &[&str]| {
+        let names = names.join(" and as ");
+        unknown(format!("it can be read as {names}: name the one that it is to have it decoded"))
+    };
+    let maybe = |kind: Layer| unknown(format!("it may be {kind}, or any other bytes: name what it is to have it decoded"));
     match found.as_mut_slice() {
-        [] => plain,
-        [(kind, shown)] if !is_text_as_well(shown) => Format { kind: *kind, rendition: Some(std::mem::take(shown)), ..plain },
-        several => {
-            let mut names: Vec<&str> = several.iter().map(|(kind, _)| kind.as_str()).collect();
-            if names.len() == 1 {
-                names.push(Layer::Text.as_str());
-            }
-            let note = format!("it can be read as {}: name the one that it is to have it decoded", names.join(" and as "));
-            Format { note: Some(note), is_known: false, ..plain }
-        }
+        [] => match (unread_rest(content, most), doubtful) {
+            (Some((note, is_sure)), _) => (unknown(note), is_sure),
+            (None, Some(kind)) => (maybe(kind), false),
+            (None, None) => (plain, false),
+        },
+        [(kind, shown)] if is_text_as_well(shown) => (several(&[kind.as_str(), Layer::Text.as_str()]), true),
+        [(kind, shown)] => match as_well_but_for_padding(content, *kind, most) {
+            Some(other) => (several(&[kind.as_str(), other.as_str()]), true),
+            None if matches!(kind, Layer::MessagePack | Layer::Cbor) && is_byte_each(content, shown) => (maybe(*kind), true),
+            None => (Format { kind: *kind, rendition: Some(std::mem::take(shown)), ..plain }, true),
+        },
+        all => (several(&all.iter().map(|(kind, _)| kind.as_str()).collect::<Vec<_>>()), true),
     }
+}
+
+/// Formats of which several values may follow each other: what follows the first value, and whether one begins that is cut off.
+type Values = (Layer, fn(&[u8], usize) -> Option<&[u8]>, fn(&[u8], usize) -> bool);
+const VALUES: [Values; 2] =
+    [(Layer::MessagePack, message_pack::after_first, message_pack::is_cut), (Layer::Cbor, cbor::after_first, cbor::is_cut)];
+
+/// What is wrong with a content that begins with a value of a format, or says that it is of one, and is not read to its end; and
+/// whether there is no doubt that it is not text.
+fn unread_rest(content: &[u8], most: usize) -> Option<(String, bool)> {
+    if let Some(error) = cbor::why_not(content, most) {
+        return Some((format!("looks like {}, but {error}", Layer::Cbor), true));
+    }
+    VALUES.into_iter().find_map(|(kind, after_first, is_cut)| {
+        let mut rest = after_first(content, most).filter(|rest| !rest.is_empty())?;
+        while let Some(after) = after_first(rest, most) {
+            rest = after;
+        }
+        let what = match rest {
+            [] => return None,
+            rest if is_padding(rest) => "more bytes follow its end",
+            rest if is_cut(rest, most) => "what follows its first value is cut off",
+            _ => return None,
+        };
+        Some((format!("looks like {kind}, but {what}"), false))
+    })
+}
+
+/// Another format that the content is in, with nothing but blanks and zeros behind its end.
+fn as_well_but_for_padding(content: &[u8], found: Layer, most: usize) -> Option<Layer> {
+    let is_padded = |rest: &[u8]| !rest.is_empty() && is_padding(rest);
+    let mut others = VALUES.into_iter().filter(|(kind, _, _)| *kind != found);
+    others.find(|(_, after_first, _)| after_first(content, most).is_some_and(is_padded)).map(|(kind, _, _)| kind)
+}
+
+fn is_padding(rest: &[u8]) -> bool {
+    rest.iter().all(|byte| *byte == 0 || byte.is_ascii_whitespace())
+}
+
+/// Whether every value in the content is one byte, such as lists of small numbers are, and as any bytes can be.
+fn is_byte_each(content: &[u8], shown: &str) -> bool {
+    let opened = shown.bytes().filter(|byte| matches!(byte, b'[' | b'{')).count();
+    let values = shown.split(['[', ']', '{', '}', ',', ':', '\n']).filter(|value| !value.is_empty()).count();
+    content.len() == opened + values
 }
 
 /// Whether bytes that begin so may be a binary format.
@@ -249,6 +302,16 @@ fn why_not(text: &str) -> String {
 }
 
 impl Format {
+    /// Text of which some bytes are not UTF-8.
+    fn of_reading(reading: characters::Reading<'_>, content: &[u8]) -> Self {
+        Self {
+            note: reading.note.map(str::to_owned),
+            is_known: reading.is_whole,
+            rendition: Some(reading.text.into_owned()),
+            ..Self::plain(Layer::Text, content)
+        }
+    }
+
     fn plain(kind: Layer, content: &[u8]) -> Self {
         Self { kind, text: 0..content.len(), rendition: None, note: None, is_known: true }
     }

@@ -8,6 +8,7 @@ struct Reader<'p> {
     rest: &'p [u8],
     /// Whether oddities are taken as signs that it is something else.
     is_strict: bool,
+    is_in_key: bool,
     rendition: Rendition,
 }
 
@@ -29,8 +30,21 @@ pub(super) fn read(content: &[u8], most: usize) -> Result<String, Unreadable> {
     render(content, false, most)
 }
 
+/// What follows the first value, where that is a map or a list that holds something; `None` where it is not whole.
+pub(super) fn after_first(content: &[u8], most: usize) -> Option<&[u8]> {
+    let mut reader = Reader { rest: content, is_strict: true, is_in_key: false, rendition: Rendition::within(most) };
+    let is_telling = is_container(content) && !matches!(content, [0x80 | 0x90, ..]);
+    (is_telling && reader.value(0).is_ok()).then_some(reader.rest)
+}
+
+/// Whether a map or a list begins here that goes on behind the end.
+pub(super) fn is_cut(content: &[u8], most: usize) -> bool {
+    let is_first = matches!(content, [0x81..=0x8f | 0x91..=0x9f | 0xdc..=0xdf, ..]);
+    is_first && render(content, true, most) == Err(Unreadable::Cut)
+}
+
 fn render(content: &[u8], is_strict: bool, most: usize) -> Result<String, Unreadable> {
-    let mut reader = Reader { rest: content, is_strict, rendition: Rendition::within(most) };
+    let mut reader = Reader { rest: content, is_strict, is_in_key: false, rendition: Rendition::within(most) };
     reader.value(0)?;
     while !reader.rest.is_empty() {
         let is_odd = |value: &[u8]| !is_container(value) || matches!(value, [0x80 | 0x90, ..]);
@@ -64,12 +78,24 @@ impl<'p> Reader<'p> {
                 self.rendition.push(",")?;
             }
             let position = self.rendition.position();
-            let marker = self.marker()?;
-            self.scalar(marker, true)?;
+            self.key(position, depth)?;
             self.rendition.make_key(position)?;
             self.value(depth)?;
         }
         self.rendition.push("}")
+    }
+
+    /// A map or a list as a key is shown as a text, its JSON.
+    fn key(&mut self, position: usize, depth: usize) -> Result<(), Unreadable> {
+        let is_nested = matches!(self.rest, [0x80..=0x9f | 0xdc..=0xdf, ..]);
+        if !is_nested || self.is_in_key {
+            let marker = self.marker()?;
+            return self.scalar(marker, true);
+        }
+        self.is_in_key = true;
+        self.value(depth)?;
+        self.is_in_key = false;
+        self.rendition.make_text(position)
     }
 
     fn list(&mut self, count: u32, depth: usize) -> Result<(), Unreadable> {
@@ -118,7 +144,7 @@ impl<'p> Reader<'p> {
             Marker::Ext32 => self.count_32().and_then(|length| self.extension(length, is_key)),
             Marker::Reserved => Err(Unreadable::Invalid("it has the byte c1, which has no meaning")),
             Marker::FixMap(_) | Marker::Map16 | Marker::Map32 | Marker::FixArray(_) | Marker::Array16 | Marker::Array32 => {
-                Err(Unreadable::Invalid("it has a map or a list as a key, which JSON cannot show"))
+                Err(Unreadable::Invalid("it has a map or a list as a key in a key"))
             }
         }
     }
@@ -252,7 +278,9 @@ mod tests {
         assert!(detect(&[0x2a], MOST).is_err());
         assert_eq!(read(&[0x2a, 0x2a], MOST).unwrap(), "42\n42");
         assert_eq!(read(&[0x2a, 0xa2], MOST), Err(Unreadable::Cut));
-        assert!(read(&[0x81, 0x90, 1], MOST).unwrap_err().to_string().contains("as a key"));
+        assert_eq!(read(&[0x81, 0x92, 1, 2, 1], MOST).unwrap(), r#"{"[1,2]":1}"#);
+        assert_eq!(detect(b"\x81\x81\xa1a\x01\x02", MOST).unwrap(), r#"{"{\"a\":1}":2}"#);
+        assert!(read(&[0x81, 0x81, 0x90, 1, 2], MOST).unwrap_err().to_string().contains("as a key in a key"));
     }
 
     #[test]

@@ -49,6 +49,7 @@ impl Packing {
         match content {
             [0x1f, 0x8b, ..] => Some(Self::Gzip),
             [0x28, 0xb5, 0x2f, 0xfd, ..] => Some(Self::Zstd),
+            frame if is_skippable(frame) => Some(Self::Zstd),
             [method, flags, ..] if is_zlib(*method, *flags) => Some(Self::Zlib),
             _ => None,
         }

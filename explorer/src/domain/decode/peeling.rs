@@ -4,6 +4,7 @@
 
 use super::budget::Budget;
 use super::characters::{self, begins_clean};
+use super::content::Doubt;
 use super::format::{self, Begun, Format};
 use super::packed::{End, Packing, Unpacked};
 use super::recipe::MAX_STEPS;
@@ -15,6 +16,7 @@ use archiver::envelope::Envelope;
 use base64::Engine as _;
 use base64::alphabet::{STANDARD, URL_SAFE};
 use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
+use md5::{Digest as _, Md5};
 use std::borrow::Cow;
 
 /// A payload, and what was taken off it.
@@ -25,6 +27,8 @@ pub(super) struct Peeling<'p> {
     envelope: Option<Envelope>,
     user_record: Option<UserRecordPlace>,
     note: Option<String>,
+    /// Why it is not zlib, which it begins like.
+    no_zlib: Option<String>,
     /// Whether nothing of it was left unread.
     is_whole: bool,
     /// Whether the content goes to its end, and is not cut by a bound of ours.
@@ -67,6 +71,8 @@ const LENIENT: GeneralPurposeConfig = GeneralPurposeConfig::new().with_decode_pa
 /// Bytes that say whether another part of compressed data begins.
 const MAX_START_BYTES: usize = 4;
 
+const ENDS_TOO_EARLY: &str = "it ends too early";
+
 /// Bytes that a note repeats.
 const MAX_NOTED_BYTES: usize = 8;
 
@@ -82,6 +88,7 @@ impl<'p> Peeling<'p> {
             envelope: None,
             user_record: None,
             note: None,
+            no_zlib: None,
             is_whole: true,
             is_all: true,
             next,
@@ -113,6 +120,7 @@ impl<'p> Peeling<'p> {
             envelope: self.envelope.clone(),
             user_record: None,
             note: self.note.clone(),
+            no_zlib: None,
             is_whole: self.is_whole,
             is_all: self.is_all,
             next: self.next,
@@ -134,10 +142,14 @@ impl<'p> Peeling<'p> {
         self.is_all
     }
 
-    /// Goes on behind an aggregated record that is none.
+    /// Goes on behind an aggregated record that is none, or is damaged.
     pub(super) fn pass_by_aggregate(&mut self) {
         match self.next {
-            Next::Detected => {}
+            Next::Detected => {
+                let why = if has_good_digest(&self.content) { "what is in it cannot be read" } else { "its MD5 does not match" };
+                self.next = Next::Nothing;
+                self.miss(format!("looks like an aggregated record, but {why}"));
+            }
             Next::Named(_) | Next::Nothing => self.fail(Step::Kpl, "it is not an aggregated record"),
         }
     }
@@ -156,8 +168,11 @@ impl<'p> Peeling<'p> {
             }
             if let Err(error) = self.take_off(step) {
                 match self.next {
-                    // Two bytes alone do not make it likely that it was zlib.
-                    Next::Detected if step == Step::Zlib => {}
+                    Next::Detected if step == Step::Kpl => {
+                        self.miss("what looks like an aggregated record inside a user record is not taken apart".to_owned());
+                    }
+                    // Two bytes alone do not make it likely that it was zlib, where it can be something else.
+                    Next::Detected if step == Step::Zlib => self.no_zlib = Some(error),
                     Next::Detected => self.miss(format!("looks like {step}, but cannot be unpacked: {error}")),
                     Next::Named(_) | Next::Nothing => self.fail(step, &error),
                 }
@@ -183,7 +198,7 @@ impl<'p> Peeling<'p> {
     }
 
     fn detect(&self) -> Option<Step> {
-        if self.content.starts_with(&MAGIC) && !self.is_user_record() {
+        if self.content.starts_with(&MAGIC) {
             return Some(Step::Kpl);
         }
         match Packing::of(&self.content) {
@@ -249,7 +264,7 @@ impl<'p> Peeling<'p> {
         let Unpacked { content, end } = packing.unpack(&self.content, self.budget.left());
         let why = match &end {
             End::Damaged(why) => why.as_str(),
-            End::Cut | End::Bound | End::Whole(_) => "it ends too early",
+            End::Cut | End::Bound | End::Whole(_) => ENDS_TOO_EARLY,
         };
         let is_partial = matches!(end, End::Cut | End::Damaged(_));
         // Of other bytes that happen to begin like zlib something comes out, too.
@@ -352,7 +367,21 @@ impl<'p> Peeling<'p> {
             Next::Named([]) | Next::Detected | Next::Nothing => None,
         };
         let has_schema = self.layers.iter().any(|layer| matches!(layer, Layer::Registry(_)));
-        Content::new(&self.content, self.is_whole, named, self.budget.left()).with(self.is_all, has_schema)
+        let doubt = if has_schema && self.no_zlib.is_none() { Doubt::Bytes } else { self.doubt_of_zlib() };
+        Content::new(&self.content, self.is_whole, named, self.budget.left()).with(self.is_all, doubt)
+    }
+
+    /// Which contents may as well be zlib that is cut or damaged.
+    fn doubt_of_zlib(&self) -> Doubt {
+        /// How nearly all writers begin, and hardly any message does.
+        const USUAL_METHOD: u8 = 0x78;
+        match (self.no_zlib.as_deref(), self.content.first()) {
+            (None, _) => Doubt::Nothing,
+            // It is not text in UTF-8, and what there is can be unpacked.
+            (Some(ENDS_TOO_EARLY), Some(&USUAL_METHOD)) => Doubt::All,
+            (Some(_), Some(&USUAL_METHOD)) => Doubt::AllButText,
+            (Some(_), _) => Doubt::Bytes,
+        }
     }
 
     /// What the payload is found to be.
@@ -360,6 +389,11 @@ impl<'p> Peeling<'p> {
         let format = self.format();
         if let Some(note) = format.note {
             self.add_note(note);
+        }
+        if self.doubt_of_zlib().is_of(format.kind)
+            && let Some(error) = self.no_zlib.take()
+        {
+            self.miss(format!("looks like zlib, but cannot be unpacked: {error}"));
         }
         self.budget.spend(format.rendition.as_ref().map_or(0, String::len));
         let may_be_logs = format.kind == Layer::Json && !self.layers.contains(&Layer::CloudWatchLogs);
@@ -452,6 +486,13 @@ fn after_end(packing: Packing, tail: &[u8]) -> Option<(String, bool)> {
     let verb = if tail.len() == 1 { "follows" } else { "follow" };
     let note = format!("{} {verb} the end of the {} ({}{more})", bytes_of(tail.len()), packing.layer(), shown.join(" "));
     Some((note, !is_padding))
+}
+
+/// Whether the check sum at the end of an aggregated record is that of its message.
+fn has_good_digest(payload: &[u8]) -> bool {
+    const DIGEST_BYTES: usize = 16;
+    let parts = payload.strip_prefix(&MAGIC).and_then(|rest| rest.split_last_chunk::<DIGEST_BYTES>());
+    parts.is_some_and(|(message, digest)| Md5::digest(message).as_slice() == digest)
 }
 
 fn bytes_of(count: usize) -> String {

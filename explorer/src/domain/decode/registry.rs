@@ -31,14 +31,14 @@ const CONFLUENT_HEADER_BYTES: usize = 5;
 /// Numbers of schemas that a registry has by now: they are counted from 1.
 const MAX_USUAL_NUMBER: u32 = 1 << 20;
 
-/// The header of a content, where there is no doubt: Glue's before JSON or zlib, or with a UUID of a usual kind; Confluent's, which is
+/// The header of a content, where there is no doubt: Glue's before JSON or zlib, or with a UUID of a usual kind, whatever follows; Confluent's, which is
 /// short, only before JSON.
 pub(super) fn detect(content: &[u8]) -> Option<Header> {
     match content {
         [3, ..] => glue(content).filter(|header| {
             let rest = &content[header.length..];
             let is_telling = if header.is_packed { Packing::of(rest) == Some(Packing::Zlib) } else { begins_json(rest) };
-            !rest.is_empty() && (is_telling || (!header.is_packed && header.has_usual_uuid()))
+            !rest.is_empty() && (is_telling || header.has_usual_uuid())
         }),
         [0, ..] => confluent(content).filter(|header| begins_json(&content[header.length..])),
         _ => None,
@@ -143,7 +143,7 @@ mod tests {
         assert_eq!(after(&glue, b"{\"id\":1}"), named);
         assert_eq!(after(&glue, b"\x02\x08paid"), named, "Avro, by the UUID");
         assert_eq!(after(&packed, b"\x78\x9c"), named);
-        assert_eq!(after(&packed, b"\x02\x08paid"), None);
+        assert_eq!(after(&packed, b"\x02\x08paid"), named, "it says that it is packed");
         assert_eq!(after(&glue, b""), None);
         assert_eq!(after(&[3, 0], &[7; 40]), None, "no UUID of a usual kind");
         assert_eq!(after(b"\0\0\0\0\x07", b" {\"id\":1}"), Some("Confluent schema registry, schema 7".to_owned()));

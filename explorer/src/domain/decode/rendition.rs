@@ -21,6 +21,8 @@ pub(super) enum Unreadable {
     TooDeep,
     #[error("it would be more than {} as JSON", size(*.0 as u64))]
     TooLarge(usize),
+    #[error("it may as well be something else")]
+    Doubtful,
     #[error("it has more than {0} fields")]
     TooMany(usize),
     #[error("{0}")]
@@ -126,6 +128,12 @@ impl Rendition {
             self.push("\"")?;
         }
         self.push(":")
+    }
+
+    /// Makes a text of the JSON that was written since `position`, since a key can be nothing else.
+    pub(super) fn make_text(&mut self, position: usize) -> Result<(), Unreadable> {
+        let json = String::from_utf8(self.text.split_off(position)).unwrap_or_default();
+        self.string(&json)
     }
 
     /// The text.

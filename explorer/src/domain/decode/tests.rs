@@ -163,6 +163,15 @@ fn payloads() -> Vec<(Vec<u8>, &'static str)> {
         (CBOR.to_vec(), "base64 › CBOR"),
         (PROTOBUF.to_vec(), "base64 › protobuf"),
         (zstd(MESSAGE_PACK), "base64 › zstd › MessagePack"),
+        (br#""\"{\\\"id\\\":1}\"""#.to_vec(), "base64 › JSON string › JSON string › JSON"),
+        ([b"\x50\x2a\x4d\x18\x04\0\0\0abcd", zstd(json).as_slice()].concat(), "base64 › zstd › JSON"),
+        (two[..two.len() - 3].to_vec(), "base64 › binary"),
+        (zlib(&MESSAGE_PACK.repeat(20))[..20].to_vec(), "base64 › binary"),
+        ("Zahlung ü".as_bytes()[..9].to_vec(), "base64 › text"),
+        (b"{\"a\":\"\xff\",\"status\":\"paid\"}".to_vec(), "base64 › text"),
+        (b"\x81\xa1a\x01\n".to_vec(), "base64 › binary"),
+        ([MESSAGE_PACK, &MESSAGE_PACK[..7]].concat(), "base64 › binary"),
+        (b"\x08paid\x0aalice".to_vec(), "base64 › text"),
     ]
 }
 
@@ -312,6 +321,127 @@ fn what_cannot_be_read_whole_says_so() {
     assert_eq!(whole(&[GLUE, b"\x02\x08paid"].concat(), "detected"), [false], "only its schema says what it holds");
     assert_eq!(whole(b"\x0a\x0a\x08order-41\x0a\x0a\x08order-42", "detected"), [false], "it can be two things");
     assert_eq!(whole(&aggregate(&[("a", None, b"{}"), ("a", None, &large), ("a", None, &large)]), "detected"), [true, true, false]);
+}
+
+/// Whether a payload is whole for whoever searches it, which is what its detail says too; and the detail.
+fn read_whole(payload: &[u8]) -> (bool, Decoded) {
+    let mut is_whole = true;
+    let ended = visit_contents(payload, &Recipe::Detected, &mut |content| {
+        is_whole &= content.is_whole();
+        ControlFlow::Continue(())
+    });
+    assert!(ended.is_continue());
+    (is_whole, decode_payload(payload.to_vec()))
+}
+
+fn assert_not_whole(payload: &[u8], breadcrumb: &str, note: &str) {
+    let (is_whole, decoded) = read_whole(payload);
+    assert_eq!(decoded.breadcrumb(), breadcrumb, "{payload:x?}");
+    assert!(decoded.note.as_deref().is_some_and(|said| said.contains(note)), "{:?} {payload:x?}", decoded.note);
+    assert!(!is_whole && !decoded.is_whole, "{payload:x?}");
+}
+
+#[test]
+fn an_aggregated_record_that_is_damaged_is_not_whole() {
+    let note = "looks like an aggregated record, but its MD5 does not match";
+    let two = aggregate(&[("a", None, b"{\"id\":1}"), ("b", None, b"text")]);
+    for at in [10, two.len() - 3] {
+        let mut damaged = two.clone();
+        damaged[at] ^= 1;
+        assert_not_whole(&damaged, "base64 › binary", note);
+        assert_not_whole(&gzip(&damaged), "base64 › gzip › binary", note);
+        assert_not_whole(&replayed(&damaged), "base64 › replay envelope › binary", note);
+    }
+    for bytes in [&two[..5], &two[..two.len() / 2], &two[..two.len() - 1], &[&two, &b"\n"[..]].concat()] {
+        assert_not_whole(bytes, "base64 › binary", note);
+    }
+    assert_not_whole(&aggregate(&[]), "base64 › binary", "looks like an aggregated record, but what is in it cannot be read");
+    let again = aggregate(&[("a", None, &two)]);
+    assert_not_whole(&again, "base64 › KPL 1/1 › binary", "an aggregated record inside a user record is not taken apart");
+    assert!(read_whole(&two).0);
+}
+
+#[test]
+fn zlib_that_is_cut_or_damaged_is_not_whole_whatever_it_holds() {
+    let message = MESSAGE_PACK.repeat(20);
+    for content in [b"{\"id\":1,\"status\":\"paid\"}".as_slice(), MESSAGE_PACK, &message] {
+        let whole = zlib(content);
+        for end in 2..whole.len() {
+            for cut in [whole[..end].to_vec(), gzip(&whole[..end]), aggregate(&[("a", None, &whole[..end])])] {
+                let (is_whole, decoded) = read_whole(&cut);
+                assert!(!is_whole && !decoded.is_whole && decoded.note.is_some(), "{end} {:?}", decoded.layers);
+            }
+        }
+        let mut wrong_sum = whole.clone();
+        *wrong_sum.last_mut().unwrap() ^= 1;
+        assert!(!read_whole(&wrong_sum).0);
+        assert!(read_whole(&whole).0);
+    }
+    for text in [&b"x^2 is no zlib"[..], b"x\x9c is no zlib", b"\x08\x1d\x12\x04paid", b"x"] {
+        assert!(read_whole(text).0, "{text:x?}");
+    }
+}
+
+#[test]
+fn json_that_was_encoded_several_times_is_taken_out() {
+    let mut json = "{\"id\":1,\"status\":\"paid\"}".to_owned();
+    for times in 1..5 {
+        json = serde_json::to_string(&json).unwrap();
+        let (is_whole, decoded) = read_whole(json.as_bytes());
+        assert!(is_whole && decoded.text() == Some("{\"id\":1,\"status\":\"paid\"}"), "{times} {:?}", decoded.layers);
+        for cut in [json.len() / 2, json.len() - 1] {
+            assert!(!read_whole(&json.as_bytes()[..cut]).0, "{times} {cut}");
+        }
+    }
+}
+
+#[test]
+fn a_text_of_which_a_character_is_cut_off_or_broken_is_not_whole() {
+    for text in ["Zahlung ü", "order 42 é", "Preis €", "日本", "{\"status\":\"paé", "\n\u{9}öäü€"] {
+        let cut = &text.as_bytes()[..text.len() - 1];
+        assert_not_whole(cut, "base64 › text", "its last character is cut off, or it is not UTF-8");
+        assert_not_whole(&gzip(cut), "base64 › gzip › text", "its last character is cut off");
+    }
+    assert_not_whole(&[&b"naive text ".repeat(1_000)[..], b"\xc3"].concat(), "base64 › text", "its last character is cut off");
+    assert_not_whole(b"Z\xc3\xbcrich, K\xc3\xb6ln, B\xfcrn", "base64 › text", "it is not all UTF-8");
+    for json in [&b"{\"a\":\"\xff\",\"status\":\"paid\"}"[..], b"[{\"a\":\"\xff\xfe\",\"status\":\"paid\"}]"] {
+        assert_not_whole(json, "base64 › text", "it is not all UTF-8");
+    }
+    assert!(read_whole(b"M\xfcller").0, "all of it can be read");
+}
+
+#[test]
+fn what_says_what_it_is_and_cannot_be_read_is_not_whole() {
+    let described = [b"\xd9\xd9\xf7", CBOR].concat();
+    assert!(read_whole(&described).0);
+    assert_not_whole(&described[..described.len() - 1], "base64 › binary", "looks like CBOR, but it ends too early");
+    let cut = "what follows its first value is cut off";
+    for (bytes, name) in [(MESSAGE_PACK, "MessagePack"), (CBOR, "CBOR")] {
+        assert_not_whole(&[bytes, &bytes[..9]].concat(), "base64 › binary", &format!("looks like {name}, but {cut}"));
+        assert_not_whole(&[bytes, bytes, b"\n"].concat(), "base64 › binary", "more bytes follow its end");
+    }
+    let glue = "base64 › Glue schema registry, version 12345678-1234-4321-8765-0123456789ab › binary";
+    assert_not_whole(&[b"\x03\x05", &GLUE[2..], b"\x28\xb5\x2f"].concat(), glue, "looks like glue, but cannot be unpacked");
+    let skipped = [b"\x50\x2a\x4d\x18\x04\0\0\0abcd", zstd(b"{\"id\":1}").as_slice()].concat();
+    let (is_whole, decoded) = read_whole(&skipped);
+    assert_eq!((is_whole, decoded.breadcrumb().as_str()), (true, "base64 › zstd › JSON"));
+    let (is_whole, decoded) = read_whole(b"\x82\x92\x01\x02\xa1x\xa6status\xa4paid");
+    assert_eq!((is_whole, decoded.text()), (true, Some(r#"{"[1,2]":"x","status":"paid"}"#)));
+}
+
+#[test]
+fn what_may_be_one_format_or_another_is_called_neither() {
+    for (payload, note) in [
+        (&b"\x81\xa1a\x01\n"[..], "it can be read as CBOR and as MessagePack"),
+        (b"\x81\x01\n", "it can be read as MessagePack and as CBOR"),
+        (b"\x92\x01\x02", "it may be MessagePack"),
+        (b"\x82\x01\x02", "it may be CBOR"),
+        (b"\x08\x01\x10\x02", "it may be protobuf"),
+        (b"\x96\x0e\x08\x01\x02\x03\x04", "it may be MessagePack"),
+    ] {
+        assert_not_whole(payload, "base64 › binary", note);
+    }
+    assert_eq!(decode_payload(b"\x08paid\x0aalice".to_vec()).kind(), Layer::Text, "strings after their lengths");
 }
 
 #[test]

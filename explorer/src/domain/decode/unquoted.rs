@@ -26,15 +26,17 @@ pub(super) enum End {
 const MAX_UNTELLING_BYTES: usize = 16 * 1024;
 
 /// The text of a string, or of several after one another, where that is JSON: it begins like an object or a list that has a quote in
-/// it (`"{\"`), or is one whole.
+/// it (`"{\"`), or is one whole; or where it is such a string again.
 pub(super) fn detect(content: &[u8]) -> Option<Unquoted> {
     let start = start_of(content)?;
     if is_telling(start) {
         return Some(unquote(start));
     }
-    let is_short = content.len() <= MAX_UNTELLING_BYTES && matches!(start.trim_ascii_start(), [b'{' | b'[', ..]);
+    let may_be_json = || matches!(start.trim_ascii_start(), [b'{' | b'[', ..] | [b'\\', b'"', ..]);
+    let is_short = content.len() <= MAX_UNTELLING_BYTES && may_be_json();
     let unquoted = is_short.then(|| unquote(start)).filter(|unquoted| unquoted.end == End::Whole)?;
-    std::str::from_utf8(&unquoted.content).is_ok_and(json_text::is_json).then_some(unquoted)
+    let is_json = std::str::from_utf8(&unquoted.content).is_ok_and(json_text::is_json);
+    (is_json || detect(&unquoted.content).is_some()).then_some(unquoted)
 }
 
 /// The text of what somebody says is a string.
@@ -48,6 +50,13 @@ fn start_of(content: &[u8]) -> Option<&[u8]> {
 }
 
 fn is_telling(start: &[u8]) -> bool {
+    /// Bytes that say what a string in a string begins with.
+    const BEGINNING: usize = 256;
+    if start.starts_with(b"\\\"") {
+        let mut inner = Vec::new();
+        take_string(start.get(..BEGINNING).unwrap_or(start), &mut inner);
+        return start_of(&inner).is_some_and(is_telling);
+    }
     let mut is_open = false;
     let mut rest = start;
     loop {
@@ -58,6 +67,8 @@ fn is_telling(start: &[u8]) -> bool {
             }
             [b' ', after @ ..] | [b'\\', b'n' | b'r' | b't', after @ ..] => after,
             [b'\\', b'"', ..] => return is_open,
+            // It is cut off here.
+            [] | [b'\\'] => return is_open,
             _ => return false,
         }
     }
@@ -170,6 +181,10 @@ mod tests {
             (r#""{\"id\":\u00"#, r#"{"id":"#, End::Cut),
             (r#""{\"id\":\x"#, r#"{"id":"#, End::Damaged),
             (r#""{\"id\":1}",17"#, r#"{"id":1}"#, End::Trailing(3)),
+            (r#""\"{\\\"id\\\":1}\"""#, r#""{\"id\":1}""#, End::Whole),
+            (r#""\"[1,2]\"""#, r#""[1,2]""#, End::Whole),
+            (r#""\"{\\\"id"#, r#""{\"id"#, End::Cut),
+            (r#""{"#, "{", End::Cut),
         ] {
             assert_eq!(detected(content), Some((expected.to_owned(), end)), "{content}");
         }
