@@ -2,7 +2,8 @@
 
 use super::arn_of;
 use super::connect::Connection;
-use archiver::aws_failure::AwsFailure;
+use archiver::aws_failure::{AwsFailure, FailureKind};
+use archiver::sequence::SequenceNumber;
 use archiver::stream::StreamName;
 use aws_config::retry::RetryConfig;
 use aws_sdk_kinesis::primitives::Blob;
@@ -41,15 +42,15 @@ pub enum PutOutcome {
 /// Puts records with one call, which is not repeated. The outcomes come in the order of the records.
 ///
 /// # Errors
-/// When the call fails as a whole; then any of the records may be in the stream all the same, unless Kinesis has answered.
+/// When the call fails as a whole; then any of the records may be in the stream all the same, unless Kinesis has answered. An answer
+/// that does not say of each record what became of it is as good as none.
 pub async fn put_records(
     connection: &Connection,
     stream: &StreamName,
     entries: Vec<PutEntry>,
 ) -> Result<Vec<PutOutcome>, AwsFailure> {
     let count = entries.len();
-    let refused =
-        |error: aws_sdk_kinesis::error::BuildError| AwsFailure::of_cause(archiver::aws_failure::FailureKind::Refused, &error);
+    let refused = |error: aws_sdk_kinesis::error::BuildError| AwsFailure::of_cause(FailureKind::Refused, &error);
     let entry = |PutEntry { partition_key, explicit_hash_key, data }: PutEntry| {
         let entry = PutRecordsRequestEntry::builder().partition_key(partition_key).set_explicit_hash_key(explicit_hash_key);
         entry.data(Blob::new(data)).build().map_err(refused)
@@ -60,21 +61,80 @@ pub async fn put_records(
     let call = connection.kinesis.put_records().set_stream_name(name).set_stream_arn(arn_of(stream)).set_records(Some(entries));
     // Each failure is counted and repeated by the caller; the SDK's own tries would be seen by nobody.
     let once = aws_sdk_kinesis::config::Builder::new().retry_config(RetryConfig::disabled());
-    let output = call.customize().config_override(once).send().await?;
+    let output = call.customize().config_override(once).send().await.map_err(|error| match error.as_service_error() {
+        Some(_) => error.into(),
+        None => unanswered(error.into()),
+    })?;
     // The answer lists the records in the order of the request. Source: Kinesis API reference, PutRecords.
-    let mut outcomes: Vec<PutOutcome> = output.records.into_iter().map(outcome).collect();
-    outcomes.resize(count, PutOutcome::Failed("the answer says nothing of it".to_owned()));
-    Ok(outcomes)
+    outcomes(output.records, count).map_err(lost)
 }
 
-fn outcome(result: PutRecordsResultEntry) -> PutOutcome {
-    match (result.error_code.as_deref(), result.shard_id, result.sequence_number) {
-        (None, Some(shard_id), Some(sequence_number)) => PutOutcome::Acknowledged { shard_id, sequence_number },
-        (Some("ProvisionedThroughputExceededException" | "KMSThrottlingException"), _, _) => PutOutcome::Throttled,
-        (Some(code), _, _) => PutOutcome::Failed(match result.error_message {
+/// What came in place of an answer that can be used says nothing of the records.
+fn unanswered(failure: AwsFailure) -> AwsFailure {
+    let kind = if failure.kind == FailureKind::Unusable { FailureKind::Service } else { failure.kind };
+    AwsFailure { kind, ..failure }
+}
+
+fn lost(reason: String) -> AwsFailure {
+    AwsFailure {
+        kind: FailureKind::Service,
+        message: format!("the answer to PutRecords {reason}, so nobody knows what became of it"),
+    }
+}
+
+/// What became of so many records.
+fn outcomes(results: Vec<PutRecordsResultEntry>, count: usize) -> Result<Vec<PutOutcome>, String> {
+    if results.len() != count {
+        return Err(format!("has {} results for {count} {}", results.len(), if count == 1 { "record" } else { "records" }));
+    }
+    results.into_iter().map(outcome).collect()
+}
+
+fn outcome(result: PutRecordsResultEntry) -> Result<PutOutcome, String> {
+    let is_named = |text: &&str| !text.is_empty();
+    match (result.error_code.as_deref().filter(is_named), result.shard_id, result.sequence_number) {
+        (None, Some(shard_id), Some(sequence_number)) if !shard_id.is_empty() && !sequence_number.is_empty() => {
+            match SequenceNumber::parse(sequence_number.as_str()) {
+                Ok(_) => Ok(PutOutcome::Acknowledged { shard_id, sequence_number }),
+                Err(error) => Err(format!("is damaged: {error}")),
+            }
+        }
+        (None, _, _) => Err("has a record with neither a sequence number nor an error".to_owned()),
+        (Some("ProvisionedThroughputExceededException" | "KMSThrottlingException"), _, _) => Ok(PutOutcome::Throttled),
+        (Some(code), _, _) => Ok(PutOutcome::Failed(match result.error_message {
             Some(message) => format!("{code}: {message}"),
             None => code.to_owned(),
-        }),
-        (None, _, _) => PutOutcome::Failed("the answer has neither a sequence number nor an error".to_owned()),
+        })),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn result(shard: &str, number: &str) -> PutRecordsResultEntry {
+        PutRecordsResultEntry::builder().shard_id(shard).sequence_number(number).build()
+    }
+
+    #[test]
+    fn only_a_record_with_a_shard_and_a_sequence_number_is_acknowledged() {
+        let shard = "shardId-000000000000";
+        let taken = outcomes(vec![result(shard, "42")], 1);
+        let acknowledged = PutOutcome::Acknowledged { shard_id: shard.to_owned(), sequence_number: "42".to_owned() };
+        assert_eq!(taken, Ok(vec![acknowledged]));
+        for bad in
+            [result(shard, ""), result("", "42"), result(shard, "x"), result(shard, "-1"), PutRecordsResultEntry::builder().build()]
+        {
+            assert!(outcomes(vec![result(shard, "42"), bad.clone()], 2).is_err(), "{bad:?}");
+        }
+        let refused = PutRecordsResultEntry::builder().error_code("InternalFailure").build();
+        assert_eq!(outcomes(vec![refused], 1), Ok(vec![PutOutcome::Failed("InternalFailure".to_owned())]));
+    }
+
+    #[test]
+    fn an_answer_of_another_number_of_records_acknowledges_none() {
+        for results in [0, 1, 3] {
+            assert!(outcomes(vec![result("shardId-000000000000", "42"); results], 2).is_err(), "{results}");
+        }
     }
 }
