@@ -394,7 +394,7 @@ impl Run {
                 }
             }
             Done::Sent(batch, Sent::CallFailed(failure, is_unsure)) => self.take_failed_call(&batch, &failure, is_unsure, now),
-            Done::Sent(_, Sent::Broken(failure)) => self.fail(failure),
+            Done::Sent(_, Sent::Broken(failure)) => self.fail_of_target(failure),
             Done::Fed((version, place, room, records)) => {
                 self.feeds.is_asked = false;
                 match records {
@@ -414,6 +414,10 @@ impl Run {
                     self.take_shards(map);
                 }
             }
+            Done::Listed(_, Err(failure)) if failure.kind == FailureKind::NotFound => {
+                self.is_listing = false;
+                self.fail_of_target(failure);
+            }
             // They are listed again before long.
             Done::Listed(_, Err(failure)) => {
                 self.is_listing = false;
@@ -430,7 +434,7 @@ impl Run {
             }
             Done::Confirmed(Err(failure)) => {
                 self.is_listing = false;
-                self.fail(failure);
+                self.fail_of_target(failure);
             }
             Done::Counted(Ok(left)) => {
                 self.left = left;
@@ -464,6 +468,22 @@ impl Run {
             self.progress.maybe_repeated += new as u64;
         }
         self.lanes.call_failed(batch.id, now, fastrand::f64());
+    }
+
+    /// Ends the run for what a call to the target came to: what went into a stream that is no longer there is lost with it.
+    fn fail_of_target(&mut self, failure: Failure) {
+        if failure.kind != FailureKind::NotFound {
+            return self.fail(failure);
+        }
+        self.progress.is_target_gone = true;
+        let lost = match self.progress.acknowledged {
+            0 => String::new(),
+            1 => "; the 1 record sent went with it".to_owned(),
+            sent => format!("; the {} records sent went with it", count(sent)),
+        };
+        let target = &self.sender.target;
+        let detail = format!("stream {target} was deleted{lost}; plan it again");
+        self.fail(Failure::refused(format!("go on with replay {}", self.file.id()), detail));
     }
 
     fn fail(&mut self, failure: Failure) {

@@ -162,6 +162,24 @@ async fn a_target_that_is_recreated_during_a_run_is_noticed_before_it_is_finishe
 }
 
 #[tokio::test]
+async fn a_target_that_is_deleted_ends_the_run_that_puts_into_it() {
+    let (endpoints, explorer) = reach().await;
+    let target = TestStream::create(&endpoints, 1).await;
+    let folder = tempfile::tempdir().unwrap();
+    let file = arrived_at(folder.path(), &[json!(1_545_084_650), json!(1_545_084_655)]);
+    let id = text(&plan_file(&explorer, &file, &target, &["--timing", "recorded"]).await, "id").to_owned();
+    let running = explorer.start(&["replay", "run", &id, "--yes", "--output", "json"]);
+    until_sent(&explorer, &id, 1).await;
+    endpoints.kinesis.delete_stream().stream_name(&target.name).send().await.expect("the stream is deleted");
+
+    let ended = running.ended().await;
+
+    let words = format!("stream {} was deleted; the 1 record sent went with it; plan it again", target.name);
+    assert!(ended.sentence(1).ends_with(&words), "{ended:#?}");
+    assert!(!ended.stderr.contains("replay resume"), "{ended:#?}");
+}
+
+#[tokio::test]
 async fn a_terminal_that_is_gone_pauses_a_replay_as_sigterm_does() {
     let (endpoints, explorer) = reach().await;
     let target = TestStream::create(&endpoints, 1).await;
