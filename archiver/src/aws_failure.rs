@@ -120,6 +120,10 @@ where
             // What is neither: the endpoint is no address.
             SdkError::DispatchFailure(_) => FailureKind::Network,
             SdkError::ConstructionFailure(_) => FailureKind::Refused,
+            // An error without a body, or with one that is none of the service's.
+            SdkError::ResponseError(response) if response.raw().status().as_u16() >= 400 => {
+                kind_of_answer("", "", response.raw().status().as_u16())
+            }
             SdkError::ResponseError(_) => FailureKind::Network,
             SdkError::ServiceError(service) => {
                 let (code, message) = (service.err().code().unwrap_or_default(), service.err().message().unwrap_or_default());
@@ -134,7 +138,12 @@ where
                 (None, Some(message)) => message.to_owned(),
                 (None, None) => innermost_message(&error),
             },
-            None => innermost_message(&error),
+            None => match &error {
+                SdkError::ResponseError(response) if response.raw().status().as_u16() >= 400 => {
+                    format!("HTTP {} without an explanation", response.raw().status().as_u16())
+                }
+                error => innermost_message(error),
+            },
         };
         Self { kind, message }
     }

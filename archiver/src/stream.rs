@@ -168,6 +168,12 @@ impl StreamArn {
         Ok(Self { text, name })
     }
 
+    /// The partition in it: `aws`, `aws-cn`, …
+    #[must_use]
+    pub fn partition(&self) -> &str {
+        self.part(1)
+    }
+
     /// The region in it.
     #[must_use]
     pub fn region(&self) -> &str {
