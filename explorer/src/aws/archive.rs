@@ -11,6 +11,7 @@ use archiver::backoff::Deadline;
 use archiver::item::{Attributes, StoredItem};
 use archiver::settings::ArchiveMode;
 use archiver::table::attribute;
+use aws_sdk_dynamodb::operation::batch_get_item::BatchGetItemOutput;
 use aws_sdk_dynamodb::types::{AttributeValue, KeysAndAttributes, Select};
 use jiff::Timestamp;
 use std::collections::HashSet;
@@ -54,7 +55,8 @@ pub async fn get(
         let page =
             page.map_err(|error| Failure::of_call(format!("read table {table}"), "dynamodb:Query", AwsFailure::from(error)))?;
         // Numbers of different lengths are in another order as texts, so the last one is not surely the newest.
-        for item in page.items.unwrap_or_default() {
+        let items = items_of(page.items, page.count, "Query", attribute::PARTITION_KEY);
+        for item in items.map_err(|fault| Failure::refused(format!("read table {table}"), fault))? {
             let record = Record::new(StoredItem::from_attributes(item));
             let matches = sequence_number.is_none_or(|number| record.has_number(number));
             let is_newer = newest.as_ref().is_none_or(|known| known.item.sequence_number < record.item.sequence_number);
@@ -123,9 +125,8 @@ pub async fn present_records(connection: &Connection, table: &str, records: &[Re
             call.map_err(|error| Failure::of_call(operation(), "dynamodb:BatchGetItem", error.into()))
         });
         let answer = answer.await?;
-        let found = answer.responses.and_then(|mut responses| responses.remove(table)).unwrap_or_default();
+        let (found, left) = batch_of(answer, table).map_err(|fault| Failure::refused(operation(), fault))?;
         present.extend(found.iter().filter_map(record_key));
-        let left = answer.unprocessed_keys.and_then(|mut keys| keys.remove(table)).map(|keys| keys.keys).unwrap_or_default();
         // So DynamoDB throttles a part of a batch.
         left_out = if left.is_empty() { 0 } else { left_out + 1 };
         if left_out > 0 {
@@ -135,6 +136,36 @@ pub async fn present_records(connection: &Connection, table: &str, records: &[Re
         wanted.extend(left.iter().filter_map(record_key));
     }
     Ok(present)
+}
+
+/// The items of a page whose keys have this attribute.
+///
+/// # Errors
+/// Says why the answer to the call cannot be DynamoDB's: without its items a page would pass for an empty one.
+pub(super) fn items_of(items: Option<Vec<Attributes>>, count: i32, operation: &str, key: &str) -> Result<Vec<Attributes>, String> {
+    let items = items.ok_or("DynamoDB's answer has no items, not even none")?;
+    match items.len() {
+        found if usize::try_from(count) == Ok(found) => {}
+        0 => return Err(format!("the answer to {operation} counts {count} items and has none")),
+        found => return Err(format!("the answer to {operation} counts {count} items and has {found}")),
+    }
+    if items.iter().any(|item| !item.contains_key(key)) {
+        return Err(format!("the answer to {operation} has an item without {key}, which no item of the table can be"));
+    }
+    Ok(items)
+}
+
+/// What a batch brought of a table: its items, and the keys that are to be asked for again.
+///
+/// # Errors
+/// When the answer says nothing of the table.
+pub(super) fn batch_of(answer: BatchGetItemOutput, table: &str) -> Result<(Vec<Attributes>, Vec<Attributes>), String> {
+    let found = answer.responses.and_then(|mut responses| responses.remove(table));
+    let left = answer.unprocessed_keys.and_then(|mut keys| keys.remove(table)).map(|keys| keys.keys);
+    if found.is_none() && left.is_none() {
+        return Err(format!("the answer to BatchGetItem says nothing of table {table}"));
+    }
+    Ok((found.unwrap_or_default(), left.unwrap_or_default()))
 }
 
 fn record_key(item: &Attributes) -> Option<RecordKey> {

@@ -1,5 +1,6 @@
 //! Finding region, credentials and endpoint as the AWS CLI does, and saying in one sentence which of them is missing.
 
+mod content;
 mod credentials;
 mod files;
 mod http;

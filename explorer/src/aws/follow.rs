@@ -6,7 +6,7 @@ mod shard;
 pub(crate) mod tests;
 mod waiting;
 
-use super::archive::MAX_BATCH_KEYS;
+use super::archive::{MAX_BATCH_KEYS, batch_of};
 use super::connect::Connection;
 use super::patience::patiently;
 use crate::domain::decode::Recipe;
@@ -180,7 +180,7 @@ impl Following<'_> {
                 call.map_err(|error| Failure::of_call(operation(), "dynamodb:BatchGetItem", error.into()))
             });
             // What was left unprocessed is looked for again with the rest.
-            let items = answer.await?.responses.and_then(|mut responses| responses.remove(&archive.table)).unwrap_or_default();
+            let (items, _) = batch_of(answer.await?, &archive.table).map_err(|fault| Failure::refused(operation(), fault))?;
             let found = archive.waiting.found(items.into_iter().map(StoredItem::from_attributes));
             batch.lag = batch.lag.max(found.iter().filter_map(lag_of).max());
             batch.records.extend(found.into_iter().map(Record::new));

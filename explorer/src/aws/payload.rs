@@ -1,5 +1,6 @@
 //! Reading the payload of a record, whose parts lie in a table of their own where it is too large for an item.
 
+use super::archive::items_of;
 use super::connect::Connection;
 use crate::domain::failure::Failure;
 use crate::domain::payload::{Gathering, NoPayload, Parts, Place, payload_of};
@@ -60,7 +61,8 @@ async fn read_parts_of(connection: &Connection, table: &str, parts: &Parts, part
             }
             failure => NoPayload::Failed(Failure::of_call(format!("read table {table}"), "dynamodb:Query", failure)),
         })?;
-        for item in page.items.unwrap_or_default() {
+        let items = items_of(page.items, page.count, "Query", attribute::PART_OF);
+        for item in items.map_err(|fault| NoPayload::Failed(Failure::refused(format!("read table {table}"), fault)))? {
             let (place, text) = part_of_item(&item)
                 .ok_or_else(|| NoPayload::Damaged(format!("a part of it in table {table} has no {}", attribute::RECORD_DATA)))?;
             gathering.push(place, text)?;

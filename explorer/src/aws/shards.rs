@@ -29,7 +29,12 @@ pub(super) async fn list(connection: &Connection, stream: &StreamName, operation
         }
         token = page.next_token;
         if token.is_none() {
-            return Ok(shards);
+            // A stream has shards as long as it is there.
+            return if shards.is_empty() {
+                Err(Failure::refused(operation, "Kinesis lists no shard, not even a closed one"))
+            } else {
+                Ok(shards)
+            };
         }
     }
 }
@@ -77,13 +82,14 @@ pub async fn map(connection: &Connection, stream: &StreamName) -> Result<ShardMa
     let shards = list(connection, stream, &operation).await?;
     let open = shards.into_iter().filter(is_open).map(|shard| {
         let range = shard.hash_key_range.as_ref();
-        let bound = |digits: Option<&str>, otherwise| digits.and_then(HashKey::parse).map_or(otherwise, |(hash, _)| hash);
-        TargetShard {
-            first: bound(range.map(|range| range.starting_hash_key.as_str()), HashKey(0)),
-            last: bound(range.map(|range| range.ending_hash_key.as_str()), HashKey(u64::MAX)),
-            id: shard.shard_id,
-        }
+        let bound = |digits: Option<&str>| digits.and_then(HashKey::parse).map(|(hash, _)| hash);
+        let first = bound(range.map(|range| range.starting_hash_key.as_str()));
+        let last = bound(range.map(|range| range.ending_hash_key.as_str()));
+        let (Some(first), Some(last)) = (first, last) else {
+            return Err(Failure::refused(&operation, format!("the hash keys of {} are no numbers", shard.shard_id)));
+        };
+        Ok(TargetShard { first, last, id: shard.shard_id })
     });
-    let map = ShardMap::new(open.collect());
+    let map = ShardMap::new(open.collect::<Result<_, _>>()?);
     if map.is_empty() { Err(Failure::refused(operation, "it has no open shard")) } else { Ok(map) }
 }

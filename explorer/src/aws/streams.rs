@@ -2,7 +2,6 @@
 
 use super::arn_of;
 use super::connect::{Connection, retries};
-use super::patience::patiently;
 use crate::domain::archive::{ArchiveTable, Configuration, StreamOverview};
 use crate::domain::failure::Failure;
 use crate::domain::page::{StreamCursor, StreamPage};
@@ -45,6 +44,10 @@ pub async fn list(connection: &Connection, from: Option<StreamCursor>) -> Result
     };
     let operation = || format!("list the streams of region {}", connection.region);
     let page = call.send().await.map_err(|error| Failure::of_call(operation(), "kinesis:ListStreams", error.into()))?;
+    if page.has_more_streams && page.stream_names.is_empty() {
+        let detail = "the answer to ListStreams says that there are more streams, and names none";
+        return Err(Failure::refused(operation(), detail));
+    }
     let last = page.stream_names.last().cloned();
     let next = last.filter(|_| page.has_more_streams).map(|last| StreamCursor { token: page.next_token, last });
     if next.is_some() && next.as_ref().map(|next| &next.last) == from.as_ref().map(|from| &from.last) {
@@ -135,6 +138,11 @@ pub async fn settled(connection: &Connection, stream: &StreamName) -> Result<Str
     let Some(arn) = stream.arn() else {
         return Ok(stream.clone());
     };
+    if arn.partition() != partition_of(arn.region()) {
+        let detail =
+            format!("its partition is {}, but region {} is in {}", arn.partition(), arn.region(), partition_of(arn.region()));
+        return Err(Failure::refused(format!("use stream {stream}"), detail));
+    }
     if arn.region() != connection.region {
         let (region, here) = (arn.region(), &connection.region);
         let detail = format!("it is in region {region}, but this is {here}; add --region {region}");
@@ -147,9 +155,38 @@ pub async fn settled(connection: &Connection, stream: &StreamName) -> Result<Str
     match describe(connection, &stream.without_arn()).await {
         Ok(summary) if summary.stream_arn == arn.stream_arn() => Ok(stream.without_arn()),
         Ok(_) => Ok(stream.clone()),
-        Err(AwsFailure { kind: FailureKind::NotFound | FailureKind::AccessDenied, .. }) => Ok(stream.clone()),
+        // It may have been deleted, or be hidden; then the table that it has left says whose it was.
+        Err(AwsFailure { kind: FailureKind::NotFound | FailureKind::AccessDenied, .. }) => {
+            let is_own = account_of_tables(connection, &stream.without_arn()).await.is_some_and(|account| account == arn.account());
+            Ok(if is_own { stream.without_arn() } else { stream.clone() })
+        }
         Err(failure) => Err(Failure::of_call(format!("describe stream {stream}"), DESCRIBE, failure)),
     }
+}
+
+/// The account that has a table of the stream's archive; `None` where there is none to be seen.
+async fn account_of_tables(connection: &Connection, name: &StreamName) -> Option<String> {
+    let all_settings = [ArchiveMode::All, ArchiveMode::Latest].map(|mode| ArchiveSettings::new(mode, None));
+    for table in all_settings.iter().flat_map(|settings| candidate_tables(name, settings)) {
+        if let Ok(Some(description)) = description_of(connection, &table).await {
+            // "arn:aws:dynamodb:eu-west-1:123456789012:table/orders-archive-ALL"
+            return description.table_arn?.split(':').nth(4).map(str::to_owned);
+        }
+    }
+    None
+}
+
+/// The partition that a region is in. Source: AWS general reference, ARN namespaces.
+fn partition_of(region: &str) -> &'static str {
+    const PARTITIONS: [(&str, &str); 6] = [
+        ("cn-", "aws-cn"),
+        ("us-gov-", "aws-us-gov"),
+        ("us-iso-", "aws-iso"),
+        ("us-isob-", "aws-iso-b"),
+        ("eu-isoe-", "aws-iso-e"),
+        ("us-isof-", "aws-iso-f"),
+    ];
+    PARTITIONS.iter().find(|(prefix, _)| region.starts_with(prefix)).map_or("aws", |(_, partition)| partition)
 }
 
 /// What is known of a stream, or of its archive where the stream was deleted.
@@ -181,11 +218,18 @@ pub async fn archive_to_read(
     name: &StreamName,
 ) -> Result<(Option<ArchiveTable>, Option<String>), Failure> {
     if let Some(arn) = name.arn() {
-        let detail = format!(
-            "stream {} belongs to account {}; use a profile of that account, or the name {0} for the tables of this one",
-            name.as_str(),
-            arn.account()
-        );
+        let (stream, account) = (name.as_str(), arn.account());
+        // Whose it is is known of the credentials, or else of the stream that answers to this ARN.
+        let is_known = connection.account.is_some() || describe(connection, name).await.is_ok();
+        let detail = if is_known {
+            format!(
+                "stream {stream} belongs to account {account}; use a profile of that account, or the name {stream} for the tables of this one"
+            )
+        } else {
+            format!(
+                "neither such a stream nor an archive of it is found with these credentials; if it is in another account, use a profile of that account ({account})"
+            )
+        };
         return Err(Failure::refused(format!("read the archive of stream {name}"), detail));
     }
     match overview_of_archive(connection, name).await {
@@ -212,15 +256,23 @@ fn is_silence(failure: &Failure) -> bool {
     matches!(failure.kind, FailureKind::AccessDenied | FailureKind::Throttled)
 }
 
-/// The archives of streams that are not among these.
+/// The archives of streams that are not among these. A stream that is there all the same is given with what is known of it.
 ///
 /// # Errors
-/// What DynamoDB answered.
+/// What DynamoDB answered, or Kinesis.
 pub async fn archives_without_stream(connection: &Connection, streams: &[StreamName]) -> Result<Vec<StreamOverview>, Failure> {
     let mut found = Vec::new();
     for name in streams_of_tables(connection).await? {
-        if !streams.contains(&name) {
-            found.extend(deleted(connection, &name).await?);
+        if streams.contains(&name) {
+            continue;
+        }
+        match describe(connection, &name).await {
+            Err(failure) if matches!(failure.kind, FailureKind::NotFound | FailureKind::AccessDenied) => {
+                found.extend(deleted(connection, &name).await?);
+            }
+            // It was created since, or the list was not whole.
+            Ok(_) => found.push(overview(connection, &name).await?),
+            Err(failure) => return Err(Failure::of_call(format!("describe stream {name}"), DESCRIBE, failure)),
         }
     }
     Ok(found)
@@ -232,11 +284,12 @@ async fn streams_of_tables(connection: &Connection) -> Result<BTreeSet<StreamNam
     let mut streams = BTreeSet::new();
     let mut from: Option<String> = None;
     loop {
-        let page = patiently(|| async {
+        let page = connection.promptly(|| async {
+            let soon = aws_sdk_dynamodb::config::Builder::new().retry_config(retries());
             let call = connection.dynamodb.list_tables().set_exclusive_start_table_name(from.clone());
-            call.send().await.map_err(|error| Failure::of_call(operation(), "dynamodb:ListTables", error.into()))
+            Ok(call.customize().config_override(soon).send().await?)
         });
-        let page = page.await?;
+        let page = page.await.map_err(|failure| Failure::of_call(operation(), "dynamodb:ListTables", failure))?;
         streams.extend(page.table_names.unwrap_or_default().iter().filter_map(|table| stream_of_table(table)));
         match page.last_evaluated_table_name {
             None => return Ok(streams),
@@ -270,6 +323,10 @@ async fn tags(connection: &Connection, stream: &StreamArn) -> Result<Vec<(String
             Ok(call.customize().config_override(soon).send().await?)
         });
         let page = page.await?;
+        if page.has_more_tags && page.tags.is_empty() {
+            let message = "the answer to ListTagsForStream says that there are more tags, and has none".to_owned();
+            return Err(AwsFailure { kind: FailureKind::Unusable, message });
+        }
         let tags = page.tags.into_iter().map(|tag| (tag.key, tag.value.unwrap_or_default())).collect();
         Ok(TagPage { tags, has_more: page.has_more_tags })
     })
@@ -321,14 +378,21 @@ pub async fn first_table(
 /// # Errors
 /// What DynamoDB answered.
 pub async fn describe_table(connection: &Connection, table: &str) -> Result<Option<ArchiveTable>, Failure> {
+    let described = description_of(connection, table).await;
+    let described =
+        described.map_err(|failure| Failure::of_call(format!("describe table {table}"), "dynamodb:DescribeTable", failure))?;
+    Ok(described.map(|description| archive_table(table, description)))
+}
+
+async fn description_of(connection: &Connection, table: &str) -> Result<Option<TableDescription>, AwsFailure> {
     let call = || async {
         let soon = aws_sdk_dynamodb::config::Builder::new().retry_config(retries());
         Ok(connection.dynamodb.describe_table().table_name(table).customize().config_override(soon).send().await?)
     };
     match connection.promptly(call).await {
-        Ok(output) => Ok(output.table.map(|description| archive_table(table, description))),
+        Ok(output) => Ok(output.table),
         Err(failure) if failure.kind == FailureKind::NotFound => Ok(None),
-        Err(failure) => Err(Failure::of_call(format!("describe table {table}"), "dynamodb:DescribeTable", failure)),
+        Err(failure) => Err(failure),
     }
 }
 

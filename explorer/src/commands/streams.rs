@@ -83,13 +83,10 @@ pub(super) async fn run(connection: &Connection, check: bool, output: Output) ->
     }
     let archives = async {
         match archives_without_stream(connection, &names).await {
-            Ok(archives) => archives,
+            Ok(archives) => (archives, None),
             // Not everybody may list tables.
-            Err(failure) if is_denied(&failure) => Vec::new(),
-            Err(failure) => {
-                tracing::warn!(%failure, "archives of deleted streams are not listed");
-                Vec::new()
-            }
+            Err(failure) if is_denied(&failure) => (Vec::new(), None),
+            Err(failure) => (Vec::new(), Some(failure)),
         }
     };
     let reads = names.iter().cloned().map(|name| async move {
@@ -97,7 +94,7 @@ pub(super) async fn run(connection: &Connection, check: bool, output: Output) ->
         (name, result)
     });
     let reads = futures::stream::iter(reads).buffered(STREAMS_AT_ONCE).collect::<Vec<StreamRead>>();
-    let (mut streams, archives) = tokio::join!(reads, archives);
+    let (mut streams, (archives, unlisted)) = tokio::join!(reads, archives);
     // A stream that was deleted since it was listed is no failure.
     streams.retain(|(_, result)| !result.as_ref().is_err_and(|failure| failure.kind == FailureKind::NotFound));
     streams.extend(archives.into_iter().map(|archive| (archive.name.clone(), Ok(archive))));
@@ -116,6 +113,9 @@ pub(super) async fn run(connection: &Connection, check: bool, output: Output) ->
             overviews.filter_map(StreamOverview::problem).try_for_each(|problem| output::tell(&problem))?;
         }
     }
+    if let Some(failure) = &unlisted {
+        output::tell(&format!("archives of deleted streams may be missing here: {failure}"))?;
+    }
     // Somebody who has to do with some of the account's streams may not see into the others, which is no failure.
     let checked = checked(&streams);
     let sees_some = streams.iter().any(|(_, result)| result.is_ok());
@@ -123,7 +123,10 @@ pub(super) async fn run(connection: &Connection, check: bool, output: Output) ->
     let failure = failures.find(|failure| !(sees_some && is_denied(failure)));
     match failure {
         Some(failure) => Err(failure.into()),
-        None if check => checked,
+        None if check => match unlisted {
+            Some(failure) if checked.is_ok() => Err(failure.into()),
+            _ => checked,
+        },
         None => Ok(()),
     }
 }

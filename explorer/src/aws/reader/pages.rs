@@ -1,6 +1,6 @@
 //! One page of items after the other, by Query or by Scan, with the filter's conditions as far as DynamoDB can hold them.
 
-use crate::aws::archive::{cursor_attributes, cursor_of};
+use crate::aws::archive::{cursor_attributes, cursor_of, items_of};
 use crate::aws::conditions::Conditions;
 use crate::aws::connect::Connection;
 use crate::aws::patience::patiently;
@@ -10,6 +10,7 @@ use crate::domain::page::PageCursor;
 use crate::domain::reading::ArchiveSource;
 use archiver::aws_failure::AwsFailure;
 use archiver::item::Attributes;
+use archiver::table::attribute;
 use aws_sdk_dynamodb::types::{ConsumedCapacity, ReturnConsumedCapacity};
 use jiff::Timestamp;
 
@@ -76,6 +77,7 @@ pub(super) struct Pages {
 /// What the answers to both calls have in common.
 struct Answer {
     items: Option<Vec<Attributes>>,
+    count: i32,
     scanned: i32,
     last: Option<Attributes>,
     capacity: Option<ConsumedCapacity>,
@@ -111,15 +113,18 @@ impl Pages {
                 }
             }
         });
-        let Answer { items, scanned, last, capacity } = answer.await?;
+        let Answer { items, count, scanned, last, capacity } = answer.await?;
         let next = match last {
             Some(last) => {
                 Some(cursor_of(&last).ok_or_else(|| Failure::refused(operation(), "its keys are not those of an archive"))?)
             }
             None => None,
         };
-        // Without it nobody knows whether anything was read.
-        let items = items.ok_or_else(|| Failure::refused(operation(), "DynamoDB's answer has no items, not even none"))?;
+        let call = match slice {
+            Slice::Key => "Query",
+            Slice::Segment { .. } => "Scan",
+        };
+        let items = items_of(items, count, call, attribute::PARTITION_KEY).map_err(|fault| Failure::refused(operation(), fault))?;
         // Without a filter these are all that was read; an emulator may count one more, for which the page had no room.
         let read = if self.conditions.others.is_none() { items.len() as u64 } else { u64::try_from(scanned).unwrap_or(0) };
         Ok(ItemPage { items, read, units: capacity.and_then(|capacity| capacity.capacity_units).unwrap_or(0.0), next })
@@ -133,6 +138,7 @@ impl Pages {
         let page = call.set_expression_attribute_names(names).set_expression_attribute_values(values).send().await?;
         Ok(Answer {
             items: page.items,
+            count: page.count,
             scanned: page.scanned_count,
             last: page.last_evaluated_key,
             capacity: page.consumed_capacity,
@@ -153,6 +159,7 @@ impl Pages {
         let page = call.set_expression_attribute_names(names).set_expression_attribute_values(values).send().await?;
         Ok(Answer {
             items: page.items,
+            count: page.count,
             scanned: page.scanned_count,
             last: page.last_evaluated_key,
             capacity: page.consumed_capacity,

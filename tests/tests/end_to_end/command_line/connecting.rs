@@ -473,7 +473,56 @@ async fn an_answer_without_content_is_never_taken_for_all_there_is() {
             assert!(sentence.contains(&format!("the answer to {operation} has no ")), "{status} {body:?}: {sentence}");
         }
     }
+    // Whatever an answer has in place of its content, and whatever its size.
+    let padded = format!(r#"{{"Padding":"{}"}}"#, "x".repeat(70_000));
+    let target = TestStream::create(&endpoints, 1).await;
+    let replay = ["replay", "run", stream.name.as_str(), "key:cust-1", "--to", target.name.as_str(), "--yes", "--patience", "1s"];
+    let item = r#"{"partitionKey":{"S":"cust-1"}}"#;
+    for (operation, body, command, words) in [
+        ("Scan", r#"{"ScannedCount":0,"Count":0,"Items":null}"#, &records[..], "has no items, not even none"),
+        ("Scan", r#"{"ScannedCount":null,"Count":null,"Items":null}"#, &records, "the answer to Scan has no ScannedCount"),
+        ("Scan", r#"{"ScannedCount":100,"Count":100,"Items":[]}"#, &records, "the answer to Scan counts 100 items and has none"),
+        ("Scan", r#"{"ScannedCount":1,"Count":1,"Items":[{}]}"#, &records, "the answer to Scan has an item without partitionKey"),
+        ("Scan", padded.as_str(), &records, "the answer to Scan has no ScannedCount"),
+        ("Scan", "null", &records, "the answer to Scan is not what DynamoDB sends"),
+        ("Query", r#"{"ScannedCount":0,"Count":0}"#, &get, "has no items, not even none"),
+        ("Query", &format!(r#"{{"ScannedCount":2,"Count":2,"Items":[{item}]}}"#), &of_key, "counts 2 items and has 1"),
+        ("DescribeTable", r#"{"Table":null}"#, &records, "the answer to DescribeTable has no Table"),
+        ("DescribeTable", r#"{"Table":{"TableName":"t","TableStatus":"ACTIVE"}}"#, &records, "has no KeySchema"),
+        ("ListStreams", r#"{"StreamNames":null,"HasMoreStreams":false}"#, &streams, "has no StreamNames"),
+        ("ListStreams", r#"{"StreamNames":[],"HasMoreStreams":true}"#, &streams, "there are more streams, and names none"),
+        ("ListTagsForStream", r#"{"Tags":null,"HasMoreTags":false}"#, &records, "has no Tags"),
+        ("ListTagsForStream", r#"{"Tags":[{}],"HasMoreTags":false}"#, &records, "has no Key"),
+        ("ListTagsForStream", r#"{"Tags":[],"HasMoreTags":true}"#, &records, "there are more tags, and has none"),
+        ("ListShards", "<html>", &replay, "the answer to ListShards is not what Kinesis sends"),
+        ("ListShards", r#"{"Shards":[]}"#, &replay, "Kinesis lists no shard"),
+        ("PutRecords", r#"{"FailedRecordCount":0,"Records":[{"SequenceNumber":"","ShardId":""}]}"#, &replay, "took nothing"),
+        ("PutRecords", r#"{"FailedRecordCount":0,"Records":[]}"#, &replay, "the answer to PutRecords has 0 results"),
+    ] {
+        let said = body.to_owned();
+        let script = move |call: &Call| if call.operation == operation { Fault::Say(200, said.clone()) } else { Fault::Pass };
+        dynamodb.follow(script.clone());
+        kinesis.follow(script);
+        let finished = explorer.run(command).await;
+        assert_eq!(finished.code, Some(1), "{operation} {finished:#?}");
+        assert!(finished.stderr.contains(words), "{operation} {words}: {finished:#?}");
+        assert!(!finished.stdout.contains("finished"), "{operation}: {finished:#?}");
+    }
     kinesis.heal();
+    // A list that is not whole makes no stream a deleted one.
+    kinesis.follow(|call| match call.operation.as_str() {
+        "ListStreams" => Fault::Say(200, r#"{"StreamNames":[],"HasMoreStreams":false}"#.to_owned()),
+        _ => Fault::Pass,
+    });
+    dynamodb.heal();
+    let listed = explorer.json(&["streams"]).await;
+    let found = listed.as_array().unwrap().iter().find(|found| found["name"] == stream.name.as_str()).unwrap();
+    assert_eq!(found["health"], "ok", "{found}");
+    kinesis.heal();
+    dynamodb.follow(|call| if call.operation == "ListTables" { Fault::Say(200, "null".to_owned()) } else { Fault::Pass });
+    let told = explorer.run(&streams).await.succeeded();
+    assert!(told.stderr.contains("archives of deleted streams may be missing here"), "{told:#?}");
+    assert_eq!(explorer.run(&["streams", "--check"]).await.code, Some(1));
 
     let key = json!({ "partitionKey": { "S": "cust-1" }, "sequenceNumber": { "S": "1" } });
     let page = json!({ "Items": [], "Count": 0, "ScannedCount": 0, "LastEvaluatedKey": key }).to_string();
