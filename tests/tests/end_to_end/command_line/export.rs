@@ -146,7 +146,7 @@ async fn a_pipe_is_waited_for_and_a_device_stays_what_it_is() {
         move || std::fs::read_to_string(pipe).unwrap()
     });
     assert_eq!(read.await.unwrap().lines().count(), 3);
-    assert!(running.ended().await.succeeded().stdout.starts_with("3 records, "));
+    assert!(running.ended().await.succeeded().stdout.starts_with("exported 3 records, "));
     assert!(pipe.symlink_metadata().unwrap().file_type().is_fifo());
     let device = explorer.run(&["export", "--file", source, "--to", "/dev/null", "--overwrite"]).await.succeeded();
     assert!(device.stdout.contains("are in /dev/null"), "{device:#?}");
