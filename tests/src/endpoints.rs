@@ -44,6 +44,14 @@ impl Endpoints {
         Self { emulators, ..Self::at(kinesis_url, dynamodb_url) }
     }
 
+    /// Emulators of this test's own, whatever the environment names: for what depends on all streams that there are, or on accounts,
+    /// which no other emulator has.
+    pub async fn of_its_own() -> Self {
+        let emulators = Emulators::in_memory().await.expect("loopback ports are free");
+        let (kinesis_url, dynamodb_url) = (emulators.endpoints.kinesis.clone(), emulators.endpoints.dynamodb.clone());
+        Self { emulators: Some(emulators), ..Self::at(kinesis_url, dynamodb_url) }
+    }
+
     /// Endpoints that somebody else has started.
     #[must_use]
     pub fn at(kinesis_url: String, dynamodb_url: String) -> Self {

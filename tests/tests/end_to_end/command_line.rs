@@ -43,6 +43,13 @@ async fn reach() -> (Endpoints, Explorer) {
     (endpoints, explorer)
 }
 
+/// The same in an account without other streams.
+async fn reach_alone() -> (Endpoints, Explorer) {
+    let endpoints = Endpoints::of_its_own().await;
+    let explorer = Explorer::of(binary(), &endpoints);
+    (endpoints, explorer)
+}
+
 /// A sequence number as long as Kinesis' own.
 fn long_number(place: usize) -> String {
     format!("4{place:055}")

@@ -1,6 +1,6 @@
 //! Connecting as the AWS CLI does with the same files: credentials, certificates, permissions, ARNs; and answers that AWS never gives.
 
-use super::{archived_stream, binary, reach};
+use super::{archived_stream, binary, reach_alone};
 use axum::Router;
 use end_to_end::command_line::{ArchivedItem, Explorer};
 use end_to_end::endpoints::{Endpoints, REGION};
@@ -72,7 +72,7 @@ async fn records_in(stream: &TestStream, endpoints: &Endpoints, count: usize) {
 
 #[tokio::test]
 async fn the_default_profile_may_take_its_time_as_a_named_one_may() {
-    let (_endpoints, explorer) = reach().await;
+    let (_endpoints, explorer) = reach_alone().await;
     let process = r#"sh -c 'sleep 3; echo "{\"Version\":1,\"AccessKeyId\":\"a\",\"SecretAccessKey\":\"b\"}"'"#;
     let files = Files::with_config(&format!("[default]\ncredential_process = {process}\n"));
     let explorer = files.read_by(explorer);
@@ -165,7 +165,7 @@ async fn refusing_the_old_key(url: &str, operation: &'static str) -> FaultProxy 
 
 #[tokio::test]
 async fn keys_in_a_file_are_read_again_when_aws_refuses_them() {
-    let (endpoints, explorer) = reach().await;
+    let (endpoints, explorer) = reach_alone().await;
     let stream = archived_stream(&endpoints, 1).await;
     let files = Files::with_config("");
     files.write_keys("AKIDOLD");
@@ -195,7 +195,7 @@ async fn keys_in_a_file_are_read_again_when_aws_refuses_them() {
 
 #[tokio::test]
 async fn a_replay_goes_on_when_its_keys_were_renewed() {
-    let (endpoints, explorer) = reach().await;
+    let (endpoints, explorer) = reach_alone().await;
     let source = archived_stream(&endpoints, 1).await;
     let target = TestStream::create(&endpoints, 1).await;
     records_in(&source, &endpoints, 3).await;
@@ -213,7 +213,7 @@ async fn a_replay_goes_on_when_its_keys_were_renewed() {
 
 #[tokio::test]
 async fn who_reads_one_archive_needs_neither_a_list_of_streams_nor_kinesis() {
-    let (endpoints, explorer) = reach().await;
+    let (endpoints, explorer) = reach_alone().await;
     let stream = archived_stream(&endpoints, 1).await;
     records_in(&stream, &endpoints, 2).await;
     let kinesis = FaultProxy::start(&endpoints.kinesis_url).await;
@@ -276,7 +276,7 @@ async fn behind_tls(url: &str) -> (String, String) {
 
 #[tokio::test]
 async fn the_certificates_that_the_aws_cli_trusts_are_trusted() {
-    let (endpoints, explorer) = reach().await;
+    let (endpoints, explorer) = reach_alone().await;
     let stream = archived_stream(&endpoints, 1).await;
     records_in(&stream, &endpoints, 1).await;
     let (kinesis, authority) = behind_tls(&endpoints.kinesis_url).await;
@@ -306,7 +306,7 @@ async fn the_certificates_that_the_aws_cli_trusts_are_trusted() {
 
 #[tokio::test]
 async fn a_stream_may_be_named_by_its_arn() {
-    let (endpoints, explorer) = reach().await;
+    let (endpoints, explorer) = reach_alone().await;
     let stream = archived_stream(&endpoints, 1).await;
     let target = TestStream::create(&endpoints, 1).await;
     records_in(&stream, &endpoints, 2).await;
@@ -343,7 +343,7 @@ async fn a_stream_may_be_named_by_its_arn() {
 
 #[tokio::test]
 async fn a_stream_of_another_account_is_called_by_its_arn() {
-    let (endpoints, explorer) = reach().await;
+    let (endpoints, explorer) = reach_alone().await;
     let source = archived_stream(&endpoints, 1).await;
     let target = TestStream::create(&endpoints, 1).await;
     records_in(&source, &endpoints, 2).await;
@@ -386,7 +386,7 @@ async fn a_stream_of_another_account_is_called_by_its_arn() {
 
 #[tokio::test]
 async fn an_archive_outlives_its_stream() {
-    let (endpoints, explorer) = reach().await;
+    let (endpoints, explorer) = reach_alone().await;
     let stream = archived_stream(&endpoints, 1).await;
     let target = TestStream::create(&endpoints, 1).await;
     records_in(&stream, &endpoints, 3).await;
@@ -429,7 +429,7 @@ async fn an_archive_outlives_its_stream() {
 
 #[tokio::test]
 async fn problems_of_streams_are_told_by_the_exit_code_when_asked() {
-    let (endpoints, explorer) = reach().await;
+    let (endpoints, explorer) = reach_alone().await;
     archived_stream(&endpoints, 1).await;
     drop(explorer.run(&["streams", "--check"]).await.succeeded());
     let stream = TestStream::create(&endpoints, 1).await;
@@ -444,7 +444,7 @@ async fn problems_of_streams_are_told_by_the_exit_code_when_asked() {
 
 #[tokio::test]
 async fn an_answer_without_content_is_never_taken_for_all_there_is() {
-    let (endpoints, explorer) = reach().await;
+    let (endpoints, explorer) = reach_alone().await;
     let stream = archived_stream(&endpoints, 1).await;
     records_in(&stream, &endpoints, 2).await;
     let dynamodb = FaultProxy::start(&endpoints.dynamodb_url).await;
@@ -538,7 +538,7 @@ async fn an_answer_without_content_is_never_taken_for_all_there_is() {
 
 #[tokio::test]
 async fn plain_http_to_other_machines_is_warned_of() {
-    let (endpoints, explorer) = reach().await;
+    let (endpoints, explorer) = reach_alone().await;
     archived_stream(&endpoints, 1).await;
     let loopback = explorer.with("AWS_ACCESS_KEY_ID", "AKIDEXAMPLE");
     assert_eq!(loopback.run(&["streams"]).await.succeeded().stderr, "");

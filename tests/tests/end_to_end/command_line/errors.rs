@@ -1,6 +1,6 @@
 //! What cannot be done is said in one sentence, soon, and with an exit code.
 
-use super::{archived_stream, binary, reach, start};
+use super::{archived_stream, binary, reach_alone, start};
 use end_to_end::command_line::{Explorer, Finished};
 use end_to_end::endpoints::Endpoints;
 use end_to_end::fault_proxy::{Call, Fault, FaultProxy, Refusal};
@@ -156,7 +156,7 @@ async fn archives_that_are_not_as_they_should_be() {
 /// As the reader's policy of one stack has it, in an account with other streams.
 #[tokio::test]
 async fn streams_that_one_has_nothing_to_do_with() {
-    let (endpoints, explorer) = reach().await;
+    let (endpoints, explorer) = reach_alone().await;
     let (own, other) = (archived_stream(&endpoints, 1).await, archived_stream(&endpoints, 1).await);
     let kinesis = FaultProxy::start(&endpoints.kinesis_url).await;
     let is_of = |call: &Call, name: &str| call.operation == "DescribeStreamSummary" && call.body["StreamName"] == name;

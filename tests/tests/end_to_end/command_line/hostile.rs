@@ -84,7 +84,7 @@ fn usual(world: &World, path: &str) -> Vec<String> {
 
 impl World {
     async fn new() -> Self {
-        let endpoints = Endpoints::start().await;
+        let endpoints = Endpoints::of_its_own().await;
         let kinesis = FaultProxy::start(&endpoints.kinesis_url).await;
         let dynamodb = FaultProxy::start(&endpoints.dynamodb_url).await;
         let stream = archived_stream(&endpoints, 1).await;
