@@ -497,7 +497,7 @@ class Watching(unittest.TestCase):
         self.assertEqual(set(alarms()) - set(alarms(FailureDestination="NONE")), {"GivenUpAlarm"})
 
     def test_the_metrics_are_those_of_the_archivers_report(self):
-        report = (ROOT / "archiver/src/report.rs").read_text()
+        report = (ROOT / "archiver/src/function/report.rs").read_text()
         metrics = set(re.findall(r'\("(\w+)", "(?:Count|Milliseconds)"\)', report))
         [alarming] = re.findall(r"ALARMING: \[&str; 2\] = \[(.*)\];", report)
         own = {alarm["MetricName"] for alarm in alarms().values() if alarm.get("Namespace") == "KinesisStreamArchiver"}

@@ -1,12 +1,12 @@
 //! The Lambda function: clients made once, then the handler for every event.
 
-use archiver::backoff::Deadline;
-use archiver::environment;
-use archiver::error::ArchiveError;
-use archiver::event::InvalidEvent;
-use archiver::handler::{AwsArchiver, BatchResponse};
-use archiver::invocation::Events;
-use archiver::report::BatchReport;
+use archiver::aws::backoff::Deadline;
+use archiver::function::environment;
+use archiver::function::error::ArchiveError;
+use archiver::function::event::InvalidEvent;
+use archiver::function::handler::{AwsArchiver, BatchResponse};
+use archiver::function::invocation::Events;
+use archiver::function::report::BatchReport;
 use bytes::Bytes;
 use jiff::Timestamp;
 use lambda_runtime::layers::TracingLayer;

@@ -3,7 +3,7 @@
 
 use crate::aws::bucket::{Bucket, FileVersion, Object};
 use crate::domain::failure::Failure;
-use archiver::aws_failure::FailureKind;
+use archiver::aws::failure::FailureKind;
 use rustix::fs::{AtFlags, Mode, OFlags, RenameFlags};
 use rustix::io::Errno;
 use std::ffi::{OsStr, OsString};

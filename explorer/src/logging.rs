@@ -21,7 +21,7 @@ const OWN: [&str; 2] = ["explorer", "archiver"];
 pub(crate) fn start(to_file: bool, tells_failures: bool) {
     let default = match (to_file, tells_failures) {
         (true, _) => "info,aws=warn,hyper=warn,dynoxide=warn,ferrokinesis=warn",
-        (false, true) => "error,archiver::handler=off",
+        (false, true) => "error,archiver::function::handler=off",
         (false, false) => "error",
     };
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| default.into());

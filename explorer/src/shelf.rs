@@ -4,7 +4,7 @@
 use crate::domain::index::{Entry, MAX_ENTRIES, NO_SHARD, Place, ShardIndex, SoughtRecord};
 use crate::domain::record::Record;
 use crate::private;
-use archiver::item::StoredItem;
+use archiver::format::item::StoredItem;
 use std::collections::HashMap;
 use std::fs::File;
 use std::io;

@@ -8,7 +8,7 @@ use crate::domain::payload::NoPayload;
 use crate::domain::reading::{ReadBatch, ReadEnding, ReadOrder, Source};
 use crate::domain::record::Record;
 use crate::files;
-use archiver::stream::StreamName;
+use archiver::format::stream::StreamName;
 use tokio::sync::{mpsc, watch};
 
 /// The payload of a record, from its item or from the parts that its stream's archive holds.

@@ -2,7 +2,7 @@
 //! of parts is verified while they are read, so that every test which reads an archive holds it to that.
 
 use crate::stream::{Item, TestStream, number, text};
-use archiver::payload::{PART_TEXT_BYTES, restore};
+use archiver::format::payload::{PART_TEXT_BYTES, restore};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// The attributes of an item with a TTL that is neither compressed nor in parts nor of an aggregated record.

@@ -3,9 +3,9 @@
 
 use crate::bootstrap::Bootstrap;
 use crate::endpoints::{Endpoints, REGION};
-use archiver::backoff::Deadline;
-use archiver::handler::{AwsArchiver, BatchResponse};
-use archiver::settings_cache::DEFAULT_REFRESH;
+use archiver::aws::backoff::Deadline;
+use archiver::function::handler::{AwsArchiver, BatchResponse};
+use archiver::function::settings_cache::DEFAULT_REFRESH;
 use explorer::local::event_source::Invoke;
 use serde_json::Value;
 use std::path::PathBuf;

@@ -4,7 +4,7 @@ use crate::endpoints::Endpoints;
 use crate::function::Function;
 use crate::stream::TestStream;
 use crate::wait::LONGEST_WAIT;
-use archiver::stream::StreamName;
+use archiver::format::stream::StreamName;
 use explorer::local::event_source::{Checkpoints, EventSourceConfig, Mapping, RetryPolicy, Stopper, stop_pair};
 use serde_json::Value;
 use std::path::Path;

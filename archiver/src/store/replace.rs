@@ -1,37 +1,17 @@
 //! Mode LATEST: items written where nothing newer is, by statements of which one request takes many, each with a condition of its
 //! own.
 
-use super::{Done, Order, Store};
-use crate::aws_failure::{AwsFailure, FailureKind};
-use crate::database::{Database, OldParts, Statement, StatementAnswer, Verb, WriteUnits};
-use crate::item::Item;
-use crate::rounds::{Ending, Settled, attempt, not_now, until_settled};
-use crate::sequence::SequenceNumber;
-use crate::store::WriteError;
-use crate::table::TableKeys;
+use super::Store;
+use super::database::{Database, OldParts, Statement, StatementAnswer, Verb, WriteUnits};
+use super::newcomers::Newcomers;
+use super::order::{Done, Order};
+use super::rounds::{Ending, Settled, not_now, until_settled};
+use crate::aws::failure::{AwsFailure, FailureKind};
+use crate::aws::retry::{CallError, attempt};
+use crate::format::item::Item;
+use crate::format::sequence::SequenceNumber;
+use crate::format::table::TableKeys;
 use std::sync::PoisonError;
-
-/// How many of a table's keys were lately written for the first time, as a share that forgets.
-#[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Newcomers(f64);
-
-impl Newcomers {
-    /// Keys after which half of what was known is forgotten.
-    const MEMORY: f64 = 25.0;
-    /// An INSERT that finds an item costs as much as writing it, an UPDATE that finds none a single unit: so INSERT comes first
-    /// only where nearly every key is new.
-    const MOSTLY: f64 = 0.9;
-
-    fn first_verb(self) -> Verb {
-        if self.0 >= Self::MOSTLY { Verb::Insert } else { Verb::ReplaceWhole }
-    }
-
-    #[allow(clippy::cast_precision_loss)]
-    fn after(self, inserted: usize, keys: usize) -> Self {
-        let (inserted, keys) = (inserted as f64, keys as f64);
-        Self((self.0 * Self::MEMORY + inserted) / (Self::MEMORY + keys))
-    }
-}
 
 /// One write of mode LATEST, and what is tried next for it.
 #[derive(Clone, Debug)]
@@ -109,10 +89,10 @@ impl<D: Database> Store<D> {
                     settled.extend(writes.into_iter().zip(answers).map(|(write, answer)| settle(write, answer)));
                 }
                 // One statement that is refused may make DynamoDB refuse all: each is put alone to find it.
-                Err(WriteError::Aws(failure)) if failure.kind == FailureKind::Refused => {
+                Err(CallError::Aws(failure)) if failure.kind == FailureKind::Refused => {
                     settled.extend(writes.into_iter().map(|write| Settled::Next(NewestWrite { step: Step::Put, ..write })));
                 }
-                Err(reason) => settled.extend(writes.into_iter().map(|write| not_now(write, reason.clone()))),
+                Err(reason) => settled.extend(writes.into_iter().map(|write| not_now(write, reason.clone().into()))),
             }
         }
         for (put, units) in futures::future::join_all(puts.into_iter().map(|write| self.put_newest(order, write, waits))).await {
@@ -136,7 +116,7 @@ impl<D: Database> Store<D> {
         let put = self.database.put_if_newest(order.table, write.item, over, order.stamp);
         let (answer, units) = match attempt(order.deadline, waits, put).await {
             Ok(answered) => answered,
-            Err(reason) => return (not_now(write, reason), 0.0),
+            Err(reason) => return (not_now(write, reason.into()), 0.0),
         };
         if answer != (StatementAnswer::ConditionFailed { stored: None }) {
             return (settle(write, answer), units);
@@ -146,7 +126,7 @@ impl<D: Database> Store<D> {
         let looked_up = self.database.stored_version(order.table, &keys, write.item);
         let settled = match attempt(order.deadline, waits, looked_up).await {
             Ok(stored) => settle(write, StatementAnswer::ConditionFailed { stored }),
-            Err(reason) => not_now(write, reason),
+            Err(reason) => not_now(write, reason.into()),
         };
         (settled, units)
     }

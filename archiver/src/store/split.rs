@@ -1,16 +1,18 @@
 //! Records that are too large for one item: parts, then the item that needs them, so that an item that can be seen is whole; and
 //! the deletion of parts that no item needs any more.
 
+use super::Store;
+use super::database::{Database, OldParts, Part, PartKey, StoredVersion, WriteUnits};
+use super::order::{Done, Order};
 use super::replace::{NewestWrite, Step};
-use super::{Done, Order, Store};
-use crate::aws_failure::FailureKind;
-use crate::database::{Database, OldParts, Part, PartKey, StoredVersion, WriteUnits};
-use crate::item::Item;
-use crate::payload;
-use crate::rounds::{in_batches, until_done};
-use crate::settings::ArchiveMode;
-use crate::store::WriteError;
-use crate::table::TableKeys;
+use super::rounds::in_batches;
+use super::write_error::WriteError;
+use crate::aws::failure::FailureKind;
+use crate::aws::retry::{CallError, until_done};
+use crate::format::item::Item;
+use crate::format::payload;
+use crate::format::settings::ArchiveMode;
+use crate::format::table::TableKeys;
 use std::collections::BTreeSet;
 use std::time::Duration;
 
@@ -82,10 +84,10 @@ impl<D: Database> Store<D> {
         let keys = TableKeys::of_mode(order.mode);
         until_done(order.deadline, || self.database.stored_version(order.table, &keys, item)).await.map_err(|reason| match reason {
             // Only split records are looked up, so that the others may well be written without this permission.
-            WriteError::Aws(ref failure) if failure.kind == FailureKind::AccessDenied => {
-                WriteError::Parts { table: order.table.to_owned(), reason: Box::new(reason) }
+            CallError::Aws(ref failure) if failure.kind == FailureKind::AccessDenied => {
+                WriteError::Parts { table: order.table.to_owned(), reason: Box::new(reason.into()) }
             }
-            other => other,
+            other => other.into(),
         })
     }
 

@@ -1,12 +1,15 @@
 //! The requests and the write units of mode LATEST, and what becomes of parts.
 
 use super::*;
-use crate::aws_failure::FailureKind;
-use crate::memory::{MemoryDatabase, names};
-use crate::payload::Data;
-use crate::record::ArrivalTime;
-use crate::settings::Ttl;
-use crate::stream::StreamName;
+use crate::aws::backoff::Deadline;
+use crate::aws::failure::FailureKind;
+use crate::format::item::Stamp;
+use crate::format::payload::Data;
+use crate::format::record::ArrivalTime;
+use crate::format::sequence::SequenceNumber;
+use crate::format::settings::Ttl;
+use crate::format::stream::StreamName;
+use crate::store::in_memory::{MemoryDatabase, names};
 use jiff::Timestamp;
 use std::time::Duration;
 
@@ -205,9 +208,9 @@ async fn numbers_with_leading_zeros_cost_one_request_where_all_have_as_many_digi
 async fn a_record_whose_parts_cannot_be_written_fails_alone() {
     let database = database();
     let store = Store::new(&database);
-    let faults = [crate::memory::Fault::None, crate::memory::Fault::None, crate::memory::Fault::None];
+    let faults = [crate::store::in_memory::Fault::None, crate::store::in_memory::Fault::None, crate::store::in_memory::Fault::None];
     database.state.lock().unwrap().faults.extend(faults);
-    database.state.lock().unwrap().faults.push_back(crate::memory::Fault::Before(FailureKind::NotFound));
+    database.state.lock().unwrap().faults.push_back(crate::store::in_memory::Fault::Before(FailureKind::NotFound));
     let outcome = write(&store, vec![record("cust-1", 5, noise(700_000, 5)), record("cust-2", 6, b"6".to_vec())], None).await;
     assert_eq!((outcome.archived, outcome.failed.len()), (1, 1));
     let reason = &outcome.failed[0].reason;

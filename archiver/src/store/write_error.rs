@@ -1,9 +1,10 @@
 //! Why a record could not be written, and what a person can do about it.
 
-use crate::aws_failure::{AwsFailure, FailureKind};
-use crate::backoff::DeadlinePassed;
-use crate::settings::ArchiveMode;
-use crate::stream::StreamName;
+use crate::aws::backoff::DeadlinePassed;
+use crate::aws::failure::{AwsFailure, FailureKind};
+use crate::aws::retry::CallError;
+use crate::format::settings::ArchiveMode;
+use crate::format::stream::StreamName;
 
 /// Why a record could not be written.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -22,6 +23,15 @@ pub enum WriteError {
         /// Why not.
         reason: Box<WriteError>,
     },
+}
+
+impl From<CallError> for WriteError {
+    fn from(error: CallError) -> Self {
+        match error {
+            CallError::Aws(failure) => Self::Aws(failure),
+            CallError::Deadline(passed) => Self::Deadline(passed),
+        }
+    }
 }
 
 impl WriteError {
@@ -68,15 +78,6 @@ impl WriteError {
                 FailureKind::NotFound => Some(format!("create it with: explorer configure {stream} --mode {mode}")),
                 _ => Some("the function's role needs dynamodb:BatchWriteItem and dynamodb:GetItem on it".to_owned()),
             },
-        }
-    }
-
-    /// The failed call; what was not even tried for want of time timed out.
-    pub(crate) fn into_failure(self) -> AwsFailure {
-        match self {
-            Self::Aws(failure) => failure,
-            Self::Deadline(passed) => AwsFailure { kind: FailureKind::TimedOut, message: passed.to_string() },
-            Self::Parts { reason, .. } => reason.into_failure(),
         }
     }
 

@@ -6,7 +6,7 @@ use super::message::{Effect, RequestId};
 use crate::domain::archive::StreamOverview;
 use crate::domain::configuration::{Plan, Wanted, WantedArchive};
 use crate::domain::failure::Failure;
-use archiver::settings::{ArchiveMode, Compression, Replays, Ttl};
+use archiver::format::settings::{ArchiveMode, Compression, Replays, Ttl};
 
 /// The state of the screen.
 #[derive(Debug)]

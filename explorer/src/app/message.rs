@@ -18,7 +18,7 @@ use crate::domain::replay::preflight::Preflight;
 use crate::domain::replay::progress::{PlanProgress, Progress, RunOutcome};
 use crate::domain::replay::{ReplayOptions, ReplayOrder};
 use crate::domain::show::{ShowOrder, Shown};
-use archiver::stream::StreamName;
+use archiver::format::stream::StreamName;
 use crossterm::event::KeyEvent;
 use jiff::Timestamp;
 use std::collections::HashSet;

@@ -17,8 +17,8 @@ use crate::domain::marks::Marks;
 use crate::domain::reading::{Position, ReadEnding, ReadOrder, ReadProgress, Source};
 use crate::domain::record::Record;
 use crate::domain::replay::Selection;
-use archiver::item::StoredItem;
-use archiver::record::ArrivalTime;
+use archiver::format::item::StoredItem;
+use archiver::format::record::ArrivalTime;
 use jiff::SignedDuration;
 
 fn many(count: u32) -> Vec<Record> {

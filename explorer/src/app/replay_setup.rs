@@ -13,9 +13,9 @@ use crate::domain::replay::lanes::Sequence;
 use crate::domain::replay::plan::PlanId;
 use crate::domain::replay::{Matching, ReplayOptions, ReplayOrder, Selection};
 use crate::domain::time::TimeContext;
-use archiver::envelope::Separator;
-use archiver::settings::ArchiveMode;
-use archiver::stream::StreamName;
+use archiver::format::envelope::Separator;
+use archiver::format::settings::ArchiveMode;
+use archiver::format::stream::StreamName;
 use jiff::Timestamp;
 use std::sync::Arc;
 

@@ -13,7 +13,7 @@ use crate::domain::configuration::{Call, Plan, Wanted, WantedArchive};
 use crate::domain::failure::Failure;
 use crate::domain::page::{StreamCursor, StreamPage};
 use crate::domain::reading::ReadEnding;
-use archiver::settings::{ArchiveMode, Compression, Replays, Ttl};
+use archiver::format::settings::{ArchiveMode, Compression, Replays, Ttl};
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use jiff::SignedDuration;
 use proptest::prelude::*;

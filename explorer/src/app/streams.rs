@@ -6,7 +6,7 @@ use super::message::{Effect, RequestId};
 use crate::domain::archive::StreamOverview;
 use crate::domain::failure::Failure;
 use crate::domain::page::StreamPage;
-use archiver::stream::StreamName;
+use archiver::format::stream::StreamName;
 use std::cmp::Reverse;
 
 /// The state of the screen.

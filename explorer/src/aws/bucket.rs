@@ -2,7 +2,7 @@
 
 use super::patience::patiently;
 use crate::domain::failure::Failure;
-use archiver::aws_failure::{AwsFailure, FailureKind};
+use archiver::aws::failure::{AwsFailure, FailureKind};
 use aws_sdk_s3::Client;
 use std::path::PathBuf;
 

@@ -4,8 +4,8 @@
 use super::archive::REAL_NUMBER_DIGITS;
 use crate::domain::decode::OBJECT_BEGINNINGS;
 use crate::domain::filter::{Condition, KeyPattern, Property, RecordFilter, SequenceRange, Test};
-use archiver::settings::ArchiveMode;
-use archiver::table::{GZIP, attribute};
+use archiver::format::settings::ArchiveMode;
+use archiver::format::table::{GZIP, attribute};
 use aws_sdk_dynamodb::types::AttributeValue;
 use jiff::{SignedDuration, Timestamp};
 use std::collections::HashMap;

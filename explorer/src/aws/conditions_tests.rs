@@ -105,8 +105,8 @@ mod emulated {
     use crate::domain::filter::Answer;
     use crate::domain::record::Record;
     use crate::local::emulators::Emulators;
-    use archiver::aggregate::aggregate;
-    use archiver::item::{Attributes, StoredItem};
+    use archiver::format::aggregate::aggregate;
+    use archiver::format::item::{Attributes, StoredItem};
     use aws_sdk_dynamodb::types::{AttributeDefinition, BillingMode, KeySchemaElement, KeyType, ScalarAttributeType};
     use base64::Engine as _;
     use base64::engine::general_purpose::STANDARD;

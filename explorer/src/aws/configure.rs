@@ -7,9 +7,9 @@ use super::streams::{describe_table, first_table};
 use crate::domain::archive::{ArchiveTable, StreamOverview};
 use crate::domain::configuration::{Call, Present, PresentTable, Wanted, wanted_settings};
 use crate::domain::failure::Failure;
-use archiver::aws_failure::{AwsFailure, FailureKind};
-use archiver::settings::Ttl;
-use archiver::table::{TableKeys, attribute, parts_table_name};
+use archiver::aws::failure::{AwsFailure, FailureKind};
+use archiver::format::settings::Ttl;
+use archiver::format::table::{TableKeys, attribute, parts_table_name};
 use aws_sdk_dynamodb::types::{
     AttributeDefinition, BillingMode, KeySchemaElement, KeyType, ScalarAttributeType, TimeToLiveSpecification, TimeToLiveStatus,
 };

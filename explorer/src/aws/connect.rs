@@ -7,10 +7,10 @@ mod http;
 
 use super::bucket::Bucket;
 use crate::domain::failure::Failure;
-use archiver::aws_failure::{AwsFailure, FailureKind};
-use archiver::backoff::Deadline;
-use archiver::handler::AwsArchiver;
-use archiver::settings_cache::DEFAULT_REFRESH;
+use archiver::aws::backoff::Deadline;
+use archiver::aws::failure::{AwsFailure, FailureKind};
+use archiver::function::handler::AwsArchiver;
+use archiver::function::settings_cache::DEFAULT_REFRESH;
 use aws_config::identity::IdentityCache;
 use aws_config::retry::RetryConfig;
 use aws_config::timeout::TimeoutConfig;

@@ -16,7 +16,7 @@ use crate::domain::following::{FollowBatch, FollowEnding, FollowOrder, Followed}
 use crate::domain::record::Record;
 use crate::ledger::{Broken, NobodyListens};
 use crate::off_workers::off_workers;
-use archiver::item::StoredItem;
+use archiver::format::item::StoredItem;
 use aws_sdk_dynamodb::types::KeysAndAttributes;
 use jiff::Timestamp;
 use shard::{Event, Page, Shards};

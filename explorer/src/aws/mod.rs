@@ -15,7 +15,7 @@ pub mod shards;
 pub mod streams;
 pub mod traffic;
 
-use archiver::stream::StreamName;
+use archiver::format::stream::StreamName;
 
 /// The ARN to send with a call, where a stream is not known to belong to this account.
 fn arn_of(stream: &StreamName) -> Option<String> {

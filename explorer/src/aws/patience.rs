@@ -1,8 +1,8 @@
 //! How often a call that reads is tried: throttling only slows it down, what may pass is waited for, all else is told at once.
 
 use crate::domain::failure::Failure;
-use archiver::aws_failure::FailureKind;
-use archiver::backoff::Deadline;
+use archiver::aws::backoff::Deadline;
+use archiver::aws::failure::FailureKind;
 use std::future::Future;
 use std::time::Duration;
 
@@ -34,7 +34,7 @@ pub(super) async fn patiently<T, F: Future<Output = Result<T, Failure>>>(call: i
 #[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
-    use archiver::aws_failure::AwsFailure;
+    use archiver::aws::failure::AwsFailure;
     use std::cell::Cell;
 
     fn failing(kind: FailureKind) -> Failure {

@@ -5,10 +5,10 @@ use super::connect::Connection;
 use crate::domain::failure::Failure;
 use crate::domain::payload::{Gathering, NoPayload, Parts, Place, payload_of};
 use crate::domain::record::Record;
-use archiver::aws_failure::{AwsFailure, FailureKind};
-use archiver::item::Attributes;
-use archiver::stream::StreamName;
-use archiver::table::{attribute, parts_table_name};
+use archiver::aws::failure::{AwsFailure, FailureKind};
+use archiver::format::item::Attributes;
+use archiver::format::stream::StreamName;
+use archiver::format::table::{attribute, parts_table_name};
 use aws_sdk_dynamodb::types::AttributeValue;
 
 /// The payload of a record of this stream's archive, as it was put into the stream.

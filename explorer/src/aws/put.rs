@@ -2,9 +2,9 @@
 
 use super::arn_of;
 use super::connect::Connection;
-use archiver::aws_failure::{AwsFailure, FailureKind};
-use archiver::sequence::SequenceNumber;
-use archiver::stream::StreamName;
+use archiver::aws::failure::{AwsFailure, FailureKind};
+use archiver::format::sequence::SequenceNumber;
+use archiver::format::stream::StreamName;
 use aws_config::retry::RetryConfig;
 use aws_sdk_kinesis::primitives::Blob;
 use aws_sdk_kinesis::types::{PutRecordsRequestEntry, PutRecordsResultEntry};

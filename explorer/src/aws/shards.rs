@@ -5,7 +5,7 @@ use super::connect::{Connection, retries};
 use super::patience::patiently;
 use crate::domain::failure::Failure;
 use crate::domain::replay::hash_key::{HashKey, ShardMap, TargetShard};
-use archiver::stream::StreamName;
+use archiver::format::stream::StreamName;
 use aws_sdk_kinesis::types::Shard;
 
 /// All shards, those that are closed included. `operation` is what they are listed for.

@@ -4,7 +4,7 @@ use super::arn_of;
 use super::connect::Connection;
 use crate::domain::failure::Failure;
 use crate::domain::replay::preflight::Traffic;
-use archiver::stream::StreamName;
+use archiver::format::stream::StreamName;
 use aws_sdk_kinesis::primitives::DateTime;
 use aws_sdk_kinesis::types::{Record, ShardIteratorType};
 use jiff::Timestamp;

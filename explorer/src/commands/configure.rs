@@ -7,8 +7,8 @@ use crate::aws::streams::{overview, overview_of_archive, settled};
 use crate::domain::configuration::{Wanted, WantedArchive};
 use crate::domain::failure::Failure;
 use crate::effects::plan_configuration;
-use archiver::settings::{ArchiveMode, Compression, Replays};
-use archiver::stream::StreamName;
+use archiver::format::settings::{ArchiveMode, Compression, Replays};
+use archiver::format::stream::StreamName;
 use serde::Serialize;
 
 /// What is asked for.

@@ -20,7 +20,7 @@ use crate::domain::show::into_document;
 use crate::domain::text::{place_in_aggregate, printable, size};
 use crate::domain::time::expiry;
 use crate::files::record_json::RecordJson;
-use archiver::aggregate::Aggregate;
+use archiver::format::aggregate::Aggregate;
 use clap::Args;
 use std::path::PathBuf;
 

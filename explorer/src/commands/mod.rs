@@ -27,8 +27,8 @@ use crate::aws::streams::archive_to_read;
 use crate::domain::archive::ArchiveTable;
 use crate::domain::time::TimeContext;
 use crate::terminal;
-use archiver::settings::{ArchiveMode, Compression, Replays, Ttl};
-use archiver::stream::StreamName;
+use archiver::format::settings::{ArchiveMode, Compression, Replays, Ttl};
+use archiver::format::stream::StreamName;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args, Parser, Subcommand};
 use jiff::Timestamp;
@@ -155,7 +155,7 @@ enum Keep {
 }
 
 impl std::str::FromStr for Keep {
-    type Err = archiver::settings::InvalidTtl;
+    type Err = archiver::format::settings::InvalidTtl;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         if text.eq_ignore_ascii_case("none") { Ok(Self::ForEver) } else { text.parse().map(Self::For) }

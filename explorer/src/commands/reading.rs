@@ -186,9 +186,9 @@ impl Waiting {
 #[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
-    use archiver::item::StoredItem;
-    use archiver::record::ArrivalTime;
-    use archiver::sequence::SequenceNumber;
+    use archiver::format::item::StoredItem;
+    use archiver::format::record::ArrivalTime;
+    use archiver::format::sequence::SequenceNumber;
     use proptest::prelude::*;
 
     #[derive(Default)]

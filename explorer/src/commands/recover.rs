@@ -13,7 +13,7 @@ use crate::aws::connect::Connection;
 use crate::domain::text::printable;
 use crate::failures::{FailurePlace, FailureStore};
 use crate::recovery::Recovery;
-use archiver::stream::StreamName;
+use archiver::format::stream::StreamName;
 use archiving::Archiving;
 use choice::Choice;
 use clap::Args;

@@ -14,9 +14,9 @@ use crate::domain::replay::plan::PlanId;
 use crate::domain::replay::timing::Timing;
 use crate::domain::replay::{Matching, ReplayOptions};
 use crate::plans::{PlanError, Plans};
-use archiver::envelope::Separator;
-use archiver::settings::Ttl;
-use archiver::stream::StreamName;
+use archiver::format::envelope::Separator;
+use archiver::format::settings::Ttl;
+use archiver::format::stream::StreamName;
 use clap::{Args, Subcommand, ValueEnum};
 use std::time::Duration;
 

@@ -12,7 +12,7 @@ use crate::domain::record::Record;
 use crate::domain::text::printable;
 use crate::files::{self, OpenFile};
 use crate::sources;
-use archiver::stream::StreamName;
+use archiver::format::stream::StreamName;
 use clap::Args;
 use std::fmt::Display;
 use std::num::NonZeroUsize;

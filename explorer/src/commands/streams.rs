@@ -6,9 +6,9 @@ use crate::aws::streams::{archives_without_stream, list, overview};
 use crate::domain::archive::{Health, StreamOverview};
 use crate::domain::failure::Failure;
 use crate::domain::text::{count, size};
-use archiver::aws_failure::FailureKind;
-use archiver::settings::ArchiveMode;
-use archiver::stream::StreamName;
+use archiver::aws::failure::FailureKind;
+use archiver::format::settings::ArchiveMode;
+use archiver::format::stream::StreamName;
 use futures::StreamExt as _;
 use serde::Serialize;
 

@@ -1,8 +1,8 @@
 //! A stream and its archive as the explorer knows them.
 
-use archiver::settings::{ArchiveMode, ArchiveSettings};
-use archiver::stream::StreamName;
-use archiver::table::TableKeys;
+use archiver::format::settings::{ArchiveMode, ArchiveSettings};
+use archiver::format::stream::StreamName;
+use archiver::format::table::TableKeys;
 use serde::Serialize;
 
 /// A stream with what is known of its archive.

@@ -2,11 +2,11 @@
 //! before and are exactly those made after.
 
 use super::archive::{ArchiveTable, Configuration, StreamOverview};
-use archiver::settings::{
+use archiver::format::settings::{
     ArchiveMode, ArchiveSettings, COMPRESSION_TAG, Compression, MODE_TAG, REPLAYS_TAG, Replays, TTL_TAG, Ttl,
 };
-use archiver::stream::StreamName;
-use archiver::table::{self, TableKeys, attribute};
+use archiver::format::stream::StreamName;
+use archiver::format::table::{self, TableKeys, attribute};
 use std::fmt;
 
 /// What a stream's archive should be.

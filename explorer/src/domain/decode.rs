@@ -29,8 +29,8 @@ pub use opened::{OBJECT_BEGINNINGS, Opened, may_hold_user_records, open};
 pub use recipe::{InvalidRecipe, Recipe, Step};
 pub use registry::Schema;
 
-use archiver::aggregate::{Aggregate, UserRecord};
-use archiver::envelope::Envelope;
+use archiver::format::aggregate::{Aggregate, UserRecord};
+use archiver::format::envelope::Envelope;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use budget::Budget;

@@ -3,7 +3,7 @@
 use super::decode::Recipe;
 use super::reading::ReadOrder;
 use super::record::{Record, RecordId};
-use archiver::stream::StreamName;
+use archiver::format::stream::StreamName;
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;

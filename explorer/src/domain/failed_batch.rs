@@ -1,7 +1,7 @@
 //! Batches that Lambda gave up, as it writes them to the failure destination of an event source mapping: who failed, why, and (in an
 //! S3 bucket) the event itself. Source: Lambda developer guide, retaining discarded batches of Kinesis event sources.
 
-use archiver::stream::{InvalidStreamArn, StreamArn};
+use archiver::format::stream::{InvalidStreamArn, StreamArn};
 use jiff::Timestamp;
 use serde::Deserialize;
 use serde_json::value::RawValue;

@@ -1,6 +1,6 @@
 //! The event of a batch that was given up, record by record: each stays as it stands, to the digit, while others are left out.
 
-use archiver::stream::StreamArn;
+use archiver::format::stream::StreamArn;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use std::collections::HashSet;

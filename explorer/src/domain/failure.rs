@@ -1,6 +1,6 @@
 //! What went wrong, as the model keeps it and as people read it: what was tried, what came of it, what to do now.
 
-use archiver::aws_failure::{AwsFailure, FailureKind};
+use archiver::aws::failure::{AwsFailure, FailureKind};
 use std::fmt;
 
 /// Something that was tried and failed.

@@ -4,8 +4,8 @@ use super::decode::Recipe;
 use super::failure::Failure;
 use super::filter::RecordFilter;
 use super::record::Record;
-use archiver::settings::ArchiveMode;
-use archiver::stream::StreamName;
+use archiver::format::settings::ArchiveMode;
+use archiver::format::stream::StreamName;
 use jiff::Timestamp;
 use std::time::Duration;
 

@@ -106,8 +106,8 @@ mod tests {
     use super::*;
     use crate::domain::index::Place;
     use crate::domain::record::Record;
-    use archiver::item::StoredItem;
-    use archiver::record::ArrivalTime;
+    use archiver::format::item::StoredItem;
+    use archiver::format::record::ArrivalTime;
     use proptest::prelude::*;
 
     fn listing(arrivals: &[(i64, u16)]) -> Listing {

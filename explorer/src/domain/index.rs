@@ -2,7 +2,7 @@
 //! shelf: when it arrived, and where it lies.
 
 use super::record::Record;
-use archiver::sequence::SequenceNumber;
+use archiver::format::sequence::SequenceNumber;
 use std::cmp::{Ordering, Reverse};
 
 /// Where a record lies on a shelf, in bytes from its beginning.
@@ -107,8 +107,8 @@ pub enum SoughtRecord {
 #[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
-    use archiver::item::StoredItem;
-    use archiver::record::ArrivalTime;
+    use archiver::format::item::StoredItem;
+    use archiver::format::record::ArrivalTime;
     use proptest::prelude::*;
 
     fn entry(arrival: &str, number: &str, place: u64) -> Entry {

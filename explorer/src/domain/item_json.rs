@@ -1,7 +1,7 @@
 //! An item of an archive as JSON, under its attributes' own names, for people who paste it somewhere.
 
-use archiver::item::StoredItem;
-use archiver::table::attribute;
+use archiver::format::item::StoredItem;
+use archiver::format::table::attribute;
 use serde_json::{Map, Value};
 
 /// The item as it was found, in one JSON object. Numbers stay as they were written.
@@ -35,7 +35,7 @@ pub fn item_json(item: &StoredItem) -> String {
 #[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
-    use archiver::record::ArrivalTime;
+    use archiver::format::record::ArrivalTime;
 
     #[test]
     fn an_item_is_copied_under_its_attributes_names() {

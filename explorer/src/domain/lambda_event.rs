@@ -1,8 +1,8 @@
 //! Records on their way to the function, and the event that carries them, written as Lambda writes it.
 
-use archiver::record::ShardId;
-use archiver::sequence::SequenceNumber;
-use archiver::stream::StreamArn;
+use archiver::format::record::ShardId;
+use archiver::format::sequence::SequenceNumber;
+use archiver::format::stream::StreamArn;
 use serde::Serialize;
 
 /// Who invokes the function, in every record of an event.
@@ -101,8 +101,8 @@ fn seconds(milliseconds: i64) -> f64 {
 #[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
-    use archiver::event::Batch;
-    use archiver::payload::Data;
+    use archiver::format::payload::Data;
+    use archiver::function::event::Batch;
     use base64::Engine as _;
     use base64::engine::general_purpose::STANDARD;
 

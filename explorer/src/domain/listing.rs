@@ -127,8 +127,8 @@ mod tests {
     use super::*;
     use crate::domain::index::Place;
     use crate::domain::record::Record;
-    use archiver::item::StoredItem;
-    use archiver::record::ArrivalTime;
+    use archiver::format::item::StoredItem;
+    use archiver::format::record::ArrivalTime;
     use proptest::prelude::*;
 
     fn entry(arrival: Option<u32>, place: u64) -> Entry {

@@ -130,7 +130,7 @@ impl Marks {
 #[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
-    use archiver::item::StoredItem;
+    use archiver::format::item::StoredItem;
     use proptest::prelude::*;
     use std::collections::BTreeSet;
 

@@ -1,6 +1,6 @@
 //! Pages: what is asked for, what comes, and where the next one begins.
 
-use archiver::stream::StreamName;
+use archiver::format::stream::StreamName;
 
 /// Where a page begins: the keys of the item before it.
 #[derive(Clone, Debug, PartialEq, Eq)]

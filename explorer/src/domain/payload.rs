@@ -1,11 +1,11 @@
 //! How a record's payload is stored, in its item or in parts beside it, as it is or compressed, and how it comes back from there.
 
 use super::failure::Failure;
-use archiver::item::StoredItem;
-use archiver::payload::{MAX_PAYLOAD_BYTES, PART_TEXT_BYTES, restore};
-use archiver::sequence::SequenceNumber;
-use archiver::settings::ArchiveMode;
-use archiver::table::{GZIP, attribute, part_of};
+use archiver::format::item::StoredItem;
+use archiver::format::payload::{MAX_PAYLOAD_BYTES, PART_TEXT_BYTES, restore};
+use archiver::format::sequence::SequenceNumber;
+use archiver::format::settings::ArchiveMode;
+use archiver::format::table::{GZIP, attribute, part_of};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use flate2::read::GzDecoder;
@@ -195,9 +195,9 @@ impl<'p> Gathering<'p> {
 #[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
-    use archiver::item::Attributes;
-    use archiver::payload::{Data, Packer};
-    use archiver::settings::Compression;
+    use archiver::format::item::Attributes;
+    use archiver::format::payload::{Data, Packer};
+    use archiver::format::settings::Compression;
     use aws_sdk_dynamodb::types::AttributeValue;
     use proptest::prelude::*;
 

@@ -3,7 +3,7 @@
 use super::decode::Recipe;
 use super::filter::RecordFilter;
 use super::index::Entry;
-use archiver::stream::StreamName;
+use archiver::format::stream::StreamName;
 
 /// What is to be picked.
 #[derive(Clone, Debug, PartialEq)]

@@ -4,7 +4,7 @@ use super::decode::{AggregateSize, Beginning, Beginnings, Decoded, PLAIN_BYTES, 
 use super::payload::{Place, beginning_of_gzip, payload_of};
 use super::record::Record;
 use super::text::printable;
-use archiver::table::GZIP;
+use archiver::format::table::GZIP;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
@@ -115,11 +115,11 @@ mod tests {
     use super::*;
     use crate::domain::decode::tests::any_damaged_payload;
     use crate::domain::decode::{Layer, decode_payload};
-    use archiver::aggregate::aggregate;
-    use archiver::item::StoredItem;
-    use archiver::payload::{Data, Packer};
-    use archiver::sequence::SequenceNumber;
-    use archiver::settings::Compression;
+    use archiver::format::aggregate::aggregate;
+    use archiver::format::item::StoredItem;
+    use archiver::format::payload::{Data, Packer};
+    use archiver::format::sequence::SequenceNumber;
+    use archiver::format::settings::Compression;
     use flate2::write::{GzEncoder, ZlibEncoder};
     use proptest::prelude::*;
     use std::io::Write as _;

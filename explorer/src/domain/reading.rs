@@ -5,8 +5,8 @@ use super::failure::Failure;
 use super::filter::RecordFilter;
 use super::page::PageCursor;
 use super::record::Record;
-use archiver::settings::ArchiveMode;
-use archiver::stream::StreamName;
+use archiver::format::settings::ArchiveMode;
+use archiver::format::stream::StreamName;
 use std::path::PathBuf;
 
 /// Where records are read from.

@@ -3,10 +3,10 @@
 use super::decode::{self, Decoded, Decoder, Recipe};
 use super::payload::{self, NoPayload, Place};
 use super::text::size;
-use archiver::item::StoredItem;
-use archiver::record::ArrivalTime;
-use archiver::sequence::SequenceNumber;
-use archiver::table::{GZIP, attribute};
+use archiver::format::item::StoredItem;
+use archiver::format::record::ArrivalTime;
+use archiver::format::sequence::SequenceNumber;
+use archiver::format::table::{GZIP, attribute};
 use jiff::Timestamp;
 use std::cmp::Ordering;
 use std::sync::Arc;

@@ -5,7 +5,7 @@ use super::diff::Diff;
 use super::document::{Document, Form, Place};
 use super::payload::NoPayload;
 use super::record::Record;
-use archiver::stream::StreamName;
+use archiver::format::stream::StreamName;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use std::sync::Arc;

@@ -230,7 +230,7 @@ fn parse_span(text: &str) -> Option<SignedDuration> {
     let word = word.trim_start();
     let is_word = |known: &&str| *known == word || known.len() > 1 && word.strip_suffix('s') == Some(known);
     let (unit, _) = UNITS.into_iter().find(|(_, words)| words.iter().any(is_word))?;
-    let seconds = format!("{digits}{unit}").parse::<archiver::settings::Ttl>().ok()?.seconds();
+    let seconds = format!("{digits}{unit}").parse::<archiver::format::settings::Ttl>().ok()?.seconds();
     Some(SignedDuration::from_secs(i64::try_from(seconds).ok()?))
 }
 

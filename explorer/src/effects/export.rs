@@ -10,7 +10,7 @@ use crate::domain::reading::{ReadBatch, ReadEnding};
 use crate::domain::record::Record;
 use crate::files::{ExportError, ExportOptions, ExportSink};
 use crate::sources;
-use archiver::stream::StreamName;
+use archiver::format::stream::StreamName;
 use std::time::Duration;
 use tokio::sync::{mpsc, watch};
 use tokio::time::Instant;

@@ -11,7 +11,7 @@ use crate::domain::replay::progress::{PlanProgress, Progress};
 use crate::domain::replay::{ReplayOptions, ReplayOrder};
 use crate::plans::{PlanFile, Plans};
 use crate::replay::{self, Planned, on_disk};
-use archiver::stream::StreamName;
+use archiver::format::stream::StreamName;
 use std::collections::HashMap;
 use std::time::Duration;
 use tokio::sync::{mpsc, watch};

@@ -5,7 +5,7 @@ use crate::domain::payload::NoPayload;
 use crate::domain::record::Record;
 use crate::domain::show::{self, ShowOrder, Shown};
 use crate::sources;
-use archiver::stream::StreamName;
+use archiver::format::stream::StreamName;
 
 /// Makes a record's payload ready for the screen, away from the screen's thread.
 pub(super) async fn show(connection: &Connection, order: ShowOrder) -> Result<Shown, NoPayload> {

@@ -12,8 +12,8 @@ use crate::aws::follow::tests::{archived, make_table, put, with_stream};
 use crate::domain::archive::Configuration;
 use crate::domain::following::{FollowBatch, FollowFrom, FollowOrder, Followed};
 use crate::domain::record::{Record, RecordId};
-use archiver::settings::{ArchiveMode, ArchiveSettings};
-use archiver::stream::StreamName;
+use archiver::format::settings::{ArchiveMode, ArchiveSettings};
+use archiver::format::stream::StreamName;
 use std::collections::BTreeSet;
 
 /// More than anything needs on a slow machine.

@@ -9,7 +9,7 @@ use crate::domain::export::{ExportFormat, Exported, PayloadForm};
 use crate::domain::payload::NoPayload;
 use crate::domain::plain_json;
 use crate::domain::record::Record;
-use archiver::stream::StreamName;
+use archiver::format::stream::StreamName;
 use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
 

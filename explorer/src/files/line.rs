@@ -1,9 +1,9 @@
 //! A line of an exported file as a record. What a line lacks or has in another form is among the record's problems, as with a damaged
 //! item; only what is no JSON object at all is no record.
 
-use archiver::item::StoredItem;
-use archiver::record::ArrivalTime;
-use archiver::sequence::SequenceNumber;
+use archiver::format::item::StoredItem;
+use archiver::format::record::ArrivalTime;
+use archiver::format::sequence::SequenceNumber;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde::Deserialize;

@@ -5,7 +5,7 @@ use super::line::stream_of;
 use super::target::{Descriptor, descriptor_of};
 use super::{BYTE_ORDER_MARK, MAX_LINE_BYTES};
 use crate::domain::failure::Failure;
-use archiver::stream::StreamName;
+use archiver::format::stream::StreamName;
 use rustix::fs::{Mode, OFlags};
 use std::fs::{File, Metadata};
 use std::io::{self, BufRead as _, BufReader, Cursor, Read};

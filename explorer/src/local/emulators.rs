@@ -3,7 +3,7 @@
 use super::data_dir::DataDir;
 use super::event_source::{Arrivals, StopSignal, stop_pair};
 use super::{LocalEndpoints, LocalError};
-use archiver::stream::StreamArn;
+use archiver::format::stream::StreamArn;
 use axum::body::{Body, Bytes};
 use axum::extract::{DefaultBodyLimit, Request, State};
 use axum::http::StatusCode;

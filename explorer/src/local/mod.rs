@@ -18,7 +18,7 @@ mod tests;
 pub use error::LocalError;
 
 use crate::aws::connect::Connection;
-use archiver::handler::AwsArchiver;
+use archiver::function::handler::AwsArchiver;
 use data_dir::{DataDir, RememberedStreams};
 use demo::SeededShard;
 use emulators::Emulators;

@@ -6,8 +6,8 @@ use super::event_source::Inventory;
 use super::streams::{make_stream, tag_stream};
 use crate::aws::connect::Connection;
 use crate::domain::failure::Failure;
-use archiver::aws_failure::AwsFailure;
-use archiver::stream::StreamName;
+use archiver::aws::failure::AwsFailure;
+use archiver::format::stream::StreamName;
 use jiff::Timestamp;
 use std::time::Duration;
 

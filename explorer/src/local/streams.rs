@@ -3,8 +3,8 @@
 use super::data_dir::{DataDir, RememberedStream, RememberedStreams};
 use super::event_source::{Inventory, StopSignal};
 use super::setup::SetupError;
-use archiver::aws_failure::{AwsFailure, FailureKind};
-use archiver::stream::StreamName;
+use archiver::aws::failure::{AwsFailure, FailureKind};
+use archiver::format::stream::StreamName;
 use aws_sdk_kinesis::Client;
 use aws_sdk_kinesis::types::StreamStatus;
 use jiff::Timestamp;

@@ -6,10 +6,10 @@ mod support;
 
 use super::event_source::{Checkpoints, EventSourceConfig, Invoke, Mapping, RetryPolicy, stop_pair};
 use super::{LocalOptions, LocalSystem};
-use archiver::handler::BatchResponse;
-use archiver::payload::Data;
-use archiver::settings::{MODE_TAG, TTL_TAG};
-use archiver::stream::StreamName;
+use archiver::format::payload::Data;
+use archiver::format::settings::{MODE_TAG, TTL_TAG};
+use archiver::format::stream::StreamName;
+use archiver::function::handler::BatchResponse;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
@@ -111,7 +111,7 @@ struct Recorder {
 
 impl Invoke for Recorder {
     async fn invoke(&self, event: String) -> Result<BatchResponse, String> {
-        let batch = archiver::event::Batch::parse(&event).unwrap();
+        let batch = archiver::function::event::Batch::parse(&event).unwrap();
         let records = batch.streams.iter().flat_map(|stream| &stream.records);
         let numbered = records.map(|record| (record.partition_key.to_string(), support::number_in(text_of(&record.data))));
         self.delivered.lock().unwrap().extend(numbered);
@@ -294,7 +294,7 @@ struct Picky;
 
 impl Invoke for Picky {
     async fn invoke(&self, event: String) -> Result<BatchResponse, String> {
-        let batch = archiver::event::Batch::parse(&event).unwrap();
+        let batch = archiver::function::event::Batch::parse(&event).unwrap();
         let bad = [7, 8, 42].map(support::encoded_payload);
         let mut records = batch.streams.iter().flat_map(|stream| &stream.records);
         match records.any(|record| bad.iter().any(|bad| bad == text_of(&record.data))) {

@@ -6,7 +6,7 @@ use super::{schema, summary};
 use crate::domain::replay::plan::{Journey, Listed, PassedOver, PlanCounts, PlanId, PlanState, PlanSummary, Wish};
 use crate::domain::replay::{ReplayOptions, ReplayOrder};
 use crate::memory::state_folder;
-use archiver::stream::StreamName;
+use archiver::format::stream::StreamName;
 use jiff::Timestamp;
 use rusqlite::{Connection, OpenFlags, OptionalExtension as _, TransactionBehavior, params};
 use std::fs::{File, OpenOptions, Permissions, TryLockError};

@@ -107,14 +107,14 @@ fn what_was_changed_since_it_was_confirmed_is_not_run() {
     let folder = tempfile::tempdir().unwrap();
     let file = some(&folder);
     let confirmed = file.summary().unwrap();
-    let target = archiver::stream::StreamName::parse("audit").unwrap();
+    let target = archiver::format::stream::StreamName::parse("audit").unwrap();
     file.choose(&target, "arn:aws:kinesis:audit", &confirmed.options).unwrap();
     let refused = Journal::begin(&file, Timestamp::now(), &confirmed, None).unwrap_err().to_string();
     assert_eq!(refused, "its target or its options were changed meanwhile; look at it again");
     let (journal, _) = begun(&file).unwrap();
     end(journal, PlanState::Paused);
     let refused = file.choose(
-        &archiver::stream::StreamName::parse(confirmed.target.as_str()).unwrap(),
+        &archiver::format::stream::StreamName::parse(confirmed.target.as_str()).unwrap(),
         &confirmed.target_arn,
         &confirmed.options,
     );

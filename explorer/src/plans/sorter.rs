@@ -205,7 +205,7 @@ fn read(bytes: &[u8]) -> Option<OrderEntry> {
 #[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
-    use archiver::sequence::SequenceNumber;
+    use archiver::format::sequence::SequenceNumber;
 
     #[test]
     fn more_entries_than_fit_memory_come_in_order() {

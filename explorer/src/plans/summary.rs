@@ -4,7 +4,7 @@ use super::queue::{ENTRY_BYTES, QueueReader};
 use crate::domain::replay::ReplayOptions;
 use crate::domain::replay::lanes::Sequence;
 use crate::domain::replay::plan::{Journey, JourneyEnd, PassedOver, PlanCounts, PlanId, PlanState, PlanSummary, RunRecord};
-use archiver::envelope::Separator;
+use archiver::format::envelope::Separator;
 use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension as _, Row, params};
 use std::str::FromStr;

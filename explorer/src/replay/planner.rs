@@ -18,9 +18,9 @@ use crate::files::{self, OpenFile};
 use crate::off_workers::off_workers;
 use crate::plans::{Draft, DraftOrder, PlanError, PlanFile, PlannedRecord, Plans};
 use crate::sources;
-use archiver::aggregate::Aggregate;
-use archiver::item::StoredItem;
-use archiver::stream::StreamName;
+use archiver::format::aggregate::Aggregate;
+use archiver::format::item::StoredItem;
+use archiver::format::stream::StreamName;
 use futures::StreamExt as _;
 use jiff::{SignedDuration, Timestamp};
 use std::sync::Arc;
@@ -181,7 +181,7 @@ fn check(order: &ReplayOrder) -> Result<(), Failure> {
     }
     if let (Selection::Matching(matching), Source::Archive(archive)) = (&order.selection, &order.source)
         && matching.state_as_of.is_some()
-        && archive.mode == archiver::settings::ArchiveMode::Latest
+        && archive.mode == archiver::format::settings::ArchiveMode::Latest
     {
         return refused("an archive of mode LATEST has no earlier state; the state as of a time takes one of mode ALL");
     }

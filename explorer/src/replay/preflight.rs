@@ -13,7 +13,7 @@ use crate::domain::replay::preflight::{
     GLIMPSES, Glimpse, Load, ON_DEMAND_BYTES, PAYLOAD_UNIT_BYTES, Preflight, ShardLoad, Target,
 };
 use crate::plans::{Loaded, PlanError, PlanFile, Plans, QueueReader};
-use archiver::stream::StreamName;
+use archiver::format::stream::StreamName;
 use jiff::Timestamp;
 
 /// Records whose size is looked up exactly at a time.

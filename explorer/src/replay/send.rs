@@ -9,9 +9,9 @@ use crate::domain::replay::lanes::{Batch, PutResult, QueuedRecord};
 use crate::domain::replay::plan::PlanSummary;
 use crate::domain::text::count;
 use crate::plans::{Loaded, Origin, Pen, QueueReader, Receipt, Settled};
-use archiver::aws_failure::{AwsFailure, FailureKind};
-use archiver::envelope::{Envelope, Separator};
-use archiver::stream::StreamName;
+use archiver::aws::failure::{AwsFailure, FailureKind};
+use archiver::format::envelope::{Envelope, Separator};
+use archiver::format::stream::StreamName;
 
 /// What is put around a payload.
 #[derive(Clone, Debug)]

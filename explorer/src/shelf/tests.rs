@@ -3,8 +3,8 @@
 #![allow(clippy::unwrap_used)]
 
 use super::*;
-use archiver::record::ArrivalTime;
-use archiver::sequence::SequenceNumber;
+use archiver::format::record::ArrivalTime;
+use archiver::format::sequence::SequenceNumber;
 use proptest::prelude::*;
 
 fn order(number: u64, data_bytes: usize) -> Record {

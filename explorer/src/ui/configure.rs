@@ -5,7 +5,7 @@ use super::{block, framed};
 use crate::app::configure::{Configure, Field, Step};
 use crate::domain::configuration::Plan;
 use crate::domain::text::printable;
-use archiver::settings::{ArchiveMode, Compression, Replays};
+use archiver::format::settings::{ArchiveMode, Compression, Replays};
 use ratatui::Frame;
 use ratatui::layout::Rect;
 use ratatui::text::{Line, Span};

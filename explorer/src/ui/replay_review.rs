@@ -8,7 +8,7 @@ use crate::app::replay_setup::Shown;
 use crate::domain::replay::preflight::{Glimpse, Preflight};
 use crate::domain::replay::progress::PlanProgress;
 use crate::domain::text::{count, pieces, printable, size};
-use archiver::record::ArrivalTime;
+use archiver::format::record::ArrivalTime;
 use jiff::Timestamp;
 use ratatui::Frame;
 use ratatui::layout::{Constraint, Layout, Rect};

@@ -334,7 +334,7 @@ fn journey_line(model: &Model, journey: &Journey, theme: &Theme) -> Line<'static
         JourneyEnd::PassedOver(reason) => format!("passed over: {}", printable(reason)),
         JourneyEnd::Waiting => "waits".to_owned(),
     };
-    let arrived = archiver::record::ArrivalTime::parse(&journey.arrival).ok().and_then(|arrival| arrival.milliseconds());
+    let arrived = archiver::format::record::ArrivalTime::parse(&journey.arrival).ok().and_then(|arrival| arrival.milliseconds());
     let arrived = arrived.and_then(|at| Timestamp::from_millisecond(at).ok()).map_or_else(String::new, |at| model.times.short(at));
     let place = journey.sub_sequence_number.map(|place| format!(".{place}")).unwrap_or_default();
     let columns = usize::from(SHORT_COLUMNS);

@@ -22,8 +22,8 @@ use crate::domain::replay::lanes::LaneStatus;
 use crate::domain::replay::plan::{PassedOver, PlanId, PlanState, PlanSummary};
 use crate::domain::replay::progress::{LaneProgress, PlanProgress, Progress};
 use crate::domain::show::show_difference;
-use archiver::aggregate::aggregate;
-use archiver::aws_failure::FailureKind;
+use archiver::aws::failure::FailureKind;
+use archiver::format::aggregate::aggregate;
 use jiff::SignedDuration;
 use ratatui::Terminal;
 use ratatui::backend::TestBackend;
@@ -381,7 +381,7 @@ fn names_that_are_cut_say_so() {
         let key = |key: &str, place: u32| {
             let item = record(place, format!("{{\"note\":\"{}\"}}", "long ".repeat(60)).as_bytes()).item;
             let others = vec![("anAttributeWhoseNameIsLongerThanTheColumnIsWide".to_owned(), "its value".to_owned())];
-            Record::new(archiver::item::StoredItem { partition_key: key.to_owned(), others, ..item })
+            Record::new(archiver::format::item::StoredItem { partition_key: key.to_owned(), others, ..item })
         };
         let hidden = ["cust-42", "cust-42\u{200b}", "cust-42\u{ad}", "cust-42\u{e0041}"];
         let mut records: Vec<Record> = hidden.iter().zip(0..).map(|(text, place)| key(text, place)).collect();

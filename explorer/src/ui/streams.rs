@@ -6,7 +6,7 @@ use crate::app::model::Model;
 use crate::app::streams::StreamRow;
 use crate::domain::archive::{Health, StreamOverview};
 use crate::domain::text::{count, cut, printable, short_count, size, wrapped_in};
-use archiver::aws_failure::FailureKind;
+use archiver::aws::failure::FailureKind;
 use ratatui::Frame;
 use ratatui::layout::{Constraint, Rect};
 use ratatui::text::{Line, Span};

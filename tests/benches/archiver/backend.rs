@@ -3,7 +3,7 @@
 
 use crate::events::{Keys, STREAM};
 use crate::units;
-use archiver::settings::ArchiveMode;
+use archiver::format::settings::ArchiveMode;
 use axum::Router;
 use axum::body::Bytes;
 use axum::extract::{DefaultBodyLimit, State};

@@ -6,7 +6,7 @@ use crate::certificate::Certificate;
 use crate::events::{EventShape, Events, Keys};
 use crate::function::Function;
 use crate::process;
-use archiver::settings::ArchiveMode;
+use archiver::format::settings::ArchiveMode;
 use axum::body::Bytes;
 use std::path::Path;
 use std::time::Duration;

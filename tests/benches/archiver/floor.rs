@@ -4,11 +4,11 @@
 use crate::backend::{Backend, Role, table_name};
 use crate::events::{self, EventShape, Keys};
 use crate::measure::Worker;
-use archiver::item::{Attributes, Item, Stamp};
-use archiver::payload::{Data, Packer};
-use archiver::record::{ArchivedRecord, ArrivalTime};
-use archiver::sequence::SequenceNumber;
-use archiver::settings::{ArchiveMode, Compression};
+use archiver::format::item::{Attributes, Item, Stamp};
+use archiver::format::payload::{Data, Packer};
+use archiver::format::record::{ArchivedRecord, ArrivalTime};
+use archiver::format::sequence::SequenceNumber;
+use archiver::format::settings::{ArchiveMode, Compression};
 use aws_credential_types::Credentials;
 use aws_sigv4::http_request::{SignableBody, SignableRequest, SigningSettings, sign};
 use aws_sigv4::sign::v4;

@@ -1,7 +1,7 @@
 //! What is measured: every mode with every size of batch, of payload and kind of keys, and what little is measured besides.
 
 use crate::events::{EventShape, Keys};
-use archiver::settings::ArchiveMode;
+use archiver::format::settings::ArchiveMode;
 use std::fmt;
 
 /// Records of a batch.

@@ -20,7 +20,8 @@ pub(crate) async fn serve(items: usize) {
     let emulators = Emulators::in_memory().await.expect("the emulators start");
     let url = &emulators.endpoints.dynamodb;
     let dynamodb = crate::scans::bare_client(url);
-    let (partition_key, sequence_number) = (archiver::table::attribute::PARTITION_KEY, archiver::table::attribute::SEQUENCE_NUMBER);
+    let (partition_key, sequence_number) =
+        (archiver::format::table::attribute::PARTITION_KEY, archiver::format::table::attribute::SEQUENCE_NUMBER);
     let mut call = dynamodb.create_table().table_name(TABLE).billing_mode(BillingMode::PayPerRequest);
     for (name, kind) in [(partition_key, KeyType::Hash), (sequence_number, KeyType::Range)] {
         let definition = AttributeDefinition::builder().attribute_name(name).attribute_type(ScalarAttributeType::S);

@@ -5,7 +5,7 @@ use crate::items;
 use crate::process;
 use crate::spread::milliseconds;
 use crate::table::{TABLE, Table};
-use archiver::settings::ArchiveMode;
+use archiver::format::settings::ArchiveMode;
 use explorer::app::message::{Effect, Message, RequestId, ShelfId};
 use explorer::aws::archive;
 use explorer::aws::connect::Connection;

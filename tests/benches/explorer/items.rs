@@ -1,6 +1,6 @@
 //! The items of the archive that is read, each made from its number: the higher the number, the later it arrived.
 
-use archiver::table::attribute;
+use archiver::format::table::attribute;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use jiff::Timestamp;

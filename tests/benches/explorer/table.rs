@@ -52,9 +52,9 @@ impl Table {
 pub(crate) fn source(table: &str, items: usize) -> ArchiveSource {
     let (stream, _) = table.split_once("-archive-").expect("the name of an archive's table");
     ArchiveSource {
-        stream: archiver::stream::StreamName::parse(stream).expect("a stream's name"),
+        stream: archiver::format::stream::StreamName::parse(stream).expect("a stream's name"),
         table: table.to_owned(),
-        mode: archiver::settings::ArchiveMode::All,
+        mode: archiver::format::settings::ArchiveMode::All,
         about_bytes: (items * crate::items::ITEM_BYTES) as u64,
     }
 }

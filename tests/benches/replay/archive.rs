@@ -1,6 +1,6 @@
 //! An archive that has all its items as text already, and answers pages of them without a copy.
 
-use archiver::table::attribute;
+use archiver::format::table::attribute;
 use axum::body::{Body, Bytes};
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse as _, Response};

@@ -3,8 +3,8 @@
 use crate::archive::{PAYLOAD_BYTES, STREAM, TABLE};
 use crate::process;
 use crate::target::TARGET;
-use archiver::settings::ArchiveMode;
-use archiver::stream::StreamName;
+use archiver::format::settings::ArchiveMode;
+use archiver::format::stream::StreamName;
 use end_to_end::endpoints::REGION;
 use explorer::aws::connect::Connection;
 use explorer::domain::reading::{ArchiveSource, Position, ReadEnding, ReadOrder, Source};

@@ -1,7 +1,7 @@
 //! Aggregated records of the Kinesis Producer Library: in mode LATEST taken apart, so that each user key has its newest record; in
 //! mode ALL verbatim.
 
-use archiver::aggregate::aggregate;
+use archiver::format::aggregate::aggregate;
 use aws_sdk_dynamodb::types::AttributeValue;
 use end_to_end::archive::Archive;
 use end_to_end::endpoints::Endpoints;

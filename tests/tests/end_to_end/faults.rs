@@ -9,13 +9,13 @@ macro_rules! in_both_modes {
         mod mode_all {
             $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
             async fn $scenario() {
-                super::$scenario(archiver::settings::ArchiveMode::All).await;
+                super::$scenario(archiver::format::settings::ArchiveMode::All).await;
             })+
         }
         mod mode_latest {
             $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
             async fn $scenario() {
-                super::$scenario(archiver::settings::ArchiveMode::Latest).await;
+                super::$scenario(archiver::format::settings::ArchiveMode::Latest).await;
             })+
         }
     };
@@ -34,8 +34,8 @@ mod refused;
 mod settings;
 mod throttling;
 
-use archiver::sequence::SequenceNumber;
-use archiver::settings::ArchiveMode;
+use archiver::format::sequence::SequenceNumber;
+use archiver::format::settings::ArchiveMode;
 use end_to_end::archive::Archive;
 use end_to_end::bootstrap::Bootstrap;
 use end_to_end::endpoints::Endpoints;

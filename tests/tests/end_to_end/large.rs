@@ -1,6 +1,6 @@
 //! Records that are too large for one item: compressed, or in parts, which come and go with their item.
 
-use archiver::payload::PART_TEXT_BYTES;
+use archiver::format::payload::PART_TEXT_BYTES;
 use end_to_end::archive::{ATTRIBUTES, Archive};
 use end_to_end::endpoints::Endpoints;
 use end_to_end::event::{ReadRecord, event_of, noise};

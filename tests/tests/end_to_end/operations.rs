@@ -1,9 +1,9 @@
 //! What the function tells those who run it: one line a batch, which CloudWatch reads as metrics, and never a payload.
 
-use archiver::aggregate::aggregate;
-use archiver::envelope::{Envelope, Separator};
-use archiver::report::{DIMENSION, FUNCTION_DIMENSION, METRICS, NAMESPACE};
-use archiver::settings::ArchiveMode;
+use archiver::format::aggregate::aggregate;
+use archiver::format::envelope::{Envelope, Separator};
+use archiver::format::settings::ArchiveMode;
+use archiver::function::report::{DIMENSION, FUNCTION_DIMENSION, METRICS, NAMESPACE};
 use end_to_end::bootstrap::Bootstrap;
 use end_to_end::endpoints::Endpoints;
 use end_to_end::event::{ReadRecord, event_of, noise};

@@ -1,8 +1,8 @@
 //! Records that were replayed into the stream they came from, with the envelope that the explorer gives them: archived once more,
 //! or left out where the stream's tag says so.
 
-use archiver::aggregate::aggregate;
-use archiver::envelope::{Envelope, Separator};
+use archiver::format::aggregate::aggregate;
+use archiver::format::envelope::{Envelope, Separator};
 use end_to_end::endpoints::Endpoints;
 use end_to_end::event::{ReadRecord, event_of};
 use end_to_end::function::{Function, Way};

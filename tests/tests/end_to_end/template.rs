@@ -1,9 +1,9 @@
 //! The template grants what the code calls, and nothing more: to the function, and to people who use the explorer. Its names are the
 //! code's. (What the template comes to as CloudFormation is checked by `.ci/check_template.py`.)
 
-use archiver::settings::ArchiveMode;
-use archiver::stream::StreamName;
-use archiver::table::{archive_table_name, parts_table_name};
+use archiver::format::settings::ArchiveMode;
+use archiver::format::stream::StreamName;
+use archiver::format::table::{archive_table_name, parts_table_name};
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
@@ -11,8 +11,8 @@ const TEMPLATE: &str = include_str!("../../../template.yaml");
 const README: &str = include_str!("../../../README.md");
 
 /// The files of the function that post to AWS: the name of each call stands in their targets, what statements they execute in the bodies.
-const POSTED: &str = include_str!("../../../archiver/src/post.rs");
-const BODIES: &str = include_str!("../../../archiver/src/dynamodb/requests.rs");
+const POSTED: &str = include_str!("../../../archiver/src/aws/post.rs");
+const BODIES: &str = include_str!("../../../archiver/src/store/dynamodb/requests.rs");
 
 /// The files of the explorer that only read.
 const READING: [&str; 9] = [

@@ -11,7 +11,7 @@ use crate::domain::index::{Entry, SoughtRecord};
 use crate::domain::show::Body;
 use crate::domain::time::TimeContext;
 use crate::domain::typed_path::path_of;
-use archiver::sequence::SequenceNumber;
+use archiver::format::sequence::SequenceNumber;
 use std::path::{Path, PathBuf};
 
 impl Records {

@@ -11,7 +11,7 @@ use crate::domain::marks::{MAX_SINGLE, TooMany};
 use crate::domain::reading::Source;
 use crate::domain::record::Record;
 use crate::domain::show::{Body, View};
-use archiver::settings::ArchiveMode;
+use archiver::format::settings::ArchiveMode;
 use jiff::Timestamp;
 use serde_json::Value;
 use std::sync::Arc;

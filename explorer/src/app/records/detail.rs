@@ -5,7 +5,7 @@ use crate::domain::decode::Decoded;
 use crate::domain::payload::{NoPayload, Place};
 use crate::domain::record::{Record, RecordId};
 use crate::domain::show::{Body, Manner, ShowOrder, Shown, show};
-use archiver::stream::StreamName;
+use archiver::format::stream::StreamName;
 use std::sync::Arc;
 
 /// A payload of so many characters of archived text is decoded and laid out at once; a larger one elsewhere, so that no key waits.

@@ -8,7 +8,7 @@ use crate::domain::following::{
 };
 use crate::domain::index::{Entry, Place};
 use crate::domain::reading::Source;
-use archiver::settings::ArchiveMode;
+use archiver::format::settings::ArchiveMode;
 use jiff::Timestamp;
 use std::sync::Arc;
 

@@ -1,7 +1,7 @@
 //! Where the records of a screen come from.
 
 use crate::domain::reading::{ArchiveSource, Source};
-use archiver::stream::StreamName;
+use archiver::format::stream::StreamName;
 
 /// Where the records of a screen come from.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -1,7 +1,7 @@
 //! What the AWS CLI's files and variables say of credentials: which profile is used, where its credentials come from, how long that may
 //! take, and, where they cannot be had, what is to be done about it. Reads files, asks nobody.
 
-use archiver::aws_failure::innermost;
+use archiver::aws::failure::innermost;
 use aws_config::profile::{Profile, ProfileSet};
 use aws_credential_types::provider::error::CredentialsError;
 use aws_smithy_types::error::ErrorMetadata;

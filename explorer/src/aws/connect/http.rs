@@ -2,8 +2,8 @@
 //! no answer that AWS never gives: one without its content would count as the end of an archive, one without end would fill memory.
 
 use super::content::fault_of;
-use archiver::aws_failure::{AwsFailure, FailureKind, UnusableAnswer};
-use archiver::http::Http as ArchiverHttp;
+use archiver::aws::failure::{AwsFailure, FailureKind, UnusableAnswer};
+use archiver::aws::http::Http as ArchiverHttp;
 use aws_smithy_http_client::proxy::ProxyConfig;
 use aws_smithy_http_client::tls::{Provider, TlsContext, TrustStore, rustls_provider::CryptoMode};
 use aws_smithy_http_client::{Builder, Connector};
@@ -342,7 +342,7 @@ mod tests {
         assert!(whole_of("", 1024 * 1024).await.is_ok());
         for (length, size) in [("", 1024 * 1024 + 1), ("600000000", 10)] {
             let error = whole_of(length, size).await.unwrap_err();
-            let cause = archiver::aws_failure::innermost(&error).to_string();
+            let cause = archiver::aws::failure::innermost(&error).to_string();
             assert_eq!(cause, "the answer to Scan has more than 1 MiB, which is more than AWS sends");
         }
     }

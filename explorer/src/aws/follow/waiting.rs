@@ -2,10 +2,10 @@
 
 use crate::aws::archive::key_attributes;
 use crate::domain::following::MISSING_AFTER;
-use archiver::aggregate::{Aggregate, may_be_aggregated};
-use archiver::item::{Attributes, StoredItem};
-use archiver::sequence::SequenceNumber;
-use archiver::settings::ArchiveMode;
+use archiver::format::aggregate::{Aggregate, may_be_aggregated};
+use archiver::format::item::{Attributes, StoredItem};
+use archiver::format::sequence::SequenceNumber;
+use archiver::format::settings::ArchiveMode;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use jiff::Timestamp;
@@ -54,7 +54,7 @@ pub(super) fn expected_of(item: StoredItem, mode: ArchiveMode) -> Vec<StoredItem
     let Some(aggregate) = payload.as_deref().and_then(Aggregate::parse) else {
         return vec![item];
     };
-    let of = |record: archiver::aggregate::UserRecord<'_>| StoredItem {
+    let of = |record: archiver::format::aggregate::UserRecord<'_>| StoredItem {
         partition_key: record.partition_key.to_owned(),
         sub_sequence_number: Some(record.sub_sequence_number),
         data: Some(STANDARD.encode(record.data)),
@@ -102,7 +102,7 @@ impl Waiting {
         let Some((key, version)) = self.named(item) else {
             return;
         };
-        let arrived_ms = item.arrival.as_ref().and_then(archiver::record::ArrivalTime::milliseconds);
+        let arrived_ms = item.arrival.as_ref().and_then(archiver::format::record::ArrivalTime::milliseconds);
         let expected = Expected { version, arrived_ms, since: now, due: now + FIRST_PAUSE, pause: FIRST_PAUSE };
         match self.expected.get_mut(&key) {
             Some(known) if known.version >= expected.version => {}
@@ -171,7 +171,7 @@ impl Waiting {
 #[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
-    use archiver::aggregate::aggregate;
+    use archiver::format::aggregate::aggregate;
 
     fn item(key: &str, number: u64) -> StoredItem {
         StoredItem {

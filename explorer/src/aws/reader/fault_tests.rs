@@ -4,9 +4,9 @@
 
 use super::*;
 use crate::domain::filter::RecordFilter;
-use archiver::aws_failure::FailureKind;
-use archiver::settings::ArchiveMode;
-use archiver::stream::StreamName;
+use archiver::aws::failure::FailureKind;
+use archiver::format::settings::ArchiveMode;
+use archiver::format::stream::StreamName;
 use axum::Router;
 use axum::body::Bytes;
 use axum::http::StatusCode;

@@ -8,9 +8,9 @@ use crate::domain::failure::Failure;
 use crate::domain::filter::RecordFilter;
 use crate::domain::page::PageCursor;
 use crate::domain::reading::ArchiveSource;
-use archiver::aws_failure::AwsFailure;
-use archiver::item::Attributes;
-use archiver::table::attribute;
+use archiver::aws::failure::AwsFailure;
+use archiver::format::item::Attributes;
+use archiver::format::table::attribute;
 use aws_sdk_dynamodb::types::{ConsumedCapacity, ReturnConsumedCapacity};
 use jiff::Timestamp;
 

@@ -8,12 +8,12 @@ use crate::domain::reading::ReadProgress;
 use crate::domain::record::{Record, RecordId};
 use crate::domain::time::TimeContext;
 use crate::local::emulators::Emulators;
-use archiver::item::{Attributes, Item, Stamp};
-use archiver::payload::{Data, Packer};
-use archiver::record::{ArchivedRecord, ArrivalTime};
-use archiver::sequence::SequenceNumber;
-use archiver::settings::{ArchiveMode, Compression};
-use archiver::stream::StreamName;
+use archiver::format::item::{Attributes, Item, Stamp};
+use archiver::format::payload::{Data, Packer};
+use archiver::format::record::{ArchivedRecord, ArrivalTime};
+use archiver::format::sequence::SequenceNumber;
+use archiver::format::settings::{ArchiveMode, Compression};
+use archiver::format::stream::StreamName;
 use aws_sdk_dynamodb::types::{
     AttributeDefinition, AttributeValue, BillingMode, KeySchemaElement, KeyType, PutRequest, ScalarAttributeType, WriteRequest,
 };

@@ -7,7 +7,7 @@ use crate::domain::failed_batch::FailedBatch;
 use crate::domain::failure::Failure;
 use crate::failures::FailureStore;
 use crate::recovery::{Recovered, Recovery};
-use archiver::aws_failure::FailureKind;
+use archiver::aws::failure::FailureKind;
 
 /// Batches in a row of which nothing can be archived, after which there is no more hope for the others.
 const HOPELESS: usize = 5;

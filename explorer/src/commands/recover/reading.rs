@@ -6,7 +6,7 @@ use crate::domain::failure::Failure;
 use crate::domain::text::size;
 use crate::failures::FailureStore;
 use crate::recovery::is_of_the_connection;
-use archiver::aws_failure::FailureKind;
+use archiver::aws::failure::FailureKind;
 use futures::StreamExt as _;
 use std::sync::Arc;
 use tokio::sync::Semaphore;

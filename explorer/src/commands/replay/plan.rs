@@ -18,7 +18,7 @@ use crate::files::{self, OpenFile};
 use crate::plans::{PlanFile, Plans};
 use crate::replay::{self, Planned};
 use crate::terminal;
-use archiver::record::ArrivalTime;
+use archiver::format::record::ArrivalTime;
 use jiff::Timestamp;
 use serde::Serialize;
 use tokio::sync::watch;

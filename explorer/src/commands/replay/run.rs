@@ -18,7 +18,7 @@ use crate::files::is_standard_input;
 use crate::plans::{PlanFile, Plans};
 use crate::replay;
 use crate::terminal;
-use archiver::stream::StreamName;
+use archiver::format::stream::StreamName;
 use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
 use std::time::Duration;

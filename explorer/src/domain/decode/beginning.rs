@@ -5,7 +5,7 @@ use super::characters::{TELLING_BYTES, begins_clean};
 use super::peeling::{Halt, Peeling};
 use super::{Layer, MAX_SHOWN_BYTES, Recipe, protobuf};
 use crate::domain::json_text::BYTE_ORDER_MARK;
-use archiver::aggregate::{Aggregate, MAGIC};
+use archiver::format::aggregate::{Aggregate, MAGIC};
 use std::borrow::Cow;
 
 /// How a payload begins, its layers taken off.

@@ -5,7 +5,7 @@ use super::budget::Budget;
 use super::packed::Packing;
 use super::peeling::{Halt, Peeling};
 use super::{Content, MAX_SEARCHED_BYTES, Recipe, Step};
-use archiver::aggregate::{Aggregate, MAGIC, UserRecord};
+use archiver::format::aggregate::{Aggregate, MAGIC, UserRecord};
 use std::borrow::Cow;
 use std::ops::ControlFlow;
 

@@ -1,8 +1,8 @@
 use super::recipe::tests::any_recipe;
 use super::*;
 use crate::domain::json_text::BYTE_ORDER_MARK;
-use archiver::aggregate::aggregate;
-use archiver::envelope::Separator;
+use archiver::format::aggregate::aggregate;
+use archiver::format::envelope::Separator;
 use flate2::Compression;
 use flate2::write::{GzEncoder, ZlibEncoder};
 use proptest::prelude::*;

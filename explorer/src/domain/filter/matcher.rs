@@ -11,8 +11,8 @@ use super::{RecordFilter, Test};
 use crate::domain::decode::{self, Content, Opened, Recipe, open};
 use crate::domain::payload::Place;
 use crate::domain::record::Record;
-use archiver::envelope::Envelope;
-use archiver::table::{GZIP, attribute};
+use archiver::format::envelope::Envelope;
+use archiver::format::table::{GZIP, attribute};
 use jiff::Timestamp;
 use std::ops::ControlFlow;
 

@@ -2,7 +2,7 @@
 
 use super::mistake::InvalidFilter;
 use super::word::{self, Word};
-use archiver::sequence::SequenceNumber;
+use archiver::format::sequence::SequenceNumber;
 use std::fmt;
 use std::ops::Range;
 

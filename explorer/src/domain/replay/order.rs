@@ -2,8 +2,8 @@
 //! no earlier than the one before it in its shard; and in any case by sequence number within a key, which moves from shard to shard
 //! when shards are split or merged. Works on streams of entries, whatever their number.
 
-use archiver::record::ArrivalTime;
-use archiver::sequence::SequenceNumber;
+use archiver::format::record::ArrivalTime;
+use archiver::format::sequence::SequenceNumber;
 use jiff::{SignedDuration, Timestamp};
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;

@@ -8,7 +8,7 @@ use super::timing::{LONG, TOO_LONG, Timing, between, long_span, too_long};
 use crate::domain::archive::StreamOverview;
 use crate::domain::text::count;
 use crate::domain::time::TimeContext;
-use archiver::settings::{ArchiveMode, Replays};
+use archiver::format::settings::{ArchiveMode, Replays};
 use jiff::Timestamp;
 use std::time::Duration;
 

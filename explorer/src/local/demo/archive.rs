@@ -5,9 +5,9 @@ use crate::aws::connect::Connection;
 use crate::aws::streams::describe_table;
 use crate::domain::configuration::Call;
 use crate::local::setup::SetupError;
-use archiver::settings::{ArchiveSettings, Ttl};
-use archiver::stream::StreamName;
-use archiver::table::{TableKeys, archive_table_name, parts_table_name};
+use archiver::format::settings::{ArchiveSettings, Ttl};
+use archiver::format::stream::StreamName;
+use archiver::format::table::{TableKeys, archive_table_name, parts_table_name};
 
 /// Makes the tables that the settings name, with their TTL, where they are missing; whether the records' own was.
 pub(super) async fn make_tables(

@@ -3,7 +3,7 @@
 use super::SEED;
 use super::records::{Generator, Kind};
 use crate::local::event_source::StopSignal;
-use archiver::aws_failure::{AwsFailure, FailureKind};
+use archiver::aws::failure::{AwsFailure, FailureKind};
 use aws_sdk_kinesis::Client;
 use aws_sdk_kinesis::primitives::Blob;
 use jiff::Timestamp;

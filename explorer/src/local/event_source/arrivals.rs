@@ -1,6 +1,6 @@
 //! News of records put, for readers that can be told: an idle shard then costs next to nothing, and a record is delivered at once.
 
-use archiver::stream::StreamName;
+use archiver::format::stream::StreamName;
 use std::collections::HashMap;
 use std::sync::Arc;
 use tokio::sync::watch;

@@ -1,8 +1,8 @@
 //! What to do after an invocation: acknowledge, try again, split or give up. Decides only; it knows no clock and calls nobody.
 
 use crate::domain::lambda_event::StreamRecord;
-use archiver::handler::BatchResponse;
-use archiver::sequence::SequenceNumber;
+use archiver::format::sequence::SequenceNumber;
+use archiver::function::handler::BatchResponse;
 use std::collections::VecDeque;
 use std::time::Duration;
 

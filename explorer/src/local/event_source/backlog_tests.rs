@@ -1,7 +1,7 @@
 #![allow(clippy::unwrap_used)]
 
 use super::*;
-use archiver::handler::BatchItemFailure;
+use archiver::function::handler::BatchItemFailure;
 use proptest::prelude::*;
 use std::collections::BTreeSet;
 

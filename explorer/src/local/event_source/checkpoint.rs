@@ -1,9 +1,9 @@
 //! How far the records of each shard are done: archived, or given up to the failure destination.
 
 use super::lineage::Shard;
-use archiver::record::ShardId;
-use archiver::sequence::SequenceNumber;
-use archiver::stream::StreamName;
+use archiver::format::record::ShardId;
+use archiver::format::sequence::SequenceNumber;
+use archiver::format::stream::StreamName;
 use std::collections::HashMap;
 use std::sync::Arc;
 use tokio::sync::watch;

@@ -1,9 +1,9 @@
 //! The function that an event source mapping invokes.
 
-use archiver::backoff::Deadline;
-use archiver::database::Database;
-use archiver::handler::{Archiver, BatchResponse};
-use archiver::tags::TagReader;
+use archiver::aws::backoff::Deadline;
+use archiver::function::handler::{Archiver, BatchResponse};
+use archiver::function::tags::TagReader;
+use archiver::store::database::Database;
 use std::future::Future;
 use std::time::Duration;
 

@@ -1,6 +1,6 @@
 //! Which shards of a stream may be read: a child only after its parents, or a key's records would be delivered out of order.
 
-use archiver::record::ShardId;
+use archiver::format::record::ShardId;
 
 /// A shard as ListShards has it.
 #[derive(Clone, Debug, PartialEq, Eq)]

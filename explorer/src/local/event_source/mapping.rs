@@ -6,8 +6,8 @@ use super::invoke::Invoke;
 use super::lineage::{Shard, startable};
 use super::reader::{Ended, ShardReader};
 use super::stop::StopSignal;
-use archiver::aws_failure::AwsFailure;
-use archiver::stream::{StreamArn, StreamName};
+use archiver::aws::failure::AwsFailure;
+use archiver::format::stream::{StreamArn, StreamName};
 use aws_sdk_kinesis::Client;
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -73,7 +73,7 @@ impl<I: Invoke> Mapping<I> {
         let summary = self.client.describe_stream_summary().stream_name(self.stream.as_str()).send().await?;
         let arn = summary.stream_description_summary.map(|summary| summary.stream_arn).unwrap_or_default();
         let arn = StreamArn::parse(arn)
-            .map_err(|error| AwsFailure { kind: archiver::aws_failure::FailureKind::Service, message: error.to_string() })?;
+            .map_err(|error| AwsFailure { kind: archiver::aws::failure::FailureKind::Service, message: error.to_string() })?;
         let mut shards: Vec<Shard> = Vec::new();
         let mut token: Option<String> = None;
         loop {

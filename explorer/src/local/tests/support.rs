@@ -2,8 +2,8 @@
 
 use crate::aws::connect::Connection;
 use crate::local::{LocalOptions, LocalSystem};
-use archiver::record::ShardId;
-use archiver::sequence::SequenceNumber;
+use archiver::format::record::ShardId;
+use archiver::format::sequence::SequenceNumber;
 use aws_sdk_dynamodb::types::{
     AttributeDefinition, AttributeValue, BillingMode, KeySchemaElement, KeyType, ScalarAttributeType, TimeToLiveSpecification,
 };

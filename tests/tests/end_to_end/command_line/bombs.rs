@@ -1,7 +1,7 @@
 //! Small records that unpack to gigabytes: what is read, printed and exported of them takes little memory.
 
 use super::binary;
-use archiver::aggregate::aggregate;
+use archiver::format::aggregate::aggregate;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use end_to_end::command_line::Explorer;

@@ -1,7 +1,7 @@
 //! Exports: written whole or not at all, and read again as an archive is.
 
 use super::{archived_stream, binary, reach};
-use archiver::aggregate::aggregate;
+use archiver::format::aggregate::aggregate;
 use base64::Engine as _;
 use end_to_end::command_line::{ArchivedItem, Explorer};
 use end_to_end::endpoints::Endpoints;

@@ -1,8 +1,8 @@
 //! Finding records by a filter, in whatever form they are stored, and what is read for it.
 
 use super::{archived_stream, keys, long_number, reach};
-use archiver::aggregate::aggregate;
-use archiver::payload::parts;
+use archiver::format::aggregate::aggregate;
+use archiver::format::payload::parts;
 use aws_sdk_dynamodb::types::AttributeValue;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;

@@ -110,7 +110,8 @@ impl World {
             "\u{1e}{{\"originalApproximateArrivalTimestamp\":\"1.5\",\"originalShardId\":{quoted},\"originalSequenceNumber\":\"1\"}}\u{1e}{text}"
         );
         let user_key = "k\u{9b}2J\u{202e}";
-        let aggregate = archiver::aggregate::aggregate(&[(user_key, None, text.as_bytes()), ("cust-2", None, raw_json.as_bytes())]);
+        let aggregate =
+            archiver::format::aggregate::aggregate(&[(user_key, None, text.as_bytes()), ("cust-2", None, raw_json.as_bytes())]);
         let payloads: [&[u8]; 9] = [
             text.as_bytes(),
             quoted.as_bytes(),

@@ -1,7 +1,7 @@
 //! Recovering what a mapping gave up, from a bucket as Lambda fills it and from a folder.
 
 use super::{archived_stream, reach};
-use archiver::sequence::SequenceNumber;
+use archiver::format::sequence::SequenceNumber;
 use end_to_end::bucket::Bucket;
 use end_to_end::command_line::Explorer;
 use end_to_end::endpoints::{Endpoints, KEY};

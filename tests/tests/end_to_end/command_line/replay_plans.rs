@@ -1,7 +1,7 @@
 //! The life of a replay on the command line: planned, shown, run, paused, gone on with, cancelled, looked up and removed.
 
 use super::{archived_stream, long_number, reach, start, until_archived};
-use archiver::aggregate::aggregate;
+use archiver::format::aggregate::aggregate;
 use end_to_end::capability;
 use end_to_end::command_line::{ArchivedItem, Explorer};
 use end_to_end::endpoints::Endpoints;

@@ -1,7 +1,7 @@
 //! Records that are stored compressed, in parts, or as one of an aggregated record: read back and replayed as they were put.
 
 use super::{archived_stream, start};
-use archiver::payload::{PART_TEXT_BYTES, parts};
+use archiver::format::payload::{PART_TEXT_BYTES, parts};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use end_to_end::command_line::{ArchivedItem, Explorer, RunningLocal, Storage, write_parts};

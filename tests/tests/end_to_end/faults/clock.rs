@@ -1,7 +1,7 @@
 //! A function whose clock is wrong: AWS refuses what it signs, and says what the time is.
 
 use super::{Scene, orders};
-use archiver::settings::ArchiveMode;
+use archiver::format::settings::ArchiveMode;
 use end_to_end::fault_proxy::Fault;
 use jiff::SignedDuration;
 

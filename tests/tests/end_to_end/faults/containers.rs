@@ -2,7 +2,7 @@
 //! container.
 
 use super::{Scene, orders};
-use archiver::settings::ArchiveMode;
+use archiver::format::settings::ArchiveMode;
 use end_to_end::bootstrap::Bootstrap;
 use end_to_end::event::ReadRecord;
 use end_to_end::fault_proxy::Fault;

@@ -1,7 +1,7 @@
 //! A process that ends in the middle of a batch, and the batch delivered again to another one.
 
 use super::{Scene, orders, reads_of_tags};
-use archiver::settings::ArchiveMode;
+use archiver::format::settings::ArchiveMode;
 use end_to_end::bootstrap::Bootstrap;
 use end_to_end::event::{ReadRecord, event_of};
 use end_to_end::fault_proxy::{Fault, FaultProxy};

@@ -1,7 +1,7 @@
 //! An invocation with little time left: the answer comes before Lambda ends the function, and tells the truth.
 
 use super::{Scene, orders};
-use archiver::settings::ArchiveMode;
+use archiver::format::settings::ArchiveMode;
 use end_to_end::fault_proxy::{Call, Fault};
 use std::time::Duration;
 

@@ -1,7 +1,7 @@
 //! Batches that come twice, late, or with a record that nobody can read.
 
 use super::{Scene, newest_of_each_key, numbers_in, orders};
-use archiver::settings::ArchiveMode;
+use archiver::format::settings::ArchiveMode;
 use end_to_end::event::{ReadRecord, event_of};
 use serde_json::{Value, json};
 use std::collections::BTreeSet;

@@ -1,7 +1,7 @@
 //! A service that fails, connections that break or hang, answers that are lost.
 
 use super::{Scene, descriptions, orders, reads_of_tags};
-use archiver::settings::ArchiveMode;
+use archiver::format::settings::ArchiveMode;
 use end_to_end::fault_proxy::{Call, Fault, Refusal};
 use std::time::Duration;
 

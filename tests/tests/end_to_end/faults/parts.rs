@@ -3,7 +3,7 @@
 
 use super::crash::deliver_and_kill;
 use super::{Scene, numbers_of};
-use archiver::settings::ArchiveMode;
+use archiver::format::settings::ArchiveMode;
 use end_to_end::bootstrap::Bootstrap;
 use end_to_end::event::{ReadRecord, noise};
 use end_to_end::fault_proxy::{Call, Fault, Refusal};

@@ -1,6 +1,6 @@
 //! The proxy itself: what it says of a call is what was done of it.
 
-use archiver::settings::ArchiveMode;
+use archiver::format::settings::ArchiveMode;
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::config::retry::RetryConfig;
 use aws_sdk_dynamodb::types::{AttributeValue, BatchStatementRequest, PutRequest, WriteRequest};

@@ -2,8 +2,8 @@
 //! was put, and LATEST the newest of each key. Each case follows from its seed, but for what runs at once in it.
 
 use super::{Scene, numbers_in};
-use archiver::aggregate::aggregate;
-use archiver::settings::ArchiveMode;
+use archiver::format::aggregate::aggregate;
+use archiver::format::settings::ArchiveMode;
 use end_to_end::archive::Archive;
 use end_to_end::event::{ReadRecord, event_of, noise};
 use end_to_end::fault_proxy::{Call, Fault, Kind, Refusal};

@@ -1,7 +1,7 @@
 //! What does not pass by itself: permissions, keys, tables that are not there. The batch fails, and the error says what to do.
 
 use super::{Scene, assert_says, descriptions, orders};
-use archiver::settings::ArchiveMode;
+use archiver::format::settings::ArchiveMode;
 use end_to_end::fault_proxy::{Call, Fault, Refusal};
 
 in_both_modes!(

@@ -2,7 +2,7 @@
 //! settings serve on while reading them again fails is a test of the cache: its time is too long to wait for here.
 
 use super::{Scene, assert_says, descriptions, orders, reads_of_tags};
-use archiver::settings::ArchiveMode;
+use archiver::format::settings::ArchiveMode;
 use end_to_end::fault_proxy::{Call, Fault, Refusal};
 use std::collections::BTreeSet;
 use std::time::Duration;

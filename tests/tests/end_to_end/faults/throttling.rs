@@ -1,8 +1,8 @@
 //! A table that takes no more for a while, or for ever, all of its writes or those of one hot key.
 
 use super::{Scene, numbers_of, orders};
-use archiver::aggregate::aggregate;
-use archiver::settings::ArchiveMode;
+use archiver::format::aggregate::aggregate;
+use archiver::format::settings::ArchiveMode;
 use end_to_end::event::ReadRecord;
 use end_to_end::fault_proxy::{Call, Fault, Refusal};
 use std::collections::BTreeSet;

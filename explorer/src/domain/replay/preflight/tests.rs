@@ -3,9 +3,9 @@ use crate::domain::archive::Configuration;
 use crate::domain::replay::ReplayOptions;
 use crate::domain::replay::hash_key::tests::even;
 use crate::domain::replay::plan::{PlanCounts, PlanId, PlanState};
-use archiver::envelope::Separator;
-use archiver::settings::ArchiveSettings;
-use archiver::stream::StreamName;
+use archiver::format::envelope::Separator;
+use archiver::format::settings::ArchiveSettings;
+use archiver::format::stream::StreamName;
 use jiff::Timestamp;
 
 /// A plan of a few records of the stream `orders`, read from its archive.

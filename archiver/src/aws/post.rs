@@ -2,8 +2,8 @@
 //! takes more than twice the CPU of everything else together, and is the third part of the program; retries, deadlines and the bodies
 //! are the archiver's own anyway.
 
-use crate::aws_failure::{AwsFailure, FailureKind, UnusableAnswer, innermost};
-use crate::http::Http;
+use crate::aws::failure::{AwsFailure, FailureKind, UnusableAnswer, innermost};
+use crate::aws::http::Http;
 use aws_credential_types::Credentials;
 use aws_credential_types::provider::{ProvideCredentials as _, SharedCredentialsProvider};
 use aws_sdk_dynamodb::config::endpoint::ResolveEndpoint as _;

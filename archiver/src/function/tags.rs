@@ -1,9 +1,9 @@
 //! Reading the tags of a stream.
 
-use crate::aws_failure::{AwsFailure, FailureKind};
-use crate::http::Http;
-use crate::post::{InvalidConfig, Operation, Post, Service};
-use crate::stream::StreamArn;
+use crate::aws::failure::{AwsFailure, FailureKind};
+use crate::aws::http::Http;
+use crate::aws::post::{InvalidConfig, Operation, Post, Service};
+use crate::format::stream::StreamArn;
 use aws_types::SdkConfig;
 use serde::{Deserialize, Serialize};
 use std::future::Future;

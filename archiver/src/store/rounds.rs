@@ -1,10 +1,11 @@
 //! Writes in rounds: everything that is not settled yet goes out in full batches, and what is to be tried again is gathered for
 //! the next round, so that the leftovers of many batches become few requests.
 
-use crate::aws_failure::{AwsFailure, FailureKind};
-use crate::backoff::Deadline;
-use crate::database::{BatchAnswer, MAX_BATCH, WriteUnits};
-use crate::store::WriteError;
+use super::database::{BatchAnswer, MAX_BATCH, WriteUnits};
+use super::write_error::WriteError;
+use crate::aws::backoff::Deadline;
+use crate::aws::failure::{AwsFailure, FailureKind};
+use crate::aws::retry::{CallError, attempt};
 use futures::StreamExt as _;
 use std::future::Future;
 
@@ -96,7 +97,7 @@ where
     until_settled(writes, deadline, |batch, waits| async move {
         match attempt(deadline, waits, call(batch.clone())).await {
             // One item that is refused makes DynamoDB refuse its whole batch: each is written alone to find it.
-            Err(WriteError::Aws(failure)) if failure.kind == FailureKind::Refused && batch.len() > 1 => {
+            Err(CallError::Aws(failure)) if failure.kind == FailureKind::Refused && batch.len() > 1 => {
                 let alone = batch
                     .into_iter()
                     .map(|write| async move { settle_batch(&[write], attempt(deadline, waits, call(vec![write])).await) });
@@ -110,7 +111,7 @@ where
 }
 
 /// What the answer to a batch means for each of its writes.
-fn settle_batch<W: Copy>(batch: &[W], answer: Result<BatchAnswer, WriteError>) -> (Vec<Settled<W, ()>>, WriteUnits) {
+fn settle_batch<W: Copy>(batch: &[W], answer: Result<BatchAnswer, CallError>) -> (Vec<Settled<W, ()>>, WriteUnits) {
     match answer {
         Ok(answer) => {
             let mut settled: Vec<_> = batch.iter().map(|_| Settled::Done(())).collect();
@@ -121,59 +122,6 @@ fn settle_batch<W: Copy>(batch: &[W], answer: Result<BatchAnswer, WriteError>) -
             }
             (settled, answer.write_units)
         }
-        Err(reason) => (batch.iter().map(|write| not_now(*write, reason.clone())).collect(), 0.0),
-    }
-}
-
-/// Tries until the call succeeds, can never succeed, or the deadline passes.
-pub(crate) async fn until_done<T, F: Future<Output = Result<T, AwsFailure>>>(
-    deadline: Deadline,
-    call: impl Fn() -> F,
-) -> Result<T, WriteError> {
-    let mut tries = 0;
-    let mut why = None;
-    loop {
-        match attempt(deadline, tries, call()).await {
-            // What was said before tells more than that the last try had no time to be answered.
-            Err(WriteError::Deadline(passed)) => return Err(why.unwrap_or(WriteError::Deadline(passed))),
-            Err(reason) if reason.is_transient() => {
-                deadline.back_off(tries).await.map_err(|_| reason.clone())?;
-                why = Some(reason);
-            }
-            ended => return ended,
-        }
-        tries += 1;
-    }
-}
-
-/// One try, which ends with the time for tries like it or with the deadline.
-pub(crate) async fn attempt<T>(
-    deadline: Deadline,
-    tries: u32,
-    call: impl Future<Output = Result<T, AwsFailure>>,
-) -> Result<T, WriteError> {
-    match deadline.bound_try(tries, call).await? {
-        Some(answer) => Ok(answer?),
-        None => Err(AwsFailure::no_answer().into()),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use std::sync::atomic::{AtomicU32, Ordering};
-
-    #[tokio::test(start_paused = true)]
-    async fn what_was_said_last_is_the_reason_and_not_that_time_ran_out() {
-        let throttled = AwsFailure { kind: crate::aws_failure::FailureKind::Throttled, message: "Rate exceeded".to_owned() };
-        let tries = AtomicU32::new(0);
-        let call = || {
-            let is_first = tries.fetch_add(1, Ordering::Relaxed) == 0;
-            let throttled = throttled.clone();
-            async move { if is_first { Err(throttled) } else { std::future::pending::<Result<(), AwsFailure>>().await } }
-        };
-        let ended = until_done(Deadline::after(std::time::Duration::from_secs(3)), call).await;
-        assert_eq!(ended, Err(WriteError::Aws(throttled.clone())));
-        assert_eq!(tries.load(Ordering::Relaxed), 2);
+        Err(reason) => (batch.iter().map(|write| not_now(*write, reason.clone().into())).collect(), 0.0),
     }
 }

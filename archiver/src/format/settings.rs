@@ -1,7 +1,7 @@
 //! What the tags of a stream say about its archive, read from them and written to them. The tags are the only configuration there
 //! is; a value that cannot be read is an error and never a guess.
 
-use crate::stream::StreamName;
+use crate::format::stream::StreamName;
 use std::fmt;
 use std::num::NonZeroU64;
 use std::str::FromStr;

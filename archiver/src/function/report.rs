@@ -1,7 +1,7 @@
 //! What became of a batch, in numbers: one line of JSON a batch, which CloudWatch also reads as metrics. Source: CloudWatch user
 //! guide, embedded metric format specification.
 
-use crate::stream::StreamName;
+use crate::format::stream::StreamName;
 use jiff::Timestamp;
 use serde::Serialize;
 

@@ -1,82 +1,34 @@
 //! Writes records into an archive's tables until each is there, can never be, or the time is over. Whole items of mode ALL are
 //! put; `replace` writes those of mode LATEST, `split` the records that are too large for one item.
 
+pub mod database;
+pub mod dynamodb;
+#[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::cast_precision_loss)]
+pub(crate) mod in_memory;
+mod newcomers;
+mod order;
 mod replace;
+mod rounds;
 mod split;
 mod write_error;
 
-use crate::backoff::Deadline;
-use crate::database::{Database, WriteUnits};
-use crate::item::{Item, Stamp};
-use crate::payload::Packer;
-use crate::record::ArchivedRecord;
-use crate::rounds::{Ending, in_batches};
-use crate::sequence::SequenceNumber;
-use crate::settings::{ArchiveMode, Compression};
+use crate::format::item::Item;
+use crate::format::payload::Packer;
+use crate::format::record::ArchivedRecord;
+use crate::format::settings::{ArchiveMode, Compression};
+use database::Database;
 use futures::StreamExt as _;
-use replace::Newcomers;
+use newcomers::Newcomers;
+use order::Done;
+pub use order::{FailedWrite, Order, Outcome};
+use rounds::{Ending, in_batches};
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
 pub use write_error::WriteError;
 
 /// Split records written at once; each holds megabytes.
 const SPLIT_IN_FLIGHT: usize = 2;
-
-/// Where and how the records of a batch are written.
-#[derive(Clone, Copy, Debug)]
-pub struct Order<'o> {
-    /// The archive's table.
-    pub table: &'o str,
-    /// The table of parts.
-    pub parts_table: &'o str,
-    /// What the table keeps.
-    pub mode: ArchiveMode,
-    /// What every item gets.
-    pub stamp: &'o Stamp,
-    /// How payloads are stored.
-    pub compression: Compression,
-    /// When to stop.
-    pub deadline: Deadline,
-}
-
-/// What became of a batch.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct Outcome {
-    /// Records that are in the archive now.
-    pub archived: usize,
-    /// Records for whose key the same or something newer was there already; only in mode LATEST.
-    pub superseded: usize,
-    /// Records whose payload was compressed.
-    pub compressed: usize,
-    /// Records that were too large for one item.
-    pub split: usize,
-    /// What it cost, parts included.
-    pub write_units: WriteUnits,
-    /// Records that are not in the archive.
-    pub failed: Vec<FailedWrite>,
-}
-
-/// A record that is not in the archive, and why.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct FailedWrite {
-    /// Its number; that of its aggregated record where it is a user record.
-    pub sequence_number: SequenceNumber,
-    /// Its partition key.
-    pub partition_key: String,
-    /// Why it could not be written.
-    pub reason: WriteError,
-}
-
-/// How one record ended well.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Done {
-    /// It is in the archive; its key had none before.
-    Inserted,
-    /// It is in the archive.
-    Written,
-    /// The same or something newer was there already.
-    Superseded,
-}
 
 /// Writes through a database.
 #[derive(Debug)]
@@ -142,27 +94,6 @@ impl<D: Database> Store<D> {
     async fn put<'i>(&self, order: Order<'_>, items: Vec<&'i Item<'i>>) -> Ending<&'i Item<'i>, Done> {
         let call = |items: Vec<&'i Item<'i>>| async move { self.database.put_items(order.table, &items, order.stamp).await };
         in_batches(order.deadline, items, call).await.map(|()| Done::Written)
-    }
-}
-
-impl Outcome {
-    fn add(&mut self, ending: Ending<&Item<'_>, Done>) {
-        self.write_units += ending.write_units;
-        ending.done.into_iter().for_each(|done| self.count(done));
-        self.failed.extend(ending.failed.into_iter().map(|(item, reason)| FailedWrite::of(item, reason)));
-    }
-
-    fn count(&mut self, done: Done) {
-        match done {
-            Done::Inserted | Done::Written => self.archived += 1,
-            Done::Superseded => self.superseded += 1,
-        }
-    }
-}
-
-impl FailedWrite {
-    fn of(item: &Item<'_>, reason: WriteError) -> Self {
-        Self { sequence_number: item.sequence_number.clone(), partition_key: item.partition_key.to_string(), reason }
     }
 }
 

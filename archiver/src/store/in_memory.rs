@@ -1,14 +1,14 @@
 //! Tables in memory, which obey DynamoDB's rules and fail on purpose: what the store's and the handler's rules are proved against.
 
-use crate::aws_failure::{AwsFailure, FailureKind};
-use crate::database::{
+use super::database::{
     BatchAnswer, Database, MAX_BATCH, Part, PartKey, Statement, StatementAnswer, StatementAnswers, StoredVersion, Verb, WriteUnits,
 };
-use crate::item::{Attributes, Item, Stamp, StoredItem};
-use crate::payload;
-use crate::sequence::SequenceNumber;
-use crate::settings::ArchiveMode;
-use crate::table::{TableKeys, attribute, part_of};
+use crate::aws::failure::{AwsFailure, FailureKind};
+use crate::format::item::{Attributes, Item, Stamp, StoredItem};
+use crate::format::payload;
+use crate::format::sequence::SequenceNumber;
+use crate::format::settings::ArchiveMode;
+use crate::format::table::{TableKeys, attribute, part_of};
 use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 use std::sync::Mutex;
 

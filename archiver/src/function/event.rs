@@ -1,10 +1,10 @@
 //! The event that Lambda's Kinesis event source delivers, read by us: record by record, so that one which cannot be read fails
 //! alone; the payload as its base64 text and the arrival time with every digit. The ready-made event type does neither.
 
-use crate::payload::Data;
-use crate::record::{ArchivedRecord, ArrivalTime, InvalidArrivalTime};
-use crate::sequence::SequenceNumber;
-use crate::stream::StreamArn;
+use crate::format::payload::Data;
+use crate::format::record::{ArchivedRecord, ArrivalTime, InvalidArrivalTime};
+use crate::format::sequence::SequenceNumber;
+use crate::format::stream::StreamArn;
 use base64_simd::STANDARD;
 use serde::de::{DeserializeSeed, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer};

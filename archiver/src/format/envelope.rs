@@ -1,9 +1,9 @@
 //! The envelope that a replayed record may carry: `SEPARATOR JSON SEPARATOR payload`, written by replays and recognised by
 //! consumers. The payload's bytes are never touched.
 
-use crate::item::StoredItem;
-use crate::payload::Data;
-use crate::stream::StreamName;
+use crate::format::item::StoredItem;
+use crate::format::payload::Data;
+use crate::format::stream::StreamName;
 use serde::{Deserialize, Serialize};
 
 /// What stands before and after the envelope's JSON.
@@ -156,8 +156,8 @@ fn separator_length(data: &[u8]) -> Option<usize> {
 #[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
-    use crate::record::ArrivalTime;
-    use crate::sequence::SequenceNumber;
+    use crate::format::record::ArrivalTime;
+    use crate::format::sequence::SequenceNumber;
     use proptest::prelude::*;
 
     fn envelope(target: &str) -> Envelope {

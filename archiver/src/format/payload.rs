@@ -1,8 +1,8 @@
 //! How a payload stands in an item: as the event's base64 text, or compressed, and in parts where even that does not fit. Written
 //! by the archiver, restored by whoever reads.
 
-use crate::settings::Compression;
-use crate::table::GZIP;
+use crate::format::settings::Compression;
+use crate::format::table::GZIP;
 use base64_simd::STANDARD;
 use flate2::{Compress, FlushCompress, Status};
 use std::borrow::Cow;

@@ -1,7 +1,7 @@
 //! A record on its way into an archive: what the event says of it, in types, its texts still those of the event.
 
-use crate::payload::Data;
-use crate::sequence::SequenceNumber;
+use crate::format::payload::Data;
+use crate::format::sequence::SequenceNumber;
 use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
 use std::fmt;

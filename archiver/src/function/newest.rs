@@ -1,10 +1,10 @@
 //! The newest record of each partition key of a batch, aggregated records taken apart: else the last aggregate under its key would
 //! wipe out the others. What is older is dropped before any work is done for it.
 
-use crate::aggregate::{Aggregate, UserRecord, may_be_aggregated};
-use crate::payload::Data;
-use crate::record::ArchivedRecord;
-use crate::sequence::SequenceNumber;
+use crate::format::aggregate::{Aggregate, UserRecord, may_be_aggregated};
+use crate::format::payload::Data;
+use crate::format::record::ArchivedRecord;
+use crate::format::sequence::SequenceNumber;
 use base64_simd::STANDARD;
 use std::collections::HashMap;
 

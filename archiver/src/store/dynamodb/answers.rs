@@ -1,8 +1,8 @@
 //! The answers to batches: only what matters of them is read, so that an old item's payload is passed over.
 
-use crate::aws_failure::{AwsFailure, FailureKind};
-use crate::database::{BatchAnswer, StatementAnswer, StatementAnswers, StoredVersion, WriteUnits};
-use crate::table::TableKeys;
+use crate::aws::failure::{AwsFailure, FailureKind};
+use crate::format::table::TableKeys;
+use crate::store::database::{BatchAnswer, StatementAnswer, StatementAnswers, StoredVersion, WriteUnits};
 use serde::Deserialize;
 use std::borrow::Cow;
 use std::collections::HashMap;

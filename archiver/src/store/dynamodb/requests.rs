@@ -1,9 +1,9 @@
 //! The bodies of requests, written as JSON straight from the records' texts: no copy of a payload but the one into the body.
 
-use crate::database::{Part, PartKey, Statement, Verb};
-use crate::item::{Item, Stamp, Value};
-use crate::sequence::SequenceNumber;
-use crate::table::{TableKeys, attribute};
+use crate::format::item::{Item, Stamp, Value};
+use crate::format::sequence::SequenceNumber;
+use crate::format::table::{TableKeys, attribute};
+use crate::store::database::{Part, PartKey, Statement, Verb};
 
 /// Attributes to ask for where only the version of an item is wanted.
 const VERSION_ATTRIBUTES: [&str; 3] = [attribute::SEQUENCE_NUMBER, attribute::SUB_SEQUENCE_NUMBER, attribute::RECORD_PARTS];
@@ -254,10 +254,10 @@ fn escaped(body: &mut Vec<u8>, text: &str) {
 #[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
-    use crate::payload::{Data, Packer};
-    use crate::record::{ArchivedRecord, ArrivalTime};
-    use crate::sequence::SequenceNumber;
-    use crate::settings::{ArchiveMode, Compression};
+    use crate::format::payload::{Data, Packer};
+    use crate::format::record::{ArchivedRecord, ArrivalTime};
+    use crate::format::sequence::SequenceNumber;
+    use crate::format::settings::{ArchiveMode, Compression};
     use jiff::Timestamp;
     use serde_json::{Value, json};
 

@@ -1,12 +1,12 @@
 //! The calls on DynamoDB that archiving is made of, one call each and nothing tried twice: what may fail and be tried again is the
 //! store's business. A trait, so that the store's rules can be proved against tables in memory too.
 
-use crate::aws_failure::AwsFailure;
-use crate::item::{Item, Stamp};
-use crate::payload::MAX_PARTS;
-use crate::sequence::SequenceNumber;
-use crate::settings::ArchiveMode;
-use crate::table::{self, TableKeys};
+use crate::aws::failure::AwsFailure;
+use crate::format::item::{Item, Stamp};
+use crate::format::payload::MAX_PARTS;
+use crate::format::sequence::SequenceNumber;
+use crate::format::settings::ArchiveMode;
+use crate::format::table::{self, TableKeys};
 use std::future::Future;
 
 /// Writes that one call accepts. Source: DynamoDB API reference, BatchWriteItem and BatchExecuteStatement.

@@ -1,11 +1,11 @@
 //! Why a whole batch is not archived, in sentences that say what to do.
 
-use crate::aws_failure::{AwsFailure, FailureKind};
-use crate::event::{InvalidEvent, UnreadableRecord};
-use crate::settings::{ArchiveMode, InvalidTag};
-use crate::settings_cache::MayPass;
-use crate::stream::StreamName;
-use crate::table::TableKeys;
+use crate::aws::failure::{AwsFailure, FailureKind};
+use crate::format::settings::{ArchiveMode, InvalidTag};
+use crate::format::stream::StreamName;
+use crate::format::table::TableKeys;
+use crate::function::event::{InvalidEvent, UnreadableRecord};
+use crate::function::settings_cache::MayPass;
 
 /// Why a whole batch is not archived.
 #[derive(Debug, thiserror::Error)]

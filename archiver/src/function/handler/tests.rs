@@ -1,20 +1,22 @@
 //! The handler over tables and tags in memory, which fail on purpose.
 
+mod model;
+
 use super::*;
-use crate::aws_failure::AwsFailure;
-use crate::memory::{Fault, MemoryDatabase, failure};
-use crate::settings::{COMPRESSION_TAG, MODE_TAG, REPLAYS_TAG, TTL_TAG};
+use crate::aws::failure::AwsFailure;
+use crate::format::settings::{COMPRESSION_TAG, MODE_TAG, REPLAYS_TAG, TTL_TAG};
+use crate::store::in_memory::{Fault, MemoryDatabase, failure};
 use serde_json::json;
 use std::sync::Mutex;
 
-pub(super) const ORDERS: &str = "arn:aws:kinesis:eu-west-1:123456789012:stream/orders";
+const ORDERS: &str = "arn:aws:kinesis:eu-west-1:123456789012:stream/orders";
 const TIME: Duration = Duration::from_secs(10);
 
-pub(super) type Tags = Result<Vec<(String, String)>, AwsFailure>;
+type Tags = Result<Vec<(String, String)>, AwsFailure>;
 
 /// Answers to tag reads, the last of them again and again.
 #[derive(Debug)]
-pub(super) struct ScriptedTags(pub(super) Mutex<Vec<Tags>>);
+struct ScriptedTags(Mutex<Vec<Tags>>);
 
 impl TagReader for ScriptedTags {
     async fn tags(&self, _stream: &StreamArn) -> Tags {
@@ -23,7 +25,7 @@ impl TagReader for ScriptedTags {
     }
 }
 
-pub(super) fn tags(tags: &[(&str, &str)]) -> Tags {
+fn tags(tags: &[(&str, &str)]) -> Tags {
     Ok(tags.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect())
 }
 
@@ -297,7 +299,8 @@ async fn what_became_of_a_batch_is_reported_in_numbers() {
     let database = database(ArchiveMode::Latest);
     let settings = tags(&[(COMPRESSION_TAG, "gzip")]);
     let archiver = archiver(&[settings], &database).reporting_to(note);
-    let aggregate = crate::aggregate::aggregate(&[("cust-3", None, b"a"), ("cust-4", None, b"b"), ("cust-3", None, &[b'c'; 900])]);
+    let aggregate =
+        crate::format::aggregate::aggregate(&[("cust-3", None, b"a"), ("cust-4", None, b"b"), ("cust-3", None, &[b'c'; 900])]);
     let batch = event(&[("cust-1", 1), ("cust-1", 2), ("cust-2", 3), ("x", 4), ("cust-9", 5), ("cust-9", 6)])
         .replace(&data(4), &base64_simd::STANDARD.encode_to_string(aggregate))
         .replace(&data(3), "not base64");

@@ -1,8 +1,8 @@
 //! The tables of an archive: their names, keys and attributes. The only place where these are spelled.
 
-use crate::sequence::SequenceNumber;
-use crate::settings::{ArchiveMode, ArchiveSettings};
-use crate::stream::StreamName;
+use crate::format::sequence::SequenceNumber;
+use crate::format::settings::{ArchiveMode, ArchiveSettings};
+use crate::format::stream::StreamName;
 
 /// Names of an item's attributes.
 pub mod attribute {

@@ -3,15 +3,15 @@
 mod answers;
 mod requests;
 
-use crate::aws_failure::{AwsFailure, FailureKind};
-use crate::database::{
+use super::database::{
     BatchAnswer, Database, Part, PartKey, Statement, StatementAnswer, StatementAnswers, StoredVersion, WriteUnits,
 };
-use crate::http::Http;
-use crate::item::{Item, Stamp};
-use crate::post::{InvalidConfig, Operation, Post, Service};
-use crate::sequence::SequenceNumber;
-use crate::table::TableKeys;
+use crate::aws::failure::{AwsFailure, FailureKind};
+use crate::aws::http::Http;
+use crate::aws::post::{InvalidConfig, Operation, Post, Service};
+use crate::format::item::{Item, Stamp};
+use crate::format::sequence::SequenceNumber;
+use crate::format::table::TableKeys;
 use aws_types::SdkConfig;
 
 /// DynamoDB, or whatever speaks its protocol at the configured endpoint.

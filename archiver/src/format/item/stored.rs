@@ -1,9 +1,9 @@
 //! An item as it was found in an archive of any age and state.
 
 use super::Attributes;
-use crate::record::ArrivalTime;
-use crate::sequence::SequenceNumber;
-use crate::table::attribute;
+use crate::format::record::ArrivalTime;
+use crate::format::sequence::SequenceNumber;
+use crate::format::table::attribute;
 use aws_sdk_dynamodb::types::AttributeValue;
 use serde::{Deserialize, Serialize};
 

@@ -1,7 +1,7 @@
 //! The archives known to a running function: what the tags of a stream said, and which table that meant, read again after a
 //! stated time. While reading again fails, the last good answer serves on.
 
-use crate::stream::StreamArn;
+use crate::format::stream::StreamArn;
 use std::collections::HashMap;
 use std::future::Future;
 use std::sync::{Arc, Mutex, PoisonError};

@@ -1,11 +1,11 @@
 //! A record as a DynamoDB item, written and read. Writing follows the archive's format to the letter; reading takes whatever
 //! older archives hold, and marks what is missing or of another type instead of failing on it.
 
-use crate::payload::{PART_TEXT_BYTES, Packer, StoredData};
-use crate::record::{ArchivedRecord, ArrivalTime};
-use crate::sequence::SequenceNumber;
-use crate::settings::{ArchiveMode, Compression, Ttl};
-use crate::table::{self, attribute};
+use crate::format::payload::{PART_TEXT_BYTES, Packer, StoredData};
+use crate::format::record::{ArchivedRecord, ArrivalTime};
+use crate::format::sequence::SequenceNumber;
+use crate::format::settings::{ArchiveMode, Compression, Ttl};
+use crate::format::table::{self, attribute};
 use aws_sdk_dynamodb::types::AttributeValue;
 use jiff::Timestamp;
 use std::borrow::Cow;
@@ -174,7 +174,7 @@ fn room_for_data(texts: [&str; 3]) -> usize {
 #[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
-    use crate::payload::Data;
+    use crate::format::payload::Data;
     use proptest::prelude::*;
 
     fn stamp(ttl: Option<Ttl>) -> Stamp {
@@ -279,7 +279,7 @@ mod tests {
             prop_assert_eq!(stored.sub_sequence_number, place);
             prop_assert_eq!(stored.arrival, Some(arrival));
             prop_assert_eq!(stored.shard_id.as_deref(), Some("shardId-000000000006"));
-            let restored = crate::payload::restore(&stored.data.unwrap(), stored.encoding.as_deref());
+            let restored = crate::format::payload::restore(&stored.data.unwrap(), stored.encoding.as_deref());
             prop_assert_eq!(restored, Ok(payload));
         }
     }

@@ -1,11 +1,11 @@
 //! The whole archiver against a model: random records, batches, orders and faults, delivered again as Lambda delivers. In the end
 //! ALL is the set that was put, and LATEST the newest of each key.
 
-use super::tests::{ORDERS, ScriptedTags, tags};
-use super::*;
-use crate::aggregate::aggregate;
-use crate::memory::{Fault, MemoryDatabase};
-use crate::settings::{COMPRESSION_TAG, MODE_TAG};
+use super::{ORDERS, ScriptedTags, tags};
+use crate::format::aggregate::aggregate;
+use crate::format::settings::{COMPRESSION_TAG, MODE_TAG};
+use crate::function::handler::*;
+use crate::store::in_memory::{Fault, MemoryDatabase};
 use proptest::prelude::*;
 use serde_json::json;
 use std::collections::BTreeMap;

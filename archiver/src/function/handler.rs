@@ -1,28 +1,28 @@
 //! The archiver itself: a batch of records in, the numbers of those that are not archived out. It goes on past a record that
 //! fails and writes the rest, so that nothing but that record is missing should Lambda give the batch up later.
 
-use crate::aws_failure::FailureKind;
-use crate::backoff::Deadline;
-use crate::database::Database;
-use crate::dynamodb::DynamoDb;
-use crate::envelope::is_replay_into;
-use crate::error::ArchiveError;
-use crate::event::{Batch, StreamBatch, UnreadableRecord};
-use crate::http::Http;
-use crate::item::Stamp;
-use crate::newest::{AggregatePayloads, NewestRecords};
-use crate::payload::Data;
-use crate::post::InvalidConfig;
-use crate::record::ArchivedRecord;
-use crate::report::BatchReport;
-use crate::rounds::until_done;
-use crate::sequence::SequenceNumber;
-use crate::settings::{ArchiveMode, ArchiveSettings, Replays};
-use crate::settings_cache::{DEFAULT_REFRESH, SettingsCache};
+use crate::aws::backoff::Deadline;
+use crate::aws::failure::FailureKind;
+use crate::aws::http::Http;
+use crate::aws::post::InvalidConfig;
+use crate::aws::retry::until_done;
+use crate::format::envelope::is_replay_into;
+use crate::format::item::Stamp;
+use crate::format::payload::Data;
+use crate::format::record::ArchivedRecord;
+use crate::format::sequence::SequenceNumber;
+use crate::format::settings::{ArchiveMode, ArchiveSettings, Replays};
+use crate::format::stream::{StreamArn, StreamName};
+use crate::format::table::{TableKeys, candidate_tables, parts_table_name};
+use crate::function::error::ArchiveError;
+use crate::function::event::{Batch, StreamBatch, UnreadableRecord};
+use crate::function::newest::{AggregatePayloads, NewestRecords};
+use crate::function::report::BatchReport;
+use crate::function::settings_cache::{DEFAULT_REFRESH, SettingsCache};
+use crate::function::tags::{KinesisTags, TagReader};
+use crate::store::database::Database;
+use crate::store::dynamodb::DynamoDb;
 use crate::store::{FailedWrite, Order, Outcome, Store};
-use crate::stream::{StreamArn, StreamName};
-use crate::table::{TableKeys, candidate_tables, parts_table_name};
-use crate::tags::{KinesisTags, TagReader};
 use aws_types::SdkConfig;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -365,9 +365,6 @@ fn each_once(mut records: Vec<ArchivedRecord<'_>>) -> Vec<ArchivedRecord<'_>> {
 /// The archiver that the function runs.
 pub type AwsArchiver = Archiver<KinesisTags, DynamoDb>;
 
-#[cfg(test)]
-#[allow(clippy::unwrap_used)]
-mod model_tests;
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests;

@@ -1,0 +1,12 @@
+//! What the Lambda function does with an event: it reads the records, finds each stream's settings, has the store write the records,
+//! and reports which of them are not archived.
+
+pub mod environment;
+pub mod error;
+pub mod event;
+pub mod handler;
+pub mod invocation;
+mod newest;
+pub mod report;
+pub mod settings_cache;
+pub mod tags;
