@@ -4,22 +4,22 @@ mod export;
 mod pick;
 mod read;
 mod replays;
-mod shelves;
 mod show;
+mod spools;
 #[cfg(all(test, feature = "local"))]
 mod tests;
 
 use crate::app::message::{Effect, Message, RequestId};
 use crate::aws::connect::Connection;
 use crate::aws::{configure, streams};
-use crate::domain::archive::StreamOverview;
-use crate::domain::configuration::{Plan, Wanted, plan};
 use crate::domain::failure::Failure;
 use crate::domain::reading::ReadEnding;
-use crate::memory;
+use crate::domain::stream::change::{Plan, Wanted, plan};
+use crate::domain::stream::overview::StreamOverview;
+use crate::remembered;
 use jiff::Timestamp;
 use replays::Running;
-use shelves::Shelves;
+use spools::Spools;
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
@@ -38,7 +38,7 @@ pub struct Runner {
     messages: mpsc::Sender<Message>,
     stream_reads: Arc<Semaphore>,
     replays: Running,
-    shelves: Shelves,
+    spools: Spools,
     stops: HashMap<RequestId, watch::Sender<bool>>,
     exports: Vec<JoinHandle<()>>,
 }
@@ -52,7 +52,7 @@ impl Runner {
             messages,
             stream_reads: Arc::new(Semaphore::new(STREAMS_AT_ONCE)),
             replays: Running::default(),
-            shelves: Shelves::default(),
+            spools: Spools::default(),
             stops: HashMap::new(),
             exports: Vec::new(),
         }
@@ -95,44 +95,44 @@ impl Runner {
                     say(&messages, Message::StreamRead { request, stream, result }).await;
                 });
             }
-            Effect::Read { request, shelf, order } => match self.shelves.open(shelf) {
-                Ok(shelf) => {
+            Effect::Read { request, spool, order } => match self.spools.open(spool) {
+                Ok(spool) => {
                     let stop = self.stoppable(request);
-                    tokio::spawn(read::read(connection, request, shelf, *order, messages, stop));
+                    tokio::spawn(read::read(connection, request, spool, *order, messages, stop));
                 }
                 Err(failure) => {
                     let ending = ReadEnding::Failed(failure, order.from);
                     tokio::spawn(async move { say(&messages, Message::ReadEnded { request, ending, is_full: false }).await });
                 }
             },
-            Effect::ReadRows { request, shelf, places, is_whole } => {
-                // A shelf that is gone belongs to a screen that is gone.
-                if let Some(shelf) = self.shelves.get(shelf) {
-                    answer(messages, move || Message::RowsRead { request, result: shelf.rows(&places, is_whole) });
+            Effect::ReadRows { request, spool, places, is_whole } => {
+                // A spool that is gone belongs to a screen that is gone.
+                if let Some(spool) = self.spools.get(spool) {
+                    answer(messages, move || Message::RowsRead { request, result: spool.rows(&places, is_whole) });
                 }
             }
-            Effect::FindRow { request, shelf, sought, among } => {
-                if let Some(shelf) = self.shelves.get(shelf) {
-                    answer(messages, move || Message::RowFound { request, result: shelf.find(&sought, among.as_ref()) });
+            Effect::FindRow { request, spool, sought, among } => {
+                if let Some(spool) = self.spools.get(spool) {
+                    answer(messages, move || Message::RowFound { request, result: spool.find(&sought, among.as_ref()) });
                 }
             }
-            Effect::Pick { request, shelf, order } => {
-                if let Some(shelf) = self.shelves.get(shelf) {
+            Effect::Pick { request, spool, order } => {
+                if let Some(spool) = self.spools.get(spool) {
                     let (_, stopped) = self.stoppable(request);
-                    tokio::spawn(pick::pick(connection, request, shelf, *order, messages, stopped));
+                    tokio::spawn(pick::pick(connection, request, spool, *order, messages, stopped));
                 }
             }
-            Effect::DropShelf(shelf) => self.shelves.drop(shelf),
+            Effect::DropSpool(spool) => self.spools.drop(spool),
             Effect::ShowRecord { request, order } => {
                 tokio::spawn(async move {
                     let result = show::show(&connection, *order).await.map(Box::new);
                     say(&messages, Message::RecordShown { request, result }).await;
                 });
             }
-            Effect::Follow { request, shelf, there, order } => match self.shelves.open(shelf) {
-                Ok(shelf) => {
+            Effect::Follow { request, spool, there, order } => match self.spools.open(spool) {
+                Ok(spool) => {
                     let (_, stopped) = self.stoppable(request);
-                    tokio::spawn(read::follow_onto(connection, request, (shelf, there), *order, messages, stopped));
+                    tokio::spawn(read::follow_onto(connection, request, (spool, there), *order, messages, stopped));
                 }
                 Err(failure) => {
                     let failure = Some(failure);
@@ -152,7 +152,7 @@ impl Runner {
             // Only whoever draws may write to the terminal, or leave it.
             Effect::Copy(_) | Effect::Suspend => {}
             Effect::Remember(memory) => {
-                let kept = tokio::task::spawn_blocking(move || memory::save(&memory));
+                let kept = tokio::task::spawn_blocking(move || remembered::save(&memory));
                 tokio::spawn(async move {
                     if let Ok(Err(error)) = kept.await {
                         tracing::warn!(%error, "what is to be remembered cannot be kept");
@@ -186,9 +186,9 @@ impl Runner {
                 });
             }
             Effect::RunReplay(plan) => self.replays.run(connection, *plan, messages),
-            Effect::TellReplay { replay, wish } => {
-                if !self.replays.tell(&replay, wish) {
-                    tell(messages, replays::tell(replay, wish));
+            Effect::TellReplay { replay, control } => {
+                if !self.replays.tell(&replay, control) {
+                    tell(messages, replays::tell(replay, control));
                 }
             }
             Effect::RemoveReplay(replay) => tell(messages, replays::remove(replay)),
@@ -231,7 +231,7 @@ async fn make_calls(
     connection: &Connection,
     messages: &mpsc::Sender<Message>,
     request: RequestId,
-    calls: Vec<crate::domain::configuration::Call>,
+    calls: Vec<crate::domain::stream::change::Call>,
 ) {
     for call in calls {
         let result = configure::make(connection, &call).await;

@@ -62,7 +62,7 @@ async fn run_in(
     let size = terminal.size()?;
     let times = TimeContext { now: Timestamp::now(), zone: TimeZone::system() };
     let mut model = Model::new(session, (size.width, size.height), times);
-    model.memory = crate::memory::load();
+    model.memory = crate::remembered::load();
     model.home = std::env::home_dir();
     let (sender, mut messages) = mpsc::channel(MESSAGES_WAITING);
     let mut runner = Runner::new(connection, sender);

@@ -3,23 +3,22 @@
 pub mod app;
 pub mod aws;
 pub mod commands;
+mod delivery;
 pub mod domain;
 pub mod effects;
 pub mod event_loop;
-pub mod failures;
 pub mod files;
-mod ledger;
 #[cfg(feature = "local")]
 pub mod local;
 mod logging;
-pub mod memory;
 mod off_workers;
 pub mod plans;
 mod private;
 pub mod recovery;
+pub mod remembered;
 pub mod replay;
-pub mod shelf;
 pub mod sources;
+pub mod spool;
 mod terminal;
 pub mod ui;
 

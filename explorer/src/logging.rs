@@ -3,7 +3,7 @@
 //! payloads and who signs.
 
 use crate::terminal::{Log, Stderr};
-use crate::{memory, private};
+use crate::{private, remembered};
 use std::fs::File;
 use std::io::Write;
 use std::sync::Mutex;
@@ -53,7 +53,7 @@ fn is_harmless(metadata: &Metadata<'_>) -> bool {
 
 /// `kinesis-explorer/explorer.log` in the user's state folder, for the user alone and new with each start.
 fn open_file() -> Option<File> {
-    let folder = memory::state_folder()?;
+    let folder = remembered::state_folder()?;
     private::own_folder(&folder).ok()?;
     private::replace(&folder.join("explorer.log"), b"").ok()
 }
@@ -89,7 +89,7 @@ mod tests {
                 tracing::info!(target: "hyper", payload = "SECRET");
                 tracing::debug!(target: "explorers_friend", "SECRET");
                 tracing::warn!(target: "aws_config", "a warning");
-                tracing::trace!(target: "explorer::ledger", "own");
+                tracing::trace!(target: "explorer::delivery", "own");
             });
             let text = String::from_utf8(written.0.lock().unwrap().clone()).unwrap();
             assert!(!text.contains("SECRET") && text.contains("own"), "{asked}: {text}");

@@ -5,17 +5,11 @@
 
 mod bits;
 mod checksum;
-#[cfg(test)]
-#[allow(clippy::unwrap_used)]
-mod damage_tests;
 mod draft;
 mod error;
 mod file;
 mod journal;
 mod queue;
-#[cfg(test)]
-#[allow(clippy::unwrap_used)]
-mod race_tests;
 mod schema;
 mod sorter;
 mod summary;

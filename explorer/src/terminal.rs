@@ -4,7 +4,7 @@
 
 #![allow(clippy::disallowed_methods, reason = "this is where printing is allowed")]
 
-use crate::domain::plain_json;
+use crate::domain::text::plain_json;
 use crate::domain::text::printable;
 use clap::builder::StyledStr;
 use clap::error::{ContextKind, ContextValue};

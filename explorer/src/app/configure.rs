@@ -3,9 +3,9 @@
 use super::keymap::{Command, Context};
 use super::line::Line;
 use super::message::{Effect, RequestId};
-use crate::domain::archive::StreamOverview;
-use crate::domain::configuration::{Plan, Wanted, WantedArchive};
 use crate::domain::failure::Failure;
+use crate::domain::stream::change::{Plan, Wanted, WantedArchive};
+use crate::domain::stream::overview::StreamOverview;
 use archiver::format::settings::{ArchiveMode, Compression, Replays, Ttl};
 
 /// The state of the screen.

@@ -104,7 +104,7 @@ fn rows_of_keys(keys: &str, sentence: &str, columns: usize) -> Vec<HelpRow> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::app::fixtures::{local_addresses, model_with_streams, press};
+    use crate::app::tests::fixtures::{local_addresses, model_with_streams, press};
     use unicode_width::UnicodeWidthStr as _;
 
     #[test]

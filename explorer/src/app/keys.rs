@@ -6,8 +6,8 @@ use super::line::Line;
 use super::message::Effect;
 use super::model::{Model, Notice, Overlay, Screen};
 use super::records::moved;
-use super::replay_setup::Field;
 use super::update::run;
+use crate::app::replay::setup::Field;
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 
 /// Takes a key: into the line that is being typed, or as the command it means where one is.

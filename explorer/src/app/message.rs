@@ -1,23 +1,23 @@
 //! What has happened (messages) and what is to be done (effects). Every question carries an id, so that an answer that nobody
 //! waits for any more can be told from the one that is wanted.
 
-use crate::domain::archive::StreamOverview;
-use crate::domain::configuration::{Call, Plan, Wanted};
 use crate::domain::export::{ExportOrder, Exported};
 use crate::domain::failure::Failure;
-use crate::domain::following::{FollowOrder, FollowStatus};
-use crate::domain::index::{Entry, Place, SoughtRecord};
-use crate::domain::memory::Memory;
-use crate::domain::page::{StreamCursor, StreamPage};
-use crate::domain::payload::NoPayload;
-use crate::domain::picking::PickOrder;
+use crate::domain::listing::entry::{Entry, Place, SoughtRecord};
+use crate::domain::reading::following::{FollowOrder, FollowStatus};
+use crate::domain::reading::page::{StreamCursor, StreamPage};
+use crate::domain::reading::picking::PickOrder;
 use crate::domain::reading::{ReadEnding, ReadOrder, ReadProgress};
 use crate::domain::record::Record;
-use crate::domain::replay::plan::{Journey, Listed, PassedOver, PlanId, PlanSummary, Wish};
+use crate::domain::record::payload::NoPayload;
+use crate::domain::record::show::{ShowOrder, Shown};
+use crate::domain::remembered::Memory;
+use crate::domain::replay::plan::{Control, Listed, PassedOver, PlanId, PlanSummary, RecordTrace};
 use crate::domain::replay::preflight::Preflight;
 use crate::domain::replay::progress::{PlanProgress, Progress, RunOutcome};
 use crate::domain::replay::{ReplayOptions, ReplayOrder};
-use crate::domain::show::{ShowOrder, Shown};
+use crate::domain::stream::change::{Call, Plan, Wanted};
+use crate::domain::stream::overview::StreamOverview;
 use archiver::format::stream::StreamName;
 use crossterm::event::KeyEvent;
 use jiff::Timestamp;
@@ -31,7 +31,7 @@ pub struct RequestId(pub u64);
 
 /// Where the records of one reading are kept while only their entries are in the state.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct ShelfId(pub u64);
+pub struct SpoolId(pub u64);
 
 /// What is to be read of a replay's file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -46,7 +46,7 @@ pub enum WantedDetails {
 #[derive(Clone, Debug, PartialEq)]
 pub enum ReplayDetails {
     /// The latest records that the target has, the newest first.
-    Receipts(Vec<Journey>),
+    Receipts(Vec<RecordTrace>),
     /// The records that were passed over.
     PassedOver(Vec<PassedOver>),
 }
@@ -85,7 +85,7 @@ pub enum Message {
         /// What is known.
         result: Result<Box<StreamOverview>, Failure>,
     },
-    /// Records that match were read and put on their shelf.
+    /// Records that match were read and put in their spool.
     RecordsRead {
         /// Which question this answers.
         request: RequestId,
@@ -107,14 +107,14 @@ pub enum Message {
         /// Whether it ended because no more can be kept.
         is_full: bool,
     },
-    /// Records were taken from their shelf; not all that were asked for, where they are large.
+    /// Records were taken from their spool; not all that were asked for, where they are large.
     RowsRead {
         /// Which question this answers.
         request: RequestId,
         /// The records, by their places.
         result: Result<Vec<(Place, Arc<Record>)>, Failure>,
     },
-    /// A record was looked for on a shelf.
+    /// A record was looked for in a spool.
     RowFound {
         /// Which question this answers.
         request: RequestId,
@@ -249,48 +249,48 @@ pub enum Effect {
         /// Which stream.
         stream: StreamName,
     },
-    /// Read records, and put those that match on a shelf.
+    /// Read records, and put those that match in a spool.
     Read {
         /// The question's id.
         request: RequestId,
-        /// The shelf; made where there is none of this id.
-        shelf: ShelfId,
+        /// The spool; made where there is none of this id.
+        spool: SpoolId,
         /// What is to be read.
         order: Box<ReadOrder>,
     },
-    /// Take records from a shelf, the first ones first, until they hold so much that the rest is left.
+    /// Take records from a spool, the first ones first, until they hold so much that the rest is left.
     ReadRows {
         /// The question's id.
         request: RequestId,
-        /// The shelf.
-        shelf: ShelfId,
+        /// The spool.
+        spool: SpoolId,
         /// Where they lie.
         places: Vec<Place>,
         /// Whether all are wanted, however large they are.
         is_whole: bool,
     },
-    /// Look for a record on a shelf.
+    /// Look for a record in a spool.
     FindRow {
         /// The question's id.
         request: RequestId,
-        /// The shelf.
-        shelf: ShelfId,
+        /// The spool.
+        spool: SpoolId,
         /// What is looked for.
         sought: SoughtRecord,
-        /// Where it may lie, unless all of the shelf is shown.
+        /// Where it may lie, unless all of the spool is shown.
         among: Option<HashSet<Place>>,
     },
-    /// Pick what matches from records that are on a shelf; told as if they were read.
+    /// Pick what matches from records that are in a spool; told as if they were read.
     Pick {
         /// The question's id.
         request: RequestId,
-        /// The shelf.
-        shelf: ShelfId,
+        /// The spool.
+        spool: SpoolId,
         /// What is to be picked.
         order: Box<PickOrder>,
     },
-    /// Throw a shelf away.
-    DropShelf(ShelfId),
+    /// Throw a spool away.
+    DropSpool(SpoolId),
     /// Read, decode and lay out a payload.
     ShowRecord {
         /// The question's id.
@@ -298,12 +298,12 @@ pub enum Effect {
         /// Which, and how.
         order: Box<ShowOrder>,
     },
-    /// Put new records on a shelf as they come in.
+    /// Put new records in a spool as they come in.
     Follow {
         /// The question's id.
         request: RequestId,
-        /// The shelf; made where there is none of this id.
-        shelf: ShelfId,
+        /// The spool; made where there is none of this id.
+        spool: SpoolId,
         /// Where what is there lies of the time that is read again; it does not come a second time.
         there: Vec<Place>,
         /// What is followed.
@@ -368,7 +368,7 @@ pub enum Effect {
         /// Which.
         replay: PlanId,
         /// What.
-        wish: Wish,
+        control: Control,
     },
     /// Remove a replay from the history.
     RemoveReplay(PlanId),

@@ -3,6 +3,7 @@
 mod answers;
 mod arrivals;
 mod base;
+pub(super) mod browse;
 mod commands;
 mod detail;
 mod following;
@@ -12,16 +13,16 @@ mod rows;
 mod taken;
 mod typing;
 
-use super::message::{Effect, RequestId, ShelfId};
+use super::message::{Effect, RequestId, SpoolId};
 use crate::domain::decode::Recipe;
 use crate::domain::failure::Failure;
 use crate::domain::filter::RecordFilter;
-use crate::domain::following::FollowStatus;
-use crate::domain::index::{Entry, MAX_ENTRIES};
-use crate::domain::marks::Marks;
-use crate::domain::payload::NoPayload;
+use crate::domain::listing::entry::{Entry, MAX_ENTRIES};
+use crate::domain::listing::marks::Marks;
+use crate::domain::reading::following::FollowStatus;
 use crate::domain::record::Record;
-use crate::domain::show::{Manner, Shown, View};
+use crate::domain::record::payload::NoPayload;
+use crate::domain::record::show::{ShowOptions, Shown, View};
 use jiff::Timestamp;
 use reading::READ_AHEAD;
 use std::sync::Arc;
@@ -89,7 +90,7 @@ pub struct Records {
     /// Read on until so many are held; `None` is to the end.
     wanted: Option<usize>,
     /// Whether the disk takes no more of them.
-    is_shelf_full: bool,
+    is_spool_full: bool,
     /// What is shown was there before a reading that failed.
     is_stale: bool,
     /// While reading again: what was read so far, shown when it is enough.
@@ -162,7 +163,7 @@ impl Records {
             base: None,
             anchor: None,
             typing: None,
-            rows: Rows::new(ShelfId(request.0)),
+            rows: Rows::new(SpoolId(request.0)),
             cursor: 0,
             range_from: None,
             marks: Marks::default(),
@@ -181,7 +182,7 @@ impl Records {
             by_shard: None,
             room,
             wanted: Some(READ_AHEAD),
-            is_shelf_full: false,
+            is_spool_full: false,
             is_stale: false,
             fresh: None,
             marking: None,
@@ -198,8 +199,8 @@ impl Records {
         let mut effects = self.abandon_reading();
         effects.extend(self.stop_following());
         effects.extend(self.close_base());
-        effects.push(Effect::DropShelf(self.rows.shelf));
-        effects.extend(self.fresh.take().map(|fresh| Effect::DropShelf(fresh.shelf)));
+        effects.push(Effect::DropSpool(self.rows.spool));
+        effects.extend(self.fresh.take().map(|fresh| Effect::DropSpool(fresh.spool)));
         effects
     }
 
@@ -230,7 +231,7 @@ impl Records {
     /// Whether so many are held that no more are read.
     #[must_use]
     pub fn is_full(&self) -> bool {
-        self.rows.len() >= MAX_ENTRIES || self.is_shelf_full
+        self.rows.len() >= MAX_ENTRIES || self.is_spool_full
     }
 
     /// The record under the cursor, where it is loaded.
@@ -263,7 +264,7 @@ impl Records {
     pub(super) fn ask(&mut self, screen: usize, requests: [RequestId; 2], now: Timestamp) -> Vec<Effect> {
         let [rows, detail] = requests;
         let mut effects: Vec<Effect> = self.rows.ask(self.cursor, screen, rows).into_iter().collect();
-        let manner = Manner {
+        let options = ShowOptions {
             recipe: self.recipe.clone(),
             user_record: self.user_record,
             view: self.view,
@@ -277,11 +278,11 @@ impl Records {
             // Another record begins with its first user record.
             self.user_record = 0;
         }
-        let manner = Manner { user_record: self.user_record, ..manner };
+        let options = ShowOptions { user_record: self.user_record, ..options };
         // A row that is not loaded yet keeps the detail of the one before, which is gone with the next frame.
         if current.is_some() || self.rows.is_empty() {
             let stream = self.origin.stream().cloned();
-            effects.extend(self.showing.bring(current.as_ref(), against.as_ref(), &manner, stream.as_ref(), detail));
+            effects.extend(self.showing.bring(current.as_ref(), against.as_ref(), &options, stream.as_ref(), detail));
             self.showing.search(&self.search);
         }
         self.count_by_shard();

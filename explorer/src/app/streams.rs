@@ -3,9 +3,9 @@
 use super::keymap::Command;
 use super::line::Line;
 use super::message::{Effect, RequestId};
-use crate::domain::archive::StreamOverview;
 use crate::domain::failure::Failure;
-use crate::domain::page::StreamPage;
+use crate::domain::reading::page::StreamPage;
+use crate::domain::stream::overview::StreamOverview;
 use archiver::format::stream::StreamName;
 use std::cmp::Reverse;
 

@@ -1,6 +1,5 @@
 //! The one place where the state changes: a message in, effects out.
 
-use super::browse;
 use super::configure::Configure;
 use super::keymap::Command;
 use super::keys::{clear_field, open_line, press, typed};
@@ -8,13 +7,14 @@ use super::line::Line;
 use super::message::{Effect, Message};
 use super::model::{Model, Notice, Overlay, Screen};
 use super::records::{Origin, Pane, moved};
-use super::replay_setup::{ReplayFrom, ReplaySetup};
-use super::replaying;
+use super::replay;
+use crate::app::records::browse;
+use crate::app::replay::setup::{ReplayFrom, ReplaySetup};
 use crate::domain::decode::Recipe;
 use crate::domain::filter::RecordFilter;
-use crate::domain::marks::Marks;
+use crate::domain::listing::marks::Marks;
 use crate::domain::reading::{ArchiveSource, Source};
-use crate::domain::replay::plan::{PlanId, Wish};
+use crate::domain::replay::plan::{Control, PlanId};
 use jiff::Timestamp;
 
 /// Seconds between two looks at the streams: on AWS each look costs tag reads, of which the account has 5 a second.
@@ -88,7 +88,7 @@ fn take(model: &mut Model, message: Message) -> Vec<Effect> {
         | Message::ReplayProgressed { .. }
         | Message::ReplayEnded { .. }
         | Message::ReplayDetailsRead { .. }
-        | Message::ReplayTold { .. } => replaying::take(model, message),
+        | Message::ReplayTold { .. } => replay::take(model, message),
         Message::Terminated => {
             model.quit = true;
             Vec::new()
@@ -99,7 +99,7 @@ fn take(model: &mut Model, message: Message) -> Vec<Effect> {
 fn tick(model: &mut Model, now: Timestamp) -> Vec<Effect> {
     model.times.now = now;
     model.replays.tick();
-    if let Some(effect) = replaying::tick(model) {
+    if let Some(effect) = replay::tick(model) {
         return vec![effect];
     }
     let interval = if model.session.local.is_some() { REFRESH_SECONDS_LOCAL } else { REFRESH_SECONDS_ON_AWS };
@@ -150,7 +150,7 @@ pub(super) fn run(model: &mut Model, command: Command) -> Vec<Effect> {
         return browse::copy(model, command);
     }
     if matches!(model.overlay, Some(Overlay::ConfirmCancel | Overlay::ConfirmRemove)) {
-        return replaying::answer(model, command);
+        return replay::answer(model, command);
     }
     if let Err(sentence) = model.check(command) {
         model.notice = Some(Notice::Error(sentence));
@@ -180,7 +180,7 @@ pub(super) fn run(model: &mut Model, command: Command) -> Vec<Effect> {
             if matches!(model.screens.last(), Some(Screen::Replays(_))) {
                 return Vec::new();
             }
-            replaying::show(model, None)
+            replay::show(model, None)
         }
         Command::Back => back(model),
         _ => run_on_screen(model, command),
@@ -194,7 +194,7 @@ fn answer_quit(model: &mut Model, command: Command) -> Vec<Effect> {
     }
     model.quit = true;
     let export = model.export.as_ref().map(|export| Effect::Stop(export.request));
-    let pause = |(id, _): (&PlanId, _)| Effect::TellReplay { replay: id.clone(), wish: Wish::Pause };
+    let pause = |(id, _): (&PlanId, _)| Effect::TellReplay { replay: id.clone(), control: Control::Pause };
     model.running_replays().map(pause).chain(export).collect()
 }
 
@@ -250,11 +250,11 @@ fn run_on_screen(model: &mut Model, command: Command) -> Vec<Effect> {
         Some(Screen::Records(_)) => browse::run(model, command),
         Some(Screen::Configure(configure)) => configure.command(command, request).into_iter().collect(),
         Some(Screen::ReplaySetup(setup)) => match setup.command(command, &model.streams, &model.times) {
-            Some(order) => replaying::plan(model, order, request),
+            Some(order) => replay::plan(model, order, request),
             None => Vec::new(),
         },
-        Some(Screen::ReplayReview(_)) => replaying::run_on_review(model, command),
-        Some(Screen::Replays(_)) => replaying::run_on_replays(model, command, request),
+        Some(Screen::ReplayReview(_)) => replay::run_on_review(model, command),
+        Some(Screen::Replays(_)) => replay::run_on_replays(model, command, request),
     }
 }
 

@@ -1,10 +1,10 @@
 //! Reading archives: one record, and how many items would expire.
 
 use super::connect::Connection;
-use super::patience::patiently;
-use crate::domain::failed_event::RecordKey;
+use crate::aws::retry::with_retries;
 use crate::domain::failure::Failure;
-use crate::domain::page::PageCursor;
+use crate::domain::lambda::failed_event::RecordKey;
+use crate::domain::reading::page::PageCursor;
 use crate::domain::record::Record;
 use archiver::aws::backoff::Deadline;
 use archiver::aws::failure::AwsFailure;
@@ -112,7 +112,7 @@ pub async fn present_records(connection: &Connection, table: &str, records: &[Re
     let mut left_out = 0;
     while !wanted.is_empty() {
         let asked = wanted.split_off(wanted.len().saturating_sub(MAX_BATCH_KEYS));
-        let answer = patiently(|| async {
+        let answer = with_retries(|| async {
             let keys = KeysAndAttributes::builder()
                 .set_keys(Some(asked.iter().map(attributes).collect()))
                 .projection_expression("#key, #number")

@@ -1,6 +1,6 @@
 //! The objects of an S3 bucket below a prefix: listing, reading, deleting.
 
-use super::patience::patiently;
+use crate::aws::retry::with_retries;
 use crate::domain::failure::Failure;
 use archiver::aws::failure::{AwsFailure, FailureKind};
 use aws_sdk_s3::Client;
@@ -81,7 +81,7 @@ impl Bucket {
     pub async fn read(&self, object: &str, most: Option<u64>) -> Result<Vec<u8>, Failure> {
         let failed = |failure| Failure::of_call(format!("read object {object}"), "s3:GetObject", failure);
         // The SDK does not try again when a connection breaks in the middle of a body.
-        patiently(|| async {
+        with_retries(|| async {
             let range = most.map(|bytes| format!("bytes=0-{}", bytes.saturating_sub(1)));
             let answer = self.client.get_object().bucket(&self.name).key(object).set_range(range).send().await;
             let body = answer.map_err(|error| failed(error.into()))?.body.collect().await;

@@ -248,5 +248,4 @@ fn epoch_seconds(at: Timestamp) -> AttributeValue {
 }
 
 #[cfg(test)]
-#[path = "conditions_tests.rs"]
 mod tests;

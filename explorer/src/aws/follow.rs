@@ -8,13 +8,13 @@ mod waiting;
 
 use super::archive::{MAX_BATCH_KEYS, batch_of};
 use super::connect::Connection;
-use super::patience::patiently;
+use crate::aws::retry::with_retries;
+use crate::delivery::{Broken, NobodyListens};
 use crate::domain::decode::Recipe;
 use crate::domain::failure::Failure;
 use crate::domain::filter::{Answer, Matcher};
-use crate::domain::following::{FollowBatch, FollowEnding, FollowOrder, Followed};
+use crate::domain::reading::following::{FollowBatch, FollowEnding, FollowOrder, Followed};
 use crate::domain::record::Record;
-use crate::ledger::{Broken, NobodyListens};
 use crate::off_workers::off_workers;
 use archiver::format::item::StoredItem;
 use aws_sdk_dynamodb::types::KeysAndAttributes;
@@ -173,7 +173,7 @@ impl Following<'_> {
         let due = archive.waiting.due(archive.looked_at);
         for keys in due.chunks(MAX_BATCH_KEYS) {
             let operation = || format!("look for records of stream {} in table {}", self.stream, archive.table);
-            let answer = patiently(|| async {
+            let answer = with_retries(|| async {
                 let wanted = KeysAndAttributes::builder().set_keys(Some(keys.iter().map(waiting::Key::to_attributes).collect()));
                 let wanted = wanted.build().map_err(|error| Failure::refused(operation(), error.to_string()))?;
                 let call = self.connection.dynamodb.batch_get_item().request_items(&archive.table, wanted).send().await;

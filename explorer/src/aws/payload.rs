@@ -3,8 +3,8 @@
 use super::archive::items_of;
 use super::connect::Connection;
 use crate::domain::failure::Failure;
-use crate::domain::payload::{Gathering, NoPayload, Parts, Place, payload_of};
 use crate::domain::record::Record;
+use crate::domain::record::payload::{Gathering, NoPayload, Parts, Place, payload_of};
 use archiver::aws::failure::{AwsFailure, FailureKind};
 use archiver::format::item::Attributes;
 use archiver::format::stream::StreamName;

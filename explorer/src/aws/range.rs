@@ -2,9 +2,9 @@
 
 use super::arn_of;
 use super::connect::Connection;
-use super::patience::patiently;
+use crate::aws::retry::with_retries;
 use crate::domain::failure::Failure;
-use crate::domain::lambda_event::StreamRecord;
+use crate::domain::lambda::event::StreamRecord;
 use archiver::format::sequence::{InvalidSequenceNumber, SequenceNumber};
 use archiver::format::stream::StreamName;
 use aws_sdk_kinesis::types::{Record, ShardIteratorType};
@@ -92,7 +92,7 @@ impl<'c> RangeReader<'c> {
                 }
                 Next::With(iterator, _, reached) => (iterator, reached),
             };
-            let answer = patiently(|| async {
+            let answer = with_retries(|| async {
                 let answer = self
                     .connection
                     .kinesis
@@ -122,7 +122,7 @@ impl<'c> RangeReader<'c> {
     }
 
     async fn iterator(&self, kind: ShardIteratorType, number: &SequenceNumber) -> Result<String, Failure> {
-        let answer = patiently(|| async {
+        let answer = with_retries(|| async {
             let call = self
                 .connection
                 .kinesis

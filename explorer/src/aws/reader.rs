@@ -2,21 +2,19 @@
 //! not match is dropped where it is parsed, what matches is handed over page by page, and whoever stops it can go on later from the
 //! position in the ending, which covers exactly what was handed over.
 
-#[cfg(all(test, feature = "local"))]
-mod fault_tests;
+mod matching;
 mod pages;
-mod sieve;
 #[cfg(all(test, feature = "local"))]
 mod tests;
 
 use super::connect::Connection;
+use crate::delivery::{Broken, Delivery, Step, Yield};
 use crate::domain::failure::Failure;
-use crate::domain::page::PageCursor;
+use crate::domain::reading::page::PageCursor;
 use crate::domain::reading::{ArchiveSource, Position, ReadBatch, ReadEnding, ReadOrder, SegmentPosition, Source};
-use crate::ledger::{Broken, Ledger, Step, Yield};
 use jiff::Timestamp;
+use matching::{Matched, PageMatcher};
 use pages::{ItemPage, Pages, Progress, Slice};
-use sieve::{Sieve, Sifted};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use tokio::sync::{mpsc, watch};
@@ -36,8 +34,8 @@ const FIRST_PAGE_ITEMS: i32 = 250;
 /// What all that read one order share.
 struct Reading {
     pages: Pages,
-    sieve: Sieve,
-    ledger: Ledger,
+    matcher: PageMatcher,
+    delivery: Delivery,
 }
 
 /// Reads what the order asks for, until all is read or `stop` is true or dropped. Of items that do not match only the count is told.
@@ -63,8 +61,8 @@ pub async fn read(
     let now = Timestamp::now();
     let reading = Arc::new(Reading {
         pages: Pages::new(connection, source, &order.filter, now),
-        sieve: Sieve::new(connection, source, order, now),
-        ledger: Ledger::new(batches, from.clone()),
+        matcher: PageMatcher::new(connection, source, order, now),
+        delivery: Delivery::new(batches, from.clone()),
     });
     let work = async {
         match from {
@@ -78,7 +76,7 @@ pub async fn read(
         _ = stop.wait_for(|stops| *stops) => Err(Broken::NobodyListens),
         ended = work => ended,
     };
-    let (position, is_complete) = reading.ledger.close().await;
+    let (position, is_complete) = reading.delivery.close().await;
     match ended {
         // Whoever stops when all was handed over has it all.
         _ if is_complete => ReadEnding::Complete,
@@ -166,8 +164,8 @@ impl Reading {
 
     async fn hand_over(&self, page: ItemPage, step: Step) -> Result<(), Broken> {
         let ItemPage { items, read, units, next: _ } = page;
-        let Sifted { records, unsearchable } = self.sieve.sift(items).await?;
-        Ok(self.ledger.hand_over(Yield { records, read, unsearchable, units, ..Yield::default() }, step).await?)
+        let Matched { records, unsearchable } = self.matcher.pick(items).await?;
+        Ok(self.delivery.hand_over(Yield { records, read, unsearchable, units, ..Yield::default() }, step).await?)
     }
 }
 

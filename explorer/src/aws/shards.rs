@@ -2,7 +2,7 @@
 
 use super::arn_of;
 use super::connect::{Connection, retries};
-use super::patience::patiently;
+use crate::aws::retry::with_retries;
 use crate::domain::failure::Failure;
 use crate::domain::replay::hash_key::{HashKey, ShardMap, TargetShard};
 use archiver::format::stream::StreamName;
@@ -13,7 +13,7 @@ pub(super) async fn list(connection: &Connection, stream: &StreamName, operation
     let mut shards: Vec<Shard> = Vec::new();
     let mut token: Option<String> = None;
     loop {
-        let page = patiently(|| async {
+        let page = with_retries(|| async {
             let call = connection.kinesis.list_shards().set_stream_arn(arn_of(stream));
             // Kinesis takes either.
             let call = match &token {
@@ -64,7 +64,7 @@ pub(super) fn is_open(shard: &Shard) -> bool {
 /// # Errors
 /// When it is not there, or cannot be described.
 pub async fn created_at(connection: &Connection, stream: &StreamName) -> Result<Option<i64>, Failure> {
-    let described = patiently(|| async {
+    let described = with_retries(|| async {
         let call = connection.kinesis.describe_stream_summary().stream_name(stream.as_str()).set_stream_arn(arn_of(stream));
         let failed = |failure| Failure::of_call(format!("describe stream {stream}"), "kinesis:DescribeStreamSummary", failure);
         call.send().await.map_err(|error| failed(error.into()))

@@ -2,10 +2,10 @@
 
 use super::arn_of;
 use super::connect::{Connection, retries};
-use crate::domain::archive::{ArchiveTable, Configuration, StreamOverview};
 use crate::domain::failure::Failure;
-use crate::domain::page::{StreamCursor, StreamPage};
+use crate::domain::reading::page::{StreamCursor, StreamPage};
 use crate::domain::replay::preflight::CapacityMode;
+use crate::domain::stream::overview::{ArchiveTable, Configuration, StreamOverview};
 use archiver::aws::failure::{AwsFailure, FailureKind};
 use archiver::format::settings::{ArchiveMode, ArchiveSettings, is_archive_tag};
 use archiver::format::stream::{StreamArn, StreamName};

@@ -12,11 +12,11 @@ use crate::domain::decode::{Beginnings, Decoder, Recipe, is_plain, with_aggregat
 use crate::domain::export::PayloadForm;
 use crate::domain::failure::Failure;
 use crate::domain::filter::RecordFilter;
-use crate::domain::payload::NoPayload;
-use crate::domain::preview::{preview_of, preview_of_beginning};
 use crate::domain::reading::{ReadProgress, Source};
 use crate::domain::record::Record;
-use crate::domain::show::into_document;
+use crate::domain::record::payload::NoPayload;
+use crate::domain::record::preview::{preview_of, preview_of_beginning};
+use crate::domain::record::show::into_document;
 use crate::domain::text::{place_in_aggregate, printable, size};
 use crate::domain::time::expiry;
 use crate::files::record_json::RecordJson;

@@ -24,7 +24,7 @@ pub use error::CommandError;
 use crate::app::model::{LocalAddresses, Session};
 use crate::aws::connect::{ConnectOptions, Connection};
 use crate::aws::streams::archive_to_read;
-use crate::domain::archive::ArchiveTable;
+use crate::domain::stream::overview::ArchiveTable;
 use crate::domain::time::TimeContext;
 use crate::terminal;
 use archiver::format::settings::{ArchiveMode, Compression, Replays, Ttl};

@@ -1,5 +1,5 @@
 //! Reading what was chosen and handing it on, in memory that does not grow with it: as it is found where any order will do, otherwise
-//! over a shelf, from which it comes newest first when all is read.
+//! over a spool, from which it comes newest first when all is read.
 
 use super::CommandError;
 use super::output;
@@ -7,13 +7,13 @@ use super::progress::{Meter, sentence};
 use super::selection::Opened;
 use crate::aws::archive::REAL_NUMBER_DIGITS;
 use crate::domain::failure::Failure;
-use crate::domain::index::{Entry, NO_SHARD, Place};
+use crate::domain::listing::entry::{Entry, NO_SHARD, Place};
 use crate::domain::reading::{ReadBatch, ReadEnding, ReadOrder, ReadProgress, Source};
 use crate::domain::record::Record;
 use crate::domain::text::count;
 use crate::files;
-use crate::shelf::Shelf;
 use crate::sources;
+use crate::spool::Spool;
 use std::collections::BinaryHeap;
 use std::io;
 use tokio::sync::{mpsc, watch};
@@ -137,12 +137,12 @@ impl Passing {
     }
 
     async fn hand_over_waiting(self, taker: &mut impl Taker) -> Result<(), CommandError> {
-        let Some(shelf) = self.waiting.shelf else {
+        let Some(spool) = self.waiting.spool else {
             return Ok(());
         };
         let left = self.sequence.limit.map_or(usize::MAX, |limit| limit - self.taken);
         for entry in self.waiting.entries.into_sorted_vec().into_iter().take(left) {
-            let record = shelf.get(entry.place()).map_err(|source| Failure::refused("print what was found", source.to_string()))?;
+            let record = spool.get(entry.place()).map_err(|source| Failure::refused("print what was found", source.to_string()))?;
             taker.take(&record).await?;
         }
         Ok(())
@@ -152,7 +152,7 @@ impl Passing {
 /// Records that are handed on when all are read.
 #[derive(Default)]
 struct Waiting {
-    shelf: Option<Shelf>,
+    spool: Option<Spool>,
     /// The oldest is on top.
     entries: BinaryHeap<Entry>,
 }
@@ -165,16 +165,16 @@ impl Waiting {
             return Ok(());
         }
         let failed = |source: io::Error| Failure::refused("order what was found", source.to_string());
-        let shelf = match &mut self.shelf {
-            Some(shelf) => shelf,
-            None => self.shelf.insert(Shelf::new().map_err(failed)?),
+        let spool = match &mut self.spool {
+            Some(spool) => spool,
+            None => self.spool.insert(Spool::new().map_err(failed)?),
         };
-        if shelf.is_full() {
+        if spool.is_full() {
             let found = count(self.entries.len() as u64);
             let sentence = format!("there are more than {found} records; ask for fewer, or add --unordered");
             return Err(Failure::refused("order what was found", sentence).into());
         }
-        self.entries.push(shelf.put(record).map_err(failed)?);
+        self.entries.push(spool.put(record).map_err(failed)?);
         if is_full {
             self.entries.pop();
         }

@@ -3,8 +3,8 @@
 use super::{CommandError, Output, output};
 use crate::aws::connect::Connection;
 use crate::aws::streams::{archives_without_stream, list, overview};
-use crate::domain::archive::{Health, StreamOverview};
 use crate::domain::failure::Failure;
+use crate::domain::stream::overview::{Health, StreamOverview};
 use crate::domain::text::{count, size};
 use archiver::aws::failure::FailureKind;
 use archiver::format::settings::ArchiveMode;

@@ -10,7 +10,9 @@ use crate::aws::follow::follow;
 use crate::aws::shards;
 use crate::aws::streams::{overview_of_archive, settled};
 use crate::domain::decode::Recipe;
-use crate::domain::following::{FollowBatch, FollowEnding, FollowFrom, FollowOrder, FollowStatus, Followed, MISSING_AFTER};
+use crate::domain::reading::following::{
+    FollowBatch, FollowEnding, FollowFrom, FollowOrder, FollowStatus, Followed, MISSING_AFTER,
+};
 use crate::domain::text::count;
 use crate::domain::time::span;
 use archiver::aws::failure::FailureKind;

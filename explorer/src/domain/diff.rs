@@ -6,8 +6,8 @@ mod tests;
 mod words;
 
 use super::document::{Direction, Layout, Lines, Piece, Segment, Text, row_pieces};
-use super::json_text::Token;
 use super::text::count;
+use crate::domain::text::json_text::Token;
 use similar::{Algorithm, DiffOp, capture_diff_slices_deadline};
 use std::borrow::Cow;
 use std::collections::HashMap;

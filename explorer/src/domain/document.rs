@@ -15,7 +15,7 @@ mod text;
 mod wrap;
 
 use super::decode::{Decoded, Layer};
-use super::json_text::Token;
+use crate::domain::text::json_text::Token;
 use hex::Shape;
 use json::Json;
 pub(crate) use layout::{Layout, Lines, RowOfLine};

@@ -1,33 +1,17 @@
-//! The rules of the explorer, with no screen, no network and no clock in them.
+//! The rules of the explorer, with no screen, no network and no clock in them, by subject.
 
-pub mod archive;
-pub mod configuration;
 pub mod decode;
 pub mod diff;
 pub mod document;
 pub mod export;
-pub mod failed_batch;
-pub mod failed_event;
 pub mod failure;
 pub mod filter;
-pub mod following;
-pub mod histogram;
-pub mod index;
-pub mod item_json;
-pub mod json_text;
-pub(crate) mod lambda_event;
+pub mod lambda;
 pub mod listing;
-pub mod marks;
-pub mod memory;
-pub mod page;
-pub mod payload;
-pub mod picking;
-pub mod plain_json;
-pub mod preview;
 pub mod reading;
 pub mod record;
+pub mod remembered;
 pub mod replay;
-pub mod show;
+pub mod stream;
 pub mod text;
 pub mod time;
-pub mod typed_path;

@@ -1,16 +1,16 @@
-//! Picking what matches from records that were read before: a shelf answers for the archive, without a call but for payloads in parts.
+//! Picking what matches from records that were read before: a spool answers for the archive, without a call but for payloads in parts.
 
 use super::say;
-use super::shelves::SharedShelf;
 use crate::app::message::{Message, RequestId};
 use crate::aws::connect::Connection;
 use crate::domain::failure::Failure;
 use crate::domain::filter::{Answer, Matcher};
-use crate::domain::index::Entry;
-use crate::domain::payload::NoPayload;
-use crate::domain::picking::PickOrder;
+use crate::domain::listing::entry::Entry;
+use crate::domain::reading::picking::PickOrder;
 use crate::domain::reading::{Position, ReadEnding, ReadProgress};
 use crate::domain::record::Record;
+use crate::domain::record::payload::NoPayload;
+use crate::effects::spools::SharedSpool;
 use crate::off_workers::{Cancelled, off_workers};
 use crate::sources::payload_of;
 use futures::{StreamExt as _, TryStreamExt as _};
@@ -34,7 +34,7 @@ struct Looked {
 }
 
 struct Picker {
-    shelf: SharedShelf,
+    spool: SharedSpool,
     matcher: Matcher,
     order: PickOrder,
     now: Timestamp,
@@ -44,13 +44,13 @@ struct Picker {
 pub(super) async fn pick(
     connection: Connection,
     request: RequestId,
-    shelf: SharedShelf,
+    spool: SharedSpool,
     order: PickOrder,
     messages: mpsc::Sender<Message>,
     mut stopped: watch::Receiver<bool>,
 ) {
     let now = Timestamp::now();
-    let picker = Picker { shelf, matcher: order.filter.matcher(now), order, now };
+    let picker = Picker { spool, matcher: order.filter.matcher(now), order, now };
     let ending = tokio::select! {
         // An error means that whoever could stop it is gone, which is the same news.
         _ = stopped.wait_for(|stops| *stops) => ReadEnding::Stopped(Position::Beginning),
@@ -69,7 +69,7 @@ async fn pick_all(
     messages: &mpsc::Sender<Message>,
 ) -> Result<(), Failure> {
     let started = Instant::now();
-    let shards = picker.shelf.shards();
+    let shards = picker.spool.shards();
     let mut entries = std::mem::take(&mut picker.order.entries);
     // In the order in which they lie on disk.
     entries.sort_by_key(Entry::place);
@@ -95,14 +95,14 @@ async fn pick_all(
 }
 
 impl Picker {
-    /// Looks at records on the shelf; what cannot be decided without its parts is given back.
+    /// Looks at records in the spool; what cannot be decided without its parts is given back.
     fn look(&self, entries: &[Entry], cancelled: &Cancelled) -> Result<Looked, Failure> {
         let mut looked = Looked::default();
         for entry in entries {
             if cancelled.is_so() {
                 break;
             }
-            let record = self.shelf.get(entry.place())?;
+            let record = self.spool.get(entry.place())?;
             let needs_parts = self.matcher.needs_payload() && record.payload().is_none();
             if needs_parts && self.matcher.of_item(&record, self.now) != Answer::No {
                 looked.in_parts.push((*entry, record));

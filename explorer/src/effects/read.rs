@@ -1,15 +1,15 @@
-//! Effects that put records on a shelf: reading an archive or a file, and following what comes in.
+//! Effects that put records in a spool: reading an archive or a file, and following what comes in.
 
 use super::say;
-use super::shelves::SharedShelf;
 use crate::app::message::{Message, RequestId};
 use crate::aws::connect::Connection;
 use crate::aws::follow::follow_unknown;
 use crate::domain::failure::Failure;
-use crate::domain::following::{FollowBatch, FollowEnding, FollowFrom, FollowOrder, FollowStatus};
-use crate::domain::index::{Entry, Place};
+use crate::domain::listing::entry::{Entry, Place};
+use crate::domain::reading::following::{FollowBatch, FollowEnding, FollowFrom, FollowOrder, FollowStatus};
 use crate::domain::reading::{Position, ReadBatch, ReadEnding, ReadOrder, ReadProgress};
 use crate::domain::record::Record;
+use crate::effects::spools::SharedSpool;
 use crate::sources;
 use jiff::Timestamp;
 use std::sync::Arc;
@@ -19,48 +19,48 @@ use tokio::time::Instant;
 
 /// Between two messages of a reading: about two frames, so that a fast one costs the screen little.
 const MESSAGE_INTERVAL: Duration = Duration::from_millis(33);
-/// Pages that may wait to be put on the shelf; each holds its items in memory.
+/// Pages that may wait to be put in the spool; each holds its items in memory.
 const BATCHES_WAITING: usize = 2;
 
-/// What was put on a shelf and not told yet.
+/// What was put in a spool and not told yet.
 struct Untold {
-    shelf: SharedShelf,
+    spool: SharedSpool,
     entries: Vec<Entry>,
     shards: Arc<[String]>,
     is_full: bool,
 }
 
 impl Untold {
-    fn new(shelf: SharedShelf) -> Self {
-        Self { shards: shelf.shards(), shelf, entries: Vec::new(), is_full: false }
+    fn new(spool: SharedSpool) -> Self {
+        Self { shards: spool.shards(), spool, entries: Vec::new(), is_full: false }
     }
 
     fn put(&mut self, records: &[Record]) -> Result<(), Failure> {
-        let (entries, shards, is_full) = self.shelf.put(records)?;
+        let (entries, shards, is_full) = self.spool.put(records)?;
         self.entries.extend(entries);
         self.is_full = is_full;
         if shards > self.shards.len() {
-            self.shards = self.shelf.shards();
+            self.shards = self.spool.shards();
         }
         Ok(())
     }
 }
 
-/// Reads what is ordered onto a shelf. Tells of it often, and at last how it ended.
+/// Reads what is ordered into a spool. Tells of it often, and at last how it ended.
 pub(super) async fn read(
     connection: Connection,
     request: RequestId,
-    shelf: SharedShelf,
+    spool: SharedSpool,
     order: ReadOrder,
     messages: mpsc::Sender<Message>,
     (stop, stopped): (watch::Sender<bool>, watch::Receiver<bool>),
 ) {
     let (batches, waiting) = mpsc::channel(BATCHES_WAITING);
-    let shelf_for_end = shelf.clone();
-    let put = put_batches(request, shelf, waiting, &messages, &stop);
+    let spool_for_end = spool.clone();
+    let put = put_batches(request, spool, waiting, &messages, &stop);
     let (ending, put) = tokio::join!(sources::read(Some(&connection), &order, batches, stopped), put);
     let (ending, is_full) = match put {
-        Ok(()) => (ending, shelf_for_end.is_full()),
+        Ok(()) => (ending, spool_for_end.is_full()),
         // What could not be kept is behind the position: only reading anew finds it.
         Err(failure) => (ReadEnding::Failed(failure, Position::Beginning), true),
     };
@@ -69,13 +69,13 @@ pub(super) async fn read(
 
 async fn put_batches(
     request: RequestId,
-    shelf: SharedShelf,
+    spool: SharedSpool,
     mut waiting: mpsc::Receiver<ReadBatch>,
     messages: &mpsc::Sender<Message>,
     stop: &watch::Sender<bool>,
 ) -> Result<(), Failure> {
     let started = Instant::now();
-    let mut untold = Untold::new(shelf);
+    let mut untold = Untold::new(spool);
     let mut progress = ReadProgress::default();
     // The first records are told at once.
     let mut tell_at = started;
@@ -121,11 +121,11 @@ async fn tell(
     say(messages, Message::RecordsRead { request, entries, shards, progress, elapsed }).await;
 }
 
-/// Puts on a shelf what comes in and is not among what is there, until it is stopped.
+/// Puts in a spool what comes in and is not among what is there, until it is stopped.
 pub(super) async fn follow_onto(
     connection: Connection,
     request: RequestId,
-    (shelf, there): (SharedShelf, Vec<Place>),
+    (spool, there): (SharedSpool, Vec<Place>),
     order: FollowOrder,
     messages: mpsc::Sender<Message>,
     stopped: watch::Receiver<bool>,
@@ -135,15 +135,15 @@ pub(super) async fn follow_onto(
         FollowFrom::Now => Timestamp::now(),
         FollowFrom::At(at) => at,
     };
-    if let Err(failure) = remember(shelf.clone(), there, since).await {
+    if let Err(failure) = remember(spool.clone(), there, since).await {
         return say(&messages, Message::FollowEnded { request, failure: Some(failure) }).await;
     }
     let known = {
-        let shelf = shelf.clone();
-        move |record: &Record| shelf.has(record)
+        let spool = spool.clone();
+        move |record: &Record| spool.has(record)
     };
     let put = async {
-        let mut untold = Untold::new(shelf);
+        let mut untold = Untold::new(spool);
         let mut status = FollowStatus::default();
         while let Some(batch) = waiting.recv().await {
             if untold.is_full {
@@ -166,7 +166,7 @@ pub(super) async fn follow_onto(
     say(&messages, Message::FollowEnded { request, failure }).await;
 }
 
-async fn remember(shelf: SharedShelf, there: Vec<Place>, since: Timestamp) -> Result<(), Failure> {
-    let remembered = tokio::task::spawn_blocking(move || shelf.remember(&there, since)).await;
+async fn remember(spool: SharedSpool, there: Vec<Place>, since: Timestamp) -> Result<(), Failure> {
+    let remembered = tokio::task::spawn_blocking(move || spool.remember(&there, since)).await;
     remembered.unwrap_or_else(|error| Err(Failure::refused("look through what was read", error.to_string())))
 }

@@ -1,11 +1,11 @@
-//! The effects around replays: each is a task that speaks in messages. What runs here is told what it is wished for through a channel;
+//! The effects around replays: each is a task that speaks in messages. What runs here is asked to pause or to end through a channel;
 //! what runs elsewhere through its file.
 
 use super::say;
 use crate::app::message::{Message, ReplayDetails, RequestId, WantedDetails};
 use crate::aws::connect::Connection;
 use crate::domain::failure::Failure;
-use crate::domain::replay::plan::{Listed, PlanId, PlanSummary, Wish};
+use crate::domain::replay::plan::{Control, Listed, PlanId, PlanSummary};
 use crate::domain::replay::preflight::Preflight;
 use crate::domain::replay::progress::{PlanProgress, Progress};
 use crate::domain::replay::{ReplayOptions, ReplayOrder};
@@ -25,24 +25,24 @@ const LISTED: usize = 500;
 /// The replays that run here.
 #[derive(Debug, Default)]
 pub(super) struct Running {
-    runs: HashMap<PlanId, (watch::Sender<Option<Wish>>, JoinHandle<()>)>,
+    runs: HashMap<PlanId, (watch::Sender<Option<Control>>, JoinHandle<()>)>,
 }
 
 impl Running {
     /// Runs a plan.
     pub(super) fn run(&mut self, connection: Connection, plan: PlanSummary, messages: mpsc::Sender<Message>) {
-        let (wish, wishes) = watch::channel(None);
+        let (control, asked) = watch::channel(None);
         self.runs.retain(|_, (_, task)| !task.is_finished());
         let id = plan.id.clone();
-        let task = tokio::spawn(run(connection, plan, messages, wishes));
-        self.runs.insert(id, (wish, task));
+        let task = tokio::spawn(run(connection, plan, messages, asked));
+        self.runs.insert(id, (control, task));
     }
 
     /// Tells one that runs here something; false where none of this id does.
-    pub(super) fn tell(&self, id: &PlanId, wish: Wish) -> bool {
+    pub(super) fn tell(&self, id: &PlanId, control: Control) -> bool {
         match self.runs.get(id) {
-            Some((wishes, task)) if !task.is_finished() => {
-                wishes.send_replace(Some(wish));
+            Some((asked, task)) if !task.is_finished() => {
+                asked.send_replace(Some(control));
                 true
             }
             _ => false,
@@ -51,16 +51,16 @@ impl Running {
 
     /// Has all of them paused; gives back what to wait for.
     pub(super) fn pause_all(self) -> Vec<JoinHandle<()>> {
-        let pause = |(wish, task): (watch::Sender<Option<Wish>>, JoinHandle<()>)| {
+        let pause = |(control, task): (watch::Sender<Option<Control>>, JoinHandle<()>)| {
             // One that is being cancelled stays so.
-            wish.send_if_modified(|wish| wish.is_none() && wish.replace(Wish::Pause).is_none());
+            control.send_if_modified(|control| control.is_none() && control.replace(Control::Pause).is_none());
             task
         };
         self.runs.into_values().map(pause).collect()
     }
 }
 
-async fn run(connection: Connection, plan: PlanSummary, messages: mpsc::Sender<Message>, wishes: watch::Receiver<Option<Wish>>) {
+async fn run(connection: Connection, plan: PlanSummary, messages: mpsc::Sender<Message>, asked: watch::Receiver<Option<Control>>) {
     let (updates, told) = watch::channel(Progress::default());
     let id = plan.id.clone();
     let replay = id.clone();
@@ -68,7 +68,7 @@ async fn run(connection: Connection, plan: PlanSummary, messages: mpsc::Sender<M
         forward(told, &messages, |progress| Message::ReplayProgressed { replay: replay.clone(), progress: Box::new(progress) });
     let running = async {
         let file = find(id.clone()).await?;
-        replay::run(&connection, &file, plan, replay::PATIENCE, updates, wishes).await
+        replay::run(&connection, &file, plan, replay::PATIENCE, updates, asked).await
     };
     let (result, ()) = tokio::join!(running, forward);
     say(&messages, Message::ReplayEnded { replay: id, result: result.map(Box::new) }).await;
@@ -139,9 +139,9 @@ pub(super) async fn list() -> Result<Listed<String>, Failure> {
 }
 
 /// Tells a replay something through its file.
-pub(super) async fn tell(replay: PlanId, wish: Wish) -> Result<(), Failure> {
+pub(super) async fn tell(replay: PlanId, control: Control) -> Result<(), Failure> {
     let file = find(replay).await?;
-    on_disk("tell a replay", move || file.wish(wish).map(|_| ())).await
+    on_disk("tell a replay", move || file.control(control).map(|_| ())).await
 }
 
 /// Removes a replay from the history.

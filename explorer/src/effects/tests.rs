@@ -3,15 +3,15 @@
 #![allow(clippy::unwrap_used, clippy::panic)]
 
 use super::*;
-use crate::app::fixtures::{model_with_streams, open_records, overview, press};
 use crate::app::model::Model;
 use crate::app::records::Reading;
+use crate::app::tests::fixtures::{model_with_streams, open_records, overview, press};
 use crate::app::update;
 use crate::aws::follow::follow;
 use crate::aws::follow::tests::{archived, make_table, put, with_stream};
-use crate::domain::archive::Configuration;
-use crate::domain::following::{FollowBatch, FollowFrom, FollowOrder, Followed};
+use crate::domain::reading::following::{FollowBatch, FollowFrom, FollowOrder, Followed};
 use crate::domain::record::{Record, RecordId};
+use crate::domain::stream::overview::Configuration;
 use archiver::format::settings::{ArchiveMode, ArchiveSettings};
 use archiver::format::stream::StreamName;
 use std::collections::BTreeSet;

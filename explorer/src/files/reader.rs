@@ -4,12 +4,12 @@
 use super::line::item_of;
 use super::opened::{OpenFile, Reading, failure};
 use super::{BYTE_ORDER_MARK, MAX_LINE_BYTES};
+use crate::delivery::{Delivery, Step, Yield};
 use crate::domain::decode::Recipe;
 use crate::domain::failure::Failure;
 use crate::domain::filter::{Answer, Matcher};
 use crate::domain::reading::{BadLine, Position, ReadBatch, ReadEnding, ReadOrder};
 use crate::domain::record::Record;
-use crate::ledger::{Ledger, Step, Yield};
 use crate::off_workers::{Cancelled, off_workers};
 use jiff::Timestamp;
 use std::io::{self, BufRead, Read as _};
@@ -55,13 +55,13 @@ pub async fn read(
         Ok(lines) => lines,
         Err(error) => return ReadEnding::Failed(failure(file.path(), &error.to_string()), order.from.clone()),
     };
-    let ledger = Ledger::of_file(batches, from, file.metadata().len());
+    let delivery = Delivery::of_file(batches, from, file.metadata().len());
     let ended = tokio::select! {
         // An error means that whoever could stop it is gone, which is the same news.
         _ = stop.wait_for(|stops| *stops) => Ok(()),
-        ended = read_all(lines, &ledger) => ended,
+        ended = read_all(lines, &delivery) => ended,
     };
-    let (position, is_complete) = ledger.close().await;
+    let (position, is_complete) = delivery.close().await;
     match ended {
         Err(failure) => ReadEnding::Failed(failure, position),
         Ok(()) if is_complete => ReadEnding::Complete,
@@ -69,7 +69,7 @@ pub async fn read(
     }
 }
 
-async fn read_all(mut lines: Lines, ledger: &Ledger) -> Result<(), Failure> {
+async fn read_all(mut lines: Lines, delivery: &Delivery) -> Result<(), Failure> {
     let mut bytes = FIRST_BATCH_BYTES;
     loop {
         let path = lines.file.path().to_owned();
@@ -82,7 +82,7 @@ async fn read_all(mut lines: Lines, ledger: &Ledger) -> Result<(), Failure> {
         bytes = BATCH_BYTES;
         let (page, is_end) = piece.map_err(|error| failure(&path, &error.to_string()))?;
         let step = if is_end { Step::EndOfFile } else { Step::File(lines.reached) };
-        if ledger.hand_over(page, step).await.is_err() || is_end {
+        if delivery.hand_over(page, step).await.is_err() || is_end {
             return Ok(());
         }
     }

@@ -2,8 +2,8 @@
 
 use crate::domain::decode::{Decoded, Decoder, Layer, MAX_SHOWN_BYTES, Recipe, is_plain, with_aggregate};
 use crate::domain::export::PayloadForm;
-use crate::domain::payload::NoPayload;
 use crate::domain::record::Record;
+use crate::domain::record::payload::NoPayload;
 use crate::domain::text::size;
 use archiver::format::aggregate::UserRecord;
 use archiver::format::stream::StreamName;

@@ -327,7 +327,7 @@ impl Draft {
     /// # Errors
     /// When the file cannot be read.
     pub fn is_unwanted(&self) -> Result<bool, PlanError> {
-        super::file::wish(&self.connection).map(|wish| wish.is_some()).map_err(|error| self.file.failed(&error))
+        super::file::control(&self.connection).map(|control| control.is_some()).map_err(|error| self.file.failed(&error))
     }
 
     /// Throws it away: nobody wants it any more.

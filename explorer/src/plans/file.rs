@@ -3,9 +3,9 @@
 use super::error::PlanError;
 use super::schema::Closing;
 use super::{schema, summary};
-use crate::domain::replay::plan::{Journey, Listed, PassedOver, PlanCounts, PlanId, PlanState, PlanSummary, Wish};
+use crate::domain::replay::plan::{Control, Listed, PassedOver, PlanCounts, PlanId, PlanState, PlanSummary, RecordTrace};
 use crate::domain::replay::{ReplayOptions, ReplayOrder};
-use crate::memory::state_folder;
+use crate::remembered::state_folder;
 use archiver::format::stream::StreamName;
 use jiff::Timestamp;
 use rusqlite::{Connection, OpenFlags, OptionalExtension as _, TransactionBehavior, params};
@@ -21,7 +21,7 @@ const EXTENSION: &str = "replay";
 const TRIES: usize = 50;
 /// How long others may take to look whether a file is held.
 const LOOKING_TIME: Duration = Duration::from_millis(500);
-/// How long a wish is tried to be left with whoever works on a file, while that changes.
+/// How long a request is tried to be left with whoever works on a file, while that changes.
 const WISHING_TIME: Duration = Duration::from_secs(10);
 /// Bytes of a lock's file that are read: who holds it.
 const HOLDER_BYTES: u64 = 200;
@@ -210,16 +210,16 @@ impl PlanFile {
     ///
     /// # Errors
     /// When the file cannot be read.
-    pub fn journeys(&self, number: Option<&str>, take: impl FnMut(Journey) -> bool) -> Result<(), PlanError> {
+    pub fn traces(&self, number: Option<&str>, take: impl FnMut(RecordTrace) -> bool) -> Result<(), PlanError> {
         let connection = self.open()?;
-        summary::journeys(&connection, number, take).map_err(|error| self.failed(&error))
+        summary::traces(&connection, number, take).map_err(|error| self.failed(&error))
     }
 
     /// The latest acknowledged records, the newest first.
     ///
     /// # Errors
     /// When the file cannot be read.
-    pub fn latest_receipts(&self, limit: usize) -> Result<Vec<Journey>, PlanError> {
+    pub fn latest_receipts(&self, limit: usize) -> Result<Vec<RecordTrace>, PlanError> {
         let connection = self.open()?;
         summary::latest(&connection, limit).map_err(|error| self.failed(&error))
     }
@@ -256,19 +256,19 @@ impl PlanFile {
     ///
     /// # Errors
     /// When the file cannot be written.
-    pub fn wish(&self, wish: Wish) -> Result<PlanState, PlanError> {
+    pub fn control(&self, control: Control) -> Result<PlanState, PlanError> {
         let deadline = Instant::now() + WISHING_TIME;
         loop {
             let state = self.summary()?.state;
-            let is_done = match (state.is_at_work(), wish) {
-                (true, _) => self.leave_wish(wish)?,
-                (false, Wish::Cancel) if state.can_resume() || state == PlanState::Planned => match self.hold() {
+            let is_done = match (state.is_at_work(), control) {
+                (true, _) => self.leave_request(control)?,
+                (false, Control::Cancel) if state.can_resume() || state == PlanState::Planned => match self.hold() {
                     Ok(_hold) => self.cancel_at_rest()?,
                     // Somebody begins just now, and is told.
                     Err(PlanError::Busy(..)) if Instant::now() < deadline => false,
                     Err(error) => return Err(error),
                 },
-                (false, Wish::Cancel | Wish::Pause) => true,
+                (false, Control::Cancel | Control::Pause) => true,
             };
             if is_done {
                 return Ok(state);
@@ -280,12 +280,12 @@ impl PlanFile {
         }
     }
 
-    /// Leaves a wish with whoever works on the file; false where nobody does any more.
-    fn leave_wish(&self, wish: Wish) -> Result<bool, PlanError> {
+    /// Leaves a request with whoever works on the file; false where nobody does any more.
+    fn leave_request(&self, control: Control) -> Result<bool, PlanError> {
         let connection = self.open()?;
         let sql = "UPDATE replay SET wish = ?1 WHERE state IN (?2, ?3)";
         let at_work = [PlanState::Planning.as_str(), PlanState::Running.as_str()];
-        let left = connection.execute(sql, [wish.as_str(), at_work[0], at_work[1]]);
+        let left = connection.execute(sql, [control.as_str(), at_work[0], at_work[1]]);
         left.map(|rows| rows > 0).map_err(|error| self.failed(&error))
     }
 
@@ -552,10 +552,11 @@ pub(super) fn write_cancelled(connection: &Connection) -> rusqlite::Result<()> {
     Ok(())
 }
 
-/// What somebody wishes of this replay, if anybody does.
-pub(super) fn wish(connection: &Connection) -> rusqlite::Result<Option<Wish>> {
-    let wish: Option<Option<String>> = connection.query_row("SELECT wish FROM replay LIMIT 1", [], |row| row.get(0)).optional()?;
-    Ok(wish.flatten().and_then(|name| [Wish::Pause, Wish::Cancel].into_iter().find(|wish| wish.as_str() == name)))
+/// What somebody asked of this replay, if anybody does.
+pub(super) fn control(connection: &Connection) -> rusqlite::Result<Option<Control>> {
+    let control: Option<Option<String>> =
+        connection.query_row("SELECT wish FROM replay LIMIT 1", [], |row| row.get(0)).optional()?;
+    Ok(control.flatten().and_then(|name| [Control::Pause, Control::Cancel].into_iter().find(|control| control.as_str() == name)))
 }
 
 pub(super) fn counts_text(counts: &PlanCounts) -> rusqlite::Result<String> {

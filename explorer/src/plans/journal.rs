@@ -5,7 +5,7 @@ use super::error::{PlanError, damaged};
 use super::file::{Hold, PlanFile, somebody, write_cancelled};
 use super::{checksum, schema, summary};
 use crate::domain::replay::lanes::Position;
-use crate::domain::replay::plan::{PlanState, PlanSummary, Wish};
+use crate::domain::replay::plan::{Control, PlanState, PlanSummary};
 use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension as _, TransactionBehavior, params};
 use std::collections::HashMap;
@@ -20,7 +20,7 @@ use tokio::sync::{mpsc, oneshot};
 const ENTRIES_AT_ONCE: usize = 64;
 /// Entries that may wait to be written.
 const ENTRIES_WAITING: usize = 256;
-/// Between two looks at what others wish of the run.
+/// Between two looks at whether others asked the run to pause or to end.
 const WISH_INTERVAL: Duration = Duration::from_millis(200);
 
 /// That the target has a record.
@@ -66,7 +66,7 @@ pub struct RunEnd {
 #[derive(Debug)]
 pub struct Journal {
     entries: mpsc::Sender<Entry>,
-    wish: Arc<AtomicU8>,
+    control: Arc<AtomicU8>,
     thread: JoinHandle<()>,
 }
 
@@ -74,7 +74,7 @@ enum Entry {
     Sending(u64, Vec<Position>, Answer),
     Settled(u64, Settled, Answer),
     End(RunEnd, Answer),
-    /// Nothing to write; it is time to look at what others wish.
+    /// Nothing to write; it is time to look at whether others asked it to stop.
     Look,
 }
 
@@ -86,7 +86,7 @@ struct Writer {
     _hold: Hold,
     run: i64,
     shards: HashMap<String, i64>,
-    wish: Arc<AtomicU8>,
+    control: Arc<AtomicU8>,
     looked_at: Instant,
 }
 
@@ -109,25 +109,32 @@ impl Journal {
         file.check_pages(&connection)?;
         let begun = begin(&mut connection, (file, now), confirmed, target_created_at).map_err(|error| file.failed(&error))?;
         let Begun { run, plan, shards } = begun.map_err(PlanError::Refused)?;
-        let wish = Arc::new(AtomicU8::new(0));
-        let writer =
-            Writer { connection, file: file.clone(), _hold: hold, run, shards, wish: Arc::clone(&wish), looked_at: Instant::now() };
+        let control = Arc::new(AtomicU8::new(0));
+        let writer = Writer {
+            connection,
+            file: file.clone(),
+            _hold: hold,
+            run,
+            shards,
+            control: Arc::clone(&control),
+            looked_at: Instant::now(),
+        };
         let (entries, waiting) = mpsc::channel(ENTRIES_WAITING);
         let thread = std::thread::Builder::new().name("journal".to_owned()).spawn(move || writer.run(waiting));
         let thread = thread.map_err(|error| PlanError::of_io(file.path(), &error))?;
-        Ok((Self { entries, wish, thread }, plan))
+        Ok((Self { entries, control, thread }, plan))
     }
 
-    /// What somebody wishes of the run, as of a moment ago. Has it looked for anew, so that asking often keeps it fresh.
+    /// What somebody asked of the run, as of a moment ago. Has it looked for anew, so that asking often keeps it fresh.
     #[must_use]
-    pub fn wish(&self) -> Option<Wish> {
+    pub fn control(&self) -> Option<Control> {
         // Where so much waits to be written, it is looked for anyway.
         if self.entries.try_send(Entry::Look).is_err() {
             tracing::trace!("the journal is busy");
         }
-        match self.wish.load(Ordering::Relaxed) {
-            1 => Some(Wish::Pause),
-            2 => Some(Wish::Cancel),
+        match self.control.load(Ordering::Relaxed) {
+            1 => Some(Control::Pause),
+            2 => Some(Control::Cancel),
             _ => None,
         }
     }
@@ -208,7 +215,7 @@ fn begin(
     if let Some(refusal) = plan.changed_since(confirmed) {
         return Ok(Err(refusal));
     }
-    if super::file::wish(&transaction)? == Some(Wish::Cancel) {
+    if super::file::control(&transaction)? == Some(Control::Cancel) {
         // Its program ended before it could do so.
         write_cancelled(&transaction)?;
         transaction.commit()?;
@@ -272,7 +279,7 @@ impl Writer {
                     tracing::debug!("nobody waits for what was written");
                 }
             }
-            self.look_for_wishes();
+            self.look_for_requests();
         }
     }
 
@@ -316,21 +323,21 @@ impl Writer {
         Ok(())
     }
 
-    fn look_for_wishes(&mut self) {
+    fn look_for_requests(&mut self) {
         if self.looked_at.elapsed() < WISH_INTERVAL {
             return;
         }
         self.looked_at = Instant::now();
-        match super::file::wish(&self.connection) {
-            Ok(wish) => {
-                let number = match wish {
+        match super::file::control(&self.connection) {
+            Ok(control) => {
+                let number = match control {
                     None => 0,
-                    Some(Wish::Pause) => 1,
-                    Some(Wish::Cancel) => 2,
+                    Some(Control::Pause) => 1,
+                    Some(Control::Cancel) => 2,
                 };
-                self.wish.store(number, Ordering::Relaxed);
+                self.control.store(number, Ordering::Relaxed);
             }
-            Err(error) => tracing::warn!(%error, "what others wish of the replay cannot be read"),
+            Err(error) => tracing::warn!(%error, "whether others asked the replay to pause or to end cannot be read"),
         }
     }
 }

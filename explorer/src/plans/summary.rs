@@ -3,7 +3,7 @@
 use super::queue::{ENTRY_BYTES, QueueReader};
 use crate::domain::replay::ReplayOptions;
 use crate::domain::replay::lanes::Sequence;
-use crate::domain::replay::plan::{Journey, JourneyEnd, PassedOver, PlanCounts, PlanId, PlanState, PlanSummary, RunRecord};
+use crate::domain::replay::plan::{PassedOver, PlanCounts, PlanId, PlanState, PlanSummary, RecordTrace, RunRecord, TraceEnd};
 use archiver::format::envelope::Separator;
 use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension as _, Row, params};
@@ -127,20 +127,20 @@ pub(super) fn passed_over(connection: &Connection, limit: usize) -> rusqlite::Re
     passed_over.collect()
 }
 
-/// What is selected for a journey, but for the receipt.
+/// What is selected for a trace, but for the receipt.
 const JOURNEY: &str = "record.id, partition_key, record.sequence_number, sub_sequence_number, arrival, source.name";
 
-fn journey(connection: &Connection, row: &Row<'_>, receipt: Option<Option<(String, String)>>) -> rusqlite::Result<Journey> {
+fn trace(connection: &Connection, row: &Row<'_>, receipt: Option<Option<(String, String)>>) -> rusqlite::Result<RecordTrace> {
     let end = match receipt {
-        Some(Some((shard_id, sequence_number))) => JourneyEnd::Acknowledged { shard_id, sequence_number },
+        Some(Some((shard_id, sequence_number))) => TraceEnd::Acknowledged { shard_id, sequence_number },
         None | Some(None) => {
             let sql = "SELECT reason FROM passed_over WHERE record = ?1";
             let reason: Option<String> =
                 connection.prepare_cached(sql)?.query_row([row.get::<_, i64>(0)?], |row| row.get(0)).optional()?;
-            reason.map_or(JourneyEnd::Waiting, JourneyEnd::PassedOver)
+            reason.map_or(TraceEnd::Waiting, TraceEnd::PassedOver)
         }
     };
-    Ok(Journey {
+    Ok(RecordTrace {
         partition_key: row.get(1)?,
         sequence_number: row.get(2)?,
         sub_sequence_number: row.get::<_, Option<i64>>(3)?.map(i64::cast_unsigned),
@@ -156,10 +156,10 @@ fn receipt(row: &Row<'_>) -> rusqlite::Result<Option<(String, String)>> {
 }
 
 /// Hands over what became of the records of a number, or of all in the order of the plan, until `take` gives false.
-pub(super) fn journeys(
+pub(super) fn traces(
     connection: &Connection,
     number: Option<&str>,
-    mut take: impl FnMut(Journey) -> bool,
+    mut take: impl FnMut(RecordTrace) -> bool,
 ) -> rusqlite::Result<()> {
     if let Some(number) = number {
         let sql = format!(
@@ -171,7 +171,7 @@ pub(super) fn journeys(
         while let Some(row) = rows.next()? {
             let sql = "SELECT name, sequence_number FROM receipt LEFT JOIN shard ON shard.id = receipt.shard WHERE record = ?1";
             let receipt = connection.prepare_cached(sql)?.query_row([row.get::<_, i64>(0)?], receipt).optional()?;
-            if !take(journey(connection, row, receipt)?) {
+            if !take(trace(connection, row, receipt)?) {
                 return Ok(());
             }
         }
@@ -182,13 +182,13 @@ pub(super) fn journeys(
     QueueReader::in_order(connection, |entry| {
         let sql = "SELECT name, sequence_number FROM receipt LEFT JOIN shard ON shard.id = receipt.shard WHERE position = ?1";
         let receipt = connection.prepare_cached(sql)?.query_row([entry.position.cast_signed()], receipt).optional()?;
-        let found = statement.query_row([entry.record.cast_signed()], |row| journey(connection, row, receipt.clone()))?;
+        let found = statement.query_row([entry.record.cast_signed()], |row| trace(connection, row, receipt.clone()))?;
         Ok(take(found))
     })
 }
 
 /// The latest records that the target has, as far as positions tell.
-pub(super) fn latest(connection: &Connection, limit: usize) -> rusqlite::Result<Vec<Journey>> {
+pub(super) fn latest(connection: &Connection, limit: usize) -> rusqlite::Result<Vec<RecordTrace>> {
     let sql = format!(
         "SELECT {JOURNEY}, target.name, receipt.sequence_number FROM receipt
            JOIN record ON record.id = receipt.record
@@ -200,7 +200,7 @@ pub(super) fn latest(connection: &Connection, limit: usize) -> rusqlite::Result<
     let limit = i64::try_from(limit).unwrap_or(i64::MAX);
     let found = statement.query_map(params![limit], |row| {
         let receipt: (Option<String>, Option<String>) = (row.get(6)?, row.get(7)?);
-        journey(connection, row, Some(receipt.0.zip(receipt.1)))
+        trace(connection, row, Some(receipt.0.zip(receipt.1)))
     })?;
     found.collect()
 }

@@ -1,10 +1,13 @@
+mod damage;
+mod race;
+
 use super::*;
 use crate::domain::filter::RecordFilter;
 use crate::domain::reading::{ArchiveSource, Source};
 use crate::domain::replay::hash_key::HashKey;
 use crate::domain::replay::hash_key::tests::even;
 use crate::domain::replay::lanes::QueuedRecord;
-use crate::domain::replay::plan::{JourneyEnd, PlanCounts, PlanId, PlanState, PlanSummary, Wish};
+use crate::domain::replay::plan::{Control, PlanCounts, PlanId, PlanState, PlanSummary, TraceEnd};
 use crate::domain::replay::timing::{Schedule, between};
 use crate::domain::replay::{Matching, ReplayOptions, ReplayOrder, Selection};
 use archiver::format::record::ArrivalTime;
@@ -260,20 +263,20 @@ async fn the_journal_says_what_is_left_and_what_nobody_knows() {
     assert_eq!((summary.state, summary.reason(), summary.runs.len()), (PlanState::Failed, Some("no network"), 2));
     assert_eq!((summary.maybe_repeated, summary.runs[0].ending, summary.runs[1].maybe_repeated), (2, None, 2));
 
-    let mut journeys = Vec::new();
-    file.journeys(None, |journey| {
-        journeys.push((journey.sequence_number, journey.end));
+    let mut traces = Vec::new();
+    file.traces(None, |trace| {
+        traces.push((trace.sequence_number, trace.end));
         true
     })
     .unwrap();
-    assert_eq!(journeys.len(), 6);
-    let acknowledged = JourneyEnd::Acknowledged { shard_id: "shardId-000000000007".to_owned(), sequence_number: "490".to_owned() };
-    assert_eq!(journeys[0], ("1".to_owned(), acknowledged.clone()));
-    assert_eq!(journeys[1], ("2".to_owned(), JourneyEnd::PassedOver("it is too large".to_owned())));
-    assert_eq!(journeys[2], ("3".to_owned(), JourneyEnd::Waiting));
+    assert_eq!(traces.len(), 6);
+    let acknowledged = TraceEnd::Acknowledged { shard_id: "shardId-000000000007".to_owned(), sequence_number: "490".to_owned() };
+    assert_eq!(traces[0], ("1".to_owned(), acknowledged.clone()));
+    assert_eq!(traces[1], ("2".to_owned(), TraceEnd::PassedOver("it is too large".to_owned())));
+    assert_eq!(traces[2], ("3".to_owned(), TraceEnd::Waiting));
     let mut of_one = Vec::new();
-    file.journeys(Some("1"), |journey| {
-        of_one.push(journey.end);
+    file.traces(Some("1"), |trace| {
+        of_one.push(trace.end);
         true
     })
     .unwrap();
@@ -295,18 +298,18 @@ fn eventually_at_rest(file: &PlanFile) -> PlanSummary {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn another_process_can_wish_for_an_end() {
+async fn another_process_can_ask_for_an_end() {
     let folder = tempfile::tempdir().unwrap();
     let file = planned(&folder, everything(), vec![record("cust-1", 1, 1)]);
     let (journal, _) = begun(&file).unwrap();
-    assert_eq!(file.wish(Wish::Pause).unwrap(), PlanState::Running);
+    assert_eq!(file.control(Control::Pause).unwrap(), PlanState::Running);
     let deadline = tokio::time::Instant::now() + std::time::Duration::from_secs(20);
-    while journal.wish() != Some(Wish::Pause) {
+    while journal.control() != Some(Control::Pause) {
         assert!(tokio::time::Instant::now() < deadline);
         tokio::task::yield_now().await;
     }
     journal.end(RunEnd { state: PlanState::Paused, reason: None }).await.unwrap();
-    assert_eq!(file.wish(Wish::Cancel).unwrap(), PlanState::Paused);
+    assert_eq!(file.control(Control::Cancel).unwrap(), PlanState::Paused);
     assert_eq!(file.summary().unwrap().state, PlanState::Cancelled, "without a process it is done at once");
 }
 

@@ -7,9 +7,9 @@ use crate::aws::streams;
 use crate::domain::decode::Recipe;
 use crate::domain::failure::Failure;
 use crate::domain::filter::{Answer, Matcher, RecordFilter};
-use crate::domain::payload::NoPayload;
 use crate::domain::reading::{Position, ReadBatch, ReadEnding, ReadOrder, ReadProgress, Source};
 use crate::domain::record::Record;
+use crate::domain::record::payload::NoPayload;
 use crate::domain::replay::nothing::Nothing;
 use crate::domain::replay::plan::{PlanCounts, PlanId, PlanSummary};
 use crate::domain::replay::progress::PlanProgress;
@@ -36,7 +36,7 @@ const PARTS_AT_ONCE: usize = 4;
 const PIECE_BYTES: usize = 4 * 1024 * 1024;
 /// Marked records handed over at a time.
 const MARKED_AT_ONCE: usize = 256;
-/// Between two looks at what others wish.
+/// Between two looks at whether others asked it to stop.
 const WISH_INTERVAL: Duration = Duration::from_millis(500);
 
 /// What is read, made ready to be written.
@@ -430,7 +430,7 @@ fn share(progress: &ReadProgress) -> f64 {
     progress.segments_done as f64 / progress.segments.max(1) as f64
 }
 
-/// Writes pages as they come; gives back the draft, what reading has counted, and whether somebody else wished it to end.
+/// Writes pages as they come; gives back the draft, what reading has counted, and whether somebody else asked it to end.
 fn write(
     plans: &Plans,
     order: &ReplayOrder,
@@ -452,7 +452,7 @@ fn write(
     }
 }
 
-/// Puts pages into a draft as they come; gives back what reading has counted, and whether somebody else wished it to end.
+/// Puts pages into a draft as they come; gives back what reading has counted, and whether somebody else asked it to end.
 fn fill(
     draft: &mut Draft,
     pages: &mut mpsc::Receiver<Page>,

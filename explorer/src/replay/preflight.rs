@@ -5,7 +5,7 @@ use super::send::Wrapping;
 use crate::aws::connect::Connection;
 use crate::aws::{shards, streams, traffic};
 use crate::domain::failure::Failure;
-use crate::domain::preview::preview_of_payload;
+use crate::domain::record::preview::preview_of_payload;
 use crate::domain::replay::hash_key::ShardMap;
 use crate::domain::replay::lanes::{MAX_BATCH_RECORDS, QueuedRecord};
 use crate::domain::replay::plan::{Listed, PlanState, PlanSummary};

@@ -8,8 +8,8 @@ use crate::aws::connect::Connection;
 use crate::aws::{shards, streams};
 use crate::domain::failure::Failure;
 use crate::domain::replay::hash_key::ShardMap;
-use crate::domain::replay::lanes::{Batch, Lanes, Manner, QueuedRecord};
-use crate::domain::replay::plan::{PlanState, PlanSummary, RunRecord, Wish};
+use crate::domain::replay::lanes::{Batch, LaneOptions, Lanes, QueuedRecord};
+use crate::domain::replay::plan::{Control, PlanState, PlanSummary, RunRecord};
 use crate::domain::replay::progress::{LaneProgress, Progress, RunOutcome, Wait};
 use crate::domain::replay::timing::{Schedule, TOO_LONG, Timing, too_long};
 use crate::domain::text::count;
@@ -56,7 +56,7 @@ pub async fn run(
     plan: PlanSummary,
     patience: Duration,
     updates: watch::Sender<Progress>,
-    wishes: watch::Receiver<Option<Wish>>,
+    asked: watch::Receiver<Option<Control>>,
 ) -> Result<RunOutcome, Failure> {
     let operation = format!("run replay {}", file.id());
     check(&plan)?;
@@ -94,7 +94,7 @@ pub async fn run(
         Timing::AsFast => None,
         Timing::AsRecorded(factor) => first_left.map(|first_arrival| Schedule { first_arrival, begins: Duration::ZERO, factor }),
     };
-    let manner = Manner { sequence: plan.options.sequence, rate: plan.options.rate, schedule };
+    let options = LaneOptions { sequence: plan.options.sequence, rate: plan.options.rate, schedule };
     let progress = Progress {
         total: plan.counts.records,
         acknowledged: plan.acknowledged,
@@ -106,7 +106,7 @@ pub async fn run(
     let run = Run {
         sender,
         file: file.clone(),
-        lanes: Lanes::new(manner, map.clone(), Duration::ZERO),
+        lanes: Lanes::new(options, map.clone(), Duration::ZERO),
         map: Arc::new(map),
         feeds: Feeds::default(),
         sending: JoinSet::new(),
@@ -127,7 +127,7 @@ pub async fn run(
         stop: None,
         updates,
     };
-    run.finish(journal, wishes).await
+    run.finish(journal, asked).await
 }
 
 /// Whether a plan is one to be run.
@@ -221,7 +221,7 @@ struct LaneRate {
 /// Why a run ends before its end.
 #[derive(Debug)]
 enum Stop {
-    Wished(Wish),
+    Asked(Control),
     Failed(Failure),
 }
 
@@ -253,7 +253,7 @@ struct Run {
 }
 
 impl Run {
-    async fn finish(mut self, journal: Journal, mut wishes: watch::Receiver<Option<Wish>>) -> Result<RunOutcome, Failure> {
+    async fn finish(mut self, journal: Journal, mut asked: watch::Receiver<Option<Control>>) -> Result<RunOutcome, Failure> {
         let mut ticks = tokio::time::interval(UPDATE_INTERVAL);
         ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Skip);
         loop {
@@ -278,13 +278,13 @@ impl Run {
                     }
                 }
                 () = tokio::time::sleep_until(self.started + wakes_at.unwrap_or_default().min(LONGEST_SLEEP)), if wakes_at.is_some() => {}
-                changed = wishes.changed(), if self.stop.is_none() => match changed {
-                    Ok(()) => self.take_wish(*wishes.borrow()),
-                    // Whoever could wish for something is gone, which is what pausing is for.
-                    Err(_) => self.take_wish(Some(Wish::Pause)),
+                changed = asked.changed(), if self.stop.is_none() => match changed {
+                    Ok(()) => self.obey(*asked.borrow()),
+                    // Whoever could control for something is gone, which is what pausing is for.
+                    Err(_) => self.obey(Some(Control::Pause)),
                 },
                 _ = ticks.tick() => {
-                    self.take_wish(journal.wish());
+                    self.obey(journal.control());
                     self.look_after_shards();
                     self.give_up_if_vain();
                     self.tell();
@@ -306,11 +306,11 @@ impl Run {
         self.batches_in_flight < BATCHES_IN_FLIGHT && self.bytes_in_flight < BYTES_IN_FLIGHT
     }
 
-    fn take_wish(&mut self, wish: Option<Wish>) {
-        if let Some(wish) = wish
+    fn obey(&mut self, control: Option<Control>) {
+        if let Some(control) = control
             && self.stop.is_none()
         {
-            self.stop = Some(Stop::Wished(wish));
+            self.stop = Some(Stop::Asked(control));
         }
     }
 
@@ -608,9 +608,9 @@ impl Run {
         let is_whole = acknowledged + passed_over == total;
         let (state, failure) = match self.stop.take() {
             Some(Stop::Failed(failure)) => (PlanState::Failed, Some(failure)),
-            Some(Stop::Wished(_)) | None if is_whole && self.is_done() && self.target.is_confirmed => (PlanState::Finished, None),
-            Some(Stop::Wished(Wish::Pause)) => (PlanState::Paused, None),
-            Some(Stop::Wished(Wish::Cancel)) => (PlanState::Cancelled, None),
+            Some(Stop::Asked(_)) | None if is_whole && self.is_done() && self.target.is_confirmed => (PlanState::Finished, None),
+            Some(Stop::Asked(Control::Pause)) => (PlanState::Paused, None),
+            Some(Stop::Asked(Control::Cancel)) => (PlanState::Cancelled, None),
             None => {
                 let settled = count(acknowledged + passed_over);
                 let detail = format!("its file is damaged: of {} records it had {settled} to send; plan it again", count(total));

@@ -3,7 +3,7 @@
 use super::theme::Theme;
 use super::{block, framed};
 use crate::app::configure::{Configure, Field, Step};
-use crate::domain::configuration::Plan;
+use crate::domain::stream::change::Plan;
 use crate::domain::text::printable;
 use archiver::format::settings::{ArchiveMode, Compression, Replays};
 use ratatui::Frame;
@@ -111,7 +111,7 @@ fn form_lines(configure: &Configure, theme: &Theme) -> Vec<Line<'static>> {
 }
 
 fn call_lines(plan: &Plan, made: usize, theme: &Theme) -> Vec<Line<'static>> {
-    let line = |(place, call): (usize, &crate::domain::configuration::Call)| {
+    let line = |(place, call): (usize, &crate::domain::stream::change::Call)| {
         let is_made = place < made;
         let tick = if is_made { Span::styled("  ✓ ", theme.ok()) } else { Span::styled("  · ", theme.quiet()) };
         Line::from(vec![tick, Span::raw(call.to_string())])

@@ -2,17 +2,12 @@
 
 mod configure;
 mod help;
-#[cfg(test)]
-#[allow(clippy::unwrap_used, clippy::panic)]
-mod hostile_tests;
 mod records;
-mod replay_review;
-mod replay_setup;
-mod replays;
+mod replay;
+mod streams;
 #[cfg(test)]
 #[allow(clippy::unwrap_used, clippy::panic)]
-mod snapshots;
-mod streams;
+mod tests;
 pub mod theme;
 
 use crate::app::help::Help;
@@ -51,9 +46,9 @@ pub fn draw(model: &Model, theme: &Theme, frame: &mut Frame<'_>) {
         None => streams::draw(model, theme, frame, body),
         Some(Screen::Records(records)) => records::draw(model, records, theme, frame, body),
         Some(Screen::Configure(configure)) => configure::draw(configure, theme, frame, body),
-        Some(Screen::ReplaySetup(setup)) => replay_setup::draw(model, setup, theme, frame, body),
-        Some(Screen::ReplayReview(review)) => replay_review::draw(model, review, theme, frame, body),
-        Some(Screen::Replays(screen)) => replays::draw(model, screen, theme, frame, body),
+        Some(Screen::ReplaySetup(setup)) => replay::setup::draw(model, setup, theme, frame, body),
+        Some(Screen::ReplayReview(review)) => replay::review::draw(model, review, theme, frame, body),
+        Some(Screen::Replays(screen)) => replay::list::draw(model, screen, theme, frame, body),
     }
     frame.render_widget(Paragraph::new(notice), told);
     frame.render_widget(key_line(model, theme, bottom.width), bottom);
@@ -62,7 +57,7 @@ pub fn draw(model: &Model, theme: &Theme, frame: &mut Frame<'_>) {
         Some(Overlay::Copy) => draw_copy(model, theme, frame, area),
         Some(Overlay::ConfirmQuit) => draw_confirm_quit(model, theme, frame, area),
         Some(overlay @ (Overlay::ConfirmCancel | Overlay::ConfirmRemove)) => {
-            replays::draw_question(model, overlay, theme, frame, area);
+            replay::list::draw_question(model, overlay, theme, frame, area);
         }
         None => {}
     }
@@ -137,7 +132,7 @@ fn running(model: &Model) -> Option<String> {
     let progress = &live.progress;
     let settled = (progress.ratio() * 100.0).floor();
     let others = if others > 0 { format!("and {others} more ") } else { String::new() };
-    Some(format!(" replay {id} {settled} % {}/s {others}", rate(replays::rate_of(progress))))
+    Some(format!(" replay {id} {settled} % {}/s {others}", rate(replay::list::rate_of(progress))))
 }
 
 /// A running export in a few words, for the header.

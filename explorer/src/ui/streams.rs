@@ -4,7 +4,7 @@ use super::theme::Theme;
 use super::{block, column_widths, cut_line, first_visible, framed, seen_of};
 use crate::app::model::Model;
 use crate::app::streams::StreamRow;
-use crate::domain::archive::{Health, StreamOverview};
+use crate::domain::stream::overview::{Health, StreamOverview};
 use crate::domain::text::{count, cut, printable, short_count, size, wrapped_in};
 use archiver::aws::failure::FailureKind;
 use ratatui::Frame;

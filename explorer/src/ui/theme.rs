@@ -1,6 +1,6 @@
 //! Colours and weights by what they mean. Only the sixteen colours that every terminal theme defines, and none with NO_COLOR.
 
-use crate::domain::json_text::Token;
+use crate::domain::text::json_text::Token;
 use ratatui::style::{Color, Modifier, Style};
 
 /// How things look.
@@ -16,7 +16,7 @@ impl Theme {
         Self { coloured }
     }
 
-    /// As the environment wishes. Source: no-color.org.
+    /// As the environment asked. Source: no-color.org.
     #[must_use]
     pub fn from_environment() -> Self {
         Self::new(std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty()))

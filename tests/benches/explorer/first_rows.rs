@@ -6,7 +6,7 @@ use crate::process;
 use crate::spread::milliseconds;
 use crate::table::{TABLE, Table};
 use archiver::format::settings::ArchiveMode;
-use explorer::app::message::{Effect, Message, RequestId, ShelfId};
+use explorer::app::message::{Effect, Message, RequestId, SpoolId};
 use explorer::aws::archive;
 use explorer::aws::connect::Connection;
 use explorer::effects::Runner;
@@ -30,12 +30,12 @@ pub(crate) async fn measure(table: &Table, rounds: usize) -> Value {
             quiet(&connection, request, &key).await;
             let started = Instant::now();
             let order = Box::new(table.order(filter));
-            runner.run(Effect::Read { request: RequestId(request), shelf: ShelfId(request), order });
+            runner.run(Effect::Read { request: RequestId(request), spool: SpoolId(request), order });
             first_entries(&mut messages).await;
             measured.push(milliseconds(started.elapsed()));
             runner.run(Effect::Stop(RequestId(request)));
             ended(&mut messages, RequestId(request)).await;
-            runner.run(Effect::DropShelf(ShelfId(request)));
+            runner.run(Effect::DropSpool(SpoolId(request)));
         }
         let started = Instant::now();
         let sequence_number = items::sequence_number_of(number);

@@ -7,7 +7,7 @@ use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_sdk_dynamodb::config::{Credentials, SharedCredentialsProvider};
 use aws_sdk_dynamodb::types::ReturnConsumedCapacity;
 use end_to_end::endpoints::{KEY, REGION};
-use explorer::app::message::{Effect, Message, RequestId, ShelfId};
+use explorer::app::message::{Effect, Message, RequestId, SpoolId};
 use explorer::aws::connect::Connection;
 use explorer::domain::listing::Listing;
 use explorer::domain::reading::{ReadBatch, ReadEnding, ReadOrder};
@@ -31,7 +31,7 @@ pub(crate) const WAYS: [(&str, Option<&str>); 4] = [
     ("scan, bare SDK", None),
     ("scan, text: on no record", Some("text:needle-that-is-rare")),
     ("scan, json: on no record", Some("json:$.status==\"nothing\"")),
-    ("scan, all onto a shelf", Some("")),
+    ("scan, all into a spool", Some("")),
 ];
 
 /// Reads in all ways so many times; gives back for each way its items a second and its CPU time for 1,000 items, in ms, of every round.
@@ -45,7 +45,7 @@ pub(crate) async fn measure(table: &Table, rounds: usize) -> Value {
             let (started, cpu) = (Instant::now(), process::cpu_time(std::process::id()));
             let read = match filter {
                 None => scan_bare(&client, table).await,
-                Some("") => read_onto_shelf(&connection, table.order("")).await,
+                Some("") => read_onto_spool(&connection, table.order("")).await,
                 Some(filter) => read_nothing(&connection, &table.order(filter)).await,
             };
             let cpu = process::cpu_time(std::process::id()).saturating_sub(cpu);
@@ -117,11 +117,11 @@ async fn read_nothing(connection: &Connection, order: &ReadOrder) -> usize {
     read
 }
 
-/// As the screen reads: onto a shelf, what is kept of each record listed when there is a message.
-async fn read_onto_shelf(connection: &Connection, order: ReadOrder) -> usize {
+/// As the screen reads: into a spool, what is kept of each record listed when there is a message.
+async fn read_onto_spool(connection: &Connection, order: ReadOrder) -> usize {
     let (sender, mut messages) = mpsc::channel(256);
     let mut runner = Runner::new(connection.clone(), sender);
-    runner.run(Effect::Read { request: RequestId(1), shelf: ShelfId(1), order: Box::new(order) });
+    runner.run(Effect::Read { request: RequestId(1), spool: SpoolId(1), order: Box::new(order) });
     let mut listing = Listing::default();
     loop {
         match messages.recv().await.expect("the runner goes on") {

@@ -57,7 +57,7 @@ struct Measured {
     keys: Vec<f64>,
     /// From a key to the frame that shows the row which is then under the cursor, in ms.
     rows: Vec<f64>,
-    /// A key whose row was not on the shelf's side of the screen yet.
+    /// A key whose row was not in the spool's side of the screen yet.
     awaited: Option<Instant>,
 }
 

@@ -130,10 +130,10 @@ pub(crate) async fn run(urls: &str, records: usize, sequence: &str, rate: &str) 
     let planned = make(&connection, records, options).await;
     let plan = planned.file.summary().expect("the plan can be read");
     let (updates, _told) = watch::channel(Progress::default());
-    let (_wish, wishes) = watch::channel(None);
+    let (_control, asked) = watch::channel(None);
     let cpu_before = process::cpu_time();
     let begun = Instant::now();
-    let outcome = replay::run(&connection, &planned.file, plan, replay::PATIENCE, updates, wishes).await.expect("it runs");
+    let outcome = replay::run(&connection, &planned.file, plan, replay::PATIENCE, updates, asked).await.expect("it runs");
     let took = begun.elapsed();
     let cpu = process::cpu_time() - cpu_before;
     assert_eq!((outcome.state, outcome.progress.acknowledged), (PlanState::Finished, records as u64));

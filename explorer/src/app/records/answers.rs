@@ -7,10 +7,10 @@ use crate::domain::document::{Direction, case_matters};
 use crate::domain::export::ExportFormat;
 use crate::domain::failure::Failure;
 use crate::domain::filter::RecordFilter;
-use crate::domain::index::{Entry, SoughtRecord};
-use crate::domain::show::Body;
+use crate::domain::listing::entry::{Entry, SoughtRecord};
+use crate::domain::record::show::Body;
+use crate::domain::text::typed_path::path_of;
 use crate::domain::time::TimeContext;
-use crate::domain::typed_path::path_of;
 use archiver::format::sequence::SequenceNumber;
 use std::path::{Path, PathBuf};
 
@@ -106,7 +106,7 @@ impl Records {
             Target::Record(sought) => {
                 self.finding = Some(request);
                 let among = self.rows.are_some.then(|| self.rows.listing.from(0).map(|entry| entry.place()).collect());
-                vec![Effect::FindRow { request, shelf: self.rows.shelf, sought, among }]
+                vec![Effect::FindRow { request, spool: self.rows.spool, sought, among }]
             }
         }
     }

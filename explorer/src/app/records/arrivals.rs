@@ -1,9 +1,9 @@
 //! The arrivals of the rows in spans of time: all together, by shard, and the way from one span to the next.
 
 use super::{HistogramView, Records};
-use crate::app::message::ShelfId;
-use crate::domain::histogram::Buckets;
-use crate::domain::index::ShardIndex;
+use crate::app::message::SpoolId;
+use crate::domain::listing::entry::ShardIndex;
+use crate::domain::listing::histogram::Buckets;
 use std::collections::BTreeMap;
 
 /// Buckets that arrivals are shown in, at the most.
@@ -15,7 +15,7 @@ pub const SHARD_COLUMNS: usize = 6;
 #[derive(Debug)]
 pub struct ByShard {
     /// The rows that were counted.
-    of: (ShelfId, usize),
+    of: (SpoolId, usize),
     /// The spans of time.
     pub buckets: Buckets,
     /// How many records of each shard arrived in each.
@@ -67,7 +67,7 @@ impl Records {
             self.by_shard = None;
             return;
         };
-        let of = (self.rows.shelf, self.rows.len());
+        let of = (self.rows.spool, self.rows.len());
         if self.by_shard.as_ref().is_none_or(|known| (known.of, known.buckets) != (of, buckets)) {
             let counts = buckets.counts_by_shard(&self.rows.listing);
             self.by_shard = Some(ByShard { of, buckets, counts });

@@ -3,11 +3,11 @@
 
 use super::reading::{READ_AHEAD, Tally};
 use super::{Following, Origin, Reading, Records, Rows};
-use crate::app::message::{Effect, RequestId, ShelfId};
+use crate::app::message::{Effect, RequestId, SpoolId};
 use crate::domain::filter::RecordFilter;
-use crate::domain::index::{Entry, Place};
 use crate::domain::listing::Listing;
-use crate::domain::picking::PickOrder;
+use crate::domain::listing::entry::{Entry, Place};
+use crate::domain::reading::picking::PickOrder;
 use jiff::Timestamp;
 
 /// What was shown before a filter was typed.
@@ -21,7 +21,7 @@ pub(super) struct Base {
     reading: Reading,
     tally: Tally,
     wanted: Option<usize>,
-    is_shelf_full: bool,
+    is_spool_full: bool,
     is_stale: bool,
     has_followed: bool,
 }
@@ -43,7 +43,7 @@ impl Records {
     /// Whether the rows are picked from what was read before, which costs nothing.
     #[must_use]
     pub fn is_picked(&self) -> bool {
-        self.base.as_ref().is_some_and(|base| base.rows.shelf == self.rows.shelf)
+        self.base.as_ref().is_some_and(|base| base.rows.spool == self.rows.spool)
     }
 
     /// Shows what another filter lets through.
@@ -86,8 +86,8 @@ impl Records {
         match self.base.take() {
             Some(mut base) => {
                 self.exchange(&mut base);
-                effects.extend(self.dropped(base.rows.shelf));
-                effects.extend(base.fresh.map(|fresh| Effect::DropShelf(fresh.shelf)));
+                effects.extend(self.dropped(base.rows.spool));
+                effects.extend(base.fresh.map(|fresh| Effect::DropSpool(fresh.spool)));
                 self.forget_questions();
                 if let Some(entry) = current {
                     self.cursor = near(&self.rows.listing, &entry);
@@ -124,13 +124,13 @@ impl Records {
         let mut base = Box::new(Base {
             filter: self.filter.clone(),
             fixed: self.fixed.clone(),
-            rows: Rows::new(ShelfId(request.0)),
+            rows: Rows::new(SpoolId(request.0)),
             fresh: None,
             cursor: 0,
             reading: Reading::Complete,
             tally: Tally::default(),
             wanted: Some(READ_AHEAD),
-            is_shelf_full: false,
+            is_spool_full: false,
             is_stale: false,
             has_followed: false,
         });
@@ -142,7 +142,7 @@ impl Records {
     /// Picks what matches from what was read before, where that was all there is and nothing was left out of it.
     fn pick(&mut self, request: RequestId) -> Option<Effect> {
         let base = self.base.as_mut()?;
-        let is_whole = base.reading == Reading::Complete && !base.is_stale && !base.is_shelf_full && base.filter.is_everything();
+        let is_whole = base.reading == Reading::Complete && !base.is_stale && !base.is_spool_full && base.filter.is_everything();
         if !is_whole || base.rows.is_full() {
             return None;
         }
@@ -156,7 +156,7 @@ impl Records {
             recipe: self.recipe.clone(),
             entries: base.rows.listing.from(0).collect(),
         };
-        Some(Effect::Pick { request, shelf: self.rows.shelf, order: Box::new(order) })
+        Some(Effect::Pick { request, spool: self.rows.spool, order: Box::new(order) })
     }
 
     /// Exchanges what is shown for what was set aside.
@@ -170,7 +170,7 @@ impl Records {
         swap(&mut self.reading, &mut base.reading);
         swap(&mut self.tally, &mut base.tally);
         swap(&mut self.wanted, &mut base.wanted);
-        swap(&mut self.is_shelf_full, &mut base.is_shelf_full);
+        swap(&mut self.is_spool_full, &mut base.is_spool_full);
         swap(&mut self.is_stale, &mut base.is_stale);
         swap(&mut self.has_followed, &mut base.has_followed);
     }
@@ -199,27 +199,27 @@ impl Records {
         self.anchor = None;
     }
 
-    /// Throws a shelf away, unless what was set aside lies on it.
-    pub(super) fn dropped(&self, shelf: ShelfId) -> Option<Effect> {
-        let is_used = self.rows.shelf == shelf || self.base.as_ref().is_some_and(|base| base.rows.shelf == shelf);
-        (!is_used).then_some(Effect::DropShelf(shelf))
+    /// Throws a spool away, unless what was set aside lies in it.
+    pub(super) fn dropped(&self, spool: SpoolId) -> Option<Effect> {
+        let is_used = self.rows.spool == spool || self.base.as_ref().is_some_and(|base| base.rows.spool == spool);
+        (!is_used).then_some(Effect::DropSpool(spool))
     }
 
     /// What is to be thrown away with the screen, of what was set aside.
     pub(super) fn close_base(&mut self) -> Vec<Effect> {
-        let shelf = self.base.take().map(|base| base.rows.shelf).filter(|shelf| *shelf != self.rows.shelf);
-        shelf.map(Effect::DropShelf).into_iter().collect()
+        let spool = self.base.take().map(|base| base.rows.spool).filter(|spool| *spool != self.rows.spool);
+        spool.map(Effect::DropSpool).into_iter().collect()
     }
 
-    /// Where all rows lie that were set aside and are on the same shelf as those that are shown.
+    /// Where all rows lie that were set aside and are in the same spool as those that are shown.
     pub(super) fn places_in_base(&self, from_ms: i64) -> Vec<Place> {
-        let base = self.base.as_ref().filter(|base| base.rows.shelf == self.rows.shelf);
+        let base = self.base.as_ref().filter(|base| base.rows.spool == self.rows.spool);
         let entries = base.into_iter().flat_map(|base| base.rows.listing.from(0));
         entries.take_while(|entry| entry.arrived_ms >= from_ms).map(|entry| entry.place()).collect()
     }
 }
 
-/// The rank of an entry in a listing: of the same record, which on another shelf lies in another place; or of the one that stands where
+/// The rank of an entry in a listing: of the same record, which in another spool lies in another place; or of the one that stands where
 /// it would.
 pub(super) fn near(listing: &Listing, entry: &Entry) -> usize {
     let rank = match listing.rank_of(entry) {

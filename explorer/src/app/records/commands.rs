@@ -6,11 +6,11 @@ use crate::app::message::{Effect, RequestId};
 use crate::domain::decode::Recipe;
 use crate::domain::document::Direction;
 use crate::domain::failure::Failure;
-use crate::domain::index::Place;
-use crate::domain::marks::{MAX_SINGLE, TooMany};
+use crate::domain::listing::entry::Place;
+use crate::domain::listing::marks::{MAX_SINGLE, TooMany};
 use crate::domain::reading::Source;
 use crate::domain::record::Record;
-use crate::domain::show::{Body, View};
+use crate::domain::record::show::{Body, View};
 use archiver::format::settings::ArchiveMode;
 use jiff::Timestamp;
 use serde_json::Value;
@@ -243,7 +243,7 @@ impl Records {
         self.range_from = None;
         let places: Vec<Place> = self.rows.listing.from(*range.start()).take(length).map(|entry| entry.place()).collect();
         self.marking = Some(request);
-        Ok(vec![Effect::ReadRows { request, shelf: self.rows.shelf, places, is_whole: true }])
+        Ok(vec![Effect::ReadRows { request, spool: self.rows.spool, places, is_whole: true }])
     }
 
     /// Whether these rows are awaited.

@@ -2,9 +2,9 @@
 
 use crate::app::message::{Effect, RequestId};
 use crate::domain::decode::Decoded;
-use crate::domain::payload::{NoPayload, Place};
+use crate::domain::record::payload::{NoPayload, Place};
+use crate::domain::record::show::{Body, ShowOptions, ShowOrder, Shown, show};
 use crate::domain::record::{Record, RecordId};
-use crate::domain::show::{Body, Manner, ShowOrder, Shown, show};
 use archiver::format::stream::StreamName;
 use std::sync::Arc;
 
@@ -17,7 +17,7 @@ pub struct Detail {
     /// Which record.
     pub id: RecordId,
     /// How it is shown, or is going to be.
-    pub manner: Manner,
+    pub options: ShowOptions,
     /// The record it is held against, if any.
     pub against: Option<RecordId>,
     /// Its payload.
@@ -83,7 +83,7 @@ impl Detail {
 #[derive(Debug, Default)]
 pub(super) struct Showing {
     pub(super) detail: Option<Detail>,
-    asked: Option<(RequestId, RecordId, Manner, Option<RecordId>)>,
+    asked: Option<(RequestId, RecordId, ShowOptions, Option<RecordId>)>,
 }
 
 impl Showing {
@@ -92,7 +92,7 @@ impl Showing {
         &mut self,
         record: Option<&Arc<Record>>,
         against: Option<&Arc<Record>>,
-        manner: &Manner,
+        options: &ShowOptions,
         stream: Option<&StreamName>,
         request: RequestId,
     ) -> Option<Effect> {
@@ -104,16 +104,16 @@ impl Showing {
         let is_there = self
             .detail
             .as_ref()
-            .is_some_and(|detail| detail.id == record.id && detail.manner == *manner && detail.against == against_id);
+            .is_some_and(|detail| detail.id == record.id && detail.options == *options && detail.against == against_id);
         if !is_there {
             let row = self.detail.take().filter(|detail| detail.id == record.id).map_or(0, |detail| detail.row);
             let payload = match record.payload() {
-                Some(payload) if against.is_none() && is_small(record) => Payload::Shown(Box::new(show(record, payload, manner))),
+                Some(payload) if against.is_none() && is_small(record) => Payload::Shown(Box::new(show(record, payload, options))),
                 _ => Payload::Reading,
             };
             let mut detail = Detail {
                 id: record.id.clone(),
-                manner: manner.clone(),
+                options: options.clone(),
                 against: against_id.clone(),
                 payload,
                 row,
@@ -128,11 +128,11 @@ impl Showing {
         if !is_wanted || self.asked.is_some() {
             return None;
         }
-        self.asked = Some((request, record.id.clone(), manner.clone(), against_id));
+        self.asked = Some((request, record.id.clone(), options.clone(), against_id));
         let order = ShowOrder {
             stream: stream.cloned(),
             record: Arc::clone(record),
-            manner: manner.clone(),
+            options: options.clone(),
             against: against.map(Arc::clone),
         };
         Some(Effect::ShowRecord { request, order: Box::new(order) })
@@ -140,13 +140,13 @@ impl Showing {
 
     /// Takes a payload that was asked for; what is no longer wanted is dropped, and what is asked for again with the next message.
     pub(super) fn shown(&mut self, request: RequestId, result: Result<Box<Shown>, NoPayload>) {
-        let Some((_, id, manner, against)) = self.asked.take_if(|(asked, ..)| *asked == request) else {
+        let Some((_, id, options, against)) = self.asked.take_if(|(asked, ..)| *asked == request) else {
             return;
         };
         let Some(detail) = &mut self.detail else {
             return;
         };
-        if detail.id != id || detail.manner != manner || detail.against != against {
+        if detail.id != id || detail.options != options || detail.against != against {
             return;
         }
         detail.searched.clear();
@@ -186,7 +186,7 @@ impl Showing {
         let Some(detail) = &mut self.detail else {
             return;
         };
-        detail.manner.columns = columns;
+        detail.options.columns = columns;
         let row = detail.row;
         if let Some(body) = detail.body_mut() {
             let place = body.place_of(row);

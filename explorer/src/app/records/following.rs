@@ -3,11 +3,11 @@
 use super::{Following, Origin, Records};
 use crate::app::message::{Effect, RequestId};
 use crate::domain::failure::Failure;
-use crate::domain::following::{
+use crate::domain::listing::entry::{Entry, Place};
+use crate::domain::reading::Source;
+use crate::domain::reading::following::{
     ARCHIVE_OVERLAP, FollowFrom, FollowOrder, FollowStatus, Followed, LONGEST_GAP, STREAM_OVERLAP, follow_after,
 };
-use crate::domain::index::{Entry, Place};
-use crate::domain::reading::Source;
 use archiver::format::settings::ArchiveMode;
 use jiff::Timestamp;
 use std::sync::Arc;
@@ -38,7 +38,7 @@ impl Records {
             self.rows.covered = Some(now);
         }
         let order = FollowOrder { stream, followed, filter, recipe, from };
-        Some(Effect::Follow { request, shelf: self.rows.shelf, there, order: Box::new(order) })
+        Some(Effect::Follow { request, spool: self.rows.spool, there, order: Box::new(order) })
     }
 
     /// Where the rows lie that arrived since then.

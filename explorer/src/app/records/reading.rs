@@ -2,9 +2,9 @@
 
 use super::base::near;
 use super::{Origin, Records, Rows};
-use crate::app::message::{Effect, RequestId, ShelfId};
+use crate::app::message::{Effect, RequestId, SpoolId};
 use crate::domain::failure::Failure;
-use crate::domain::index::{Entry, MAX_ENTRIES};
+use crate::domain::listing::entry::{Entry, MAX_ENTRIES};
 use crate::domain::reading::{Position, ReadEnding, ReadOrder, ReadProgress, Source};
 use jiff::Timestamp;
 use std::sync::Arc;
@@ -103,7 +103,7 @@ impl Tally {
 }
 
 impl Records {
-    /// Reads from the beginning, as of now, onto the newest shelf, or follows where there is nothing to be read.
+    /// Reads from the beginning, as of now, into the newest spool, or follows where there is nothing to be read.
     pub(super) fn begin(&mut self, request: RequestId, now: Timestamp) -> Vec<Effect> {
         self.fixed = self.filter.fixed(now);
         if let Some(effect) = self.read_from(Position::Beginning, request) {
@@ -124,9 +124,9 @@ impl Records {
             effects.extend(self.follow(request, now));
             return effects;
         }
-        let fresh = Rows::new(ShelfId(request.0));
+        let fresh = Rows::new(SpoolId(request.0));
         if let Some(unfinished) = self.fresh.replace(fresh) {
-            effects.push(Effect::DropShelf(unfinished.shelf));
+            effects.push(Effect::DropSpool(unfinished.spool));
         }
         self.tally = Tally::default();
         // Who saw all sees all again, though it has grown.
@@ -135,19 +135,19 @@ impl Records {
         effects
     }
 
-    /// Throws away what was read, on an empty shelf.
+    /// Throws away what was read, in an empty spool.
     pub(super) fn start_over(&mut self, request: RequestId) -> Vec<Effect> {
         let mut effects = self.abandon_reading();
         effects.extend(self.stop_following());
-        let rows = std::mem::replace(&mut self.rows, Rows::new(ShelfId(request.0)));
-        effects.extend(self.dropped(rows.shelf));
-        effects.extend(self.fresh.take().map(|fresh| Effect::DropShelf(fresh.shelf)));
+        let rows = std::mem::replace(&mut self.rows, Rows::new(SpoolId(request.0)));
+        effects.extend(self.dropped(rows.spool));
+        effects.extend(self.fresh.take().map(|fresh| Effect::DropSpool(fresh.spool)));
         self.cursor = 0;
         self.anchor = None;
         self.is_stale = false;
         self.has_followed = false;
         self.range_from = None;
-        self.is_shelf_full = false;
+        self.is_spool_full = false;
         self.tally = Tally::default();
         self.wanted = Some(READ_AHEAD);
         effects
@@ -164,8 +164,8 @@ impl Records {
         let order = self.order(from)?;
         self.reading = Reading::Running(request);
         self.tally.go_on();
-        let shelf = self.fresh.as_ref().unwrap_or(&self.rows).shelf;
-        Some(Effect::Read { request, shelf, order: Box::new(order) })
+        let spool = self.fresh.as_ref().unwrap_or(&self.rows).spool;
+        Some(Effect::Read { request, spool, order: Box::new(order) })
     }
 
     /// What is to be read to see all that match, from a position on; nothing where records only come in.
@@ -226,7 +226,7 @@ impl Records {
             return (ended.map(|(effects, _)| effects).unwrap_or_default(), None);
         }
         self.anchor = None;
-        self.is_shelf_full = is_full;
+        self.is_spool_full = is_full;
         self.is_stale = false;
         self.reading = Reading::after(ending);
         let failure = match &self.reading {
@@ -237,22 +237,22 @@ impl Records {
             if failure.is_some() && fresh.is_empty() {
                 // What was there before is still worth more.
                 self.is_stale = !self.rows.is_empty();
-                fresh.shelf
+                fresh.spool
             } else {
                 self.show(fresh)
             }
         });
-        let effects = dropped.and_then(|shelf| self.dropped(shelf)).into_iter().collect();
+        let effects = dropped.and_then(|spool| self.dropped(spool)).into_iter().collect();
         (effects, failure.filter(|_| !self.rows.is_empty()))
     }
 
-    /// Shows other rows in place of those there are, whose shelf is given back; the cursor stays on its record, as far as it is there.
-    pub(super) fn show(&mut self, rows: Rows) -> ShelfId {
+    /// Shows other rows in place of those there are, whose spool is given back; the cursor stays on its record, as far as it is there.
+    pub(super) fn show(&mut self, rows: Rows) -> SpoolId {
         let current = self.rows.listing.get(self.cursor).filter(|_| self.cursor > 0);
         let before = std::mem::replace(&mut self.rows, rows);
         self.cursor = current.map_or(0, |entry| near(&self.rows.listing, &entry));
         self.range_from = None;
-        before.shelf
+        before.spool
     }
 
     /// Adds rows in their places; the cursor stays on its record, or at the top where it never left it.

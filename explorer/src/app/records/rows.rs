@@ -1,10 +1,10 @@
 //! The rows of a records screen: an entry of each record that was read, and the records themselves around the cursor only.
 
-use crate::app::message::{Effect, RequestId, ShelfId};
+use crate::app::message::{Effect, RequestId, SpoolId};
 use crate::domain::failure::Failure;
-use crate::domain::following::Gap;
-use crate::domain::index::{Entry, MAX_ENTRIES, Place};
 use crate::domain::listing::Listing;
+use crate::domain::listing::entry::{Entry, MAX_ENTRIES, Place};
+use crate::domain::reading::following::Gap;
 use crate::domain::record::Record;
 use jiff::Timestamp;
 use std::collections::{HashMap, HashSet};
@@ -17,7 +17,7 @@ const SCREENS_AROUND: usize = 3;
 #[derive(Debug)]
 pub struct Rows {
     /// Where the records are.
-    pub shelf: ShelfId,
+    pub spool: SpoolId,
     /// An entry of each.
     pub listing: Listing,
     /// The names of the shards that the entries refer to.
@@ -26,23 +26,23 @@ pub struct Rows {
     pub covered: Option<Timestamp>,
     /// Times of which nothing was read.
     pub gaps: Vec<Gap>,
-    /// Whether records lie on the shelf that are none of these.
+    /// Whether records lie in the spool that are none of these.
     pub(super) are_some: bool,
     loaded: HashMap<Place, Arc<Record>>,
     asked: Option<RequestId>,
     asked_for: Vec<Place>,
-    /// Asked for, but left on the shelf since others were large; they are asked for again only when they are seen.
+    /// Asked for, but left in the spool since others were large; they are asked for again only when they are seen.
     left: HashSet<Place>,
-    /// The shelf cannot be read; asking again would fail again.
+    /// The spool cannot be read; asking again would fail again.
     is_broken: bool,
 }
 
 impl Rows {
     /// None yet.
     #[must_use]
-    pub fn new(shelf: ShelfId) -> Self {
+    pub fn new(spool: SpoolId) -> Self {
         Self {
-            shelf,
+            spool,
             listing: Listing::default(),
             shards: Arc::from([]),
             covered: None,
@@ -56,7 +56,7 @@ impl Rows {
         }
     }
 
-    /// None yet of those that lie on this shelf.
+    /// None yet of those that lie in this spool.
     pub(super) fn none_of_them(&mut self) -> Self {
         self.are_some = true;
         Self {
@@ -64,7 +64,7 @@ impl Rows {
             covered: self.covered,
             gaps: self.gaps.clone(),
             are_some: true,
-            ..Self::new(self.shelf)
+            ..Self::new(self.spool)
         }
     }
 
@@ -122,7 +122,7 @@ impl Rows {
         let places: Vec<Place> = near.into_iter().filter(|place| !self.loaded.contains_key(place)).collect();
         self.asked = Some(request);
         self.asked_for.clone_from(&places);
-        Some(Effect::ReadRows { request, shelf: self.shelf, places, is_whole: false })
+        Some(Effect::ReadRows { request, spool: self.spool, places, is_whole: false })
     }
 
     /// Whether these rows are awaited.
@@ -133,7 +133,7 @@ impl Rows {
     /// Takes the rows that were asked for, if they were.
     ///
     /// # Errors
-    /// What is wrong with the shelf.
+    /// What is wrong with the spool.
     pub(super) fn read(&mut self, request: RequestId, result: Result<Vec<(Place, Arc<Record>)>, Failure>) -> Result<(), Failure> {
         if self.asked != Some(request) {
             return Ok(());

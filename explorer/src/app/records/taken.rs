@@ -3,7 +3,7 @@
 use super::Records;
 use crate::domain::decode::Recipe;
 use crate::domain::filter::RecordFilter;
-use crate::domain::marks::Marks;
+use crate::domain::listing::marks::Marks;
 use crate::domain::text::count;
 use jiff::Timestamp;
 

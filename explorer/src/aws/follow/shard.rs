@@ -2,10 +2,10 @@
 
 use crate::aws::arn_of;
 use crate::aws::connect::Connection;
-use crate::aws::patience::patiently;
+use crate::aws::retry::with_retries;
 use crate::aws::shards::{is_open, list};
 use crate::domain::failure::Failure;
-use crate::domain::following::{FollowFrom, FollowOrder};
+use crate::domain::reading::following::{FollowFrom, FollowOrder};
 use archiver::format::item::StoredItem;
 use archiver::format::record::ArrivalTime;
 use archiver::format::sequence::SequenceNumber;
@@ -214,7 +214,7 @@ impl Reader {
     async fn run(mut self, mut iterator: String) -> Result<String, Failure> {
         loop {
             let (began, asked_at) = (Instant::now(), Timestamp::now());
-            let answer = patiently(|| self.read(&iterator)).await?;
+            let answer = with_retries(|| self.read(&iterator)).await?;
             let Some(output) = answer else {
                 iterator = self.iterator(&self.reached).await?;
                 continue;
@@ -252,7 +252,7 @@ impl Reader {
     }
 
     async fn iterator(&self, start: &Start) -> Result<String, Failure> {
-        patiently(|| async {
+        with_retries(|| async {
             let call = self
                 .client
                 .get_shard_iterator()

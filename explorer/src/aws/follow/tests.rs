@@ -4,7 +4,7 @@
 
 use super::*;
 use crate::domain::filter::RecordFilter;
-use crate::domain::following::FollowFrom;
+use crate::domain::reading::following::FollowFrom;
 use crate::local::emulators::Emulators;
 use archiver::format::item::{Attributes, Item, Stamp};
 use archiver::format::payload::{Data, Packer};
@@ -134,7 +134,7 @@ async fn a_stream_is_followed_from_now_on_through_a_split_and_a_merge() {
 
 #[tokio::test]
 async fn a_stream_is_followed_from_a_time_and_the_index_has_its_records_in_their_order() {
-    use crate::domain::index::{Entry, Place};
+    use crate::domain::listing::entry::{Entry, Place};
     let (_emulators, connection) = with_stream(1).await;
     put(&connection, 0..30).await;
     let earlier = Timestamp::now() - jiff::SignedDuration::from_hours(1);

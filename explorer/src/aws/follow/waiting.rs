@@ -1,7 +1,7 @@
 //! Records of a stream that are expected in its archive, and when each is looked for next: soon at first, then after growing pauses.
 
 use crate::aws::archive::key_attributes;
-use crate::domain::following::MISSING_AFTER;
+use crate::domain::reading::following::MISSING_AFTER;
 use archiver::format::aggregate::{Aggregate, may_be_aggregated};
 use archiver::format::item::{Attributes, StoredItem};
 use archiver::format::sequence::SequenceNumber;

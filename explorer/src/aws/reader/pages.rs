@@ -3,11 +3,11 @@
 use crate::aws::archive::{cursor_attributes, cursor_of, items_of};
 use crate::aws::conditions::Conditions;
 use crate::aws::connect::Connection;
-use crate::aws::patience::patiently;
+use crate::aws::retry::with_retries;
 use crate::domain::failure::Failure;
 use crate::domain::filter::RecordFilter;
-use crate::domain::page::PageCursor;
 use crate::domain::reading::ArchiveSource;
+use crate::domain::reading::page::PageCursor;
 use archiver::aws::failure::AwsFailure;
 use archiver::format::item::Attributes;
 use archiver::format::table::attribute;
@@ -100,7 +100,7 @@ impl Pages {
     /// Reads a page, at most so many items or 1 MB of them, as often as it takes.
     pub(super) async fn read(&self, slice: Slice, from: Option<&PageCursor>, limit: Option<i32>) -> Result<ItemPage, Failure> {
         let operation = || format!("read table {}", self.table);
-        let answer = patiently(|| async {
+        let answer = with_retries(|| async {
             let start = from.map(cursor_attributes);
             match slice {
                 Slice::Key => {

@@ -2,6 +2,8 @@
 
 #![allow(clippy::unwrap_used, clippy::panic)]
 
+mod faults;
+
 use super::*;
 use crate::domain::filter::RecordFilter;
 use crate::domain::reading::ReadProgress;

@@ -3,9 +3,9 @@
 use super::printing::{OutcomeJson, Total, grouped, of};
 use super::reading::Problem;
 use crate::aws::bucket::Object;
-use crate::domain::failed_batch::FailedBatch;
 use crate::domain::failure::Failure;
-use crate::failures::FailureStore;
+use crate::domain::lambda::failed_batch::FailedBatch;
+use crate::recovery::failures::FailureStore;
 use crate::recovery::{Recovered, Recovery};
 use archiver::aws::failure::FailureKind;
 

@@ -3,7 +3,7 @@
 use super::printing::{grouped, of};
 use super::reading::{Found, Problem};
 use crate::aws::bucket::Object;
-use crate::domain::failed_batch::FailedBatch;
+use crate::domain::lambda::failed_batch::FailedBatch;
 use crate::domain::text::{printable, size};
 use std::collections::{BTreeMap, BTreeSet};
 use unicode_width::UnicodeWidthStr as _;

@@ -1,10 +1,10 @@
 //! Reading what the failure destination holds: some objects ahead, in their order.
 
 use crate::aws::bucket::Object;
-use crate::domain::failed_batch::{FailedBatch, InvalidFailedBatch};
 use crate::domain::failure::Failure;
+use crate::domain::lambda::failed_batch::{FailedBatch, InvalidFailedBatch};
 use crate::domain::text::size;
-use crate::failures::FailureStore;
+use crate::recovery::failures::FailureStore;
 use crate::recovery::is_of_the_connection;
 use archiver::aws::failure::FailureKind;
 use futures::StreamExt as _;

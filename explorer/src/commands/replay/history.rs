@@ -5,7 +5,7 @@ use super::run::{LISTED, PassedOverJson};
 use crate::commands::output::{self, Columns, Lines};
 use crate::commands::{CommandError, Output, local_times};
 use crate::domain::failure::Failure;
-use crate::domain::replay::plan::{Journey, JourneyEnd, PlanId, PlanState, PlanSummary, RunRecord, Wish};
+use crate::domain::replay::plan::{Control, PlanId, PlanState, PlanSummary, RecordTrace, RunRecord, TraceEnd};
 use crate::domain::text::{count, printable, size};
 use crate::domain::time::TimeContext;
 use crate::plans::{PlanFile, Plans};
@@ -138,19 +138,19 @@ impl From<RunRecord> for RunJson {
     }
 }
 
-impl From<Journey> for JourneyJson {
-    fn from(journey: Journey) -> Self {
-        let (state, new_shard_id, new_sequence_number, reason) = match journey.end {
-            JourneyEnd::Waiting => ("waiting", None, None, None),
-            JourneyEnd::Acknowledged { shard_id, sequence_number } => ("acknowledged", Some(shard_id), Some(sequence_number), None),
-            JourneyEnd::PassedOver(reason) => ("passed_over", None, None, Some(reason)),
+impl From<RecordTrace> for JourneyJson {
+    fn from(trace: RecordTrace) -> Self {
+        let (state, new_shard_id, new_sequence_number, reason) = match trace.end {
+            TraceEnd::Waiting => ("waiting", None, None, None),
+            TraceEnd::Acknowledged { shard_id, sequence_number } => ("acknowledged", Some(shard_id), Some(sequence_number), None),
+            TraceEnd::PassedOver(reason) => ("passed_over", None, None, Some(reason)),
         };
         Self {
-            partition_key: journey.partition_key,
-            sequence_number: journey.sequence_number,
-            sub_sequence_number: journey.sub_sequence_number,
-            shard_id: journey.shard_id,
-            approximate_arrival_timestamp: journey.arrival,
+            partition_key: trace.partition_key,
+            sequence_number: trace.sequence_number,
+            sub_sequence_number: trace.sub_sequence_number,
+            shard_id: trace.shard_id,
+            approximate_arrival_timestamp: trace.arrival,
             state,
             new_shard_id,
             new_sequence_number,
@@ -267,11 +267,11 @@ fn lines_of(plan: &PlanSummary) -> Vec<String> {
 fn print_journeys(file: &PlanFile, record: Option<&str>, output: Output) -> Result<(), CommandError> {
     let mut lines = Lines::default();
     let (mut printed, mut found) = (Ok(()), false);
-    file.journeys(record, |journey| {
+    file.traces(record, |trace| {
         found = true;
         printed = match output {
-            Output::Json => lines.json(&JourneyJson::from(journey)),
-            Output::Table => lines.line(&printable(&sentence_of(&journey))),
+            Output::Json => lines.json(&JourneyJson::from(trace)),
+            Output::Table => lines.line(&printable(&sentence_of(&trace))),
         };
         printed.is_ok()
     })
@@ -285,20 +285,20 @@ fn print_journeys(file: &PlanFile, record: Option<&str>, output: Output) -> Resu
     }
 }
 
-fn sentence_of(journey: &Journey) -> String {
-    let place = journey.sub_sequence_number.map(|place| format!(".{place}")).unwrap_or_default();
-    let end = match &journey.end {
-        JourneyEnd::Waiting => "not sent".to_owned(),
-        JourneyEnd::Acknowledged { shard_id, sequence_number } => format!("→ {shard_id} {sequence_number}"),
-        JourneyEnd::PassedOver(reason) => format!("passed over: {reason}"),
+fn sentence_of(trace: &RecordTrace) -> String {
+    let place = trace.sub_sequence_number.map(|place| format!(".{place}")).unwrap_or_default();
+    let end = match &trace.end {
+        TraceEnd::Waiting => "not sent".to_owned(),
+        TraceEnd::Acknowledged { shard_id, sequence_number } => format!("→ {shard_id} {sequence_number}"),
+        TraceEnd::PassedOver(reason) => format!("passed over: {reason}"),
     };
-    format!("{} {} {}{place} {end}", journey.partition_key, journey.shard_id, journey.sequence_number)
+    format!("{} {} {}{place} {end}", trace.partition_key, trace.shard_id, trace.sequence_number)
 }
 
 /// Has a replay paused, and waits until it is.
 pub(super) async fn pause(plans: &Plans, id: &PlanId, output: Output) -> Result<(), CommandError> {
     let file = plans.find(id).map_err(of_file)?;
-    let state = file.wish(Wish::Pause).map_err(of_file)?;
+    let state = file.control(Control::Pause).map_err(of_file)?;
     if !state.is_at_work() {
         let sentence = format!("replay {} is not running: it is {}", file.id(), state.as_str());
         return Err(CommandError::Usage(sentence));
@@ -318,7 +318,7 @@ pub(super) async fn cancel(plans: &Plans, id: &PlanId, yes: bool, output: Output
     output::confirm(&format!("End replay {} for good? {left} records will not be sent.", plan.id), yes)?;
     // Whoever ran it may have ended before it was told.
     let state = loop {
-        file.wish(Wish::Cancel).map_err(of_file)?;
+        file.control(Control::Cancel).map_err(of_file)?;
         let state = until_at_rest(&file).await?;
         if !can_be_cancelled(state) {
             break state;

@@ -7,7 +7,7 @@ use crate::commands::interrupt::Signals;
 use crate::commands::{CommandError, Output, local_times, output};
 use crate::domain::failure::Failure;
 use crate::domain::replay::pace::Rate;
-use crate::domain::replay::plan::{PassedOver, PlanId, PlanState, PlanSummary, Wish};
+use crate::domain::replay::plan::{Control, PassedOver, PlanId, PlanState, PlanSummary};
 use crate::domain::replay::preflight::Preflight;
 use crate::domain::replay::progress::{Progress, RunOutcome, Wait};
 use crate::domain::replay::timing::{Timing, long_span};
@@ -195,7 +195,7 @@ async fn run_visibly(
     output: Output,
 ) -> Result<(), CommandError> {
     let (updates, mut told) = watch::channel(Progress::default());
-    let (wish, wishes) = watch::channel(None);
+    let (control, asked) = watch::channel(None);
     let show = async move {
         let is_terminal = terminal::stderr_is_terminal();
         let mut told_of = None;
@@ -214,7 +214,7 @@ async fn run_visibly(
     };
     let mut signals = Signals::listen()?;
     let plan = preflight.plan.clone();
-    let work = async { tokio::join!(replay::run(connection, file, plan, running.patience, updates, wishes), show) };
+    let work = async { tokio::join!(replay::run(connection, file, plan, running.patience, updates, asked), show) };
     tokio::pin!(work);
     let mut is_stopped = false;
     let outcome = loop {
@@ -227,7 +227,7 @@ async fn run_visibly(
             return Err(CommandError::Stopped(sentence));
         }
         is_stopped = true;
-        wish.send_replace(Some(Wish::Pause));
+        control.send_replace(Some(Control::Pause));
         // The terminal may be what is gone.
         let said =
             output::tell("").and_then(|()| output::tell("pausing; the calls in flight are waited for, ctrl-c again does not wait"));

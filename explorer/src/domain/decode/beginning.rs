@@ -4,7 +4,7 @@ use super::budget::Budget;
 use super::characters::{TELLING_BYTES, begins_clean};
 use super::peeling::{Halt, Peeling};
 use super::{Layer, MAX_SHOWN_BYTES, Recipe, protobuf};
-use crate::domain::json_text::BYTE_ORDER_MARK;
+use crate::domain::text::json_text::BYTE_ORDER_MARK;
 use archiver::format::aggregate::{Aggregate, MAGIC};
 use std::borrow::Cow;
 

@@ -317,7 +317,7 @@ mod tests {
         #[test]
         fn any_bytes_are_json_or_nothing(bytes: Vec<u8>) {
             if let Ok(shown) = read(&bytes, MOST) {
-                prop_assert!(crate::domain::json_text::are_values(&shown), "{shown}");
+                prop_assert!(crate::domain::text::json_text::are_values(&shown), "{shown}");
             }
         }
     }

@@ -5,7 +5,7 @@ use super::characters::{self, begins_clean};
 use super::recipe::Step;
 use super::rendition::Unreadable;
 use super::{Layer, cbor, cloud_watch_logs, message_pack, protobuf};
-use crate::domain::json_text::{self, BYTE_ORDER_MARK, Kind};
+use crate::domain::text::json_text::{self, BYTE_ORDER_MARK, Kind};
 use std::borrow::Cow;
 use std::ops::Range;
 

@@ -1,6 +1,6 @@
 use super::recipe::tests::any_recipe;
 use super::*;
-use crate::domain::json_text::BYTE_ORDER_MARK;
+use crate::domain::text::json_text::BYTE_ORDER_MARK;
 use archiver::format::aggregate::aggregate;
 use archiver::format::envelope::Separator;
 use flate2::Compression;

@@ -1,6 +1,6 @@
 //! JSON that was written into a JSON string, as a producer does that encodes twice: `"{\"id\":1}"`. Taken out as far as it goes.
 
-use crate::domain::json_text::{self, BYTE_ORDER_MARK};
+use crate::domain::text::json_text::{self, BYTE_ORDER_MARK};
 
 /// What stands in the quotes.
 #[derive(Debug, PartialEq, Eq)]

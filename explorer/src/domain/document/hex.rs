@@ -1,7 +1,7 @@
 //! Bytes as `offset  hex  characters`, in as many bytes a row as there is room for, so that a row never wraps.
 
 use super::Piece;
-use crate::domain::json_text::Token;
+use crate::domain::text::json_text::Token;
 use std::ops::Range;
 
 /// Digits of an offset.

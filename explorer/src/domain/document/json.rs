@@ -4,8 +4,8 @@
 use super::layout::Lines;
 use super::source::Source;
 use super::wrap::Segment;
-use crate::domain::json_text::{Token, is_json};
 use crate::domain::text::count;
+use crate::domain::text::json_text::{Token, is_json};
 use std::borrow::Cow;
 use std::ops::Range;
 use std::sync::Arc;

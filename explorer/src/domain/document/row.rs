@@ -1,6 +1,6 @@
 //! One row as it is shown: what the screen gets of a document, and the document keeps nothing of.
 
-use crate::domain::json_text::Token;
+use crate::domain::text::json_text::Token;
 
 /// One row of a document, as it is shown.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

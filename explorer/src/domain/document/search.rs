@@ -3,7 +3,7 @@
 
 use super::Form;
 use super::source::Source;
-use crate::domain::json_text::pattern_of;
+use crate::domain::text::json_text::pattern_of;
 use regex::bytes::{Regex, RegexBuilder};
 use std::ops::Range;
 

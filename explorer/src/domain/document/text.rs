@@ -3,7 +3,7 @@
 use super::layout::Lines;
 use super::source::Source;
 use super::wrap::{Segment, is_plain};
-use crate::domain::json_text::Token;
+use crate::domain::text::json_text::Token;
 use std::borrow::Cow;
 use std::sync::Arc;
 

@@ -2,7 +2,7 @@
 //! stands in its line, so that nothing here costs more than what is shown.
 
 use super::Piece;
-use crate::domain::json_text::Token;
+use crate::domain::text::json_text::Token;
 use crate::domain::text::{Printer, Shown};
 use std::borrow::Cow;
 use std::ops::Range;

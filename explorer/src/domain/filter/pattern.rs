@@ -2,7 +2,7 @@
 
 use super::mistake::InvalidFilter;
 use super::word::{self, Source};
-use crate::domain::json_text::pattern_of;
+use crate::domain::text::json_text::pattern_of;
 use regex::bytes::{Regex, RegexBuilder};
 use std::fmt;
 

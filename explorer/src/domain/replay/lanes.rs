@@ -74,7 +74,7 @@ impl Sequence {
 
 /// How records are to be put.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Manner {
+pub struct LaneOptions {
     /// Which wait for which.
     pub sequence: Sequence,
     /// How fast.
@@ -142,7 +142,7 @@ pub struct LaneStatus {
 /// Records on their way into a stream.
 #[derive(Debug)]
 pub struct Lanes {
-    manner: Manner,
+    options: LaneOptions,
     shards: ShardMap,
     lanes: Vec<Lane>,
     keys: HashMap<u64, Key>,
@@ -177,11 +177,11 @@ struct InFlight {
 impl Lanes {
     /// Lanes into these shards, with nothing in them.
     #[must_use]
-    pub fn new(manner: Manner, shards: ShardMap, now: Duration) -> Self {
-        let lanes = shards.shards().iter().map(|_| Lane::new(manner.rate, now)).collect();
-        let in_all = manner.rate.records_in_all().map(|per_second| TokenBucket::new(per_second, f64::INFINITY, now));
+    pub fn new(options: LaneOptions, shards: ShardMap, now: Duration) -> Self {
+        let lanes = shards.shards().iter().map(|_| Lane::new(options.rate, now)).collect();
+        let in_all = options.rate.records_in_all().map(|per_second| TokenBucket::new(per_second, f64::INFINITY, now));
         Self {
-            manner,
+            options,
             shards,
             lanes,
             keys: HashMap::new(),
@@ -265,7 +265,7 @@ impl Lanes {
             .iter()
             .map(|shard| match known.remove(&shard.id) {
                 Some(lane) => Lane { ready: BinaryHeap::new(), waiting: 0, ..lane },
-                None => Lane::new(self.manner.rate, now),
+                None => Lane::new(self.options.rate, now),
             })
             .collect();
         for (number, key) in &self.keys {
@@ -307,7 +307,7 @@ impl Lanes {
         if records.is_empty() {
             return None;
         }
-        if self.manner.schedule.is_some() && records.len() < MAX_BATCH_RECORDS && bytes < MAX_BATCH_BYTES {
+        if self.options.schedule.is_some() && records.len() < MAX_BATCH_RECORDS && bytes < MAX_BATCH_BYTES {
             self.next_batch_at = now + SCHEDULE_INTERVAL;
         }
         self.counts.waiting -= records.len() as u64;
@@ -323,7 +323,7 @@ impl Lanes {
         let Some(lane) = self.lanes.get_mut(place) else {
             return true;
         };
-        if lane.pause.until > now || (self.manner.schedule.is_none() && !lane.is_worth_it(now)) {
+        if lane.pause.until > now || (self.options.schedule.is_none() && !lane.is_worth_it(now)) {
             return true;
         }
         while let Some(Reverse((_, number))) = lane.ready.peek().copied() {
@@ -335,7 +335,7 @@ impl Lanes {
                 lane.ready.pop();
                 continue;
             };
-            let is_due = self.manner.schedule.is_none_or(|schedule| schedule.due(head.arrived) <= now);
+            let is_due = self.options.schedule.is_none_or(|schedule| schedule.due(head.arrived) <= now);
             if !is_due || !lane.allows(head.bytes, now) {
                 return true;
             }
@@ -370,8 +370,8 @@ impl Lanes {
         let of_lane = |lane: &Lane| {
             let Reverse((_, number)) = lane.ready.peek()?;
             let head = self.keys.get(number)?.waiting.front()?;
-            let due = self.manner.schedule.map_or(Duration::ZERO, |schedule| schedule.due(head.arrived));
-            let together = if self.manner.schedule.is_some() { 1 } else { lane.ready.len() };
+            let due = self.options.schedule.map_or(Duration::ZERO, |schedule| schedule.due(head.arrived));
+            let together = if self.options.schedule.is_some() { 1 } else { lane.ready.len() };
             let allowed = lane.allows_at(together, head.bytes);
             Some(lane.pause.until.max(allowed).max(due).max(in_all))
         };
@@ -383,7 +383,7 @@ impl Lanes {
     /// When the next record is due and when it arrived, where nothing goes before that because it is to go as recorded.
     #[must_use]
     pub fn waits_for(&self, now: Duration) -> Option<(Duration, i64)> {
-        let schedule = self.manner.schedule?;
+        let schedule = self.options.schedule?;
         let of_lane = |lane: &Lane| {
             let Reverse((_, number)) = lane.ready.peek()?;
             let head = self.keys.get(number)?.waiting.front()?;
@@ -519,7 +519,7 @@ impl Lanes {
 
     /// What a record waits by: its key, or nothing but itself.
     fn key_of(&self, record: &QueuedRecord) -> u64 {
-        match self.manner.sequence {
+        match self.options.sequence {
             Sequence::OfKey => record.key,
             Sequence::None => record.position,
         }

@@ -124,16 +124,16 @@ impl PlanState {
     }
 }
 
-/// What somebody wishes of a replay that runs.
+/// What somebody asked of a replay that runs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Wish {
+pub enum Control {
     /// To pause.
     Pause,
     /// To end for good.
     Cancel,
 }
 
-impl Wish {
+impl Control {
     /// Its name.
     #[must_use]
     pub fn as_str(self) -> &'static str {
@@ -326,7 +326,7 @@ pub struct PassedOver {
 
 /// What became of one record of a plan.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Journey {
+pub struct RecordTrace {
     /// Its partition key.
     pub partition_key: String,
     /// Its sequence number in the stream it came from.
@@ -338,12 +338,12 @@ pub struct Journey {
     /// The shard it came from.
     pub shard_id: String,
     /// Where it is now.
-    pub end: JourneyEnd,
+    pub end: TraceEnd,
 }
 
 /// Where a record of a plan is.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum JourneyEnd {
+pub enum TraceEnd {
     /// Not sent.
     Waiting,
     /// The target has acknowledged it.

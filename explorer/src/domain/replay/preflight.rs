@@ -5,7 +5,7 @@ use super::nothing::EXPIRY_DOUBT;
 use super::pace::{Rate, SHARD_BYTES_PER_SECOND, SHARD_RECORDS_PER_SECOND};
 use super::plan::PlanSummary;
 use super::timing::{LONG, TOO_LONG, Timing, between, long_span, too_long};
-use crate::domain::archive::StreamOverview;
+use crate::domain::stream::overview::StreamOverview;
 use crate::domain::text::count;
 use crate::domain::time::TimeContext;
 use archiver::format::settings::{ArchiveMode, Replays};

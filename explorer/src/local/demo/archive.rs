@@ -3,7 +3,7 @@
 use crate::aws::configure::make;
 use crate::aws::connect::Connection;
 use crate::aws::streams::describe_table;
-use crate::domain::configuration::Call;
+use crate::domain::stream::change::Call;
 use crate::local::setup::SetupError;
 use archiver::format::settings::{ArchiveSettings, Ttl};
 use archiver::format::stream::StreamName;

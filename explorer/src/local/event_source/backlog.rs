@@ -1,6 +1,6 @@
 //! What to do after an invocation: acknowledge, try again, split or give up. Decides only; it knows no clock and calls nobody.
 
-use crate::domain::lambda_event::StreamRecord;
+use crate::domain::lambda::event::StreamRecord;
 use archiver::format::sequence::SequenceNumber;
 use archiver::function::handler::BatchResponse;
 use std::collections::VecDeque;
@@ -167,5 +167,4 @@ fn first_failed(records: &[StreamRecord], response: &BatchResponse) -> Option<us
 }
 
 #[cfg(test)]
-#[path = "backlog_tests.rs"]
 mod tests;

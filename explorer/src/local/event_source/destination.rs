@@ -1,7 +1,7 @@
 //! The failure destination: a file for every batch that was given up, with the records themselves, as Lambda writes to S3.
 
 use super::backlog::GivenUp;
-use crate::domain::lambda_event::{Source, StreamRecord, event_of};
+use crate::domain::lambda::event::{Source, StreamRecord, event_of};
 use crate::private;
 use jiff::Timestamp;
 use serde::Serialize;

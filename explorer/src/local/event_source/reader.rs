@@ -7,7 +7,7 @@ use super::lineage::Shard;
 use super::stop::StopSignal;
 use super::{EventSourceConfig, destination};
 use crate::aws::range::stream_record;
-use crate::domain::lambda_event::{Source, StreamRecord, event_of};
+use crate::domain::lambda::event::{Source, StreamRecord, event_of};
 use archiver::aws::failure::{AwsFailure, FailureKind};
 use archiver::format::sequence::SequenceNumber;
 use archiver::format::stream::StreamArn;

@@ -3,8 +3,8 @@
 use super::super::theme::Theme;
 use crate::app::model::Model;
 use crate::app::records::{HistogramView, Records, SHARD_COLUMNS};
-use crate::domain::histogram::{Buckets, bars};
-use crate::domain::index::NO_SHARD;
+use crate::domain::listing::entry::NO_SHARD;
+use crate::domain::listing::histogram::{Buckets, bars};
 use crate::domain::text::{count, printable};
 use ratatui::Frame;
 use ratatui::layout::Rect;

@@ -3,7 +3,7 @@ use crate::domain::replay::hash_key::tests::even;
 use proptest::prelude::*;
 use std::collections::BTreeMap;
 
-const FREE: Manner = Manner { sequence: Sequence::OfKey, rate: Rate::Unlimited, schedule: None };
+const FREE: LaneOptions = LaneOptions { sequence: Sequence::OfKey, rate: Rate::Unlimited, schedule: None };
 
 fn record(position: Position, key: u64, bytes: u64) -> QueuedRecord {
     // Keys lie all over the shards.
@@ -11,8 +11,8 @@ fn record(position: Position, key: u64, bytes: u64) -> QueuedRecord {
     QueuedRecord { position, record: position, key, hash, bytes, arrived: i64::try_from(position).unwrap() * 1_000 }
 }
 
-fn lanes_of(manner: Manner, keys: &[u64], bytes: u64) -> Lanes {
-    let mut lanes = Lanes::new(manner, even(1), Duration::ZERO);
+fn lanes_of(options: LaneOptions, keys: &[u64], bytes: u64) -> Lanes {
+    let mut lanes = Lanes::new(options, even(1), Duration::ZERO);
     lanes.feed((0..).zip(keys).map(|(position, key)| record(position, *key, bytes)));
     lanes
 }
@@ -40,7 +40,7 @@ fn a_batch_holds_a_key_once_and_the_next_waits_until_it_is_settled() {
 #[test]
 fn a_pause_between_two_arrivals_is_known_with_its_end() {
     let schedule = Some(Schedule { first_arrival: 0, begins: Duration::ZERO, factor: 2.0 });
-    let mut lanes = lanes_of(Manner { schedule, ..FREE }, &[1, 2], 10);
+    let mut lanes = lanes_of(LaneOptions { schedule, ..FREE }, &[1, 2], 10);
     lanes.feed([QueuedRecord { arrived: 100_000, ..record(2, 3, 10) }]);
     assert_eq!(lanes.waits_for(Duration::ZERO), None, "the first one goes at once");
     let now = Duration::from_secs(1);
@@ -53,7 +53,7 @@ fn a_pause_between_two_arrivals_is_known_with_its_end() {
 
 #[test]
 fn without_an_order_calls_are_full_of_one_key() {
-    let mut lanes = lanes_of(Manner { sequence: Sequence::None, ..FREE }, &[1; 700], 10);
+    let mut lanes = lanes_of(LaneOptions { sequence: Sequence::None, ..FREE }, &[1; 700], 10);
     assert_eq!(next(&mut lanes, Duration::ZERO).1, (0..500).collect::<Vec<_>>());
     assert_eq!(next(&mut lanes, Duration::ZERO).1, (500..700).collect::<Vec<_>>());
 }
@@ -116,7 +116,7 @@ fn a_call_that_fails_as_a_whole_holds_everything_back_and_longer_each_time() {
 #[test]
 fn a_paced_lane_sends_what_its_rate_allows_in_few_calls() {
     let keys: Vec<u64> = (0..5_000).collect();
-    let mut lanes = lanes_of(Manner { rate: Rate::Share(50), ..FREE }, &keys, 300);
+    let mut lanes = lanes_of(LaneOptions { rate: Rate::Share(50), ..FREE }, &keys, 300);
     let (mut now, mut sent, mut calls) = (Duration::ZERO, 0, 0);
     while now < Duration::from_secs(4) {
         while let Some(batch) = lanes.next_batch(now) {
@@ -133,7 +133,7 @@ fn a_paced_lane_sends_what_its_rate_allows_in_few_calls() {
 #[test]
 fn at_full_rate_a_shard_gets_nearly_all_it_takes_though_one_wakes_late() {
     let keys: Vec<u64> = (0..40_000).collect();
-    let mut lanes = lanes_of(Manner { rate: Rate::Share(100), ..FREE }, &keys, 300);
+    let mut lanes = lanes_of(LaneOptions { rate: Rate::Share(100), ..FREE }, &keys, 300);
     let (mut now, mut sent) = (Duration::ZERO, Vec::new());
     while now < Duration::from_secs(30) {
         while let Some(batch) = lanes.next_batch(now) {
@@ -153,7 +153,7 @@ fn at_full_rate_a_shard_gets_nearly_all_it_takes_though_one_wakes_late() {
 #[test]
 fn a_rate_in_all_holds_over_all_lanes() {
     let keys: Vec<u64> = (0..5_000).collect();
-    let mut lanes = Lanes::new(Manner { rate: "100/s".parse().unwrap(), ..FREE }, even(4), Duration::ZERO);
+    let mut lanes = Lanes::new(LaneOptions { rate: "100/s".parse().unwrap(), ..FREE }, even(4), Duration::ZERO);
     lanes.feed((0..).zip(&keys).map(|(position, key)| record(position, *key, 300)));
     let (mut now, mut sent, mut calls) = (Duration::ZERO, 0, 0);
     while now < Duration::from_secs(10) {
@@ -173,7 +173,7 @@ fn a_rate_in_all_holds_over_all_lanes() {
 #[test]
 fn a_replay_as_recorded_keeps_the_pauses() {
     let schedule = Schedule { first_arrival: 0, begins: Duration::from_secs(1), factor: 2.0 };
-    let mut lanes = lanes_of(Manner { schedule: Some(schedule), ..FREE }, &[1, 2, 3], 10);
+    let mut lanes = lanes_of(LaneOptions { schedule: Some(schedule), ..FREE }, &[1, 2, 3], 10);
     assert_eq!(lanes.next_batch(Duration::ZERO), None);
     assert_eq!(lanes.wakes_at(), Some(Duration::from_secs(1)));
     assert_eq!(next(&mut lanes, Duration::from_secs(1)).1, [0]);
@@ -211,7 +211,7 @@ proptest! {
         let rate = percent.map_or(Rate::Unlimited, Rate::Share);
         let sequence = if is_in_order { Sequence::OfKey } else { Sequence::None };
         let schedule = is_as_recorded.then_some(Schedule { first_arrival: 0, begins: Duration::ZERO, factor: 50.0 });
-        let mut lanes = Lanes::new(Manner { sequence, rate, schedule }, even(3), Duration::ZERO);
+        let mut lanes = Lanes::new(LaneOptions { sequence, rate, schedule }, even(3), Duration::ZERO);
         let mut unfed = (0..).zip(&keys).map(|(position, key)| record(position, *key, 256 * 1024)).collect::<VecDeque<_>>();
         let mut fates = fates.iter().cycle();
         let mut now = Duration::ZERO;

@@ -1,8 +1,8 @@
 use super::*;
-use crate::domain::archive::Configuration;
 use crate::domain::replay::ReplayOptions;
 use crate::domain::replay::hash_key::tests::even;
 use crate::domain::replay::plan::{PlanCounts, PlanId, PlanState};
+use crate::domain::stream::overview::Configuration;
 use archiver::format::envelope::Separator;
 use archiver::format::settings::ArchiveSettings;
 use archiver::format::stream::StreamName;

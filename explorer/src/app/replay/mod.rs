@@ -1,0 +1,270 @@
+//! What happens around replays, over all screens: plans are made and looked at, runs begin, go on and end, and the history is read.
+
+pub mod list;
+pub mod review;
+pub mod setup;
+
+use crate::app::keymap::Command;
+use crate::app::message::{Effect, Message, RequestId, WantedDetails};
+use crate::app::model::{Model, Notice, Overlay, Screen};
+use crate::app::records::moved;
+use crate::app::replay::list::{ReplayRow, ReplaysScreen};
+use crate::app::replay::review::{ReplayReview, ReviewStep};
+use crate::domain::failure::Failure;
+use crate::domain::replay::ReplayOrder;
+use crate::domain::replay::plan::{Control, PlanId, PlanState};
+use crate::domain::replay::preflight::Preflight;
+use crate::domain::replay::progress::RunOutcome;
+use crate::domain::text::count;
+
+/// Seconds between two readings of the history, while it is on top.
+const REFRESH_SECONDS: i64 = 2;
+
+pub(in crate::app) fn take(model: &mut Model, message: Message) -> Vec<Effect> {
+    match message {
+        Message::ReplaysListed { request, result } => {
+            model.replays.listed(request, result);
+            Vec::new()
+        }
+        Message::PlanProgressed { request, progress } => {
+            if let Some(review) = reviews(model).find(|review| review.awaits() == Some(request)) {
+                review.progressed(request, progress);
+            }
+            Vec::new()
+        }
+        Message::ReplayLookedOver { request, result } => looked_over(model, request, result),
+        Message::ReplayProgressed { replay, progress } => {
+            model.replays.progressed(&replay, *progress);
+            Vec::new()
+        }
+        Message::ReplayEnded { replay, result } => ended(model, &replay, result.map(|outcome| *outcome)),
+        Message::ReplayDetailsRead { request, result } => {
+            match result {
+                Ok(details) => {
+                    if let Some(Screen::Replays(screen)) = model.screens.last_mut() {
+                        screen.take(request, details);
+                    }
+                }
+                Err(failure) => model.notice = Some(Notice::Error(failure.to_string())),
+            }
+            Vec::new()
+        }
+        Message::ReplayTold { result } => {
+            if let Err(failure) = result {
+                model.notice = Some(Notice::Error(failure.to_string()));
+            }
+            read(model)
+        }
+        _ => Vec::new(),
+    }
+}
+
+fn reviews(model: &mut Model) -> impl Iterator<Item = &mut ReplayReview> {
+    model.screens.iter_mut().filter_map(|screen| match screen {
+        Screen::ReplayReview(review) => Some(review.as_mut()),
+        _ => None,
+    })
+}
+
+/// Reads the history again from time to time, while somebody looks at it.
+pub(in crate::app) fn tick(model: &mut Model) -> Option<Effect> {
+    let is_due = model.times.now.as_second() % REFRESH_SECONDS == 0;
+    if is_due && matches!(model.screens.last(), Some(Screen::Replays(_))) { read(model).pop() } else { None }
+}
+
+fn read(model: &mut Model) -> Vec<Effect> {
+    let request = model.next_request();
+    model.replays.read(request).into_iter().collect()
+}
+
+/// Opens the list of replays.
+pub(in crate::app) fn show(model: &mut Model, selected: Option<PlanId>) -> Vec<Effect> {
+    let newest = || model.running_replays().next().map(|(id, _)| id.clone());
+    let selected = selected.or_else(newest);
+    model.screens.push(Screen::Replays(ReplaysScreen::on(selected)));
+    read(model)
+}
+
+/// Makes a plan of what the form asks for, or looks at the one that was made of the same records.
+pub(in crate::app) fn plan(model: &mut Model, order: Box<ReplayOrder>, request: RequestId) -> Vec<Effect> {
+    let Some(Screen::ReplaySetup(setup)) = model.screens.last_mut() else {
+        return Vec::new();
+    };
+    let known = setup.plan_for(&order).cloned();
+    let outdated = setup.planned.take().map(|(plan, _)| plan).filter(|_| known.is_none());
+    // What is planned of it is known when the plan is there.
+    setup.planned = known.clone().map(|plan| (plan, order.clone()));
+    setup.ordered = Some(order.clone());
+    let shown = setup.shown_of_chosen();
+    let (review, effect) = match known {
+        Some(replay) => {
+            let choice = Some(Box::new((order.target.clone(), order.options.clone())));
+            (ReplayReview::looking(request, false), Effect::LookOverReplay { request, replay, choice })
+        }
+        None => (ReplayReview::planning(request), Effect::PlanReplay { request, order }),
+    };
+    model.screens.push(Screen::ReplayReview(Box::new(ReplayReview { shown, ..review })));
+    outdated.map(Effect::RemoveReplay).into_iter().chain(Some(effect)).collect()
+}
+
+fn looked_over(model: &mut Model, request: RequestId, result: Result<Option<Box<Preflight>>, Failure>) -> Vec<Effect> {
+    let result = match result {
+        Ok(Some(preflight)) => Ok(preflight),
+        // Whoever stopped it has left its screen.
+        Ok(None) => return Vec::new(),
+        Err(failure) => Err(failure),
+    };
+    let plan = result.as_ref().ok().map(|preflight| preflight.plan.id.clone());
+    let is_new = reviews(model)
+        .find(|review| review.awaits() == Some(request))
+        .map(|review| matches!(review.step, ReviewStep::Planning { .. }));
+    let Some(is_new) = is_new else {
+        return Vec::new();
+    };
+    reviews(model).for_each(|review| {
+        review.known(request, result.clone());
+    });
+    // The form below knows that there is a plan of its records now.
+    if is_new && let Some(plan) = plan {
+        for screen in &mut model.screens {
+            if let Screen::ReplaySetup(setup) = screen
+                && let Some(order) = setup.ordered.clone()
+            {
+                setup.planned = Some((plan.clone(), order));
+            }
+        }
+    }
+    Vec::new()
+}
+
+/// Does what a command means on the screen that shows what a replay would do.
+pub(in crate::app) fn run_on_review(model: &mut Model, command: Command) -> Vec<Effect> {
+    let rows = model.list_rows();
+    let is_read_only = model.session.read_only;
+    let Some(Screen::ReplayReview(review)) = model.screens.last_mut() else {
+        return Vec::new();
+    };
+    match command {
+        Command::Confirm | Command::Continue => {
+            if is_read_only {
+                model.notice = Some(Notice::Error("read-only: a replay can be planned, but not run".to_owned()));
+                return Vec::new();
+            }
+            let Some(preflight) = review.confirm() else {
+                return Vec::new();
+            };
+            let id = preflight.plan.id.clone();
+            let run = Effect::RunReplay(Box::new(preflight.plan.clone()));
+            model.replays.started(preflight.plan);
+            // Form and review have done their work.
+            model.screens.pop();
+            if matches!(model.screens.last(), Some(Screen::ReplaySetup(_))) {
+                model.screens.pop();
+            }
+            if let Some(Screen::Replays(screen)) = model.screens.last_mut() {
+                screen.selected = Some(id);
+                return vec![run];
+            }
+            let mut effects = show(model, Some(id));
+            effects.push(run);
+            effects
+        }
+        _ => {
+            review.scroll = moved(review.scroll, command, rows, usize::MAX);
+            Vec::new()
+        }
+    }
+}
+
+/// Does what a command means on the list of replays.
+pub(in crate::app) fn run_on_replays(model: &mut Model, command: Command, request: RequestId) -> Vec<Effect> {
+    let page = model.list_rows();
+    let Some(Screen::Replays(screen)) = model.screens.last_mut() else {
+        return Vec::new();
+    };
+    let current = screen.current(&model.replays).map(|row| (row.id.clone(), row.state()));
+    match (command, current) {
+        (Command::Refresh, _) => read(model),
+        (Command::PauseReplay, Some((replay, Some(state)))) if state.can_resume() => {
+            model.screens.push(Screen::ReplayReview(Box::new(ReplayReview::looking(request, true))));
+            vec![Effect::LookOverReplay { request, replay, choice: None }]
+        }
+        (Command::PauseReplay, Some((replay, _))) => {
+            model.replays.asked(&replay, Control::Pause);
+            vec![Effect::TellReplay { replay, control: Control::Pause }]
+        }
+        (Command::CancelReplay, Some(_)) => {
+            model.overlay = Some(Overlay::ConfirmCancel);
+            Vec::new()
+        }
+        (Command::RemoveReplay, Some(_)) => {
+            model.overlay = Some(Overlay::ConfirmRemove);
+            Vec::new()
+        }
+        (Command::Receipts, Some(_)) => screen.ask(&model.replays, request, WantedDetails::Receipts).into_iter().collect(),
+        (Command::Open, Some((replay, Some(PlanState::Planned)))) => {
+            model.screens.push(Screen::ReplayReview(Box::new(ReplayReview::looking(request, false))));
+            vec![Effect::LookOverReplay { request, replay, choice: None }]
+        }
+        (Command::Open, Some(_)) => screen.ask(&model.replays, request, WantedDetails::PassedOver).into_iter().collect(),
+        (_, _) if screen.details.is_some() => {
+            screen.scroll = moved(screen.scroll, command, page, usize::MAX);
+            Vec::new()
+        }
+        (_, _) => {
+            let cursor = moved(screen.cursor(&model.replays), command, page, model.replays.rows.len());
+            screen.selected = model.replays.rows.get(cursor).map(|row| row.id.clone());
+            Vec::new()
+        }
+    }
+}
+
+/// Takes the answer to whether a replay is to be cancelled, or removed.
+pub(in crate::app) fn answer(model: &mut Model, command: Command) -> Vec<Effect> {
+    let asked = model.overlay.take();
+    let Some(Screen::Replays(screen)) = model.screens.last() else {
+        return Vec::new();
+    };
+    let Some(replay) = screen.current(&model.replays).map(|row: &ReplayRow| row.id.clone()) else {
+        return Vec::new();
+    };
+    match (command, asked) {
+        (Command::Confirm, Some(Overlay::ConfirmCancel)) => {
+            model.replays.asked(&replay, Control::Cancel);
+            vec![Effect::TellReplay { replay, control: Control::Cancel }]
+        }
+        (Command::Confirm, Some(Overlay::ConfirmRemove)) => vec![Effect::RemoveReplay(replay)],
+        _ => Vec::new(),
+    }
+}
+
+fn ended(model: &mut Model, id: &PlanId, result: Result<RunOutcome, Failure>) -> Vec<Effect> {
+    let damaged = model.replays.get(id).and_then(|row| row.plan.as_ref().ok()).map_or(0, |plan| plan.counts.damaged);
+    model.replays.ended(id, &result);
+    if model.overlay == Some(Overlay::ConfirmCancel) {
+        model.overlay = None;
+    }
+    model.notice = Some(match &result {
+        Ok(outcome) => {
+            let (sent, left) = (count(outcome.progress.acknowledged), count(outcome.progress.left()));
+            let passed_over = outcome.progress.passed_over + damaged;
+            match (&outcome.failure, outcome.state) {
+                (Some(failure), _) => {
+                    let again = if outcome.progress.is_target_gone { "" } else { "; p resumes it" };
+                    Notice::Error(format!("replay {id} stopped after {sent} records: {failure}{again}"))
+                }
+                (None, PlanState::Finished) if passed_over == 0 => {
+                    Notice::Info(format!("replay {id} finished: {sent} records sent"))
+                }
+                (None, PlanState::Finished) => {
+                    let passed_over = count(passed_over);
+                    Notice::Error(format!("replay {id} finished: {sent} records sent, {passed_over} passed over; R lists them"))
+                }
+                (None, PlanState::Paused) => Notice::Info(format!("replay {id} is paused: {sent} records sent, {left} left")),
+                (None, _) => Notice::Info(format!("replay {id} is {}: {sent} records were sent", outcome.state.as_str())),
+            }
+        }
+        Err(failure) => Notice::Error(failure.to_string()),
+    });
+    read(model)
+}

@@ -1,0 +1,383 @@
+//! A replay before it is planned: which records, into which stream, and how they are put.
+
+use crate::app::keymap::{Command, Context};
+use crate::app::line::Line;
+use crate::app::records::Records;
+use crate::app::streams::Streams;
+use crate::domain::decode::Recipe;
+use crate::domain::filter::{Answer, RecordFilter};
+use crate::domain::listing::marks::Marks;
+use crate::domain::reading::Source;
+use crate::domain::record::Record;
+use crate::domain::replay::lanes::Sequence;
+use crate::domain::replay::plan::PlanId;
+use crate::domain::replay::{Matching, ReplayOptions, ReplayOrder, Selection};
+use crate::domain::time::TimeContext;
+use archiver::format::envelope::Separator;
+use archiver::format::settings::ArchiveMode;
+use archiver::format::stream::StreamName;
+use jiff::Timestamp;
+use std::sync::Arc;
+
+/// The state of the screen.
+#[derive(Debug)]
+pub struct ReplaySetup {
+    /// What is read.
+    pub source: Source,
+    /// The stream that the records came from, where that is known.
+    pub stream: Option<StreamName>,
+    /// How payloads are decoded when the filter looks into them.
+    pub recipe: Recipe,
+    /// What is marked.
+    pub marks: Marks,
+    /// The filter of the records screen.
+    pub filter: RecordFilter,
+    /// What the records screen showed.
+    pub shown: Option<Shown>,
+    /// Whether the marked ones are replayed, and not all that match.
+    pub only_marked: bool,
+    /// Part of the target's name.
+    pub target: Line,
+    /// Place among the streams that contain it; `None` until one was typed or chosen.
+    pub target_cursor: Option<usize>,
+    /// Whether each record gets an envelope.
+    pub envelope: bool,
+    /// The envelope's separator; empty is the default.
+    pub separator: Line,
+    /// How fast, as typed.
+    pub rate: Line,
+    /// When, as typed.
+    pub timing: Line,
+    /// Which records wait for which.
+    pub sequence: Sequence,
+    /// A time, as typed, of which only the state is replayed; empty for every record.
+    pub state_as_of: Line,
+    /// How many at the most, as typed; empty for all.
+    pub limit: Line,
+    /// Whether expired items are replayed too.
+    pub include_expired: bool,
+    /// Whether aggregated records are put as they are.
+    pub keep_aggregated: bool,
+    /// The field that keys go to.
+    pub field: Field,
+    /// What is wrong in it, a sentence.
+    pub problem: Option<String>,
+    /// The plan that was made of it last, which serves again while the same records are chosen.
+    pub planned: Option<(PlanId, Box<ReplayOrder>)>,
+    /// What was ordered last.
+    pub(in crate::app) ordered: Option<Box<ReplayOrder>>,
+}
+
+/// A field of the form.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Field {
+    /// Which records.
+    Records,
+    /// The state as of a time.
+    StateAsOf,
+    /// How many.
+    Limit,
+    /// Expired items too, or not.
+    Expired,
+    /// Aggregated records taken apart, or as they are.
+    Aggregated,
+    /// Into which stream.
+    Target,
+    /// With an envelope or without.
+    Envelope,
+    /// What separates envelope and payload.
+    Separator,
+    /// How fast.
+    Rate,
+    /// When.
+    Timing,
+    /// Which records wait for which.
+    Sequence,
+}
+
+/// The fields in the order of the form.
+pub const FIELDS: [Field; 11] = [
+    Field::Target,
+    Field::Records,
+    Field::StateAsOf,
+    Field::Limit,
+    Field::Expired,
+    Field::Aggregated,
+    Field::Envelope,
+    Field::Separator,
+    Field::Rate,
+    Field::Timing,
+    Field::Sequence,
+];
+
+/// What is to be replayed.
+#[derive(Clone, Debug)]
+pub struct ReplayFrom {
+    /// What is read.
+    pub source: Source,
+    /// The stream that the records came from, where that is known.
+    pub stream: Option<StreamName>,
+    /// How payloads are decoded.
+    pub recipe: Recipe,
+    /// What is marked.
+    pub marks: Marks,
+    /// What else could be replayed: all that match.
+    pub filter: RecordFilter,
+    /// What is seen of it.
+    pub shown: Option<Shown>,
+}
+
+/// What the records screen shows when a replay is asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Shown {
+    /// Records that match the filter, as far as they are read.
+    pub records: u64,
+    /// Whether all are read.
+    pub is_all_read: bool,
+    /// Marked records that the filter hides.
+    pub hidden_marks: u64,
+}
+
+impl Shown {
+    /// What a records screen shows now.
+    #[must_use]
+    pub fn on(records: &Records, now: Timestamp) -> Self {
+        let matcher = records.fixed.matcher(now);
+        let hidden_marks = match &records.marks {
+            Marks::Some(marked) if !records.filter.is_everything() => {
+                let is_hidden = |record: &&Arc<Record>| matcher.of_record_here(record, &records.recipe, now) != Answer::Yes;
+                marked.values().filter(is_hidden).count()
+            }
+            Marks::Some(_) | Marks::AllBut { .. } => 0,
+        };
+        Self { records: records.rows.len() as u64, is_all_read: records.is_all_read(), hidden_marks: hidden_marks as u64 }
+    }
+}
+
+impl ReplaySetup {
+    /// The form for an archive or a file: the marked records where there are any, else all that match.
+    #[must_use]
+    pub fn open(from: ReplayFrom) -> Self {
+        let ReplayFrom { source, stream, recipe, marks, filter, shown } = from;
+        let options = ReplayOptions::default();
+        Self {
+            source,
+            stream,
+            recipe,
+            only_marked: !marks.is_empty(),
+            marks,
+            filter,
+            shown,
+            target: Line::default(),
+            target_cursor: None,
+            envelope: false,
+            separator: Line::default(),
+            rate: Line::with(options.rate.to_string()),
+            timing: Line::with(options.timing.to_string()),
+            sequence: options.sequence,
+            state_as_of: Line::default(),
+            limit: Line::default(),
+            include_expired: false,
+            keep_aggregated: false,
+            field: Field::Target,
+            problem: None,
+            planned: None,
+            ordered: None,
+        }
+    }
+
+    /// Where its keys are looked up.
+    #[must_use]
+    pub fn context(&self) -> Context {
+        Context::Form
+    }
+
+    /// Whether keys go into a line.
+    #[must_use]
+    pub fn is_typing(&self) -> bool {
+        self.line_of(self.field).is_some()
+    }
+
+    /// The line of a field that has one.
+    #[must_use]
+    pub fn line_of(&self, field: Field) -> Option<&Line> {
+        match field {
+            Field::Target => Some(&self.target),
+            Field::Separator => Some(&self.separator),
+            Field::Rate => Some(&self.rate),
+            Field::Timing => Some(&self.timing),
+            Field::StateAsOf => Some(&self.state_as_of),
+            Field::Limit => Some(&self.limit),
+            Field::Records | Field::Envelope | Field::Expired | Field::Aggregated | Field::Sequence => None,
+        }
+    }
+
+    /// The line that keys go to.
+    pub(in crate::app) fn line(&mut self) -> Option<&mut Line> {
+        match self.field {
+            Field::Target => Some(&mut self.target),
+            Field::Separator => Some(&mut self.separator),
+            Field::Rate => Some(&mut self.rate),
+            Field::Timing => Some(&mut self.timing),
+            Field::StateAsOf => Some(&mut self.state_as_of),
+            Field::Limit => Some(&mut self.limit),
+            Field::Records | Field::Envelope | Field::Expired | Field::Aggregated | Field::Sequence => None,
+        }
+    }
+
+    /// The streams that the typed text leaves to choose from: the one of just that name first, the source itself last.
+    #[must_use]
+    pub fn targets<'s>(&self, streams: &'s Streams) -> Vec<&'s StreamName> {
+        let wanted = self.target.text().to_lowercase();
+        let mut names: Vec<&StreamName> = streams
+            .rows
+            .iter()
+            .filter(|row| !row.is_deleted())
+            .map(|row| &row.name)
+            .filter(|name| name.as_str().to_lowercase().contains(&wanted))
+            .collect();
+        names.sort_by_key(|name| (name.as_str().to_lowercase() != wanted, Some(*name) == self.stream.as_ref()));
+        names
+    }
+
+    /// Takes a command on the form; gives back the order when it is to be planned.
+    pub(in crate::app) fn command(&mut self, command: Command, streams: &Streams, times: &TimeContext) -> Option<Box<ReplayOrder>> {
+        match command {
+            Command::NextField => self.move_field(1),
+            Command::PreviousField => self.move_field(FIELDS.len() - 1),
+            Command::Up | Command::Down | Command::First | Command::Last | Command::PageUp | Command::PageDown => {
+                if self.field == Field::Target {
+                    let targets = self.targets(streams).len();
+                    self.target_cursor = Some(match self.target_cursor {
+                        Some(cursor) => crate::app::records::moved(cursor, command, 5, targets),
+                        None => 0,
+                    });
+                } else if command == Command::Up {
+                    self.move_field(FIELDS.len() - 1);
+                } else {
+                    self.move_field(1);
+                }
+            }
+            Command::Change | Command::ChangeBack => match self.field {
+                Field::Records => self.only_marked = !self.only_marked && !self.marks.is_empty(),
+                Field::Envelope => self.envelope = !self.envelope,
+                Field::Expired => self.include_expired = !self.include_expired,
+                Field::Aggregated => self.keep_aggregated = !self.keep_aggregated,
+                Field::Sequence => {
+                    self.sequence = match self.sequence {
+                        Sequence::OfKey => Sequence::None,
+                        Sequence::None => Sequence::OfKey,
+                    };
+                }
+                Field::Target | Field::Separator | Field::Rate | Field::Timing | Field::StateAsOf | Field::Limit => {}
+            },
+            Command::Continue => match self.order(streams, times) {
+                Ok(order) => {
+                    self.problem = None;
+                    return Some(Box::new(order));
+                }
+                Err(sentence) => self.problem = Some(sentence),
+            },
+            _ => {}
+        }
+        None
+    }
+
+    fn move_field(&mut self, by: usize) {
+        let place = FIELDS.iter().position(|field| *field == self.field).unwrap_or(0);
+        self.field = FIELDS[(place + by) % FIELDS.len()];
+    }
+
+    fn order(&mut self, streams: &Streams, times: &TimeContext) -> Result<ReplayOrder, String> {
+        let target = self.chosen_target(streams)?;
+        let envelope = match (self.envelope, self.separator.text()) {
+            (false, _) => None,
+            (true, "") => Some(Separator::default()),
+            (true, text) => Some(Separator::parse(text).map_err(|error| error.to_string())?),
+        };
+        let options = ReplayOptions {
+            envelope,
+            rate: self.rate.text().parse().map_err(|error: crate::domain::replay::pace::InvalidRate| error.to_string())?,
+            timing: self.timing.text().parse().map_err(|error: crate::domain::replay::timing::InvalidTiming| error.to_string())?,
+            sequence: self.sequence,
+        };
+        let selection = self.selection(times)?;
+        Ok(ReplayOrder {
+            source: self.source.clone(),
+            stream: self.stream.clone(),
+            selection,
+            include_expired: self.include_expired,
+            keep_aggregated: self.keep_aggregated,
+            target,
+            options,
+        })
+    }
+
+    fn chosen_target(&self, streams: &Streams) -> Result<StreamName, String> {
+        let targets = self.targets(streams);
+        let cursor = self.target_cursor.ok_or("choose the stream to replay into: type a part of its name, or use ↑ and ↓")?;
+        let name = targets.get(cursor).or(targets.last()).copied();
+        name.cloned().ok_or_else(|| format!("no stream's name contains \"{}\"", self.target.text()))
+    }
+
+    fn selection(&self, times: &TimeContext) -> Result<Selection, String> {
+        let state_as_of = match self.state_as_of.text().trim() {
+            "" => None,
+            text => Some(times.parse(text).map_err(|error| error.to_string())?),
+        };
+        let limit = match self.limit.text().trim() {
+            "" => None,
+            text => {
+                let number = text.replace([' ', '_'], "").parse().ok().filter(|limit| *limit > 0);
+                Some(number.ok_or_else(|| format!("\"{text}\" is no count of records"))?)
+            }
+        };
+        let is_latest = matches!(&self.source, Source::Archive(archive) if archive.mode == ArchiveMode::Latest);
+        if state_as_of.is_some() && is_latest {
+            return Err("an archive of mode LATEST has no earlier state; leave \"state as of\" empty".to_owned());
+        }
+        let matching = |filter: &RecordFilter| Matching {
+            filter: filter.clone(),
+            recipe: self.recipe.clone(),
+            limit,
+            state_as_of,
+            ..Matching::default()
+        };
+        match &self.marks {
+            _ if !self.only_marked => Ok(Selection::Matching(matching(&self.filter))),
+            Marks::Some(_) if limit.is_some() || state_as_of.is_some() => {
+                Err("of marked records all are replayed: leave \"state as of\" and \"at most\" empty".to_owned())
+            }
+            Marks::Some(marked) => Ok(Selection::Marked(marked.values().cloned().collect())),
+            Marks::AllBut { filter, except } => {
+                let except = except.keys().cloned().collect();
+                Ok(Selection::Matching(Matching { except, ..matching(filter) }))
+            }
+        }
+    }
+
+    /// What was on the screen of the records that are chosen, where that can be held against what a plan has.
+    pub(in crate::app) fn shown_of_chosen(&self) -> Option<Shown> {
+        let shown = self.shown?;
+        if !self.limit.text().trim().is_empty() || !self.state_as_of.text().trim().is_empty() {
+            return None;
+        }
+        match &self.marks {
+            _ if !self.only_marked => Some(shown),
+            Marks::AllBut { filter, except } if *filter == self.filter => {
+                Some(Shown { records: shown.records.saturating_sub(except.len() as u64), ..shown })
+            }
+            Marks::Some(_) | Marks::AllBut { .. } => None,
+        }
+    }
+
+    /// The plan that was made before of the same records.
+    pub(in crate::app) fn plan_for(&self, order: &ReplayOrder) -> Option<&PlanId> {
+        let (plan, known) = self.planned.as_ref()?;
+        let is_same = known.source == order.source
+            && known.selection == order.selection
+            && known.include_expired == order.include_expired
+            && known.keep_aggregated == order.keep_aggregated;
+        is_same.then_some(plan)
+    }
+}

@@ -1,0 +1,426 @@
+//! A believable world for the tests of screens: streams, records, a clock that stands still, and keys typed as text.
+
+use crate::app::message::{Effect, Message, RequestId};
+use crate::app::model::{LocalAddresses, Model, Notice, Screen, Session};
+use crate::app::records::Records;
+use crate::app::update;
+use crate::domain::listing::entry::{Entry, NO_SHARD, Place};
+use crate::domain::reading::page::StreamPage;
+use crate::domain::reading::{Position, ReadEnding, ReadProgress, SegmentPosition};
+use crate::domain::record::Record;
+use crate::domain::record::payload::NoPayload;
+use crate::domain::record::show::show;
+use crate::domain::replay::plan::{PlanState, PlanSummary, RunRecord};
+use crate::domain::replay::preflight::{Glimpse, Load, Preflight, tests as preflight};
+use crate::domain::stream::overview::{ArchiveTable, Configuration, StreamOverview};
+use crate::domain::time::TimeContext;
+use archiver::format::item::StoredItem;
+use archiver::format::payload::{Data, Packer};
+use archiver::format::record::ArrivalTime;
+use archiver::format::sequence::SequenceNumber;
+use archiver::format::settings::{ArchiveMode, ArchiveSettings, Compression, Ttl};
+use archiver::format::stream::StreamName;
+use archiver::format::table::{TableKeys, archive_table_name};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
+use std::sync::Arc;
+use std::time::Duration;
+
+pub(crate) fn now() -> Timestamp {
+    "2026-11-20T11:00:00Z".parse().unwrap()
+}
+
+pub(crate) fn name(text: &str) -> StreamName {
+    StreamName::parse(text).unwrap()
+}
+
+/// The model as it is before anything was read.
+pub(crate) fn model(columns: u16, rows: u16) -> Model {
+    let times = TimeContext { now: now(), zone: TimeZone::fixed(jiff::tz::offset(1)) };
+    let session = Session { region: "eu-west-1".to_owned(), profile: Some("prod".to_owned()), ..Session::default() };
+    Model::new(session, (columns, rows), times)
+}
+
+pub(crate) fn local_addresses() -> LocalAddresses {
+    LocalAddresses { kinesis: "http://127.0.0.1:40001".to_owned(), dynamodb: "http://127.0.0.1:40002".to_owned() }
+}
+
+pub(crate) fn overview(stream: &str, configuration: Configuration, table: Option<(ArchiveMode, u64)>) -> StreamOverview {
+    let name = name(stream);
+    let table = table.map(|(mode, items)| ArchiveTable {
+        name: archive_table_name(&name, mode),
+        status: "ACTIVE".to_owned(),
+        keys: TableKeys::of_mode(mode),
+        items,
+        size_bytes: items * 358,
+    });
+    StreamOverview {
+        arn: format!("arn:aws:kinesis:eu-west-1:123456789012:stream/{name}"),
+        name,
+        status: "ACTIVE".to_owned(),
+        is_deleted: false,
+        open_shards: 4,
+        retention_hours: 24,
+        max_record_bytes: 1024 * 1024,
+        configuration,
+        table,
+    }
+}
+
+fn archived(mode: ArchiveMode, ttl_seconds: u64) -> Configuration {
+    Configuration::Archived(ArchiveSettings::new(mode, Ttl::from_seconds(ttl_seconds)))
+}
+
+/// Streams in every state an archive can be in.
+pub(crate) fn overviews() -> Vec<StreamOverview> {
+    let bad_tag = ArchiveSettings::from_tags(&name("audit"), [("StreamArchiveMode", "everything")]).unwrap_err();
+    vec![
+        overview("app-logs", archived(ArchiveMode::All, 30 * 86_400), Some((ArchiveMode::All, 96_110_004))),
+        overview("audit", Configuration::Unreadable(bad_tag.to_string()), None),
+        overview("clickstream", Configuration::NotArchived, None),
+        overview("device-status", archived(ArchiveMode::Latest, 0), Some((ArchiveMode::Latest, 18_220))),
+        overview("invoices", archived(ArchiveMode::All, 0), None),
+        overview("orders", archived(ArchiveMode::All, 90 * 86_400), Some((ArchiveMode::All, 1_204_331))),
+        overview("orders-replay", Configuration::NotArchived, None),
+        overview("telemetry", archived(ArchiveMode::All, 0), Some((ArchiveMode::Latest, 7))),
+    ]
+}
+
+/// An archive of mode ALL whose stream was deleted.
+pub(crate) fn archive_of_deleted(stream: &str) -> StreamOverview {
+    let known = overview(stream, Configuration::NotArchived, Some((ArchiveMode::All, 8_120)));
+    StreamOverview::of_deleted(known.name, known.table.unwrap())
+}
+
+/// The same streams as [`model_with_streams`] has, and below them what is left of `orders-2019`.
+pub(crate) fn model_with_deleted(columns: u16, rows: u16) -> Model {
+    let mut model = model_with_streams(columns, rows);
+    let effects = press(&mut model, "F5");
+    let [Effect::ListStreams { request, .. }] = effects.as_slice() else { panic!("{effects:?}") };
+    let names = overviews().into_iter().map(|overview| overview.name).collect();
+    let effects = update(&mut model, Message::StreamsListed { request: *request, result: Ok(StreamPage { names, next: None }) });
+    let Some(Effect::ListArchives { request, .. }) = effects.last() else { panic!("{effects:?}") };
+    let archives = vec![archive_of_deleted("orders-2019")];
+    update(&mut model, Message::ArchivesListed { request: *request, archives });
+    for overview in overviews() {
+        let stream = overview.name.clone();
+        update(&mut model, Message::StreamRead { request: *request, stream, result: Ok(Box::new(overview)) });
+    }
+    model
+}
+
+/// A model whose streams are all read, the cursor on `orders`.
+pub(crate) fn model_with_streams(columns: u16, rows: u16) -> Model {
+    let mut model = model(columns, rows);
+    let effects = update(&mut model, Message::Ticked(now()));
+    let [Effect::ListStreams { request, .. }] = effects.as_slice() else { panic!("{effects:?}") };
+    let request = *request;
+    let names = overviews().into_iter().map(|overview| overview.name).collect();
+    update(&mut model, Message::StreamsListed { request, result: Ok(StreamPage { names, next: None }) });
+    for overview in overviews() {
+        let stream = overview.name.clone();
+        update(&mut model, Message::StreamRead { request, stream, result: Ok(Box::new(overview)) });
+    }
+    model.streams.selected = Some(name("orders"));
+    model
+}
+
+pub(crate) fn record(place: u32, payload: &[u8]) -> Record {
+    Record::new(StoredItem {
+        partition_key: format!("cust-{}", place % 5),
+        sequence_number: SequenceNumber::parse(format!("4963180274{place:046}")).ok(),
+        data: Some(STANDARD.encode(payload)),
+        arrival: ArrivalTime::parse(&format!("{}.120", now().as_second() - 3_600 + i64::from(place))).ok(),
+        shard_id: Some(format!("shardId-{:012}", place % 4)),
+        last_update: Some("2026-11-20 10:59:59".to_owned()),
+        expire_after: Some(now().as_second() + 89 * 86_400),
+        ..StoredItem::default()
+    })
+}
+
+/// Orders, and one record each of what else may be found.
+pub(crate) fn records() -> Vec<Record> {
+    let mut records: Vec<Record> = (0..60)
+        .map(|place| {
+            let json =
+                format!(r#"{{"id":"o-{place}","status":"paid","total":{place}.50,"items":["SKU-1",null,true],"note":"naïve ☕"}}"#);
+            record(place, json.as_bytes())
+        })
+        .collect();
+    records.push(record(60, &[0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a, 0, 255]));
+    records.push(record(61, "\u{1b}[31mred\u{1b}[0m alert\u{7}\nsecond line".as_bytes()));
+    records.push(Record::new(StoredItem {
+        partition_key: "cust-old".to_owned(),
+        data: Some("not base64!".to_owned()),
+        problems: vec!["sequenceNumber is missing".to_owned(), "shardId is missing".to_owned()],
+        ..StoredItem::default()
+    }));
+    records
+}
+
+/// A record whose payload is in so many parts.
+pub(crate) fn split_record(place: u32, parts: u32) -> Record {
+    let item = record(place, b"").item;
+    Record::new(StoredItem { parts: Some(parts), encoding: Some("gzip".to_owned()), ..item })
+}
+
+/// A record whose payload the archiver has compressed.
+pub(crate) fn compressed_record(place: u32, payload: &[u8]) -> Record {
+    let packed = Packer::default().pack(Data::Bytes(payload.into()), Compression::Gzip, usize::MAX);
+    assert!(packed.is_gzip);
+    let item = record(place, b"").item;
+    let encoding = Some("gzip".to_owned());
+    Record::new(StoredItem { data: Some(packed.text.into_owned()), encoding, sub_sequence_number: Some(3), ..item })
+}
+
+/// The request of the only effect there is, which shows a record.
+pub(crate) fn show_request(effects: &[Effect]) -> RequestId {
+    match effects {
+        [Effect::ShowRecord { request, .. }] => *request,
+        other => panic!("no record is to be shown: {other:?}"),
+    }
+}
+
+/// The request of the effect that reads records.
+pub(crate) fn read_request(effects: &[Effect]) -> RequestId {
+    let requests = effects.iter().filter_map(|effect| match effect {
+        Effect::Read { request, .. } | Effect::Pick { request, .. } => Some(*request),
+        _ => None,
+    });
+    match requests.collect::<Vec<_>>().as_slice() {
+        [request] => *request,
+        _ => panic!("not one reading was asked for: {effects:?}"),
+    }
+}
+
+/// Records in a spool: each lies in the place of its number.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct TestSpool(Vec<Arc<Record>>);
+
+impl TestSpool {
+    pub(crate) fn put(&mut self, records: Vec<Record>) -> Vec<Entry> {
+        let first = self.0.len() as u64;
+        self.0.extend(records.into_iter().map(Arc::new));
+        let new = &self.0[usize::try_from(first).unwrap()..];
+        let shard = |record: &Record| record.item.shard_id.as_ref().and_then(|shard| shard[8..].parse().ok()).unwrap_or(NO_SHARD);
+        new.iter().zip(first..).map(|(record, place)| Entry::new(record, Place(place), shard(record))).collect()
+    }
+
+    /// Answers what asks for rows, and what that leads to; gives back the other effects.
+    pub(crate) fn serve(&self, model: &mut Model, effects: Vec<Effect>) -> Vec<Effect> {
+        let mut others = Vec::new();
+        for effect in effects {
+            match effect {
+                Effect::ReadRows { request, places, .. } => {
+                    let row = |place: &Place| (*place, Arc::clone(&self.0[usize::try_from(place.0).unwrap()]));
+                    let rows = places.iter().map(row).collect();
+                    let effects = update(model, Message::RowsRead { request, result: Ok(rows) });
+                    others.extend(self.serve(model, effects));
+                }
+                other => others.push(other),
+            }
+        }
+        others
+    }
+
+    /// Presses keys, and answers what asks for rows.
+    pub(crate) fn press(&self, model: &mut Model, keys: &str) -> Vec<Effect> {
+        let mut others = Vec::new();
+        for key in keys.split(' ') {
+            let effects = press(model, key);
+            others.extend(self.serve(model, effects));
+        }
+        others
+    }
+
+    /// Brings records into the model as a reading does.
+    pub(crate) fn read(&mut self, model: &mut Model, request: RequestId, records: Vec<Record>) -> Vec<Effect> {
+        let matched = records.len() as u64;
+        let matched_bytes = records.iter().filter_map(|record| record.payload_size).sum();
+        let entries = self.put(records);
+        let shards = (0..4).map(|shard| format!("shardId-{shard:012}")).collect();
+        let progress = ReadProgress {
+            read: matched,
+            matched,
+            matched_bytes,
+            units: 2.0,
+            segments: 8,
+            segments_done: 4,
+            ..ReadProgress::default()
+        };
+        let message = Message::RecordsRead { request, entries, shards, progress, elapsed: Duration::from_millis(500) };
+        let effects = update(model, message);
+        self.serve(model, effects)
+    }
+
+    /// Answers a question for what matches of what was read: these of its entries.
+    pub(crate) fn pick(&self, model: &mut Model, effects: &[Effect], picks: impl Fn(&Record) -> bool) -> Vec<Effect> {
+        let [Effect::Pick { request, order, .. }] = effects else { panic!("nothing is picked: {effects:?}") };
+        let is_picked = |entry: &&Entry| picks(&self.0[usize::try_from(entry.place().0).unwrap()]);
+        let entries: Vec<Entry> = order.entries.iter().filter(is_picked).copied().collect();
+        let progress = ReadProgress { read: order.entries.len() as u64, matched: entries.len() as u64, ..ReadProgress::default() };
+        let shards = (0..4).map(|shard| format!("shardId-{shard:012}")).collect();
+        let message = Message::RecordsRead { request: *request, entries, shards, progress, elapsed: Duration::from_millis(5) };
+        let effects = update(model, message);
+        let mut others = self.serve(model, effects);
+        others.extend(self.end(model, *request, ReadEnding::Complete));
+        others
+    }
+
+    /// Ends a reading.
+    pub(crate) fn end(&self, model: &mut Model, request: RequestId, ending: ReadEnding) -> Vec<Effect> {
+        let effects = update(model, Message::ReadEnded { request, ending, is_full: false });
+        self.serve(model, effects)
+    }
+}
+
+/// A position in the middle of an archive.
+pub(crate) fn middle() -> Position {
+    Position::Scan(vec![SegmentPosition::Done, SegmentPosition::NotBegun])
+}
+
+/// A model with these records open, all read, and what else is to be done.
+pub(crate) fn model_with(columns: u16, rows: u16, records: Vec<Record>) -> (Model, TestSpool, Vec<Effect>) {
+    let mut model = model_with_streams(columns, rows);
+    let mut spool = TestSpool::default();
+    let request = read_request(&press(&mut model, "enter"));
+    let mut effects = spool.read(&mut model, request, records);
+    effects.extend(spool.end(&mut model, request, ReadEnding::Complete));
+    (model, spool, effects)
+}
+
+/// A model with the archive of `orders` open and read in part.
+pub(crate) fn model_read_in_part(columns: u16, rows: u16) -> (Model, TestSpool) {
+    let mut model = model_with_streams(columns, rows);
+    let mut spool = TestSpool::default();
+    let request = read_request(&press(&mut model, "enter"));
+    spool.read(&mut model, request, records());
+    spool.end(&mut model, request, ReadEnding::Stopped(middle()));
+    (model, spool)
+}
+
+/// A model with the archive of `orders` open and read.
+pub(crate) fn model_with_records(columns: u16, rows: u16) -> (Model, TestSpool) {
+    let (model, spool, _) = model_with(columns, rows, records());
+    (model, spool)
+}
+
+/// Presses keys, parted by blanks: names of keys, characters with `ctrl-`, and anything else is typed.
+pub(crate) fn press(model: &mut Model, keys: &str) -> Vec<Effect> {
+    let mut effects = Vec::new();
+    for word in keys.split(' ') {
+        for key in keys_of(word) {
+            effects.extend(update(model, Message::KeyPressed(key)));
+        }
+    }
+    effects
+}
+
+fn keys_of(word: &str) -> Vec<KeyEvent> {
+    let code = match word {
+        "enter" => KeyCode::Enter,
+        "esc" => KeyCode::Esc,
+        "space" => KeyCode::Char(' '),
+        "tab" => KeyCode::Tab,
+        "shift-tab" => KeyCode::BackTab,
+        "up" => KeyCode::Up,
+        "down" => KeyCode::Down,
+        "right" => KeyCode::Right,
+        "page-down" => KeyCode::PageDown,
+        "F5" => KeyCode::F(5),
+        _ => {
+            let modifiers = if word.starts_with("ctrl-") { KeyModifiers::CONTROL } else { KeyModifiers::NONE };
+            let typed = word.trim_start_matches("ctrl-").chars();
+            return typed.map(|character| KeyEvent::new(KeyCode::Char(character), modifiers)).collect();
+        }
+    };
+    vec![KeyEvent::new(code, KeyModifiers::NONE)]
+}
+
+/// The records screen on top.
+pub(crate) fn open_records(model: &Model) -> &Records {
+    match model.screens.last() {
+        Some(Screen::Records(records)) => records,
+        other => panic!("no records are open: {other:?}"),
+    }
+}
+
+/// What the bottom line says.
+pub(crate) fn sentence(model: &Model) -> &str {
+    match &model.notice {
+        Some(Notice::Info(sentence) | Notice::Error(sentence)) => sentence,
+        None => "",
+    }
+}
+
+/// The text of the payload that is shown.
+pub(crate) fn shown(model: &Model) -> Option<&str> {
+    open_records(model).detail()?.decoded()?.text()
+}
+
+/// Answers the effect that shows a record with this payload.
+pub(crate) fn show_with(model: &mut Model, effects: &[Effect], payload: Result<Vec<u8>, NoPayload>) -> Vec<Effect> {
+    let [Effect::ShowRecord { request, order }] = effects else { panic!("{effects:?}") };
+    let result = payload.map(|payload| Box::new(show(&order.record, Ok(payload), &order.options)));
+    update(model, Message::RecordShown { request: *request, result })
+}
+
+/// What a plan of so many records comes to, into a stream of four shards.
+pub(crate) fn preflight_of(plan: PlanSummary) -> Box<Preflight> {
+    let target = preflight::target(&plan.target, Configuration::NotArchived, 4);
+    let glimpse = |number: u64| Glimpse {
+        partition_key: format!("cust-{number}"),
+        sequence_number: number.to_string(),
+        arrival: "1763629200.5".to_owned(),
+        preview: format!(
+            "{{\"id\":{number},\"status\":\"paid\",\"note\":\"an order with a note that is longer than a narrow screen is wide\"}}"
+        ),
+    };
+    let first = (1..=plan.counts.records.min(2)).map(glimpse).collect();
+    let load = Load { first, ..preflight::load(&target, plan.counts.records / 4) };
+    Box::new(Preflight::new(plan, &target, load))
+}
+
+/// A plan of so many records of `orders`.
+pub(crate) fn plan_into(target: &str, records: u64) -> PlanSummary {
+    let mut plan = preflight::plan(target, records);
+    plan.created_at = now() - Duration::from_secs(90);
+    plan.counts.first_arrival = Some(now().as_millisecond() - 7_200_000);
+    plan.counts.last_arrival = Some(now().as_millisecond() - 3_600_000);
+    plan.counts.expired_left_out = 77;
+    plan
+}
+
+/// The plan after a run that ended like this.
+pub(crate) fn after_a_run(plan: PlanSummary, state: PlanState, acknowledged: u64, reason: Option<&str>) -> PlanSummary {
+    let run = RunRecord {
+        started_at: now() - Duration::from_secs(60),
+        by: "ada@desk".to_owned(),
+        target_created_at: None,
+        ended_at: Some(now() - Duration::from_secs(20)),
+        ending: Some(state),
+        reason: reason.map(str::to_owned),
+        acknowledged,
+        maybe_repeated: 0,
+    };
+    PlanSummary { state, acknowledged, runs: vec![run], ..plan }
+}
+
+/// Answers the effect that makes a plan; gives back the plan.
+pub(crate) fn planned(model: &mut Model, effects: &[Effect], records: u64) -> PlanSummary {
+    let found = effects.iter().find_map(|effect| match effect {
+        Effect::PlanReplay { request, order } => Some((*request, order)),
+        _ => None,
+    });
+    let (request, order) = found.unwrap_or_else(|| panic!("nothing is planned: {effects:?}"));
+    let mut plan = plan_into(order.target.as_str(), records);
+    plan.is_everything = order.is_everything();
+    plan.selection = order.selection.to_string();
+    plan.options = order.options.clone();
+    let result = Ok(Some(preflight_of(plan.clone())));
+    update(model, Message::ReplayLookedOver { request, result });
+    plan
+}

@@ -1,0 +1,168 @@
+//! Reading records from one end of their source to the other: what is asked for, how far it came, and what it cost.
+
+pub mod following;
+pub mod page;
+pub mod picking;
+
+use super::decode::Recipe;
+use super::failure::Failure;
+use super::filter::RecordFilter;
+use super::record::Record;
+use crate::domain::reading::page::PageCursor;
+use archiver::format::settings::ArchiveMode;
+use archiver::format::stream::StreamName;
+use std::path::PathBuf;
+
+/// Where records are read from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Source {
+    /// A stream's archive.
+    Archive(ArchiveSource),
+    /// A file of JSON Lines that was exported from an archive.
+    File(PathBuf),
+}
+
+/// A stream's archive, to be read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ArchiveSource {
+    /// The stream.
+    pub stream: StreamName,
+    /// The archive's table.
+    pub table: String,
+    /// Its mode.
+    pub mode: ArchiveMode,
+    /// Bytes of the table as DynamoDB last counted them, up to six hours ago; 0 where that is not known.
+    pub about_bytes: u64,
+}
+
+/// What is to be read.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ReadOrder {
+    /// From where.
+    pub source: Source,
+    /// What the records must be.
+    pub filter: RecordFilter,
+    /// How payloads are decoded when the filter looks into them.
+    pub recipe: Recipe,
+    /// Whether records come as well that the filter cannot look into.
+    pub includes_unreadable: bool,
+    /// Where reading goes on.
+    pub from: Position,
+}
+
+/// How far a source was read: what lies before it was handed over whole, nothing behind it was.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Position {
+    /// Nothing was read.
+    #[default]
+    Beginning,
+    /// One key's items were read up to this one.
+    Query(PageCursor),
+    /// The whole table is read in segments, side by side.
+    Scan(Vec<SegmentPosition>),
+    /// So many bytes of the file were read.
+    File(u64),
+}
+
+/// How far one segment of a table was read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum SegmentPosition {
+    /// Not at all.
+    NotBegun,
+    /// Up to this item.
+    After(PageCursor),
+    /// To its end.
+    Done,
+}
+
+/// Bytes of a file that count as a segment of it.
+pub const FILE_SEGMENT_BYTES: u64 = 1024 * 1024;
+
+/// Lines of a file that are no records.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct BadLines {
+    /// How many there are.
+    pub count: u64,
+    /// The first of them: its number, and what is wrong with it.
+    pub first: Option<(u64, BadLine)>,
+}
+
+/// Why a line is no record.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum BadLine {
+    /// No record has so many bytes.
+    TooLong,
+    /// It is no UTF-8.
+    NoText,
+    /// It is no JSON object, which is clear at this byte of it.
+    NoJson(usize),
+}
+
+impl BadLines {
+    /// Counts another one.
+    pub fn add(&mut self, line: u64, reason: BadLine) {
+        *self = self.and(Self { count: 1, first: Some((line, reason)) });
+    }
+
+    /// These, and then those.
+    #[must_use]
+    pub fn and(self, later: Self) -> Self {
+        Self { count: self.count + later.count, first: self.first.or(later.first) }
+    }
+
+    /// Says how many there are and which is the first; nothing where there are none.
+    #[must_use]
+    pub fn sentence(&self) -> Option<String> {
+        let (line, reason) = self.first?;
+        let reason = match reason {
+            BadLine::TooLong => "it is too long".to_owned(),
+            BadLine::NoText => "it is no UTF-8".to_owned(),
+            BadLine::NoJson(column) => format!("it is no JSON object, see column {column}"),
+        };
+        Some(match self.count {
+            1 => format!("line {line} is no record: {reason}"),
+            count => format!("{} lines are no records; line {line}, the first of them: {reason}", super::text::count(count)),
+        })
+    }
+}
+
+/// How far reading is, and what it cost; counted from where the order began.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct ReadProgress {
+    /// Items read, whether they matched or not.
+    pub read: u64,
+    /// Records that matched.
+    pub matched: u64,
+    /// Bytes of their payloads, as far as they are known.
+    pub matched_bytes: u64,
+    /// Items that the filter could not look into: what decides cannot be read.
+    pub unsearchable: u64,
+    /// Lines of a file that are no records; what is behind them was read.
+    pub bad_lines: BadLines,
+    /// Read units that DynamoDB counted. Source: DynamoDB API reference, ConsumedCapacity.
+    pub units: f64,
+    /// Segments that were read to their end, of this order or before it.
+    pub segments_done: usize,
+    /// Segments there are: those of a table; one where a key was asked for; in a file every [`FILE_SEGMENT_BYTES`].
+    pub segments: usize,
+}
+
+/// Records that matched, as they come, in no order unless one key was asked for, and how far reading is with them.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct ReadBatch {
+    /// The records.
+    pub records: Vec<Record>,
+    /// Up to and with these.
+    pub progress: ReadProgress,
+}
+
+/// How reading ended.
+#[derive(Clone, Debug, PartialEq)]
+pub enum ReadEnding {
+    /// All was read.
+    Complete,
+    /// On request; it can go on from here.
+    Stopped(Position),
+    /// A call failed; it can go on from here.
+    Failed(Failure, Position),
+}

@@ -1,0 +1,104 @@
+//! The file that keeps what the explorer remembers from one start to the next. What cannot be read there is as good as not there: the
+//! file is a convenience, and no reason not to start.
+
+use crate::domain::decode::Recipe;
+use crate::domain::filter::History;
+use crate::domain::remembered::Memory;
+use crate::private;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+use std::io;
+use std::path::{Path, PathBuf};
+
+/// What stands in the file.
+#[derive(Debug, Default, Deserialize, Serialize)]
+#[serde(default)]
+struct Stored {
+    /// Decoders by stream, as they are typed.
+    decoders: BTreeMap<String, String>,
+    /// The filter lines applied, the newest last.
+    filters: Vec<String>,
+}
+
+/// The user's folder for what programs keep between their starts: `XDG_STATE_HOME`, or `~/.local/state`, and there `kinesis-explorer`.
+/// Source: XDG Base Directory Specification.
+#[must_use]
+pub fn state_folder() -> Option<PathBuf> {
+    let state = std::env::var_os("XDG_STATE_HOME")
+        .map(PathBuf::from)
+        .or_else(|| std::env::var_os("HOME").map(|home| PathBuf::from(home).join(".local/state")))?;
+    Some(state.join("kinesis-explorer"))
+}
+
+/// The file.
+fn file() -> Option<PathBuf> {
+    Some(state_folder()?.join("memory.json"))
+}
+
+/// What was remembered, as far as it can be read.
+#[must_use]
+pub fn load() -> Memory {
+    file().map_or_else(Memory::default, |file| load_from(&file))
+}
+
+fn load_from(file: &Path) -> Memory {
+    let stored: Stored = match std::fs::read(file) {
+        Ok(text) => serde_json::from_slice(&text).unwrap_or_else(|error| {
+            tracing::warn!(file = %file.display(), %error, "what was remembered cannot be read");
+            Stored::default()
+        }),
+        Err(_) => Stored::default(),
+    };
+    let recipe = |(stream, steps): (String, String)| Some((stream, Recipe::parse(&steps).ok()?));
+    let mut filters = History::default();
+    stored.filters.iter().for_each(|line| filters.push(line));
+    Memory { recipes: stored.decoders.into_iter().filter_map(recipe).collect(), filters }
+}
+
+/// Keeps it for the next start. The file is replaced as a whole, so that it is never half written.
+///
+/// # Errors
+/// When it cannot be written.
+pub fn save(memory: &Memory) -> io::Result<()> {
+    let file = file().ok_or_else(|| io::Error::other("neither XDG_STATE_HOME nor HOME is set"))?;
+    save_to(memory, &file)
+}
+
+fn save_to(memory: &Memory, file: &Path) -> io::Result<()> {
+    let folder = file.parent().unwrap_or(Path::new("."));
+    private::own_folder(folder)?;
+    let stored = Stored {
+        decoders: memory.recipes.iter().map(|(stream, recipe)| (stream.clone(), recipe.to_string())).collect(),
+        filters: memory.filters.entries().to_vec(),
+    };
+    private::replace(file, &serde_json::to_vec_pretty(&stored)?).map(|_| ())
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_remembered_is_there_at_the_next_start() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("new/memory.json");
+        let mut memory = Memory::default();
+        memory.recipes.insert("orders".to_owned(), Recipe::parse("gzip > json").unwrap());
+        memory.filters.push("key:cust-42 after:1h");
+        save_to(&memory, &file).unwrap();
+        assert_eq!(load_from(&file), memory);
+    }
+
+    #[test]
+    fn what_cannot_be_read_is_forgotten() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("memory.json");
+        std::fs::write(&file, r#"{"decoders":{"orders":"gzip > nonsense","logs":"hex"},"filters":["text:paid"],"new":1}"#).unwrap();
+        let memory = load_from(&file);
+        assert_eq!(memory.recipes.keys().collect::<Vec<_>>(), ["logs"]);
+        assert_eq!(memory.filters.entries(), ["text:paid"]);
+        std::fs::write(&file, "{").unwrap();
+        assert_eq!(load_from(&file), Memory::default());
+    }
+}

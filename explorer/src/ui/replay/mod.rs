@@ -1,0 +1,5 @@
+//! The screens of replays.
+
+pub(super) mod list;
+pub(super) mod review;
+pub(super) mod setup;

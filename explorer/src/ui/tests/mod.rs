@@ -1,0 +1,4 @@
+//! Every screen, drawn and read.
+
+mod hostile;
+mod snapshots;
