@@ -374,7 +374,7 @@ pub fn command_for(event: KeyEvent, contexts: &[Context]) -> Option<Command> {
         .map(|binding| binding.command)
 }
 
-/// The whole table as Markdown, for the README and `explorer keys`.
+/// The whole table as Markdown, for `docs/keys.md` and `explorer keys`.
 #[must_use]
 pub fn as_markdown() -> String {
     let mut lines = vec!["| where | key | what it does |".to_owned(), "|---|---|---|".to_owned()];
@@ -402,9 +402,9 @@ mod tests {
     }
 
     #[test]
-    fn the_readme_lists_these_keys() {
-        let readme = include_str!("../../../README.md");
-        let listed = readme.split("<!-- keys -->\n").nth(1).and_then(|rest| rest.split("\n<!-- /keys -->").next());
+    fn the_documents_list_these_keys() {
+        let document = include_str!("../../../docs/keys.md");
+        let listed = document.split("<!-- keys -->\n").nth(1).and_then(|rest| rest.split("\n<!-- /keys -->").next());
         assert_eq!(listed, Some(as_markdown().as_str()), "`explorer keys` prints what belongs there");
     }
 }

@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 const TEMPLATE: &str = include_str!("../../../template.yaml");
-const README: &str = include_str!("../../../README.md");
+const PERMISSIONS: &str = include_str!("../../../docs/permissions.md");
 
 /// The files of the function that post to AWS: the name of each call stands in their targets, what statements they execute in the bodies.
 const POSTED: &str = include_str!("../../../archiver/src/aws/post.rs");
@@ -192,10 +192,10 @@ fn every_call_that_names_a_stream_sends_its_arn_too() {
     }
 }
 
-/// The permissions in the README's table and in the two policies are the same, but for those on keys of one's own.
+/// The permissions that `docs/permissions.md` lists and those of the two policies are the same, except for KMS keys.
 #[test]
-fn the_readme_names_the_permissions_of_people_as_the_policies_do() {
-    let table = README.split("| for | the explorer needs").nth(1).and_then(|rest| rest.split("\n\n").next()).unwrap();
+fn the_documents_name_the_permissions_of_people_as_the_policies_do() {
+    let table = PERMISSIONS.split("| for | the explorer needs").nth(1).and_then(|rest| rest.split("\n\n").next()).unwrap();
     for service in ["kinesis", "dynamodb", "s3", "sqs"] {
         let named: Actions =
             table.split('`').filter_map(|word| word.strip_prefix(&format!("{service}:"))).map(str::to_owned).collect();

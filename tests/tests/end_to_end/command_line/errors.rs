@@ -194,13 +194,13 @@ async fn a_script_that_forgot_its_command() {
 }
 
 #[tokio::test]
-async fn the_keys_of_the_screens_are_printed_as_the_table_in_the_readme() {
+async fn the_keys_of_the_screens_are_printed_as_the_table_in_the_documents() {
     let keys = Explorer::bare(binary()).run(&["keys"]).await.succeeded();
     assert!(keys.stdout.starts_with("| where | key | what it does |\n|---|---|---|\n"), "{keys:#?}");
     assert!(keys.stdout.lines().all(|line| line.starts_with('|') && line.ends_with('|')), "{keys:#?}");
 
-    let readme = include_str!("../../../../README.md");
-    let (_, rest) = readme.split_once("<!-- keys -->\n").unwrap();
+    let document = include_str!("../../../../docs/keys.md");
+    let (_, rest) = document.split_once("<!-- keys -->\n").unwrap();
     let (table, _) = rest.split_once("<!-- /keys -->").unwrap();
-    assert_eq!(keys.stdout, table, "the README's table of keys is not what `explorer keys` prints");
+    assert_eq!(keys.stdout, table, "the table of keys in docs/keys.md is not what `explorer keys` prints");
 }
