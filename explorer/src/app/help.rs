@@ -102,6 +102,7 @@ fn rows_of_keys(keys: &str, sentence: &str, columns: usize) -> Vec<HelpRow> {
 }
 
 #[cfg(test)]
+#[allow(clippy::panic)]
 mod tests {
     use super::*;
     use crate::app::tests::fixtures::{local_addresses, model_with_streams, press};
