@@ -4,6 +4,8 @@
 //! that reads or writes one; [`aws`], how AWS is called; [`store`], how records get into tables; [`function`], what the Lambda
 //! function `bootstrap` does with an event. The archives of the Node.js original are read and continued as they are.
 
+#![warn(missing_docs)]
+
 pub mod aws;
 pub mod format;
 pub mod function;
