@@ -6,8 +6,8 @@ mod trickle;
 
 pub(super) use trickle::run as trickle;
 
+use super::error::SetupError;
 use super::event_source::{Inventory, is_archived};
-use super::setup::SetupError;
 use super::streams::{make_stream, tag_stream};
 use crate::aws::connect::Connection;
 use archiver::aws::failure::{AwsFailure, FailureKind};

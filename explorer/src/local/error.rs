@@ -1,5 +1,7 @@
 //! Why the local system cannot run.
 
+use crate::domain::failure::Failure;
+use archiver::aws::failure::AwsFailure;
 use std::io;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -69,4 +71,16 @@ pub enum LocalError {
         /// What was still missing.
         waiting_for: &'static str,
     },
+}
+
+/// A step that failed.
+#[derive(Clone, Debug, thiserror::Error)]
+#[error(transparent)]
+pub(super) struct SetupError(#[from] Failure);
+
+impl SetupError {
+    /// An emulator asks for no permissions, so none is named.
+    pub(super) fn new(operation: String, failure: AwsFailure) -> Self {
+        Self(Failure::of_call(operation, "", failure))
+    }
 }

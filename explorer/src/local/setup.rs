@@ -2,11 +2,10 @@
 
 use super::data_dir::RememberedStreams;
 use super::demo::{self, SeededShard};
+use super::error::SetupError;
 use super::event_source::Inventory;
 use super::streams::{make_stream, tag_stream};
 use crate::aws::connect::Connection;
-use crate::domain::failure::Failure;
-use archiver::aws::failure::AwsFailure;
 use archiver::format::stream::StreamName;
 use jiff::Timestamp;
 use std::time::Duration;
@@ -21,18 +20,6 @@ pub(super) enum Setup {
     /// Everything is put; each of these shards has records up to its number that are still to be archived.
     Done(Vec<SeededShard>),
     Failed(SetupError),
-}
-
-/// A step that failed.
-#[derive(Clone, Debug, thiserror::Error)]
-#[error(transparent)]
-pub(super) struct SetupError(#[from] Failure);
-
-impl SetupError {
-    /// An emulator asks for no permissions, so none is named.
-    pub(super) fn new(operation: String, failure: AwsFailure) -> Self {
-        Self(Failure::of_call(operation, "", failure))
-    }
 }
 
 /// Makes the streams, and with `with_demo` the demo's streams, tables and first records.

@@ -1,8 +1,8 @@
 //! Making streams in the emulator, and remembering which there are.
 
 use super::data_dir::{DataDir, RememberedStream, RememberedStreams};
+use super::error::SetupError;
 use super::event_source::{Inventory, StopSignal};
-use super::setup::SetupError;
 use archiver::aws::failure::{AwsFailure, FailureKind};
 use archiver::format::stream::StreamName;
 use aws_sdk_kinesis::Client;

@@ -4,7 +4,7 @@ use crate::aws::configure::make;
 use crate::aws::connect::Connection;
 use crate::aws::streams::describe_table;
 use crate::domain::stream::change::Call;
-use crate::local::setup::SetupError;
+use crate::local::error::SetupError;
 use archiver::format::settings::{ArchiveSettings, Ttl};
 use archiver::format::stream::StreamName;
 use archiver::format::table::{TableKeys, archive_table_name, parts_table_name};
