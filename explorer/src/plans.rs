@@ -4,21 +4,28 @@
 //! what is left, and which records may have arrived without anybody knowing.
 
 mod bits;
+mod blocks;
 mod checksum;
+mod choice;
+mod control;
 mod draft;
 mod error;
 mod file;
+mod folder;
 mod journal;
 mod queue;
+mod reads;
 mod schema;
 mod sorter;
 mod summary;
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests;
+mod traces;
 
 pub use draft::{Draft, DraftOrder, PlannedRecord};
 pub use error::PlanError;
-pub use file::{PlanFile, Plans};
+pub use file::PlanFile;
+pub use folder::Plans;
 pub use journal::{Journal, Pen, Receipt, RunEnd, Settled};
 pub use queue::{Loaded, Origin, QueueReader};

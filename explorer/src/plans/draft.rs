@@ -1,22 +1,23 @@
 //! A plan while its records are read: each is put into the file as it comes, and at the end all are put in order.
 
 use super::bits::Bits;
+use super::blocks::{self, QueueWriter};
+use super::choice::{Candidate, Choice, Verdict};
 use super::error::PlanError;
-use super::file::{Hold, PlanFile, Plans, counts_text};
-use super::queue::{BLOCK_ENTRIES, BUCKETS, bucket_of, write_entry};
+use super::file::{Hold, PlanFile};
+use super::folder::Plans;
 use super::sorter::Sorter;
-use super::{checksum, schema};
+use super::summary::counts_text;
+use super::{checksum, control, schema};
+use crate::domain::replay::ReplayOrder;
 use crate::domain::replay::hash_key::HashKey;
-use crate::domain::replay::lanes::QueuedRecord;
 use crate::domain::replay::order::{NO_TIME, NumberValue, OrderEntry, time_of};
 use crate::domain::replay::plan::{PlanCounts, PlanState};
-use crate::domain::replay::{ReplayOrder, Selection};
 use archiver::format::record::ArrivalTime;
 use archiver::format::sequence::SequenceNumber;
 use jiff::Timestamp;
-use rusqlite::{Connection, OptionalExtension as _, params};
-use std::cmp::Reverse;
-use std::collections::{BinaryHeap, HashMap};
+use rusqlite::{Connection, params};
+use std::collections::HashMap;
 use std::io;
 
 /// Records that are put into the file together, and bytes of their payloads.
@@ -76,16 +77,6 @@ pub struct Draft {
     now: Timestamp,
 }
 
-/// Which of the records are kept.
-#[derive(Debug)]
-enum Choice {
-    All,
-    /// The last of each key.
-    LastOfKey,
-    /// So many of the newest; the oldest of those kept is on top.
-    Newest(usize, BinaryHeap<Reverse<(i64, NumberValue, u64, u64)>>),
-}
-
 impl Draft {
     /// A draft with nothing in it.
     ///
@@ -95,21 +86,8 @@ impl Draft {
         let DraftOrder { order, source, target_arn, now } = wanted;
         let (file, connection, hold) = plans.create(order, source, target_arn, now)?;
         schema::make_fast(&connection).map_err(|error| file.failed(&error))?;
-        let (choice, limit) = match &order.selection {
-            Selection::Marked(_) => (Choice::All, None),
-            Selection::Matching(matching) => match (matching.state_as_of, matching.limit) {
-                (Some(_), limit) => (Choice::LastOfKey, limit),
-                (None, Some(limit)) => {
-                    let limit = usize::try_from(limit).unwrap_or(usize::MAX);
-                    (Choice::Newest(limit, BinaryHeap::new()), None)
-                }
-                (None, None) => (Choice::All, None),
-            },
-        };
-        if matches!(choice, Choice::LastOfKey) {
-            let newest = "CREATE TEMP TABLE newest (partition_key TEXT PRIMARY KEY, number BLOB NOT NULL, record INTEGER NOT NULL) WITHOUT ROWID";
-            connection.execute_batch(newest).map_err(|error| file.failed(&error))?;
-        }
+        let (choice, limit) = Choice::of(&order.selection);
+        choice.prepare(&connection).map_err(|error| file.failed(&error))?;
         let sorter = Sorter::new(plans.folder()).map_err(|error| PlanError::of_io(plans.folder(), &error))?;
         Ok(Self {
             file,
@@ -185,9 +163,14 @@ impl Draft {
         let arrived = time_of(record.arrival.as_ref(), self.now).unwrap_or(NO_TIME);
         let sub = record.sub_sequence_number.unwrap_or(0);
         let id = self.next_record;
-        if !self.is_chosen(&record, arrived, number, sub, id)? {
-            self.counts.superseded += 1;
-            return Ok(Ok(()));
+        let candidate = Candidate { arrived, number, sub, record: id };
+        match self.choice.consider(&self.connection, &record.partition_key, candidate)? {
+            Verdict::Superseded => {
+                self.counts.superseded += 1;
+                return Ok(Ok(()));
+            }
+            Verdict::Chosen { replaced: Some(replaced) } => self.take_out(replaced)?,
+            Verdict::Chosen { replaced: None } => {}
         }
         self.next_record += 1;
         let explicit = record.explicit_hash_key.as_deref().and_then(HashKey::parse);
@@ -220,55 +203,6 @@ impl Draft {
         self.counts.records += 1;
         self.counts.bytes += payload_bytes;
         Ok(Ok(()))
-    }
-
-    /// Whether a record belongs to the plan as far as is known; takes out the one that it replaces.
-    fn is_chosen(
-        &mut self,
-        record: &PlannedRecord,
-        arrived: i64,
-        number: NumberValue,
-        sub: u64,
-        id: u64,
-    ) -> rusqlite::Result<bool> {
-        let replaced = match &mut self.choice {
-            Choice::All => return Ok(true),
-            Choice::LastOfKey => {
-                let value = [number.to_bytes().as_slice(), &sub.to_be_bytes()].concat();
-                let sql = "SELECT number, record FROM newest WHERE partition_key = ?1";
-                let known: Option<(Vec<u8>, i64)> = self
-                    .connection
-                    .prepare_cached(sql)?
-                    .query_row([&record.partition_key], |row| Ok((row.get(0)?, row.get(1)?)))
-                    .optional()?;
-                if known.as_ref().is_some_and(|(newest, _)| *newest >= value) {
-                    return Ok(false);
-                }
-                let sql = "INSERT OR REPLACE INTO newest (partition_key, number, record) VALUES (?1, ?2, ?3)";
-                self.connection.prepare_cached(sql)?.execute(params![record.partition_key, value, id.cast_signed()])?;
-                known.map(|(_, record)| record.cast_unsigned())
-            }
-            Choice::Newest(limit, kept) => {
-                let this = (arrived, number, sub, id);
-                let is_full = kept.len() >= *limit;
-                match kept.peek() {
-                    Some(Reverse(oldest)) if is_full && *oldest > this => return Ok(false),
-                    Some(_) if is_full => {
-                        let oldest = kept.pop().map(|Reverse((_, _, _, record))| record);
-                        kept.push(Reverse(this));
-                        oldest
-                    }
-                    _ => {
-                        kept.push(Reverse(this));
-                        None
-                    }
-                }
-            }
-        };
-        if let Some(replaced) = replaced {
-            self.take_out(replaced)?;
-        }
-        Ok(true)
     }
 
     fn take_out(&mut self, record: u64) -> rusqlite::Result<()> {
@@ -327,7 +261,7 @@ impl Draft {
     /// # Errors
     /// When the file cannot be read.
     pub fn is_unwanted(&self) -> Result<bool, PlanError> {
-        super::file::control(&self.connection).map(|control| control.is_some()).map_err(|error| self.file.failed(&error))
+        control::requested(&self.connection).map(|control| control.is_some()).map_err(|error| self.file.failed(&error))
     }
 
     /// Throws it away: nobody wants it any more.
@@ -433,67 +367,11 @@ impl Times {
 /// Payload bytes of what is queued; records that were skipped are still in the file.
 fn queued_bytes(connection: &Connection, records: u64) -> rusqlite::Result<u64> {
     let mut bytes = 0;
-    super::queue::each_entry(connection, records, |entry| {
+    blocks::each_entry(connection, records, |entry| {
         let sql = "SELECT length(data) FROM record WHERE id = ?1";
         let length: i64 = connection.prepare_cached(sql)?.query_row([entry.record.cast_signed()], |row| row.get(0))?;
         bytes += length.cast_unsigned();
         Ok(true)
     })?;
     Ok(bytes)
-}
-
-/// Writes entries in their order, each into the block of its bucket.
-struct QueueWriter<'c> {
-    connection: &'c Connection,
-    position: u64,
-    blocks: Vec<Block>,
-}
-
-#[derive(Clone, Default)]
-struct Block {
-    first: u64,
-    entries: usize,
-    bytes: Vec<u8>,
-}
-
-impl<'c> QueueWriter<'c> {
-    fn new(connection: &'c Connection) -> Self {
-        Self { connection, position: 0, blocks: vec![Block::default(); BUCKETS] }
-    }
-
-    fn push(&mut self, entry: &OrderEntry) -> rusqlite::Result<()> {
-        let queued = QueuedRecord {
-            position: self.position,
-            record: entry.record,
-            key: entry.key,
-            hash: HashKey(entry.hash),
-            bytes: entry.bytes,
-            arrived: entry.arrived,
-        };
-        self.position += 1;
-        let bucket = bucket_of(entry.key);
-        let block = &mut self.blocks[bucket];
-        if block.entries == 0 {
-            block.first = queued.position;
-        }
-        write_entry(&queued, &mut block.bytes);
-        block.entries += 1;
-        if block.entries == BLOCK_ENTRIES { self.flush(bucket) } else { Ok(()) }
-    }
-
-    fn flush(&mut self, bucket: usize) -> rusqlite::Result<()> {
-        let block = &mut self.blocks[bucket];
-        if block.entries > 0 {
-            let sql = "INSERT INTO queue (bucket, first, checksum, entries) VALUES (?1, ?2, ?3, ?4)";
-            let checksum = checksum::of_block(bucket as u64, block.first, &block.bytes);
-            self.connection.prepare_cached(sql)?.execute(params![bucket, block.first.cast_signed(), checksum, block.bytes])?;
-            block.entries = 0;
-            block.bytes.clear();
-        }
-        Ok(())
-    }
-
-    fn finish(mut self) -> rusqlite::Result<()> {
-        (0..BUCKETS).try_for_each(|bucket| self.flush(bucket))
-    }
 }

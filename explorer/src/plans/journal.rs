@@ -1,8 +1,9 @@
 //! The journal of a run: what is about to be sent, and what became of it. A thread of its own writes it; whatever waits meanwhile goes
 //! into the next transaction together, so that the disk is waited for once.
 
+use super::control::{requested, write_cancelled};
 use super::error::{PlanError, damaged};
-use super::file::{Hold, PlanFile, somebody, write_cancelled};
+use super::file::{Hold, PlanFile, somebody};
 use super::{checksum, schema, summary};
 use crate::domain::replay::lanes::Position;
 use crate::domain::replay::plan::{Control, PlanState, PlanSummary};
@@ -215,7 +216,7 @@ fn begin(
     if let Some(refusal) = plan.changed_since(confirmed) {
         return Ok(Err(refusal));
     }
-    if super::file::control(&transaction)? == Some(Control::Cancel) {
+    if requested(&transaction)? == Some(Control::Cancel) {
         // Its program ended before it could do so.
         write_cancelled(&transaction)?;
         transaction.commit()?;
@@ -328,7 +329,7 @@ impl Writer {
             return;
         }
         self.looked_at = Instant::now();
-        match super::file::control(&self.connection) {
+        match requested(&self.connection) {
             Ok(control) => {
                 let number = match control {
                     None => 0,

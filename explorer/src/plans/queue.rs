@@ -1,79 +1,16 @@
 //! The queue of a plan: which records go in which order, read lane by lane as they are wanted, and the records themselves.
 
 use super::bits::Bits;
+use super::blocks::{BUCKETS, bucket_of, read_block};
 use super::error::{PlanError, damaged};
 use super::file::PlanFile;
-use super::{checksum, summary};
-use crate::domain::replay::hash_key::{HashKey, ShardMap};
+use super::{blocks, checksum, summary};
+use crate::domain::replay::hash_key::ShardMap;
 use crate::domain::replay::lanes::{Position, QueuedRecord};
 use rusqlite::{Connection, OptionalExtension as _, params};
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, VecDeque};
 use std::ops::RangeInclusive;
-
-/// Parts that the hashes of keys are divided into.
-pub(super) const BUCKETS: usize = 256;
-/// Entries of a block: what is read of a bucket at a time.
-pub(super) const BLOCK_ENTRIES: usize = 512;
-/// Bytes of an entry.
-pub(super) const ENTRY_BYTES: usize = 6 * 8;
-
-/// The bucket of a key, by its hash.
-pub(super) fn bucket_of(key: u64) -> usize {
-    usize::try_from(key >> 56).unwrap_or(0)
-}
-
-pub(super) fn write_entry(entry: &QueuedRecord, bytes: &mut Vec<u8>) {
-    for number in [entry.position, entry.record, entry.key, entry.hash.0, entry.bytes, entry.arrived.cast_unsigned()] {
-        bytes.extend_from_slice(&number.to_le_bytes());
-    }
-}
-
-fn read_entry(bytes: &[u8]) -> Option<QueuedRecord> {
-    let mut numbers = bytes.chunks_exact(8).map(|part| part.first_chunk().map_or(0, |part| u64::from_le_bytes(*part)));
-    Some(QueuedRecord {
-        position: numbers.next()?,
-        record: numbers.next()?,
-        key: numbers.next()?,
-        hash: HashKey(numbers.next()?),
-        bytes: numbers.next()?,
-        arrived: numbers.next()?.cast_signed(),
-    })
-}
-
-/// The entries of a block, where it is as it was written.
-fn read_block(bucket: u64, first: Position, sum: i64, entries: &[u8]) -> rusqlite::Result<impl Iterator<Item = QueuedRecord>> {
-    let is_whole = entries.len().is_multiple_of(ENTRY_BYTES) && entries.len() <= BLOCK_ENTRIES * ENTRY_BYTES;
-    if !is_whole || sum != checksum::of_block(bucket, first, entries) {
-        return Err(damaged("a part of its queue is not what was written"));
-    }
-    Ok(entries.chunks_exact(ENTRY_BYTES).filter_map(read_entry))
-}
-
-/// Passes all entries, bucket by bucket, until `take` gives false. There must be as many as the plan has records.
-pub(super) fn each_entry(
-    connection: &Connection,
-    records: u64,
-    mut take: impl FnMut(QueuedRecord) -> rusqlite::Result<bool>,
-) -> rusqlite::Result<()> {
-    let mut statement = connection.prepare("SELECT bucket, first, checksum, entries FROM queue ORDER BY bucket, first")?;
-    let mut rows = statement.query([])?;
-    let mut passed = 0;
-    let miscounted = || damaged("its queue has not as many records as the plan");
-    while let Some(row) = rows.next()? {
-        let (bucket, first) = (row.get::<_, i64>(0)?.cast_unsigned(), row.get::<_, i64>(1)?.cast_unsigned());
-        for entry in read_block(bucket, first, row.get(2)?, row.get_ref(3)?.as_blob()?)? {
-            passed += 1;
-            if passed > records {
-                return Err(miscounted());
-            }
-            if !take(entry)? {
-                return Ok(());
-            }
-        }
-    }
-    if passed == records { Ok(()) } else { Err(miscounted()) }
-}
 
 /// A record as it is in the plan.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -254,7 +191,7 @@ impl QueueReader {
     /// When the file cannot be read, or its queue has not as many records as the plan.
     pub fn each_left(&self, mut take: impl FnMut(QueuedRecord) -> bool) -> Result<(), PlanError> {
         let take = |entry: QueuedRecord| Ok(self.settled.get(entry.position) || take(entry));
-        each_entry(&self.connection, self.records, take).map_err(|error| self.file.failed(&error))
+        blocks::each_entry(&self.connection, self.records, take).map_err(|error| self.file.failed(&error))
     }
 }
 
