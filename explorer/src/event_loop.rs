@@ -1,6 +1,7 @@
 //! Brings keys, time and answers into the state, draws it, and hands effects to the runner.
 
-use crate::app::message::{Effect, Message};
+use crate::app::effect::Effect;
+use crate::app::message::{Message, TerminalMessage};
 use crate::app::model::{Model, Session};
 use crate::app::update;
 use crate::aws::connect::Connection;
@@ -143,14 +144,14 @@ fn come_back(terminal: &mut ratatui::DefaultTerminal) -> io::Result<Message> {
     // would be taken for keys.
     terminal.swap_buffers();
     let size = terminal.size()?;
-    Ok(Message::Resized(size.width, size.height))
+    Ok(Message::Terminal(TerminalMessage::Resized(size.width, size.height)))
 }
 
 fn message_of(event: Event) -> Option<Message> {
     match event {
-        Event::Key(key) if key.kind != KeyEventKind::Release => Some(Message::KeyPressed(key)),
-        Event::Paste(text) => Some(Message::Pasted(text)),
-        Event::Resize(columns, rows) => Some(Message::Resized(columns, rows)),
+        Event::Key(key) if key.kind != KeyEventKind::Release => Some(Message::Terminal(TerminalMessage::KeyPressed(key))),
+        Event::Paste(text) => Some(Message::Terminal(TerminalMessage::Pasted(text))),
+        Event::Resize(columns, rows) => Some(Message::Terminal(TerminalMessage::Resized(columns, rows))),
         Event::Key(_) | Event::FocusGained | Event::FocusLost | Event::Mouse(_) => None,
     }
 }

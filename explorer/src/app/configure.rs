@@ -1,8 +1,10 @@
 //! The configure screen: the archive's settings, then the calls that would be made, then the calls being made.
 
+use super::effect::{ConfigureEffect, Effect};
+use super::ids::RequestId;
 use super::keymap::{Command, Context};
 use super::line::Line;
-use super::message::{Effect, RequestId};
+use super::message::Reply;
 use crate::domain::failure::Failure;
 use crate::domain::stream::change::{Plan, Wanted, WantedArchive};
 use crate::domain::stream::overview::StreamOverview;
@@ -167,11 +169,11 @@ impl Configure {
         let archive = |mode| Wanted::Archived(WantedArchive { mode, ttl, replays, compression });
         let wanted = self.mode.map_or(Wanted::NotArchived, archive);
         self.step = Step::Planning(request);
-        Some(Effect::PlanConfiguration { request, stream: Box::new(self.stream.clone()), wanted })
+        Some(Effect::Configure(ConfigureEffect::Plan { request, stream: Box::new(self.stream.clone()), wanted }))
     }
 
     /// Takes the plan.
-    pub fn planned(&mut self, request: RequestId, result: Result<Plan, Failure>) {
+    pub fn planned(&mut self, Reply { request, result }: Reply<Result<Plan, Failure>>) {
         if self.step != Step::Planning(request) {
             return;
         }
@@ -191,7 +193,7 @@ impl Configure {
         let plan = plan.clone();
         let calls = plan.calls.clone();
         self.step = Step::Making { request, plan, made: 0 };
-        Some(Effect::MakeCalls { request, calls })
+        Some(Effect::Configure(ConfigureEffect::MakeCalls { request, calls }))
     }
 
     /// Takes what one call came to; true when all are made.

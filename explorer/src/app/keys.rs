@@ -1,9 +1,9 @@
 //! What a key does: it goes into a line that is being typed, or it is a command of the table.
 
+use super::effect::Effect;
 use super::help::Help;
 use super::keymap::{Command, Context, command_for};
 use super::line::Line;
-use super::message::Effect;
 use super::model::{Model, Notice, Overlay, Screen};
 use super::records::moved;
 use super::update::run;

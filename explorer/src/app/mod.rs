@@ -2,7 +2,9 @@
 //! to be done goes out as effects.
 
 pub mod configure;
+pub mod effect;
 pub mod help;
+pub mod ids;
 pub mod keymap;
 mod keys;
 pub mod line;

@@ -1,8 +1,8 @@
 //! The whole state of the explorer's screens.
 
 use super::configure::Configure;
+use super::ids::RequestId;
 use super::keymap::{Command, Context};
-use super::message::RequestId;
 use super::records::{Pane, Records, Room};
 use super::streams::Streams;
 use crate::app::replay::list::{Live, Replays, ReplaysScreen};

@@ -13,7 +13,9 @@ mod rows;
 mod taken;
 mod typing;
 
-use super::message::{Effect, RequestId, SpoolId};
+use super::effect::{Effect, RecordsEffect};
+use super::ids::{RequestId, SpoolId};
+use super::message::Reply;
 use crate::domain::decode::Recipe;
 use crate::domain::failure::Failure;
 use crate::domain::filter::RecordFilter;
@@ -199,8 +201,8 @@ impl Records {
         let mut effects = self.abandon_reading();
         effects.extend(self.stop_following());
         effects.extend(self.close_base());
-        effects.push(Effect::DropSpool(self.rows.spool));
-        effects.extend(self.fresh.take().map(|fresh| Effect::DropSpool(fresh.spool)));
+        effects.push(Effect::Records(RecordsEffect::DropSpool(self.rows.spool)));
+        effects.extend(self.fresh.take().map(|fresh| Effect::Records(RecordsEffect::DropSpool(fresh.spool))));
         effects
     }
 
@@ -322,7 +324,7 @@ impl Records {
     }
 
     /// Takes a payload.
-    pub(super) fn shown(&mut self, request: RequestId, result: Result<Box<Shown>, NoPayload>) {
+    pub(super) fn shown(&mut self, Reply { request, result }: Reply<Result<Box<Shown>, NoPayload>>) {
         self.showing.shown(request, result);
     }
 }

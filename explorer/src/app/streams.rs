@@ -1,8 +1,10 @@
 //! The streams screen: rows that fill in as they are known.
 
+use super::effect::{Effect, StreamsEffect};
+use super::ids::RequestId;
 use super::keymap::Command;
 use super::line::Line;
-use super::message::{Effect, RequestId};
+use super::message::{Reply, StreamsMessage};
 use crate::domain::failure::Failure;
 use crate::domain::reading::page::StreamPage;
 use crate::domain::stream::overview::StreamOverview;
@@ -96,11 +98,21 @@ impl Sort {
 }
 
 impl Streams {
+    /// Takes what has happened to the streams.
+    pub fn take(&mut self, message: StreamsMessage) -> Vec<Effect> {
+        match message {
+            StreamsMessage::Listed(reply) => return self.listed(reply),
+            StreamsMessage::ArchivesListed(reply) => self.archives_listed(reply),
+            StreamsMessage::Read { stream, reply } => self.read(&stream, reply),
+        }
+        Vec::new()
+    }
+
     /// Asks for all streams again; what is known stays on the screen meanwhile.
     pub fn refresh(&mut self, request: RequestId) -> Effect {
         self.listing = Some(request);
         self.seen.clear();
-        Effect::ListStreams { request, from: None }
+        Effect::Streams(StreamsEffect::List { request, from: None })
     }
 
     /// Whether answers are awaited.
@@ -110,7 +122,7 @@ impl Streams {
     }
 
     /// Takes a page of names.
-    pub fn listed(&mut self, request: RequestId, result: Result<StreamPage, Failure>) -> Vec<Effect> {
+    fn listed(&mut self, Reply { request, result }: Reply<Result<StreamPage, Failure>>) -> Vec<Effect> {
         if self.listing != Some(request) {
             return Vec::new();
         }
@@ -126,7 +138,7 @@ impl Streams {
         let mut effects = Vec::with_capacity(page.names.len() + 1);
         for name in page.names {
             self.seen.push(name.clone());
-            effects.push(Effect::ReadStream { request, stream: name.clone() });
+            effects.push(Effect::Streams(StreamsEffect::Read { request, stream: name.clone() }));
             match self.rows.binary_search_by(|row| row.name.cmp(&name)) {
                 Ok(known) => self.rows[known].reading = Some(request),
                 Err(place) => {
@@ -135,7 +147,7 @@ impl Streams {
             }
         }
         match page.next {
-            Some(next) => effects.push(Effect::ListStreams { request, from: Some(next) }),
+            Some(next) => effects.push(Effect::Streams(StreamsEffect::List { request, from: Some(next) })),
             None => {
                 self.listing = None;
                 self.listed = true;
@@ -143,7 +155,7 @@ impl Streams {
                 // Those of deleted streams stay until it is known which are left.
                 self.rows.retain(|row| seen.contains(&row.name) || row.is_deleted());
                 self.listing_archives = Some(request);
-                effects.push(Effect::ListArchives { request, streams: seen });
+                effects.push(Effect::Streams(StreamsEffect::ListArchives { request, streams: seen }));
             }
         }
         self.keep_selection();
@@ -151,7 +163,7 @@ impl Streams {
     }
 
     /// Takes the archives whose streams were deleted. Where they cannot be listed, which takes a permission of its own, there are none.
-    pub fn archives_listed(&mut self, request: RequestId, archives: Vec<StreamOverview>) {
+    fn archives_listed(&mut self, Reply { request, result: archives }: Reply<Vec<StreamOverview>>) {
         if self.listing_archives != Some(request) {
             return;
         }
@@ -171,14 +183,14 @@ impl Streams {
     }
 
     /// Takes what is known of one stream.
-    pub fn read(&mut self, request: RequestId, name: &StreamName, result: Result<StreamOverview, Failure>) {
+    fn read(&mut self, name: &StreamName, Reply { request, result }: Reply<Result<Box<StreamOverview>, Failure>>) {
         let Some(row) = self.rows.iter_mut().find(|row| row.name == *name && row.reading == Some(request)) else {
             return;
         };
         row.reading = None;
         match result {
             Ok(overview) => {
-                row.overview = Some(overview);
+                row.overview = Some(*overview);
                 row.failure = None;
             }
             Err(failure) => row.failure = Some(failure),
@@ -189,7 +201,7 @@ impl Streams {
     pub fn refresh_one(&mut self, request: RequestId, name: &StreamName) -> Option<Effect> {
         let row = self.rows.iter_mut().find(|row| row.name == *name)?;
         row.reading = Some(request);
-        Some(Effect::ReadStream { request, stream: name.clone() })
+        Some(Effect::Streams(StreamsEffect::Read { request, stream: name.clone() }))
     }
 
     /// The rows that the filter lets through, sorted.

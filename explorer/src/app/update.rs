@@ -1,16 +1,18 @@
 //! The one place where the state changes: a message in, effects out.
 
 use super::configure::Configure;
+use super::effect::{Effect, ReplaysEffect};
 use super::keymap::Command;
 use super::keys::{clear_field, open_line, press, typed};
 use super::line::Line;
-use super::message::{Effect, Message};
+use super::message::{ConfigureMessage, Message, Reply, TerminalMessage};
 use super::model::{Model, Notice, Overlay, Screen};
 use super::records::{Origin, Pane, moved};
 use super::replay;
 use crate::app::records::browse;
 use crate::app::replay::setup::{ReplayFrom, ReplaySetup};
 use crate::domain::decode::Recipe;
+use crate::domain::failure::Failure;
 use crate::domain::filter::RecordFilter;
 use crate::domain::listing::marks::Marks;
 use crate::domain::reading::{ArchiveSource, Source};
@@ -32,15 +34,28 @@ pub fn update(model: &mut Model, message: Message) -> Vec<Effect> {
 
 fn take(model: &mut Model, message: Message) -> Vec<Effect> {
     match message {
-        Message::KeyPressed(key) => press(model, key),
-        Message::Pasted(text) => {
+        Message::Terminal(message) => return take_of_terminal(model, message),
+        Message::Ticked(now) => return tick(model, now),
+        Message::Streams(message) => return model.streams.take(message),
+        Message::Records(message) => return browse::take(model, message),
+        Message::Export(message) => browse::take_of_export(model, message),
+        Message::Configure(message) => return take_of_configure(model, message),
+        Message::Replays(message) => return replay::take(model, message),
+        Message::Terminated => model.quit = true,
+    }
+    Vec::new()
+}
+
+fn take_of_terminal(model: &mut Model, message: TerminalMessage) -> Vec<Effect> {
+    match message {
+        TerminalMessage::KeyPressed(key) => return press(model, key),
+        TerminalMessage::Pasted(text) => {
             if let Some(line) = open_line(model) {
                 line.paste(&text);
                 typed(model);
             }
-            Vec::new()
         }
-        Message::Resized(columns, rows) => {
+        TerminalMessage::Resized(columns, rows) => {
             model.size = (columns, rows);
             let room = model.room();
             for screen in &mut model.screens {
@@ -48,51 +63,20 @@ fn take(model: &mut Model, message: Message) -> Vec<Effect> {
                     records.resize(room);
                 }
             }
-            Vec::new()
         }
-        Message::Ticked(now) => tick(model, now),
-        Message::StreamsListed { request, result } => model.streams.listed(request, result),
-        Message::ArchivesListed { request, archives } => {
-            model.streams.archives_listed(request, archives);
-            Vec::new()
-        }
-        Message::StreamRead { request, stream, result } => {
-            model.streams.read(request, &stream, result.map(|overview| *overview));
-            Vec::new()
-        }
-        Message::RecordsRead { .. }
-        | Message::ReadEnded { .. }
-        | Message::RowsRead { .. }
-        | Message::RowFound { .. }
-        | Message::RecordShown { .. }
-        | Message::Followed { .. }
-        | Message::FollowEnded { .. } => browse::take(model, message),
-        Message::ExportProgressed { request, exported } => {
-            browse::export_progressed(model, request, exported);
-            Vec::new()
-        }
-        Message::ExportEnded { request, result } => {
-            browse::export_ended(model, request, result);
-            Vec::new()
-        }
-        Message::ConfigurationPlanned { request, result } => {
+    }
+    Vec::new()
+}
+
+fn take_of_configure(model: &mut Model, message: ConfigureMessage) -> Vec<Effect> {
+    match message {
+        ConfigureMessage::Planned(reply) => {
             if let Some(Screen::Configure(configure)) = model.screens.last_mut() {
-                configure.planned(request, result);
+                configure.planned(reply);
             }
             Vec::new()
         }
-        Message::CallMade { request, result } => call_made(model, request, result),
-        Message::ReplaysListed { .. }
-        | Message::PlanProgressed { .. }
-        | Message::ReplayLookedOver { .. }
-        | Message::ReplayProgressed { .. }
-        | Message::ReplayEnded { .. }
-        | Message::ReplayDetailsRead { .. }
-        | Message::ReplayTold { .. } => replay::take(model, message),
-        Message::Terminated => {
-            model.quit = true;
-            Vec::new()
-        }
+        ConfigureMessage::CallMade(reply) => call_made(model, reply),
     }
 }
 
@@ -117,11 +101,7 @@ fn refresh_streams(model: &mut Model) -> Effect {
     model.streams.refresh(request)
 }
 
-fn call_made(
-    model: &mut Model,
-    request: super::message::RequestId,
-    result: Result<(), crate::domain::failure::Failure>,
-) -> Vec<Effect> {
+fn call_made(model: &mut Model, Reply { request, result }: Reply<Result<(), Failure>>) -> Vec<Effect> {
     let mut changed = None;
     for screen in &mut model.screens {
         if let Screen::Configure(configure) = screen
@@ -194,7 +174,7 @@ fn answer_quit(model: &mut Model, command: Command) -> Vec<Effect> {
     }
     model.quit = true;
     let export = model.export.as_ref().map(|export| Effect::Stop(export.request));
-    let pause = |(id, _): (&PlanId, _)| Effect::TellReplay { replay: id.clone(), control: Control::Pause };
+    let pause = |(id, _): (&PlanId, _)| Effect::Replays(ReplaysEffect::Control { replay: id.clone(), control: Control::Pause });
     model.running_replays().map(pause).chain(export).collect()
 }
 

@@ -1,7 +1,8 @@
 //! The effect that writes records to a file.
 
-use super::say;
-use crate::app::message::{Message, RequestId};
+use super::outbox::Outbox;
+use crate::app::ids::RequestId;
+use crate::app::message::{ExportMessage, Message, Reply};
 use crate::aws::connect::Connection;
 use crate::domain::export::{ExportOrder, Exported, Exports};
 use crate::domain::failure::Failure;
@@ -25,18 +26,18 @@ pub(super) async fn export(
     connection: Connection,
     request: RequestId,
     order: ExportOrder,
-    messages: mpsc::Sender<Message>,
+    outbox: Outbox,
     stopped: watch::Receiver<bool>,
 ) {
-    let result = write(&connection, request, order, &messages, stopped).await;
-    say(&messages, Message::ExportEnded { request, result }).await;
+    let result = write(&connection, request, order, &outbox, stopped).await;
+    outbox.send(Message::Export(ExportMessage::Ended(Reply { request, result }))).await;
 }
 
 async fn write(
     connection: &Connection,
     request: RequestId,
     order: ExportOrder,
-    messages: &mpsc::Sender<Message>,
+    outbox: &Outbox,
     stopped: watch::Receiver<bool>,
 ) -> Result<Option<Exported>, Failure> {
     let ExportOrder { what, stream, path, format, form } = order;
@@ -66,8 +67,8 @@ async fn write(
                     }
                     if told_at.elapsed() >= MESSAGE_INTERVAL {
                         told_at = Instant::now();
-                        let exported = sink.exported();
-                        say(messages, Message::ExportProgressed { request, exported }).await;
+                        let result = sink.exported();
+                        outbox.send(Message::Export(ExportMessage::Progressed(Reply { request, result }))).await;
                     }
                 }
                 Ok(())

@@ -1,7 +1,8 @@
 //! Picking what matches from records that were read before: a spool answers for the archive, without a call but for payloads in parts.
 
-use super::say;
-use crate::app::message::{Message, RequestId};
+use super::outbox::Outbox;
+use crate::app::ids::RequestId;
+use crate::app::message::{FoundRecords, Message, ReadEnd, RecordsMessage, Reply};
 use crate::aws::connect::Connection;
 use crate::domain::failure::Failure;
 use crate::domain::filter::{Answer, Matcher};
@@ -17,7 +18,7 @@ use futures::{StreamExt as _, TryStreamExt as _};
 use jiff::Timestamp;
 use std::sync::Arc;
 use std::time::Instant;
-use tokio::sync::{mpsc, watch};
+use tokio::sync::watch;
 
 /// Records looked at between two messages.
 const RECORDS_AT_ONCE: usize = 2_000;
@@ -46,7 +47,7 @@ pub(super) async fn pick(
     request: RequestId,
     spool: SharedSpool,
     order: PickOrder,
-    messages: mpsc::Sender<Message>,
+    outbox: Outbox,
     mut stopped: watch::Receiver<bool>,
 ) {
     let now = Timestamp::now();
@@ -54,20 +55,15 @@ pub(super) async fn pick(
     let ending = tokio::select! {
         // An error means that whoever could stop it is gone, which is the same news.
         _ = stopped.wait_for(|stops| *stops) => ReadEnding::Stopped(Position::Beginning),
-        picked = pick_all(&connection, request, picker, &messages) => match picked {
+        picked = pick_all(&connection, request, picker, &outbox) => match picked {
             Ok(()) => ReadEnding::Complete,
             Err(failure) => ReadEnding::Failed(failure, Position::Beginning),
         },
     };
-    say(&messages, Message::ReadEnded { request, ending, is_full: false }).await;
+    outbox.send(Message::Records(RecordsMessage::ReadEnded(Reply { request, result: ReadEnd { ending, is_full: false } }))).await;
 }
 
-async fn pick_all(
-    connection: &Connection,
-    request: RequestId,
-    mut picker: Picker,
-    messages: &mpsc::Sender<Message>,
-) -> Result<(), Failure> {
+async fn pick_all(connection: &Connection, request: RequestId, mut picker: Picker, outbox: &Outbox) -> Result<(), Failure> {
     let started = Instant::now();
     let shards = picker.spool.shards();
     let mut entries = std::mem::take(&mut picker.order.entries);
@@ -89,7 +85,12 @@ async fn pick_all(
         progress.matched_bytes += looked.bytes;
         progress.unsearchable += looked.unsearchable;
         let (entries, shards, elapsed) = (looked.matched, Arc::clone(&shards), started.elapsed());
-        say(messages, Message::RecordsRead { request, entries, shards, progress, elapsed }).await;
+        outbox
+            .send(Message::Records(RecordsMessage::Read(Reply {
+                request,
+                result: FoundRecords { entries, shards, progress, elapsed },
+            })))
+            .await;
     }
     Ok(())
 }

@@ -1,7 +1,9 @@
 //! Effects that put records in a spool: reading an archive or a file, and following what comes in.
 
-use super::say;
-use crate::app::message::{Message, RequestId};
+use super::outbox::Outbox;
+use super::stops::Stop;
+use crate::app::ids::RequestId;
+use crate::app::message::{FoundRecords, Message, NewRecords, ReadEnd, RecordsMessage, Reply};
 use crate::aws::connect::Connection;
 use crate::aws::follow::follow_unknown;
 use crate::domain::failure::Failure;
@@ -52,26 +54,26 @@ pub(super) async fn read(
     request: RequestId,
     spool: SharedSpool,
     order: ReadOrder,
-    messages: mpsc::Sender<Message>,
-    (stop, stopped): (watch::Sender<bool>, watch::Receiver<bool>),
+    outbox: Outbox,
+    Stop { stop, stopped }: Stop,
 ) {
     let (batches, waiting) = mpsc::channel(BATCHES_WAITING);
     let spool_for_end = spool.clone();
-    let put = put_batches(request, spool, waiting, &messages, &stop);
+    let put = put_batches(request, spool, waiting, &outbox, &stop);
     let (ending, put) = tokio::join!(sources::read(Some(&connection), &order, batches, stopped), put);
     let (ending, is_full) = match put {
         Ok(()) => (ending, spool_for_end.is_full()),
         // What could not be kept is behind the position: only reading anew finds it.
         Err(failure) => (ReadEnding::Failed(failure, Position::Beginning), true),
     };
-    say(&messages, Message::ReadEnded { request, ending, is_full }).await;
+    outbox.send(Message::Records(RecordsMessage::ReadEnded(Reply { request, result: ReadEnd { ending, is_full } }))).await;
 }
 
 async fn put_batches(
     request: RequestId,
     spool: SharedSpool,
     mut waiting: mpsc::Receiver<ReadBatch>,
-    messages: &mpsc::Sender<Message>,
+    outbox: &Outbox,
     stop: &watch::Sender<bool>,
 ) -> Result<(), Failure> {
     let started = Instant::now();
@@ -84,7 +86,7 @@ async fn put_batches(
         let batch = tokio::select! {
             batch = waiting.recv() => batch,
             () = tokio::time::sleep_until(tell_at), if !is_told => {
-                tell(request, &mut untold, progress, started.elapsed(), messages).await;
+                tell(request, &mut untold, progress, started.elapsed(), outbox).await;
                 tell_at = Instant::now() + MESSAGE_INTERVAL;
                 is_told = true;
                 continue;
@@ -104,30 +106,35 @@ async fn put_batches(
         }
     }
     if !is_told {
-        tell(request, &mut untold, progress, started.elapsed(), messages).await;
+        tell(request, &mut untold, progress, started.elapsed(), outbox).await;
     }
     Ok(())
 }
 
-async fn tell(
-    request: RequestId,
-    untold: &mut Untold,
-    progress: ReadProgress,
-    elapsed: Duration,
-    messages: &mpsc::Sender<Message>,
-) {
+async fn tell(request: RequestId, untold: &mut Untold, progress: ReadProgress, elapsed: Duration, outbox: &Outbox) {
     let entries = std::mem::take(&mut untold.entries);
     let shards = Arc::clone(&untold.shards);
-    say(messages, Message::RecordsRead { request, entries, shards, progress, elapsed }).await;
+    outbox
+        .send(Message::Records(RecordsMessage::Read(Reply {
+            request,
+            result: FoundRecords { entries, shards, progress, elapsed },
+        })))
+        .await;
+}
+
+/// A spool, and where it has records that would come again.
+pub(super) struct Known {
+    pub(super) spool: SharedSpool,
+    pub(super) there: Vec<Place>,
 }
 
 /// Puts in a spool what comes in and is not among what is there, until it is stopped.
-pub(super) async fn follow_onto(
+pub(super) async fn follow(
     connection: Connection,
     request: RequestId,
-    (spool, there): (SharedSpool, Vec<Place>),
+    Known { spool, there }: Known,
     order: FollowOrder,
-    messages: mpsc::Sender<Message>,
+    outbox: Outbox,
     stopped: watch::Receiver<bool>,
 ) {
     let (batches, mut waiting) = mpsc::channel::<FollowBatch>(BATCHES_WAITING);
@@ -136,7 +143,7 @@ pub(super) async fn follow_onto(
         FollowFrom::At(at) => at,
     };
     if let Err(failure) = remember(spool.clone(), there, since).await {
-        return say(&messages, Message::FollowEnded { request, failure: Some(failure) }).await;
+        return outbox.send(Message::Records(RecordsMessage::FollowEnded(Reply { request, result: Some(failure) }))).await;
     }
     let known = {
         let spool = spool.clone();
@@ -153,7 +160,9 @@ pub(super) async fn follow_onto(
             status = status.after(&batch);
             let entries = std::mem::take(&mut untold.entries);
             let shards = Arc::clone(&untold.shards);
-            say(&messages, Message::Followed { request, entries, shards, status }).await;
+            outbox
+                .send(Message::Records(RecordsMessage::Followed(Reply { request, result: NewRecords { entries, shards, status } })))
+                .await;
         }
         Ok(())
     };
@@ -163,7 +172,7 @@ pub(super) async fn follow_onto(
             (FollowEnding::Stopped, Ok(())) => None,
         },
     };
-    say(&messages, Message::FollowEnded { request, failure }).await;
+    outbox.send(Message::Records(RecordsMessage::FollowEnded(Reply { request, result: failure }))).await;
 }
 
 async fn remember(spool: SharedSpool, there: Vec<Place>, since: Timestamp) -> Result<(), Failure> {

@@ -1,8 +1,11 @@
 //! The effects around replays: each is a task that speaks in messages. What runs here is asked to pause or to end through a channel;
 //! what runs elsewhere through its file.
 
-use super::say;
-use crate::app::message::{Message, ReplayDetails, RequestId, WantedDetails};
+use super::outbox::Outbox;
+use super::stops::Stops;
+use crate::app::effect::{ReplaysEffect, WantedDetails};
+use crate::app::ids::RequestId;
+use crate::app::message::{Message, ReplayDetails, ReplaysMessage, Reply};
 use crate::aws::connect::Connection;
 use crate::domain::failure::Failure;
 use crate::domain::replay::plan::{Control, Listed, PlanId, PlanSummary};
@@ -14,7 +17,7 @@ use crate::replay::{self, Planned, on_disk};
 use archiver::format::stream::StreamName;
 use std::collections::HashMap;
 use std::time::Duration;
-use tokio::sync::{mpsc, watch};
+use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
 /// Between two messages of one that is at work: ten a second at the most.
@@ -22,81 +25,117 @@ const MESSAGE_INTERVAL: Duration = Duration::from_millis(100);
 /// Records listed of a replay.
 const LISTED: usize = 500;
 
-/// The replays that run here.
+/// The replays that run here, and the plans that are being made.
 #[derive(Debug, Default)]
-pub(super) struct Running {
-    runs: HashMap<PlanId, (watch::Sender<Option<Control>>, JoinHandle<()>)>,
+pub(super) struct ReplayTasks {
+    runs: HashMap<PlanId, Run>,
+    plans: Vec<JoinHandle<()>>,
 }
 
-impl Running {
-    /// Runs a plan.
-    pub(super) fn run(&mut self, connection: Connection, plan: PlanSummary, messages: mpsc::Sender<Message>) {
-        let (control, asked) = watch::channel(None);
-        self.runs.retain(|_, (_, task)| !task.is_finished());
-        let id = plan.id.clone();
-        let task = tokio::spawn(run(connection, plan, messages, asked));
-        self.runs.insert(id, (control, task));
-    }
+/// A replay that runs here.
+#[derive(Debug)]
+struct Run {
+    control: watch::Sender<Option<Control>>,
+    task: JoinHandle<()>,
+}
 
-    /// Tells one that runs here something; false where none of this id does.
-    pub(super) fn tell(&self, id: &PlanId, control: Control) -> bool {
-        match self.runs.get(id) {
-            Some((asked, task)) if !task.is_finished() => {
-                asked.send_replace(Some(control));
-                true
+impl ReplayTasks {
+    /// Starts an effect.
+    pub(super) fn start(&mut self, effect: ReplaysEffect, stops: &mut Stops, connection: Connection, outbox: Outbox) {
+        match effect {
+            ReplaysEffect::List { request } => outbox.send_later(async move {
+                let result = list().await;
+                Message::Replays(ReplaysMessage::Listed(Reply { request, result }))
+            }),
+            ReplaysEffect::Plan { request, order } => {
+                let stopped = stops.open(request).stopped;
+                self.plans.retain(|plan| !plan.is_finished());
+                self.plans.push(tokio::spawn(plan(connection, request, *order, outbox, stopped)));
             }
-            _ => false,
+            ReplaysEffect::CheckPlan { request, replay, choice } => outbox.send_later(async move {
+                let result = check_plan(&connection, replay, choice.map(|choice| *choice)).await.map(Some);
+                Message::Replays(ReplaysMessage::PlanChecked(Reply { request, result }))
+            }),
+            ReplaysEffect::Run(plan) => self.run(connection, *plan, outbox),
+            ReplaysEffect::Control { replay, control } => {
+                if !self.control(&replay, control) {
+                    outbox.send_later(async move {
+                        Message::Replays(ReplaysMessage::Controlled(control_by_file(replay, control).await))
+                    });
+                }
+            }
+            ReplaysEffect::Remove(replay) => {
+                outbox.send_later(async move { Message::Replays(ReplaysMessage::Controlled(remove(replay).await)) });
+            }
+            ReplaysEffect::ReadDetails { request, replay, what } => outbox.send_later(async move {
+                let result = details(replay, what).await;
+                Message::Replays(ReplaysMessage::DetailsRead(Reply { request, result }))
+            }),
         }
     }
 
-    /// Has all of them paused; gives back what to wait for.
+    fn run(&mut self, connection: Connection, plan: PlanSummary, outbox: Outbox) {
+        let (control, asked) = watch::channel(None);
+        self.runs.retain(|_, run| !run.task.is_finished());
+        let id = plan.id.clone();
+        let task = tokio::spawn(run(connection, plan, outbox, asked));
+        self.runs.insert(id, Run { control, task });
+    }
+
+    /// Pauses or cancels a replay that runs here; false where none of this id does.
+    fn control(&self, id: &PlanId, control: Control) -> bool {
+        let Some(run) = self.runs.get(id).filter(|run| !run.task.is_finished()) else {
+            return false;
+        };
+        run.control.send_replace(Some(control));
+        true
+    }
+
+    /// Has all of them paused; gives back what to wait for, the plans that are being made among it.
     pub(super) fn pause_all(self) -> Vec<JoinHandle<()>> {
-        let pause = |(control, task): (watch::Sender<Option<Control>>, JoinHandle<()>)| {
+        let pause = |Run { control, task }: Run| {
             // One that is being cancelled stays so.
             control.send_if_modified(|control| control.is_none() && control.replace(Control::Pause).is_none());
             task
         };
-        self.runs.into_values().map(pause).collect()
+        self.runs.into_values().map(pause).chain(self.plans).collect()
     }
 }
 
-async fn run(connection: Connection, plan: PlanSummary, messages: mpsc::Sender<Message>, asked: watch::Receiver<Option<Control>>) {
+async fn run(connection: Connection, plan: PlanSummary, outbox: Outbox, asked: watch::Receiver<Option<Control>>) {
     let (updates, told) = watch::channel(Progress::default());
     let id = plan.id.clone();
     let replay = id.clone();
-    let forward =
-        forward(told, &messages, |progress| Message::ReplayProgressed { replay: replay.clone(), progress: Box::new(progress) });
+    let forward = forward(told, &outbox, |progress| {
+        Message::Replays(ReplaysMessage::Progressed { replay: replay.clone(), progress: Box::new(progress) })
+    });
     let running = async {
         let file = find(id.clone()).await?;
         replay::run(&connection, &file, plan, replay::PATIENCE, updates, asked).await
     };
     let (result, ()) = tokio::join!(running, forward);
-    say(&messages, Message::ReplayEnded { replay: id, result: result.map(Box::new) }).await;
+    outbox.send(Message::Replays(ReplaysMessage::Ended { replay: id, result: result.map(Box::new) })).await;
 }
 
 /// Hands on what was told last, at most so often, until nobody tells any more.
-async fn forward<T: Clone>(mut told: watch::Receiver<T>, messages: &mpsc::Sender<Message>, message: impl Fn(T) -> Message) {
+async fn forward<T: Clone>(mut told: watch::Receiver<T>, outbox: &Outbox, message: impl Fn(T) -> Message) {
     while told.changed().await.is_ok() {
         let last = told.borrow_and_update().clone();
-        say(messages, message(last)).await;
+        outbox.send(message(last)).await;
         tokio::time::sleep(MESSAGE_INTERVAL).await;
     }
 }
 
-/// Makes a plan, and looks it over.
-pub(super) async fn plan(
-    connection: Connection,
-    request: RequestId,
-    order: ReplayOrder,
-    messages: mpsc::Sender<Message>,
-    stopped: watch::Receiver<bool>,
-) {
+/// Makes a plan, and checks it.
+async fn plan(connection: Connection, request: RequestId, order: ReplayOrder, outbox: Outbox, stopped: watch::Receiver<bool>) {
     let (progress, told) = watch::channel((None::<PlanId>, PlanProgress::default()));
-    let forward = forward(told, &messages, |(_, progress)| Message::PlanProgressed { request, progress });
+    let forward = forward(told, &outbox, |(_, progress)| {
+        Message::Replays(ReplaysMessage::PlanProgressed(Reply { request, result: progress }))
+    });
     let planning = async {
         let plans = plans()?;
         match replay::plan(&connection, &plans, order, progress, stopped).await? {
-            Planned::Ready(file) => match look_over_file(&connection, &plans, &file).await {
+            Planned::Ready(file) => match preflight(&connection, &plans, &file).await {
                 Ok(preflight) => Ok(Some(preflight)),
                 // A plan that nobody has seen is not kept.
                 Err(failure) => {
@@ -109,11 +148,11 @@ pub(super) async fn plan(
         }
     };
     let (result, ()) = tokio::join!(planning, forward);
-    say(&messages, Message::ReplayLookedOver { request, result }).await;
+    outbox.send(Message::Replays(ReplaysMessage::PlanChecked(Reply { request, result }))).await;
 }
 
-/// Looks a plan over that is there, after something was chosen anew.
-pub(super) async fn look_over(
+/// Checks a plan that exists, after it was changed to what is chosen.
+async fn check_plan(
     connection: &Connection,
     replay: PlanId,
     choice: Option<(StreamName, ReplayOptions)>,
@@ -124,34 +163,34 @@ pub(super) async fn look_over(
         let file = file.clone();
         on_disk("choose how a replay goes", move || file.choose(&target, &arn, &options)).await?;
     }
-    look_over_file(connection, &plans, &file).await
+    preflight(connection, &plans, &file).await
 }
 
-async fn look_over_file(connection: &Connection, plans: &Plans, file: &PlanFile) -> Result<Box<Preflight>, Failure> {
+async fn preflight(connection: &Connection, plans: &Plans, file: &PlanFile) -> Result<Box<Preflight>, Failure> {
     replay::preflight(connection, plans, file).await.map(Box::new)
 }
 
 /// The history.
-pub(super) async fn list() -> Result<Listed<String>, Failure> {
+async fn list() -> Result<Listed<String>, Failure> {
     let plans = plans()?;
     let all = on_disk("list the replays", move || plans.list()).await?;
     Ok(all.into_iter().map(|(id, plan)| (id, plan.map_err(|error| error.to_string()))).collect())
 }
 
-/// Tells a replay something through its file.
-pub(super) async fn tell(replay: PlanId, control: Control) -> Result<(), Failure> {
+/// Pauses or cancels a replay through its file.
+async fn control_by_file(replay: PlanId, control: Control) -> Result<(), Failure> {
     let file = find(replay).await?;
     on_disk("tell a replay", move || file.control(control).map(|_| ())).await
 }
 
 /// Removes a replay from the history.
-pub(super) async fn remove(replay: PlanId) -> Result<(), Failure> {
+async fn remove(replay: PlanId) -> Result<(), Failure> {
     let file = find(replay).await?;
     on_disk("remove a replay", move || file.remove()).await
 }
 
-/// What a replay's file tells of its records.
-pub(super) async fn details(replay: PlanId, what: WantedDetails) -> Result<ReplayDetails, Failure> {
+/// What a replay's file says about its records.
+async fn details(replay: PlanId, what: WantedDetails) -> Result<ReplayDetails, Failure> {
     let file = find(replay).await?;
     on_disk("read the records of a replay", move || match what {
         WantedDetails::Receipts => file.latest_receipts(LISTED).map(ReplayDetails::Receipts),

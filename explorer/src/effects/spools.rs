@@ -1,6 +1,6 @@
 //! The spools that the screens' records lie in, by their ids.
 
-use crate::app::message::SpoolId;
+use crate::app::ids::SpoolId;
 use crate::domain::failure::Failure;
 use crate::domain::listing::entry::{Entry, Place, SoughtRecord};
 use crate::domain::listing::marks::{MAX_SINGLE_BYTES, TooMany};

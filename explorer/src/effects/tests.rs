@@ -14,7 +14,9 @@ use crate::domain::record::{Record, RecordId};
 use crate::domain::stream::overview::Configuration;
 use archiver::format::settings::{ArchiveMode, ArchiveSettings};
 use archiver::format::stream::StreamName;
+use jiff::Timestamp;
 use std::collections::BTreeSet;
+use tokio::sync::watch;
 
 /// More than anything needs on a slow machine.
 const PATIENCE: Duration = Duration::from_secs(60);

@@ -6,7 +6,9 @@ use crate::process;
 use crate::spread::milliseconds;
 use crate::table::{TABLE, Table};
 use archiver::format::settings::ArchiveMode;
-use explorer::app::message::{Effect, Message, RequestId, SpoolId};
+use explorer::app::effect::{Effect, RecordsEffect};
+use explorer::app::ids::{RequestId, SpoolId};
+use explorer::app::message::{Message, RecordsMessage};
 use explorer::aws::archive;
 use explorer::aws::connect::Connection;
 use explorer::effects::Runner;
@@ -30,12 +32,12 @@ pub(crate) async fn measure(table: &Table, rounds: usize) -> Value {
             quiet(&connection, request, &key).await;
             let started = Instant::now();
             let order = Box::new(table.order(filter));
-            runner.run(Effect::Read { request: RequestId(request), spool: SpoolId(request), order });
+            runner.run(Effect::Records(RecordsEffect::Read { request: RequestId(request), spool: SpoolId(request), order }));
             first_entries(&mut messages).await;
             measured.push(milliseconds(started.elapsed()));
             runner.run(Effect::Stop(RequestId(request)));
             ended(&mut messages, RequestId(request)).await;
-            runner.run(Effect::DropSpool(SpoolId(request)));
+            runner.run(Effect::Records(RecordsEffect::DropSpool(SpoolId(request))));
         }
         let started = Instant::now();
         let sequence_number = items::sequence_number_of(number);
@@ -64,8 +66,8 @@ async fn quiet(connection: &Connection, request: u64, key: &str) {
 async fn first_entries(messages: &mut mpsc::Receiver<Message>) {
     loop {
         match messages.recv().await.expect("the runner goes on") {
-            Message::RecordsRead { entries, .. } if !entries.is_empty() => return,
-            Message::ReadEnded { ending, .. } => panic!("nothing was read: {ending:?}"),
+            Message::Records(RecordsMessage::Read(reply)) if !reply.result.entries.is_empty() => return,
+            Message::Records(RecordsMessage::ReadEnded(reply)) => panic!("nothing was read: {:?}", reply.result),
             _ => {}
         }
     }
@@ -73,7 +75,7 @@ async fn first_entries(messages: &mut mpsc::Receiver<Message>) {
 
 async fn ended(messages: &mut mpsc::Receiver<Message>, wanted: RequestId) {
     while let Some(message) = messages.recv().await {
-        if matches!(message, Message::ReadEnded { request, .. } if request == wanted) {
+        if matches!(message, Message::Records(RecordsMessage::ReadEnded(reply)) if reply.request == wanted) {
             return;
         }
     }

@@ -7,7 +7,9 @@ use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_sdk_dynamodb::config::{Credentials, SharedCredentialsProvider};
 use aws_sdk_dynamodb::types::ReturnConsumedCapacity;
 use end_to_end::endpoints::{KEY, REGION};
-use explorer::app::message::{Effect, Message, RequestId, SpoolId};
+use explorer::app::effect::{Effect, RecordsEffect};
+use explorer::app::ids::{RequestId, SpoolId};
+use explorer::app::message::{Message, RecordsMessage};
 use explorer::aws::connect::Connection;
 use explorer::domain::listing::Listing;
 use explorer::domain::reading::{ReadBatch, ReadEnding, ReadOrder};
@@ -121,13 +123,13 @@ async fn read_nothing(connection: &Connection, order: &ReadOrder) -> usize {
 async fn read_onto_spool(connection: &Connection, order: ReadOrder) -> usize {
     let (sender, mut messages) = mpsc::channel(256);
     let mut runner = Runner::new(connection.clone(), sender);
-    runner.run(Effect::Read { request: RequestId(1), spool: SpoolId(1), order: Box::new(order) });
+    runner.run(Effect::Records(RecordsEffect::Read { request: RequestId(1), spool: SpoolId(1), order: Box::new(order) }));
     let mut listing = Listing::default();
     loop {
         match messages.recv().await.expect("the runner goes on") {
-            Message::RecordsRead { entries, .. } => listing.add(entries),
-            Message::ReadEnded { ending, .. } => {
-                assert_eq!(ending, ReadEnding::Complete);
+            Message::Records(RecordsMessage::Read(reply)) => listing.add(reply.result.entries),
+            Message::Records(RecordsMessage::ReadEnded(reply)) => {
+                assert_eq!(reply.result.ending, ReadEnding::Complete);
                 return listing.len();
             }
             _ => {}

@@ -5,7 +5,8 @@ use crate::process;
 use crate::spread::milliseconds;
 use crate::table::{SMALL_ITEMS, SMALL_TABLE, Table, source};
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
-use explorer::app::message::{Message, RequestId};
+use explorer::app::ids::RequestId;
+use explorer::app::message::{Message, TerminalMessage};
 use explorer::app::model::{Model, Screen, Session};
 use explorer::app::records::{Origin, Reading, Records};
 use explorer::app::update;
@@ -161,7 +162,7 @@ impl Program {
     }
 
     fn press(&mut self, key: KeyCode) {
-        self.take(Message::KeyPressed(KeyEvent::new(key, KeyModifiers::NONE)));
+        self.take(Message::Terminal(TerminalMessage::KeyPressed(KeyEvent::new(key, KeyModifiers::NONE))));
     }
 
     async fn until(&mut self, is_so: impl Fn(&Self) -> bool) {
@@ -177,7 +178,7 @@ impl Program {
             key = self.keys.recv(), if !self.keys.is_closed() => match key {
                 Some((at, key)) => {
                     pressed_at = Some(at);
-                    Some(Message::KeyPressed(key))
+                    Some(Message::Terminal(TerminalMessage::KeyPressed(key)))
                 }
                 None => None,
             },

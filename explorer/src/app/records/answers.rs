@@ -1,7 +1,8 @@
 //! What comes of the lines that are typed on the records screen.
 
 use super::{Pane, Question, Records, Typing};
-use crate::app::message::{Effect, RequestId};
+use crate::app::effect::{Effect, RecordsEffect};
+use crate::app::ids::RequestId;
 use crate::domain::decode::Recipe;
 use crate::domain::document::{Direction, case_matters};
 use crate::domain::export::ExportFormat;
@@ -106,7 +107,7 @@ impl Records {
             Target::Record(sought) => {
                 self.finding = Some(request);
                 let among = self.rows.are_some.then(|| self.rows.listing.from(0).map(|entry| entry.place()).collect());
-                vec![Effect::FindRow { request, spool: self.rows.spool, sought, among }]
+                vec![Effect::Records(RecordsEffect::FindRow { request, spool: self.rows.spool, sought, among })]
             }
         }
     }

@@ -1,7 +1,7 @@
 //! The arrivals of the rows in spans of time: all together, by shard, and the way from one span to the next.
 
 use super::{HistogramView, Records};
-use crate::app::message::SpoolId;
+use crate::app::ids::SpoolId;
 use crate::domain::listing::entry::ShardIndex;
 use crate::domain::listing::histogram::Buckets;
 use std::collections::BTreeMap;

@@ -3,7 +3,8 @@
 
 use super::reading::{READ_AHEAD, Tally};
 use super::{Following, Origin, Reading, Records, Rows};
-use crate::app::message::{Effect, RequestId, SpoolId};
+use crate::app::effect::{Effect, RecordsEffect};
+use crate::app::ids::{RequestId, SpoolId};
 use crate::domain::filter::RecordFilter;
 use crate::domain::listing::Listing;
 use crate::domain::listing::entry::{Entry, Place};
@@ -87,7 +88,7 @@ impl Records {
             Some(mut base) => {
                 self.exchange(&mut base);
                 effects.extend(self.dropped(base.rows.spool));
-                effects.extend(base.fresh.map(|fresh| Effect::DropSpool(fresh.spool)));
+                effects.extend(base.fresh.map(|fresh| Effect::Records(RecordsEffect::DropSpool(fresh.spool))));
                 self.forget_questions();
                 if let Some(entry) = current {
                     self.cursor = near(&self.rows.listing, &entry);
@@ -156,7 +157,7 @@ impl Records {
             recipe: self.recipe.clone(),
             entries: base.rows.listing.from(0).collect(),
         };
-        Some(Effect::Pick { request, spool: self.rows.spool, order: Box::new(order) })
+        Some(Effect::Records(RecordsEffect::Pick { request, spool: self.rows.spool, order: Box::new(order) }))
     }
 
     /// Exchanges what is shown for what was set aside.
@@ -202,13 +203,13 @@ impl Records {
     /// Throws a spool away, unless what was set aside lies in it.
     pub(super) fn dropped(&self, spool: SpoolId) -> Option<Effect> {
         let is_used = self.rows.spool == spool || self.base.as_ref().is_some_and(|base| base.rows.spool == spool);
-        (!is_used).then_some(Effect::DropSpool(spool))
+        (!is_used).then_some(Effect::Records(RecordsEffect::DropSpool(spool)))
     }
 
     /// What is to be thrown away with the screen, of what was set aside.
     pub(super) fn close_base(&mut self) -> Vec<Effect> {
         let spool = self.base.take().map(|base| base.rows.spool).filter(|spool| *spool != self.rows.spool);
-        spool.map(Effect::DropSpool).into_iter().collect()
+        spool.map(|spool| Effect::Records(RecordsEffect::DropSpool(spool))).into_iter().collect()
     }
 
     /// Where all rows lie that were set aside and are in the same spool as those that are shown.

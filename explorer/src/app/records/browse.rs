@@ -1,9 +1,10 @@
 //! What the records screens have to do with the rest of the state: opening them, bringing answers to the one that waits, and what
 //! of them outlives them.
 
+use crate::app::effect::Effect;
 use crate::app::keymap::Command;
 use crate::app::line::Line;
-use crate::app::message::{Effect, Message, RequestId};
+use crate::app::message::{ExportMessage, RecordsMessage, Reply};
 use crate::app::model::{Export, Model, Notice, Overlay, Screen};
 use crate::app::records::{Answer, Origin, Question, Records};
 use crate::app::replay::setup::{ReplayFrom, ReplaySetup, Shown};
@@ -41,8 +42,8 @@ pub(in crate::app) fn ask(model: &mut Model) -> Vec<Effect> {
     }
 }
 
-/// Brings an answer to the records screen that waits for it.
-pub(in crate::app) fn take(model: &mut Model, message: Message) -> Vec<Effect> {
+/// Brings what has happened to the records screen that waits for it.
+pub(in crate::app) fn take(model: &mut Model, message: RecordsMessage) -> Vec<Effect> {
     let mut told = None;
     let mut effects = Vec::new();
     let screens = model.screens.iter_mut().filter_map(|screen| match screen {
@@ -51,47 +52,46 @@ pub(in crate::app) fn take(model: &mut Model, message: Message) -> Vec<Effect> {
     });
     let mut screens = screens.collect::<Vec<_>>();
     match message {
-        Message::RecordsRead { request, entries, shards, progress, elapsed } => {
-            if let Some(records) = screens.iter_mut().find(|records| records.awaits(request)) {
-                effects.extend(records.records_read(request, entries, shards, (progress, elapsed)));
+        RecordsMessage::Read(reply) => {
+            if let Some(records) = screens.iter_mut().find(|records| records.awaits(reply.request)) {
+                effects.extend(records.records_read(reply));
             }
         }
-        Message::ReadEnded { request, ending, is_full } => {
-            if let Some(records) = screens.iter_mut().find(|records| records.awaits(request)) {
-                let is_read = matches!(ending, ReadEnding::Complete | ReadEnding::Stopped(_));
+        RecordsMessage::ReadEnded(reply) => {
+            if let Some(records) = screens.iter_mut().find(|records| records.awaits(reply.request)) {
+                let is_read = matches!(reply.result.ending, ReadEnding::Complete | ReadEnding::Stopped(_));
                 if is_read && matches!(records.origin, Origin::Read(Source::File(_))) {
                     model.streams.opened = Line::default();
                 }
-                let (dropped, failure) = records.read_ended(request, ending, is_full);
+                let (dropped, failure) = records.read_ended(reply);
                 effects.extend(dropped);
                 let bad_lines = records.tally.total().bad_lines.sentence();
                 told = failure.map(|failure| failure.to_string()).or(bad_lines).map(Notice::Error);
             }
         }
-        Message::RowsRead { request, result } => {
-            if let Some(records) = screens.iter_mut().find(|records| records.waits_for_rows(request)) {
-                told = records.rows_read(request, result).err().map(Notice::Error);
+        RecordsMessage::RowsRead(reply) => {
+            if let Some(records) = screens.iter_mut().find(|records| records.waits_for_rows(reply.request)) {
+                told = records.rows_read(reply).err().map(Notice::Error);
             }
         }
-        Message::RowFound { request, result } => {
+        RecordsMessage::RowFound(Reply { request, result }) => {
             let problems = screens.iter_mut().filter_map(|records| records.row_found(request, result.clone()).err());
             told = problems.map(Notice::Info).next();
         }
-        Message::RecordShown { request, result } => {
-            if let Some(records) = screens.iter_mut().find(|records| records.is_shown_by(request)) {
-                records.shown(request, result);
+        RecordsMessage::PayloadShown(reply) => {
+            if let Some(records) = screens.iter_mut().find(|records| records.is_shown_by(reply.request)) {
+                records.shown(reply);
             }
         }
-        Message::Followed { request, entries, shards, status } => {
+        RecordsMessage::Followed(Reply { request, result }) => {
             for records in screens {
-                records.followed(request, &entries, &shards, status);
+                records.followed(request, &result);
             }
         }
-        Message::FollowEnded { request, failure } => {
-            let ended = screens.iter_mut().any(|records| records.follow_ended(request, failure.clone()));
-            told = failure.filter(|_| ended).map(|failure| Notice::Error(failure.to_string()));
+        RecordsMessage::FollowEnded(Reply { request, result }) => {
+            let ended = screens.iter_mut().any(|records| records.follow_ended(request, result.clone()));
+            told = result.filter(|_| ended).map(|failure| Notice::Error(failure.to_string()));
         }
-        _ => {}
     }
     if told.is_some() {
         model.notice = told;
@@ -235,15 +235,19 @@ fn export(model: &mut Model, path: PathBuf, format: ExportFormat) -> Vec<Effect>
     vec![Effect::Export { request, order: Box::new(ExportOrder { what, stream, path, format, form: PayloadForm::Both }) }]
 }
 
-/// An export got so far.
-pub(in crate::app) fn export_progressed(model: &mut Model, request: RequestId, exported: Exported) {
-    if let Some(export) = model.export.as_mut().filter(|export| export.request == request) {
-        export.exported = exported;
+/// Takes what has happened to an export.
+pub(in crate::app) fn take_of_export(model: &mut Model, message: ExportMessage) {
+    match message {
+        ExportMessage::Progressed(Reply { request, result }) => {
+            if let Some(export) = model.export.as_mut().filter(|export| export.request == request) {
+                export.exported = result;
+            }
+        }
+        ExportMessage::Ended(reply) => export_ended(model, reply),
     }
 }
 
-/// An export has ended.
-pub(in crate::app) fn export_ended(model: &mut Model, request: RequestId, result: Result<Option<Exported>, Failure>) {
+fn export_ended(model: &mut Model, Reply { request, result }: Reply<Result<Option<Exported>, Failure>>) {
     let Some(export) = model.export.take_if(|export| export.request == request) else {
         return;
     };

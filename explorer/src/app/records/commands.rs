@@ -1,20 +1,20 @@
 //! What the keys do on the records screen.
 
 use super::{Following, HistogramView, Origin, Pane, Question, Reading, Records, Typing};
+use crate::app::effect::{Effect, RecordsEffect};
+use crate::app::ids::RequestId;
 use crate::app::keymap::Command;
-use crate::app::message::{Effect, RequestId};
+use crate::app::message::{LoadedRows, Reply};
 use crate::domain::decode::Recipe;
 use crate::domain::document::Direction;
 use crate::domain::failure::Failure;
 use crate::domain::listing::entry::Place;
 use crate::domain::listing::marks::{MAX_SINGLE, TooMany};
 use crate::domain::reading::Source;
-use crate::domain::record::Record;
 use crate::domain::record::show::{Body, View};
 use archiver::format::settings::ArchiveMode;
 use jiff::Timestamp;
 use serde_json::Value;
-use std::sync::Arc;
 
 /// Rows before the end of what is read at which more is read.
 const READ_MARGIN: usize = 50;
@@ -243,7 +243,7 @@ impl Records {
         self.range_from = None;
         let places: Vec<Place> = self.rows.listing.from(*range.start()).take(length).map(|entry| entry.place()).collect();
         self.marking = Some(request);
-        Ok(vec![Effect::ReadRows { request, spool: self.rows.spool, places, is_whole: true }])
+        Ok(vec![Effect::Records(RecordsEffect::ReadRows { request, spool: self.rows.spool, places, is_whole: true })])
     }
 
     /// Whether these rows are awaited.
@@ -254,8 +254,7 @@ impl Records {
     /// Takes rows that were read, to be shown or to be marked.
     pub(in crate::app) fn rows_read(
         &mut self,
-        request: RequestId,
-        result: Result<Vec<(Place, Arc<Record>)>, Failure>,
+        Reply { request, result }: Reply<Result<LoadedRows, Failure>>,
     ) -> Result<(), String> {
         if self.marking.take_if(|marking| *marking == request).is_some() {
             let rows = result.map_err(|failure| failure.to_string())?;

@@ -1,6 +1,7 @@
 //! The record under the cursor: how it is shown, and where one is in it.
 
-use crate::app::message::{Effect, RequestId};
+use crate::app::effect::{Effect, RecordsEffect};
+use crate::app::ids::RequestId;
 use crate::domain::decode::Decoded;
 use crate::domain::record::payload::{NoPayload, Place};
 use crate::domain::record::show::{Body, ShowOptions, ShowOrder, Shown, show};
@@ -135,7 +136,7 @@ impl Showing {
             options: options.clone(),
             against: against.map(Arc::clone),
         };
-        Some(Effect::ShowRecord { request, order: Box::new(order) })
+        Some(Effect::Records(RecordsEffect::ShowPayload { request, order: Box::new(order) }))
     }
 
     /// Takes a payload that was asked for; what is no longer wanted is dropped, and what is asked for again with the next message.

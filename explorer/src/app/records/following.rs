@@ -1,7 +1,9 @@
 //! New records that come in by themselves, into the rows of a records screen.
 
 use super::{Following, Origin, Records};
-use crate::app::message::{Effect, RequestId};
+use crate::app::effect::{Effect, RecordsEffect};
+use crate::app::ids::RequestId;
+use crate::app::message::NewRecords;
 use crate::domain::failure::Failure;
 use crate::domain::listing::entry::{Entry, Place};
 use crate::domain::reading::Source;
@@ -38,7 +40,7 @@ impl Records {
             self.rows.covered = Some(now);
         }
         let order = FollowOrder { stream, followed, filter, recipe, from };
-        Some(Effect::Follow { request, spool: self.rows.spool, there, order: Box::new(order) })
+        Some(Effect::Records(RecordsEffect::Follow { request, spool: self.rows.spool, there, order: Box::new(order) }))
     }
 
     /// Where the rows lie that arrived since then.
@@ -57,9 +59,9 @@ impl Records {
     }
 
     /// Takes new records.
-    pub(in crate::app) fn followed(&mut self, request: RequestId, entries: &[Entry], shards: &Arc<[String]>, status: FollowStatus) {
+    pub(in crate::app) fn followed(&mut self, request: RequestId, NewRecords { entries, shards, status }: &NewRecords) {
         match &mut self.following {
-            Following::On(following, known) if *following == request => *known = status,
+            Following::On(following, known) if *following == request => *known = *status,
             Following::Off | Following::On(..) | Following::Failed(_) => return,
         }
         // What was read from the archive in the same moment is there already.

@@ -2,12 +2,13 @@
 
 use super::base::near;
 use super::{Origin, Records, Rows};
-use crate::app::message::{Effect, RequestId, SpoolId};
+use crate::app::effect::{Effect, RecordsEffect};
+use crate::app::ids::{RequestId, SpoolId};
+use crate::app::message::{FoundRecords, ReadEnd, Reply};
 use crate::domain::failure::Failure;
 use crate::domain::listing::entry::{Entry, MAX_ENTRIES};
 use crate::domain::reading::{Position, ReadEnding, ReadOrder, ReadProgress, Source};
 use jiff::Timestamp;
-use std::sync::Arc;
 use std::time::Duration;
 
 /// Reading pauses by itself when so many records are there that match: enough to look around in, and cheap.
@@ -126,7 +127,7 @@ impl Records {
         }
         let fresh = Rows::new(SpoolId(request.0));
         if let Some(unfinished) = self.fresh.replace(fresh) {
-            effects.push(Effect::DropSpool(unfinished.spool));
+            effects.push(Effect::Records(RecordsEffect::DropSpool(unfinished.spool)));
         }
         self.tally = Tally::default();
         // Who saw all sees all again, though it has grown.
@@ -141,7 +142,7 @@ impl Records {
         effects.extend(self.stop_following());
         let rows = std::mem::replace(&mut self.rows, Rows::new(SpoolId(request.0)));
         effects.extend(self.dropped(rows.spool));
-        effects.extend(self.fresh.take().map(|fresh| Effect::DropSpool(fresh.spool)));
+        effects.extend(self.fresh.take().map(|fresh| Effect::Records(RecordsEffect::DropSpool(fresh.spool))));
         self.cursor = 0;
         self.anchor = None;
         self.is_stale = false;
@@ -165,7 +166,7 @@ impl Records {
         self.reading = Reading::Running(request);
         self.tally.go_on();
         let spool = self.fresh.as_ref().unwrap_or(&self.rows).spool;
-        Some(Effect::Read { request, spool, order: Box::new(order) })
+        Some(Effect::Records(RecordsEffect::Read { request, spool, order: Box::new(order) }))
     }
 
     /// What is to be read to see all that match, from a position on; nothing where records only come in.
@@ -181,16 +182,12 @@ impl Records {
     }
 
     /// Takes records that were read; asks for no more when there are enough.
-    pub(in crate::app) fn records_read(
-        &mut self,
-        request: RequestId,
-        entries: Vec<Entry>,
-        shards: Arc<[String]>,
-        (progress, elapsed): (ReadProgress, Duration),
-    ) -> Option<Effect> {
+    pub(in crate::app) fn records_read(&mut self, reply: Reply<FoundRecords>) -> Option<Effect> {
+        let request = reply.request;
         if self.reading.request() != Some(request) {
-            return self.in_base(request, |records| records.records_read(request, entries, shards, (progress, elapsed))).flatten();
+            return self.in_base(request, |records| records.records_read(reply)).flatten();
         }
+        let FoundRecords { entries, shards, progress, elapsed } = reply.result;
         self.tally.reached(progress, elapsed);
         let held = match &mut self.fresh {
             Some(fresh) => {
@@ -215,23 +212,20 @@ impl Records {
     }
 
     /// Takes the end of a reading; a failure is given back where rows are on the screen, since it has no other place there.
-    pub(in crate::app) fn read_ended(
-        &mut self,
-        request: RequestId,
-        ending: ReadEnding,
-        is_full: bool,
-    ) -> (Vec<Effect>, Option<Failure>) {
+    pub(in crate::app) fn read_ended(&mut self, reply: Reply<ReadEnd>) -> (Vec<Effect>, Option<Failure>) {
+        let request = reply.request;
         if self.reading.request() != Some(request) {
-            let ended = self.in_base(request, |records| records.read_ended(request, ending, is_full));
+            let ended = self.in_base(request, |records| records.read_ended(reply));
             return (ended.map(|(effects, _)| effects).unwrap_or_default(), None);
         }
+        let ReadEnd { ending, is_full } = reply.result;
         self.anchor = None;
         self.is_spool_full = is_full;
         self.is_stale = false;
         self.reading = Reading::after(ending);
         let failure = match &self.reading {
             Reading::Failed(failure, _) => Some(failure.clone()),
-            _ => None,
+            Reading::Running(_) | Reading::Stopping(_) | Reading::Partial(_) | Reading::Complete => None,
         };
         let dropped = self.fresh.take().map(|fresh| {
             if failure.is_some() && fresh.is_empty() {

@@ -1,6 +1,7 @@
 //! The rows of a records screen: an entry of each record that was read, and the records themselves around the cursor only.
 
-use crate::app::message::{Effect, RequestId, SpoolId};
+use crate::app::effect::{Effect, RecordsEffect};
+use crate::app::ids::{RequestId, SpoolId};
 use crate::domain::failure::Failure;
 use crate::domain::listing::Listing;
 use crate::domain::listing::entry::{Entry, MAX_ENTRIES, Place};
@@ -122,7 +123,7 @@ impl Rows {
         let places: Vec<Place> = near.into_iter().filter(|place| !self.loaded.contains_key(place)).collect();
         self.asked = Some(request);
         self.asked_for.clone_from(&places);
-        Some(Effect::ReadRows { request, spool: self.spool, places, is_whole: false })
+        Some(Effect::Records(RecordsEffect::ReadRows { request, spool: self.spool, places, is_whole: false }))
     }
 
     /// Whether these rows are awaited.

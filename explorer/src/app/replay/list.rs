@@ -1,7 +1,9 @@
 //! The replays: those that run here, and the history, as the files tell it.
 
+use crate::app::effect::{Effect, ReplaysEffect, WantedDetails};
+use crate::app::ids::RequestId;
 use crate::app::keymap::Command;
-use crate::app::message::{Effect, ReplayDetails, RequestId, WantedDetails};
+use crate::app::message::{ReplayDetails, Reply};
 use crate::domain::failure::Failure;
 use crate::domain::replay::plan::{Control, Listed, PlanId, PlanState, PlanSummary};
 use crate::domain::replay::progress::{Progress, RunOutcome};
@@ -80,11 +82,11 @@ impl Replays {
             return None;
         }
         self.reading = Some(request);
-        Some(Effect::ListReplays { request })
+        Some(Effect::Replays(ReplaysEffect::List { request }))
     }
 
     /// Takes what the files tell. What runs here goes on being told of by itself.
-    pub(in crate::app) fn listed(&mut self, request: RequestId, result: Result<Listed<String>, Failure>) {
+    pub(in crate::app) fn listed(&mut self, Reply { request, result }: Reply<Result<Listed<String>, Failure>>) {
         if self.reading.take_if(|reading| *reading == request).is_none() {
             return;
         }
@@ -235,7 +237,7 @@ impl ReplaysScreen {
     pub(in crate::app) fn ask(&mut self, replays: &Replays, request: RequestId, what: WantedDetails) -> Option<Effect> {
         let replay = self.current(replays)?.id.clone();
         self.asked = Some((request, replay.clone()));
-        Some(Effect::ReadReplayDetails { request, replay, what })
+        Some(Effect::Replays(ReplaysEffect::ReadDetails { request, replay, what }))
     }
 
     /// Takes the answer.

@@ -4,8 +4,10 @@ pub mod list;
 pub mod review;
 pub mod setup;
 
+use crate::app::effect::{Effect, ReplaysEffect, WantedDetails};
+use crate::app::ids::RequestId;
 use crate::app::keymap::Command;
-use crate::app::message::{Effect, Message, RequestId, WantedDetails};
+use crate::app::message::{ReplaysMessage, Reply};
 use crate::app::model::{Model, Notice, Overlay, Screen};
 use crate::app::records::moved;
 use crate::app::replay::list::{ReplayRow, ReplaysScreen};
@@ -20,25 +22,26 @@ use crate::domain::text::count;
 /// Seconds between two readings of the history, while it is on top.
 const REFRESH_SECONDS: i64 = 2;
 
-pub(in crate::app) fn take(model: &mut Model, message: Message) -> Vec<Effect> {
+/// Takes what has happened to replays.
+pub(in crate::app) fn take(model: &mut Model, message: ReplaysMessage) -> Vec<Effect> {
     match message {
-        Message::ReplaysListed { request, result } => {
-            model.replays.listed(request, result);
+        ReplaysMessage::Listed(reply) => {
+            model.replays.listed(reply);
             Vec::new()
         }
-        Message::PlanProgressed { request, progress } => {
+        ReplaysMessage::PlanProgressed(Reply { request, result }) => {
             if let Some(review) = reviews(model).find(|review| review.awaits() == Some(request)) {
-                review.progressed(request, progress);
+                review.progressed(request, result);
             }
             Vec::new()
         }
-        Message::ReplayLookedOver { request, result } => looked_over(model, request, result),
-        Message::ReplayProgressed { replay, progress } => {
+        ReplaysMessage::PlanChecked(Reply { request, result }) => plan_checked(model, request, result),
+        ReplaysMessage::Progressed { replay, progress } => {
             model.replays.progressed(&replay, *progress);
             Vec::new()
         }
-        Message::ReplayEnded { replay, result } => ended(model, &replay, result.map(|outcome| *outcome)),
-        Message::ReplayDetailsRead { request, result } => {
+        ReplaysMessage::Ended { replay, result } => ended(model, &replay, result.map(|outcome| *outcome)),
+        ReplaysMessage::DetailsRead(Reply { request, result }) => {
             match result {
                 Ok(details) => {
                     if let Some(Screen::Replays(screen)) = model.screens.last_mut() {
@@ -49,20 +52,19 @@ pub(in crate::app) fn take(model: &mut Model, message: Message) -> Vec<Effect> {
             }
             Vec::new()
         }
-        Message::ReplayTold { result } => {
+        ReplaysMessage::Controlled(result) => {
             if let Err(failure) = result {
                 model.notice = Some(Notice::Error(failure.to_string()));
             }
             read(model)
         }
-        _ => Vec::new(),
     }
 }
 
 fn reviews(model: &mut Model) -> impl Iterator<Item = &mut ReplayReview> {
     model.screens.iter_mut().filter_map(|screen| match screen {
         Screen::ReplayReview(review) => Some(review.as_mut()),
-        _ => None,
+        Screen::Records(_) | Screen::Configure(_) | Screen::ReplaySetup(_) | Screen::Replays(_) => None,
     })
 }
 
@@ -99,15 +101,15 @@ pub(in crate::app) fn plan(model: &mut Model, order: Box<ReplayOrder>, request: 
     let (review, effect) = match known {
         Some(replay) => {
             let choice = Some(Box::new((order.target.clone(), order.options.clone())));
-            (ReplayReview::looking(request, false), Effect::LookOverReplay { request, replay, choice })
+            (ReplayReview::looking(request, false), Effect::Replays(ReplaysEffect::CheckPlan { request, replay, choice }))
         }
-        None => (ReplayReview::planning(request), Effect::PlanReplay { request, order }),
+        None => (ReplayReview::planning(request), Effect::Replays(ReplaysEffect::Plan { request, order })),
     };
     model.screens.push(Screen::ReplayReview(Box::new(ReplayReview { shown, ..review })));
-    outdated.map(Effect::RemoveReplay).into_iter().chain(Some(effect)).collect()
+    outdated.map(|plan| Effect::Replays(ReplaysEffect::Remove(plan))).into_iter().chain(Some(effect)).collect()
 }
 
-fn looked_over(model: &mut Model, request: RequestId, result: Result<Option<Box<Preflight>>, Failure>) -> Vec<Effect> {
+fn plan_checked(model: &mut Model, request: RequestId, result: Result<Option<Box<Preflight>>, Failure>) -> Vec<Effect> {
     let result = match result {
         Ok(Some(preflight)) => Ok(preflight),
         // Whoever stopped it has left its screen.
@@ -154,7 +156,7 @@ pub(in crate::app) fn run_on_review(model: &mut Model, command: Command) -> Vec<
                 return Vec::new();
             };
             let id = preflight.plan.id.clone();
-            let run = Effect::RunReplay(Box::new(preflight.plan.clone()));
+            let run = Effect::Replays(ReplaysEffect::Run(Box::new(preflight.plan.clone())));
             model.replays.started(preflight.plan);
             // Form and review have done their work.
             model.screens.pop();
@@ -187,11 +189,11 @@ pub(in crate::app) fn run_on_replays(model: &mut Model, command: Command, reques
         (Command::Refresh, _) => read(model),
         (Command::PauseReplay, Some((replay, Some(state)))) if state.can_resume() => {
             model.screens.push(Screen::ReplayReview(Box::new(ReplayReview::looking(request, true))));
-            vec![Effect::LookOverReplay { request, replay, choice: None }]
+            vec![Effect::Replays(ReplaysEffect::CheckPlan { request, replay, choice: None })]
         }
         (Command::PauseReplay, Some((replay, _))) => {
             model.replays.asked(&replay, Control::Pause);
-            vec![Effect::TellReplay { replay, control: Control::Pause }]
+            vec![Effect::Replays(ReplaysEffect::Control { replay, control: Control::Pause })]
         }
         (Command::CancelReplay, Some(_)) => {
             model.overlay = Some(Overlay::ConfirmCancel);
@@ -204,7 +206,7 @@ pub(in crate::app) fn run_on_replays(model: &mut Model, command: Command, reques
         (Command::Receipts, Some(_)) => screen.ask(&model.replays, request, WantedDetails::Receipts).into_iter().collect(),
         (Command::Open, Some((replay, Some(PlanState::Planned)))) => {
             model.screens.push(Screen::ReplayReview(Box::new(ReplayReview::looking(request, false))));
-            vec![Effect::LookOverReplay { request, replay, choice: None }]
+            vec![Effect::Replays(ReplaysEffect::CheckPlan { request, replay, choice: None })]
         }
         (Command::Open, Some(_)) => screen.ask(&model.replays, request, WantedDetails::PassedOver).into_iter().collect(),
         (_, _) if screen.details.is_some() => {
@@ -231,9 +233,9 @@ pub(in crate::app) fn answer(model: &mut Model, command: Command) -> Vec<Effect>
     match (command, asked) {
         (Command::Confirm, Some(Overlay::ConfirmCancel)) => {
             model.replays.asked(&replay, Control::Cancel);
-            vec![Effect::TellReplay { replay, control: Control::Cancel }]
+            vec![Effect::Replays(ReplaysEffect::Control { replay, control: Control::Cancel })]
         }
-        (Command::Confirm, Some(Overlay::ConfirmRemove)) => vec![Effect::RemoveReplay(replay)],
+        (Command::Confirm, Some(Overlay::ConfirmRemove)) => vec![Effect::Replays(ReplaysEffect::Remove(replay))],
         _ => Vec::new(),
     }
 }

@@ -1,8 +1,8 @@
 //! What a replay would do, before it does: its plan is made, shown with what it comes to, and begins when that is confirmed.
 
+use crate::app::ids::RequestId;
 use crate::app::keymap::Context;
 use crate::app::line::Line;
-use crate::app::message::RequestId;
 use crate::app::replay::setup::Shown;
 use crate::domain::failure::Failure;
 use crate::domain::replay::plan::PlanId;

@@ -1,6 +1,8 @@
 //! A believable world for the tests of screens: streams, records, a clock that stands still, and keys typed as text.
 
-use crate::app::message::{Effect, Message, RequestId};
+use crate::app::effect::{Effect, RecordsEffect, ReplaysEffect, StreamsEffect};
+use crate::app::ids::RequestId;
+use crate::app::message::{FoundRecords, Message, ReadEnd, RecordsMessage, ReplaysMessage, Reply, StreamsMessage, TerminalMessage};
 use crate::app::model::{LocalAddresses, Model, Notice, Screen, Session};
 use crate::app::records::Records;
 use crate::app::update;
@@ -99,15 +101,21 @@ pub(crate) fn archive_of_deleted(stream: &str) -> StreamOverview {
 pub(crate) fn model_with_deleted(columns: u16, rows: u16) -> Model {
     let mut model = model_with_streams(columns, rows);
     let effects = press(&mut model, "F5");
-    let [Effect::ListStreams { request, .. }] = effects.as_slice() else { panic!("{effects:?}") };
+    let [Effect::Streams(StreamsEffect::List { request, .. })] = effects.as_slice() else { panic!("{effects:?}") };
     let names = overviews().into_iter().map(|overview| overview.name).collect();
-    let effects = update(&mut model, Message::StreamsListed { request: *request, result: Ok(StreamPage { names, next: None }) });
-    let Some(Effect::ListArchives { request, .. }) = effects.last() else { panic!("{effects:?}") };
+    let effects = update(
+        &mut model,
+        Message::Streams(StreamsMessage::Listed(Reply { request: *request, result: Ok(StreamPage { names, next: None }) })),
+    );
+    let Some(Effect::Streams(StreamsEffect::ListArchives { request, .. })) = effects.last() else { panic!("{effects:?}") };
     let archives = vec![archive_of_deleted("orders-2019")];
-    update(&mut model, Message::ArchivesListed { request: *request, archives });
+    update(&mut model, Message::Streams(StreamsMessage::ArchivesListed(Reply { request: *request, result: archives })));
     for overview in overviews() {
         let stream = overview.name.clone();
-        update(&mut model, Message::StreamRead { request: *request, stream, result: Ok(Box::new(overview)) });
+        update(
+            &mut model,
+            Message::Streams(StreamsMessage::Read { stream, reply: Reply { request: *request, result: Ok(Box::new(overview)) } }),
+        );
     }
     model
 }
@@ -116,13 +124,16 @@ pub(crate) fn model_with_deleted(columns: u16, rows: u16) -> Model {
 pub(crate) fn model_with_streams(columns: u16, rows: u16) -> Model {
     let mut model = model(columns, rows);
     let effects = update(&mut model, Message::Ticked(now()));
-    let [Effect::ListStreams { request, .. }] = effects.as_slice() else { panic!("{effects:?}") };
+    let [Effect::Streams(StreamsEffect::List { request, .. })] = effects.as_slice() else { panic!("{effects:?}") };
     let request = *request;
     let names = overviews().into_iter().map(|overview| overview.name).collect();
-    update(&mut model, Message::StreamsListed { request, result: Ok(StreamPage { names, next: None }) });
+    update(&mut model, Message::Streams(StreamsMessage::Listed(Reply { request, result: Ok(StreamPage { names, next: None }) })));
     for overview in overviews() {
         let stream = overview.name.clone();
-        update(&mut model, Message::StreamRead { request, stream, result: Ok(Box::new(overview)) });
+        update(
+            &mut model,
+            Message::Streams(StreamsMessage::Read { stream, reply: Reply { request, result: Ok(Box::new(overview)) } }),
+        );
     }
     model.streams.selected = Some(name("orders"));
     model
@@ -179,7 +190,7 @@ pub(crate) fn compressed_record(place: u32, payload: &[u8]) -> Record {
 /// The request of the only effect there is, which shows a record.
 pub(crate) fn show_request(effects: &[Effect]) -> RequestId {
     match effects {
-        [Effect::ShowRecord { request, .. }] => *request,
+        [Effect::Records(RecordsEffect::ShowPayload { request, .. })] => *request,
         other => panic!("no record is to be shown: {other:?}"),
     }
 }
@@ -187,7 +198,9 @@ pub(crate) fn show_request(effects: &[Effect]) -> RequestId {
 /// The request of the effect that reads records.
 pub(crate) fn read_request(effects: &[Effect]) -> RequestId {
     let requests = effects.iter().filter_map(|effect| match effect {
-        Effect::Read { request, .. } | Effect::Pick { request, .. } => Some(*request),
+        Effect::Records(RecordsEffect::Read { request, .. }) | Effect::Records(RecordsEffect::Pick { request, .. }) => {
+            Some(*request)
+        }
         _ => None,
     });
     match requests.collect::<Vec<_>>().as_slice() {
@@ -214,10 +227,10 @@ impl TestSpool {
         let mut others = Vec::new();
         for effect in effects {
             match effect {
-                Effect::ReadRows { request, places, .. } => {
+                Effect::Records(RecordsEffect::ReadRows { request, places, .. }) => {
                     let row = |place: &Place| (*place, Arc::clone(&self.0[usize::try_from(place.0).unwrap()]));
                     let rows = places.iter().map(row).collect();
-                    let effects = update(model, Message::RowsRead { request, result: Ok(rows) });
+                    let effects = update(model, Message::Records(RecordsMessage::RowsRead(Reply { request, result: Ok(rows) })));
                     others.extend(self.serve(model, effects));
                 }
                 other => others.push(other),
@@ -251,19 +264,27 @@ impl TestSpool {
             segments_done: 4,
             ..ReadProgress::default()
         };
-        let message = Message::RecordsRead { request, entries, shards, progress, elapsed: Duration::from_millis(500) };
+        let message = Message::Records(RecordsMessage::Read(Reply {
+            request,
+            result: FoundRecords { entries, shards, progress, elapsed: Duration::from_millis(500) },
+        }));
         let effects = update(model, message);
         self.serve(model, effects)
     }
 
     /// Answers a question for what matches of what was read: these of its entries.
     pub(crate) fn pick(&self, model: &mut Model, effects: &[Effect], picks: impl Fn(&Record) -> bool) -> Vec<Effect> {
-        let [Effect::Pick { request, order, .. }] = effects else { panic!("nothing is picked: {effects:?}") };
+        let [Effect::Records(RecordsEffect::Pick { request, order, .. })] = effects else {
+            panic!("nothing is picked: {effects:?}")
+        };
         let is_picked = |entry: &&Entry| picks(&self.0[usize::try_from(entry.place().0).unwrap()]);
         let entries: Vec<Entry> = order.entries.iter().filter(is_picked).copied().collect();
         let progress = ReadProgress { read: order.entries.len() as u64, matched: entries.len() as u64, ..ReadProgress::default() };
         let shards = (0..4).map(|shard| format!("shardId-{shard:012}")).collect();
-        let message = Message::RecordsRead { request: *request, entries, shards, progress, elapsed: Duration::from_millis(5) };
+        let message = Message::Records(RecordsMessage::Read(Reply {
+            request: *request,
+            result: FoundRecords { entries, shards, progress, elapsed: Duration::from_millis(5) },
+        }));
         let effects = update(model, message);
         let mut others = self.serve(model, effects);
         others.extend(self.end(model, *request, ReadEnding::Complete));
@@ -272,7 +293,10 @@ impl TestSpool {
 
     /// Ends a reading.
     pub(crate) fn end(&self, model: &mut Model, request: RequestId, ending: ReadEnding) -> Vec<Effect> {
-        let effects = update(model, Message::ReadEnded { request, ending, is_full: false });
+        let effects = update(
+            model,
+            Message::Records(RecordsMessage::ReadEnded(Reply { request, result: ReadEnd { ending, is_full: false } })),
+        );
         self.serve(model, effects)
     }
 }
@@ -313,7 +337,7 @@ pub(crate) fn press(model: &mut Model, keys: &str) -> Vec<Effect> {
     let mut effects = Vec::new();
     for word in keys.split(' ') {
         for key in keys_of(word) {
-            effects.extend(update(model, Message::KeyPressed(key)));
+            effects.extend(update(model, Message::Terminal(TerminalMessage::KeyPressed(key))));
         }
     }
     effects
@@ -363,9 +387,9 @@ pub(crate) fn shown(model: &Model) -> Option<&str> {
 
 /// Answers the effect that shows a record with this payload.
 pub(crate) fn show_with(model: &mut Model, effects: &[Effect], payload: Result<Vec<u8>, NoPayload>) -> Vec<Effect> {
-    let [Effect::ShowRecord { request, order }] = effects else { panic!("{effects:?}") };
+    let [Effect::Records(RecordsEffect::ShowPayload { request, order })] = effects else { panic!("{effects:?}") };
     let result = payload.map(|payload| Box::new(show(&order.record, Ok(payload), &order.options)));
-    update(model, Message::RecordShown { request: *request, result })
+    update(model, Message::Records(RecordsMessage::PayloadShown(Reply { request: *request, result })))
 }
 
 /// What a plan of so many records comes to, into a stream of four shards.
@@ -412,7 +436,7 @@ pub(crate) fn after_a_run(plan: PlanSummary, state: PlanState, acknowledged: u64
 /// Answers the effect that makes a plan; gives back the plan.
 pub(crate) fn planned(model: &mut Model, effects: &[Effect], records: u64) -> PlanSummary {
     let found = effects.iter().find_map(|effect| match effect {
-        Effect::PlanReplay { request, order } => Some((*request, order)),
+        Effect::Replays(ReplaysEffect::Plan { request, order }) => Some((*request, order)),
         _ => None,
     });
     let (request, order) = found.unwrap_or_else(|| panic!("nothing is planned: {effects:?}"));
@@ -421,6 +445,6 @@ pub(crate) fn planned(model: &mut Model, effects: &[Effect], records: u64) -> Pl
     plan.selection = order.selection.to_string();
     plan.options = order.options.clone();
     let result = Ok(Some(preflight_of(plan.clone())));
-    update(model, Message::ReplayLookedOver { request, result });
+    update(model, Message::Replays(ReplaysMessage::PlanChecked(Reply { request, result })));
     plan
 }

@@ -4,7 +4,8 @@ use super::fixtures::{
     compressed_record, model_with, model_with_records, open_records, read_request, record, sentence, show_request, show_with,
     shown, split_record,
 };
-use crate::app::message::{Effect, Message};
+use crate::app::effect::{Effect, RecordsEffect};
+use crate::app::message::{Message, RecordsMessage, Reply, TerminalMessage};
 use crate::app::model::Overlay;
 use crate::app::records::{Pane, Payload, Question};
 use crate::app::update;
@@ -24,7 +25,7 @@ fn a_large_payload_is_shown_when_the_cursor_comes_to_it() {
     show_with(&mut model, &effects, Ok(b"{\"id\":\"o-1\"}".to_vec()));
     assert_eq!(open_records(&model).detail().unwrap().decoded().unwrap().breadcrumb(), "base64 › stored gzip › JSON");
     assert_eq!(shown(&model), Some("{\"id\":\"o-1\"}"));
-    update(&mut model, Message::Resized(80, 24));
+    update(&mut model, Message::Terminal(TerminalMessage::Resized(80, 24)));
     assert_eq!(shown(&model), Some("{\"id\":\"o-1\"}"));
 }
 
@@ -35,10 +36,10 @@ fn payloads_that_the_cursor_has_left_are_dropped_and_the_next_one_is_asked_for_a
     let first = show_request(&effects);
     let effects = show_with(&mut model, &effects, Ok(b"{\"id\":9}".to_vec()));
     assert_eq!(shown(&model), None);
-    let [Effect::ShowRecord { order, .. }] = effects.as_slice() else { panic!("{effects:?}") };
+    let [Effect::Records(RecordsEffect::ShowPayload { order, .. })] = effects.as_slice() else { panic!("{effects:?}") };
     assert_eq!(Some(&order.record), open_records(&model).current());
     let late = NoPayload::Damaged("late".to_owned());
-    assert_eq!(update(&mut model, Message::RecordShown { request: first, result: Err(late) }), []);
+    assert_eq!(update(&mut model, Message::Records(RecordsMessage::PayloadShown(Reply { request: first, result: Err(late) }))), []);
     show_with(&mut model, &effects, Ok(b"{\"id\":6}".to_vec()));
     assert_eq!(shown(&model), Some("{\"id\":6}"));
 }
@@ -51,7 +52,13 @@ fn a_payload_that_cannot_be_read_says_why_and_is_read_again() {
     let detail = open_records(&model).detail().unwrap();
     assert!(matches!(&detail.payload, Payload::Failed(found) if *found == reason), "{detail:?}");
     let effects = spool.press(&mut model, "F5");
-    assert!(matches!(effects.as_slice(), [Effect::Read { .. }, Effect::ShowRecord { .. }]), "{effects:?}");
+    assert!(
+        matches!(
+            effects.as_slice(),
+            [Effect::Records(RecordsEffect::Read { .. }), Effect::Records(RecordsEffect::ShowPayload { .. })]
+        ),
+        "{effects:?}"
+    );
 }
 
 #[test]
@@ -73,7 +80,7 @@ fn a_keys_history_opens_above_and_compares_a_version_with_the_one_before() {
     spool.read(&mut model, request, vec![version(5, "new"), version(10, "paid")]);
     spool.end(&mut model, request, ReadEnding::Complete);
     let effects = spool.press(&mut model, "D");
-    let [Effect::ShowRecord { request, order }] = effects.as_slice() else { panic!("{effects:?}") };
+    let [Effect::Records(RecordsEffect::ShowPayload { request, order })] = effects.as_slice() else { panic!("{effects:?}") };
     let older = order.against.as_ref().unwrap();
     let payload = |record: &Record| record.payload().unwrap();
     let shown = crate::domain::record::show::show_difference(
@@ -81,7 +88,7 @@ fn a_keys_history_opens_above_and_compares_a_version_with_the_one_before() {
         (older, payload(older)),
         &order.options,
     );
-    update(&mut model, Message::RecordShown { request: *request, result: Ok(Box::new(shown)) });
+    update(&mut model, Message::Records(RecordsMessage::PayloadShown(Reply { request: *request, result: Ok(Box::new(shown)) })));
     let Some(Body::Diff(diff)) = open_records(&model).detail().unwrap().body() else { panic!() };
     assert_eq!((diff.added(), diff.removed()), (1, 1));
     spool.press(&mut model, "esc");

@@ -4,8 +4,9 @@ use super::fixtures::{
     TestSpool, middle, model_read_in_part, model_with, model_with_records, model_with_streams, name, now, open_records, press,
     read_request, record, records, sentence,
 };
+use crate::app::effect::{Effect, RecordsEffect, ReplaysEffect};
 use crate::app::line::Line;
-use crate::app::message::{Effect, Message};
+use crate::app::message::{ExportMessage, FoundRecords, Message, NewRecords, ReadEnd, RecordsMessage, Reply, TerminalMessage};
 use crate::app::model::{Model, Screen};
 use crate::app::records::{Following, Origin, Question, Reading};
 use crate::app::update;
@@ -54,7 +55,10 @@ fn records_for_a_screen_already_left_are_ignored_and_their_reading_is_stopped() 
     let mut spool = TestSpool::default();
     let request = read_request(&press(&mut model, "enter"));
     let effects = press(&mut model, "esc");
-    assert!(matches!(effects.as_slice(), [Effect::Stop(stopped), Effect::DropSpool(_)] if *stopped == request), "{effects:?}");
+    assert!(
+        matches!(effects.as_slice(), [Effect::Stop(stopped), Effect::Records(RecordsEffect::DropSpool(_))] if *stopped == request),
+        "{effects:?}"
+    );
     press(&mut model, "enter");
     assert_eq!(spool.read(&mut model, request, records()), []);
     assert!(open_records(&model).rows.is_empty());
@@ -103,7 +107,7 @@ fn a_failed_reading_is_said_and_goes_on_where_it_failed() {
     assert_eq!(open_records(&model).reading, Reading::Failed(failure, middle()));
     assert!(sentence(&model).contains("cannot read table orders-archive-ALL"), "{}", sentence(&model));
     let effects = spool.press(&mut model, "m");
-    let [Effect::Read { order, .. }] = effects.as_slice() else { panic!("{effects:?}") };
+    let [Effect::Records(RecordsEffect::Read { order, .. })] = effects.as_slice() else { panic!("{effects:?}") };
     assert_eq!(order.from, middle());
     assert_eq!(open_records(&model).rows.len(), 10);
 }
@@ -148,7 +152,9 @@ fn a_filter_with_a_mistake_points_at_it_and_keeps_the_line() {
 fn a_filter_by_key_asks_for_that_key_and_is_remembered() {
     let (mut model, spool) = model_read_in_part(80, 24);
     let effects = spool.press(&mut model, "/ key:cust-1 enter");
-    let [Effect::Read { order, .. }, Effect::Remember(memory)] = effects.as_slice() else { panic!("{effects:?}") };
+    let [Effect::Records(RecordsEffect::Read { order, .. }), Effect::Remember(memory)] = effects.as_slice() else {
+        panic!("{effects:?}")
+    };
     assert_eq!((order.filter.key(), &order.from), (Some("cust-1"), &Position::Beginning));
     assert_eq!(memory.filters.entries(), ["key:cust-1"]);
     assert!(open_records(&model).rows.is_empty());
@@ -163,7 +169,7 @@ fn a_time_counted_back_from_now_moves_when_it_is_read_again() {
     let (mut model, spool) = model_read_in_part(80, 24);
     let order_of = |effects: &[Effect]| {
         let order = effects.iter().find_map(|effect| match effect {
-            Effect::Read { order, .. } => Some(order.clone()),
+            Effect::Records(RecordsEffect::Read { order, .. }) => Some(order.clone()),
             _ => None,
         });
         order.unwrap_or_else(|| panic!("{effects:?}"))
@@ -266,7 +272,7 @@ fn all_that_match_are_marked_without_a_list_of_them_and_replayed_but_for_some() 
     let left_out = open_records(&model).rows.get(1).unwrap().id.clone();
     spool.press(&mut model, "r");
     let effects = press(&mut model, "orders-rep enter");
-    let [Effect::PlanReplay { order, .. }] = effects.as_slice() else { panic!("{effects:?}") };
+    let [Effect::Replays(ReplaysEffect::Plan { order, .. })] = effects.as_slice() else { panic!("{effects:?}") };
     let Selection::Matching(matching) = &order.selection else { panic!("{:?}", order.selection) };
     assert!(matching.filter.is_everything());
     assert_eq!(matching.except.iter().collect::<Vec<_>>(), [&left_out]);
@@ -289,10 +295,10 @@ fn the_cursor_goes_to_a_time_a_key_and_a_bar() {
     spool.press(&mut model, "G : 2026-11-20T10:00:30Z enter");
     assert_eq!(open_records(&model).current().unwrap().id.sequence_number, record(29, b"").id.sequence_number);
     let effects = spool.press(&mut model, ": key:cust-3 enter");
-    let [Effect::FindRow { request, sought, .. }] = effects.as_slice() else { panic!("{effects:?}") };
+    let [Effect::Records(RecordsEffect::FindRow { request, sought, .. })] = effects.as_slice() else { panic!("{effects:?}") };
     assert_eq!(*sought, SoughtRecord::Key("cust-3".to_owned()));
     let entry = open_records(&model).rows.listing.get(40).unwrap();
-    update(&mut model, Message::RowFound { request: *request, result: Ok(Some(entry)) });
+    update(&mut model, Message::Records(RecordsMessage::RowFound(Reply { request: *request, result: Ok(Some(entry)) })));
     assert_eq!(open_records(&model).cursor, 40);
     spool.press(&mut model, ": seq:x enter");
     assert!(open_records(&model).typing.as_ref().unwrap().mistake.is_some());
@@ -307,8 +313,8 @@ fn the_cursor_goes_to_a_time_a_key_and_a_bar() {
 fn what_is_not_among_the_rows_is_said_to_be_looked_for_with_a_filter() {
     let (mut model, spool) = model_with_records(80, 24);
     let effects = spool.press(&mut model, ": key:nobody enter");
-    let [Effect::FindRow { request, .. }] = effects.as_slice() else { panic!("{effects:?}") };
-    update(&mut model, Message::RowFound { request: *request, result: Ok(None) });
+    let [Effect::Records(RecordsEffect::FindRow { request, .. })] = effects.as_slice() else { panic!("{effects:?}") };
+    update(&mut model, Message::Records(RecordsMessage::RowFound(Reply { request: *request, result: Ok(None) })));
     assert!(sentence(&model).contains("/ asks the whole archive"), "{}", sentence(&model));
 }
 
@@ -316,14 +322,19 @@ fn what_is_not_among_the_rows_is_said_to_be_looked_for_with_a_filter() {
 fn new_records_come_in_while_they_are_followed() {
     let (mut model, mut spool) = model_with_records(80, 24);
     let effects = spool.press(&mut model, "f");
-    let [Effect::Follow { request, order, .. }] = effects.as_slice() else { panic!("{effects:?}") };
+    let [Effect::Records(RecordsEffect::Follow { request, order, .. })] = effects.as_slice() else { panic!("{effects:?}") };
     assert_eq!(order.stream, name("orders"));
     assert!(matches!(order.followed, Followed::Archive { .. }));
     let request = *request;
     let entries = spool.put(vec![record(500, b"{}")]);
     let status = FollowStatus { waiting: 3, ..FollowStatus::default() };
     let shards: std::sync::Arc<[String]> = std::sync::Arc::from([]);
-    let followed = |entries: Vec<_>| Message::Followed { request, entries, shards: shards.clone(), status };
+    let followed = |entries: Vec<_>| {
+        Message::Records(RecordsMessage::Followed(Reply {
+            request,
+            result: NewRecords { entries, shards: shards.clone(), status },
+        }))
+    };
     let effects = update(&mut model, followed(entries.clone()));
     spool.serve(&mut model, effects);
     assert_eq!(open_records(&model).rows.len(), 64);
@@ -339,7 +350,7 @@ fn following_begins_where_reading_began_and_not_when_it_is_asked_for() {
     let (mut model, spool) = model_with_records(80, 24);
     update(&mut model, Message::Ticked(now() + SignedDuration::from_secs(40)));
     let effects = spool.press(&mut model, "f");
-    let [Effect::Follow { order, there, .. }] = effects.as_slice() else { panic!("{effects:?}") };
+    let [Effect::Records(RecordsEffect::Follow { order, there, .. })] = effects.as_slice() else { panic!("{effects:?}") };
     assert_eq!(order.from, FollowFrom::At(now() - ARCHIVE_OVERLAP));
     assert_eq!(there.len(), 0, "no row arrived in those five minutes");
     assert!(open_records(&model).rows.gaps.is_empty());
@@ -353,7 +364,7 @@ fn what_is_there_of_the_time_that_is_read_again_does_not_come_twice() {
     };
     let (mut model, spool, _) = model_with(80, 24, vec![late(20), late(200), late(400)]);
     let effects = spool.press(&mut model, "f");
-    let [Effect::Follow { there, .. }] = effects.as_slice() else { panic!("{effects:?}") };
+    let [Effect::Records(RecordsEffect::Follow { there, .. })] = effects.as_slice() else { panic!("{effects:?}") };
     assert_eq!(there.len(), 2);
 }
 
@@ -361,15 +372,21 @@ fn what_is_there_of_the_time_that_is_read_again_does_not_come_twice() {
 fn following_goes_on_where_it_was_stopped() {
     let (mut model, spool) = model_with_records(80, 24);
     let effects = spool.press(&mut model, "f");
-    let [Effect::Follow { request, .. }] = effects.as_slice() else { panic!("{effects:?}") };
+    let [Effect::Records(RecordsEffect::Follow { request, .. })] = effects.as_slice() else { panic!("{effects:?}") };
     let reached = Some(now() + SignedDuration::from_mins(90));
     let status = FollowStatus { reached, ..FollowStatus::default() };
     let shards: std::sync::Arc<[String]> = std::sync::Arc::from([]);
-    update(&mut model, Message::Followed { request: *request, entries: Vec::new(), shards, status });
+    update(
+        &mut model,
+        Message::Records(RecordsMessage::Followed(Reply {
+            request: *request,
+            result: NewRecords { entries: Vec::new(), shards, status },
+        })),
+    );
     spool.press(&mut model, "f");
     update(&mut model, Message::Ticked(now() + SignedDuration::from_mins(100)));
     let effects = spool.press(&mut model, "f");
-    let [Effect::Follow { order, .. }] = effects.as_slice() else { panic!("{effects:?}") };
+    let [Effect::Records(RecordsEffect::Follow { order, .. })] = effects.as_slice() else { panic!("{effects:?}") };
     assert_eq!(order.from, FollowFrom::At(now() + SignedDuration::from_mins(85)));
     assert!(open_records(&model).rows.gaps.is_empty());
 }
@@ -395,12 +412,15 @@ fn a_gap_that_is_too_long_to_be_closed_is_said_until_all_is_read_again() {
 fn the_stream_itself_is_followed_on_a_screen_of_its_own() {
     let (mut model, spool) = model_with_records(80, 24);
     let effects = spool.press(&mut model, "F");
-    let [Effect::Follow { request, order, .. }] = effects.as_slice() else { panic!("{effects:?}") };
+    let [Effect::Records(RecordsEffect::Follow { request, order, .. })] = effects.as_slice() else { panic!("{effects:?}") };
     assert_eq!(order.followed, Followed::Stream);
     assert_eq!(open_records(&model).origin, Origin::Stream(name("orders")));
     assert_eq!(order.from, FollowFrom::Now);
     let effects = spool.press(&mut model, "esc");
-    assert!(matches!(effects.as_slice(), [Effect::Stop(stopped), Effect::DropSpool(_)] if stopped == request), "{effects:?}");
+    assert!(
+        matches!(effects.as_slice(), [Effect::Stop(stopped), Effect::Records(RecordsEffect::DropSpool(_))] if stopped == request),
+        "{effects:?}"
+    );
 }
 
 #[test]
@@ -416,7 +436,7 @@ fn what_matches_is_exported_and_not_what_is_shown() {
     spool.press(&mut model, "e enter");
     assert!(sentence(&model).contains("an export is running"));
     let exported = Exported { records: 1_204_331, bytes: 400_000_000 };
-    update(&mut model, Message::ExportEnded { request, result: Ok(Some(exported)) });
+    update(&mut model, Message::Export(ExportMessage::Ended(Reply { request, result: Ok(Some(exported)) })));
     assert_eq!(sentence(&model), "exported 1 204 331 records, 381 MiB, to orders.jsonl");
     spool.press(&mut model, "space e");
     let effects = spool.press(&mut model, "ctrl-u paid.csv enter");
@@ -458,7 +478,13 @@ fn how_much_was_read_is_reckoned_by_items_and_never_all_before_the_end() {
         let shards: std::sync::Arc<[String]> = std::sync::Arc::from([]);
         let elapsed = std::time::Duration::from_secs(10);
         let progress = ReadProgress { read, segments: 8, segments_done: 4, ..ReadProgress::default() };
-        update(model, Message::RecordsRead { request, entries: Vec::new(), shards, progress, elapsed });
+        update(
+            model,
+            Message::Records(RecordsMessage::Read(Reply {
+                request,
+                result: FoundRecords { entries: Vec::new(), shards, progress, elapsed },
+            })),
+        );
     };
     read(&mut model, 120_434);
     assert_eq!(share(&model), Some(10.0));
@@ -491,7 +517,7 @@ fn esc_undoes_the_filter_before_it_leaves_and_reads_nothing_again() {
     assert_eq!(open_records(&model).reading, Reading::Complete);
     let effects = spool.press(&mut model, "esc");
     assert!(model.screens.is_empty());
-    assert!(matches!(effects.as_slice(), [Effect::DropSpool(_)]), "{effects:?}");
+    assert!(matches!(effects.as_slice(), [Effect::Records(RecordsEffect::DropSpool(_))]), "{effects:?}");
 }
 
 #[test]
@@ -500,7 +526,7 @@ fn another_filter_is_picked_from_all_that_was_read_and_an_empty_one_shows_it_aga
     for key in ["cust-1", "cust-2"] {
         let effects = spool.press(&mut model, &format!("/ ctrl-u key:{key} enter"));
         let effects: Vec<Effect> = effects.into_iter().filter(|effect| !matches!(effect, Effect::Remember(_))).collect();
-        let [Effect::Pick { order, .. }] = effects.as_slice() else { panic!("{effects:?}") };
+        let [Effect::Records(RecordsEffect::Pick { order, .. })] = effects.as_slice() else { panic!("{effects:?}") };
         assert_eq!(order.entries.len(), 63);
         spool.pick(&mut model, &effects, |record| record.id.partition_key == key);
         assert!(open_records(&model).rows.len() < 15);
@@ -524,10 +550,12 @@ fn a_part_that_was_read_comes_back_when_a_filter_is_undone_and_can_be_read_on() 
     spool.end(&mut model, second, ReadEnding::Complete);
     assert_eq!(open_records(&model).rows.len(), 3);
     let effects = spool.press(&mut model, "esc");
-    assert!(matches!(effects.as_slice(), [Effect::DropSpool(_)]), "{effects:?}");
+    assert!(matches!(effects.as_slice(), [Effect::Records(RecordsEffect::DropSpool(_))]), "{effects:?}");
     assert_eq!((open_records(&model).rows.len(), &open_records(&model).reading), (101, &Reading::Partial(middle())));
     let effects = spool.press(&mut model, "M");
-    assert!(matches!(effects.as_slice(), [Effect::Read { order, .. }] if order.from == middle() && order.filter.is_everything()));
+    assert!(
+        matches!(effects.as_slice(), [Effect::Records(RecordsEffect::Read { order, .. })] if order.from == middle() && order.filter.is_everything())
+    );
 }
 
 #[test]
@@ -537,7 +565,7 @@ fn following_goes_on_without_a_gap_when_a_filter_is_typed_and_undone() {
     let effects = spool.press(&mut model, "/ key:cust-1 enter");
     let from = |effects: &[Effect]| {
         effects.iter().find_map(|effect| match effect {
-            Effect::Follow { order, .. } => Some((order.from, order.filter.is_everything())),
+            Effect::Records(RecordsEffect::Follow { order, .. }) => Some((order.from, order.filter.is_everything())),
             _ => None,
         })
     };
@@ -550,7 +578,7 @@ fn following_goes_on_without_a_gap_when_a_filter_is_typed_and_undone() {
 fn a_file_is_opened_as_if_it_were_an_archive() {
     let mut model = model_with_streams(80, 24);
     let effects = press(&mut model, "o /tmp/orders.jsonl enter");
-    let [Effect::Read { order, .. }] = effects.as_slice() else { panic!("{effects:?}") };
+    let [Effect::Records(RecordsEffect::Read { order, .. })] = effects.as_slice() else { panic!("{effects:?}") };
     assert_eq!(order.source, Source::File("/tmp/orders.jsonl".into()));
     press(&mut model, "f");
     assert_eq!(sentence(&model), "a file does not grow");
@@ -563,18 +591,27 @@ fn a_path_that_is_typed_may_begin_at_home_and_stays_to_be_mended_when_it_is_wron
     assert_eq!(press(&mut model, "o ~bob/orders.jsonl enter"), []);
     assert!(sentence(&model).contains("~bob is not understood here"), "{}", sentence(&model));
     let effects = press(&mut model, "ctrl-u ~/orders.jsonl enter");
-    let [Effect::Read { order, request, .. }] = effects.as_slice() else { panic!("{effects:?}") };
+    let [Effect::Records(RecordsEffect::Read { order, request, .. })] = effects.as_slice() else { panic!("{effects:?}") };
     assert_eq!(order.source, Source::File("/home/ana/orders.jsonl".into()));
     let failure = Failure::refused("read file /home/ana/orders.jsonl", "No such file or directory");
     update(
         &mut model,
-        Message::ReadEnded { request: *request, ending: ReadEnding::Failed(failure, Position::Beginning), is_full: false },
+        Message::Records(RecordsMessage::ReadEnded(Reply {
+            request: *request,
+            result: ReadEnd { ending: ReadEnding::Failed(failure, Position::Beginning), is_full: false },
+        })),
     );
     press(&mut model, "esc o");
     assert_eq!(model.streams.opening.as_ref().map(Line::text), Some("~/orders.jsonl"));
     let effects = press(&mut model, "enter");
-    let [Effect::Read { request, .. }] = effects.as_slice() else { panic!("{effects:?}") };
-    update(&mut model, Message::ReadEnded { request: *request, ending: ReadEnding::Complete, is_full: false });
+    let [Effect::Records(RecordsEffect::Read { request, .. })] = effects.as_slice() else { panic!("{effects:?}") };
+    update(
+        &mut model,
+        Message::Records(RecordsMessage::ReadEnded(Reply {
+            request: *request,
+            result: ReadEnd { ending: ReadEnding::Complete, is_full: false },
+        })),
+    );
     press(&mut model, "esc o");
     assert_eq!(model.streams.opening.as_ref().map(Line::text), Some(""));
 }
@@ -622,10 +659,16 @@ fn what_came_in_while_it_was_followed_is_not_there_twice_when_reading_goes_on() 
     spool.read(&mut model, request, many(5_000));
     spool.end(&mut model, request, ReadEnding::Stopped(middle()));
     let effects = spool.press(&mut model, "f");
-    let [Effect::Follow { request, .. }] = effects.as_slice() else { panic!("{effects:?}") };
+    let [Effect::Records(RecordsEffect::Follow { request, .. })] = effects.as_slice() else { panic!("{effects:?}") };
     let entries = spool.put(vec![record(6_000, b"{}")]);
     let shards: std::sync::Arc<[String]> = std::sync::Arc::from([]);
-    update(&mut model, Message::Followed { request: *request, entries, shards, status: FollowStatus::default() });
+    update(
+        &mut model,
+        Message::Records(RecordsMessage::Followed(Reply {
+            request: *request,
+            result: NewRecords { entries, shards, status: FollowStatus::default() },
+        })),
+    );
     let request = read_request(&spool.press(&mut model, "M"));
     spool.read(&mut model, request, vec![record(6_000, b"{}"), record(5_500, b"{}")]);
     assert_eq!(open_records(&model).rows.len(), 5_002);
@@ -648,7 +691,7 @@ fn a_letter_with_alt_does_not_do_what_the_letter_does() {
     use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
     let (mut model, _) = model_with_records(80, 24);
     for letter in ['a', 'q', 'u'] {
-        update(&mut model, Message::KeyPressed(KeyEvent::new(KeyCode::Char(letter), KeyModifiers::ALT)));
+        update(&mut model, Message::Terminal(TerminalMessage::KeyPressed(KeyEvent::new(KeyCode::Char(letter), KeyModifiers::ALT))));
     }
     assert!(!model.quit && open_records(&model).marks.is_empty());
 }

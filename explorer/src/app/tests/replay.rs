@@ -4,7 +4,8 @@ use super::fixtures::{
     after_a_run, model_with_records, model_with_streams, name, open_records, plan_into, planned, preflight_of, press, read_request,
     sentence,
 };
-use crate::app::message::{Effect, Message, ReplayDetails, WantedDetails};
+use crate::app::effect::{Effect, ReplaysEffect, WantedDetails};
+use crate::app::message::{Message, ReplayDetails, ReplaysMessage, Reply};
 use crate::app::model::{Model, Overlay, Screen};
 use crate::app::replay::review::{ReplayReview, ReviewStep};
 use crate::app::replay::setup::ReplaySetup;
@@ -39,16 +40,16 @@ fn history(model: &mut Model, plans: Vec<PlanSummary>) {
 
 fn listed(model: &mut Model, effects: &[Effect], plans: Vec<PlanSummary>) {
     let request = effects.iter().find_map(|effect| match effect {
-        Effect::ListReplays { request } => Some(*request),
+        Effect::Replays(ReplaysEffect::List { request }) => Some(*request),
         _ => None,
     });
     let result = Ok(plans.into_iter().map(|plan| (plan.id.clone(), Ok(plan))).collect());
-    update(model, Message::ReplaysListed { request: request.unwrap(), result });
+    update(model, Message::Replays(ReplaysMessage::Listed(Reply { request: request.unwrap(), result })));
 }
 
 fn runs(effects: &[Effect]) -> &PlanId {
     let run = effects.iter().find_map(|effect| match effect {
-        Effect::RunReplay(plan) => Some(&plan.id),
+        Effect::Replays(ReplaysEffect::Run(plan)) => Some(&plan.id),
         _ => None,
     });
     run.unwrap_or_else(|| panic!("nothing runs: {effects:?}"))
@@ -57,7 +58,7 @@ fn runs(effects: &[Effect]) -> &PlanId {
 fn ended(model: &mut Model, replay: &PlanId, state: PlanState, acknowledged: u64) {
     let progress = Progress { total: acknowledged, acknowledged, ..Progress::default() };
     let result = Ok(Box::new(RunOutcome { state, failure: None, progress }));
-    update(model, Message::ReplayEnded { replay: replay.clone(), result });
+    update(model, Message::Replays(ReplaysMessage::Ended { replay: replay.clone(), result }));
 }
 
 #[test]
@@ -65,7 +66,7 @@ fn marked_records_are_planned_shown_and_then_run() {
     let (mut model, spool) = model_with_records(120, 40);
     spool.press(&mut model, "space space r");
     let effects = press(&mut model, "orders-rep enter");
-    let [Effect::PlanReplay { order, .. }] = effects.as_slice() else { panic!("{effects:?}") };
+    let [Effect::Replays(ReplaysEffect::Plan { order, .. })] = effects.as_slice() else { panic!("{effects:?}") };
     assert_eq!((&order.target, &order.options.envelope), (&name("orders-replay"), &None));
     let Selection::Marked(marked) = &order.selection else { panic!("{:?}", order.selection) };
     assert_eq!(marked.len(), 2);
@@ -86,7 +87,7 @@ fn all_that_match_are_replayed_by_their_filter_and_not_by_what_is_shown() {
     let request = read_request(&spool.press(&mut model, "/ key:cust-1 enter"));
     spool.end(&mut model, request, ReadEnding::Complete);
     let effects = press(&mut model, "r orders-rep tab tab tab tab tab tab space tab | enter");
-    let [Effect::PlanReplay { order, .. }] = effects.as_slice() else { panic!("{effects:?}") };
+    let [Effect::Replays(ReplaysEffect::Plan { order, .. })] = effects.as_slice() else { panic!("{effects:?}") };
     let Selection::Matching(matching) = &order.selection else { panic!("{:?}", order.selection) };
     assert_eq!((matching.filter.key(), matching.limit, order.include_expired), (Some("cust-1"), None, false));
     assert_eq!(order.options.envelope.as_ref().map(|separator| separator.as_str()), Some("|"));
@@ -99,7 +100,9 @@ fn rate_timing_order_state_and_limit_are_chosen_in_the_form() {
         &mut model,
         "r orders-rep tab tab 2026-11-20T10:00Z tab 1000 tab space tab space tab tab tab ctrl-u 800/s tab ctrl-u 10x tab space enter",
     );
-    let [Effect::PlanReplay { order, .. }] = effects.as_slice() else { panic!("{effects:?}, {:?}", form(&model).problem) };
+    let [Effect::Replays(ReplaysEffect::Plan { order, .. })] = effects.as_slice() else {
+        panic!("{effects:?}, {:?}", form(&model).problem)
+    };
     let Selection::Matching(matching) = &order.selection else { panic!("{:?}", order.selection) };
     assert_eq!((matching.limit, matching.state_as_of), (Some(1_000), Some("2026-11-20T10:00:00Z".parse().unwrap())));
     assert!(order.include_expired && order.keep_aggregated);
@@ -130,7 +133,7 @@ fn what_cannot_be_is_refused_before_anything_is_read() {
 fn a_name_typed_whole_is_that_stream_though_others_contain_it() {
     let (mut model, _) = model_with_records(120, 40);
     let effects = press(&mut model, "r orders enter");
-    let [Effect::PlanReplay { order, .. }] = effects.as_slice() else { panic!("{effects:?}") };
+    let [Effect::Replays(ReplaysEffect::Plan { order, .. })] = effects.as_slice() else { panic!("{effects:?}") };
     assert_eq!(order.target, name("orders"));
 }
 
@@ -170,11 +173,19 @@ fn a_plan_serves_again_while_the_same_records_are_chosen() {
     let effects = spool.press(&mut model, "space r orders-rep enter");
     let plan = planned(&mut model, &effects, 1);
     let effects = press(&mut model, "esc shift-tab space enter");
-    let [Effect::LookOverReplay { request, replay, choice: Some(choice) }] = effects.as_slice() else { panic!("{effects:?}") };
+    let [Effect::Replays(ReplaysEffect::CheckPlan { request, replay, choice: Some(choice) })] = effects.as_slice() else {
+        panic!("{effects:?}")
+    };
     assert_eq!((replay, choice.1.sequence), (&plan.id, Sequence::None));
-    update(&mut model, Message::ReplayLookedOver { request: *request, result: Ok(Some(preflight_of(plan.clone()))) });
+    update(
+        &mut model,
+        Message::Replays(ReplaysMessage::PlanChecked(Reply { request: *request, result: Ok(Some(preflight_of(plan.clone()))) })),
+    );
     let effects = press(&mut model, "esc tab tab right enter");
-    let [Effect::RemoveReplay(old), Effect::PlanReplay { order, .. }] = effects.as_slice() else { panic!("{effects:?}") };
+    let [Effect::Replays(ReplaysEffect::Remove(old)), Effect::Replays(ReplaysEffect::Plan { order, .. })] = effects.as_slice()
+    else {
+        panic!("{effects:?}")
+    };
     assert_eq!(old, &plan.id, "a plan that is no longer wanted does not stay behind");
     assert!(matches!(order.selection, Selection::Matching(_)));
 }
@@ -183,11 +194,11 @@ fn a_plan_serves_again_while_the_same_records_are_chosen() {
 fn leaving_while_records_are_read_stops_that_and_a_late_answer_is_ignored() {
     let (mut model, _) = model_with_records(120, 40);
     let effects = press(&mut model, "r orders-rep enter");
-    let [Effect::PlanReplay { request, .. }] = effects.as_slice() else { panic!("{effects:?}") };
+    let [Effect::Replays(ReplaysEffect::Plan { request, .. })] = effects.as_slice() else { panic!("{effects:?}") };
     let request = *request;
     assert_eq!(press(&mut model, "esc"), [Effect::Stop(request)]);
     let result = Ok(Some(preflight_of(plan_into("orders-replay", 5))));
-    assert_eq!(update(&mut model, Message::ReplayLookedOver { request, result }), []);
+    assert_eq!(update(&mut model, Message::Replays(ReplaysMessage::PlanChecked(Reply { request, result }))), []);
     assert!(form(&model).planned.is_none());
 }
 
@@ -195,9 +206,9 @@ fn leaving_while_records_are_read_stops_that_and_a_late_answer_is_ignored() {
 fn a_plan_that_fails_says_why_and_one_comes_back_to_the_form() {
     let (mut model, _) = model_with_records(120, 40);
     let effects = press(&mut model, "r orders-rep enter");
-    let [Effect::PlanReplay { request, .. }] = effects.as_slice() else { panic!("{effects:?}") };
+    let [Effect::Replays(ReplaysEffect::Plan { request, .. })] = effects.as_slice() else { panic!("{effects:?}") };
     let failure = Failure::refused("read table orders-archive-ALL", "no");
-    update(&mut model, Message::ReplayLookedOver { request: *request, result: Err(failure.clone()) });
+    update(&mut model, Message::Replays(ReplaysMessage::PlanChecked(Reply { request: *request, result: Err(failure.clone()) })));
     assert!(matches!(&review(&model).step, ReviewStep::Failed(known) if *known == failure));
     press(&mut model, "esc");
     form(&model);
@@ -229,7 +240,7 @@ fn quitting_during_a_replay_asks_and_pauses_it() {
     assert!(!model.quit && model.overlay.is_none());
     let effects = press(&mut model, "q y");
     assert!(model.quit);
-    assert_eq!(effects, [Effect::TellReplay { replay: plan.id, control: Control::Pause }]);
+    assert_eq!(effects, [Effect::Replays(ReplaysEffect::Control { replay: plan.id, control: Control::Pause })]);
 }
 
 #[test]
@@ -238,20 +249,28 @@ fn a_replay_is_paused_gone_on_with_and_cancelled_only_after_a_question() {
     let effects = spool.press(&mut model, "space r orders-rep enter");
     let plan = planned(&mut model, &effects, 9);
     press(&mut model, "y");
-    assert_eq!(press(&mut model, "p"), [Effect::TellReplay { replay: plan.id.clone(), control: Control::Pause }]);
+    assert_eq!(
+        press(&mut model, "p"),
+        [Effect::Replays(ReplaysEffect::Control { replay: plan.id.clone(), control: Control::Pause })]
+    );
     assert_eq!(press(&mut model, "p"), [], "once is enough");
     ended(&mut model, &plan.id, PlanState::Paused, 4);
     assert!(sentence(&model).contains("is paused: 4 records sent"), "{}", sentence(&model));
     let effects = press(&mut model, "p");
-    let [Effect::LookOverReplay { request, replay, choice: None }] = effects.as_slice() else { panic!("{effects:?}") };
+    let [Effect::Replays(ReplaysEffect::CheckPlan { request, replay, choice: None })] = effects.as_slice() else {
+        panic!("{effects:?}")
+    };
     assert_eq!(replay, &plan.id);
     let paused = after_a_run(plan.clone(), PlanState::Paused, 4, None);
-    update(&mut model, Message::ReplayLookedOver { request: *request, result: Ok(Some(preflight_of(paused))) });
+    update(
+        &mut model,
+        Message::Replays(ReplaysMessage::PlanChecked(Reply { request: *request, result: Ok(Some(preflight_of(paused))) })),
+    );
     assert_eq!(runs(&press(&mut model, "y")), &plan.id);
     assert_eq!(press(&mut model, "x"), []);
     assert_eq!(model.overlay, Some(Overlay::ConfirmCancel));
     assert_eq!(press(&mut model, "esc"), []);
-    assert_eq!(press(&mut model, "x y"), [Effect::TellReplay { replay: plan.id, control: Control::Cancel }]);
+    assert_eq!(press(&mut model, "x y"), [Effect::Replays(ReplaysEffect::Control { replay: plan.id, control: Control::Cancel })]);
 }
 
 #[test]
@@ -262,21 +281,28 @@ fn the_history_is_looked_through_and_tidied() {
     waiting.id = PlanId::of_random(0xabc);
     history(&mut model, vec![finished.clone(), waiting.clone()]);
     let effects = press(&mut model, "l");
-    let [Effect::ReadReplayDetails { request, replay, what: WantedDetails::Receipts }] = effects.as_slice() else {
+    let [Effect::Replays(ReplaysEffect::ReadDetails { request, replay, what: WantedDetails::Receipts })] = effects.as_slice()
+    else {
         panic!("{effects:?}")
     };
     assert_eq!(replay, &finished.id);
-    update(&mut model, Message::ReplayDetailsRead { request: *request, result: Ok(ReplayDetails::Receipts(Vec::new())) });
+    update(
+        &mut model,
+        Message::Replays(ReplaysMessage::DetailsRead(Reply { request: *request, result: Ok(ReplayDetails::Receipts(Vec::new())) })),
+    );
     let Some(Screen::Replays(screen)) = model.screens.last() else { panic!() };
     assert!(screen.details.is_some());
     press(&mut model, "esc p");
     assert_eq!(sentence(&model), "a replay that is finished can neither be paused nor resumed");
     let effects = press(&mut model, "down enter");
-    assert!(matches!(effects.as_slice(), [Effect::LookOverReplay { replay, .. }] if *replay == waiting.id), "{effects:?}");
+    assert!(
+        matches!(effects.as_slice(), [Effect::Replays(ReplaysEffect::CheckPlan { replay, .. })] if *replay == waiting.id),
+        "{effects:?}"
+    );
     press(&mut model, "esc d");
     assert_eq!(model.overlay, Some(Overlay::ConfirmRemove));
-    assert_eq!(press(&mut model, "y"), [Effect::RemoveReplay(waiting.id)]);
-    let effects = update(&mut model, Message::ReplayTold { result: Ok(()) });
+    assert_eq!(press(&mut model, "y"), [Effect::Replays(ReplaysEffect::Remove(waiting.id))]);
+    let effects = update(&mut model, Message::Replays(ReplaysMessage::Controlled(Ok(()))));
     listed(&mut model, &effects, vec![finished]);
     assert_eq!(model.replays.rows.len(), 1);
 }
@@ -287,7 +313,7 @@ fn one_that_runs_elsewhere_is_told_through_its_file() {
     let running = PlanSummary { state: PlanState::Running, ..plan_into("audit", 5) };
     history(&mut model, vec![running.clone()]);
     assert!(model.running_replays().next().is_none());
-    assert_eq!(press(&mut model, "p"), [Effect::TellReplay { replay: running.id, control: Control::Pause }]);
+    assert_eq!(press(&mut model, "p"), [Effect::Replays(ReplaysEffect::Control { replay: running.id, control: Control::Pause })]);
     press(&mut model, "d");
     assert_eq!(sentence(&model), "it is at work; pause or cancel it first");
 }
@@ -299,7 +325,7 @@ fn what_runs_here_stays_known_while_the_history_is_read() {
     let plan = planned(&mut model, &effects, 9);
     let effects = press(&mut model, "y");
     let progress = Box::new(Progress { total: 9, acknowledged: 3, ..Progress::default() });
-    update(&mut model, Message::ReplayProgressed { replay: plan.id.clone(), progress });
+    update(&mut model, Message::Replays(ReplaysMessage::Progressed { replay: plan.id.clone(), progress }));
     listed(&mut model, &effects, Vec::new());
     let (id, live) = model.running_replays().next().unwrap();
     assert_eq!((id, live.progress.acknowledged), (&plan.id, 3));

@@ -5,7 +5,8 @@ use super::fixtures::{
     name, now, open_records, press, records, sentence,
 };
 use crate::app::configure::Step;
-use crate::app::message::{Effect, Message};
+use crate::app::effect::{ConfigureEffect, Effect, RecordsEffect, StreamsEffect};
+use crate::app::message::{ConfigureMessage, FoundRecords, Message, RecordsMessage, Reply, StreamsMessage, TerminalMessage};
 use crate::app::model::{Model, Notice, Overlay, Screen};
 use crate::app::update;
 use crate::domain::failure::Failure;
@@ -22,19 +23,25 @@ use proptest::prelude::*;
 fn streams_appear_page_by_page_and_vanish_when_they_are_gone() {
     let mut model = model(80, 24);
     let effects = update(&mut model, Message::Ticked(now()));
-    let [Effect::ListStreams { request, from: None }] = effects.as_slice() else { panic!("{effects:?}") };
+    let [Effect::Streams(StreamsEffect::List { request, from: None })] = effects.as_slice() else { panic!("{effects:?}") };
     let request = *request;
     let cursor = StreamCursor { token: None, last: "audit".to_owned() };
     let first = StreamPage { names: vec![name("app-logs"), name("audit")], next: Some(cursor.clone()) };
-    let effects = update(&mut model, Message::StreamsListed { request, result: Ok(first) });
+    let effects = update(&mut model, Message::Streams(StreamsMessage::Listed(Reply { request, result: Ok(first) })));
     assert_eq!(model.streams.rows.len(), 2);
-    assert_eq!(effects.last(), Some(&Effect::ListStreams { request, from: Some(cursor) }));
-    update(&mut model, Message::StreamsListed { request, result: Ok(StreamPage { names: vec![name("orders")], next: None }) });
+    assert_eq!(effects.last(), Some(&Effect::Streams(StreamsEffect::List { request, from: Some(cursor) })));
+    update(
+        &mut model,
+        Message::Streams(StreamsMessage::Listed(Reply {
+            request,
+            result: Ok(StreamPage { names: vec![name("orders")], next: None }),
+        })),
+    );
     assert_eq!(model.streams.rows.len(), 3);
     let effects = press(&mut model, "F5");
-    let [Effect::ListStreams { request, .. }] = effects.as_slice() else { panic!("{effects:?}") };
+    let [Effect::Streams(StreamsEffect::List { request, .. })] = effects.as_slice() else { panic!("{effects:?}") };
     let page = StreamPage { names: vec![name("orders")], next: None };
-    update(&mut model, Message::StreamsListed { request: *request, result: Ok(page) });
+    update(&mut model, Message::Streams(StreamsMessage::Listed(Reply { request: *request, result: Ok(page) })));
     assert_eq!(model.streams.rows.len(), 1);
     assert_eq!(model.streams.selected, Some(name("orders")));
 }
@@ -50,7 +57,7 @@ fn an_archive_whose_stream_was_deleted_is_opened_and_replayed_but_neither_config
         assert_eq!(model.notice, Some(Notice::Error(sentence)), "{key}");
     }
     let effects = press(&mut model, "enter");
-    assert!(effects.iter().any(|effect| matches!(effect, Effect::Read { .. })), "{effects:?}");
+    assert!(effects.iter().any(|effect| matches!(effect, Effect::Records(RecordsEffect::Read { .. }))), "{effects:?}");
     for key in ["f", "F"] {
         assert_eq!(press(&mut model, key), [], "{key}");
     }
@@ -64,13 +71,13 @@ fn an_archive_without_a_stream_is_there_as_long_as_it_is_listed() {
     let mut model = model_with_deleted(80, 24);
     let relisted = |model: &mut Model, archives: Vec<crate::domain::stream::overview::StreamOverview>| {
         let effects = press(model, "F5");
-        let [Effect::ListStreams { request, .. }] = effects.as_slice() else { panic!("{effects:?}") };
+        let [Effect::Streams(StreamsEffect::List { request, .. })] = effects.as_slice() else { panic!("{effects:?}") };
         let page = StreamPage { names: vec![name("orders")], next: None };
-        let effects = update(model, Message::StreamsListed { request: *request, result: Ok(page) });
+        let effects = update(model, Message::Streams(StreamsMessage::Listed(Reply { request: *request, result: Ok(page) })));
         assert_eq!(model.streams.rows.len(), 2, "it stays until more is known");
-        let Some(Effect::ListArchives { request, streams }) = effects.last() else { panic!("{effects:?}") };
+        let Some(Effect::Streams(StreamsEffect::ListArchives { request, streams })) = effects.last() else { panic!("{effects:?}") };
         assert_eq!(streams, &[name("orders")]);
-        update(model, Message::ArchivesListed { request: *request, archives });
+        update(model, Message::Streams(StreamsMessage::ArchivesListed(Reply { request: *request, result: archives })));
         model.streams.rows.len()
     };
     assert_eq!(relisted(&mut model, vec![archive_of_deleted("orders-2019")]), 2);
@@ -81,11 +88,13 @@ fn an_archive_without_a_stream_is_there_as_long_as_it_is_listed() {
 fn an_answer_to_an_earlier_listing_is_ignored() {
     let mut model = model_with_streams(80, 24);
     let effects = press(&mut model, "F5 F5");
-    let [Effect::ListStreams { request: earlier, .. }, Effect::ListStreams { .. }] = effects.as_slice() else {
+    let [Effect::Streams(StreamsEffect::List { request: earlier, .. }), Effect::Streams(StreamsEffect::List { .. })] =
+        effects.as_slice()
+    else {
         panic!("{effects:?}")
     };
     let failure = Failure::refused("list the streams", "late");
-    update(&mut model, Message::StreamsListed { request: *earlier, result: Err(failure) });
+    update(&mut model, Message::Streams(StreamsMessage::Listed(Reply { request: *earlier, result: Err(failure) })));
     assert_eq!(model.streams.failure, None);
 }
 
@@ -129,7 +138,7 @@ fn a_stream_is_configured_only_after_its_calls_were_shown() {
     model.streams.selected = Some(name("clickstream"));
     press(&mut model, "c tab 30d");
     let effects = press(&mut model, "enter");
-    let [Effect::PlanConfiguration { request, wanted, .. }] = effects.as_slice() else { panic!("{effects:?}") };
+    let [Effect::Configure(ConfigureEffect::Plan { request, wanted, .. })] = effects.as_slice() else { panic!("{effects:?}") };
     let expected = WantedArchive {
         mode: ArchiveMode::All,
         ttl: Ttl::from_seconds(30 * 86_400),
@@ -142,13 +151,15 @@ fn a_stream_is_configured_only_after_its_calls_were_shown() {
         Call::AddTags { stream: name("clickstream"), tags: Vec::new() },
     ];
     let plan = Plan { calls: calls.clone(), warnings: Vec::new() };
-    update(&mut model, Message::ConfigurationPlanned { request: *request, result: Ok(plan) });
+    update(&mut model, Message::Configure(ConfigureMessage::Planned(Reply { request: *request, result: Ok(plan) })));
     let effects = press(&mut model, "y");
-    let [Effect::MakeCalls { request, calls: made }] = effects.as_slice() else { panic!("{effects:?}") };
+    let [Effect::Configure(ConfigureEffect::MakeCalls { request, calls: made })] = effects.as_slice() else {
+        panic!("{effects:?}")
+    };
     assert_eq!(*made, calls);
-    assert_eq!(update(&mut model, Message::CallMade { request: *request, result: Ok(()) }), []);
-    let effects = update(&mut model, Message::CallMade { request: *request, result: Ok(()) });
-    assert!(matches!(effects.as_slice(), [Effect::ReadStream { .. }]), "{effects:?}");
+    assert_eq!(update(&mut model, Message::Configure(ConfigureMessage::CallMade(Reply { request: *request, result: Ok(()) }))), []);
+    let effects = update(&mut model, Message::Configure(ConfigureMessage::CallMade(Reply { request: *request, result: Ok(()) })));
+    assert!(matches!(effects.as_slice(), [Effect::Streams(StreamsEffect::Read { .. })]), "{effects:?}");
     assert!(matches!(model.screens.last(), Some(Screen::Configure(configure)) if matches!(configure.step, Step::Done(_))));
 }
 
@@ -156,11 +167,15 @@ fn a_stream_is_configured_only_after_its_calls_were_shown() {
 fn every_setting_of_an_archive_is_chosen_in_the_form() {
     let mut model = model_with_streams(120, 40);
     let effects = press(&mut model, "c down down space tab space enter");
-    let [Effect::PlanConfiguration { wanted: Wanted::Archived(wanted), .. }] = effects.as_slice() else { panic!("{effects:?}") };
+    let [Effect::Configure(ConfigureEffect::Plan { wanted: Wanted::Archived(wanted), .. })] = effects.as_slice() else {
+        panic!("{effects:?}")
+    };
     assert_eq!((wanted.replays, wanted.compression), (Replays::Skip, Compression::Gzip));
     assert_eq!((wanted.mode, wanted.ttl), (ArchiveMode::All, Ttl::from_seconds(90 * 86_400)), "the others stay as they are");
     let effects = press(&mut model, "esc up right shift-tab shift-tab right enter");
-    let [Effect::PlanConfiguration { wanted: Wanted::Archived(wanted), .. }] = effects.as_slice() else { panic!("{effects:?}") };
+    let [Effect::Configure(ConfigureEffect::Plan { wanted: Wanted::Archived(wanted), .. })] = effects.as_slice() else {
+        panic!("{effects:?}")
+    };
     assert_eq!((wanted.mode, wanted.replays), (ArchiveMode::Latest, Replays::Keep));
 }
 
@@ -263,7 +278,7 @@ fn times_are_shown_in_utc_then_as_how_long_ago_and_back() {
 fn pasted_text_goes_into_the_open_line_without_its_line_ends() {
     let (mut model, _) = model_with_records(80, 24);
     press(&mut model, "/");
-    update(&mut model, Message::Pasted("key:cust-1\r\n".to_owned()));
+    update(&mut model, Message::Terminal(TerminalMessage::Pasted("key:cust-1\r\n".to_owned())));
     assert_eq!(open_records(&model).typing.as_ref().unwrap().line.text(), "key:cust-1");
 }
 
@@ -300,11 +315,11 @@ proptest! {
             false => (model_with_streams(80, 24), TestSpool::default()),
         };
         for key in keys {
-            let mut waiting = update(&mut model, Message::KeyPressed(key));
+            let mut waiting = update(&mut model, Message::Terminal(TerminalMessage::KeyPressed(key)));
             // Answers come at once; reading is sometimes stopped, and sometimes fails.
             while let Some(effect) = waiting.pop() {
                 match effect {
-                    Effect::Read { request, order, .. } => {
+                    Effect::Records(RecordsEffect::Read { request, order, .. }) => {
                         waiting.extend(spool.read(&mut model, request, records()));
                         let ending = match request.0 % 3 {
                             0 => ReadEnding::Failed(Failure::refused("read", "broken"), order.from),
@@ -313,15 +328,15 @@ proptest! {
                         };
                         waiting.extend(spool.end(&mut model, request, ending));
                     }
-                    Effect::Pick { request, order, .. } => {
+                    Effect::Records(RecordsEffect::Pick { request, order, .. }) => {
                         let entries = order.entries.iter().step_by(2).copied().collect();
                         let (shards, progress) = (std::sync::Arc::from([]), Default::default());
-                        let read = Message::RecordsRead { request, entries, shards, progress, elapsed: Default::default() };
+                        let read = Message::Records(RecordsMessage::Read(Reply { request, result: FoundRecords { entries, shards, progress, elapsed: Default::default() } }));
                         let effects = update(&mut model, read);
                         waiting.extend(spool.serve(&mut model, effects));
                         waiting.extend(spool.end(&mut model, request, ReadEnding::Complete));
                     }
-                    rows @ Effect::ReadRows { .. } => waiting.extend(spool.serve(&mut model, vec![rows])),
+                    rows @ Effect::Records(RecordsEffect::ReadRows { .. }) => waiting.extend(spool.serve(&mut model, vec![rows])),
                     _ => {}
                 }
             }

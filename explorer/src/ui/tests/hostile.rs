@@ -1,6 +1,8 @@
 //! Text that would take over a terminal, through every screen, read as the bytes that a terminal gets.
 
-use crate::app::message::{Effect, Message, ReplayDetails, RequestId};
+use crate::app::effect::{ConfigureEffect, Effect, ReplaysEffect};
+use crate::app::ids::RequestId;
+use crate::app::message::{ConfigureMessage, Message, ReplayDetails, ReplaysMessage, Reply, TerminalMessage};
 use crate::app::model::{Export, Model, Notice, Screen};
 use crate::app::tests::fixtures::{
     after_a_run, model_with, model_with_records, model_with_streams, overviews, plan_into, planned, preflight_of, press, record,
@@ -112,7 +114,7 @@ fn streams() -> Vec<Model> {
     }
     let mut typing = model_with_streams(120, 40);
     press(&mut typing, "o");
-    update(&mut typing, Message::Pasted(HOSTILE.to_owned()));
+    update(&mut typing, Message::Terminal(TerminalMessage::Pasted(HOSTILE.to_owned())));
     vec![spoiled, typing]
 }
 
@@ -137,7 +139,7 @@ fn records() -> Vec<Model> {
     }
     let (mut filtering, _) = model_with_records(120, 40);
     press(&mut filtering, "/");
-    update(&mut filtering, Message::Pasted(HOSTILE.to_owned()));
+    update(&mut filtering, Message::Terminal(TerminalMessage::Pasted(HOSTILE.to_owned())));
     models.push(filtering);
     models
 }
@@ -146,33 +148,33 @@ fn configure() -> Model {
     let mut model = model_with_streams(120, 40);
     model.streams.selected = Some(crate::app::tests::fixtures::name("clickstream"));
     let effects = press(&mut model, "c tab 30d enter");
-    let [Effect::PlanConfiguration { request, stream, wanted }] = effects.as_slice() else { panic!("{effects:?}") };
+    let [Effect::Configure(ConfigureEffect::Plan { request, stream, wanted })] = effects.as_slice() else { panic!("{effects:?}") };
     let mut table = overviews().into_iter().find_map(|overview| overview.table);
     table.iter_mut().for_each(|table| HOSTILE.clone_into(&mut table.status));
     let records = PresentTable { table, ttl_attribute: None, expired_items: 1_204 };
     let plan = plan(stream, &Present { records, ..Present::default() }, *wanted).unwrap();
-    update(&mut model, Message::ConfigurationPlanned { request: *request, result: Ok(plan) });
+    update(&mut model, Message::Configure(ConfigureMessage::Planned(Reply { request: *request, result: Ok(plan) })));
     let effects = press(&mut model, "y");
-    let [Effect::MakeCalls { request, .. }] = effects.as_slice() else { panic!("{effects:?}") };
-    update(&mut model, Message::CallMade { request: *request, result: Err(failure()) });
+    let [Effect::Configure(ConfigureEffect::MakeCalls { request, .. })] = effects.as_slice() else { panic!("{effects:?}") };
+    update(&mut model, Message::Configure(ConfigureMessage::CallMade(Reply { request: *request, result: Err(failure()) })));
     model
 }
 
 fn replaying() -> Vec<Model> {
     let (mut setup, spool) = model_with_records(120, 40);
     spool.press(&mut setup, "r");
-    update(&mut setup, Message::Pasted(HOSTILE.to_owned()));
+    update(&mut setup, Message::Terminal(TerminalMessage::Pasted(HOSTILE.to_owned())));
 
     let review = |spoil: bool| {
         let (mut model, spool) = model_with_records(120, 40);
         let effects = spool.press(&mut model, "r orders-rep enter");
-        let [Effect::PlanReplay { request, .. }] = effects.as_slice() else { panic!("{effects:?}") };
+        let [Effect::Replays(ReplaysEffect::Plan { request, .. })] = effects.as_slice() else { panic!("{effects:?}") };
         let mut preflight = preflight_of(plan_into("orders-replay", 4_000));
         preflight.plan = spoiled_plan();
         preflight.warnings.push(HOSTILE.to_owned());
         preflight.load.shards.iter_mut().for_each(|shard| HOSTILE.clone_into(&mut shard.shard));
         let result = if spoil { Ok(Some(preflight)) } else { Err(failure()) };
-        update(&mut model, Message::ReplayLookedOver { request: *request, result });
+        update(&mut model, Message::Replays(ReplaysMessage::PlanChecked(Reply { request: *request, result })));
         model
     };
 
@@ -188,26 +190,26 @@ fn replaying() -> Vec<Model> {
         trouble: Some(HOSTILE.to_owned()),
         ..Progress::default()
     };
-    update(&mut running, Message::ReplayProgressed { replay: plan.id, progress: Box::new(progress) });
+    update(&mut running, Message::Replays(ReplaysMessage::Progressed { replay: plan.id, progress: Box::new(progress) }));
 
     let history = || {
         let mut model = model_with_streams(120, 40);
         let effects = press(&mut model, "R");
-        let [Effect::ListReplays { request }] = effects.as_slice() else { panic!("{effects:?}") };
+        let [Effect::Replays(ReplaysEffect::List { request })] = effects.as_slice() else { panic!("{effects:?}") };
         let broken = (crate::domain::replay::plan::PlanId::of_random(0xbad), Err(HOSTILE.to_owned()));
         let all = vec![(spoiled_plan().id, Ok(spoiled_plan())), broken];
-        update(&mut model, Message::ReplaysListed { request: *request, result: Ok(all) });
+        update(&mut model, Message::Replays(ReplaysMessage::Listed(Reply { request: *request, result: Ok(all) })));
         model
     };
     let details = |details: ReplayDetails| {
         let mut model = history();
         let effects = press(&mut model, "enter");
         let request = effects.iter().find_map(|effect| match effect {
-            Effect::ReadReplayDetails { request, .. } => Some(*request),
+            Effect::Replays(ReplaysEffect::ReadDetails { request, .. }) => Some(*request),
             _ => None,
         });
         if let Some(request) = request {
-            update(&mut model, Message::ReplayDetailsRead { request, result: Ok(details) });
+            update(&mut model, Message::Replays(ReplaysMessage::DetailsRead(Reply { request, result: Ok(details) })));
         }
         model
     };

@@ -1,6 +1,9 @@
 //! Every screen in its states, as it looks at two sizes.
 
-use crate::app::message::{Effect, Message, ReplayDetails};
+use crate::app::effect::{ConfigureEffect, Effect, RecordsEffect, ReplaysEffect, StreamsEffect};
+use crate::app::message::{
+    ConfigureMessage, ExportMessage, Message, NewRecords, RecordsMessage, ReplayDetails, ReplaysMessage, Reply, StreamsMessage,
+};
 use crate::app::model::Model;
 use crate::app::tests::fixtures::{
     TestSpool, after_a_run, compressed_record, local_addresses, middle, model, model_read_in_part, model_with, model_with_deleted,
@@ -86,9 +89,9 @@ fn streams_failed() {
     check("streams_failed", |columns, rows| {
         let mut model = model(columns, rows);
         let effects = update(&mut model, Message::Ticked(now()));
-        let [Effect::ListStreams { request, .. }] = effects.as_slice() else { panic!("{effects:?}") };
+        let [Effect::Streams(StreamsEffect::List { request, .. })] = effects.as_slice() else { panic!("{effects:?}") };
         let result = Err(failure("list the streams of region eu-west-1"));
-        update(&mut model, Message::StreamsListed { request: *request, result });
+        update(&mut model, Message::Streams(StreamsMessage::Listed(Reply { request: *request, result })));
         model
     });
 }
@@ -98,9 +101,9 @@ fn streams_that_can_no_longer_be_listed() {
     check("streams_stale", |columns, rows| {
         let mut model = model_with_streams(columns, rows);
         let effects = press(&mut model, "F5");
-        let [Effect::ListStreams { request, .. }] = effects.as_slice() else { panic!("{effects:?}") };
+        let [Effect::Streams(StreamsEffect::List { request, .. })] = effects.as_slice() else { panic!("{effects:?}") };
         let result = Err(failure("list the streams of region eu-west-1"));
-        update(&mut model, Message::StreamsListed { request: *request, result });
+        update(&mut model, Message::Streams(StreamsMessage::Listed(Reply { request: *request, result })));
         model
     });
 }
@@ -125,11 +128,17 @@ fn streams_that_one_may_not_see() {
     check("streams_denied", |columns, rows| {
         let mut model = model(columns, rows);
         let effects = update(&mut model, Message::Ticked(now()));
-        let [Effect::ListStreams { request, .. }] = effects.as_slice() else { panic!("{effects:?}") };
+        let [Effect::Streams(StreamsEffect::List { request, .. })] = effects.as_slice() else { panic!("{effects:?}") };
         let names = vec![name("audit"), name("orders")];
-        update(&mut model, Message::StreamsListed { request: *request, result: Ok(StreamPage { names, next: None }) });
+        update(
+            &mut model,
+            Message::Streams(StreamsMessage::Listed(Reply { request: *request, result: Ok(StreamPage { names, next: None }) })),
+        );
         let result = Err(failure("describe stream audit"));
-        update(&mut model, Message::StreamRead { request: *request, stream: name("audit"), result });
+        update(
+            &mut model,
+            Message::Streams(StreamsMessage::Read { stream: name("audit"), reply: Reply { request: *request, result } }),
+        );
         model
     });
 }
@@ -293,7 +302,7 @@ fn records_searched() {
         let effects = spool.press(&mut model, "e enter");
         let [Effect::Export { request, .. }] = effects.as_slice() else { panic!("{effects:?}") };
         let exported = Exported { records: 48_300, bytes: 17_000_000 };
-        update(&mut model, Message::ExportProgressed { request: *request, exported });
+        update(&mut model, Message::Export(ExportMessage::Progressed(Reply { request: *request, result: exported })));
         model
     });
     check("records_copy", |columns, rows| {
@@ -325,11 +334,14 @@ fn payload_folded_searched_and_compared() {
     check("payload_compared", move |columns, rows| {
         let (mut model, spool, _) = model_with(columns, rows, vec![order(1, "new"), order(6, "paid")]);
         let effects = spool.press(&mut model, "D");
-        let [Effect::ShowRecord { request, order }] = effects.as_slice() else { panic!("{effects:?}") };
+        let [Effect::Records(RecordsEffect::ShowPayload { request, order })] = effects.as_slice() else { panic!("{effects:?}") };
         let older = order.against.as_ref().unwrap();
         let payload = |record: &Record| record.payload().unwrap();
         let shown = show_difference((&order.record, payload(&order.record)), (older, payload(older)), &order.options);
-        update(&mut model, Message::RecordShown { request: *request, result: Ok(Box::new(shown)) });
+        update(
+            &mut model,
+            Message::Records(RecordsMessage::PayloadShown(Reply { request: *request, result: Ok(Box::new(shown)) })),
+        );
         model
     });
     check("payload_aggregated", |columns, rows| {
@@ -414,10 +426,16 @@ fn records_with_a_gap() {
         let (mut model, mut spool) = model_with_records(columns, rows);
         update(&mut model, Message::Ticked(now() + SignedDuration::from_hours(2)));
         let effects = spool.press(&mut model, "f");
-        let [Effect::Follow { request, .. }] = effects.as_slice() else { panic!("{effects:?}") };
+        let [Effect::Records(RecordsEffect::Follow { request, .. })] = effects.as_slice() else { panic!("{effects:?}") };
         let entries = spool.put(vec![record(10_790, b"{\"id\":\"o-1\"}"), record(10_795, b"{\"id\":\"o-2\"}")]);
         let shards = (0..4).map(|shard| format!("shardId-{shard:012}")).collect();
-        let effects = update(&mut model, Message::Followed { request: *request, entries, shards, status: FollowStatus::default() });
+        let effects = update(
+            &mut model,
+            Message::Records(RecordsMessage::Followed(Reply {
+                request: *request,
+                result: NewRecords { entries, shards, status: FollowStatus::default() },
+            })),
+        );
         spool.serve(&mut model, effects);
         model
     });
@@ -428,12 +446,15 @@ fn records_followed() {
     let follow = |columns: u16, rows: u16, key: &str| {
         let (mut model, mut spool) = model_with_records(columns, rows);
         let effects = spool.press(&mut model, key);
-        let [Effect::Follow { request, .. }] = effects.as_slice() else { panic!("{effects:?}") };
+        let [Effect::Records(RecordsEffect::Follow { request, .. })] = effects.as_slice() else { panic!("{effects:?}") };
         let entries = spool.put(vec![record(900, b"{\"id\":\"o-900\"}")]);
         let lag = Some(Duration::from_millis(1_240));
         let status = FollowStatus { waiting: 3, lag, ..FollowStatus::default() };
         let shards = (0..4).map(|shard| format!("shardId-{shard:012}")).collect();
-        let effects = update(&mut model, Message::Followed { request: *request, entries, shards, status });
+        let effects = update(
+            &mut model,
+            Message::Records(RecordsMessage::Followed(Reply { request: *request, result: NewRecords { entries, shards, status } })),
+        );
         spool.serve(&mut model, effects);
         model
     };
@@ -464,11 +485,11 @@ fn configure_review(columns: u16, rows: u16) -> Model {
     let mut model = model_with_streams(columns, rows);
     model.streams.selected = Some(name("clickstream"));
     let effects = press(&mut model, "c tab 30d enter");
-    let [Effect::PlanConfiguration { request, stream, wanted }] = effects.as_slice() else { panic!("{effects:?}") };
+    let [Effect::Configure(ConfigureEffect::Plan { request, stream, wanted })] = effects.as_slice() else { panic!("{effects:?}") };
     let table = overviews().into_iter().find_map(|overview| overview.table);
     let records = PresentTable { table, ttl_attribute: None, expired_items: 1_204 };
     let plan = plan(stream, &Present { records, ..Present::default() }, *wanted).unwrap();
-    update(&mut model, Message::ConfigurationPlanned { request: *request, result: Ok(plan) });
+    update(&mut model, Message::Configure(ConfigureMessage::Planned(Reply { request: *request, result: Ok(plan) })));
     model
 }
 
@@ -478,9 +499,15 @@ fn configure_before_and_after_its_calls() {
     check("configure_failed", |columns, rows| {
         let mut model = configure_review(columns, rows);
         let effects = press(&mut model, "y");
-        let [Effect::MakeCalls { request, .. }] = effects.as_slice() else { panic!("{effects:?}") };
-        update(&mut model, Message::CallMade { request: *request, result: Ok(()) });
-        update(&mut model, Message::CallMade { request: *request, result: Err(failure("tag stream clickstream")) });
+        let [Effect::Configure(ConfigureEffect::MakeCalls { request, .. })] = effects.as_slice() else { panic!("{effects:?}") };
+        update(&mut model, Message::Configure(ConfigureMessage::CallMade(Reply { request: *request, result: Ok(()) })));
+        update(
+            &mut model,
+            Message::Configure(ConfigureMessage::CallMade(Reply {
+                request: *request,
+                result: Err(failure("tag stream clickstream")),
+            })),
+        );
         model
     });
 }
@@ -495,7 +522,7 @@ fn replay_form_and_review() {
     check("replay_planning", |columns, rows| {
         let (mut model, spool) = model_with_records(columns, rows);
         let effects = spool.press(&mut model, "r orders-rep enter");
-        let [Effect::PlanReplay { request, .. }] = effects.as_slice() else { panic!("{effects:?}") };
+        let [Effect::Replays(ReplaysEffect::Plan { request, .. })] = effects.as_slice() else { panic!("{effects:?}") };
         let progress = PlanProgress {
             read: 48_300,
             planned: 31_200,
@@ -505,7 +532,7 @@ fn replay_form_and_review() {
             share: 0.31,
             is_sorting: false,
         };
-        update(&mut model, Message::PlanProgressed { request: *request, progress });
+        update(&mut model, Message::Replays(ReplaysMessage::PlanProgressed(Reply { request: *request, result: progress })));
         model
     });
     check("replay_review", |columns, rows| {
@@ -524,9 +551,9 @@ fn replay_form_and_review() {
     check("replay_review_failed", |columns, rows| {
         let (mut model, spool) = model_with_records(columns, rows);
         let effects = spool.press(&mut model, "r orders-rep enter");
-        let [Effect::PlanReplay { request, .. }] = effects.as_slice() else { panic!("{effects:?}") };
+        let [Effect::Replays(ReplaysEffect::Plan { request, .. })] = effects.as_slice() else { panic!("{effects:?}") };
         let result = Err(failure("read table orders-archive-ALL"));
-        update(&mut model, Message::ReplayLookedOver { request: *request, result });
+        update(&mut model, Message::Replays(ReplaysMessage::PlanChecked(Reply { request: *request, result })));
         model
     });
 }
@@ -569,7 +596,7 @@ fn running_replay(columns: u16, rows: u16) -> Model {
             trouble: None,
             ..Progress::default()
         };
-        update(&mut model, Message::ReplayProgressed { replay: plan.id.clone(), progress: Box::new(progress) });
+        update(&mut model, Message::Replays(ReplaysMessage::Progressed { replay: plan.id.clone(), progress: Box::new(progress) }));
         update(&mut model, Message::Ticked(now() + SignedDuration::from_secs(i64::from(second))));
     }
     model
@@ -578,10 +605,10 @@ fn running_replay(columns: u16, rows: u16) -> Model {
 /// The history as its files tell it.
 fn history(model: &mut Model, plans: Vec<PlanSummary>) {
     let effects = press(model, "R");
-    let [Effect::ListReplays { request }] = effects.as_slice() else { panic!("{effects:?}") };
+    let [Effect::Replays(ReplaysEffect::List { request })] = effects.as_slice() else { panic!("{effects:?}") };
     let broken = (PlanId::of_random(0xbad), Err("cannot use /home/ada/00bad0.replay: file is not a database".to_owned()));
     let all = plans.into_iter().map(|plan| (plan.id.clone(), Ok(plan))).chain([broken]).collect();
-    update(model, Message::ReplaysListed { request: *request, result: Ok(all) });
+    update(model, Message::Replays(ReplaysMessage::Listed(Reply { request: *request, result: Ok(all) })));
 }
 
 #[test]
@@ -598,7 +625,7 @@ fn replays_running_and_ended() {
         let trouble = Some("connection refused".to_owned());
         let progress = Box::new(Progress { trouble, maybe_repeated: 500, ..live.progress.clone() });
         let replay = id.clone();
-        update(&mut model, Message::ReplayProgressed { replay, progress });
+        update(&mut model, Message::Replays(ReplaysMessage::Progressed { replay, progress }));
         press(&mut model, "p");
         model
     });
@@ -620,7 +647,7 @@ fn replays_running_and_ended() {
         let mut model = model_with_streams(columns, rows);
         history(&mut model, vec![after_a_run(plan_into("audit", 4_000), PlanState::Finished, 3_999, None)]);
         let effects = press(&mut model, "enter");
-        let [Effect::ReadReplayDetails { request, .. }] = effects.as_slice() else { panic!("{effects:?}") };
+        let [Effect::Replays(ReplaysEffect::ReadDetails { request, .. })] = effects.as_slice() else { panic!("{effects:?}") };
         let record = PassedOver {
             partition_key: "cust-7".to_owned(),
             sequence_number: "4963".to_owned(),
@@ -628,14 +655,14 @@ fn replays_running_and_ended() {
             reason: "with its key it has 2 000 000 bytes, but stream audit takes records of up to 1 048 576".to_owned(),
         };
         let result = Ok(ReplayDetails::PassedOver(vec![record]));
-        update(&mut model, Message::ReplayDetailsRead { request: *request, result });
+        update(&mut model, Message::Replays(ReplaysMessage::DetailsRead(Reply { request: *request, result })));
         model
     });
     check("replays_none", |columns, rows| {
         let mut model = model_with_streams(columns, rows);
         let effects = press(&mut model, "R");
-        let [Effect::ListReplays { request }] = effects.as_slice() else { panic!("{effects:?}") };
-        update(&mut model, Message::ReplaysListed { request: *request, result: Ok(Vec::new()) });
+        let [Effect::Replays(ReplaysEffect::List { request })] = effects.as_slice() else { panic!("{effects:?}") };
+        update(&mut model, Message::Replays(ReplaysMessage::Listed(Reply { request: *request, result: Ok(Vec::new()) })));
         model
     });
 }
