@@ -530,12 +530,12 @@ class Watching(unittest.TestCase):
         self.assertFalse({"ArchiverDashboard", "ExplorerReader", "ExplorerOperator"} & set(made))
 
 
-class Readme(unittest.TestCase):
+class Documents(unittest.TestCase):
     """The command that maps another stream to the function makes the same mapping as the template."""
 
     @mock_aws
     def test_a_further_stream_is_mapped_as_the_first_one_is(self):
-        [command] = re.findall(r"aws lambda create-event-source-mapping (.*?[^\\])\n", (ROOT / "README.md").read_text(), re.DOTALL)
+        [command] = re.findall(r"aws lambda create-event-source-mapping (.*?[^\\])\n", (ROOT / "docs" / "deployment.md").read_text(), re.DOTALL)
         words = shlex.split(command.replace("\\\n", " "))
         given = {}
         for word in words:

@@ -11,7 +11,7 @@ pub mod format;
 pub mod function;
 pub mod store;
 
-/// The README's samples in Rust are run as tests.
+/// Samples in Rust are run as tests.
 #[cfg(doctest)]
-#[doc = include_str!("../../README.md")]
-struct Readme;
+#[doc = include_str!("../../docs/replay.md")]
+struct ReplayDocument;

@@ -29,6 +29,7 @@ mod aggregates;
 mod command_line;
 mod compression;
 mod counts;
+mod documents;
 mod event_source;
 mod failures;
 mod faults;

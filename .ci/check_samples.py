@@ -1,10 +1,10 @@
-"""Runs the README's Python sample: it must read an envelope as the archiver writes it."""
+"""Runs the Python sample of docs/replay.md: it must read an envelope as the archiver writes it."""
 
 import pathlib
 import re
 
-readme = (pathlib.Path(__file__).parent.parent / "README.md").read_text()
-[sample] = re.findall(r"```python\n(.*?)```", readme, re.DOTALL)
+document = (pathlib.Path(__file__).parent.parent / "docs" / "replay.md").read_text()
+[sample] = re.findall(r"```python\n(.*?)```", document, re.DOTALL)
 names: dict = {}
 exec(sample, names)  # noqa: S102
 read_envelope = names["read_envelope"]
@@ -18,4 +18,4 @@ assert envelope["originalStreamName"] == "orders", envelope
 assert payload == b"a\x1eb\xff", payload
 for ordinary in [b"", b"paid", b"\x1e", b"\x1epaid\x1e", b"\x1e" + ENVELOPE, ENVELOPE + b"\x1ex\x1e", b"\x1e" + ENVELOPE[:-1] + b"\x1ex"]:
     assert read_envelope(ordinary) == (None, ordinary), ordinary
-print("README.md: the Python sample reads envelopes")
+print("docs/replay.md: the Python sample reads envelopes")
