@@ -2,14 +2,18 @@
 //! the test's own in it.
 
 use crate::endpoints::{self, KEY, REGION};
-use aws_sdk_s3::Client;
-use aws_sdk_s3::config::{BehaviorVersion, Credentials, Region};
 use axum::Router;
+use axum::body::Body;
 use axum::error_handling::HandleError;
-use axum::http::StatusCode;
+use axum::http::{Request, StatusCode};
+use hyper_util::client::legacy::Client;
+use hyper_util::rt::TokioExecutor;
+use rusty_s3::actions::ListObjectsV2;
+use rusty_s3::{Credentials, S3Action, UrlStyle};
 use s3s::auth::SimpleAuth;
 use s3s::service::S3ServiceBuilder;
 use s3s_fs::FileSystem;
+use std::time::Duration;
 use tempfile::TempDir;
 
 /// Names another S3, by URL.
@@ -22,7 +26,7 @@ pub struct Bucket {
     pub name: String,
     /// Where the S3 is that has it.
     pub url: String,
-    client: Client,
+    place: rusty_s3::Bucket,
     _folder: Option<TempDir>,
 }
 
@@ -39,17 +43,11 @@ impl Bucket {
                 (url, Some(folder))
             }
         };
-        let config = aws_sdk_s3::Config::builder()
-            .behavior_version(BehaviorVersion::latest())
-            .region(Region::new(REGION))
-            .credentials_provider(Credentials::new(KEY, KEY, None, None, "end-to-end"))
-            .endpoint_url(&url)
-            .force_path_style(true)
-            .build();
-        let client = Client::from_conf(config);
         let name = format!("failed-records-{:016x}", fastrand::u64(..));
-        client.create_bucket().bucket(&name).send().await.expect("a bucket can be made");
-        Self { name, url, client, _folder: folder }
+        let endpoint = url.parse().expect("a URL");
+        let place = rusty_s3::Bucket::new(endpoint, UrlStyle::Path, name.clone(), REGION).expect("a bucket's name");
+        send(&place.create_bucket(&credentials()), Vec::new()).await;
+        Self { name, url, place, _folder: folder }
     }
 
     /// Puts an object.
@@ -57,8 +55,7 @@ impl Bucket {
     /// # Panics
     /// When it cannot be put.
     pub async fn put(&self, key: &str, content: impl Into<Vec<u8>>) {
-        let put = self.client.put_object().bucket(&self.name).key(key).body(content.into().into());
-        put.send().await.expect("an object can be put");
+        send(&self.place.put_object(Some(&credentials()), key), content.into()).await;
     }
 
     /// The keys of all objects.
@@ -66,8 +63,9 @@ impl Bucket {
     /// # Panics
     /// When they cannot be listed.
     pub async fn keys(&self) -> Vec<String> {
-        let listed = self.client.list_objects_v2().bucket(&self.name).send().await.expect("a bucket can be listed");
-        listed.contents.unwrap_or_default().into_iter().filter_map(|object| object.key).collect()
+        let listed = send(&self.place.list_objects_v2(Some(&credentials())), Vec::new()).await;
+        let listed = ListObjectsV2::parse_response(&listed).expect("a listing");
+        listed.contents.into_iter().map(|object| object.key).collect()
     }
 
     /// As the explorer is told of it.
@@ -75,6 +73,22 @@ impl Bucket {
     pub fn place(&self) -> String {
         format!("s3://{}", self.name)
     }
+}
+
+fn credentials() -> Credentials {
+    Credentials::new(KEY, KEY)
+}
+
+/// Makes a call that must succeed, and gives the text of its answer.
+async fn send<'a, A: S3Action<'a>>(action: &A, body: Vec<u8>) -> String {
+    let url = action.sign(Duration::from_secs(60));
+    let request = Request::builder().method(A::METHOD.to_str()).uri(url.as_str()).body(Body::from(body)).expect("a request");
+    let answer = Client::builder(TokioExecutor::new()).build_http().request(request).await.expect("S3 answers");
+    let status = answer.status();
+    let body = axum::body::to_bytes(Body::new(answer.into_body()), usize::MAX).await.expect("a whole answer");
+    let text = String::from_utf8_lossy(&body).into_owned();
+    assert!(status.is_success(), "{status}: {text}");
+    text
 }
 
 async fn start() -> (String, TempDir) {

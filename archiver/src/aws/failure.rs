@@ -2,6 +2,7 @@
 
 use aws_sdk_dynamodb::config::http::HttpResponse;
 use aws_sdk_dynamodb::error::{DisplayErrorContext, ProvideErrorMetadata, SdkError};
+use aws_smithy_runtime_api::client::result::ConnectorError;
 use std::fmt;
 
 /// What went wrong, as far as a caller decides by it.
@@ -70,6 +71,17 @@ impl AwsFailure {
         let kind = kind_of_answer(code, message, status);
         let message = [code, message].into_iter().filter(|text| !text.is_empty()).collect::<Vec<_>>().join(": ");
         Self { kind, message }
+    }
+
+    /// A call that brought no answer.
+    #[must_use]
+    pub fn of_connection(error: &ConnectorError) -> Self {
+        let kind = match error {
+            error if innermost(error).is::<UnusableAnswer>() => FailureKind::Unusable,
+            error if error.is_timeout() => FailureKind::TimedOut,
+            _ => FailureKind::Network,
+        };
+        Self::of_cause(kind, error)
     }
 
     /// What is to be learned from an error's causes.

@@ -2,7 +2,7 @@
 //! takes more than twice the CPU of everything else together, and is the third part of the program; retries, deadlines and the bodies
 //! are the archiver's own anyway.
 
-use crate::aws::failure::{AwsFailure, FailureKind, UnusableAnswer, innermost};
+use crate::aws::failure::{AwsFailure, FailureKind};
 use crate::aws::http::Http;
 use aws_credential_types::Credentials;
 use aws_credential_types::provider::{ProvideCredentials as _, SharedCredentialsProvider};
@@ -13,7 +13,6 @@ use aws_sigv4::sign::v4::SigningParams;
 use aws_smithy_runtime_api::client::http::HttpConnector as _;
 use aws_smithy_runtime_api::client::identity::Identity;
 use aws_smithy_runtime_api::client::orchestrator::HttpRequest;
-use aws_smithy_runtime_api::client::result::ConnectorError;
 use aws_smithy_types::body::SdkBody;
 use aws_smithy_types::byte_stream::ByteStream;
 use aws_smithy_types::date_time::{DateTime, Format};
@@ -177,7 +176,7 @@ impl Post {
     pub(crate) async fn send(&self, operation: Operation, body: Vec<u8>) -> Result<Bytes, Refused> {
         let identity = self.identity().await?;
         let request = self.signed(operation, body.into(), &identity)?;
-        let response = self.http.connector().call(request).await.map_err(|error| of_connection(&error))?;
+        let response = self.http.connector().call(request).await.map_err(|error| AwsFailure::of_connection(&error))?;
         let status = response.status().as_u16();
         let date = response.headers().get("date").and_then(|date| DateTime::from_str(date, Format::HttpDate).ok());
         let named = response.headers().get("x-amzn-errortype").map(str::to_owned);
@@ -275,15 +274,6 @@ fn endpoint_of(service: Service, config: &SdkConfig, region: &str) -> Result<Str
 
 fn unsigned(error: &(dyn std::error::Error + 'static)) -> AwsFailure {
     AwsFailure::of_cause(FailureKind::Credentials, error)
-}
-
-fn of_connection(error: &ConnectorError) -> AwsFailure {
-    let kind = match error {
-        error if innermost(error).is::<UnusableAnswer>() => FailureKind::Unusable,
-        error if error.is_timeout() => FailureKind::TimedOut,
-        _ => FailureKind::Network,
-    };
-    AwsFailure::of_cause(kind, error)
 }
 
 /// Reads an error; `named` is the type that a header gives it.

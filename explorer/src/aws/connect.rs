@@ -5,7 +5,7 @@ mod credentials;
 mod files;
 mod http;
 
-use super::bucket::Bucket;
+use super::bucket::{Bucket, place_at, place_on_aws};
 use crate::domain::failure::Failure;
 use archiver::aws::backoff::Deadline;
 use archiver::aws::failure::{AwsFailure, FailureKind};
@@ -20,6 +20,7 @@ use aws_types::service_config::ServiceConfigKey;
 use credentials::Renewing;
 use files::CliFiles;
 use http::{Http, Refusals, RefusedCredentials, Trusted};
+pub(super) use http::{failure_of, whole};
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -38,7 +39,7 @@ const WORD_AFTER: Duration = Duration::from_secs(1);
 /// How long a connection may take.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
 /// How long one try of a call may take.
-const CALL_TIMEOUT: Duration = Duration::from_secs(20);
+pub(super) const CALL_TIMEOUT: Duration = Duration::from_secs(20);
 /// Between two tag reads: Kinesis allows 5 a second for the whole account, half of which is left to the archivers. Source: Kinesis
 /// API reference, ListTagsForStream.
 const TAG_READ_INTERVAL: Duration = Duration::from_millis(400);
@@ -207,19 +208,23 @@ impl Connection {
     /// The objects of a bucket whose keys begin with the prefix.
     ///
     /// # Errors
-    /// When this is the local system, which has no S3.
+    /// When this is the local system, which has no S3, or the name can be no bucket's.
     pub fn bucket(&self, name: String, prefix: String) -> Result<Bucket, Failure> {
         let Origin::Aws(origin) = self.origin.as_ref() else {
             let detail = "the local system has no S3; name a folder";
             return Err(Failure::refused(format!("list the objects of bucket {name}"), detail));
         };
-        let config = &origin.0;
-        // Emulators have no name in DNS for each bucket.
-        let endpoint = ["AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL"].iter().any(|variable| std::env::var_os(variable).is_some());
-        let has_endpoint = config.endpoint_url().is_some() || endpoint;
-        let s3 = aws_sdk_s3::config::Builder::from(config).retry_classifier(RefusedCredentials);
-        let s3 = s3.force_path_style(has_endpoint).build();
-        Ok(Bucket::new(aws_sdk_s3::Client::from_conf(s3), name, prefix))
+        let (config, http) = origin.as_ref();
+        let failed = |detail: String| Failure::refused(format!("list the objects of bucket {name}"), detail);
+        let credentials = config.credentials_provider().ok_or_else(|| failed("there are no credentials".to_owned()))?;
+        let place = match endpoint_of(config, "S3") {
+            Some(endpoint) => place_at(&endpoint, &name, &self.region),
+            None => {
+                let (fips, dual_stack) = (config.use_fips() == Some(true), config.use_dual_stack() == Some(true));
+                place_on_aws(&name, &self.region, fips, dual_stack)
+            }
+        };
+        Ok(Bucket::new(http.connector(), credentials, place.map_err(failed)?, prefix))
     }
 
     /// The archiver, calling what this calls.

@@ -38,7 +38,7 @@ const LARGEST_RECORDS: usize = 32 * 1024 * 1024;
 const LARGEST_BATCH: usize = 64 * 1024 * 1024;
 /// Of an error, of any service.
 const LARGEST_ERROR: usize = 1024 * 1024;
-/// How long a connection of the archiver may take.
+/// How long a connection may take that no client of an SDK makes.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// Credentials that AWS has refused.
@@ -143,9 +143,14 @@ impl Http {
 
     /// The archiver's connections.
     pub(super) fn of_archiver(&self) -> ArchiverHttp {
+        ArchiverHttp::of(self.connector())
+    }
+
+    /// Connections for calls that no client of an SDK makes.
+    pub(super) fn connector(&self) -> SharedHttpConnector {
         let settings = HttpConnectorSettings::builder().connect_timeout(CONNECT_TIMEOUT).build();
         let connector = connector(Connector::builder().connector_settings(settings), &self.tls, &self.proxy);
-        ArchiverHttp::of(self.watching(SharedHttpConnector::new(connector)))
+        self.watching(SharedHttpConnector::new(connector))
     }
 
     fn watching(&self, inner: SharedHttpConnector) -> SharedHttpConnector {
@@ -182,7 +187,7 @@ impl HttpConnector for Watching {
         let target = header("x-amz-target");
         let operation = target.rsplit('.').next().unwrap_or_default().to_owned();
         let service = if target.starts_with("DynamoDB") { "DynamoDB" } else { "Kinesis" };
-        let authorization = header("authorization");
+        let key = key_of(&header("authorization")).or_else(|| key_in(request.uri())).map(str::to_owned);
         let answer = self.inner.call(request);
         let refusals = self.refusals.clone();
         HttpConnectorFuture::new(async move {
@@ -200,8 +205,8 @@ impl HttpConnector for Watching {
             let body = answer.body().bytes().unwrap_or_default();
             if status >= 400 {
                 let failure = failure_of(&answer);
-                if let (FailureKind::Credentials, Some(key)) = (failure.kind, key_of(&authorization)) {
-                    refusals.note(key.to_owned(), failure.message);
+                if let (FailureKind::Credentials, Some(key)) = (failure.kind, key) {
+                    refusals.note(key, failure.message);
                 }
             } else if let Some(fault) = fault_of(body, service, &operation) {
                 return Err(unusable(fault));
@@ -212,7 +217,7 @@ impl HttpConnector for Watching {
 }
 
 /// The answer with all of its body.
-async fn whole(mut answer: HttpResponse, most: usize, operation: &str) -> Result<HttpResponse, ConnectorError> {
+pub(in crate::aws) async fn whole(mut answer: HttpResponse, most: usize, operation: &str) -> Result<HttpResponse, ConnectorError> {
     let too_large = || {
         let megabytes = most / 1024 / 1024;
         unusable(format!("the answer to {operation} has more than {megabytes} MiB, which is more than AWS sends"))
@@ -243,6 +248,11 @@ fn key_of(authorization: &str) -> Option<&str> {
     authorization.split("Credential=").nth(1)?.split('/').next()
 }
 
+/// The id of the access key in a URL that is signed: `…?X-Amz-Credential=AKID%2F20261120%2F…`.
+fn key_in(url: &str) -> Option<&str> {
+    url.split("X-Amz-Credential=").nth(1)?.split(['%', '/', '&']).next()
+}
+
 /// The body of an error.
 #[derive(Default, Deserialize)]
 struct ErrorBody<'b> {
@@ -256,7 +266,7 @@ struct ErrorBody<'b> {
 }
 
 /// An error that a service answered with, as JSON or XML.
-fn failure_of(answer: &HttpResponse) -> AwsFailure {
+pub(in crate::aws) fn failure_of(answer: &HttpResponse) -> AwsFailure {
     let body = answer.body().bytes().unwrap_or_default();
     let text = String::from_utf8_lossy(body);
     let between = |name: &str| {
@@ -328,6 +338,8 @@ mod tests {
         let signed = "AWS4-HMAC-SHA256 Credential=AKIDEXAMPLE/20261120/eu-west-1/kinesis/aws4_request, SignedHeaders=host";
         assert_eq!(key_of(signed), Some("AKIDEXAMPLE"));
         assert_eq!(key_of(""), None);
+        let url = "https://orders.s3.eu-west-1.amazonaws.com/?X-Amz-Credential=AKIDEXAMPLE%2F20261120%2Feu-west-1&X-Amz-Date=20261120T100000Z";
+        assert_eq!((key_in(url), key_in("https://orders.s3.eu-west-1.amazonaws.com/")), (Some("AKIDEXAMPLE"), None));
     }
 
     #[tokio::test]
