@@ -11,7 +11,7 @@ use super::connect::Connection;
 use crate::delivery::{Broken, Delivery, Step, Yield};
 use crate::domain::failure::Failure;
 use crate::domain::reading::page::PageCursor;
-use crate::domain::reading::{ArchiveSource, Position, ReadBatch, ReadEnding, ReadOrder, SegmentPosition, Source};
+use crate::domain::reading::{ArchiveSource, Position, ReadBatch, ReadEnding, ReadOrder, SegmentPosition};
 use jiff::Timestamp;
 use matching::{Matched, PageMatcher};
 use pages::{ItemPage, Pages, Progress, Slice};
@@ -38,17 +38,15 @@ struct Reading {
     delivery: Delivery,
 }
 
-/// Reads what the order asks for, until all is read or `stop` is true or dropped. Of items that do not match only the count is told.
-/// The last batch is sent before this returns.
-pub async fn read(
+/// Reads what the order asks for from this archive, until all is read or `stop` is true or dropped. Of items that do not match only the
+/// count is told. The last batch is sent before this returns.
+pub(crate) async fn read(
     connection: &Connection,
+    source: &ArchiveSource,
     order: &ReadOrder,
     batches: mpsc::Sender<ReadBatch>,
     mut stop: watch::Receiver<bool>,
 ) -> ReadEnding {
-    let Source::Archive(source) = &order.source else {
-        return ReadEnding::Failed(Failure::refused("read an archive", "the order names a file"), order.from.clone());
-    };
     let is_query = order.filter.key().is_some();
     let from = match (&order.from, is_query) {
         (Position::Beginning, false) => Position::Scan(vec![SegmentPosition::NotBegun; segments_of(source)]),

@@ -1,29 +1,77 @@
 //! `explorer configure`.
 
-use super::{CommandError, Keep, Output, output};
+use super::{CommandError, Output, output};
 use crate::aws::configure::make;
 use crate::aws::connect::Connection;
 use crate::aws::streams::{overview, overview_of_archive, settled};
 use crate::domain::failure::Failure;
 use crate::domain::stream::change::{Wanted, WantedArchive};
 use crate::effects::plan_configuration;
-use archiver::format::settings::{ArchiveMode, Compression, Replays};
+use archiver::format::settings::{ArchiveMode, ArchiveSettings, Compression, InvalidTtl, Replays, Ttl};
 use archiver::format::stream::StreamName;
+use clap::Args;
+use clap::builder::{PossibleValuesParser, TypedValueParser};
 use serde::Serialize;
 
-/// What is asked for.
-#[derive(Debug)]
-pub(super) struct Change {
-    /// The mode; `None` removes the archive tags.
-    pub(super) mode: Option<ArchiveMode>,
-    /// How long items are to be kept; `None` leaves that as it is.
-    pub(super) ttl: Option<Keep>,
-    /// What becomes of replays into the stream itself; `None` leaves that as it is.
-    pub(super) replays: Option<Replays>,
-    /// How payloads are stored; `None` leaves that as it is.
-    pub(super) compression: Option<Compression>,
-    /// Not to be asked.
-    pub(super) yes: bool,
+/// Which stream, and how it is to be archived.
+#[derive(Args, Clone, Debug)]
+pub(super) struct ConfigureArguments {
+    /// The stream, by its name or ARN
+    stream: StreamName,
+    /// ALL keeps every record, LATEST the newest of each partition key
+    #[arg(long, required_unless_present = "remove", ignore_case = true)]
+    mode: Option<ArchiveMode>,
+    /// How long items are kept: seconds, a number with s, m, h, d or w, or none for ever; without it that stays as it is
+    #[arg(long, conflicts_with = "remove")]
+    ttl: Option<TtlArgument>,
+    /// Whether records that replays with an envelope put back into the stream are archived again; without it that stays as it is
+    #[arg(long, conflicts_with = "remove", value_parser = replays_parser(), ignore_case = true)]
+    replays: Option<Replays>,
+    /// Whether payloads are stored compressed where that makes them smaller; without it that stays as it is
+    #[arg(long, conflicts_with = "remove", value_parser = compression_parser(), ignore_case = true)]
+    compression: Option<Compression>,
+    /// Remove the archive tags; what is archived stays
+    #[arg(long, conflicts_with = "mode")]
+    remove: bool,
+    /// Do not ask
+    #[arg(long)]
+    yes: bool,
+}
+
+/// How long items are to be kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum TtlArgument {
+    ForEver,
+    For(Ttl),
+}
+
+impl std::str::FromStr for TtlArgument {
+    type Err = InvalidTtl;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        if text.eq_ignore_ascii_case("none") { Ok(Self::ForEver) } else { text.parse().map(Self::For) }
+    }
+}
+
+impl TtlArgument {
+    fn ttl(self) -> Option<Ttl> {
+        match self {
+            Self::ForEver => None,
+            Self::For(ttl) => Some(ttl),
+        }
+    }
+}
+
+fn replays_parser() -> impl TypedValueParser<Value = Replays> {
+    let of = |text: String| if text.eq_ignore_ascii_case(Replays::Skip.as_str()) { Replays::Skip } else { Replays::Keep };
+    PossibleValuesParser::new([Replays::Keep.as_str(), Replays::Skip.as_str()]).map(of)
+}
+
+fn compression_parser() -> impl TypedValueParser<Value = Compression> {
+    let of = |text: String| {
+        if text.eq_ignore_ascii_case(Compression::Gzip.as_str()) { Compression::Gzip } else { Compression::None }
+    };
+    PossibleValuesParser::new([Compression::None.as_str(), Compression::Gzip.as_str()]).map(of)
 }
 
 /// What was done, as JSON.
@@ -43,8 +91,24 @@ struct ConfiguredJson {
     warnings: Vec<String>,
 }
 
-pub(super) async fn run(connection: &Connection, stream: &StreamName, change: Change, output: Output) -> Result<(), CommandError> {
-    let stream = &settled(connection, stream).await?;
+impl ConfigureArguments {
+    /// What is wanted, with the present settings where no others are named.
+    fn wanted(&self, present: Option<&ArchiveSettings>) -> Wanted {
+        let Some(mode) = self.mode else {
+            return Wanted::NotArchived;
+        };
+        let ttl = match self.ttl {
+            Some(ttl) => ttl.ttl(),
+            None => present.and_then(|settings| settings.ttl),
+        };
+        let replays = self.replays.or(present.map(|settings| settings.replays)).unwrap_or_default();
+        let compression = self.compression.or(present.map(|settings| settings.compression)).unwrap_or_default();
+        Wanted::Archived(WantedArchive { mode, ttl, replays, compression })
+    }
+}
+
+pub(super) async fn run(connection: &Connection, arguments: ConfigureArguments, output: Output) -> Result<(), CommandError> {
+    let stream = &settled(connection, &arguments.stream).await?;
     if let Some(arn) = stream.arn() {
         let detail =
             format!("it belongs to account {}, whose own archiver archives it; use a profile of that account", arn.account());
@@ -52,22 +116,14 @@ pub(super) async fn run(connection: &Connection, stream: &StreamName, change: Ch
     }
     let before = overview_of_archive(connection, stream).await?;
     before.check_stream().map_err(CommandError::NotFound)?;
-    let current = before.settings();
-    let ttl = match change.ttl {
-        Some(keep) => keep.ttl(),
-        None => current.and_then(|settings| settings.ttl),
-    };
-    let replays = change.replays.or(current.map(|settings| settings.replays)).unwrap_or_default();
-    let compression = change.compression.or(current.map(|settings| settings.compression)).unwrap_or_default();
-    let archive = |mode| Wanted::Archived(WantedArchive { mode, ttl, replays, compression });
-    let wanted = change.mode.map_or(Wanted::NotArchived, archive);
+    let wanted = arguments.wanted(before.settings());
     let plan = plan_configuration(connection, &before, wanted).await?;
     let calls: Vec<String> = plan.calls.iter().map(ToString::to_string).collect();
     if !plan.calls.is_empty() {
         output::tell(&format!("Stream {stream}: these calls will be made:"))?;
         calls.iter().try_for_each(|call| output::tell(&format!("  {call}")))?;
         plan.warnings.iter().try_for_each(|warning| output::tell(&format!("Warning: {warning}")))?;
-        output::confirm("Make them?", change.yes)?;
+        output::confirm("Make them?", arguments.yes)?;
         for call in &plan.calls {
             make(connection, call).await?;
         }

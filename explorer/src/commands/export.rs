@@ -3,9 +3,9 @@
 use super::output;
 use super::progress::Meter;
 use super::reading::{Sequence, Taker, complete, read};
-use super::selection::{Chosen, Opened, Payloads, Selection};
+use super::reads::ReadCommand;
+use super::selection::{Chosen, NamedSource, Opened, Payloads, RecordSource, SelectionArguments};
 use super::{CommandError, Output};
-use crate::aws::connect::Connection;
 use crate::domain::export::{ExportFormat, Exported, PayloadForm};
 use crate::domain::failure::Failure;
 use crate::domain::record::Record;
@@ -23,18 +23,18 @@ const PIPE_INTERVAL: Duration = Duration::from_millis(50);
 
 /// Which records, and where to.
 #[derive(Args, Clone, Debug)]
-pub(super) struct Request {
+pub(super) struct ExportArguments {
     #[command(flatten)]
-    pub(super) selection: Selection,
+    selection: SelectionArguments,
     /// The file to write, or - for standard output. A new file is for you alone (mode 600); devices and pipes are written as they are
     #[arg(long, value_name = "FILE")]
     to: PathBuf,
     /// How it is written; without it the name says so: .jsonl, .ndjson, .json or .csv
     #[arg(long, value_enum)]
-    format: Option<Format>,
+    format: Option<FormatArgument>,
     /// How payloads are written
-    #[arg(long, value_enum, default_value_t = Payload::Both)]
-    payload: Payload,
+    #[arg(long, value_enum, default_value_t = PayloadArgument::Both)]
+    payload: PayloadArgument,
     /// Write CSV for Excel: with a byte order mark, and an apostrophe before what it would take for a number or a date
     #[arg(long)]
     excel: bool,
@@ -44,7 +44,7 @@ pub(super) struct Request {
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-enum Format {
+enum FormatArgument {
     /// One JSON object a line, which can be read again
     Jsonl,
     /// For spreadsheets
@@ -52,7 +52,7 @@ enum Format {
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-enum Payload {
+enum PayloadArgument {
     /// Every byte as it was put into the stream
     Base64,
     /// As JSON or text where it is that, otherwise in base64
@@ -63,9 +63,9 @@ enum Payload {
 
 /// The same, understood.
 #[derive(Clone, Debug)]
-pub(super) struct Wanted {
-    pub(super) chosen: Chosen,
-    pub(super) to: To,
+pub(super) struct ExportRequest {
+    chosen: Chosen,
+    pub(super) to: Destination,
     format: ExportFormat,
     payload: PayloadForm,
     for_excel: bool,
@@ -73,7 +73,7 @@ pub(super) struct Wanted {
 
 /// Where to.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum To {
+pub(super) enum Destination {
     StandardOutput,
     File { path: PathBuf, replaces: bool },
 }
@@ -96,20 +96,20 @@ struct ExportedJson {
     unsearchable: u64,
 }
 
-impl Request {
-    /// Understands it.
+impl ExportArguments {
+    /// Understands them.
     ///
     /// # Errors
     /// Says what is wrong.
-    pub(super) fn understood(&self) -> Result<Wanted, CommandError> {
+    pub(super) fn understood(&self) -> Result<(NamedSource, ReadCommand), CommandError> {
         let to = if self.to == Path::new("-") || is_standard_output(&self.to) {
-            To::StandardOutput
+            Destination::StandardOutput
         } else {
-            To::File { path: self.to.clone(), replaces: self.overwrite }
+            Destination::File { path: self.to.clone(), replaces: self.overwrite }
         };
         let format = match self.format {
-            Some(Format::Jsonl) => ExportFormat::JsonLines,
-            Some(Format::Csv) => ExportFormat::Csv,
+            Some(FormatArgument::Jsonl) => ExportFormat::JsonLines,
+            Some(FormatArgument::Csv) => ExportFormat::Csv,
             None => ExportFormat::of_path(&self.to)
                 .map_err(|error| CommandError::Usage(format!("{error}; choose one with --format")))?,
         };
@@ -117,34 +117,36 @@ impl Request {
             return Err(CommandError::Usage("--excel is for CSV; add --format csv, or name the file .csv".to_owned()));
         }
         let payload = match self.payload {
-            Payload::Base64 => PayloadForm::Base64,
-            Payload::Decoded => PayloadForm::Decoded,
-            Payload::Both => PayloadForm::Both,
+            PayloadArgument::Base64 => PayloadForm::Base64,
+            PayloadArgument::Decoded => PayloadForm::Decoded,
+            PayloadArgument::Both => PayloadForm::Both,
         };
-        Ok(Wanted { chosen: self.selection.understood()?, to, format, payload, for_excel: self.excel })
+        let (source, chosen) = self.selection.understood()?;
+        let request = ExportRequest { chosen, to, format, payload, for_excel: self.excel };
+        Ok((source, ReadCommand::Export(request)))
     }
 }
 
-pub(super) async fn run(connection: Option<Connection>, wanted: Wanted, output: Output) -> Result<(), CommandError> {
-    let Wanted { chosen, to, format, payload, for_excel } = wanted;
-    let opened = chosen.open(connection.as_ref()).await?;
+pub(super) async fn run(source: RecordSource, request: ExportRequest, output: Output) -> Result<(), CommandError> {
+    let ExportRequest { chosen, to, format, payload, for_excel } = request;
+    let opened = chosen.open(source).await?;
     let Payloads { stream, recipe, .. } = opened.payloads.clone();
     let options = ExportOptions { format, payload, recipe, stream, for_excel };
     let (sink, meter) = match &to {
-        To::StandardOutput => {
+        Destination::StandardOutput => {
             (ExportSink::to_writer(terminal::exported(), output::STANDARD_OUTPUT, options)?, Meter::beside_results())
         }
-        To::File { path, replaces } => {
+        Destination::File { path, replaces } => {
             refuse_source(&opened, path)?;
             (sink_to(path, *replaces, options).await?, Meter::before_results())
         }
     };
-    let mut exporter = Exporter { payloads: &opened.payloads, sink, is_printed: to == To::StandardOutput };
+    let mut exporter = Exporter { payloads: &opened.payloads, sink, is_printed: to == Destination::StandardOutput };
     // Without a limit it does not matter in which order they are: whoever reads them again orders them.
     let sequence = Sequence { as_found: chosen.limit.is_none(), limit: chosen.limit };
     let progress = read(&opened, sequence, &mut exporter, meter).await?;
     let Exported { records, bytes } = exporter.sink.finish()?;
-    let To::File { path, .. } = to else {
+    let Destination::File { path, .. } = to else {
         return complete(&opened, &progress);
     };
     let file = path.display().to_string();
@@ -184,7 +186,7 @@ async fn sink_to(path: &Path, replaces: bool, options: ExportOptions) -> Result<
 
 /// A file is not exported over itself, whatever was said of replacing and by whatever name.
 fn refuse_source(opened: &Opened, to: &Path) -> Result<(), CommandError> {
-    let is_source = opened.file.as_ref().zip(to.metadata().ok()).is_some_and(|(from, to)| {
+    let is_source = opened.source.file().zip(to.metadata().ok()).is_some_and(|(from, to)| {
         let from = from.metadata();
         from.is_file() && (from.dev(), from.ino()) == (to.dev(), to.ino())
     });

@@ -3,16 +3,16 @@
 use super::output::{self, Columns, Lines};
 use super::progress::Meter;
 use super::reading::{Sequence, Taker, complete, read};
+use super::reads::ReadCommand;
 use super::records::PREVIEW_COLUMNS;
-use super::selection::{Chosen, Opened, Origin, stream_named};
+use super::selection::{Chosen, NamedSource, Opened, RecordSource, stream_named};
 use super::{CommandError, Output, local_times};
 use crate::aws::archive::get as get_record;
-use crate::aws::connect::Connection;
 use crate::domain::decode::{Beginnings, Decoder, Recipe, is_plain, with_aggregate};
 use crate::domain::export::PayloadForm;
 use crate::domain::failure::Failure;
 use crate::domain::filter::RecordFilter;
-use crate::domain::reading::{ReadProgress, Source};
+use crate::domain::reading::ReadProgress;
 use crate::domain::record::Record;
 use crate::domain::record::payload::NoPayload;
 use crate::domain::record::preview::{preview_of, preview_of_beginning};
@@ -20,13 +20,14 @@ use crate::domain::record::show::into_document;
 use crate::domain::text::{place_in_aggregate, printable, size};
 use crate::domain::time::expiry;
 use crate::files::record_json::RecordJson;
+use crate::sources::OpenedSource;
 use archiver::format::aggregate::Aggregate;
 use clap::Args;
 use std::path::PathBuf;
 
 /// Which record, and how it is printed.
 #[derive(Args, Clone, Debug)]
-pub(super) struct Request {
+pub(super) struct GetArguments {
     /// The stream, by its name or ARN; left out with --file
     #[arg(value_name = "STREAM")]
     stream: String,
@@ -38,7 +39,7 @@ pub(super) struct Request {
     sequence_number: Option<String>,
     /// Read a file of exported JSON Lines in place of an archive; needs no AWS
     #[arg(long, value_name = "FILE")]
-    pub(super) file: Option<PathBuf>,
+    file: Option<PathBuf>,
     /// How the payload is decoded, such as: gzip > msgpack. Without it that is recognised
     #[arg(long, value_name = "STEPS")]
     decode: Option<Recipe>,
@@ -49,49 +50,49 @@ pub(super) struct Request {
 
 /// The same, understood.
 #[derive(Clone, Debug)]
-pub(super) struct Wanted {
-    pub(super) chosen: Chosen,
+pub(super) struct GetRequest {
+    chosen: Chosen,
     key: String,
     sequence_number: Option<String>,
     decodes: bool,
     raw: bool,
 }
 
-impl Request {
-    /// Understands it.
+impl GetArguments {
+    /// Understands them.
     ///
     /// # Errors
     /// Says what is wrong.
-    pub(super) fn understood(&self) -> Result<Wanted, CommandError> {
-        let (origin, key, sequence_number) = match (&self.file, &self.key) {
+    pub(super) fn understood(&self) -> Result<(NamedSource, ReadCommand), CommandError> {
+        let (source, key, sequence_number) = match (&self.file, &self.key) {
             (Some(_), Some(_)) if self.sequence_number.is_some() => {
                 let sentence = "with --file the stream is left out: a key, and perhaps a sequence number";
                 return Err(CommandError::Usage(sentence.to_owned()));
             }
-            (Some(file), second) => (Origin::File(file.clone()), self.stream.clone(), second.clone()),
-            (None, Some(key)) => (Origin::Stream(stream_named(&self.stream)?), key.clone(), self.sequence_number.clone()),
+            (Some(file), second) => (NamedSource::File(file.clone()), self.stream.clone(), second.clone()),
+            (None, Some(key)) => (NamedSource::Stream(stream_named(&self.stream)?), key.clone(), self.sequence_number.clone()),
             (None, None) => return Err(CommandError::Usage("no key is named".to_owned())),
         };
         if key.is_empty() {
             return Err(CommandError::Usage("the key is empty; a partition key has at least one character".to_owned()));
         }
         let chosen = Chosen {
-            origin,
             filter: RecordFilter::default().with_key(key.clone()),
             recipe: self.decode.clone().unwrap_or_default(),
             limit: None,
         };
-        Ok(Wanted { chosen, key, sequence_number, decodes: self.decode.is_some(), raw: self.raw })
+        let request = GetRequest { chosen, key, sequence_number, decodes: self.decode.is_some(), raw: self.raw };
+        Ok((source, ReadCommand::Get(request)))
     }
 }
 
-pub(super) async fn run(connection: Option<Connection>, wanted: Wanted, output: Output) -> Result<(), CommandError> {
-    let opened = wanted.chosen.open(connection.as_ref()).await?;
-    let (record, progress) = find(&opened, &wanted).await?;
+pub(super) async fn run(source: RecordSource, request: GetRequest, output: Output) -> Result<(), CommandError> {
+    let opened = request.chosen.open(source).await?;
+    let (record, progress) = find(&opened, &request).await?;
     let payload = opened.payloads.of(&record).await?;
     let recipe = &opened.payloads.recipe;
     match output {
-        _ if wanted.raw => output::write_payload(&raw(&record, payload, wanted.decodes.then_some(recipe))?)?,
+        _ if request.raw => output::write_payload(&raw(&record, payload, request.decodes.then_some(recipe))?)?,
         Output::Json => {
             output::print_json(&RecordJson::new(opened.payloads.stream.as_ref(), &record, payload, (recipe, PayloadForm::Both)))?;
         }
@@ -101,14 +102,14 @@ pub(super) async fn run(connection: Option<Connection>, wanted: Wanted, output: 
 }
 
 /// The record, and how far it was read for it.
-async fn find(opened: &Opened, wanted: &Wanted) -> Result<(Record, ReadProgress), CommandError> {
-    let Wanted { key, sequence_number, .. } = wanted;
+async fn find(opened: &Opened, request: &GetRequest) -> Result<(Record, ReadProgress), CommandError> {
+    let GetRequest { key, sequence_number, .. } = request;
     let mut progress = ReadProgress::default();
-    let found = match (&opened.order.source, &opened.payloads.connection) {
-        (Source::Archive(archive), Some(connection)) => {
+    let found = match &opened.source {
+        OpenedSource::Archive { connection, archive } => {
             get_record(connection, &archive.table, archive.mode, key, sequence_number.as_deref()).await?
         }
-        _ => {
+        OpenedSource::File(_) => {
             let mut first = First { number: sequence_number.as_deref(), found: None };
             progress = read(opened, Sequence { as_found: false, limit: None }, &mut first, Meter::before_results()).await?;
             if first.found.is_none() {
@@ -119,9 +120,9 @@ async fn find(opened: &Opened, wanted: &Wanted) -> Result<(Record, ReadProgress)
     };
     found.map(|record| (record, progress)).ok_or_else(|| {
         let number = sequence_number.as_ref().map(|number| format!(" and sequence number {number}")).unwrap_or_default();
-        let place = match &opened.order.source {
-            Source::Archive(archive) => format!("table {}", archive.table),
-            Source::File(path) => format!("file {}", path.display()),
+        let place = match &opened.source {
+            OpenedSource::Archive { archive, .. } => format!("table {}", archive.table),
+            OpenedSource::File(file) => format!("file {}", file.path().display()),
         };
         CommandError::NotFound(format!("{place} holds no record of key {key}{number}"))
     })

@@ -1,9 +1,9 @@
 //! `explorer local`: the local system without screens, for scripts and tests.
 
+use super::connecting::CommonOptions;
 use super::{CommandError, output};
 use crate::local::{LocalOptions, LocalSystem};
 use serde::Serialize;
-use std::path::PathBuf;
 use tokio::signal::unix::{SignalKind, signal};
 
 /// Where the local system listens, as JSON.
@@ -14,11 +14,15 @@ struct EndpointsJson<'e> {
     region: &'e str,
 }
 
-pub(super) async fn run(data_dir: Option<PathBuf>, demo: bool) -> Result<(), CommandError> {
+pub(super) async fn run(common: CommonOptions, demo: bool) -> Result<(), CommandError> {
+    if common.names_aws() {
+        let sentence = "the local system is of no profile, region or endpoint; leave those options out";
+        return Err(CommandError::Usage(sentence.to_owned()));
+    }
     let failed = |source| CommandError::Io { operation: "listen for signals", source };
     let mut terminate = signal(SignalKind::terminate()).map_err(failed)?;
     let mut interrupt = signal(SignalKind::interrupt()).map_err(failed)?;
-    let system = LocalSystem::start(LocalOptions { data_dir, demo }).await?;
+    let system = LocalSystem::start(LocalOptions { data_dir: common.data_dir, demo }).await?;
     let announced = async {
         system.ready().await?;
         let endpoints = system.endpoints();

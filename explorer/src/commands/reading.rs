@@ -8,18 +8,13 @@ use super::selection::Opened;
 use crate::aws::archive::REAL_NUMBER_DIGITS;
 use crate::domain::failure::Failure;
 use crate::domain::listing::entry::{Entry, NO_SHARD, Place};
-use crate::domain::reading::{ReadBatch, ReadEnding, ReadOrder, ReadProgress, Source};
+use crate::domain::reading::{ReadEnding, ReadOrder, ReadProgress, Source};
 use crate::domain::record::Record;
 use crate::domain::text::count;
-use crate::files;
-use crate::sources;
 use crate::spool::Spool;
 use std::collections::BinaryHeap;
 use std::io;
-use tokio::sync::{mpsc, watch};
-
-/// Pages that may wait to be taken; each holds its items in memory.
-const BATCHES_WAITING: usize = 4;
+use tokio::sync::watch;
 
 /// In which order records are wanted, and how many.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -47,20 +42,13 @@ pub(super) async fn read(
     mut meter: Meter,
 ) -> Result<ReadProgress, CommandError> {
     let mut passing = Passing { sequence, is_in_order: comes_in_order(&opened.order), taken: 0, waiting: Waiting::default() };
-    let (batches, mut coming) = mpsc::channel::<ReadBatch>(BATCHES_WAITING);
     let (stop, stopped) = watch::channel(false);
-    let reading = async move {
-        match &opened.file {
-            Some(file) => files::read(file, &opened.order, batches, stopped).await,
-            None => sources::read(opened.payloads.connection.as_ref(), &opened.order, batches, stopped).await,
-        }
-    };
     let (taker_of_batches, passing_of_batches, meter_of_batches) = (&mut *taker, &mut passing, &mut meter);
-    let taking = async move {
+    let reading = opened.source.read_into(&opened.order, stopped, |mut batches| async move {
         // Dropped at the end, so that nothing is read on when there is enough or a record could not be taken.
         let _stop = stop;
         let mut progress = ReadProgress::default();
-        while let Some(batch) = coming.recv().await {
+        while let Some(batch) = batches.recv().await {
             progress = batch.progress;
             for record in &batch.records {
                 passing_of_batches.pass(record, taker_of_batches).await?;
@@ -72,9 +60,8 @@ pub(super) async fn read(
             meter_of_batches.show(|| sentence(&progress));
         }
         Ok::<_, CommandError>((progress, false))
-    };
-    let (ending, taken) = tokio::join!(reading, taking);
-    let (progress, is_enough) = taken?;
+    });
+    let (ending, (progress, is_enough)) = reading.await?;
     match ending {
         ReadEnding::Failed(failure, _) if !is_enough => return Err(failure.into()),
         ReadEnding::Failed(..) | ReadEnding::Complete | ReadEnding::Stopped(_) => {}
@@ -99,7 +86,7 @@ pub(super) fn could_not_be_looked_into(number: u64) -> String {
 
 /// Fails where lines of a file were left out, when the others are handed on.
 pub(super) fn complete(opened: &Opened, progress: &ReadProgress) -> Result<(), CommandError> {
-    let (Some(file), Some(sentence)) = (&opened.file, progress.bad_lines.sentence()) else {
+    let (Some(file), Some(sentence)) = (opened.source.file(), progress.bad_lines.sentence()) else {
         return Ok(());
     };
     let (operation, read) = (format!("read all of file {}", file.path().display()), count(progress.read));

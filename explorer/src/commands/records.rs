@@ -3,9 +3,9 @@
 use super::output::{self, Columns, Lines};
 use super::progress::Meter;
 use super::reading::{Sequence, Taker, complete, read};
-use super::selection::{Chosen, Payloads};
+use super::reads::ReadCommand;
+use super::selection::{Chosen, NamedSource, Payloads, RecordSource, SelectionArguments};
 use super::{CommandError, Output, local_times};
-use crate::aws::connect::Connection;
 use crate::domain::decode::Recipe;
 use crate::domain::export::PayloadForm;
 use crate::domain::record::Record;
@@ -13,18 +13,35 @@ use crate::domain::record::preview::{preview, preview_of};
 use crate::domain::text::printable;
 use crate::domain::time::TimeContext;
 use crate::files::record_json::RecordJson;
+use clap::Args;
 
 /// Columns of a payload's beginning in a table.
 pub(super) const PREVIEW_COLUMNS: usize = 60;
 
-/// Prints the records that were chosen.
-pub(super) async fn run(
-    connection: Option<Connection>,
-    chosen: Chosen,
+/// Which records, and how they are printed.
+#[derive(Args, Clone, Debug)]
+pub(super) struct RecordsArguments {
+    #[command(flatten)]
+    selection: SelectionArguments,
+    /// Print records as they are found: sooner, in any order
+    #[arg(long)]
     unordered: bool,
-    output: Output,
-) -> Result<(), CommandError> {
-    let opened = chosen.open(connection.as_ref()).await?;
+}
+
+impl RecordsArguments {
+    /// Understands them.
+    ///
+    /// # Errors
+    /// Says what is wrong.
+    pub(super) fn understood(&self) -> Result<(NamedSource, ReadCommand), CommandError> {
+        let (source, chosen) = self.selection.understood()?;
+        Ok((source, ReadCommand::Records { chosen, unordered: self.unordered }))
+    }
+}
+
+/// Prints the records that were chosen.
+pub(super) async fn run(source: RecordSource, chosen: Chosen, unordered: bool, output: Output) -> Result<(), CommandError> {
+    let opened = chosen.open(source).await?;
     let mut printer = Printer::new(opened.payloads.clone(), output);
     let meter = if unordered { Meter::beside_results() } else { Meter::before_results() };
     let progress = read(&opened, Sequence { as_found: unordered, limit: chosen.limit }, &mut printer, meter).await?;

@@ -26,7 +26,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 /// What is to be recovered, and how.
 #[derive(Args, Clone, Debug)]
-pub(super) struct Request {
+pub(super) struct RecoverArguments {
     /// The failure destination: s3://BUCKET (what Lambda put below aws/lambda/), s3://BUCKET/PREFIX, or a folder or file with copies
     /// of its objects
     #[arg(value_name = "PLACE")]
@@ -48,7 +48,7 @@ pub(super) struct Request {
     yes: bool,
 }
 
-impl Request {
+impl RecoverArguments {
     /// Whether it writes or deletes something.
     pub(super) fn changes_something(&self) -> bool {
         self.archive
@@ -100,21 +100,21 @@ impl Request {
     }
 }
 
-pub(super) async fn run(connection: Connection, request: Request, output: Output) -> Result<(), CommandError> {
-    let store = match request.place.clone() {
+pub(super) async fn run(connection: Connection, arguments: RecoverArguments, output: Output) -> Result<(), CommandError> {
+    let store = match arguments.place.clone() {
         FailurePlace::Bucket { name, prefix } => FailureStore::Bucket(connection.bucket(name, prefix)?),
         FailurePlace::Folder(folder) => FailureStore::Folder(folder),
     };
-    if !request.archive {
-        return list(store, request, output).await;
+    if !arguments.archive {
+        return list(store, arguments, output).await;
     }
     let objects = store.list().await?;
     if objects.is_empty() {
-        return print_nothing(&request.nothing_there(), output);
+        return print_nothing(&arguments.nothing_there(), output);
     }
-    let choice = choose(&store, objects, &request, Meter::before_results(), |_| Ok(())).await?;
+    let choice = choose(&store, objects, &arguments, Meter::before_results(), |_| Ok(())).await?;
     if choice.is_empty() {
-        return print_nothing(&request.nothing_of_these(), output);
+        return print_nothing(&arguments.nothing_of_these(), output);
     }
     // Another function's failures are not the archiver's, though the records may be in the archive.
     if let Some(functions) = choice.several_functions() {
@@ -122,10 +122,10 @@ pub(super) async fn run(connection: Connection, request: Request, output: Output
         return Err(CommandError::Usage(sentence));
     }
     if !choice.batches.is_empty() {
-        output::confirm(&request.question(&choice, &connection.region), request.yes)?;
+        output::confirm(&arguments.question(&choice, &connection.region), arguments.yes)?;
     }
     let total = Arc::new(Mutex::new(Total { unfinished: choice.batches.len(), ..Total::default() }));
-    let work = Work { connection, store, choice, keeps: request.keep, output, total: Arc::clone(&total) };
+    let work = Work { connection, store, choice, keeps: arguments.keep, output, total: Arc::clone(&total) };
     let ended = stoppable(|stop| work.archive(stop), stopped()).await;
     if output == Output::Table {
         output::tell(&summary(&total.lock().unwrap_or_else(PoisonError::into_inner)))?;
@@ -141,7 +141,7 @@ fn stopped() -> CommandError {
 async fn choose(
     store: &FailureStore,
     objects: Vec<Object>,
-    request: &Request,
+    arguments: &RecoverArguments,
     mut meter: Meter,
     mut take: impl FnMut(&Found) -> Result<(), CommandError>,
 ) -> Result<Choice, CommandError> {
@@ -151,7 +151,7 @@ async fn choose(
     while let Some((place, read)) = reads.next().await {
         let (found, _) = read?;
         meter.show(|| format!("{} of {}", grouped(place + 1), of(all, "object", "objects")));
-        if request.wants(&found) {
+        if arguments.wants(&found) {
             take(&found)?;
             choice.add(found);
         }
@@ -160,13 +160,13 @@ async fn choose(
 }
 
 /// Lists what is in a folder, as [`run`] does.
-pub(super) async fn list_folder(folder: PathBuf, request: Request, output: Output) -> Result<(), CommandError> {
-    list(FailureStore::Folder(folder), request, output).await
+pub(super) async fn list_folder(folder: PathBuf, arguments: RecoverArguments, output: Output) -> Result<(), CommandError> {
+    list(FailureStore::Folder(folder), arguments, output).await
 }
 
-async fn list(store: FailureStore, request: Request, output: Output) -> Result<(), CommandError> {
+async fn list(store: FailureStore, arguments: RecoverArguments, output: Output) -> Result<(), CommandError> {
     let stopped = Err(CommandError::Stopped("stopped before all was listed"));
-    interruptible(list_objects(store, request, output), Prints::Everything, stopped).await
+    interruptible(list_objects(store, arguments, output), Prints::Everything, stopped).await
 }
 
 fn print_nothing(sentence: &str, output: Output) -> Result<(), CommandError> {
@@ -176,10 +176,10 @@ fn print_nothing(sentence: &str, output: Output) -> Result<(), CommandError> {
     }
 }
 
-async fn list_objects(store: FailureStore, request: Request, output: Output) -> Result<(), CommandError> {
+async fn list_objects(store: FailureStore, arguments: RecoverArguments, output: Output) -> Result<(), CommandError> {
     let objects = store.list().await?;
     if objects.is_empty() {
-        return print_nothing(&request.nothing_there(), output);
+        return print_nothing(&arguments.nothing_there(), output);
     }
     let times = local_times();
     let mut lines = Lines::default();
@@ -188,10 +188,10 @@ async fn list_objects(store: FailureStore, request: Request, output: Output) -> 
         Output::Json => lines.json(&BatchJson::from(found)),
         Output::Table => columns.row(row(found, &times)),
     };
-    let choice = choose(&store, objects, &request, Meter::beside_results(), print).await?;
+    let choice = choose(&store, objects, &arguments, Meter::beside_results(), print).await?;
     match output {
         Output::Json => lines.flush(),
-        Output::Table if choice.is_empty() => print_nothing(&request.nothing_of_these(), output),
+        Output::Table if choice.is_empty() => print_nothing(&arguments.nothing_of_these(), output),
         Output::Table => {
             columns.finish()?;
             choice.groups().iter().try_for_each(|group| output::tell(group))?;

@@ -4,7 +4,7 @@ mod history;
 mod plan;
 mod run;
 
-use super::selection::{Chosen, Origin, Selection};
+use super::selection::{Chosen, NamedSource, SelectionArguments};
 use super::{CommandError, Output, local_times};
 use crate::aws::connect::Connection;
 use crate::domain::failure::Failure;
@@ -23,14 +23,23 @@ use std::time::Duration;
 /// What of replays is asked for.
 #[derive(Debug, Subcommand)]
 pub(super) enum ReplayCommand {
+    #[command(flatten)]
+    Run(Box<RunCommand>),
+    #[command(flatten)]
+    History(HistoryCommand),
+}
+
+/// What takes a source, a target, or both.
+#[derive(Debug, Subcommand)]
+pub(super) enum RunCommand {
     /// Read the records and show what a replay of them would do; nothing is sent
-    Plan(PlanRequest),
+    Plan(PlanArguments),
     /// Run a plan, by its id; with --to plan records of an archive and run that
     Run {
         #[command(flatten)]
-        request: PlanRequest,
+        plan: PlanArguments,
         #[command(flatten)]
-        running: Running,
+        running: RunningArguments,
     },
     /// Go on with a replay that was paused, has failed, or whose program has ended
     Resume {
@@ -43,8 +52,13 @@ pub(super) enum ReplayCommand {
         #[arg(long)]
         timing: Option<Timing>,
         #[command(flatten)]
-        running: Running,
+        running: RunningArguments,
     },
+}
+
+/// What takes only the files of replays.
+#[derive(Debug, Subcommand)]
+pub(super) enum HistoryCommand {
     /// Pause a replay that runs in this program or another
     Pause {
         /// Its id, or the beginning of it
@@ -83,9 +97,9 @@ pub(super) enum ReplayCommand {
 
 /// What is to be planned.
 #[derive(Args, Clone, Debug)]
-pub(super) struct PlanRequest {
+pub(super) struct PlanArguments {
     #[command(flatten)]
-    selection: Selection,
+    selection: SelectionArguments,
     /// The stream to put the records into
     #[arg(long, value_name = "STREAM")]
     to: Option<StreamName>,
@@ -102,12 +116,12 @@ pub(super) struct PlanRequest {
     #[arg(long)]
     as_stored: bool,
     #[command(flatten)]
-    options: Options,
+    options: OptionArguments,
 }
 
 /// How records are put.
 #[derive(Args, Clone, Debug)]
-pub(super) struct Options {
+pub(super) struct OptionArguments {
     /// Put an envelope before each payload that says where it came from
     #[arg(long)]
     envelope: bool,
@@ -122,12 +136,12 @@ pub(super) struct Options {
     timing: Option<Timing>,
     /// Which records wait for which [default: key]
     #[arg(long, value_enum)]
-    order: Option<Order>,
+    order: Option<OrderArgument>,
 }
 
 /// Which records wait for which.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-enum Order {
+enum OrderArgument {
     /// Those of a partition key arrive one after the other
     Key,
     /// None does, which is faster for few keys
@@ -136,7 +150,7 @@ enum Order {
 
 /// How a run goes on the command line.
 #[derive(Args, Clone, Copy, Debug)]
-pub(super) struct Running {
+pub(super) struct RunningArguments {
     /// Give up when the stream has taken nothing for so long
     #[arg(long, value_name = "SPAN", default_value = "10m", value_parser = patience)]
     patience: Duration,
@@ -145,7 +159,7 @@ pub(super) struct Running {
     yes: bool,
 }
 
-impl Options {
+impl OptionArguments {
     /// The options with these in place of what is there.
     fn over(&self, known: ReplayOptions) -> ReplayOptions {
         let separator = || self.separator.clone().unwrap_or_default();
@@ -155,8 +169,8 @@ impl Options {
             timing: self.timing.unwrap_or(known.timing),
             sequence: match self.order {
                 None => known.sequence,
-                Some(Order::Key) => Sequence::OfKey,
-                Some(Order::None) => Sequence::None,
+                Some(OrderArgument::Key) => Sequence::OfKey,
+                Some(OrderArgument::None) => Sequence::None,
             },
         }
     }
@@ -170,8 +184,8 @@ fn patience(text: &str) -> Result<Duration, String> {
 
 /// A plan that is to be made, understood.
 #[derive(Debug)]
-struct Wanted {
-    chosen: Chosen,
+struct PlanRequest {
+    source: NamedSource,
     matching: Matching,
     target: StreamName,
     include_expired: bool,
@@ -179,8 +193,8 @@ struct Wanted {
     options: ReplayOptions,
 }
 
-impl PlanRequest {
-    fn understood(&self) -> Result<Wanted, CommandError> {
+impl PlanArguments {
+    fn understood(&self) -> Result<PlanRequest, CommandError> {
         let target = self
             .to
             .clone()
@@ -189,17 +203,17 @@ impl PlanRequest {
             Some(text) => Some(local_times().parse(text).map_err(|error| CommandError::Usage(error.to_string()))?),
             None => None,
         };
-        let chosen = self.selection.understood()?;
+        let (source, Chosen { filter, recipe, limit }) = self.selection.understood()?;
         let matching = Matching {
-            filter: chosen.filter.clone(),
-            recipe: chosen.recipe.clone(),
-            limit: chosen.limit.map(|limit| limit as u64),
+            filter,
+            recipe,
+            limit: limit.map(|limit| limit as u64),
             state_as_of,
             include_unreadable: self.include_unreadable,
             ..Matching::default()
         };
-        Ok(Wanted {
-            chosen,
+        Ok(PlanRequest {
+            source,
             matching,
             target,
             include_expired: self.include_expired,
@@ -219,32 +233,12 @@ impl PlanRequest {
     }
 }
 
-impl ReplayCommand {
-    /// Whether it changes something: a stream, what runs elsewhere, or the history. To make a plan and look at it changes nothing.
+impl RunCommand {
+    /// Whether it changes a stream. To make a plan and look at it changes nothing.
     pub(super) fn changes_something(&self) -> bool {
-        !matches!(self, Self::Plan(_) | Self::List | Self::Show { .. })
-    }
-
-    /// Whether it takes more than the files of replays.
-    pub(super) fn needs_aws(&self) -> bool {
-        matches!(self, Self::Run { .. } | Self::Resume { .. } | Self::Plan(_))
-    }
-
-    /// Does what takes only the files.
-    ///
-    /// # Errors
-    /// A sentence for the user.
-    pub(super) async fn run_on_files(self, output: Output) -> Result<(), CommandError> {
-        let plans = plans()?;
         match self {
-            Self::Pause { id } => history::pause(&plans, &id, output).await,
-            Self::Cancel { id, yes } => history::cancel(&plans, &id, yes, output).await,
-            Self::List => history::list(&plans, output),
-            Self::Show { id, record, receipts } => history::show(&plans, &id, record.as_deref(), receipts, output).await,
-            Self::Remove { id, yes } => history::remove(&plans, &id, yes),
-            Self::Plan(_) | Self::Run { .. } | Self::Resume { .. } => {
-                Err(Failure::refused("run a replay", "there is no connection to AWS").into())
-            }
+            Self::Plan(_) => false,
+            Self::Run { .. } | Self::Resume { .. } => true,
         }
     }
 
@@ -252,23 +246,45 @@ impl ReplayCommand {
     ///
     /// # Errors
     /// A sentence for the user.
-    pub(super) async fn run(self, connection: Connection, output: Output) -> Result<(), CommandError> {
+    pub(super) async fn run(self, connection: &Connection, output: Output) -> Result<(), CommandError> {
         let plans = plans()?;
         match self {
-            Self::Plan(request) => plan::run(&connection, &plans, request.understood()?, output).await,
-            Self::Run { request, running } if request.to.is_some() => {
-                run::plan_and_run(&connection, &plans, request.understood()?, running, output).await
+            Self::Plan(arguments) => plan::run(connection, &plans, arguments.understood()?, output).await,
+            Self::Run { plan, running } if plan.to.is_some() => {
+                run::plan_and_run(connection, &plans, plan.understood()?, running, output).await
             }
-            Self::Run { request, running } => {
-                let id = request.plan_id()?;
-                run::run(&connection, &plans, &id, &request.options, running, output).await
+            Self::Run { plan, running } => {
+                let id = plan.plan_id()?;
+                run::run(connection, &plans, &id, &plan.options, running, output).await
             }
             Self::Resume { id, rate, timing, running } => {
-                run::resume(&connection, &plans, &id, (rate, timing), running, output).await
+                run::resume(connection, &plans, &id, (rate, timing), running, output).await
             }
-            Self::Pause { .. } | Self::Cancel { .. } | Self::List | Self::Show { .. } | Self::Remove { .. } => {
-                self.run_on_files(output).await
-            }
+        }
+    }
+}
+
+impl HistoryCommand {
+    /// Whether it changes what runs elsewhere, or the history.
+    pub(super) fn changes_something(&self) -> bool {
+        match self {
+            Self::List | Self::Show { .. } => false,
+            Self::Pause { .. } | Self::Cancel { .. } | Self::Remove { .. } => true,
+        }
+    }
+
+    /// Does what it asks for.
+    ///
+    /// # Errors
+    /// A sentence for the user.
+    pub(super) async fn run(self, output: Output) -> Result<(), CommandError> {
+        let plans = plans()?;
+        match self {
+            Self::Pause { id } => history::pause(&plans, &id, output).await,
+            Self::Cancel { id, yes } => history::cancel(&plans, &id, yes, output).await,
+            Self::List => history::list(&plans, output),
+            Self::Show { id, record, receipts } => history::show(&plans, &id, record.as_deref(), receipts, output).await,
+            Self::Remove { id, yes } => history::remove(&plans, &id, yes),
         }
     }
 }

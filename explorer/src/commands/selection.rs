@@ -1,17 +1,18 @@
 //! Which records a command is about: where they are read, what they must be and how many of them.
 
-use super::{CommandError, archive_of, local_times, negated, output};
+use super::{CommandError, local_times, negated, output};
 use crate::aws::connect::Connection;
-use crate::aws::streams::settled;
+use crate::aws::streams::{archive_to_read, settled};
 use crate::domain::decode::Recipe;
-use crate::domain::failure::Failure;
 use crate::domain::filter::{InvalidArgument, InvalidFilter, RecordFilter};
-use crate::domain::reading::{ArchiveSource, Position, ReadOrder, Source};
+use crate::domain::reading::{ArchiveSource, Position, ReadOrder};
 use crate::domain::record::Record;
 use crate::domain::record::payload::NoPayload;
+use crate::domain::stream::overview::ArchiveTable;
 use crate::domain::text::printable;
-use crate::files::{self, OpenFile};
-use crate::sources;
+use crate::files;
+use crate::sources::{OpenedSource, PayloadSource};
+use archiver::format::settings::ArchiveMode;
 use archiver::format::stream::StreamName;
 use clap::Args;
 use std::fmt::Display;
@@ -21,7 +22,7 @@ use unicode_width::UnicodeWidthStr as _;
 
 /// Which records.
 #[derive(Args, Clone, Debug)]
-pub(super) struct Range {
+pub(super) struct RangeArguments {
     /// Only records of this partition key
     #[arg(long)]
     pub(super) key: Option<String>,
@@ -38,7 +39,7 @@ pub(super) struct Range {
 
 /// Where records are read, and which.
 #[derive(Args, Clone, Debug)]
-pub(super) struct Selection {
+pub(super) struct SelectionArguments {
     /// The stream, by its name or ARN; left out with --file
     #[arg(value_name = "STREAM", required_unless_present = "file")]
     stream: Option<String>,
@@ -51,7 +52,7 @@ pub(super) struct Selection {
     #[arg(long, value_name = "FILE")]
     pub(super) file: Option<PathBuf>,
     #[command(flatten)]
-    range: Range,
+    range: RangeArguments,
     /// How payloads are decoded, such as: gzip > msgpack. Without it they are recognised
     #[arg(long, value_name = "STEPS")]
     decode: Option<Recipe>,
@@ -64,47 +65,51 @@ pub(super) struct Negated {
     conditions: Vec<String>,
 }
 
-/// Where records are read.
+/// Where records are read, as it was named.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Origin {
+pub(super) enum NamedSource {
     /// A stream's archive.
     Stream(StreamName),
     /// An exported file.
     File(PathBuf),
 }
 
-/// What was chosen, understood.
+/// The same, with the connection where that takes one.
+#[derive(Clone, Debug)]
+pub(super) enum RecordSource {
+    Archive { connection: Connection, stream: StreamName },
+    File(PathBuf),
+}
+
+/// Which records of a source.
 #[derive(Clone, Debug)]
 pub(super) struct Chosen {
-    pub(super) origin: Origin,
     pub(super) filter: RecordFilter,
     pub(super) recipe: Recipe,
     pub(super) limit: Option<usize>,
 }
 
-/// A place that records can be read from.
+/// An open source, and what is read from it.
 #[derive(Clone, Debug)]
 pub(super) struct Opened {
+    pub(super) source: OpenedSource,
     pub(super) payloads: Payloads,
     pub(super) order: ReadOrder,
-    /// The file that is read, where it is one.
-    pub(super) file: Option<OpenFile>,
 }
 
 /// Where payloads come from, and how they are decoded.
 #[derive(Clone, Debug)]
 pub(super) struct Payloads {
-    /// Nothing for records of a file.
-    pub(super) connection: Option<Connection>,
+    pub(super) source: PayloadSource,
     /// The stream that the records were put into, where that is known.
     pub(super) stream: Option<StreamName>,
     pub(super) recipe: Recipe,
 }
 
-impl Selection {
+impl SelectionArguments {
     /// What stands in the stream's place, where nothing else is chosen.
     pub(super) fn only_stream(&self) -> Option<String> {
-        let Range { key, after, before, limit } = &self.range;
+        let RangeArguments { key, after, before, limit } = &self.range;
         let has_range = key.is_some() || after.is_some() || before.is_some() || limit.is_some();
         let has_more = has_range
             || !self.filter.is_empty()
@@ -118,23 +123,23 @@ impl Selection {
     ///
     /// # Errors
     /// Says what is wrong, of a filter after showing where.
-    pub(super) fn understood(&self) -> Result<Chosen, CommandError> {
-        let (origin, filter) = match (&self.file, &self.stream) {
+    pub(super) fn understood(&self) -> Result<(NamedSource, Chosen), CommandError> {
+        let (source, filter) = match (&self.file, &self.stream) {
             // What would be the stream is the filter's first word.
-            (Some(file), word) => (Origin::File(file.clone()), word.iter().chain(&self.filter).cloned().collect::<Vec<_>>()),
-            (None, Some(stream)) => (Origin::Stream(stream_named(stream)?), self.filter.clone()),
+            (Some(file), word) => (NamedSource::File(file.clone()), word.iter().chain(&self.filter).cloned().collect::<Vec<_>>()),
+            (None, Some(stream)) => (NamedSource::Stream(stream_named(stream)?), self.filter.clone()),
             (None, None) => return Err(CommandError::Usage("neither a stream nor --file is named".to_owned())),
         };
-        Ok(Chosen {
-            origin,
+        let chosen = Chosen {
             filter: self.range.added_to(filter_of(&filter, &self.negated)?)?,
             recipe: self.decode.clone().unwrap_or_default(),
             limit: self.range.limit.map(NonZeroUsize::get),
-        })
+        };
+        Ok((source, chosen))
     }
 }
 
-impl Range {
+impl RangeArguments {
     /// The filter with these options, of which the line must not say other things.
     fn added_to(&self, mut filter: RecordFilter) -> Result<RecordFilter, CommandError> {
         let times = local_times();
@@ -162,44 +167,89 @@ impl Range {
     }
 }
 
-impl Chosen {
-    /// Finds the archive of a stream, or takes the file.
+impl NamedSource {
+    /// With the connection of a command that has one.
+    pub(super) fn with(self, connection: &Connection) -> RecordSource {
+        match self {
+            Self::Stream(stream) => RecordSource::Archive { connection: connection.clone(), stream },
+            Self::File(path) => RecordSource::File(path),
+        }
+    }
+}
+
+/// An open source, and the stream whose records it has, where that is known.
+pub(super) type SourceOfStream = (OpenedSource, Option<StreamName>);
+
+impl RecordSource {
+    /// Finds the archive of a stream, or opens the file.
     ///
     /// # Errors
     /// When there is no archive, or the file cannot be read.
-    pub(super) async fn open(&self, connection: Option<&Connection>) -> Result<Opened, CommandError> {
-        let mut file = None;
-        let (connection, stream, source) = match (&self.origin, connection) {
-            (Origin::File(path), _) => {
-                let opened = files::open(path).await?;
-                let stream = opened.origin().await?;
-                file = Some(opened);
-                (None, stream, Source::File(path.clone()))
+    pub(super) async fn open(self) -> Result<SourceOfStream, CommandError> {
+        match self {
+            Self::File(path) => {
+                let file = files::open(&path).await?;
+                let stream = file.origin().await?;
+                Ok((OpenedSource::File(file), stream))
             }
-            (Origin::Stream(stream), Some(connection)) => {
-                let stream = &settled(connection, stream).await?;
-                let (table, mode) = archive_of(connection, stream).await?;
-                let about_bytes = table.size_bytes;
-                let archive = ArchiveSource { stream: stream.clone(), table: table.name, mode, about_bytes };
-                (Some(connection.clone()), Some(stream.clone()), Source::Archive(archive))
+            Self::Archive { connection, stream } => {
+                let stream = settled(&connection, &stream).await?;
+                let (table, mode) = archive_of(&connection, &stream).await?;
+                let archive = ArchiveSource { stream: stream.clone(), about_bytes: table.size_bytes, table: table.name, mode };
+                Ok((OpenedSource::Archive { connection, archive }, Some(stream)))
             }
-            (Origin::Stream(stream), None) => {
-                return Err(Failure::refused(format!("read stream {stream}"), "there is no connection to AWS").into());
-            }
+        }
+    }
+}
+
+/// A stream's archive, to read from.
+///
+/// # Errors
+/// When there is none, or nobody can tell.
+pub(super) async fn archive_of(connection: &Connection, stream: &StreamName) -> Result<(ArchiveTable, ArchiveMode), CommandError> {
+    let (table, note) = archive_to_read(connection, stream).await?;
+    match table.and_then(|table| table.mode().map(|mode| (table, mode))) {
+        Some(found) => {
+            // The archive that is there is read all the same.
+            note.map_or(Ok(()), |note| output::tell(&note))?;
+            Ok(found)
+        }
+        None => {
+            let sentence = note.unwrap_or_else(|| {
+                format!("stream {stream} has no archive; create one with: explorer configure {stream} --mode ALL")
+            });
+            Err(CommandError::NotFound(sentence))
+        }
+    }
+}
+
+impl Chosen {
+    /// Opens the source to read these records from it.
+    ///
+    /// # Errors
+    /// When there is no archive, or the file cannot be read.
+    pub(super) async fn open(&self, source: RecordSource) -> Result<Opened, CommandError> {
+        let (source, stream) = source.open().await?;
+        let of_payloads = match &source {
+            OpenedSource::Archive { connection, .. } => PayloadSource::of_stream(connection, stream.as_ref()),
+            OpenedSource::File(_) => PayloadSource::Nowhere,
         };
-        let (filter, recipe) = (self.filter.clone(), self.recipe.clone());
-        let order = ReadOrder { source, filter, recipe, includes_unreadable: false, from: Position::Beginning };
-        Ok(Opened { payloads: Payloads { connection, stream, recipe: self.recipe.clone() }, order, file })
+        let order = ReadOrder {
+            source: source.source(),
+            filter: self.filter.clone(),
+            recipe: self.recipe.clone(),
+            includes_unreadable: false,
+            from: Position::Beginning,
+        };
+        let payloads = Payloads { source: of_payloads, stream, recipe: self.recipe.clone() };
+        Ok(Opened { source, payloads, order })
     }
 }
 
 impl Payloads {
     /// The payload, or why it is not there; what cannot be read for now is no property of the record and ends the command.
     pub(super) async fn of(&self, record: &Record) -> Result<Result<Vec<u8>, NoPayload>, CommandError> {
-        match sources::payload_of(self.connection.as_ref(), self.stream.as_ref(), record).await {
-            Err(NoPayload::Failed(failure)) => Err(failure.into()),
-            payload => Ok(payload),
-        }
+        Ok(self.source.payload_of(record).await?)
     }
 }
 
@@ -268,7 +318,7 @@ mod tests {
 
     #[test]
     fn an_option_and_the_line_do_not_say_two_things() {
-        let range = Range { key: Some("cust-1".to_owned()), after: None, before: None, limit: None };
+        let range = RangeArguments { key: Some("cust-1".to_owned()), after: None, before: None, limit: None };
         let line = |line: &str| RecordFilter::parse(line, &local_times()).unwrap();
         for twice in ["key:cust-2", "key:cust-*"] {
             let error = range.added_to(line(twice)).unwrap_err().to_string();

@@ -9,11 +9,20 @@ use crate::domain::text::{count, size};
 use archiver::aws::failure::FailureKind;
 use archiver::format::settings::ArchiveMode;
 use archiver::format::stream::StreamName;
+use clap::Args;
 use futures::StreamExt as _;
 use serde::Serialize;
 
 /// Streams described at once.
 const STREAMS_AT_ONCE: usize = 8;
+
+/// What is listed.
+#[derive(Args, Clone, Copy, Debug)]
+pub(super) struct StreamsArguments {
+    /// End with exit code 4 where the archive of a stream has a problem
+    #[arg(long)]
+    check: bool,
+}
 
 /// A stream as JSON.
 #[derive(Debug, Default, Serialize)]
@@ -70,7 +79,7 @@ fn mode_of(overview: &StreamOverview) -> Option<ArchiveMode> {
     overview.mode().or_else(of_table)
 }
 
-pub(super) async fn run(connection: &Connection, check: bool, output: Output) -> Result<(), CommandError> {
+pub(super) async fn run(connection: &Connection, arguments: StreamsArguments, output: Output) -> Result<(), CommandError> {
     let mut names = Vec::new();
     let mut from = None;
     loop {
@@ -123,7 +132,7 @@ pub(super) async fn run(connection: &Connection, check: bool, output: Output) ->
     let failure = failures.find(|failure| !(sees_some && is_denied(failure)));
     match failure {
         Some(failure) => Err(failure.into()),
-        None if check => match unlisted {
+        None if arguments.check => match unlisted {
             Some(failure) if checked.is_ok() => Err(failure.into()),
             _ => checked,
         },

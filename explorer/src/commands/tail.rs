@@ -1,10 +1,11 @@
 //! `explorer tail`.
 
+use super::interrupt::{Prints, interruptible};
 use super::output;
 use super::reading::{Taker as _, could_not_be_looked_into};
 use super::records::Printer;
-use super::selection::{Negated, Payloads, filter_of, stream_named};
-use super::{CommandError, Output, archive_of, local_times};
+use super::selection::{Negated, Payloads, archive_of, filter_of, stream_named};
+use super::{CommandError, Output, local_times};
 use crate::aws::connect::Connection;
 use crate::aws::follow::follow;
 use crate::aws::shards;
@@ -15,6 +16,7 @@ use crate::domain::reading::following::{
 };
 use crate::domain::text::count;
 use crate::domain::time::span;
+use crate::sources::PayloadSource;
 use archiver::aws::failure::FailureKind;
 use archiver::format::stream::StreamName;
 use clap::Args;
@@ -28,7 +30,7 @@ const LONG_DELAY: Duration = Duration::from_secs(60);
 
 /// What is followed.
 #[derive(Args, Clone, Debug)]
-pub(super) struct Request {
+pub(super) struct TailArguments {
     /// The stream, by its name or ARN
     #[arg(value_name = "STREAM")]
     stream: String,
@@ -50,18 +52,18 @@ pub(super) struct Request {
 
 /// The same, understood.
 #[derive(Clone, Debug)]
-pub(super) struct Wanted {
+pub(super) struct TailRequest {
     archived: bool,
     /// Of the stream itself.
     order: FollowOrder,
 }
 
-impl Request {
-    /// Understands it.
+impl TailArguments {
+    /// Understands them.
     ///
     /// # Errors
     /// Says what is wrong.
-    pub(super) fn understood(&self) -> Result<Wanted, CommandError> {
+    pub(super) fn understood(&self) -> Result<TailRequest, CommandError> {
         let since = self.since.as_ref().map(|since| local_times().parse(since)).transpose();
         let since = since.map_err(|error| CommandError::Usage(error.to_string()))?;
         let order = FollowOrder {
@@ -71,7 +73,7 @@ impl Request {
             recipe: self.decode.clone().unwrap_or_default(),
             from: since.map_or(FollowFrom::Now, FollowFrom::At),
         };
-        Ok(Wanted { archived: self.archived, order })
+        Ok(TailRequest { archived: self.archived, order })
     }
 }
 
@@ -87,17 +89,24 @@ async fn check(connection: &Connection, stream: &StreamName) -> Result<(), Comma
     }
 }
 
-/// Prints records as they come, until it is ended.
-pub(super) async fn run(connection: Connection, wanted: Wanted, output: Output) -> Result<(), CommandError> {
-    let Wanted { archived, mut order } = wanted;
+/// Prints records as they come. There is no other end than that somebody ends it.
+pub(super) async fn run_until_ended(connection: Connection, request: TailRequest, output: Output) -> Result<(), CommandError> {
+    interruptible(run(connection, request, output), Prints::Everything, Ok(())).await
+}
+
+async fn run(connection: Connection, request: TailRequest, output: Output) -> Result<(), CommandError> {
+    let TailRequest { archived, mut order } = request;
     order.stream = settled(&connection, &order.stream).await?;
     check(&connection, &order.stream).await?;
     if archived {
         let (table, mode) = archive_of(&connection, &order.stream).await?;
         order.followed = Followed::Archive { table: table.name, mode };
     }
-    let payloads =
-        Payloads { connection: Some(connection.clone()), stream: Some(order.stream.clone()), recipe: order.recipe.clone() };
+    let payloads = Payloads {
+        source: PayloadSource::of_stream(&connection, Some(&order.stream)),
+        stream: Some(order.stream.clone()),
+        recipe: order.recipe.clone(),
+    };
     let (batches, mut coming) = mpsc::channel::<FollowBatch>(BATCHES_WAITING);
     let (_stop, stopped) = watch::channel(false);
     let printing = async {

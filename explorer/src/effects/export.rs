@@ -6,20 +6,15 @@ use crate::app::message::{ExportMessage, Message, Reply};
 use crate::aws::connect::Connection;
 use crate::domain::export::{ExportOrder, Exported, Exports};
 use crate::domain::failure::Failure;
-use crate::domain::reading::{ReadBatch, ReadEnding};
 use crate::domain::record::Record;
-use crate::domain::record::payload::NoPayload;
 use crate::files::{ExportError, ExportOptions, ExportSink};
-use crate::sources;
-use archiver::format::stream::StreamName;
+use crate::sources::{OpenedSource, PayloadSource};
 use std::time::Duration;
-use tokio::sync::{mpsc, watch};
+use tokio::sync::watch;
 use tokio::time::Instant;
 
 /// Between two messages of an export.
 const MESSAGE_INTERVAL: Duration = Duration::from_millis(200);
-/// Pages that may wait to be written.
-const BATCHES_WAITING: usize = 4;
 
 /// Writes what is ordered. Tells of it often, and at last how it ended.
 pub(super) async fn export(
@@ -51,19 +46,21 @@ async fn write(
     if sink.is_terminal() {
         return Err(Failure::refused(format!("export to {}", path.display()), "that is a terminal, which the screens need"));
     }
+    let payloads = PayloadSource::of_stream(connection, stream.as_ref());
     match what {
         Exports::These { records, .. } => {
             for record in records {
-                write_record(connection, stream.as_ref(), &record, &mut sink).await?.map_err(failed)?;
+                write_record(&payloads, &record, &mut sink).await?.map_err(failed)?;
             }
         }
         Exports::Matching { order, except } => {
-            let (batches, mut waiting) = mpsc::channel::<ReadBatch>(BATCHES_WAITING);
-            let mut told_at = Instant::now();
-            let writing = async {
-                while let Some(batch) = waiting.recv().await {
+            let source = OpenedSource::open(connection, &order.source).await?;
+            let (sink, mut told_at) = (&mut sink, Instant::now());
+            // Where writing fails, nobody takes what is read, and reading ends.
+            let reading = source.read_into(&order, stopped, |mut batches| async move {
+                while let Some(batch) = batches.recv().await {
                     for record in batch.records.iter().filter(|record| !except.contains(&record.id)) {
-                        write_record(connection, stream.as_ref(), record, &mut sink).await?.map_err(failed)?;
+                        write_record(&payloads, record, sink).await?.map_err(failed)?;
                     }
                     if told_at.elapsed() >= MESSAGE_INTERVAL {
                         told_at = Instant::now();
@@ -71,16 +68,11 @@ async fn write(
                         outbox.send(Message::Export(ExportMessage::Progressed(Reply { request, result }))).await;
                     }
                 }
-                Ok(())
-            };
-            // Where writing fails, nobody takes what is read, and reading ends.
-            let reading = sources::read(Some(connection), &order, batches, stopped);
-            let (ending, written) = tokio::join!(reading, writing);
-            written?;
-            match ending {
-                ReadEnding::Complete => {}
-                ReadEnding::Stopped(_) => return Ok(None),
-                ReadEnding::Failed(failure, _) => return Err(failure),
+                Ok::<_, Failure>(())
+            });
+            let (ending, ()) = reading.await?;
+            if !ending.is_complete()? {
+                return Ok(None);
             }
         }
     }
@@ -89,13 +81,10 @@ async fn write(
 
 /// Writes a record with its payload, or with the reason why the archive does not hold it.
 async fn write_record(
-    connection: &Connection,
-    stream: Option<&StreamName>,
+    payloads: &PayloadSource,
     record: &Record,
     sink: &mut ExportSink,
 ) -> Result<Result<(), ExportError>, Failure> {
-    match sources::payload_of(Some(connection), stream, record).await {
-        Err(NoPayload::Failed(failure)) => Err(failure),
-        payload => Ok(sink.write(record, payload)),
-    }
+    let payload = payloads.payload_of(record).await?;
+    Ok(sink.write(record, payload))
 }

@@ -10,10 +10,9 @@ use crate::domain::listing::entry::Entry;
 use crate::domain::reading::picking::PickOrder;
 use crate::domain::reading::{Position, ReadEnding, ReadProgress};
 use crate::domain::record::Record;
-use crate::domain::record::payload::NoPayload;
 use crate::effects::spools::SharedSpool;
 use crate::off_workers::{Cancelled, off_workers};
-use crate::sources::payload_of;
+use crate::sources::PayloadSource;
 use futures::{StreamExt as _, TryStreamExt as _};
 use jiff::Timestamp;
 use std::sync::Arc;
@@ -36,6 +35,7 @@ struct Looked {
 
 struct Picker {
     spool: SharedSpool,
+    payloads: PayloadSource,
     matcher: Matcher,
     order: PickOrder,
     now: Timestamp,
@@ -51,11 +51,12 @@ pub(super) async fn pick(
     mut stopped: watch::Receiver<bool>,
 ) {
     let now = Timestamp::now();
-    let picker = Picker { spool, matcher: order.filter.matcher(now), order, now };
+    let payloads = PayloadSource::of_stream(&connection, order.stream.as_ref());
+    let picker = Picker { spool, payloads, matcher: order.filter.matcher(now), order, now };
     let ending = tokio::select! {
         // An error means that whoever could stop it is gone, which is the same news.
         _ = stopped.wait_for(|stops| *stops) => ReadEnding::Stopped(Position::Beginning),
-        picked = pick_all(&connection, request, picker, &outbox) => match picked {
+        picked = pick_all(request, picker, &outbox) => match picked {
             Ok(()) => ReadEnding::Complete,
             Err(failure) => ReadEnding::Failed(failure, Position::Beginning),
         },
@@ -63,7 +64,7 @@ pub(super) async fn pick(
     outbox.send(Message::Records(RecordsMessage::ReadEnded(Reply { request, result: ReadEnd { ending, is_full: false } }))).await;
 }
 
-async fn pick_all(connection: &Connection, request: RequestId, mut picker: Picker, outbox: &Outbox) -> Result<(), Failure> {
+async fn pick_all(request: RequestId, mut picker: Picker, outbox: &Outbox) -> Result<(), Failure> {
     let started = Instant::now();
     let shards = picker.spool.shards();
     let mut entries = std::mem::take(&mut picker.order.entries);
@@ -76,7 +77,7 @@ async fn pick_all(connection: &Connection, request: RequestId, mut picker: Picke
         progress.read += chunk.len() as u64;
         let mut looked = off_workers(move |cancelled| at_work.look(&chunk, &cancelled)).await?;
         let in_parts = std::mem::take(&mut looked.in_parts);
-        let answers = futures::stream::iter(in_parts).map(|(entry, record)| picker.look_at_parts(connection, entry, record));
+        let answers = futures::stream::iter(in_parts).map(|(entry, record)| picker.look_at_parts(entry, record));
         let answers: Vec<(Entry, Record, Answer)> = answers.buffered(SPLIT_RECORDS_AT_ONCE).try_collect().await?;
         for (entry, record, answer) in answers {
             looked.take(entry, &record, answer);
@@ -115,16 +116,8 @@ impl Picker {
         Ok(looked)
     }
 
-    async fn look_at_parts(
-        &self,
-        connection: &Connection,
-        entry: Entry,
-        record: Record,
-    ) -> Result<(Entry, Record, Answer), Failure> {
-        let payload = match payload_of(Some(connection), self.order.stream.as_ref(), &record).await {
-            Err(NoPayload::Failed(failure)) => return Err(failure),
-            payload => payload.ok(),
-        };
+    async fn look_at_parts(&self, entry: Entry, record: Record) -> Result<(Entry, Record, Answer), Failure> {
+        let payload = self.payloads.payload_of(&record).await?.ok();
         let (matcher, recipe, now) = (self.matcher.clone(), self.order.recipe.clone(), self.now);
         Ok(off_workers(move |_| {
             let answer = matcher.of_record(&record, payload.as_deref(), &recipe, now);

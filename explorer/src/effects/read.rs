@@ -12,7 +12,7 @@ use crate::domain::reading::following::{FollowBatch, FollowEnding, FollowFrom, F
 use crate::domain::reading::{Position, ReadBatch, ReadEnding, ReadOrder, ReadProgress};
 use crate::domain::record::Record;
 use crate::effects::spools::SharedSpool;
-use crate::sources;
+use crate::sources::OpenedSource;
 use jiff::Timestamp;
 use std::sync::Arc;
 use std::time::Duration;
@@ -57,12 +57,16 @@ pub(super) async fn read(
     outbox: Outbox,
     Stop { stop, stopped }: Stop,
 ) {
-    let (batches, waiting) = mpsc::channel(BATCHES_WAITING);
-    let spool_for_end = spool.clone();
-    let put = put_batches(request, spool, waiting, &outbox, &stop);
-    let (ending, put) = tokio::join!(sources::read(Some(&connection), &order, batches, stopped), put);
-    let (ending, is_full) = match put {
-        Ok(()) => (ending, spool_for_end.is_full()),
+    let source = match OpenedSource::open(&connection, &order.source).await {
+        Ok(source) => source,
+        Err(failure) => {
+            let result = ReadEnd { ending: ReadEnding::Failed(failure, order.from), is_full: false };
+            return outbox.send(Message::Records(RecordsMessage::ReadEnded(Reply { request, result }))).await;
+        }
+    };
+    let put = |waiting| put_batches(request, spool.clone(), waiting, &outbox, &stop);
+    let (ending, is_full) = match source.read_into(&order, stopped, put).await {
+        Ok((ending, ())) => (ending, spool.is_full()),
         // What could not be kept is behind the position: only reading anew finds it.
         Err(failure) => (ReadEnding::Failed(failure, Position::Beginning), true),
     };

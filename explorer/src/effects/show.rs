@@ -4,15 +4,15 @@ use crate::aws::connect::Connection;
 use crate::domain::record::Record;
 use crate::domain::record::payload::NoPayload;
 use crate::domain::record::show::{self, ShowOrder, Shown};
-use crate::sources;
-use archiver::format::stream::StreamName;
+use crate::sources::PayloadSource;
 
 /// Makes a record's payload ready for the screen, away from the screen's thread.
 pub(super) async fn show(connection: &Connection, order: ShowOrder) -> Result<Shown, NoPayload> {
     let ShowOrder { stream, record, options, against } = order;
-    let payload = payload_of(connection, stream.as_ref(), &record).await?;
+    let payloads = PayloadSource::of_stream(connection, stream.as_ref());
+    let payload = payload_of(&payloads, &record).await?;
     let older = match against {
-        Some(older) => Some((payload_of(connection, stream.as_ref(), &older).await?, older)),
+        Some(older) => Some((payload_of(&payloads, &older).await?, older)),
         None => None,
     };
     let work = move || match older {
@@ -23,13 +23,9 @@ pub(super) async fn show(connection: &Connection, order: ShowOrder) -> Result<Sh
 }
 
 /// The payload, or why the item does not hold it; what could not be read at all is the error.
-async fn payload_of(
-    connection: &Connection,
-    stream: Option<&StreamName>,
-    record: &Record,
-) -> Result<Result<Vec<u8>, NoPayload>, NoPayload> {
+async fn payload_of(payloads: &PayloadSource, record: &Record) -> Result<Result<Vec<u8>, NoPayload>, NoPayload> {
     match record.payload() {
         Some(payload) => Ok(payload),
-        None => sources::payload_of(Some(connection), stream, record).await.map(Ok),
+        None => payloads.payload_of(record).await.map_err(NoPayload::Failed)?.map(Ok),
     }
 }

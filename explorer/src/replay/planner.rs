@@ -7,20 +7,18 @@ use crate::aws::streams;
 use crate::domain::decode::Recipe;
 use crate::domain::failure::Failure;
 use crate::domain::filter::{Answer, Matcher, RecordFilter};
-use crate::domain::reading::{Position, ReadBatch, ReadEnding, ReadOrder, ReadProgress, Source};
+use crate::domain::reading::{Position, ReadOrder, ReadProgress, Source};
 use crate::domain::record::Record;
 use crate::domain::record::payload::NoPayload;
 use crate::domain::replay::nothing::Nothing;
 use crate::domain::replay::plan::{PlanCounts, PlanId, PlanSummary};
 use crate::domain::replay::progress::PlanProgress;
 use crate::domain::replay::{ReplayOrder, Selection};
-use crate::files::{self, OpenFile};
 use crate::off_workers::off_workers;
 use crate::plans::{Draft, DraftOrder, PlanError, PlanFile, PlannedRecord, Plans};
-use crate::sources;
+use crate::sources::{OpenedSource, PayloadSource};
 use archiver::format::aggregate::Aggregate;
 use archiver::format::item::StoredItem;
-use archiver::format::stream::StreamName;
 use futures::StreamExt as _;
 use jiff::{SignedDuration, Timestamp};
 use std::sync::Arc;
@@ -55,10 +53,9 @@ struct Looks {
 
 /// Takes records apart as the order asks for it.
 struct Taker<'o> {
-    connection: Option<&'o Connection>,
+    source: &'o OpenedSource,
+    payloads: PayloadSource,
     order: &'o ReplayOrder,
-    /// The file that is read, where it is one.
-    file: Option<&'o OpenFile>,
     /// What tells the user records that are meant from those that only lie in the same aggregated record.
     looks: Option<Arc<Looks>>,
     now: Timestamp,
@@ -91,25 +88,22 @@ pub async fn plan(
     progress: watch::Sender<(Option<PlanId>, PlanProgress)>,
     stop: watch::Receiver<bool>,
 ) -> Result<Planned, Failure> {
-    let file = match &order.source {
-        Source::File(path) => Some(files::open_file(path).await?),
-        Source::Archive(_) => None,
-    };
-    plan_from(connection, plans, (order, file), progress, stop).await
+    let source = OpenedSource::open(connection, &order.source).await?;
+    plan_from(connection, plans, (order, source), progress, stop).await
 }
 
-/// The same, of a file that is open already, where it is one.
+/// The same, from a source that is open already.
 ///
 /// # Errors
 /// As for [`plan`].
 pub async fn plan_from(
     connection: &Connection,
     plans: &Plans,
-    (mut order, file): (ReplayOrder, Option<OpenFile>),
+    (mut order, opened): (ReplayOrder, OpenedSource),
     progress: watch::Sender<(Option<PlanId>, PlanProgress)>,
     stop: watch::Receiver<bool>,
 ) -> Result<Planned, Failure> {
-    if let (None, Some(file)) = (&order.stream, &file) {
+    if let (None, OpenedSource::File(file)) = (&order.stream, &opened) {
         order.stream = file.origin().await?;
     }
     check(&order)?;
@@ -130,8 +124,8 @@ pub async fn plan_from(
         tokio::task::spawn_blocking(write)
     };
     let mut taker = Taker {
-        connection: Some(connection),
-        file: file.as_ref(),
+        source: &opened,
+        payloads: PayloadSource::of_stream(connection, order.stream.as_ref()),
         order: &order,
         looks: looks_of(&order, now).map(Arc::new),
         now,
@@ -223,37 +217,24 @@ impl Taker<'_> {
     async fn read(&mut self, pages: &mpsc::Sender<Page>, stop: watch::Receiver<bool>) -> Result<bool, Failure> {
         let order = read_order(self.order, self.now);
         let mut stopped = stop.clone();
-        let (batches, mut waiting) = mpsc::channel::<ReadBatch>(PAGES_WAITING);
-        let (connection, file) = (self.connection, self.file);
-        let reading = async {
-            match file {
-                Some(file) => files::read(file, &order, batches, stop).await,
-                None => sources::read(connection, &order, batches, stop).await,
-            }
-        };
-        let taking = async move {
-            while let Some(batch) = waiting.recv().await {
-                self.count(&batch.progress);
-                if !self.hand_over(batch.records, share(&batch.progress), pages).await? {
-                    return Ok(true);
+        let reading = self.source.read_into(&order, stop, |mut batches| async move {
+            let taking = async {
+                while let Some(batch) = batches.recv().await {
+                    self.count(&batch.progress);
+                    if !self.hand_over(batch.records, share(&batch.progress), pages).await? {
+                        break;
+                    }
                 }
-            }
-            Ok(true)
-        };
-        let taking = async {
+                Ok(true)
+            };
             tokio::select! {
                 _ = stopped.wait_for(|stops| *stops) => Ok(false),
                 taken = taking => taken,
             }
-        };
-        let (ending, taken) = tokio::join!(reading, taking);
-        if !taken? {
-            return Ok(false);
-        }
-        match ending {
-            ReadEnding::Complete => Ok(true),
-            ReadEnding::Stopped(_) => Ok(false),
-            ReadEnding::Failed(failure, _) => Err(failure),
+        });
+        match reading.await? {
+            (ending, true) => ending.is_complete(),
+            (_, false) => Ok(false),
         }
     }
 
@@ -291,7 +272,7 @@ impl Taker<'_> {
 
     /// Takes records apart and hands them over, in pieces of some megabytes; false where nobody takes them any more.
     async fn hand_over(&mut self, records: Vec<Record>, share: f64, pages: &mpsc::Sender<Page>) -> Result<bool, Failure> {
-        let (connection, stream) = (self.connection, self.order.stream.as_ref());
+        let payloads = self.payloads.clone();
         let mut taken = Vec::with_capacity(records.len());
         // Those in parts are read side by side; all others have their payloads already.
         let mut in_parts = Vec::new();
@@ -307,12 +288,13 @@ impl Taker<'_> {
                 return Ok(false);
             }
         }
-        let mut loading = futures::stream::iter(in_parts).map(|record| load(connection, stream, record)).buffered(PARTS_AT_ONCE);
+        let load = |record| async {
+            let payload = payloads.payload_of(&record).await;
+            (record, payload)
+        };
+        let mut loading = futures::stream::iter(in_parts).map(load).buffered(PARTS_AT_ONCE);
         while let Some((record, payload)) = loading.next().await {
-            match payload {
-                Err(NoPayload::Failed(failure)) => return Err(failure),
-                payload => self.take(record, payload, &mut taken).await,
-            }
+            self.take(record, payload?, &mut taken).await;
             if self.taken_bytes >= PIECE_BYTES && !self.send(&mut taken, share, pages).await {
                 return Ok(false);
             }
@@ -414,15 +396,6 @@ impl Looks {
     fn at(&self, payload: &[u8]) -> Vec<Answer> {
         self.matcher.of_user_records(payload, &self.recipe)
     }
-}
-
-async fn load(
-    connection: Option<&Connection>,
-    stream: Option<&StreamName>,
-    record: Record,
-) -> (Record, Result<Vec<u8>, NoPayload>) {
-    let payload = sources::payload_of(connection, stream, &record).await;
-    (record, payload)
 }
 
 #[allow(clippy::cast_precision_loss, reason = "a share of some hundred segments")]

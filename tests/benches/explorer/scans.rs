@@ -12,9 +12,9 @@ use explorer::app::ids::{RequestId, SpoolId};
 use explorer::app::message::{Message, RecordsMessage};
 use explorer::aws::connect::Connection;
 use explorer::domain::listing::Listing;
-use explorer::domain::reading::{ReadBatch, ReadEnding, ReadOrder};
+use explorer::domain::reading::{ReadEnding, ReadOrder};
 use explorer::effects::Runner;
-use explorer::sources;
+use explorer::sources::OpenedSource;
 use serde_json::{Value, json};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -104,17 +104,17 @@ async fn scan_bare(client: &aws_sdk_dynamodb::Client, table: &Table) -> usize {
 }
 
 async fn read_nothing(connection: &Connection, order: &ReadOrder) -> usize {
-    let (batches, mut waiting) = mpsc::channel::<ReadBatch>(4);
     let (_stop, stopped) = watch::channel(false);
-    let take = async {
+    let source = OpenedSource::open(connection, &order.source).await.expect("an archive");
+    let reading = source.read_into(order, stopped, |mut batches| async move {
         let mut read = 0;
-        while let Some(batch) = waiting.recv().await {
+        while let Some(batch) = batches.recv().await {
             assert!(batch.records.is_empty(), "no record matches");
             read = batch.progress.read;
         }
-        usize::try_from(read).expect("a million")
-    };
-    let (ending, read) = tokio::join!(sources::read(Some(connection), order, batches, stopped), take);
+        usize::try_from(read)
+    });
+    let (ending, read) = reading.await.expect("a million");
     assert_eq!(ending, ReadEnding::Complete);
     read
 }

@@ -13,11 +13,12 @@ use explorer::domain::replay::plan::{PlanId, PlanState};
 use explorer::domain::replay::progress::{PlanProgress, Progress};
 use explorer::domain::replay::{Matching, ReplayOptions, ReplayOrder, Selection};
 use explorer::plans::{PlanFile, Plans};
-use explorer::{replay, sources};
+use explorer::replay;
+use explorer::sources::OpenedSource;
 use serde_json::{Value, json};
 use std::time::{Duration, Instant};
 use tempfile::TempDir;
-use tokio::sync::{mpsc, watch};
+use tokio::sync::watch;
 
 fn connect(urls: &str) -> Connection {
     let (dynamodb, kinesis) = urls.split_once(' ').expect("two URLs");
@@ -99,7 +100,6 @@ pub(crate) async fn plan(urls: &str, records: usize) -> Value {
 
 async fn read(connection: &Connection, records: usize) -> Duration {
     let begun = Instant::now();
-    let (batches, mut waiting) = mpsc::channel(4);
     let (_stop, stopped) = watch::channel(false);
     let matching = Matching::default();
     let order = ReadOrder {
@@ -109,15 +109,15 @@ async fn read(connection: &Connection, records: usize) -> Duration {
         includes_unreadable: false,
         from: Position::Beginning,
     };
-    let take = async {
+    let opened = OpenedSource::open(connection, &order.source).await.expect("an archive");
+    let reading = opened.read_into(&order, stopped, |mut batches| async move {
         let mut taken = 0;
-        while let Some(batch) = waiting.recv().await {
-            let batch: explorer::domain::reading::ReadBatch = batch;
+        while let Some(batch) = batches.recv().await {
             taken += batch.records.len();
         }
-        taken
-    };
-    let (ending, taken) = tokio::join!(sources::read(Some(connection), &order, batches, stopped), take);
+        Ok::<_, std::convert::Infallible>(taken)
+    });
+    let Ok((ending, taken)) = reading.await;
     assert_eq!((ending, taken), (ReadEnding::Complete, records));
     begun.elapsed()
 }

@@ -6,7 +6,7 @@ mod faults;
 
 use super::*;
 use crate::domain::filter::RecordFilter;
-use crate::domain::reading::ReadProgress;
+use crate::domain::reading::{ReadProgress, Source};
 use crate::domain::record::{Record, RecordId};
 use crate::domain::time::TimeContext;
 use crate::local::emulators::Emulators;
@@ -114,13 +114,23 @@ fn all_of(filter: RecordFilter) -> ReadOrder {
     }
 }
 
+async fn read_archive(
+    connection: &Connection,
+    order: &ReadOrder,
+    batches: mpsc::Sender<ReadBatch>,
+    stop: watch::Receiver<bool>,
+) -> ReadEnding {
+    let Source::Archive(source) = &order.source else { panic!("it is a file") };
+    read(connection, source, order, batches, stop).await
+}
+
 /// Reads, and stops when what was gathered so far says so.
 async fn read_until(connection: &Connection, order: &ReadOrder, stops: impl Fn(&[Record]) -> bool) -> Gathered {
     let (batches, mut taken) = mpsc::channel(1);
     let (stop, stopped) = watch::channel(false);
     let reading = tokio::spawn({
         let (connection, order) = (connection.clone(), order.clone());
-        async move { read(&connection, &order, batches, stopped).await }
+        async move { read_archive(&connection, &order, batches, stopped).await }
     });
     let mut gathered = Gathered { records: Vec::new(), progress: ReadProgress::default(), ending: ReadEnding::Complete };
     let gather = async {
@@ -217,15 +227,16 @@ async fn a_stop_is_answered_though_nobody_takes_what_was_read() {
     let (batches, mut taken) = mpsc::channel(1);
     let (stop, stopped) = watch::channel(false);
     let order = all_of(RecordFilter::default());
-    let (ending, ()) = tokio::join!(tokio::time::timeout(PATIENCE, read(&archive.connection, &order, batches, stopped)), async {
-        let patience = async {
-            while taken.is_empty() {
-                tokio::task::yield_now().await;
-            }
-        };
-        tokio::time::timeout(PATIENCE, patience).await.unwrap();
-        drop(stop);
-    });
+    let (ending, ()) =
+        tokio::join!(tokio::time::timeout(PATIENCE, read_archive(&archive.connection, &order, batches, stopped)), async {
+            let patience = async {
+                while taken.is_empty() {
+                    tokio::task::yield_now().await;
+                }
+            };
+            tokio::time::timeout(PATIENCE, patience).await.unwrap();
+            drop(stop);
+        });
     let ReadEnding::Stopped(position) = ending.unwrap() else { panic!("it was not stopped") };
     let first = taken.recv().await.unwrap();
     let rest = archive.read(&ReadOrder { from: position, ..order }).await;

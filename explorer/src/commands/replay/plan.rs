@@ -1,22 +1,21 @@
 //! `explorer replay plan`.
 
 use super::run::PassedOverJson;
-use super::{Origin, Wanted, of_file};
+use super::{PlanRequest, of_file};
 use crate::aws::connect::Connection;
 use crate::aws::streams::settled;
 use crate::commands::interrupt::Signals;
 use crate::commands::output::tell;
-use crate::commands::{CommandError, Output, archive_of, local_times, output};
-use crate::domain::reading::{ArchiveSource, Source};
+use crate::commands::{CommandError, Output, local_times, output};
 use crate::domain::replay::nothing::Nothing;
 use crate::domain::replay::plan::{PassedOver, PlanId};
 use crate::domain::replay::preflight::{Glimpse, Preflight};
 use crate::domain::replay::progress::PlanProgress;
 use crate::domain::replay::{ReplayOrder, Selection};
 use crate::domain::text::{count, counted, printable, size};
-use crate::files::{self, OpenFile};
 use crate::plans::{PlanFile, Plans};
 use crate::replay::{self, Planned};
+use crate::sources::OpenedSource;
 use crate::terminal;
 use archiver::format::record::ArrivalTime;
 use jiff::Timestamp;
@@ -209,8 +208,8 @@ fn tell_nothing(nothing: Nothing, output: Output) -> Result<(), CommandError> {
 }
 
 /// Makes a plan and shows what it comes to.
-pub(super) async fn run(connection: &Connection, plans: &Plans, wanted: Wanted, output: Output) -> Result<(), CommandError> {
-    let (file, preflight) = make(connection, plans, wanted, output).await?;
+pub(super) async fn run(connection: &Connection, plans: &Plans, request: PlanRequest, output: Output) -> Result<(), CommandError> {
+    let (file, preflight) = make(connection, plans, request, output).await?;
     match output {
         Output::Json => output::print_json(&PlannedJson::of(&file, &preflight)),
         Output::Table => {
@@ -226,10 +225,10 @@ pub(super) async fn run(connection: &Connection, plans: &Plans, wanted: Wanted, 
 pub(super) async fn make(
     connection: &Connection,
     plans: &Plans,
-    wanted: Wanted,
+    request: PlanRequest,
     output: Output,
 ) -> Result<(PlanFile, Preflight), CommandError> {
-    let order = order_of(connection, wanted).await?;
+    let order = order_of(connection, request).await?;
     let (progress, mut told) = watch::channel((None::<PlanId>, PlanProgress::default()));
     let (stop, stopped) = watch::channel(false);
     let show = async move {
@@ -276,27 +275,13 @@ pub(super) async fn make(
 /// Between two updates on the terminal.
 pub(super) const SHOW_INTERVAL: std::time::Duration = std::time::Duration::from_millis(100);
 
-/// What is asked for, and the file that it is read from, where it is one.
-async fn order_of(connection: &Connection, wanted: Wanted) -> Result<(ReplayOrder, Option<OpenFile>), CommandError> {
-    let Wanted { chosen, matching, target, include_expired, keep_aggregated, options } = wanted;
-    let mut file = None;
-    let (source, stream) = match chosen.origin {
-        Origin::File(path) => {
-            let opened = files::open(&path).await?;
-            let stream = opened.origin().await?;
-            file = Some(opened);
-            (Source::File(path), stream)
-        }
-        Origin::Stream(stream) => {
-            let stream = settled(connection, &stream).await?;
-            let (table, mode) = archive_of(connection, &stream).await?;
-            let source = ArchiveSource { stream: stream.clone(), about_bytes: table.size_bytes, table: table.name, mode };
-            (Source::Archive(source), Some(stream))
-        }
-    };
-    let selection = Selection::Matching(matching);
+/// What is asked for, and the open source it is read from.
+async fn order_of(connection: &Connection, request: PlanRequest) -> Result<(ReplayOrder, OpenedSource), CommandError> {
+    let PlanRequest { source, matching, target, include_expired, keep_aggregated, options } = request;
+    let (opened, stream) = source.with(connection).open().await?;
+    let (source, selection) = (opened.source(), Selection::Matching(matching));
     let target = settled(connection, &target).await?;
-    Ok((ReplayOrder { source, stream, selection, include_expired, keep_aggregated, target, options }, file))
+    Ok((ReplayOrder { source, stream, selection, include_expired, keep_aggregated, target, options }, opened))
 }
 
 fn show_progress(progress: &PlanProgress) {

@@ -1,9 +1,10 @@
 //! `explorer replay run` and `explorer replay resume`.
 
 use super::plan::{SHOW_INTERVAL, clear_line, make, show_line, tell_preflight};
-use super::{Options, Origin, Running, Wanted, of_file};
+use super::{OptionArguments, PlanRequest, RunningArguments, of_file};
 use crate::aws::connect::Connection;
 use crate::commands::interrupt::Signals;
+use crate::commands::selection::NamedSource;
 use crate::commands::{CommandError, Output, local_times, output};
 use crate::domain::failure::Failure;
 use crate::domain::replay::pace::Rate;
@@ -79,18 +80,18 @@ impl From<PassedOver> for PassedOverJson {
 pub(super) async fn plan_and_run(
     connection: &Connection,
     plans: &Plans,
-    wanted: Wanted,
-    running: Running,
+    request: PlanRequest,
+    running: RunningArguments,
     output: Output,
 ) -> Result<(), CommandError> {
-    if let Origin::File(path) = &wanted.chosen.origin
+    if let NamedSource::File(path) = &request.source
         && !running.yes
         && is_standard_input(path)
     {
         let sentence = "the records come from standard input, so nobody can confirm there; add --yes, or make a plan first";
         return Err(CommandError::Usage(sentence.to_owned()));
     }
-    let (file, preflight) = make(connection, plans, wanted, output).await?;
+    let (file, preflight) = make(connection, plans, request, output).await?;
     if let Some(refusal) = preflight.refusal() {
         tell_preflight(&preflight)?;
         // It was made for this run alone.
@@ -105,8 +106,8 @@ pub(super) async fn run(
     connection: &Connection,
     plans: &Plans,
     id: &PlanId,
-    options: &Options,
-    running: Running,
+    options: &OptionArguments,
+    running: RunningArguments,
     output: Output,
 ) -> Result<(), CommandError> {
     let file = plans.find(id).map_err(of_file)?;
@@ -127,7 +128,7 @@ pub(super) async fn resume(
     plans: &Plans,
     id: &PlanId,
     (rate, timing): (Option<Rate>, Option<Timing>),
-    running: Running,
+    running: RunningArguments,
     output: Output,
 ) -> Result<(), CommandError> {
     let file = plans.find(id).map_err(of_file)?;
@@ -163,7 +164,7 @@ async fn confirm_and_run(
     connection: &Connection,
     file: &PlanFile,
     preflight: &Preflight,
-    running: Running,
+    running: RunningArguments,
     output: Output,
 ) -> Result<(), CommandError> {
     tell_preflight(preflight)?;
@@ -191,7 +192,7 @@ async fn run_visibly(
     connection: &Connection,
     file: &PlanFile,
     preflight: &Preflight,
-    running: Running,
+    running: RunningArguments,
     output: Output,
 ) -> Result<(), CommandError> {
     let (updates, mut told) = watch::channel(Progress::default());

@@ -166,3 +166,17 @@ pub enum ReadEnding {
     /// A call failed; it can go on from here.
     Failed(Failure, Position),
 }
+
+impl ReadEnding {
+    /// Whether all was read; false where reading was stopped.
+    ///
+    /// # Errors
+    /// The failed call.
+    pub fn is_complete(self) -> Result<bool, Failure> {
+        match self {
+            Self::Complete => Ok(true),
+            Self::Stopped(_) => Ok(false),
+            Self::Failed(failure, _) => Err(failure),
+        }
+    }
+}

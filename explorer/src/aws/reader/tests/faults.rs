@@ -74,7 +74,7 @@ async fn read_through(connection: &Connection) -> (Vec<(String, String)>, Vec<Fa
                 names.extend(batch.records.into_iter().map(|record| (record.id.partition_key, record.id.sequence_number)));
             }
         };
-        let both = async { tokio::join!(read(connection, &order, batches, stopped), take) };
+        let both = async { tokio::join!(read_archive(connection, &order, batches, stopped), take) };
         match tokio::time::timeout(PATIENCE, both).await.unwrap().0 {
             ReadEnding::Complete => break,
             ReadEnding::Stopped(_) => panic!("nobody stopped it"),

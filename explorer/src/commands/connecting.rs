@@ -1,0 +1,131 @@
+//! The options of all commands, and the connection that they ask for.
+
+use super::{CommandError, Online, Output, output};
+#[cfg(feature = "local")]
+use crate::app::model::LocalAddresses;
+use crate::aws::connect::{ConnectOptions, Connection};
+use crate::terminal;
+use clap::Args;
+use std::io::{self, IsTerminal as _};
+use std::path::PathBuf;
+use std::time::Instant;
+
+/// What every command takes.
+#[derive(Args, Debug)]
+#[command(next_help_heading = "Common options")]
+pub(super) struct CommonOptions {
+    /// Profile of the AWS CLI's files
+    #[arg(long, global = true)]
+    profile: Option<String>,
+    /// AWS region
+    #[arg(long, global = true)]
+    region: Option<String>,
+    /// Endpoint of both services, such as http://127.0.0.1:4566
+    #[arg(long, global = true, value_name = "URL")]
+    endpoint_url: Option<String>,
+    /// Change nothing: neither configuration nor streams
+    #[arg(long, global = true)]
+    pub(super) read_only: bool,
+    /// Run on emulators inside this process, with demo streams; needs no AWS account
+    #[arg(long, global = true, conflicts_with_all = ["profile", "region", "endpoint_url"])]
+    pub(super) local: bool,
+    /// Keep the local archives in this folder between runs (with --local or the command local)
+    #[arg(long, global = true, value_name = "FOLDER")]
+    pub(super) data_dir: Option<PathBuf>,
+    /// How results are printed
+    #[arg(long, global = true, value_enum, default_value_t = Output::Table)]
+    pub(super) output: Output,
+}
+
+impl CommonOptions {
+    /// Whether they say where to connect to.
+    #[cfg(feature = "local")]
+    pub(super) fn names_aws(&self) -> bool {
+        self.profile.is_some() || self.region.is_some() || self.endpoint_url.is_some()
+    }
+
+    /// Refuses a folder for local archives where there are none.
+    ///
+    /// # Errors
+    /// A sentence for the user.
+    pub(super) fn check_data_dir(&self) -> Result<(), CommandError> {
+        if self.data_dir.is_some() && !self.local {
+            return Err(CommandError::Usage("--data-dir keeps local archives; use it with --local".to_owned()));
+        }
+        Ok(())
+    }
+
+    /// Refuses what changes something where nothing may be changed.
+    ///
+    /// # Errors
+    /// A sentence for the user.
+    pub(super) fn allow(&self, changes_something: bool) -> Result<(), CommandError> {
+        if self.read_only && changes_something {
+            return Err(CommandError::Usage("--read-only is set: nothing can be changed".to_owned()));
+        }
+        Ok(())
+    }
+}
+
+/// Connects to AWS, or to the endpoints that are named, and does what is asked for there.
+pub(super) async fn run_on_aws(common: CommonOptions, task: Online, started: Instant) -> Result<(), CommandError> {
+    let CommonOptions { profile, region, endpoint_url, .. } = &common;
+    let options = ConnectOptions { profile: profile.clone(), region: region.clone(), endpoint_url: endpoint_url.clone() };
+    let opens_screens = matches!(task, Online::Screens);
+    if opens_screens {
+        require_terminal()?;
+    }
+    let waiting = |whose: &str| {
+        if output::tell(&format!("waiting for the credentials of {whose}; ctrl-c ends it")).is_err() {
+            tracing::debug!("nobody hears what is waited for");
+        }
+    };
+    let connection = Connection::to_aws(&options, waiting).await?;
+    match &task {
+        // Other commands find out with their own first calls, for which they have the permission.
+        Online::Screens | Online::Streams(_) => connection.check().await?,
+        Online::Read(..) | Online::Tail(_) | Online::Configure(_) | Online::Recover(_) | Online::Replay(_) => {}
+    }
+    if let (false, Some(warning)) = (opens_screens, &connection.warning) {
+        output::tell(&format!("Warning: {warning}"))?;
+    }
+    task.run(&common, connection, None, started).await
+}
+
+/// Starts the local system, and does what is asked for there.
+#[cfg(feature = "local")]
+pub(super) async fn run_local(common: CommonOptions, task: Online, started: Instant) -> Result<(), CommandError> {
+    let opens_screens = matches!(task, Online::Screens);
+    if opens_screens {
+        require_terminal()?;
+    }
+    let options = crate::local::LocalOptions { data_dir: common.data_dir.clone(), demo: true };
+    let system = crate::local::LocalSystem::start(options).await?;
+    let endpoints = system.endpoints();
+    let connection = Connection::to_emulators(&endpoints.kinesis, &endpoints.dynamodb, &endpoints.region);
+    let addresses = LocalAddresses { kinesis: endpoints.kinesis.clone(), dynamodb: endpoints.dynamodb.clone() };
+    if !opens_screens {
+        system.ready().await?;
+    }
+    let result = task.run(&common, connection, Some(addresses), started).await;
+    system.stop().await;
+    result
+}
+
+#[cfg(not(feature = "local"))]
+pub(super) async fn run_local(_: CommonOptions, _: Online, _: Instant) -> Result<(), CommandError> {
+    Err(without_local())
+}
+
+#[cfg(not(feature = "local"))]
+pub(super) fn without_local() -> CommandError {
+    CommandError::Usage("this explorer was built without the feature `local`; build it with default features".to_owned())
+}
+
+/// The screens need a terminal; a script that forgot its command would hang.
+fn require_terminal() -> Result<(), CommandError> {
+    if terminal::stdout_is_terminal() && io::stdin().is_terminal() {
+        return Ok(());
+    }
+    Err(CommandError::Usage("the screens need a terminal; in scripts use a command, explorer --help lists them".to_owned()))
+}
