@@ -1,13 +1,16 @@
-//! The Lambda function: clients made once, then the handler for every event.
+//! The Lambda function: clients made once, then the handler for every event. Only this program knows the Lambda runtime; the explorer
+//! runs the same archiver without it.
+
+mod invocation;
 
 use archiver::aws::backoff::Deadline;
 use archiver::function::environment;
 use archiver::function::error::ArchiveError;
 use archiver::function::event::InvalidEvent;
 use archiver::function::handler::{AwsArchiver, BatchResponse};
-use archiver::function::invocation::Events;
 use archiver::function::report::BatchReport;
 use bytes::Bytes;
+use invocation::Events;
 use jiff::Timestamp;
 use lambda_runtime::layers::TracingLayer;
 use lambda_runtime::{Diagnostic, Error, LambdaEvent, Runtime, service_fn};

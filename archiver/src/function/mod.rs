@@ -5,7 +5,6 @@ pub mod environment;
 pub mod error;
 pub mod event;
 pub mod handler;
-pub mod invocation;
 mod newest;
 pub mod report;
 pub mod settings_cache;

@@ -1,5 +1,5 @@
-//! The event of an invocation as it came. The Lambda runtime would read it into a type, which for an event read record by record
-//! means to look through megabytes and to copy them, before the first record is read; so its bytes are taken first.
+//! The event of an invocation as it came. The Lambda runtime would parse it into a value first: it would read and copy megabytes before
+//! the archiver reads the first record.
 
 use bytes::Bytes;
 use lambda_runtime::LambdaInvocation;
@@ -9,19 +9,18 @@ use std::task::{Context, Poll};
 
 /// Takes the event of each invocation for the handler, which gets `null` instead. The runtime runs one invocation after the other.
 #[derive(Clone, Debug, Default)]
-pub struct Events(Arc<Mutex<Bytes>>);
+pub(crate) struct Events(Arc<Mutex<Bytes>>);
 
 /// The service that takes them.
 #[derive(Clone, Debug)]
-pub struct TakeEvents<S> {
+pub(crate) struct TakeEvents<S> {
     inner: S,
     events: Events,
 }
 
 impl Events {
     /// The event of the invocation that is being handled.
-    #[must_use]
-    pub fn take(&self) -> Bytes {
+    pub(crate) fn take(&self) -> Bytes {
         std::mem::take(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner))
     }
 }
