@@ -8,8 +8,8 @@ use std::fmt;
 pub struct Failure {
     /// What was tried, and on what: `list the streams`, `read table orders-archive-ALL`.
     pub operation: String,
-    /// The permission it takes.
-    pub permission: &'static str,
+    /// The permission it takes, where it takes one.
+    pub permission: Option<&'static str>,
     /// What came of it.
     pub kind: FailureKind,
     /// In the words of the service or the connection.
@@ -18,24 +18,24 @@ pub struct Failure {
 
 impl Failure {
     /// The failure of a call to AWS.
-    pub fn of_call(operation: impl Into<String>, permission: &'static str, failure: AwsFailure) -> Self {
-        Self { operation: operation.into(), permission, kind: failure.kind, detail: failure.message }
+    pub fn of_call(operation: impl Into<String>, permission: impl Into<Option<&'static str>>, failure: AwsFailure) -> Self {
+        Self { operation: operation.into(), permission: permission.into(), kind: failure.kind, detail: failure.message }
     }
 
     /// A want of credentials; the detail says what to do after a semicolon, where that is known.
     pub fn of_credentials(operation: impl Into<String>, detail: impl Into<String>) -> Self {
-        Self { operation: operation.into(), permission: "", kind: FailureKind::Credentials, detail: detail.into() }
+        Self { operation: operation.into(), permission: None, kind: FailureKind::Credentials, detail: detail.into() }
     }
 
     /// A failure that no call could mend: what was asked for cannot be.
     pub fn refused(operation: impl Into<String>, detail: impl Into<String>) -> Self {
-        Self { operation: operation.into(), permission: "", kind: FailureKind::Refused, detail: detail.into() }
+        Self { operation: operation.into(), permission: None, kind: FailureKind::Refused, detail: detail.into() }
     }
 
     /// Whether it was a call to this service, by the permission it takes.
     #[must_use]
     pub fn is_of(&self, service: &str) -> bool {
-        self.permission.split(':').next() == Some(service)
+        self.permission.and_then(|permission| permission.split(':').next()) == Some(service)
     }
 
     /// Whether the same may succeed later.
@@ -48,7 +48,7 @@ impl Failure {
     #[must_use]
     pub fn hint(&self) -> Option<String> {
         match self.kind {
-            FailureKind::AccessDenied => Some(format!("it needs the permission {}", self.permission)),
+            FailureKind::AccessDenied => self.permission.map(|permission| format!("it needs the permission {permission}")),
             // What is known of the credentials' origin is said already.
             FailureKind::Credentials if self.detail.contains("; ") => None,
             FailureKind::Credentials if self.detail.contains("xpired") => Some("renew the credentials, and try again".to_owned()),

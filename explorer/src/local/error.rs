@@ -81,6 +81,6 @@ pub(super) struct SetupError(#[from] Failure);
 impl SetupError {
     /// An emulator asks for no permissions, so none is named.
     pub(super) fn new(operation: String, failure: AwsFailure) -> Self {
-        Self(Failure::of_call(operation, "", failure))
+        Self(Failure::of_call(operation, None, failure))
     }
 }

@@ -83,7 +83,7 @@ fn name_of(model: &Model) -> &'static str {
 
 fn failure() -> Failure {
     let detail = format!("{HOSTILE}: {HOSTILE}");
-    Failure { operation: format!("read table {HOSTILE}"), permission: "dynamodb:Scan", kind: FailureKind::Service, detail }
+    Failure { operation: format!("read table {HOSTILE}"), permission: Some("dynamodb:Scan"), kind: FailureKind::Service, detail }
 }
 
 fn spoiled_plan() -> PlanSummary {

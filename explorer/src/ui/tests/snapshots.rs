@@ -49,7 +49,7 @@ fn check(name: &str, state: impl Fn(u16, u16) -> Model) {
 fn failure(operation: &str) -> Failure {
     Failure {
         operation: operation.to_owned(),
-        permission: "kinesis:ListStreams",
+        permission: Some("kinesis:ListStreams"),
         kind: FailureKind::AccessDenied,
         detail: "AccessDeniedException: User prod-reader is not authorized".to_owned(),
     }
