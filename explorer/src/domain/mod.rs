@@ -8,6 +8,7 @@ pub mod failure;
 pub mod filter;
 pub mod lambda;
 pub mod listing;
+pub mod prices;
 pub mod reading;
 pub mod record;
 pub mod remembered;

@@ -5,13 +5,12 @@ use super::send::Wrapping;
 use crate::aws::connect::Connection;
 use crate::aws::{shards, streams, traffic};
 use crate::domain::failure::Failure;
+use crate::domain::prices::{ON_DEMAND_BYTES, PAYLOAD_UNIT_BYTES};
 use crate::domain::record::preview::preview_of_payload;
 use crate::domain::replay::hash_key::ShardMap;
 use crate::domain::replay::lanes::{MAX_BATCH_RECORDS, QueuedRecord};
 use crate::domain::replay::plan::{Listed, PlanState, PlanSummary};
-use crate::domain::replay::preflight::{
-    GLIMPSES, Glimpse, Load, ON_DEMAND_BYTES, PAYLOAD_UNIT_BYTES, Preflight, ShardLoad, Target,
-};
+use crate::domain::replay::preflight::{GLIMPSES, Glimpse, Load, Preflight, ShardLoad, Target};
 use crate::plans::{Loaded, PlanError, PlanFile, Plans, QueueReader};
 use archiver::format::stream::StreamName;
 use jiff::Timestamp;

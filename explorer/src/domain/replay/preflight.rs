@@ -5,6 +5,7 @@ use super::nothing::EXPIRY_DOUBT;
 use super::pace::{Rate, SHARD_BYTES_PER_SECOND, SHARD_RECORDS_PER_SECOND};
 use super::plan::PlanSummary;
 use super::timing::{LONG, TOO_LONG, Timing, between, long_span, too_long};
+use crate::domain::prices::{DOLLARS_PER_ON_DEMAND_BYTE, DOLLARS_PER_PAYLOAD_UNIT, LEAST_DOLLARS};
 use crate::domain::stream::overview::StreamOverview;
 use crate::domain::text::count;
 use crate::domain::time::TimeContext;
@@ -12,16 +13,6 @@ use archiver::format::settings::{ArchiveMode, Replays};
 use jiff::Timestamp;
 use std::time::Duration;
 
-/// Bytes of a payload unit, by which puts into a stream of provisioned capacity are billed. Source: Kinesis pricing.
-pub const PAYLOAD_UNIT_BYTES: u64 = 25 * 1024;
-/// Dollars for a payload unit in us-east-1. Source: Kinesis pricing.
-const DOLLARS_PER_UNIT: f64 = 0.014 / 1_000_000.0;
-/// Bytes to which a record is rounded up in a stream of on-demand capacity. Source: Kinesis pricing.
-pub const ON_DEMAND_BYTES: u64 = 1024;
-/// Dollars for a byte put into a stream of on-demand capacity in us-east-1. Source: Kinesis pricing.
-const DOLLARS_PER_BYTE: f64 = 0.08 / (1024.0 * 1024.0 * 1024.0);
-/// What is not worth an exact number.
-const LEAST_DOLLARS: f64 = 0.0001;
 /// Records above which a replay is confirmed by typing the target's name.
 pub const MANY_RECORDS: u64 = 100_000;
 /// Of a shard's limit, what live producers and replay may take together before it is warned of.
@@ -143,8 +134,8 @@ impl Preflight {
         };
         #[allow(clippy::cast_precision_loss, reason = "costs are rounded")]
         let dollars = match &target.capacity {
-            CapacityMode::Provisioned => Some(load.units as f64 * DOLLARS_PER_UNIT),
-            CapacityMode::OnDemand => Some(load.rounded_bytes as f64 * DOLLARS_PER_BYTE),
+            CapacityMode::Provisioned => Some(load.units as f64 * DOLLARS_PER_PAYLOAD_UNIT),
+            CapacityMode::OnDemand => Some(load.rounded_bytes as f64 * DOLLARS_PER_ON_DEMAND_BYTE),
             CapacityMode::Other(_) => None,
         };
         let is_source = plan.stream.as_deref() == Some(target.overview.name.written());

@@ -2,17 +2,12 @@
 
 use super::super::theme::Theme;
 use crate::app::records::{Following, Origin, Reading, Records};
+use crate::domain::prices::{DOLLARS_PER_READ_UNIT, LEAST_DOLLARS};
 use crate::domain::text::{count, counted, printable};
 use crate::domain::time::span;
 use ratatui::style::Style;
 use ratatui::text::Line;
 use unicode_width::UnicodeWidthStr as _;
-
-/// Price of a read unit, on demand, in us-east-1, in US dollars. Source: DynamoDB pricing, on-demand capacity, 2026-11.
-const DOLLARS_PER_READ_UNIT: f64 = 0.125 / 1_000_000.0;
-
-/// Less is not worth a word.
-const LEAST_DOLLARS: f64 = 0.0001;
 
 /// The line below the list: what matters most stays when room is scarce.
 pub(super) fn line(records: &Records, room: usize, theme: &Theme) -> Line<'static> {
