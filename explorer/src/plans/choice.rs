@@ -1,7 +1,7 @@
 //! Which of the records that are read belong to a plan: all, the last of each key, or the newest.
 
+use crate::domain::record::sequence_value::SequenceValue;
 use crate::domain::replay::Selection;
-use crate::domain::replay::order::NumberValue;
 use rusqlite::{Connection, OptionalExtension as _, params};
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
@@ -19,7 +19,7 @@ pub(super) enum Choice {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Candidate {
     pub(super) arrived: i64,
-    pub(super) number: NumberValue,
+    pub(super) number: SequenceValue,
     pub(super) sub: u64,
     /// Its number in the plan.
     pub(super) record: u64,

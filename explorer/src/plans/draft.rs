@@ -9,9 +9,10 @@ use super::folder::Plans;
 use super::sorter::Sorter;
 use super::summary::counts_text;
 use super::{checksum, control, schema};
+use crate::domain::record::sequence_value::SequenceValue;
 use crate::domain::replay::ReplayOrder;
 use crate::domain::replay::hash_key::HashKey;
-use crate::domain::replay::order::{NO_TIME, NumberValue, OrderEntry, time_of};
+use crate::domain::replay::order::{NO_TIME, OrderEntry, time_of};
 use crate::domain::replay::plan::{PlanCounts, PlanState};
 use archiver::format::record::ArrivalTime;
 use archiver::format::sequence::SequenceNumber;
@@ -152,7 +153,7 @@ impl Draft {
     }
 
     fn try_add(&mut self, record: PlannedRecord) -> rusqlite::Result<io::Result<()>> {
-        let value = record.sequence_number.as_ref().map_or(Some(NumberValue::default()), NumberValue::of);
+        let value = record.sequence_number.as_ref().map_or(Some(SequenceValue::default()), SequenceValue::of);
         let reason = match (&record.payload, value) {
             _ if record.partition_key.is_empty() => Some("its item has no partition key".to_owned()),
             (Err(reason), _) => Some(reason.clone()),

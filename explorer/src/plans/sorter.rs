@@ -1,7 +1,8 @@
 //! Sorts what decides the order of a plan, in memory that does not grow with it: pieces are sorted as they fill and put into a file
 //! without a name, and merged when all are there.
 
-use crate::domain::replay::order::{Merged, NumberValue, OrderEntry, ShardFacts};
+use crate::domain::record::sequence_value::SequenceValue;
+use crate::domain::replay::order::{Merged, OrderEntry, ShardFacts};
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BinaryHeap};
 use std::fs::File;
@@ -190,7 +191,7 @@ fn read(bytes: &[u8]) -> Option<OrderEntry> {
     let mut numbers = rest.chunks_exact(8).map(|part| part.first_chunk().map_or(0, |part| u64::from_le_bytes(*part)));
     Some(OrderEntry {
         shard: u32::from_le_bytes(*shard),
-        number: NumberValue::from_bytes(number),
+        number: SequenceValue::from_bytes(number),
         sub: numbers.next()?,
         arrived: numbers.next()?.cast_signed(),
         record: numbers.next()?,
@@ -215,7 +216,7 @@ mod tests {
         let mut numbers: Vec<u64> = (0..all).collect();
         fastrand::Rng::with_seed(7).shuffle(&mut numbers);
         for number in numbers {
-            let value = NumberValue::of(&SequenceNumber::parse((number + 1).to_string()).unwrap()).unwrap();
+            let value = SequenceValue::of(&SequenceNumber::parse((number + 1).to_string()).unwrap()).unwrap();
             let shard = u32::try_from(number % 3).unwrap();
             // Each shard has keys of its own.
             let key = u64::from(shard) * 100 + number % 7;

@@ -2,6 +2,7 @@
 //! spool: when it arrived, and where it lies.
 
 use crate::domain::record::Record;
+use crate::domain::record::sequence_value::SequenceValue;
 use archiver::format::sequence::SequenceNumber;
 use std::cmp::{Ordering, Reverse};
 
@@ -69,29 +70,13 @@ impl PartialOrd for Entry {
 /// Source: Kinesis' documented examples, taken apart; ferrokinesis and kinesalite build theirs so.
 fn tie_of(number: &SequenceNumber) -> u64 {
     /// Bits below the count.
-    const BELOW: usize = 80;
-    // Base 2^32, least first: 186 bits are 6 limbs, and what is longer is no number of Kinesis'.
-    let mut limbs = [0_u32; 7];
-    // Nine digits at a time, the most that fit a limb.
-    let digits = number.as_str().as_bytes();
-    let (first, rest) = digits.split_at(digits.len() % 9);
-    for chunk in std::iter::once(first).chain(rest.chunks_exact(9)) {
-        let (value, scale) = chunk.iter().fold((0, 1), |(value, scale), digit| (value * 10 + u64::from(digit - b'0'), scale * 10));
-        let mut carry = value;
-        for limb in &mut limbs {
-            let product = u64::from(*limb) * scale + carry;
-            *limb = (product & 0xffff_ffff) as u32;
-            carry = product >> 32;
-        }
-    }
-    let from = |bit: usize| {
-        let (limb, shift) = (bit / 32, bit % 32);
-        let low = u64::from(limbs[limb]) | u64::from(limbs[limb + 1]) << 32;
-        let high = u64::from(limbs[limb + 2]);
-        if shift == 0 { low } else { low >> shift | high << (64 - shift) }
+    const BELOW: u32 = 80;
+    let Some([high, middle, low]) = SequenceValue::of(number).map(SequenceValue::words) else {
+        // It is larger than any of Kinesis'.
+        return u64::MAX;
     };
     // An emulator's numbers may simply count.
-    if limbs[2..].iter().all(|limb| *limb == 0) { from(0) } else { from(BELOW) }
+    if (high, middle) == (0, 0) { low } else { high << (2 * u64::BITS - BELOW) | middle >> (BELOW - u64::BITS) }
 }
 
 /// A record that is looked for.

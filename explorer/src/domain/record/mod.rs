@@ -3,6 +3,7 @@
 pub mod item_json;
 pub mod payload;
 pub mod preview;
+pub mod sequence_value;
 pub mod show;
 
 use super::decode::{self, Decoded, Decoder, Recipe};

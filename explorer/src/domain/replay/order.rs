@@ -2,70 +2,11 @@
 //! no earlier than the one before it in its shard; and in any case by sequence number within a key, which moves from shard to shard
 //! when shards are split or merged. Works on streams of entries, whatever their number.
 
+use crate::domain::record::sequence_value::SequenceValue;
 use archiver::format::record::ArrivalTime;
-use archiver::format::sequence::SequenceNumber;
 use jiff::{SignedDuration, Timestamp};
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
-
-/// A sequence number by its value, in 192 bits; Kinesis' own have 186 at the most.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
-pub struct NumberValue([u64; 3]);
-
-/// Digits whose value always fits.
-const MAX_DIGITS: usize = 57;
-/// Digits that are taken in at once.
-const DIGITS_AT_ONCE: usize = 18;
-
-impl NumberValue {
-    /// The value of a number; `None` where it has more digits than any that Kinesis gives.
-    #[must_use]
-    pub fn of(number: &SequenceNumber) -> Option<Self> {
-        let digits = number.significant().as_bytes();
-        if digits.len() > MAX_DIGITS {
-            return None;
-        }
-        let mut value = [0_u64; 3];
-        for chunk in digits.chunks(DIGITS_AT_ONCE) {
-            let (mut scale, mut carry) = (1_u64, 0_u64);
-            for digit in chunk {
-                scale *= 10;
-                carry = carry * 10 + u64::from(digit - b'0');
-            }
-            for word in value.iter_mut().rev() {
-                let product = u128::from(*word) * u128::from(scale) + u128::from(carry);
-                *word = lower_half(product);
-                carry = lower_half(product >> 64);
-            }
-        }
-        Some(Self(value))
-    }
-
-    /// As 24 bytes, the highest first.
-    #[must_use]
-    pub fn to_bytes(self) -> [u8; 24] {
-        let mut bytes = [0; 24];
-        for (part, word) in bytes.chunks_exact_mut(8).zip(self.0) {
-            part.copy_from_slice(&word.to_be_bytes());
-        }
-        bytes
-    }
-
-    /// From such bytes.
-    #[must_use]
-    pub fn from_bytes(bytes: &[u8; 24]) -> Self {
-        let mut words = [0; 3];
-        for (word, part) in words.iter_mut().zip(bytes.chunks_exact(8)) {
-            *word = part.first_chunk().map_or(0, |part| u64::from_be_bytes(*part));
-        }
-        Self(words)
-    }
-}
-
-#[allow(clippy::cast_possible_truncation, reason = "the upper half is taken by itself")]
-fn lower_half(number: u128) -> u64 {
-    number as u64
-}
 
 /// In place of the time of an entry that has none.
 pub const NO_TIME: i64 = i64::MIN;
@@ -86,7 +27,7 @@ pub struct OrderEntry {
     /// The shard it came from, by the number this plan has for it.
     pub shard: u32,
     /// Its sequence number.
-    pub number: NumberValue,
+    pub number: SequenceValue,
     /// Its place in an aggregated record.
     pub sub: u64,
     /// When it arrived, in epoch milliseconds, or [`NO_TIME`]; when it is in order, the arrival it counts by.
@@ -106,8 +47,8 @@ pub struct OrderEntry {
 /// What is known of all the entries of a shard.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ShardFacts {
-    least_number: NumberValue,
-    greatest_number: NumberValue,
+    least_number: SequenceValue,
+    greatest_number: SequenceValue,
     least_key: u64,
     greatest_key: u64,
     last_arrival: i64,
@@ -170,7 +111,7 @@ struct Group<I> {
 }
 
 /// What entries of one group are compared by.
-type OrderKey = (NumberValue, u64, u32, u64);
+type OrderKey = (SequenceValue, u64, u32, u64);
 
 fn order_key(entry: &OrderEntry) -> OrderKey {
     (entry.number, entry.sub, entry.shard, entry.record)
@@ -179,7 +120,7 @@ fn order_key(entry: &OrderEntry) -> OrderKey {
 /// Entries in the order of the replay, each with the arrival it counts by.
 pub struct Merged<I> {
     groups: Vec<Group<I>>,
-    heads: BinaryHeap<Reverse<(i64, NumberValue, usize)>>,
+    heads: BinaryHeap<Reverse<(i64, SequenceValue, usize)>>,
 }
 
 impl<E, I: Iterator<Item = Result<OrderEntry, E>>> Merged<I> {
@@ -288,12 +229,13 @@ impl<E, I: Iterator<Item = Result<OrderEntry, E>>> Iterator for Merged<I> {
 #[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
+    use archiver::format::sequence::SequenceNumber;
     use proptest::prelude::*;
     use std::collections::BTreeMap;
     use std::convert::Infallible;
 
-    fn value(number: u64) -> NumberValue {
-        NumberValue::of(&SequenceNumber::parse(number.to_string()).unwrap()).unwrap()
+    fn value(number: u64) -> SequenceValue {
+        SequenceValue::of(&SequenceNumber::parse(number.to_string()).unwrap()).unwrap()
     }
 
     fn entry(key: u64, number: u64, shard: u32, arrived: i64) -> OrderEntry {
@@ -334,17 +276,6 @@ mod tests {
     }
 
     proptest! {
-        #[test]
-        fn a_number_has_its_value(left: u128, right: u128, zeros in 0..18_usize) {
-            let number = |value: u128| {
-                SequenceNumber::parse(format!("{}{}{}", "0".repeat(zeros * 3), value.max(1), "0".repeat(zeros))).unwrap()
-            };
-            let (left, right) = (number(left), number(right));
-            let (left_value, right_value) = (NumberValue::of(&left).unwrap(), NumberValue::of(&right).unwrap());
-            prop_assert_eq!(left_value.cmp(&right_value), left.cmp(&right));
-            prop_assert_eq!(NumberValue::from_bytes(&left_value.to_bytes()), left_value);
-        }
-
         #[test]
         fn the_order_loses_nothing_and_keeps_each_keys_numbers(
             records in proptest::collection::vec((0..6_u64, 0..4_u32, 0..50_i64), 0..80),
