@@ -21,6 +21,7 @@ pub mod sources;
 pub mod spool;
 mod terminal;
 pub mod ui;
+mod user_folders;
 
 use std::process::ExitCode;
 use std::time::Instant;

@@ -3,7 +3,7 @@
 //! payloads and who signs.
 
 use crate::terminal::{Log, Stderr};
-use crate::{private, remembered};
+use crate::{private, user_folders};
 use std::fs::File;
 use std::io::Write;
 use std::sync::Mutex;
@@ -53,7 +53,7 @@ fn is_harmless(metadata: &Metadata<'_>) -> bool {
 
 /// `kinesis-explorer/explorer.log` in the user's state folder, for the user alone and new with each start.
 fn open_file() -> Option<File> {
-    let folder = remembered::state_folder()?;
+    let folder = user_folders::state()?;
     private::own_folder(&folder).ok()?;
     private::replace(&folder.join("explorer.log"), b"").ok()
 }

@@ -4,7 +4,7 @@
 use crate::domain::decode::Recipe;
 use crate::domain::filter::History;
 use crate::domain::remembered::Memory;
-use crate::private;
+use crate::{private, user_folders};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::io;
@@ -20,19 +20,9 @@ struct Stored {
     filters: Vec<String>,
 }
 
-/// The user's folder for what programs keep between their starts: `XDG_STATE_HOME`, or `~/.local/state`, and there `kinesis-explorer`.
-/// Source: XDG Base Directory Specification.
-#[must_use]
-pub fn state_folder() -> Option<PathBuf> {
-    let state = std::env::var_os("XDG_STATE_HOME")
-        .map(PathBuf::from)
-        .or_else(|| std::env::var_os("HOME").map(|home| PathBuf::from(home).join(".local/state")))?;
-    Some(state.join("kinesis-explorer"))
-}
-
 /// The file.
 fn file() -> Option<PathBuf> {
-    Some(state_folder()?.join("memory.json"))
+    Some(user_folders::state()?.join("memory.json"))
 }
 
 /// What was remembered, as far as it can be read.

@@ -3,7 +3,7 @@
 
 use crate::domain::listing::entry::{Entry, MAX_ENTRIES, NO_SHARD, Place, ShardIndex, SoughtRecord};
 use crate::domain::record::Record;
-use crate::private;
+use crate::{private, user_folders};
 use archiver::format::item::StoredItem;
 use std::collections::HashMap;
 use std::fs::File;
@@ -42,7 +42,7 @@ impl Spool {
     /// # Errors
     /// When no file can be made there; names the folder.
     pub fn new() -> io::Result<Self> {
-        let of_user = cache_folder().filter(|folder| private::own_folder(folder).is_ok());
+        let of_user = user_folders::cache().filter(|folder| private::own_folder(folder).is_ok());
         match of_user.and_then(|folder| Self::in_folder(&folder).ok()) {
             Some(spool) => Ok(spool),
             None => Self::in_folder(&std::env::temp_dir()),
@@ -239,12 +239,6 @@ impl Spool {
             _ => NO_SHARD,
         }
     }
-}
-
-fn cache_folder() -> Option<PathBuf> {
-    let named = |name: &str| std::env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute());
-    let caches = named("XDG_CACHE_HOME").or_else(|| named("HOME").map(|home| home.join(".cache")))?;
-    Some(caches.join("kinesis-explorer"))
 }
 
 fn named(error: &io::Error, operation: &str, folder: &Path) -> io::Error {

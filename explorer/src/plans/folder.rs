@@ -6,7 +6,7 @@ use super::schema::{self, Closing};
 use super::summary::counts_text;
 use crate::domain::replay::plan::{Listed, PlanCounts, PlanId, PlanState, PlanSummary};
 use crate::domain::replay::{ReplayOptions, ReplayOrder};
-use crate::remembered::state_folder;
+use crate::user_folders;
 use archiver::format::stream::StreamName;
 use jiff::Timestamp;
 use rusqlite::{Connection, params};
@@ -30,7 +30,7 @@ impl Plans {
     /// # Errors
     /// When it is not known.
     pub fn of_user() -> Result<Self, PlanError> {
-        Ok(Self { folder: state_folder().ok_or(PlanError::NoFolder)?.join("replays") })
+        Ok(Self { folder: user_folders::state().ok_or(PlanError::NoFolder)?.join("replays") })
     }
 
     /// Another folder.
