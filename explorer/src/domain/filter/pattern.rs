@@ -63,8 +63,8 @@ impl Pattern {
                 "there is no expression between the slashes; use for example /time(d )?out/",
             ));
         }
-        let regex = RegexBuilder::new(source).case_insensitive(ignores_case).build().map_err(|error| {
-            let (offset, sentence) = what_is_wrong(source, &error);
+        let regex = RegexBuilder::new(source).case_insensitive(ignores_case).build().map_err(|_| {
+            let (offset, sentence) = what_is_wrong(source, ignores_case);
             let (from, to) = offset.map_or((start, end), |offset| (start + offset, end_of_character(line, start + offset)));
             InvalidFilter::new(from..to, sentence)
         })?;
@@ -128,16 +128,18 @@ pub(super) fn end_of_character(line: &str, at: usize) -> usize {
     (at + 1..line.len()).find(|end| line.is_char_boundary(*end)).unwrap_or(line.len())
 }
 
-/// The position that the library's message of several lines points at, and its last line as a sentence.
-fn what_is_wrong(source: &str, error: &regex::Error) -> (Option<usize>, String) {
-    let regex::Error::Syntax(message) = error else {
-        return (None, "the expression is too large; repeat less, such as \\w{100} instead of \\w{1000}".to_owned());
+/// Where an expression that does not compile is wrong, where that is in one place, and a sentence that says why.
+fn what_is_wrong(source: &str, ignores_case: bool) -> (Option<usize>, String) {
+    // As the library reads what is looked for in bytes.
+    let parsed = regex_syntax::ParserBuilder::new().utf8(false).case_insensitive(ignores_case).build().parse(source);
+    let (span, reason) = match &parsed {
+        Err(regex_syntax::Error::Parse(error)) => (error.span(), error.kind().to_string()),
+        Err(regex_syntax::Error::Translate(error)) => (error.span(), error.kind().to_string()),
+        // What can be read is too large.
+        Ok(_) | Err(_) => {
+            return (None, "the expression is too large; repeat less, such as \\w{100} instead of \\w{1000}".to_owned());
+        }
     };
-    // The line with the marks is indented as far as the expression above it.
-    const INDENT: usize = 4;
-    let is_marks = |line: &&str| line.contains('^') && line.chars().all(|character| matches!(character, ' ' | '^'));
-    let column = message.lines().skip(2).find(is_marks).and_then(|line| line.find('^')).and_then(|at| at.checked_sub(INDENT));
-    let offset = column.and_then(|column| source.char_indices().nth(column)).map(|(offset, _)| offset);
-    let reason = message.lines().last().unwrap_or_default().trim_start_matches("error: ");
+    let offset = Some(span.start.offset).filter(|offset| *offset < source.len());
     (offset, format!("the regular expression cannot be read: {reason}"))
 }
