@@ -7,7 +7,7 @@
 
 mod lane;
 
-use super::hash_key::{HashKey, ShardMap};
+use super::hash_key::{HashKey, ShardMap, TargetShard};
 use super::pace::{Rate, TokenBucket};
 use super::timing::Schedule;
 #[cfg(test)]
@@ -143,8 +143,7 @@ pub struct LaneStatus {
 #[derive(Debug)]
 pub struct Lanes {
     options: LaneOptions,
-    shards: ShardMap,
-    lanes: Vec<Lane>,
+    target: ShardLanes,
     keys: HashMap<u64, Key>,
     in_flight: HashMap<BatchId, InFlight>,
     in_all: Option<TokenBucket>,
@@ -167,6 +166,45 @@ struct Key {
     failures_in_a_row: u32,
 }
 
+/// The shards that records go into, with a lane into each.
+#[derive(Debug)]
+struct ShardLanes {
+    shards: ShardMap,
+    lanes: Vec<Lane>,
+}
+
+impl ShardLanes {
+    fn lane_of(&mut self, record: &QueuedRecord) -> Option<&mut Lane> {
+        self.lanes.get_mut(self.shards.place_of(record.hash))
+    }
+
+    /// Counts a record that waits in its lane.
+    fn add_waiting(&mut self, record: &QueuedRecord) {
+        if let Some(lane) = self.lane_of(record) {
+            lane.waiting += 1;
+        }
+    }
+
+    /// Lets a record go, which is the next of what it waits by.
+    fn make_ready(&mut self, record: &QueuedRecord, key: u64) {
+        if let Some(lane) = self.lane_of(record) {
+            lane.ready.push(Reverse((record.position, key)));
+        }
+    }
+
+    /// Takes other shards. Lanes into those that stay keep their pace, and are empty until they are filled again.
+    fn reshard(&mut self, shards: ShardMap, rate: Rate, now: Duration) {
+        let before = self.shards.shards().iter().map(|shard| shard.id.clone()).zip(self.lanes.drain(..));
+        let mut known: HashMap<String, Lane> = before.collect();
+        let lane = |shard: &TargetShard| match known.remove(&shard.id) {
+            Some(lane) => Lane { ready: BinaryHeap::new(), waiting: 0, ..lane },
+            None => Lane::new(rate, now),
+        };
+        self.lanes = shards.shards().iter().map(lane).collect();
+        self.shards = shards;
+    }
+}
+
 #[derive(Debug)]
 struct InFlight {
     records: Vec<QueuedRecord>,
@@ -178,12 +216,11 @@ impl Lanes {
     /// Lanes into these shards, with nothing in them.
     #[must_use]
     pub fn new(options: LaneOptions, shards: ShardMap, now: Duration) -> Self {
-        let lanes = shards.shards().iter().map(|_| Lane::new(options.rate, now)).collect();
+        let target = ShardLanes { lanes: shards.shards().iter().map(|_| Lane::new(options.rate, now)).collect(), shards };
         let in_all = options.rate.records_in_all().map(|per_second| TokenBucket::new(per_second, f64::INFINITY, now));
         Self {
             options,
-            shards,
-            lanes,
+            target,
             keys: HashMap::new(),
             in_flight: HashMap::new(),
             in_all,
@@ -199,7 +236,7 @@ impl Lanes {
     /// The shards that the lanes lead into.
     #[must_use]
     pub fn shards(&self) -> &ShardMap {
-        &self.shards
+        &self.target.shards
     }
 
     /// The counts as they are now.
@@ -217,8 +254,8 @@ impl Lanes {
     /// How each lane goes.
     #[must_use]
     pub fn status(&self, now: Duration) -> Vec<LaneStatus> {
-        let lanes = self.shards.shards().iter().zip(&self.lanes);
-        let status = |(shard, lane): (&super::hash_key::TargetShard, &Lane)| LaneStatus {
+        let lanes = self.target.shards.shards().iter().zip(&self.target.lanes);
+        let status = |(shard, lane): (&TargetShard, &Lane)| LaneStatus {
             shard: shard.id.clone(),
             acknowledged: lane.acknowledged,
             throttled: lane.throttled,
@@ -230,8 +267,8 @@ impl Lanes {
     /// How many records the lane into the shard of this place should be fed; none while it has enough.
     #[must_use]
     pub fn room(&self, place: usize) -> usize {
-        let most = (MOST_WAITING / self.lanes.len().max(1)).clamp(FEWEST_IN_LANE, MOST_IN_LANE);
-        let waiting = self.lanes.get(place).map_or(usize::MAX, |lane| lane.waiting);
+        let most = (MOST_WAITING / self.target.lanes.len().max(1)).clamp(FEWEST_IN_LANE, MOST_IN_LANE);
+        let waiting = self.target.lanes.get(place).map_or(usize::MAX, |lane| lane.waiting);
         // Half of it, so that feeding brings many at a time.
         if waiting > most / 2 { 0 } else { most - waiting }
     }
@@ -243,12 +280,9 @@ impl Lanes {
             let key = self.keys.entry(number).or_default();
             let is_first = key.waiting.is_empty() && !key.is_in_flight && !key.is_delayed;
             key.waiting.push_back(record);
-            let lane = self.shards.place_of(record.hash);
-            if let Some(lane) = self.lanes.get_mut(lane) {
-                lane.waiting += 1;
-                if is_first {
-                    lane.ready.push(Reverse((record.position, number)));
-                }
+            self.target.add_waiting(&record);
+            if is_first {
+                self.target.make_ready(&record, number);
             }
             self.counts.waiting += 1;
         }
@@ -256,29 +290,11 @@ impl Lanes {
 
     /// Leads what is not sent yet into these shards, since the target was resharded. What is in flight is settled as before.
     pub fn reshard(&mut self, shards: ShardMap, now: Duration) {
-        let mut known: HashMap<String, Lane> =
-            self.shards.shards().iter().map(|shard| shard.id.clone()).zip(self.lanes.drain(..)).collect();
-        self.shards = shards;
-        self.lanes = self
-            .shards
-            .shards()
-            .iter()
-            .map(|shard| match known.remove(&shard.id) {
-                Some(lane) => Lane { ready: BinaryHeap::new(), waiting: 0, ..lane },
-                None => Lane::new(self.options.rate, now),
-            })
-            .collect();
+        self.target.reshard(shards, self.options.rate, now);
         for (number, key) in &self.keys {
-            for record in &key.waiting {
-                if let Some(lane) = self.lanes.get_mut(self.shards.place_of(record.hash)) {
-                    lane.waiting += 1;
-                }
-            }
-            let head = key.waiting.front().filter(|_| !key.is_in_flight && !key.is_delayed);
-            if let Some(head) = head
-                && let Some(lane) = self.lanes.get_mut(self.shards.place_of(head.hash))
-            {
-                lane.ready.push(Reverse((head.position, *number)));
+            key.waiting.iter().for_each(|record| self.target.add_waiting(record));
+            if let Some(head) = key.waiting.front().filter(|_| !key.is_in_flight && !key.is_delayed) {
+                self.target.make_ready(head, *number);
             }
         }
     }
@@ -295,7 +311,7 @@ impl Lanes {
         }
         let mut records = Vec::new();
         let mut bytes = 0;
-        let lanes = self.lanes.len();
+        let lanes = self.target.lanes.len();
         for step in 0..lanes {
             let place = (self.first_lane + step) % lanes;
             if !self.fill(place, now, &mut records, &mut bytes) {
@@ -320,7 +336,7 @@ impl Lanes {
 
     /// Puts what a lane may send into the batch; false when the batch is full.
     fn fill(&mut self, place: usize, now: Duration, records: &mut Vec<QueuedRecord>, bytes: &mut u64) -> bool {
-        let Some(lane) = self.lanes.get_mut(place) else {
+        let Some(lane) = self.target.lanes.get_mut(place) else {
             return true;
         };
         if lane.pause.until > now || (self.options.schedule.is_none() && !lane.is_worth_it(now)) {
@@ -360,7 +376,7 @@ impl Lanes {
 
     /// Records that nothing but the pace holds back.
     fn ready(&self) -> f64 {
-        self.lanes.iter().map(|lane| lane.ready.len()).sum::<usize>() as f64
+        self.target.lanes.iter().map(|lane| lane.ready.len()).sum::<usize>() as f64
     }
 
     /// When the next batch can be had without anything else happening; `None` where there is nothing to wait for.
@@ -376,7 +392,7 @@ impl Lanes {
             Some(lane.pause.until.max(allowed).max(due).max(in_all))
         };
         let delayed = self.delayed.peek().map(|Reverse((at, _))| *at);
-        let next = self.lanes.iter().filter_map(of_lane).chain(delayed).min()?;
+        let next = self.target.lanes.iter().filter_map(of_lane).chain(delayed).min()?;
         Some(next.max(self.pause.until).max(self.next_batch_at))
     }
 
@@ -389,7 +405,7 @@ impl Lanes {
             let head = self.keys.get(number)?.waiting.front()?;
             Some((schedule.due(head.arrived), head.arrived))
         };
-        let next = self.lanes.iter().filter_map(of_lane).min()?;
+        let next = self.target.lanes.iter().filter_map(of_lane).min()?;
         (next.0 > now && self.counts.in_flight == 0).then_some(next)
     }
 
@@ -403,12 +419,12 @@ impl Lanes {
         let results = results.iter().copied().chain(std::iter::repeat(PutResult::Failed));
         let mut throttled = vec![];
         for (record, result) in records.into_iter().zip(results) {
-            let place = self.shards.place_of(record.hash);
+            let place = self.target.shards.place_of(record.hash);
             self.counts.in_flight -= 1;
             match result {
                 PutResult::Acknowledged => {
                     self.counts.acknowledged += 1;
-                    if let Some(lane) = self.lanes.get_mut(place) {
+                    if let Some(lane) = self.target.lanes.get_mut(place) {
                         lane.acknowledged += 1;
                         lane.pause.end(sent_at);
                     }
@@ -420,7 +436,7 @@ impl Lanes {
                 }
                 PutResult::Throttled => {
                     self.counts.throttled_puts += 1;
-                    if let Some(lane) = self.lanes.get_mut(place) {
+                    if let Some(lane) = self.target.lanes.get_mut(place) {
                         lane.throttled += 1;
                     }
                     throttled.push(place);
@@ -435,7 +451,7 @@ impl Lanes {
         throttled.sort_unstable();
         throttled.dedup();
         for place in throttled {
-            if let Some(lane) = self.lanes.get_mut(place) {
+            if let Some(lane) = self.target.lanes.get_mut(place) {
                 lane.pause.begin(sent_at, now, jitter());
             }
         }
@@ -463,11 +479,7 @@ impl Lanes {
         key.is_in_flight = false;
         key.failures_in_a_row = 0;
         match key.waiting.front() {
-            Some(head) => {
-                if let Some(lane) = self.lanes.get_mut(self.shards.place_of(head.hash)) {
-                    lane.ready.push(Reverse((head.position, number)));
-                }
-            }
+            Some(head) => self.target.make_ready(head, number),
             None => {
                 self.keys.remove(&number);
             }
@@ -481,21 +493,14 @@ impl Lanes {
         key.is_in_flight = false;
         key.waiting.push_front(record);
         self.counts.waiting += 1;
-        let place = self.shards.place_of(record.hash);
-        if let Some(lane) = self.lanes.get_mut(place) {
-            lane.waiting += 1;
-        }
+        self.target.add_waiting(&record);
         match delayed {
             Some((now, jitter)) => {
                 self.delayed.push(Reverse((now + delay(key.failures_in_a_row, jitter), number)));
                 key.failures_in_a_row = key.failures_in_a_row.saturating_add(1);
                 key.is_delayed = true;
             }
-            None => {
-                if let Some(lane) = self.lanes.get_mut(place) {
-                    lane.ready.push(Reverse((record.position, number)));
-                }
-            }
+            None => self.target.make_ready(&record, number),
         }
     }
 
@@ -509,10 +514,8 @@ impl Lanes {
                 continue;
             };
             key.is_delayed = false;
-            if let Some(head) = key.waiting.front()
-                && let Some(lane) = self.lanes.get_mut(self.shards.place_of(head.hash))
-            {
-                lane.ready.push(Reverse((head.position, number)));
+            if let Some(head) = key.waiting.front() {
+                self.target.make_ready(head, number);
             }
         }
     }
