@@ -27,5 +27,5 @@ pub use draft::{Draft, DraftOrder, PlannedRecord};
 pub use error::PlanError;
 pub use file::PlanFile;
 pub use folder::Plans;
-pub use journal::{Journal, Pen, Receipt, RunEnd, Settled};
+pub use journal::{Journal, Pen, Receipt, Refusal, RunEnd, Settled};
 pub use queue::{Loaded, Origin, QueueReader};

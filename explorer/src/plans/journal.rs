@@ -39,13 +39,24 @@ pub struct Receipt {
     pub payload_bytes: u64,
 }
 
+/// That a record can never be put.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Refusal {
+    /// Its place in the plan.
+    pub position: Position,
+    /// Its number in the plan.
+    pub record: u64,
+    /// In a few words.
+    pub reason: String,
+}
+
 /// What became of a batch.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Settled {
     /// What the target has.
     pub receipts: Vec<Receipt>,
-    /// What can never be put: place in the plan, number in the plan, and why.
-    pub passed_over: Vec<(Position, u64, String)>,
+    /// What can never be put.
+    pub passed_over: Vec<Refusal>,
     /// Puts that a shard throttled.
     pub throttled_puts: u64,
     /// Puts that failed otherwise.
@@ -354,7 +365,7 @@ fn write_settled(connection: &Connection, settled: &Settled, shards: &mut HashMa
         let checksum = checksum::of_receipt(*position, *record, Some(shard), Some(sequence_number));
         receipt.execute(params![position.cast_signed(), record.cast_signed(), checksum, shard, sequence_number])?;
     }
-    for (position, record, reason) in &settled.passed_over {
+    for Refusal { position, record, reason } in &settled.passed_over {
         let checksum = checksum::of_receipt(*position, *record, None, None);
         receipt.execute(params![position.cast_signed(), record.cast_signed(), checksum, None::<i64>, None::<String>])?;
         let sql = "INSERT OR REPLACE INTO passed_over (record, reason) VALUES (?1, ?2)";

@@ -239,7 +239,7 @@ async fn the_journal_says_what_is_left_and_what_nobody_knows() {
     pen.sending(2, vec![2, 3]).await.unwrap();
     let settled = Settled {
         receipts: vec![receipt(&entries[0])],
-        passed_over: vec![(1, entries[1].record, "it is too large".to_owned())],
+        passed_over: vec![Refusal { position: 1, record: entries[1].record, reason: "it is too large".to_owned() }],
         throttled_puts: 4,
         ..Settled::default()
     };

@@ -8,7 +8,7 @@ use crate::domain::replay::hash_key::ShardMap;
 use crate::domain::replay::lanes::{Batch, PutResult, QueuedRecord};
 use crate::domain::replay::plan::PlanSummary;
 use crate::domain::text::count;
-use crate::plans::{Loaded, Origin, Pen, QueueReader, Receipt, Settled};
+use crate::plans::{Loaded, Origin, Pen, QueueReader, Receipt, Refusal, Settled};
 use archiver::aws::failure::{AwsFailure, FailureKind};
 use archiver::format::envelope::{Envelope, Separator};
 use archiver::format::stream::StreamName;
@@ -203,29 +203,35 @@ impl Sender {
     /// Puts records one by one. They are loaded again, since a call takes what it is given.
     async fn put_each_alone(&self, places: Vec<usize>, put: &mut Put<'_>) -> Option<AwsFailure> {
         for place in places {
-            let record = put.records[place];
-            let with_origin = self.wrapping.needs_origin();
-            let again = self.library.call(move |library| library.load(&[record], with_origin)).await;
-            let reason = match again {
-                Ok(Ok(loaded)) => match loaded.into_iter().next().map(|record| record.and_then(|record| self.entry(record))) {
-                    Some(Ok((entry, _))) => match put_records(&self.connection, &self.target, vec![entry]).await {
-                        Ok(outcomes) => {
-                            outcomes.into_iter().for_each(|outcome| put.take(place, outcome));
-                            continue;
-                        }
-                        Err(failure) if failure.kind == FailureKind::Refused => failure.message,
-                        Err(failure) => return Some(failure),
-                    },
-                    Some(Err(reason)) => reason,
-                    None => "the plan no longer has it".to_owned(),
-                },
-                Ok(Err(error)) => return Some(AwsFailure { kind: FailureKind::Unusable, message: error.to_string() }),
-                Err(gone) => return Some(AwsFailure { kind: FailureKind::Unusable, message: gone.to_string() }),
-            };
-            put.pass_over(place, reason);
+            match self.put_alone(put.records[place]).await {
+                Ok(outcomes) => outcomes.into_iter().for_each(|outcome| put.take(place, outcome)),
+                Err(NotPut::Never(reason)) => put.pass_over(place, reason),
+                Err(NotPut::Now(failure)) => return Some(failure),
+            }
         }
         None
     }
+
+    async fn put_alone(&self, record: QueuedRecord) -> Result<Vec<PutOutcome>, NotPut> {
+        let unusable = |message: String| NotPut::Now(AwsFailure { kind: FailureKind::Unusable, message });
+        let with_origin = self.wrapping.needs_origin();
+        let loaded = self.library.call(move |library| library.load(&[record], with_origin)).await;
+        let loaded = loaded.map_err(|gone| unusable(gone.to_string()))?.map_err(|error| unusable(error.to_string()))?;
+        let loaded = loaded.into_iter().next().unwrap_or_else(|| Err("the plan no longer has it".to_owned()));
+        let (entry, _) = loaded.and_then(|record| self.entry(record)).map_err(NotPut::Never)?;
+        put_records(&self.connection, &self.target, vec![entry]).await.map_err(|failure| match failure.kind {
+            FailureKind::Refused => NotPut::Never(failure.message),
+            _ => NotPut::Now(failure),
+        })
+    }
+}
+
+/// Why a single record was not put.
+enum NotPut {
+    /// It can never be, for this reason.
+    Never(String),
+    /// The call failed.
+    Now(AwsFailure),
 }
 
 /// Whether the same call may succeed later: credentials that have expired are renewed by somebody, and loaded again for the next call.
@@ -244,7 +250,7 @@ struct Put<'b> {
     results: Vec<PutResult>,
     payload_bytes: Vec<u64>,
     receipts: Vec<Receipt>,
-    passed_over: Vec<(u64, u64, String)>,
+    passed_over: Vec<Refusal>,
     shards: &'b ShardMap,
     is_resharded: bool,
     bytes: u64,
@@ -269,7 +275,7 @@ impl<'b> Put<'b> {
     fn pass_over(&mut self, place: usize, reason: String) {
         let record = self.records[place];
         self.results[place] = PutResult::Impossible;
-        self.passed_over.push((record.position, record.record, reason));
+        self.passed_over.push(Refusal { position: record.position, record: record.record, reason });
     }
 
     fn take(&mut self, place: usize, outcome: PutOutcome) {
