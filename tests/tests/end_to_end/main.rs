@@ -40,6 +40,7 @@ mod order;
 mod replays;
 mod reshard;
 mod settings;
+mod structure;
 mod template;
 mod terminal;
 mod ttl;
