@@ -54,7 +54,7 @@ pub struct Arguments {
 enum Output {
     /// For people
     Table,
-    /// For scripts; the fields are described in the README
+    /// For scripts; docs/cli.md lists the fields
     Json,
 }
 
