@@ -1,8 +1,9 @@
 //! The configure screen: the archive's settings, then the calls that would be made, then the calls being made.
 
+use super::command::{FormCommand, Move};
 use super::effect::{ConfigureEffect, Effect};
 use super::ids::RequestId;
-use super::keymap::{Command, Context};
+use super::keymap::Context;
 use super::line::Line;
 use super::message::Reply;
 use crate::domain::failure::Failure;
@@ -26,7 +27,7 @@ pub struct Configure {
     /// The field that keys go to.
     pub field: Field,
     /// How far it is.
-    pub step: Step,
+    pub step: ConfigureStep,
 }
 
 /// A field of the form.
@@ -46,7 +47,7 @@ const FIELDS: [Field; 4] = [Field::Mode, Field::Ttl, Field::Replays, Field::Comp
 
 /// How far the configuration is.
 #[derive(Debug, PartialEq)]
-pub enum Step {
+pub enum ConfigureStep {
     /// The form is filled in; a sentence where something in it is wrong.
     Editing(Option<String>),
     /// What is there is being looked at.
@@ -83,43 +84,55 @@ impl Configure {
         let mode = settings.as_ref().map_or(ArchiveMode::All, |settings| settings.mode);
         let (replays, compression) = settings.as_ref().map(|settings| (settings.replays, settings.compression)).unwrap_or_default();
         let ttl = settings.and_then(|settings| settings.ttl).map(|ttl| ttl.to_string().replace(' ', "")).unwrap_or_default();
-        Self { stream, mode: Some(mode), ttl: Line::with(ttl), replays, compression, field: Field::Mode, step: Step::Editing(None) }
+        Self {
+            stream,
+            mode: Some(mode),
+            ttl: Line::with(ttl),
+            replays,
+            compression,
+            field: Field::Mode,
+            step: ConfigureStep::Editing(None),
+        }
     }
 
     /// Where its keys are looked up.
     #[must_use]
     pub fn context(&self) -> Context {
         match self.step {
-            Step::Editing(_) => Context::Form,
-            Step::Review(_) => Context::Review,
-            Step::Planning(_) | Step::Making { .. } | Step::Done(_) | Step::Failed { .. } => Context::Everywhere,
+            ConfigureStep::Editing(_) => Context::Form,
+            ConfigureStep::Review(_) => Context::Review,
+            ConfigureStep::Planning(_) | ConfigureStep::Making { .. } | ConfigureStep::Done(_) | ConfigureStep::Failed { .. } => {
+                Context::Everywhere
+            }
         }
     }
 
     /// Whether keys go into the TTL.
     #[must_use]
     pub fn is_typing(&self) -> bool {
-        self.field == Field::Ttl && matches!(self.step, Step::Editing(_))
+        self.field == Field::Ttl && matches!(self.step, ConfigureStep::Editing(_))
     }
 
     /// Takes a command on the form.
-    pub(super) fn command(&mut self, command: Command, request: RequestId) -> Option<Effect> {
+    pub(super) fn command(&mut self, command: FormCommand, request: RequestId) -> Option<Effect> {
         match command {
-            Command::NextField | Command::Down => {
-                self.move_field(1);
-                None
-            }
-            Command::PreviousField | Command::Up => {
-                self.move_field(FIELDS.len() - 1);
-                None
-            }
-            Command::Change | Command::ChangeBack => {
-                self.change(command == Command::Change);
-                None
-            }
-            Command::Continue => self.plan(request),
-            Command::Confirm => self.make(request),
-            _ => None,
+            FormCommand::NextField => self.move_field(1),
+            FormCommand::PreviousField => self.move_field(FIELDS.len() - 1),
+            FormCommand::Change => self.change(true),
+            FormCommand::ChangeBack => self.change(false),
+            FormCommand::Continue => return self.plan(request),
+            // The line is emptied where it is typed.
+            FormCommand::Clear => {}
+        }
+        None
+    }
+
+    /// Moves from field to field.
+    pub(super) fn go(&mut self, to: Move) {
+        match to {
+            Move::Up => self.move_field(FIELDS.len() - 1),
+            Move::Down => self.move_field(1),
+            Move::PageUp | Move::PageDown | Move::First | Move::Last => {}
         }
     }
 
@@ -159,7 +172,7 @@ impl Configure {
             text => match text.parse::<Ttl>() {
                 Ok(ttl) => Some(ttl),
                 Err(error) => {
-                    self.step = Step::Editing(Some(error.to_string()));
+                    self.step = ConfigureStep::Editing(Some(error.to_string()));
                     self.field = Field::Ttl;
                     return None;
                 }
@@ -168,37 +181,38 @@ impl Configure {
         let (replays, compression) = (self.replays, self.compression);
         let archive = |mode| Wanted::Archived(WantedArchive { mode, ttl, replays, compression });
         let wanted = self.mode.map_or(Wanted::NotArchived, archive);
-        self.step = Step::Planning(request);
+        self.step = ConfigureStep::Planning(request);
         Some(Effect::Configure(ConfigureEffect::Plan { request, stream: Box::new(self.stream.clone()), wanted }))
     }
 
     /// Takes the plan.
     pub fn planned(&mut self, Reply { request, result }: Reply<Result<Plan, Failure>>) {
-        if self.step != Step::Planning(request) {
+        if self.step != ConfigureStep::Planning(request) {
             return;
         }
         self.step = match result {
             Ok(plan) if plan.calls.is_empty() => {
-                Step::Editing(Some("nothing to change: the stream is configured like this".to_owned()))
+                ConfigureStep::Editing(Some("nothing to change: the stream is configured like this".to_owned()))
             }
-            Ok(plan) => Step::Review(plan),
-            Err(failure) => Step::Editing(Some(failure.to_string())),
+            Ok(plan) => ConfigureStep::Review(plan),
+            Err(failure) => ConfigureStep::Editing(Some(failure.to_string())),
         };
     }
 
-    fn make(&mut self, request: RequestId) -> Option<Effect> {
-        let Step::Review(plan) = &self.step else {
+    /// Makes the calls that are shown.
+    pub(super) fn make(&mut self, request: RequestId) -> Option<Effect> {
+        let ConfigureStep::Review(plan) = &self.step else {
             return None;
         };
         let plan = plan.clone();
         let calls = plan.calls.clone();
-        self.step = Step::Making { request, plan, made: 0 };
+        self.step = ConfigureStep::Making { request, plan, made: 0 };
         Some(Effect::Configure(ConfigureEffect::MakeCalls { request, calls }))
     }
 
     /// Takes what one call came to; true when all are made.
     pub fn call_made(&mut self, answered: RequestId, result: Result<(), Failure>) -> bool {
-        let Step::Making { request, plan, made } = &mut self.step else {
+        let ConfigureStep::Making { request, plan, made } = &mut self.step else {
             return false;
         };
         if *request != answered {
@@ -209,12 +223,12 @@ impl Configure {
                 *made += 1;
                 let is_done = *made == plan.calls.len();
                 if is_done {
-                    self.step = Step::Done(std::mem::take(plan));
+                    self.step = ConfigureStep::Done(std::mem::take(plan));
                 }
                 is_done
             }
             Err(failure) => {
-                self.step = Step::Failed { made: *made, plan: std::mem::take(plan), failure };
+                self.step = ConfigureStep::Failed { made: *made, plan: std::mem::take(plan), failure };
                 false
             }
         }
@@ -223,11 +237,13 @@ impl Configure {
     /// Goes one step back; false where that leaves the screen.
     pub(super) fn back(&mut self) -> bool {
         match &self.step {
-            Step::Review(_) | Step::Planning(_) => {
-                self.step = Step::Editing(None);
+            ConfigureStep::Review(_) | ConfigureStep::Planning(_) => {
+                self.step = ConfigureStep::Editing(None);
                 true
             }
-            Step::Editing(_) | Step::Making { .. } | Step::Done(_) | Step::Failed { .. } => false,
+            ConfigureStep::Editing(_) | ConfigureStep::Making { .. } | ConfigureStep::Done(_) | ConfigureStep::Failed { .. } => {
+                false
+            }
         }
     }
 }

@@ -1,17 +1,16 @@
 //! What a key does: it goes into a line that is being typed, or it is a command of the table.
 
-use super::effect::Effect;
+use super::command::{Command, GlobalCommand, TypingCommand};
+use super::configure::ConfigureStep;
 use super::help::Help;
-use super::keymap::{Command, Context, command_for};
+use super::keymap::{Context, command_for};
 use super::line::Line;
 use super::model::{Model, Notice, Overlay, Screen};
-use super::records::moved;
-use super::update::run;
 use crate::app::replay::setup::Field;
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 
-/// Takes a key: into the line that is being typed, or as the command it means where one is.
-pub(super) fn press(model: &mut Model, key: KeyEvent) -> Vec<Effect> {
+/// Takes a key: into the line that is being typed, or into the help. Otherwise gives back the command that it means.
+pub(super) fn press(model: &mut Model, key: KeyEvent) -> Option<Command> {
     model.notice = None;
     if let Some(Overlay::Help(scroll)) = model.overlay {
         return press_in_help(model, key, scroll);
@@ -21,18 +20,13 @@ pub(super) fn press(model: &mut Model, key: KeyEvent) -> Vec<Effect> {
             line.press(key);
         }
         typed(model);
-        return Vec::new();
+        return None;
     }
-    match command_for(key, &model.contexts()) {
-        Some(command) => run(model, command),
-        None => {
-            let known = command_for(key, &[Context::Everywhere]).is_some();
-            if !known {
-                model.notice = Some(Notice::Info("this key does nothing here; ? shows the keys".to_owned()));
-            }
-            Vec::new()
-        }
+    let command = command_for(key, &model.contexts());
+    if command.is_none() && command_for(key, &[Context::Everywhere]).is_none() {
+        model.notice = Some(Notice::Info("this key does nothing here; ? shows the keys".to_owned()));
     }
+    command
 }
 
 impl Model {
@@ -48,12 +42,26 @@ impl Model {
             return types_in_form(key);
         }
         match command_for(key, &contexts) {
-            Some(Command::Continue | Command::Back | Command::Quit | Command::Suspend) => key_types(key),
+            Some(
+                Command::Typing(TypingCommand::Apply)
+                | Command::Global(GlobalCommand::Back | GlobalCommand::Quit | GlobalCommand::Suspend),
+            ) => key_types(key),
             // Only the filter of records is completed, and has lines to go back to.
-            Some(Command::Complete | Command::OlderLine | Command::NewerLine) => {
+            Some(Command::Typing(TypingCommand::Complete | TypingCommand::OlderLine | TypingCommand::NewerLine)) => {
                 !matches!(self.screens.last(), Some(Screen::Records(_)))
             }
-            _ => true,
+            Some(
+                Command::Move(_)
+                | Command::Global(_)
+                | Command::Streams(_)
+                | Command::Records(_)
+                | Command::Payload(_)
+                | Command::Copy(_)
+                | Command::Form(_)
+                | Command::Confirm
+                | Command::Replays(_),
+            )
+            | None => true,
         }
     }
 }
@@ -73,16 +81,18 @@ fn types_in_form(key: KeyEvent) -> bool {
 }
 
 /// In the help, keys scroll; every other one closes it, and does nothing else.
-fn press_in_help(model: &mut Model, key: KeyEvent, scroll: usize) -> Vec<Effect> {
-    match command_for(key, &[Context::Everywhere]) {
-        Some(Command::Suspend) => return run(model, Command::Suspend),
-        Some(command @ (Command::Up | Command::Down | Command::PageUp | Command::PageDown | Command::First | Command::Last)) => {
-            let help = Help::of(model);
-            model.overlay = Some(Overlay::Help(moved(help.first(scroll), command, help.height, help.last_first() + 1)));
-        }
-        _ => model.overlay = None,
+fn press_in_help(model: &mut Model, key: KeyEvent, scroll: usize) -> Option<Command> {
+    let command = command_for(key, &[Context::Everywhere]);
+    if command == Some(Command::Global(GlobalCommand::Suspend)) {
+        return command;
     }
-    Vec::new()
+    model.overlay = if let Some(Command::Move(to)) = command {
+        let help = Help::of(model);
+        Some(Overlay::Help(to.apply(help.first(scroll), help.height, help.last_first() + 1)))
+    } else {
+        None
+    };
+    None
 }
 
 /// Whether a line is being typed.
@@ -135,7 +145,7 @@ pub(super) fn typed(model: &mut Model) {
             }
             setup.problem = None;
         }
-        Some(Screen::Configure(configure)) => configure.step = super::configure::Step::Editing(None),
+        Some(Screen::Configure(configure)) => configure.step = ConfigureStep::Editing(None),
         Some(Screen::ReplayReview(_) | Screen::Replays(_)) => {}
     }
 }

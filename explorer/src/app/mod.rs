@@ -1,6 +1,7 @@
 //! The explorer's state and how it changes. Pure: no terminal, no network, no clock; time and size come in as messages, and what is
 //! to be done goes out as effects.
 
+pub mod command;
 pub mod configure;
 pub mod effect;
 pub mod help;
@@ -10,6 +11,7 @@ mod keys;
 pub mod line;
 pub mod message;
 pub mod model;
+pub mod possible;
 pub mod records;
 pub mod replay;
 pub mod streams;

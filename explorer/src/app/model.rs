@@ -2,7 +2,7 @@
 
 use super::configure::Configure;
 use super::ids::RequestId;
-use super::keymap::{Command, Context};
+use super::keymap::Context;
 use super::records::{Pane, Records, Room};
 use super::streams::Streams;
 use crate::app::replay::list::{Live, Replays, ReplaysScreen};
@@ -11,7 +11,6 @@ use crate::app::replay::setup::ReplaySetup;
 use crate::domain::export::Exported;
 use crate::domain::remembered::Memory;
 use crate::domain::replay::plan::PlanId;
-use crate::domain::stream::overview::StreamOverview;
 use crate::domain::time::{TimeContext, ago};
 use jiff::tz::TimeZone;
 use std::path::PathBuf;
@@ -249,30 +248,5 @@ impl Model {
             None | Some(Screen::Configure(_) | Screen::ReplaySetup(_) | Screen::ReplayReview(_)) => false,
         };
         lies_over || self.overlay.is_some()
-    }
-
-    /// Whether a command makes sense now; otherwise why not.
-    ///
-    /// # Errors
-    /// A sentence for the user.
-    pub fn check(&self, command: Command) -> Result<(), String> {
-        // A plan may be made and looked at.
-        let changes_something =
-            matches!(command, Command::Configure | Command::PauseReplay | Command::CancelReplay | Command::RemoveReplay);
-        let confirms = command == Command::Confirm && self.overlay.is_none();
-        if (changes_something || confirms) && self.session.read_only {
-            return Err("read-only: started with --read-only, nothing can be changed".to_owned());
-        }
-        match (command, self.screens.last()) {
-            (Command::Open | Command::Configure | Command::Replay | Command::FollowStream, None) => self.streams.check(command),
-            (Command::Follow | Command::FollowStream, Some(Screen::Records(records))) => {
-                let stream = records.origin.stream().and_then(|stream| self.streams.overview(stream));
-                stream.map_or(Ok(()), StreamOverview::check_stream)?;
-                records.check(command)
-            }
-            (_, Some(Screen::Records(records))) => records.check(command),
-            (_, Some(Screen::Replays(screen))) => screen.check(command, &self.replays),
-            _ => Ok(()),
-        }
     }
 }

@@ -1,16 +1,18 @@
 //! The records screen: what was read of an archive, a file or a stream, newest first, and the detail of one record.
 
-mod answers;
 mod arrivals;
 mod base;
-pub(super) mod browse;
 mod commands;
 mod detail;
 mod following;
+mod marking;
 mod origin;
+mod payload;
+mod possible;
 mod reading;
 mod rows;
 mod taken;
+mod typed_line;
 mod typing;
 
 use super::effect::{Effect, RecordsEffect};
@@ -29,13 +31,13 @@ use jiff::Timestamp;
 use reading::READ_AHEAD;
 use std::sync::Arc;
 
-pub(super) use answers::Answer;
 pub use arrivals::{ByShard, SHARD_COLUMNS};
-pub use commands::moved;
+pub(super) use commands::CommandOutcome;
 pub use detail::{Detail, Payload};
 pub use origin::Origin;
 pub use reading::{Reading, Tally};
 pub use rows::Rows;
+pub(super) use typed_line::LineOutcome;
 pub use typing::{Question, Typing};
 
 /// The state of the screen.

@@ -1,8 +1,8 @@
 //! The streams screen: rows that fill in as they are known.
 
+use super::command::StreamsCommand;
 use super::effect::{Effect, StreamsEffect};
 use super::ids::RequestId;
-use super::keymap::Command;
 use super::line::Line;
 use super::message::{Reply, StreamsMessage};
 use crate::domain::failure::Failure;
@@ -243,23 +243,35 @@ impl Streams {
         self.visible().iter().position(|row| Some(&row.name) == selected).unwrap_or(0)
     }
 
-    /// Whether the command makes sense for the stream under the cursor.
-    pub(super) fn check(&self, command: Command) -> Result<(), String> {
+    /// Whether fewer streams are shown than there are, or a line is typed: what the key that goes back undoes.
+    #[must_use]
+    pub fn is_narrowed(&self) -> bool {
+        self.opening.is_some() || self.typing || !self.filter.text().is_empty()
+    }
+
+    /// Whether the command is possible for the stream under the cursor.
+    pub(super) fn check(&self, command: StreamsCommand) -> Result<(), String> {
+        match command {
+            StreamsCommand::Open | StreamsCommand::Replay => {
+                let overview = self.known()?;
+                if overview.table.as_ref().is_some_and(|table| table.mode().is_some()) {
+                    return Ok(());
+                }
+                let missing = || format!("stream {} has no archive yet; c configures one", overview.name);
+                Err(overview.problem().unwrap_or_else(missing))
+            }
+            StreamsCommand::Configure | StreamsCommand::Follow => self.known()?.check_stream(),
+            StreamsCommand::Filter | StreamsCommand::OpenFile | StreamsCommand::Sort => Ok(()),
+        }
+    }
+
+    /// What is known of the stream under the cursor.
+    fn known(&self) -> Result<&StreamOverview, String> {
         let row = self.current().ok_or("there is no stream here")?;
-        let overview = row.overview.as_ref().ok_or_else(|| match &row.failure {
+        row.overview.as_ref().ok_or_else(|| match &row.failure {
             Some(failure) => failure.to_string(),
             None => format!("stream {} is still being read", row.name),
-        })?;
-        match command {
-            Command::Open | Command::Replay => match &overview.table {
-                Some(table) if table.mode().is_some() => Ok(()),
-                _ => Err(overview
-                    .problem()
-                    .unwrap_or_else(|| format!("stream {} has no archive yet; c configures one", overview.name))),
-            },
-            Command::Configure | Command::FollowStream => overview.check_stream(),
-            _ => Ok(()),
-        }
+        })
     }
 
     /// Moves the cursor.

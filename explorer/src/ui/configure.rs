@@ -2,7 +2,7 @@
 
 use super::theme::Theme;
 use super::{block, framed};
-use crate::app::configure::{Configure, Field, Step};
+use crate::app::configure::{Configure, ConfigureStep, Field};
 use crate::domain::stream::change::Plan;
 use crate::domain::text::printable;
 use archiver::format::settings::{ArchiveMode, Compression, Replays};
@@ -23,12 +23,12 @@ pub(super) fn draw(configure: &Configure, theme: &Theme, frame: &mut Frame<'_>, 
     }
     lines.push(Line::default());
     match &configure.step {
-        Step::Editing(Some(sentence)) => lines.push(Line::styled(printable(sentence).into_owned(), theme.error())),
-        Step::Editing(None) => {
+        ConfigureStep::Editing(Some(sentence)) => lines.push(Line::styled(printable(sentence).into_owned(), theme.error())),
+        ConfigureStep::Editing(None) => {
             lines.push(Line::styled("enter shows what would be called, before anything is changed", theme.quiet()))
         }
-        Step::Planning(_) => lines.push(Line::styled("looking at what is there …", theme.quiet())),
-        Step::Review(plan) => {
+        ConfigureStep::Planning(_) => lines.push(Line::styled("looking at what is there …", theme.quiet())),
+        ConfigureStep::Review(plan) => {
             lines.push(Line::styled("These calls will be made:", theme.heading()));
             lines.extend(call_lines(plan, 0, theme));
             lines.extend(warning_lines(plan, theme));
@@ -40,17 +40,17 @@ pub(super) fn draw(configure: &Configure, theme: &Theme, frame: &mut Frame<'_>, 
                 Span::raw(" goes back to the form"),
             ]));
         }
-        Step::Making { plan, made, .. } => {
+        ConfigureStep::Making { plan, made, .. } => {
             lines.push(Line::styled("Making the calls …", theme.heading()));
             lines.extend(call_lines(plan, *made, theme));
         }
-        Step::Done(plan) => {
+        ConfigureStep::Done(plan) => {
             lines.push(Line::styled("Done.", theme.ok()));
             lines.extend(call_lines(plan, plan.calls.len(), theme));
             lines.push(Line::default());
             lines.push(Line::styled("A running archiver reads the tags again within three minutes; esc goes back", theme.quiet()));
         }
-        Step::Failed { plan, made, failure } => {
+        ConfigureStep::Failed { plan, made, failure } => {
             lines.extend(call_lines(plan, *made, theme));
             lines.push(Line::styled(printable(&failure.to_string()).into_owned(), theme.error()));
             lines.push(Line::styled("What is ticked has been done; esc goes back, c tries the rest again", theme.quiet()));
@@ -65,7 +65,7 @@ const LABEL_COLUMNS: u16 = 14;
 const TTL_ROW: u16 = 3;
 
 fn form_lines(configure: &Configure, theme: &Theme) -> Vec<Line<'static>> {
-    let is_editing = matches!(configure.step, Step::Editing(_));
+    let is_editing = matches!(configure.step, ConfigureStep::Editing(_));
     let label = |text: &str, field: Field| {
         let cursor = if is_editing && configure.field == field { "▸ " } else { "  " };
         Span::styled(format!("{cursor}{text:<12}"), if configure.field == field { theme.key() } else { theme.quiet() })

@@ -11,8 +11,9 @@ mod tests;
 pub mod theme;
 
 use crate::app::help::Help;
-use crate::app::keymap::{BINDINGS, Binding, Command, Context, Key};
+use crate::app::keymap::{BINDINGS, Binding, Context};
 use crate::app::model::{Export, Model, Notice, Overlay, Screen};
+use crate::app::possible::PossibleKey;
 use crate::domain::text::{count, cut, printable, wrapped, wrapped_in};
 use ratatui::Frame;
 use ratatui::buffer::Buffer;
@@ -165,37 +166,9 @@ fn key_line(model: &Model, theme: &Theme, columns: u16) -> Line<'static> {
     if matches!(model.overlay, Some(Overlay::Help(_))) {
         return Line::styled(help::hint(&Help::of(model)), theme.quiet());
     }
-    let contexts = model.contexts();
-    let is_shown = |binding: &Binding| {
-        let command = binding.command;
-        let on_own_screen = !matches!((command, model.screens.last()), (Command::Replays, Some(Screen::Replays(_))));
-        let has_refresh =
-            command != Command::Refresh || matches!(model.screens.last(), None | Some(Screen::Records(_) | Screen::Replays(_)));
-        let has_back = command != Command::Back || !model.screens.is_empty() || contexts.contains(&Context::Typing);
-        // There the name is the only field.
-        let has_fields = command != Command::NextField || !matches!(model.screens.last(), Some(Screen::ReplayReview(_)));
-        // Whatever else is pressed only closes what lies over the screen.
-        let answers = model.overlay.is_none() || binding.context != Context::Everywhere || command == Command::Back;
-        on_own_screen && has_refresh && has_back && has_fields && answers && model.check(command).is_ok()
-    };
-    // What a key means that is not typed into a line.
-    let key_of = |binding: &Binding| binding.keys.iter().copied().find(|key| !model.types(key.event()));
-    // A key that means something nearer is not said to mean what it means further off.
-    let is_shadowed = |binding: &Binding| {
-        let nearer = contexts.iter().take_while(|context| **context != binding.context);
-        let mut others = nearer.flat_map(|context| BINDINGS.iter().filter(move |other| other.context == *context));
-        others.any(|other| key_of(binding).is_some_and(|key| other.keys.contains(&key)))
-    };
-    let shown = |binding: &&'static Binding| {
-        !binding.label.is_empty() && key_of(binding).is_some() && !is_shadowed(binding) && is_shown(binding)
-    };
-    let of_contexts = contexts.iter().flat_map(|context| BINDINGS.iter().filter(move |binding| binding.context == *context));
-    let (last, first): (Vec<&Binding>, Vec<&Binding>) =
-        of_contexts.filter(shown).partition(|binding| matches!(binding.command, Command::Back | Command::Help | Command::Quit));
-    let spans = |binding: &Binding| {
-        let key = key_of(binding).map(Key::name).unwrap_or_default();
-        let label = if binding.command == Command::Quit && model.closes_first() { "close" } else { binding.label };
-        Line::from(vec![Span::styled(format!(" {key}"), theme.key()), Span::raw(format!(" {label} "))])
+    let (last, first): (Vec<PossibleKey>, Vec<PossibleKey>) = model.possible_keys().into_iter().partition(|key| key.is_exit);
+    let spans = |PossibleKey { key, label, .. }: PossibleKey| {
+        Line::from(vec![Span::styled(format!(" {}", key.name()), theme.key()), Span::raw(format!(" {label} "))])
     };
     let end: Vec<Line<'_>> = last.into_iter().map(spans).collect();
     let room = usize::from(columns).saturating_sub(end.iter().map(Line::width).sum());

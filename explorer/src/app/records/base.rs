@@ -6,8 +6,7 @@ use super::{Following, Origin, Reading, Records, Rows};
 use crate::app::effect::{Effect, RecordsEffect};
 use crate::app::ids::{RequestId, SpoolId};
 use crate::domain::filter::RecordFilter;
-use crate::domain::listing::Listing;
-use crate::domain::listing::entry::{Entry, Place};
+use crate::domain::listing::entry::Place;
 use crate::domain::reading::picking::PickOrder;
 use jiff::Timestamp;
 
@@ -91,7 +90,7 @@ impl Records {
                 effects.extend(base.fresh.map(|fresh| Effect::Records(RecordsEffect::DropSpool(fresh.spool))));
                 self.forget_questions();
                 if let Some(entry) = current {
-                    self.cursor = near(&self.rows.listing, &entry);
+                    self.cursor = self.rows.rank_near(&entry);
                 }
                 if was_followed {
                     effects.extend(self.follow(follow, now));
@@ -218,18 +217,4 @@ impl Records {
         let entries = base.into_iter().flat_map(|base| base.rows.listing.from(0));
         entries.take_while(|entry| entry.arrived_ms >= from_ms).map(|entry| entry.place()).collect()
     }
-}
-
-/// The rank of an entry in a listing: of the same record, which in another spool lies in another place; or of the one that stands where
-/// it would.
-pub(super) fn near(listing: &Listing, entry: &Entry) -> usize {
-    let rank = match listing.rank_of(entry) {
-        Ok(rank) => rank,
-        Err(rank) => {
-            let is_it =
-                |rank: usize| listing.get(rank).is_some_and(|other| (other.arrived_ms, other.tie) == (entry.arrived_ms, entry.tie));
-            [rank, rank.saturating_sub(1)].into_iter().find(|rank| is_it(*rank)).unwrap_or(rank)
-        }
-    };
-    rank.min(listing.len().saturating_sub(1))
 }

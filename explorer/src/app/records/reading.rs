@@ -1,6 +1,5 @@
 //! How far the records of a screen are read, what that has cost, and how much more is wanted.
 
-use super::base::near;
 use super::{Origin, Records, Rows};
 use crate::app::effect::{Effect, RecordsEffect};
 use crate::app::ids::{RequestId, SpoolId};
@@ -244,7 +243,7 @@ impl Records {
     pub(super) fn show(&mut self, rows: Rows) -> SpoolId {
         let current = self.rows.listing.get(self.cursor).filter(|_| self.cursor > 0);
         let before = std::mem::replace(&mut self.rows, rows);
-        self.cursor = current.map_or(0, |entry| near(&self.rows.listing, &entry));
+        self.cursor = current.map_or(0, |entry| self.rows.rank_near(&entry));
         self.range_from = None;
         before.spool
     }
@@ -254,7 +253,7 @@ impl Records {
         let current = self.anchor.or_else(|| self.rows.listing.get(self.cursor).filter(|_| self.cursor > 0));
         self.rows.listing.add(entries);
         if let Some(entry) = current {
-            self.cursor = near(&self.rows.listing, &entry);
+            self.cursor = self.rows.rank_near(&entry);
         }
     }
 

@@ -98,6 +98,20 @@ impl Rows {
         self.loaded.get(&self.listing.get(rank)?.place())
     }
 
+    /// The rank of an entry: of the same record, which in another spool is in another place; or of the one that stands where it would.
+    pub(super) fn rank_near(&self, entry: &Entry) -> usize {
+        let listing = &self.listing;
+        let rank = match listing.rank_of(entry) {
+            Ok(rank) => rank,
+            Err(rank) => {
+                let same = |other: Entry| (other.arrived_ms, other.tie) == (entry.arrived_ms, entry.tie);
+                let is_it = |rank: &usize| listing.get(*rank).is_some_and(same);
+                [rank, rank.saturating_sub(1)].into_iter().find(is_it).unwrap_or(rank)
+            }
+        };
+        rank.min(listing.len().saturating_sub(1))
+    }
+
     /// The records that are loaded.
     pub fn loaded(&self) -> impl Iterator<Item = &Arc<Record>> {
         self.loaded.values()

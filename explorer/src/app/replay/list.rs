@@ -1,8 +1,8 @@
 //! The replays: those that run here, and the history, as the files tell it.
 
+use crate::app::command::ReplaysCommand;
 use crate::app::effect::{Effect, ReplaysEffect, WantedDetails};
 use crate::app::ids::RequestId;
-use crate::app::keymap::Command;
 use crate::app::message::{ReplayDetails, Reply};
 use crate::domain::failure::Failure;
 use crate::domain::replay::plan::{Control, Listed, PlanId, PlanState, PlanSummary};
@@ -202,34 +202,24 @@ impl ReplaysScreen {
         replays.rows.get(self.cursor(replays))
     }
 
-    /// Whether a command makes sense now.
-    pub(in crate::app) fn check(&self, command: Command, replays: &Replays) -> Result<(), String> {
-        let Some(row) = self.current(replays) else {
-            return match command {
-                Command::PauseReplay | Command::CancelReplay | Command::RemoveReplay | Command::Receipts | Command::Open => {
-                    Err("there is no replay".to_owned())
-                }
-                _ => Ok(()),
-            };
-        };
+    /// Whether a command is possible for the replay under the cursor.
+    pub(in crate::app) fn check(&self, command: ReplaysCommand, replays: &Replays) -> Result<(), String> {
+        let row = self.current(replays).ok_or("there is no replay")?;
         let state = row.state();
         let named = state.map_or("not readable", PlanState::as_str);
         let is_at_work = state.is_some_and(PlanState::is_at_work);
+        let can_resume = state.is_some_and(PlanState::can_resume);
         match command {
-            Command::PauseReplay | Command::CancelReplay if row.control().is_some() => {
+            ReplaysCommand::Pause | ReplaysCommand::Cancel if row.control().is_some() => {
                 Err("it is already ending; the calls in flight are waited for".to_owned())
             }
-            Command::PauseReplay if state == Some(PlanState::Running) || state.is_some_and(PlanState::can_resume) => Ok(()),
-            Command::PauseReplay => Err(format!("a replay that is {named} can neither be paused nor resumed")),
-            Command::CancelReplay
-                if is_at_work || state == Some(PlanState::Planned) || state.is_some_and(PlanState::can_resume) =>
-            {
-                Ok(())
-            }
-            Command::CancelReplay => Err(format!("a replay that is {named} cannot be cancelled")),
-            Command::RemoveReplay if is_at_work => Err("it is at work; pause or cancel it first".to_owned()),
-            Command::Receipts | Command::Open if row.plan.is_err() => Err("its file cannot be read".to_owned()),
-            _ => Ok(()),
+            ReplaysCommand::Pause if state == Some(PlanState::Running) || can_resume => Ok(()),
+            ReplaysCommand::Pause => Err(format!("a replay that is {named} can neither be paused nor resumed")),
+            ReplaysCommand::Cancel if is_at_work || state == Some(PlanState::Planned) || can_resume => Ok(()),
+            ReplaysCommand::Cancel => Err(format!("a replay that is {named} cannot be cancelled")),
+            ReplaysCommand::Remove if is_at_work => Err("it is at work; pause or cancel it first".to_owned()),
+            ReplaysCommand::Receipts | ReplaysCommand::Open if row.plan.is_err() => Err("its file cannot be read".to_owned()),
+            ReplaysCommand::Remove | ReplaysCommand::Receipts | ReplaysCommand::Open => Ok(()),
         }
     }
 

@@ -3,7 +3,7 @@
 use crate::app::ids::RequestId;
 use crate::app::keymap::Context;
 use crate::app::line::Line;
-use crate::app::replay::setup::Shown;
+use crate::app::replay::setup::ScreenCounts;
 use crate::domain::failure::Failure;
 use crate::domain::replay::plan::PlanId;
 use crate::domain::replay::preflight::Preflight;
@@ -17,7 +17,7 @@ pub struct ReplayReview {
     /// Whether the replay has begun before, so that this goes on with it.
     pub is_resumed: bool,
     /// What the records screen showed of the records that are planned.
-    pub shown: Option<Shown>,
+    pub shown: Option<ScreenCounts>,
     /// The first line that is shown.
     pub scroll: usize,
 }

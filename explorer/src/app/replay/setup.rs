@@ -1,6 +1,7 @@
 //! A replay before it is planned: which records, into which stream, and how they are put.
 
-use crate::app::keymap::{Command, Context};
+use crate::app::command::{FormCommand, Move};
+use crate::app::keymap::Context;
 use crate::app::line::Line;
 use crate::app::records::Records;
 use crate::app::streams::Streams;
@@ -33,7 +34,7 @@ pub struct ReplaySetup {
     /// The filter of the records screen.
     pub filter: RecordFilter,
     /// What the records screen showed.
-    pub shown: Option<Shown>,
+    pub shown: Option<ScreenCounts>,
     /// Whether the marked ones are replayed, and not all that match.
     pub only_marked: bool,
     /// Part of the target's name.
@@ -124,12 +125,12 @@ pub struct ReplayFrom {
     /// What else could be replayed: all that match.
     pub filter: RecordFilter,
     /// What is seen of it.
-    pub shown: Option<Shown>,
+    pub shown: Option<ScreenCounts>,
 }
 
 /// What the records screen shows when a replay is asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Shown {
+pub struct ScreenCounts {
     /// Records that match the filter, as far as they are read.
     pub records: u64,
     /// Whether all are read.
@@ -138,7 +139,7 @@ pub struct Shown {
     pub hidden_marks: u64,
 }
 
-impl Shown {
+impl ScreenCounts {
     /// What a records screen shows now.
     #[must_use]
     pub fn on(records: &Records, now: Timestamp) -> Self {
@@ -241,46 +242,59 @@ impl ReplaySetup {
     }
 
     /// Takes a command on the form; gives back the order when it is to be planned.
-    pub(in crate::app) fn command(&mut self, command: Command, streams: &Streams, times: &TimeContext) -> Option<Box<ReplayOrder>> {
+    pub(in crate::app) fn command(
+        &mut self,
+        command: FormCommand,
+        streams: &Streams,
+        times: &TimeContext,
+    ) -> Option<Box<ReplayOrder>> {
         match command {
-            Command::NextField => self.move_field(1),
-            Command::PreviousField => self.move_field(FIELDS.len() - 1),
-            Command::Up | Command::Down | Command::First | Command::Last | Command::PageUp | Command::PageDown => {
-                if self.field == Field::Target {
-                    let targets = self.targets(streams).len();
-                    self.target_cursor = Some(match self.target_cursor {
-                        Some(cursor) => crate::app::records::moved(cursor, command, 5, targets),
-                        None => 0,
-                    });
-                } else if command == Command::Up {
-                    self.move_field(FIELDS.len() - 1);
-                } else {
-                    self.move_field(1);
-                }
-            }
-            Command::Change | Command::ChangeBack => match self.field {
-                Field::Records => self.only_marked = !self.only_marked && !self.marks.is_empty(),
-                Field::Envelope => self.envelope = !self.envelope,
-                Field::Expired => self.include_expired = !self.include_expired,
-                Field::Aggregated => self.keep_aggregated = !self.keep_aggregated,
-                Field::Sequence => {
-                    self.sequence = match self.sequence {
-                        Sequence::OfKey => Sequence::None,
-                        Sequence::None => Sequence::OfKey,
-                    };
-                }
-                Field::Target | Field::Separator | Field::Rate | Field::Timing | Field::StateAsOf | Field::Limit => {}
-            },
-            Command::Continue => match self.order(streams, times) {
+            FormCommand::NextField => self.move_field(1),
+            FormCommand::PreviousField => self.move_field(FIELDS.len() - 1),
+            FormCommand::Change | FormCommand::ChangeBack => self.change(),
+            FormCommand::Continue => match self.order(streams, times) {
                 Ok(order) => {
                     self.problem = None;
                     return Some(Box::new(order));
                 }
                 Err(sentence) => self.problem = Some(sentence),
             },
-            _ => {}
+            // The line is emptied where it is typed.
+            FormCommand::Clear => {}
         }
         None
+    }
+
+    /// Moves among the streams to choose from, or from field to field.
+    pub(in crate::app) fn go(&mut self, to: Move, streams: &Streams) {
+        /// Streams that a page moves over.
+        const PAGE: usize = 5;
+        if self.field == Field::Target {
+            let targets = self.targets(streams).len();
+            self.target_cursor = Some(self.target_cursor.map_or(0, |cursor| to.apply(cursor, PAGE, targets)));
+            return;
+        }
+        match to {
+            Move::Up => self.move_field(FIELDS.len() - 1),
+            Move::Down | Move::PageUp | Move::PageDown | Move::First | Move::Last => self.move_field(1),
+        }
+    }
+
+    /// Changes the field under the cursor, where it has values to choose from.
+    fn change(&mut self) {
+        match self.field {
+            Field::Records => self.only_marked = !self.only_marked && !self.marks.is_empty(),
+            Field::Envelope => self.envelope = !self.envelope,
+            Field::Expired => self.include_expired = !self.include_expired,
+            Field::Aggregated => self.keep_aggregated = !self.keep_aggregated,
+            Field::Sequence => {
+                self.sequence = match self.sequence {
+                    Sequence::OfKey => Sequence::None,
+                    Sequence::None => Sequence::OfKey,
+                };
+            }
+            Field::Target | Field::Separator | Field::Rate | Field::Timing | Field::StateAsOf | Field::Limit => {}
+        }
     }
 
     fn move_field(&mut self, by: usize) {
@@ -357,7 +371,7 @@ impl ReplaySetup {
     }
 
     /// What was on the screen of the records that are chosen, where that can be held against what a plan has.
-    pub(in crate::app) fn shown_of_chosen(&self) -> Option<Shown> {
+    pub(in crate::app) fn shown_of_chosen(&self) -> Option<ScreenCounts> {
         let shown = self.shown?;
         if !self.limit.text().trim().is_empty() || !self.state_as_of.text().trim().is_empty() {
             return None;
@@ -365,7 +379,7 @@ impl ReplaySetup {
         match &self.marks {
             _ if !self.only_marked => Some(shown),
             Marks::AllBut { filter, except } if *filter == self.filter => {
-                Some(Shown { records: shown.records.saturating_sub(except.len() as u64), ..shown })
+                Some(ScreenCounts { records: shown.records.saturating_sub(except.len() as u64), ..shown })
             }
             Marks::Some(_) | Marks::AllBut { .. } => None,
         }

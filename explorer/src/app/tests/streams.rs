@@ -4,7 +4,7 @@ use super::fixtures::{
     TestSpool, archive_of_deleted, local_addresses, middle, model, model_with_deleted, model_with_records, model_with_streams,
     name, now, open_records, press, records, sentence,
 };
-use crate::app::configure::Step;
+use crate::app::configure::ConfigureStep;
 use crate::app::effect::{ConfigureEffect, Effect, RecordsEffect, StreamsEffect};
 use crate::app::message::{ConfigureMessage, FoundRecords, Message, RecordsMessage, Reply, StreamsMessage, TerminalMessage};
 use crate::app::model::{Model, Notice, Overlay, Screen};
@@ -160,7 +160,7 @@ fn a_stream_is_configured_only_after_its_calls_were_shown() {
     assert_eq!(update(&mut model, Message::Configure(ConfigureMessage::CallMade(Reply { request: *request, result: Ok(()) }))), []);
     let effects = update(&mut model, Message::Configure(ConfigureMessage::CallMade(Reply { request: *request, result: Ok(()) })));
     assert!(matches!(effects.as_slice(), [Effect::Streams(StreamsEffect::Read { .. })]), "{effects:?}");
-    assert!(matches!(model.screens.last(), Some(Screen::Configure(configure)) if matches!(configure.step, Step::Done(_))));
+    assert!(matches!(model.screens.last(), Some(Screen::Configure(configure)) if matches!(configure.step, ConfigureStep::Done(_))));
 }
 
 #[test]
@@ -184,7 +184,7 @@ fn a_ttl_that_cannot_be_read_is_said_in_the_form() {
     let mut model = model_with_streams(120, 40);
     assert_eq!(press(&mut model, "c tab ctrl-u soon enter"), []);
     let Some(Screen::Configure(configure)) = model.screens.last() else { panic!() };
-    let Step::Editing(Some(sentence)) = &configure.step else { panic!("{:?}", configure.step) };
+    let ConfigureStep::Editing(Some(sentence)) = &configure.step else { panic!("{:?}", configure.step) };
     assert!(sentence.starts_with("\"soon\" is not a time to live"), "{sentence}");
 }
 

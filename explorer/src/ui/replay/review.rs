@@ -2,7 +2,7 @@
 
 use crate::app::model::Model;
 use crate::app::replay::review::{ReplayReview, ReviewStep};
-use crate::app::replay::setup::Shown;
+use crate::app::replay::setup::ScreenCounts;
 use crate::domain::replay::preflight::{Glimpse, Preflight};
 use crate::domain::replay::progress::PlanProgress;
 use crate::domain::text::{count, pieces, printable, size};
@@ -106,7 +106,12 @@ fn draw_planning(progress: &PlanProgress, theme: &Theme, frame: &mut Frame<'_>, 
     frame.render_widget(Paragraph::new(lines).wrap(Wrap { trim: false }), rest);
 }
 
-fn lines_of(model: &Model, (preflight, shown): (&Preflight, Option<Shown>), theme: &Theme, columns: usize) -> Vec<Line<'static>> {
+fn lines_of(
+    model: &Model,
+    (preflight, shown): (&Preflight, Option<ScreenCounts>),
+    theme: &Theme,
+    columns: usize,
+) -> Vec<Line<'static>> {
     let Preflight { plan, load, warnings, .. } = preflight;
     let counts = &plan.counts;
     let row = |name: &str, value: String| {
@@ -134,7 +139,7 @@ fn lines_of(model: &Model, (preflight, shown): (&Preflight, Option<Shown>), them
 }
 
 /// What was seen, and what is planned beyond that.
-fn came_since(shown: Shown, selected: u64) -> String {
+fn came_since(shown: ScreenCounts, selected: u64) -> String {
     let seen = count(shown.records);
     match selected.checked_sub(shown.records) {
         _ if !shown.is_all_read => format!("{seen} had been read; the plan has read all"),

@@ -1,7 +1,7 @@
 //! A replay before it is planned: the form.
 
 use crate::app::model::Model;
-use crate::app::replay::setup::{FIELDS, Field, ReplaySetup, Shown};
+use crate::app::replay::setup::{FIELDS, Field, ReplaySetup, ScreenCounts};
 use crate::domain::listing::marks::Marks;
 use crate::domain::reading::Source;
 use crate::domain::record::size_together;
@@ -138,16 +138,16 @@ fn hint(setup: &ReplaySetup, field: Field) -> String {
 }
 
 /// How many of all that match are seen.
-fn seen(shown: Option<Shown>) -> String {
+fn seen(shown: Option<ScreenCounts>) -> String {
     match shown {
-        Some(Shown { records, is_all_read: true, .. }) => format!(": {} on the screen", count(records)),
-        Some(Shown { records, is_all_read: false, .. }) => format!(": {} read so far", count(records)),
+        Some(ScreenCounts { records, is_all_read: true, .. }) => format!(": {} on the screen", count(records)),
+        Some(ScreenCounts { records, is_all_read: false, .. }) => format!(": {} read so far", count(records)),
         None => String::new(),
     }
 }
 
 /// What is marked, in a few words.
-fn marked(marks: &Marks, shown: Option<Shown>) -> String {
+fn marked(marks: &Marks, shown: Option<ScreenCounts>) -> String {
     match marks {
         Marks::Some(records) => {
             let hidden = match shown.map_or(0, |shown| shown.hidden_marks) {

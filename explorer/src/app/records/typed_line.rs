@@ -17,31 +17,31 @@ use std::path::{Path, PathBuf};
 
 impl Records {
     /// Takes the line that was typed.
-    pub(in crate::app) fn answer(&mut self, times: &TimeContext, home: Option<&Path>, requests: [RequestId; 2]) -> Answer {
+    pub(in crate::app) fn apply_line(&mut self, times: &TimeContext, home: Option<&Path>, requests: [RequestId; 2]) -> LineOutcome {
         let Some(typing) = &mut self.typing else {
-            return Answer::Nothing;
+            return LineOutcome::Nothing;
         };
         let text = typing.line.text().trim().to_owned();
         let mistake = |typing: &mut Typing, sentence: String| {
             typing.mistake = Some((0..typing.line.text().len(), sentence));
-            Answer::Nothing
+            LineOutcome::Nothing
         };
         match typing.question {
             Question::Filter => match RecordFilter::parse(typing.line.text(), times) {
                 Ok(filter) => {
                     self.typing = None;
                     self.pane = Pane::List;
-                    Answer::Filtered(self.filter_by(filter, requests, times.now))
+                    LineOutcome::Filtered(self.filter_by(filter, requests, times.now))
                 }
                 Err(error) => {
                     typing.mistake = Some((error.span(), error.to_string()));
-                    Answer::Nothing
+                    LineOutcome::Nothing
                 }
             },
             Question::Jump => match jump(&text, times) {
                 Ok(target) => {
                     self.typing = None;
-                    Answer::Effects(self.jump_to(target, requests[0]))
+                    LineOutcome::Effects(self.jump_to(target, requests[0]))
                 }
                 Err(sentence) => mistake(typing, sentence),
             },
@@ -54,7 +54,7 @@ impl Records {
                 Ok(recipe) => {
                     self.typing = None;
                     self.recipe = recipe;
-                    Answer::Decoded
+                    LineOutcome::Decoded
                 }
                 Err(error) => mistake(typing, error.to_string()),
             },
@@ -62,36 +62,36 @@ impl Records {
             Question::Export => match export_path(&text, home) {
                 Ok((path, format)) => {
                     self.typing = None;
-                    Answer::Export(path, format)
+                    LineOutcome::Export(path, format)
                 }
                 Err(sentence) => mistake(typing, sentence),
             },
         }
     }
 
-    fn search_for(&mut self, text: String) -> Answer {
+    fn search_for(&mut self, text: String) -> LineOutcome {
         self.search = text;
         let Some(detail) = &mut self.showing.detail else {
-            return Answer::Nothing;
+            return LineOutcome::Nothing;
         };
         let row = detail.row;
         let Some(Body::Document(document)) = detail.body_mut() else {
-            return Answer::Told("a difference is not searched; D shows the payload again".to_owned());
+            return LineOutcome::Told("a difference is not searched; D shows the payload again".to_owned());
         };
         // Looked for again with the next message, for then every payload is.
         let matches = document.search(&self.search);
         if self.search.is_empty() {
-            return Answer::Nothing;
+            return LineOutcome::Nothing;
         }
         if matches == 0 {
             let why = if case_matters(&self.search) { "; with a capital in it, case matters" } else { "" };
-            return Answer::Told(format!("\"{}\" is not in this payload{why}", self.search));
+            return LineOutcome::Told(format!("\"{}\" is not in this payload{why}", self.search));
         }
         let is_here = !document.matches_on(row).is_empty();
         let found = if is_here { Some(row) } else { document.next_match(row, Direction::Forward) };
         detail.row = found.unwrap_or(row);
         self.pane = Pane::Detail;
-        Answer::Nothing
+        LineOutcome::Nothing
     }
 
     fn jump_to(&mut self, target: Target, request: RequestId) -> Vec<Effect> {
@@ -132,7 +132,7 @@ impl Records {
 
 /// What comes of a line that was typed.
 #[derive(Debug)]
-pub(in crate::app) enum Answer {
+pub(in crate::app) enum LineOutcome {
     /// Nothing more.
     Nothing,
     /// Another filter holds.

@@ -1,0 +1,41 @@
+//! Copying a part of the record under the cursor.
+
+use crate::app::command::CopyCommand;
+use crate::app::effect::Effect;
+use crate::app::model::{Model, Notice, Screen};
+use crate::domain::record::item_json::item_json;
+use crate::domain::record::show::copied;
+use crate::domain::text::size;
+
+/// More is not sent to a clipboard: terminals cut it off or ignore it. Source: xterm takes 1 MB, tmux and others less or as much.
+const MAX_COPIED_BYTES: u64 = 700 * 1024;
+
+/// Copies what was chosen of the record under the cursor.
+pub(in crate::app) fn copy(model: &mut Model, command: CopyCommand) -> Vec<Effect> {
+    let Some(Screen::Records(records)) = model.screens.last() else {
+        return Vec::new();
+    };
+    let Some(record) = records.current() else {
+        return Vec::new();
+    };
+    let (what, text) = match command {
+        CopyCommand::Payload => match records.detail().and_then(|detail| detail.decoded()) {
+            Some(decoded) => ("the payload", copied(decoded)),
+            None => {
+                model.notice = Some(Notice::Error("the payload is not read".to_owned()));
+                return Vec::new();
+            }
+        },
+        CopyCommand::Key => ("the partition key", record.id.partition_key.clone()),
+        CopyCommand::Number => ("the sequence number", record.id.sequence_number.clone()),
+        CopyCommand::Item => ("the item", item_json(&record.item)),
+    };
+    let bytes = text.len() as u64;
+    if bytes > MAX_COPIED_BYTES {
+        let (bytes, most) = (size(bytes), size(MAX_COPIED_BYTES));
+        model.notice = Some(Notice::Error(format!("{what} has {bytes}, and a terminal's clipboard takes {most}; e exports it")));
+        return Vec::new();
+    }
+    model.notice = Some(Notice::Info(format!("{what} was sent to the clipboard, {}", size(bytes))));
+    vec![Effect::Copy(text)]
+}

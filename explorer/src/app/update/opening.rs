@@ -1,0 +1,46 @@
+//! Opening records screens, and asking for the files that they show.
+
+use crate::app::effect::Effect;
+use crate::app::model::{Model, Notice, Screen};
+use crate::app::records::{Origin, Records};
+use crate::domain::filter::RecordFilter;
+use crate::domain::reading::Source;
+use crate::domain::text::typed_path::{InvalidPath, path_of};
+
+/// Opens a records screen above the others.
+pub(in crate::app) fn open(model: &mut Model, origin: Origin, filter: RecordFilter) -> Vec<Effect> {
+    let request = model.next_request();
+    let recipe = origin.stream().and_then(|stream| model.memory.recipes.get(stream.as_str())).cloned().unwrap_or_default();
+    let (mut records, effects) = Records::open(origin, filter, recipe, model.room(), (request, model.times.now));
+    let table = records.origin.archive().and_then(|archive| {
+        let table = model.streams.overview(&archive.stream)?.table.as_ref();
+        table.filter(|table| table.name == archive.table)
+    });
+    records.about_items = table.map_or(0, |table| table.items);
+    model.screens.push(Screen::Records(Box::new(records)));
+    effects
+}
+
+/// Opens a file of exported records.
+pub(in crate::app) fn open_file(model: &mut Model) -> Vec<Effect> {
+    let Some(line) = model.streams.opening.take() else {
+        return Vec::new();
+    };
+    match path_of(line.text(), model.home.as_deref()) {
+        Ok(path) => {
+            model.streams.opened = line;
+            open(model, Origin::Read(Source::File(path)), RecordFilter::default())
+        }
+        Err(InvalidPath::Empty) => Vec::new(),
+        Err(error) => {
+            model.notice = Some(Notice::Error(error.to_string()));
+            model.streams.opening = Some(line);
+            Vec::new()
+        }
+    }
+}
+
+/// Asks for the name of a file. One that could not be opened is there to be mended.
+pub(in crate::app) fn ask_for_file(model: &mut Model) {
+    model.streams.opening = Some(std::mem::take(&mut model.streams.opened));
+}

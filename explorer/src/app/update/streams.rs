@@ -1,0 +1,66 @@
+//! What the keys do on the list of streams.
+
+use super::opening::{ask_for_file, open};
+use crate::app::command::StreamsCommand;
+use crate::app::configure::Configure;
+use crate::app::effect::Effect;
+use crate::app::model::{Model, Screen};
+use crate::app::records::Origin;
+use crate::app::replay::setup::{ReplayFrom, ReplaySetup};
+use crate::domain::decode::Recipe;
+use crate::domain::filter::RecordFilter;
+use crate::domain::listing::marks::Marks;
+use crate::domain::reading::{ArchiveSource, Source};
+use crate::domain::stream::overview::StreamOverview;
+
+/// Asks for all streams again.
+pub(in crate::app) fn refresh(model: &mut Model) -> Effect {
+    model.refreshed_at = Some(model.times.now);
+    let request = model.next_request();
+    model.streams.refresh(request)
+}
+
+/// Does what a command means on the list of streams.
+pub(in crate::app) fn run(model: &mut Model, command: StreamsCommand) -> Vec<Effect> {
+    let current = model.streams.current().and_then(|row| row.overview.clone());
+    match command {
+        StreamsCommand::Filter => model.streams.typing = true,
+        StreamsCommand::OpenFile => ask_for_file(model),
+        StreamsCommand::Sort => model.streams.sort_by_next(),
+        StreamsCommand::Follow => {
+            if let Some(overview) = current {
+                return open(model, Origin::Stream(overview.name), RecordFilter::default());
+            }
+        }
+        StreamsCommand::Open => {
+            if let Some(archive) = current.and_then(archive_of) {
+                return open(model, Origin::Read(Source::Archive(archive)), RecordFilter::default());
+            }
+        }
+        StreamsCommand::Replay => {
+            if let Some(archive) = current.and_then(archive_of) {
+                let setup = ReplaySetup::open(ReplayFrom {
+                    stream: Some(archive.stream.clone()),
+                    source: Source::Archive(archive),
+                    recipe: Recipe::default(),
+                    marks: Marks::default(),
+                    filter: RecordFilter::default(),
+                    shown: None,
+                });
+                model.screens.push(Screen::ReplaySetup(Box::new(setup)));
+            }
+        }
+        StreamsCommand::Configure => {
+            if let Some(overview) = current {
+                model.screens.push(Screen::Configure(Box::new(Configure::open(overview))));
+            }
+        }
+    }
+    Vec::new()
+}
+
+fn archive_of(overview: StreamOverview) -> Option<ArchiveSource> {
+    let table = overview.table?;
+    let mode = table.mode()?;
+    Some(ArchiveSource { stream: overview.name, table: table.name, mode, about_bytes: table.size_bytes })
+}
