@@ -4,7 +4,8 @@
 use crate::bootstrap::Bootstrap;
 use crate::endpoints::{Endpoints, REGION};
 use archiver::aws::backoff::Deadline;
-use archiver::function::handler::{AwsArchiver, BatchResponse};
+use archiver::function::handler::AwsArchiver;
+use archiver::function::response::BatchResponse;
 use archiver::function::settings_cache::DEFAULT_REFRESH;
 use explorer::local::event_source::Invoke;
 use serde_json::Value;

@@ -46,7 +46,7 @@ pub struct UserRecord<'p> {
 }
 
 /// A record inside the message: in the terms of its tables, not looked up.
-struct RawRecord<'p> {
+struct IndexedRecord<'p> {
     partition_key_index: u64,
     explicit_hash_key_index: Option<u64>,
     data: &'p [u8],
@@ -91,22 +91,22 @@ impl<'p> Aggregate<'p> {
             return None;
         }
         // A producer writes a key for the sake of a record, so more keys than records are only there to take memory.
-        let max_keys = raw_records(message).count();
+        let max_keys = indexed_records(message).count();
         let aggregate = Self {
             message,
             partition_keys: key_table(message, PARTITION_KEY_TABLE, max_keys)?,
             explicit_hash_keys: key_table(message, EXPLICIT_HASH_KEY_TABLE, max_keys)?,
         };
-        let is_whole = max_keys > 0 && raw_records(message).all(|record| aggregate.user_record(0, record).is_some());
+        let is_whole = max_keys > 0 && indexed_records(message).all(|record| aggregate.user_record(0, record).is_some());
         is_whole.then_some(aggregate)
     }
 
     /// The user records in the order in which they were put.
     pub fn user_records(&self) -> impl Iterator<Item = UserRecord<'p>> {
-        (0..).zip(raw_records(self.message)).filter_map(|(place, record)| self.user_record(place, record))
+        (0..).zip(indexed_records(self.message)).filter_map(|(place, record)| self.user_record(place, record))
     }
 
-    fn user_record(&self, sub_sequence_number: u64, record: Option<RawRecord<'p>>) -> Option<UserRecord<'p>> {
+    fn user_record(&self, sub_sequence_number: u64, record: Option<IndexedRecord<'p>>) -> Option<UserRecord<'p>> {
         let record = record?;
         let partition_key = key_at(&self.partition_keys, record.partition_key_index).filter(|key| !key.is_empty())?;
         let explicit_hash_key = match record.explicit_hash_key_index {
@@ -168,11 +168,11 @@ fn key_at<'p>(keys: &[&'p str], index: u64) -> Option<&'p str> {
 }
 
 /// The records of a message, `None` for one that cannot be read or lacks what is required.
-fn raw_records(message: &[u8]) -> impl Iterator<Item = Option<RawRecord<'_>>> {
-    Fields::of(message).flatten().filter_map(|field| field.bytes_of(RECORDS)).map(RawRecord::parse)
+fn indexed_records(message: &[u8]) -> impl Iterator<Item = Option<IndexedRecord<'_>>> {
+    Fields::of(message).flatten().filter_map(|field| field.bytes_of(RECORDS)).map(IndexedRecord::parse)
 }
 
-impl<'p> RawRecord<'p> {
+impl<'p> IndexedRecord<'p> {
     fn parse(record: &'p [u8]) -> Option<Self> {
         let (mut partition_key_index, mut explicit_hash_key_index, mut data) = (None, None, None);
         for field in Fields::of(record) {

@@ -91,7 +91,15 @@ fn hint_of(failure: &AwsFailure, permission: &str) -> String {
         FailureKind::AccessDenied => format!("; the function's role needs {permission}"),
         FailureKind::Unusable if concerns_key => "; enable the table's key again".to_owned(),
         FailureKind::Credentials => "; the function's credentials are not valid, or its clock is wrong".to_owned(),
-        _ => String::new(),
+        FailureKind::Unusable
+        | FailureKind::ClockSkew
+        | FailureKind::NotFound
+        | FailureKind::Throttled
+        | FailureKind::Network
+        | FailureKind::TimedOut
+        | FailureKind::ConditionFailed
+        | FailureKind::Service
+        | FailureKind::Refused => String::new(),
     }
 }
 

@@ -1,32 +1,32 @@
-//! The archiver itself: a batch of records in, the numbers of those that are not archived out. It goes on past a record that
-//! fails and writes the rest, so that nothing but that record is missing should Lambda give the batch up later.
+//! The archiver itself: it takes a batch of records and answers with the numbers of those that are not archived. When a record fails
+//! it still writes the others, so that only that record is missing if Lambda stops retrying the batch.
 
 use crate::aws::backoff::Deadline;
 use crate::aws::failure::FailureKind;
 use crate::aws::http::Http;
 use crate::aws::post::InvalidConfig;
-use crate::aws::retry::until_done;
 use crate::format::envelope::is_replay_into;
 use crate::format::item::Stamp;
 use crate::format::payload::Data;
 use crate::format::record::ArchivedRecord;
 use crate::format::sequence::SequenceNumber;
-use crate::format::settings::{ArchiveMode, ArchiveSettings, Replays};
-use crate::format::stream::{StreamArn, StreamName};
-use crate::format::table::{TableKeys, candidate_tables, parts_table_name};
+use crate::format::settings::{ArchiveMode, Replays};
+use crate::format::stream::StreamArn;
+use crate::function::archive::{Archive, find_archive};
 use crate::function::error::ArchiveError;
 use crate::function::event::{Batch, StreamBatch, UnreadableRecord};
 use crate::function::newest::{AggregatePayloads, NewestRecords};
 use crate::function::report::BatchReport;
+use crate::function::response::{BatchResponse, FailedRecords};
 use crate::function::settings_cache::{DEFAULT_REFRESH, SettingsCache};
 use crate::function::tags::{KinesisTags, TagReader};
 use crate::store::database::Database;
 use crate::store::dynamodb::DynamoDb;
-use crate::store::{FailedWrite, Order, Outcome, Store};
+use crate::store::{FailedWrite, Outcome, Store, WriteOptions};
 use aws_types::SdkConfig;
 use jiff::Timestamp;
-use serde::{Deserialize, Serialize};
 use std::collections::HashSet;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// Archives the batches of any number of streams.
@@ -38,7 +38,7 @@ pub struct Archiver<T, D> {
     reporter: Reporter,
 }
 
-/// Whoever is told what became of each batch.
+/// Takes the report of each batch.
 struct Reporter(Box<dyn Fn(&BatchReport) + Send + Sync>);
 
 impl std::fmt::Debug for Reporter {
@@ -47,44 +47,29 @@ impl std::fmt::Debug for Reporter {
     }
 }
 
-/// Longest time for the first read of a stream's settings; after it Lambda delivers the batch again.
-const FIRST_READ_TIME: Duration = Duration::from_secs(20);
-/// Longest time for reading them again.
-const REFRESH_TIME: Duration = Duration::from_secs(2);
-
-/// Where and how a stream is archived.
-#[derive(Clone, Debug, PartialEq, Eq)]
-struct Archive {
-    settings: ArchiveSettings,
-    table: String,
-    parts_table: String,
-}
-
-/// Records of a batch that could not be read.
-#[derive(Debug)]
-struct Damage {
-    records: usize,
-    /// What is wrong with the first of them.
-    reason: Option<String>,
-}
-
-/// The records of a stream that are not archived, each once, as they were delivered.
+/// The sequence numbers of a stream's records that are not archived, each once, spelled as they were delivered.
 type FailedNumbers = Vec<SequenceNumber>;
 
-/// The answer to Lambda: the records to deliver again. Source: Lambda developer guide, reporting batch item failures.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub struct BatchResponse {
-    /// Lambda delivers again from the lowest of them.
-    pub batch_item_failures: Vec<BatchItemFailure>,
+/// What became of the readable records of one stream.
+#[derive(Debug)]
+struct Written {
+    /// Where they were written; `None` where nothing was.
+    archive: Option<Arc<Archive>>,
+    /// Records, in mode LATEST each user record of an aggregated record counted.
+    user_records: usize,
+    /// Replays that the stream's tag excludes.
+    skipped: usize,
+    /// Records that were not written because the batch holds the same or a newer one.
+    superseded: usize,
+    failed: FailedNumbers,
+    outcome: Outcome,
 }
 
-/// One record to deliver again.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub struct BatchItemFailure {
-    /// Its sequence number.
-    pub item_identifier: String,
+impl Written {
+    fn nothing(records: usize) -> Self {
+        let (failed, outcome) = (FailedNumbers::new(), Outcome::default());
+        Self { archive: None, user_records: records, skipped: 0, superseded: 0, failed, outcome }
+    }
 }
 
 impl AwsArchiver {
@@ -134,92 +119,78 @@ impl<T: TagReader, D: Database> Archiver<T, D> {
     /// batch again.
     pub async fn handle(&self, event: &str, deadline: Deadline) -> Result<BatchResponse, ArchiveError> {
         let batch = Batch::parse(event)?;
-        let mut failed = Vec::new();
-        let mut without_number = None;
-        let mut unreadable = |records: Vec<UnreadableRecord>, failed: &mut Vec<String>| {
-            for record in records {
-                tracing::error!(sequence_number = record.sequence_number, reason = record.reason, "record cannot be read");
-                match record.sequence_number {
-                    Some(number) => failed.push(number),
-                    None => without_number = Some(record),
-                }
-            }
-        };
+        let mut failed = FailedRecords::default();
+        failed.add_unreadable(&batch.unreadable);
         let mut ending = Ok(());
-        unreadable(batch.unreadable, &mut failed);
-        for StreamBatch { stream, records, unreadable: damaged } in batch.streams {
-            let damage = Damage { records: damaged.len(), reason: damaged.first().map(ToString::to_string) };
-            unreadable(damaged, &mut failed);
-            match self.archive(&stream, records, damage, deadline).await {
-                Ok(numbers) => failed.extend(numbers.iter().map(ToString::to_string)),
+        for StreamBatch { stream, records, unreadable } in batch.streams {
+            failed.add_unreadable(&unreadable);
+            match self.archive(&stream, records, &unreadable, deadline).await {
+                Ok(numbers) => failed.add(&numbers),
                 Err(error) => ending = Err(error),
             }
         }
         ending?;
-        if let Some(record) = without_number {
-            return Err(ArchiveError::RecordWithoutNumber(record));
-        }
-        let batch_item_failures = failed.into_iter().map(|item_identifier| BatchItemFailure { item_identifier }).collect();
-        Ok(BatchResponse { batch_item_failures })
+        failed.into_response()
     }
 
-    /// Archives the records of one stream and reports what became of them, whatever it was.
+    /// Archives the records of one stream, and reports what became of them whether that succeeds or fails.
     async fn archive(
         &self,
         stream: &StreamArn,
         records: Vec<ArchivedRecord<'_>>,
-        damage: Damage,
+        unreadable: &[UnreadableRecord],
         deadline: Deadline,
     ) -> Result<FailedNumbers, ArchiveError> {
         let started = tokio::time::Instant::now();
         let readable = records.len();
+        let delivered = readable + unreadable.len();
         // A shard's records are delivered in their order.
         let newest_arrival = records.last().and_then(|record| record.arrival.milliseconds());
-        let mut report = BatchReport {
-            stream: stream.stream_name().clone(),
-            table: None,
-            records: readable + damage.records,
-            user_records: readable + damage.records,
-            archived: 0,
-            superseded: 0,
-            skipped: 0,
-            compressed: 0,
-            split: 0,
-            failed: readable + damage.records,
-            oversize: 0,
-            reason: damage.reason,
-            milliseconds: 0,
-            write_units: 0.0,
-            newest_record_age: None,
+        let (written, checked) = match Box::pin(self.write(stream, records, deadline)).await {
+            Ok(written) => {
+                let checked = self.check(stream, &written);
+                (written, checked)
+            }
+            Err(error) => (Written::nothing(readable), Err(error)),
         };
-        let failed = Box::pin(self.write(stream, records, deadline, &mut report)).await;
-        match &failed {
-            Ok(failed) => report.failed = failed.len() + damage.records,
-            // Told by the error.
-            Err(_) => report.reason = None,
-        }
-        report.milliseconds = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
+        let Written { archive, user_records, skipped, superseded, failed, outcome } = written;
         let age = newest_arrival.map(|arrival| Timestamp::now().as_millisecond().saturating_sub(arrival));
-        report.newest_record_age = age.map(|age| u64::try_from(age).unwrap_or(0));
-        (self.reporter.0)(&report);
-        failed
+        (self.reporter.0)(&BatchReport {
+            stream: stream.stream_name().clone(),
+            table: archive.map(|archive| archive.table.clone()),
+            records: delivered,
+            user_records: user_records + unreadable.len(),
+            archived: outcome.archived,
+            superseded: superseded + outcome.superseded,
+            skipped,
+            compressed: outcome.compressed,
+            split: outcome.split,
+            failed: if checked.is_ok() { failed.len() + unreadable.len() } else { delivered },
+            oversize: outcome.failed.iter().filter(|failed| failed.reason.is_of_the_parts_table()).count(),
+            // A batch that fails as a whole has its reason in the error.
+            reason: checked.is_ok().then(|| first_reason(unreadable, &outcome)).flatten(),
+            milliseconds: u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX),
+            write_units: outcome.write_units,
+            newest_record_age: age.map(|age| u64::try_from(age).unwrap_or(0)),
+        });
+        checked.map(|()| failed)
     }
 
+    /// Writes the records of one stream as its tags say.
     async fn write(
         &self,
         stream: &StreamArn,
-        mut records: Vec<ArchivedRecord<'_>>,
+        records: Vec<ArchivedRecord<'_>>,
         deadline: Deadline,
-        report: &mut BatchReport,
-    ) -> Result<FailedNumbers, ArchiveError> {
+    ) -> Result<Written, ArchiveError> {
         if records.is_empty() {
-            return Ok(FailedNumbers::new());
+            return Ok(Written::nothing(0));
         }
-        let archive = self.archives.get(stream, |is_known| self.find_archive(stream, deadline, is_known)).await?;
-        report.table = Some(archive.table.clone());
+        let find = |is_known| find_archive(&self.tags, self.store.database(), stream, deadline, is_known);
+        let archive = self.archives.get(stream, find).await?;
         let settings = &archive.settings;
         let stamp = Stamp::new(Timestamp::now(), settings.ttl);
-        let order = Order {
+        let options = WriteOptions {
             table: &archive.table,
             parts_table: &archive.parts_table,
             mode: settings.mode,
@@ -228,65 +199,83 @@ impl<T: TagReader, D: Database> Archiver<T, D> {
             deadline,
         };
         let is_skipped = |data: &Data<'_>| settings.replays == Replays::Skip && is_replay_into(stream.stream_name(), data);
-        let (outcome, failed) = match settings.mode {
-            ArchiveMode::All => {
-                let delivered = records.len();
-                records.retain(|record| !is_skipped(&record.data));
-                report.skipped = delivered - records.len();
-                let kept = records.len();
-                let records = each_once(records);
-                report.superseded = kept - records.len();
-                let outcome = self.store.write(order, records).await;
-                let failed = outcome.failed.iter().map(|failure| failure.sequence_number.clone()).collect();
-                (outcome, each_number_once(failed))
-            }
-            ArchiveMode::Latest => {
-                let payloads = AggregatePayloads::of(&records);
-                let mut newest = NewestRecords::of(&records, &payloads, is_skipped);
-                report.user_records += newest.user_records - records.len();
-                report.skipped = newest.skipped;
-                report.superseded = newest.superseded();
-                let outcome = self.store.write(order, std::mem::take(&mut newest.records)).await;
-                let mut failed = FailedNumbers::new();
-                for failure in &outcome.failed {
-                    failed.push(failure.sequence_number.clone());
-                    for older in newest.older_of(&failure.partition_key) {
-                        report.superseded -= 1;
-                        failed.push(older.clone());
-                    }
-                }
-                (outcome, each_number_once(failed))
-            }
+        let written = match settings.mode {
+            ArchiveMode::All => self.write_all(options, records, is_skipped).await,
+            ArchiveMode::Latest => self.write_newest(options, &records, is_skipped).await,
         };
-        report.archived = outcome.archived;
-        report.superseded += outcome.superseded;
-        report.compressed = outcome.compressed;
-        report.split = outcome.split;
-        report.oversize = outcome.failed.iter().filter(|failed| failed.reason.is_of_the_parts_table()).count();
-        report.write_units = outcome.write_units;
-        report.reason = report.reason.take().or_else(|| outcome.failed.first().map(|failed| failed.reason.to_string()));
-        self.check(stream, &archive, &outcome)?;
-        Ok(failed)
+        Ok(Written { archive: Some(archive), ..written })
+    }
+
+    /// Mode ALL: every record.
+    async fn write_all(
+        &self,
+        options: WriteOptions<'_>,
+        mut records: Vec<ArchivedRecord<'_>>,
+        is_skipped: impl Fn(&Data<'_>) -> bool,
+    ) -> Written {
+        let delivered = records.len();
+        records.retain(|record| !is_skipped(&record.data));
+        let kept = records.len();
+        let records = each_once(records);
+        let distinct = records.len();
+        let outcome = self.store.write(options, records).await;
+        let failed = outcome.failed.iter().map(|failed| failed.sequence_number.clone()).collect();
+        Written {
+            archive: None,
+            user_records: delivered,
+            skipped: delivered - kept,
+            superseded: kept - distinct,
+            failed: each_number_once(failed),
+            outcome,
+        }
+    }
+
+    /// Mode LATEST: the newest record of each partition key. Where it fails, the older ones of its key are delivered again with it.
+    async fn write_newest(
+        &self,
+        options: WriteOptions<'_>,
+        records: &[ArchivedRecord<'_>],
+        is_skipped: impl Fn(&Data<'_>) -> bool,
+    ) -> Written {
+        let payloads = AggregatePayloads::of(records);
+        let mut newest = NewestRecords::of(records, &payloads, is_skipped);
+        let superseded = newest.superseded();
+        let outcome = self.store.write(options, std::mem::take(&mut newest.records)).await;
+        let mut failed = FailedNumbers::new();
+        for write in &outcome.failed {
+            failed.push(write.sequence_number.clone());
+            failed.extend(newest.older_of(&write.partition_key).cloned());
+        }
+        Written {
+            archive: None,
+            user_records: newest.user_records,
+            skipped: newest.skipped,
+            superseded: superseded + outcome.failed.len() - failed.len(),
+            failed: each_number_once(failed),
+            outcome,
+        }
     }
 
     /// Says why records failed. A table that is gone or refuses writes fails the batch with an error, instead of a list of numbers.
-    fn check(&self, stream: &StreamArn, archive: &Archive, outcome: &Outcome) -> Result<(), ArchiveError> {
-        let Some(first) = outcome.failed.first() else {
+    fn check(&self, stream: &StreamArn, written: &Written) -> Result<(), ArchiveError> {
+        let failed = &written.outcome.failed;
+        let (Some(first), Some(archive)) = (failed.first(), &written.archive) else {
             return Ok(());
         };
-        if let Some(failure) = outcome.failed.iter().find_map(|failed| failed.reason.of_the_table()) {
+        if let Some(failure) = failed.iter().find_map(|failed| failed.reason.of_the_table()) {
             self.archives.forget(stream);
             let (stream, table, mode) = (stream.stream_name().clone(), archive.table.clone(), archive.settings.mode);
-            return Err(match failure.kind {
-                FailureKind::NotFound => ArchiveError::TableMissing { stream, mode, table },
-                _ => ArchiveError::WritesRefused { stream, mode, table, failure: failure.clone() },
+            return Err(if failure.kind == FailureKind::NotFound {
+                ArchiveError::TableMissing { stream, mode, table }
+            } else {
+                ArchiveError::WritesRefused { stream, mode, table, failure: failure.clone() }
             });
         }
         let FailedWrite { sequence_number, reason, .. } = first;
         tracing::error!(
             stream = stream.stream_name().as_str(),
             table = archive.table,
-            failed = outcome.failed.len(),
+            failed = failed.len(),
             sequence_number = sequence_number.as_str(),
             %reason,
             remedy = reason.remedy(stream.stream_name(), archive.settings.mode),
@@ -294,55 +283,12 @@ impl<T: TagReader, D: Database> Archiver<T, D> {
         );
         Ok(())
     }
+}
 
-    /// Reads tags and tables. Where older settings can serve on, it does not hold the batch up for long.
-    async fn find_archive(&self, arn: &StreamArn, deadline: Deadline, is_known: bool) -> Result<Archive, ArchiveError> {
-        let stream = arn.stream_name();
-        let deadline = deadline.at_most(if is_known { REFRESH_TIME } else { FIRST_READ_TIME });
-        let tags = until_done(deadline, || self.tags.tags(arn)).await.map_err(|error| {
-            let failure = error.into_failure();
-            ArchiveError::TagsUnreadable { stream: stream.clone(), failure }
-        })?;
-        let settings = ArchiveSettings::from_tags(stream, tags.iter().map(|(key, value)| (key.as_str(), value.as_str())))?;
-        let table = self.find_table(stream, &settings, deadline).await?;
-        Ok(Archive { settings, table, parts_table: parts_table_name(stream) })
-    }
-
-    /// The first table that exists with the mode's keys; one that exists with other keys only decides the error.
-    async fn find_table(
-        &self,
-        stream: &StreamName,
-        settings: &ArchiveSettings,
-        deadline: Deadline,
-    ) -> Result<String, ArchiveError> {
-        let expected = TableKeys::of_mode(settings.mode);
-        let candidates = candidate_tables(stream, settings);
-        let named = candidates.first().cloned().unwrap_or_default();
-        let mut wrong = None;
-        for table in candidates {
-            let keys = until_done(deadline, || self.store.database().table_keys(&table)).await.map_err(|error| {
-                let failure = error.into_failure();
-                ArchiveError::TableUnreadable { stream: stream.clone(), table: table.clone(), failure }
-            })?;
-            match keys {
-                Some(found) if found == expected => {
-                    if table != named {
-                        tracing::warn!(%stream, table, missing = named, "the table in the other case is used");
-                    }
-                    return Ok(table);
-                }
-                Some(found) => {
-                    wrong.get_or_insert((table, found));
-                }
-                None => {}
-            }
-        }
-        let (stream, mode) = (stream.clone(), settings.mode);
-        Err(match wrong {
-            Some((table, found)) => ArchiveError::WrongKeys { stream, mode, table, found },
-            None => ArchiveError::TableMissing { stream, mode, table: named },
-        })
-    }
+/// Why the first of the failed records is not archived.
+fn first_reason(unreadable: &[UnreadableRecord], outcome: &Outcome) -> Option<String> {
+    let unreadable = unreadable.first().map(ToString::to_string);
+    unreadable.or_else(|| outcome.failed.first().map(|failed| failed.reason.to_string()))
 }
 
 /// In the order of their values. One that is spelled in two ways is there twice: Lambda knows records by the text.

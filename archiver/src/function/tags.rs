@@ -51,7 +51,7 @@ pub struct KinesisTags {
 
 #[derive(Serialize)]
 #[serde(rename_all = "PascalCase")]
-struct Request<'r> {
+struct ListTagsRequest<'r> {
     // AWS takes the ARN by itself, emulators need the name.
     stream_name: &'r str,
     #[serde(rename = "StreamARN")]
@@ -62,7 +62,7 @@ struct Request<'r> {
 
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
-struct Page {
+struct ListTagsAnswer {
     #[serde(default)]
     tags: Vec<Tag>,
     #[serde(default)]
@@ -100,14 +100,14 @@ impl TagReader for KinesisTags {
             message: format!("Kinesis' answer cannot be read: {error}"),
         };
         all_pages(|after| async move {
-            let request = Request {
+            let request = ListTagsRequest {
                 stream_name: stream.stream_name().as_str(),
                 stream_arn: stream.stream_arn(),
                 exclusive_start_tag_key: after,
             };
             let body = serde_json::to_vec(&request).map_err(unreadable)?;
             let page = self.post.send(Operation::ListTagsForStream, body).await?;
-            let Page { tags, has_more_tags } = serde_json::from_slice(&page).map_err(unreadable)?;
+            let ListTagsAnswer { tags, has_more_tags } = serde_json::from_slice(&page).map_err(unreadable)?;
             let tags = tags.into_iter().map(|tag| (tag.key, tag.value.unwrap_or_default())).collect();
             Ok(TagPage { tags, has_more: has_more_tags })
         })

@@ -7,10 +7,10 @@ pub mod dynamodb;
 #[allow(clippy::unwrap_used, clippy::cast_precision_loss)]
 pub(crate) mod in_memory;
 mod newcomers;
-mod order;
 mod replace;
 mod rounds;
 mod split;
+mod write;
 mod write_error;
 
 use crate::format::item::Item;
@@ -20,11 +20,11 @@ use crate::format::settings::{ArchiveMode, Compression};
 use database::Database;
 use futures::StreamExt as _;
 use newcomers::Newcomers;
-use order::Done;
-pub use order::{FailedWrite, Order, Outcome};
 use rounds::{Ending, in_batches};
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
+use write::Done;
+pub use write::{FailedWrite, Outcome, WriteOptions};
 pub use write_error::WriteError;
 
 /// Split records written at once; each holds megabytes.
@@ -53,25 +53,25 @@ impl<D: Database> Store<D> {
 
     /// Writes the records, in mode LATEST each where nothing newer is stored under its partition key. No two may have the same
     /// key: in mode ALL partition key and number, in mode LATEST the partition key.
-    pub async fn write(&self, order: Order<'_>, records: Vec<ArchivedRecord<'_>>) -> Outcome {
-        let items = self.pack(records, order.compression);
+    pub async fn write(&self, options: WriteOptions<'_>, records: Vec<ArchivedRecord<'_>>) -> Outcome {
+        let items = self.pack(records, options.compression);
         let (whole, split): (Vec<&Item<'_>>, Vec<&Item<'_>>) = items.iter().partition(|item| item.parts() == 0);
         let compressed = items.iter().filter(|item| item.data.is_gzip).count();
         let mut outcome = Outcome { compressed, split: split.len(), ..Outcome::default() };
-        let replaced = match order.mode {
+        let replaced = match options.mode {
             ArchiveMode::All => {
-                outcome.add(self.put(order, whole).await);
+                outcome.add(self.put(options, whole).await);
                 Vec::new()
             }
             ArchiveMode::Latest => {
-                let (ending, replaced) = self.replace(order, whole).await;
+                let (ending, replaced) = self.replace(options, whole).await;
                 outcome.add(ending);
                 replaced
             }
         };
         let mut writes = Vec::with_capacity(split.len());
         for item in split {
-            writes.push(self.write_split(order, item));
+            writes.push(self.write_split(options, item));
         }
         let mut writes = futures::stream::iter(writes).buffer_unordered(SPLIT_IN_FLIGHT);
         while let Some((item, ended, write_units)) = writes.next().await {
@@ -81,7 +81,7 @@ impl<D: Database> Store<D> {
                 Err(reason) => outcome.failed.push(FailedWrite::of(item, reason)),
             }
         }
-        outcome.write_units += self.delete_all_parts(order, replaced).await;
+        outcome.write_units += self.delete_all_parts(options, replaced).await;
         outcome
     }
 
@@ -91,9 +91,9 @@ impl<D: Database> Store<D> {
     }
 
     /// Mode ALL: puts, which may be repeated.
-    async fn put<'i>(&self, order: Order<'_>, items: Vec<&'i Item<'i>>) -> Ending<&'i Item<'i>, Done> {
-        let call = |items: Vec<&'i Item<'i>>| async move { self.database.put_items(order.table, &items, order.stamp).await };
-        in_batches(order.deadline, items, call).await.map(|()| Done::Written)
+    async fn put<'i>(&self, options: WriteOptions<'_>, items: Vec<&'i Item<'i>>) -> Ending<&'i Item<'i>, Done> {
+        let call = |items: Vec<&'i Item<'i>>| async move { self.database.put_items(options.table, &items, options.stamp).await };
+        in_batches(options.deadline, items, call).await.map(|()| Done::Written)
     }
 }
 

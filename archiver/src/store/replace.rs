@@ -4,8 +4,8 @@
 use super::Store;
 use super::database::{Database, OldParts, Statement, StatementAnswer, Verb, WriteUnits};
 use super::newcomers::Newcomers;
-use super::order::{Done, Order};
 use super::rounds::{Ending, Settled, not_now, until_settled};
+use super::write::{Done, WriteOptions};
 use crate::aws::failure::{AwsFailure, FailureKind};
 use crate::aws::retry::{CallError, attempt};
 use crate::format::item::Item;
@@ -37,15 +37,15 @@ impl<D: Database> Store<D> {
     /// Mode LATEST: each item where nothing newer is. Also what was replaced and has parts.
     pub(super) async fn replace<'i>(
         &self,
-        order: Order<'_>,
+        options: WriteOptions<'_>,
         items: Vec<&'i Item<'i>>,
     ) -> (Ending<&'i Item<'i>, Done>, Vec<OldParts>) {
-        let verb = self.newcomers_of(order.table).first_verb();
+        let verb = self.newcomers_of(options.table).first_verb();
         let keys = items.len();
         let writes = items.into_iter().map(|item| NewestWrite { item, step: Step::Execute(verb) }).collect();
-        let ending = self.until_written(order, writes).await;
+        let ending = self.until_written(options, writes).await;
         let inserted = ending.done.iter().filter(|(done, _)| *done == Done::Inserted).count();
-        self.remember_newcomers(order.table, inserted, keys);
+        self.remember_newcomers(options.table, inserted, keys);
         let (done, replaced): (Vec<Done>, Vec<Replaced>) = ending.done.into_iter().unzip();
         let failed = ending.failed.into_iter().map(|(write, reason)| (write.item, reason)).collect();
         (Ending { done, failed, write_units: ending.write_units }, replaced.into_iter().flatten().collect())
@@ -54,16 +54,16 @@ impl<D: Database> Store<D> {
     /// Takes steps until every write is settled.
     pub(super) async fn until_written<'i>(
         &self,
-        order: Order<'_>,
+        options: WriteOptions<'_>,
         writes: Vec<NewestWrite<'i>>,
     ) -> Ending<NewestWrite<'i>, (Done, Replaced)> {
-        until_settled(writes, order.deadline, |batch, waits| async move { self.execute(order, batch, waits).await }).await
+        until_settled(writes, options.deadline, |batch, waits| async move { self.execute(options, batch, waits).await }).await
     }
 
     /// One call for the statements among the writes, and one for each of the single puts.
     async fn execute<'i>(
         &self,
-        order: Order<'_>,
+        options: WriteOptions<'_>,
         batch: Vec<NewestWrite<'i>>,
         waits: u32,
     ) -> (Vec<Settled<NewestWrite<'i>, (Done, Replaced)>>, WriteUnits) {
@@ -80,8 +80,8 @@ impl<D: Database> Store<D> {
         }
         if !statements.is_empty() {
             let (writes, statements): (Vec<NewestWrite<'_>>, Vec<Statement<'_>>) = statements.into_iter().unzip();
-            let call = self.database.execute(order.table, &statements, order.stamp);
-            match attempt(order.deadline, waits, call).await {
+            let call = self.database.execute(options.table, &statements, options.stamp);
+            match attempt(options.deadline, waits, call).await {
                 Ok(executed) => {
                     write_units += executed.write_units;
                     let unanswered = std::iter::repeat_with(|| StatementAnswer::Failed(AwsFailure::unanswered()));
@@ -95,7 +95,7 @@ impl<D: Database> Store<D> {
                 Err(reason) => settled.extend(writes.into_iter().map(|write| not_now(write, reason.clone().into()))),
             }
         }
-        for (put, units) in futures::future::join_all(puts.into_iter().map(|write| self.put_newest(order, write, waits))).await {
+        for (put, units) in futures::future::join_all(puts.into_iter().map(|write| self.put_newest(options, write, waits))).await {
             write_units += units;
             settled.push(put);
         }
@@ -105,7 +105,7 @@ impl<D: Database> Store<D> {
     /// A single put.
     async fn put_newest<'i>(
         &self,
-        order: Order<'_>,
+        options: WriteOptions<'_>,
         write: NewestWrite<'i>,
         waits: u32,
     ) -> (Settled<NewestWrite<'i>, (Done, Replaced)>, WriteUnits) {
@@ -113,8 +113,8 @@ impl<D: Database> Store<D> {
             Step::PutOver(number) => Some(number),
             Step::Put | Step::Execute(_) => None,
         };
-        let put = self.database.put_if_newest(order.table, write.item, over, order.stamp);
-        let (answer, units) = match attempt(order.deadline, waits, put).await {
+        let put = self.database.put_if_newest(options.table, write.item, over, options.stamp);
+        let (answer, units) = match attempt(options.deadline, waits, put).await {
             Ok(answered) => answered,
             Err(reason) => return (not_now(write, reason.into()), 0.0),
         };
@@ -122,9 +122,9 @@ impl<D: Database> Store<D> {
             return (settle(write, answer), units);
         }
         // An emulator that does not tell what is stored; DynamoDB does.
-        let keys = TableKeys::of_mode(order.mode);
-        let looked_up = self.database.stored_version(order.table, &keys, write.item);
-        let settled = match attempt(order.deadline, waits, looked_up).await {
+        let keys = TableKeys::of_mode(options.mode);
+        let looked_up = self.database.stored_version(options.table, &keys, write.item);
+        let settled = match attempt(options.deadline, waits, looked_up).await {
             Ok(stored) => settle(write, StatementAnswer::ConditionFailed { stored }),
             Err(reason) => not_now(write, reason.into()),
         };

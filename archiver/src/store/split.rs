@@ -3,9 +3,9 @@
 
 use super::Store;
 use super::database::{Database, OldParts, Part, PartKey, StoredVersion, WriteUnits};
-use super::order::{Done, Order};
 use super::replace::{NewestWrite, Step};
 use super::rounds::in_batches;
+use super::write::{Done, WriteOptions};
 use super::write_error::WriteError;
 use crate::aws::failure::FailureKind;
 use crate::aws::retry::{CallError, until_done};
@@ -24,43 +24,43 @@ impl<D: Database> Store<D> {
     /// megabytes once more for a record that is delivered again costs thousands of times as much.
     pub(super) async fn write_split<'i>(
         &self,
-        order: Order<'_>,
+        options: WriteOptions<'_>,
         item: &'i Item<'i>,
     ) -> (&'i Item<'i>, Result<Done, WriteError>, WriteUnits) {
         let mut write_units = 0.0;
-        let ended = self.write_parts_and_item(order, item, &mut write_units).await;
+        let ended = self.write_parts_and_item(options, item, &mut write_units).await;
         (item, ended, write_units)
     }
 
     async fn write_parts_and_item(
         &self,
-        order: Order<'_>,
+        options: WriteOptions<'_>,
         item: &Item<'_>,
         write_units: &mut WriteUnits,
     ) -> Result<Done, WriteError> {
-        let before = self.stored_version(order, item).await?;
-        match (order.mode, &before) {
+        let before = self.stored_version(options, item).await?;
+        match (options.mode, &before) {
             (ArchiveMode::All, Some(_)) => return Ok(Done::Written),
             (ArchiveMode::Latest, Some(stored)) if stored.supersedes(item) => return Ok(Done::Superseded),
             (ArchiveMode::All | ArchiveMode::Latest, _) => {}
         }
-        let part_of = item.part_of(order.mode);
+        let part_of = item.part_of(options.mode);
         let parts = payload::parts(&item.data.text).enumerate();
         let parts: Vec<Part<'_>> = parts.map(|(part, text)| Part { key: PartKey { part_of: &part_of, part }, text }).collect();
-        let call = |parts: Vec<_>| async move { self.database.put_parts(order.parts_table, &parts, order.stamp).await };
-        let written = in_batches(order.deadline, parts, call).await;
+        let call = |parts: Vec<_>| async move { self.database.put_parts(options.parts_table, &parts, options.stamp).await };
+        let written = in_batches(options.deadline, parts, call).await;
         *write_units += written.write_units;
         if let Some((_, reason)) = written.failed.into_iter().next() {
-            return Err(WriteError::Parts { table: order.parts_table.to_owned(), reason: Box::new(reason) });
+            return Err(WriteError::Parts { table: options.parts_table.to_owned(), reason: Box::new(reason) });
         }
-        match order.mode {
+        match options.mode {
             ArchiveMode::All => {
-                let ending = self.put(order, vec![item]).await;
+                let ending = self.put(options, vec![item]).await;
                 *write_units += ending.write_units;
                 ending.failed.into_iter().next().map_or(Ok(Done::Written), |(_, reason)| Err(reason))
             }
             ArchiveMode::Latest => {
-                let ending = self.until_written(order, vec![NewestWrite { item, step: Step::Put }]).await;
+                let ending = self.until_written(options, vec![NewestWrite { item, step: Step::Put }]).await;
                 *write_units += ending.write_units;
                 if let Some((_, reason)) = ending.failed.into_iter().next() {
                     return Err(reason);
@@ -69,32 +69,34 @@ impl<D: Database> Store<D> {
                 // Something newer came between, and nobody will ever look for these parts; unless it is the same record, delivered
                 // twice at once.
                 let left_behind =
-                    done == Done::Superseded && !self.stored_version(order, item).await?.is_some_and(|stored| stored.is(item));
+                    done == Done::Superseded && !self.stored_version(options, item).await?.is_some_and(|stored| stored.is(item));
                 let own = left_behind.then(|| OldParts { part_of: part_of.clone(), count: item.parts(), is_guessed: false });
                 // What was there before is replaced by now, also where the answer that says so was lost.
                 let before = before.and_then(|stored| stored.parts_to_delete());
                 let unneeded: BTreeSet<OldParts> = [before, replaced, own].into_iter().flatten().collect();
-                *write_units += self.delete_all_parts(order, unneeded.into_iter().collect()).await;
+                *write_units += self.delete_all_parts(options, unneeded.into_iter().collect()).await;
                 Ok(done)
             }
         }
     }
 
-    async fn stored_version(&self, order: Order<'_>, item: &Item<'_>) -> Result<Option<StoredVersion>, WriteError> {
-        let keys = TableKeys::of_mode(order.mode);
-        until_done(order.deadline, || self.database.stored_version(order.table, &keys, item)).await.map_err(|reason| match reason {
-            // Only split records are looked up, so that the others may well be written without this permission.
-            CallError::Aws(ref failure) if failure.kind == FailureKind::AccessDenied => {
-                WriteError::Parts { table: order.table.to_owned(), reason: Box::new(reason.into()) }
+    async fn stored_version(&self, options: WriteOptions<'_>, item: &Item<'_>) -> Result<Option<StoredVersion>, WriteError> {
+        let keys = TableKeys::of_mode(options.mode);
+        until_done(options.deadline, || self.database.stored_version(options.table, &keys, item)).await.map_err(|reason| {
+            match reason {
+                // Only split records are looked up, so that the others may well be written without this permission.
+                CallError::Aws(ref failure) if failure.kind == FailureKind::AccessDenied => {
+                    WriteError::Parts { table: options.table.to_owned(), reason: Box::new(reason.into()) }
+                }
+                other => other.into(),
             }
-            other => other.into(),
         })
     }
 
     /// Deletes the parts of records that are no longer in the archive. What cannot be deleted costs its storage, but nobody reads it.
-    pub(super) async fn delete_all_parts(&self, order: Order<'_>, records: Vec<OldParts>) -> WriteUnits {
+    pub(super) async fn delete_all_parts(&self, options: WriteOptions<'_>, records: Vec<OldParts>) -> WriteUnits {
         for OldParts { part_of, count, .. } in records.iter().filter(|record| record.is_guessed) {
-            let table = order.table;
+            let table = options.table;
             tracing::warn!(
                 table,
                 part_of,
@@ -104,11 +106,11 @@ impl<D: Database> Store<D> {
         }
         let parts =
             records.iter().flat_map(|OldParts { part_of, count, .. }| (0..*count).map(move |part| PartKey { part_of, part }));
-        let call = |parts: Vec<_>| async move { self.database.delete_parts(order.parts_table, &parts).await };
+        let call = |parts: Vec<_>| async move { self.database.delete_parts(options.parts_table, &parts).await };
         // Time that records may need is not spent on what nobody reads.
-        let deleted = in_batches(order.deadline.at_most(DELETE_TIME), parts.collect(), call).await;
+        let deleted = in_batches(options.deadline.at_most(DELETE_TIME), parts.collect(), call).await;
         if let Some((first, reason)) = deleted.failed.first() {
-            let (table, left, part_of) = (order.parts_table, deleted.failed.len(), first.part_of);
+            let (table, left, part_of) = (options.parts_table, deleted.failed.len(), first.part_of);
             tracing::warn!(table, left, part_of, %reason, "parts of replaced records could not be deleted");
         }
         deleted.write_units

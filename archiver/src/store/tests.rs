@@ -41,7 +41,7 @@ fn noise(length: usize, seed: u64) -> Vec<u8> {
 
 async fn write(store: &Store<&MemoryDatabase>, records: Vec<ArchivedRecord<'static>>, ttl: Option<Ttl>) -> Outcome {
     let stamp = Stamp::new(Timestamp::from_second(1_545_084_711).unwrap(), ttl);
-    let order = Order {
+    let options = WriteOptions {
         table: TABLE,
         parts_table: "orders-archive-parts",
         mode: ArchiveMode::Latest,
@@ -49,7 +49,7 @@ async fn write(store: &Store<&MemoryDatabase>, records: Vec<ArchivedRecord<'stat
         compression: Compression::None,
         deadline: Deadline::after(Duration::from_secs(5)),
     };
-    store.write(order, records).await
+    store.write(options, records).await
 }
 
 #[tokio::test(start_paused = true)]

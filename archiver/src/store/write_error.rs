@@ -71,13 +71,22 @@ impl WriteError {
             Self::Aws(failure) => match failure.kind {
                 FailureKind::Throttled => Some("raise the table's capacity, or wait until it has adapted".to_owned()),
                 FailureKind::Refused => Some("the record goes to the failure destination when Lambda gives it up".to_owned()),
-                _ => None,
+                FailureKind::AccessDenied
+                | FailureKind::Credentials
+                | FailureKind::ClockSkew
+                | FailureKind::NotFound
+                | FailureKind::Network
+                | FailureKind::TimedOut
+                | FailureKind::ConditionFailed
+                | FailureKind::Service
+                | FailureKind::Unusable => None,
             },
             Self::Deadline(_) => Some("raise the function's timeout, or lower the batch size".to_owned()),
-            Self::Parts { reason, .. } => match reason.of_the_table()?.kind {
-                FailureKind::NotFound => Some(format!("create it with: explorer configure {stream} --mode {mode}")),
-                _ => Some("the function's role needs dynamodb:BatchWriteItem and dynamodb:GetItem on it".to_owned()),
-            },
+            Self::Parts { reason, .. } => Some(if reason.of_the_table()?.kind == FailureKind::NotFound {
+                format!("create it with: explorer configure {stream} --mode {mode}")
+            } else {
+                "the function's role needs dynamodb:BatchWriteItem and dynamodb:GetItem on it".to_owned()
+            }),
         }
     }
 

@@ -9,7 +9,7 @@ use super::{LocalOptions, LocalSystem};
 use archiver::format::payload::Data;
 use archiver::format::settings::{MODE_TAG, TTL_TAG};
 use archiver::format::stream::StreamName;
-use archiver::function::handler::BatchResponse;
+use archiver::function::response::BatchResponse;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};

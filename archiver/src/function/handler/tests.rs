@@ -5,6 +5,7 @@ mod model;
 use super::*;
 use crate::aws::failure::AwsFailure;
 use crate::format::settings::{COMPRESSION_TAG, MODE_TAG, REPLAYS_TAG, TTL_TAG};
+use crate::format::stream::StreamName;
 use crate::store::in_memory::{Fault, MemoryDatabase, failure};
 use serde_json::json;
 use std::sync::Mutex;

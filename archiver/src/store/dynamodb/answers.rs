@@ -9,9 +9,9 @@ use std::collections::HashMap;
 
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
-struct BatchWrite<'a> {
+struct BatchWriteItemAnswer<'a> {
     #[serde(borrow, default)]
-    unprocessed_items: Option<HashMap<Cow<'a, str>, Vec<Write<'a>>>>,
+    unprocessed_items: Option<HashMap<Cow<'a, str>, Vec<WriteRequest<'a>>>>,
     #[serde(default)]
     consumed_capacity: Option<Vec<Capacity>>,
 }
@@ -25,43 +25,43 @@ struct Capacity {
 
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
-struct Write<'a> {
+struct WriteRequest<'a> {
     #[serde(borrow)]
-    put_request: Option<Put<'a>>,
+    put_request: Option<PutRequest<'a>>,
     #[serde(borrow)]
-    delete_request: Option<Delete<'a>>,
+    delete_request: Option<DeleteRequest<'a>>,
 }
 
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
-struct Put<'a> {
+struct PutRequest<'a> {
     #[serde(borrow)]
-    item: Fields<'a>,
+    item: KnownAttributes<'a>,
 }
 
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
-struct Delete<'a> {
+struct DeleteRequest<'a> {
     #[serde(borrow)]
-    key: Fields<'a>,
+    key: KnownAttributes<'a>,
 }
 
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
-struct Executed<'a> {
+struct BatchExecuteStatementAnswer<'a> {
     #[serde(borrow, default)]
-    responses: Option<Vec<Response<'a>>>,
+    responses: Option<Vec<StatementResponse<'a>>>,
     #[serde(default)]
     consumed_capacity: Option<Vec<Capacity>>,
 }
 
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
-struct Response<'a> {
+struct StatementResponse<'a> {
     #[serde(borrow)]
     error: Option<StatementError<'a>>,
     #[serde(borrow)]
-    item: Option<Fields<'a>>,
+    item: Option<KnownAttributes<'a>>,
 }
 
 #[derive(Deserialize)]
@@ -72,18 +72,18 @@ struct StatementError<'a> {
     #[serde(borrow, default)]
     message: Option<Cow<'a, str>>,
     #[serde(borrow, default)]
-    item: Option<Fields<'a>>,
+    item: Option<KnownAttributes<'a>>,
 }
 
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
-struct Described {
-    table: Table,
+struct DescribeTableAnswer {
+    table: TableDescription,
 }
 
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
-struct Table {
+struct TableDescription {
     #[serde(default)]
     key_schema: Vec<KeyElement>,
 }
@@ -97,48 +97,48 @@ struct KeyElement {
 
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
-struct Replaced<'a> {
+struct PutItemAnswer<'a> {
     #[serde(borrow, default)]
-    attributes: Option<Fields<'a>>,
+    attributes: Option<KnownAttributes<'a>>,
     #[serde(default)]
     consumed_capacity: Option<Capacity>,
 }
 
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
-struct Stored<'a> {
+struct GetItemAnswer<'a> {
     #[serde(borrow, default)]
-    item: Option<Fields<'a>>,
+    item: Option<KnownAttributes<'a>>,
 }
 
 /// The attributes of an item or a key that tell which one it is.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub(super) struct Fields<'a> {
+pub(super) struct KnownAttributes<'a> {
     #[serde(borrow)]
-    partition_key: Option<Field<'a>>,
+    partition_key: Option<AttributeText<'a>>,
     #[serde(borrow)]
-    sequence_number: Option<Field<'a>>,
+    sequence_number: Option<AttributeText<'a>>,
     #[serde(borrow)]
-    sub_sequence_number: Option<Field<'a>>,
+    sub_sequence_number: Option<AttributeText<'a>>,
     #[serde(borrow)]
-    record_parts: Option<Field<'a>>,
+    record_parts: Option<AttributeText<'a>>,
     #[serde(borrow)]
-    part_of: Option<Field<'a>>,
+    part_of: Option<AttributeText<'a>>,
     #[serde(borrow)]
-    part: Option<Field<'a>>,
+    part: Option<AttributeText<'a>>,
 }
 
 /// An attribute's value; of another type than text or number it is nothing.
 #[derive(Deserialize)]
-struct Field<'a> {
+struct AttributeText<'a> {
     #[serde(borrow, rename = "S")]
     text: Option<Cow<'a, str>>,
     #[serde(borrow, rename = "N")]
     number: Option<Cow<'a, str>>,
 }
 
-impl Fields<'_> {
+impl KnownAttributes<'_> {
     pub(super) fn is_item(&self, partition_key: &str, sequence_number: &str) -> bool {
         value(self.partition_key.as_ref()) == Some(partition_key) && value(self.sequence_number.as_ref()) == Some(sequence_number)
     }
@@ -157,13 +157,13 @@ impl Fields<'_> {
     }
 }
 
-fn value<'f>(field: Option<&'f Field<'_>>) -> Option<&'f str> {
+fn value<'f>(field: Option<&'f AttributeText<'_>>) -> Option<&'f str> {
     field.and_then(|field| field.text.as_deref().or(field.number.as_deref()))
 }
 
 /// Reads the answer to a BatchWriteItem. `place` finds what was left out among the writes of the request.
-pub(super) fn batch_write(body: &[u8], place: impl Fn(&Fields<'_>) -> Option<usize>) -> Result<BatchAnswer, AwsFailure> {
-    let answer: BatchWrite<'_> = serde_json::from_slice(body).map_err(unreadable)?;
+pub(super) fn batch_write(body: &[u8], place: impl Fn(&KnownAttributes<'_>) -> Option<usize>) -> Result<BatchAnswer, AwsFailure> {
+    let answer: BatchWriteItemAnswer<'_> = serde_json::from_slice(body).map_err(unreadable)?;
     let left_out = answer.unprocessed_items.unwrap_or_default().into_values().flatten();
     let keys = left_out.filter_map(|write| write.put_request.map(|put| put.item).or(write.delete_request.map(|delete| delete.key)));
     // What cannot be told from the others may be any of them, and nothing may be taken for written that is not.
@@ -173,7 +173,7 @@ pub(super) fn batch_write(body: &[u8], place: impl Fn(&Fields<'_>) -> Option<usi
 
 /// Reads the answer to a BatchExecuteStatement.
 pub(super) fn executed(body: &[u8]) -> Result<StatementAnswers, AwsFailure> {
-    let answer: Executed<'_> = serde_json::from_slice(body).map_err(unreadable)?;
+    let answer: BatchExecuteStatementAnswer<'_> = serde_json::from_slice(body).map_err(unreadable)?;
     let answers = answer.responses.unwrap_or_default().into_iter().map(|response| match response.error {
         None => StatementAnswer::Written { replaced: response.item.map(|item| item.version()) },
         Some(error) => {
@@ -191,14 +191,14 @@ pub(super) fn executed(body: &[u8]) -> Result<StatementAnswers, AwsFailure> {
 
 /// Reads the answer to a DescribeTable.
 pub(super) fn table_keys(body: &[u8]) -> Result<TableKeys, AwsFailure> {
-    let Described { table } = serde_json::from_slice(body).map_err(unreadable)?;
+    let DescribeTableAnswer { table } = serde_json::from_slice(body).map_err(unreadable)?;
     let key = |kind: &str| table.key_schema.iter().find(|key| key.key_type == kind).map(|key| key.attribute_name.clone());
     Ok(TableKeys { hash: key("HASH").unwrap_or_default(), range: key("RANGE") })
 }
 
 /// Reads the answer to a PutItem.
 pub(super) fn put(body: &[u8]) -> Result<(StatementAnswer, WriteUnits), AwsFailure> {
-    let answer: Replaced<'_> = serde_json::from_slice(body).map_err(unreadable)?;
+    let answer: PutItemAnswer<'_> = serde_json::from_slice(body).map_err(unreadable)?;
     let replaced = answer.attributes.map(|attributes| attributes.version());
     Ok((StatementAnswer::Written { replaced }, units(answer.consumed_capacity)))
 }
@@ -210,7 +210,7 @@ pub(super) fn stored_of_refusal(body: &[u8]) -> Option<StoredVersion> {
 
 /// Reads the answer to a GetItem.
 pub(super) fn stored(body: &[u8]) -> Result<Option<StoredVersion>, AwsFailure> {
-    let answer: Stored<'_> = serde_json::from_slice(body).map_err(unreadable)?;
+    let answer: GetItemAnswer<'_> = serde_json::from_slice(body).map_err(unreadable)?;
     Ok(answer.item.map(|item| item.version()))
 }
 

@@ -120,9 +120,9 @@ pub(super) fn execute(table: &str, statements: &[Statement<'_>], stamp: &Stamp) 
 }
 
 /// The attributes of an item, those it does not have included.
-type Attributes<'i, const COUNT: usize> = [(&'static str, Option<Value<'i>>); COUNT];
+type OptionalAttributes<'i, const COUNT: usize> = [(&'static str, Option<Value<'i>>); COUNT];
 
-fn present<const COUNT: usize>(attributes: Attributes<'_, COUNT>) -> impl Iterator<Item = (&'static str, Value<'_>)> {
+fn present<const COUNT: usize>(attributes: OptionalAttributes<'_, COUNT>) -> impl Iterator<Item = (&'static str, Value<'_>)> {
     attributes.into_iter().filter_map(|(name, value)| Some((name, value?)))
 }
 
@@ -130,7 +130,7 @@ fn part_key<'i>(key: &PartKey<'i>, place: &'i str) -> [(&'static str, Value<'i>)
     [(attribute::PART_OF, Value::Plain(key.part_of)), (attribute::PART, Value::Number(place))]
 }
 
-fn insert<const COUNT: usize>(body: &mut Vec<u8>, table: &str, attributes: Attributes<'_, COUNT>) {
+fn insert<const COUNT: usize>(body: &mut Vec<u8>, table: &str, attributes: OptionalAttributes<'_, COUNT>) {
     body.extend_from_slice(br#"{"Statement":"INSERT INTO \""#);
     body.extend_from_slice(table.as_bytes());
     body.extend_from_slice(br#"\" VALUE {"#);
@@ -146,7 +146,12 @@ fn insert<const COUNT: usize>(body: &mut Vec<u8>, table: &str, attributes: Attri
 
 /// Every attribute that the new item does not have is removed: it must not keep one of an earlier record or setting. `size` takes
 /// an attribute and no value, so that the digits of the number are counted here.
-fn replace<const COUNT: usize>(body: &mut Vec<u8>, table: &str, statement: &Statement<'_>, attributes: Attributes<'_, COUNT>) {
+fn replace<const COUNT: usize>(
+    body: &mut Vec<u8>,
+    table: &str,
+    statement: &Statement<'_>,
+    attributes: OptionalAttributes<'_, COUNT>,
+) {
     body.extend_from_slice(br#"{"Statement":"UPDATE \""#);
     body.extend_from_slice(table.as_bytes());
     body.extend_from_slice(br#"\""#);

@@ -2,7 +2,7 @@
 
 use crate::domain::lambda::event::StreamRecord;
 use archiver::format::sequence::SequenceNumber;
-use archiver::function::handler::BatchResponse;
+use archiver::function::response::BatchResponse;
 use std::collections::VecDeque;
 use std::time::Duration;
 

@@ -1,7 +1,8 @@
 //! The function that an event source mapping invokes.
 
 use archiver::aws::backoff::Deadline;
-use archiver::function::handler::{Archiver, BatchResponse};
+use archiver::function::handler::Archiver;
+use archiver::function::response::BatchResponse;
 use archiver::function::tags::TagReader;
 use archiver::store::database::Database;
 use std::future::Future;

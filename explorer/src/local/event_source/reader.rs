@@ -11,7 +11,7 @@ use crate::domain::lambda::event::{Source, StreamRecord, event_of};
 use archiver::aws::failure::{AwsFailure, FailureKind};
 use archiver::format::sequence::SequenceNumber;
 use archiver::format::stream::StreamArn;
-use archiver::function::handler::BatchResponse;
+use archiver::function::response::BatchResponse;
 use aws_sdk_kinesis::Client;
 use aws_sdk_kinesis::types::ShardIteratorType;
 use jiff::Timestamp;

@@ -1,7 +1,7 @@
 #![allow(clippy::unwrap_used)]
 
 use super::*;
-use archiver::function::handler::BatchItemFailure;
+use archiver::function::response::BatchItemFailure;
 use proptest::prelude::*;
 use std::collections::BTreeSet;
 

@@ -10,7 +10,7 @@ use crate::format::settings::{ArchiveMode, Compression};
 
 /// Where and how the records of a batch are written.
 #[derive(Clone, Copy, Debug)]
-pub struct Order<'o> {
+pub struct WriteOptions<'o> {
     /// The archive's table.
     pub table: &'o str,
     /// The table of parts.
