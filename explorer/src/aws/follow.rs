@@ -19,7 +19,7 @@ use crate::off_workers::off_workers;
 use archiver::format::item::StoredItem;
 use aws_sdk_dynamodb::types::KeysAndAttributes;
 use jiff::Timestamp;
-use shard::{Event, Page, Shards};
+use shard::{FollowedPage, ShardEvent, Shards};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::{mpsc, watch};
@@ -35,19 +35,19 @@ const REACHED_INTERVAL: Duration = Duration::from_secs(10);
 /// Whether a record is there already.
 type Known<'c> = dyn Fn(&Record) -> bool + Send + Sync + 'c;
 
-struct Following<'c> {
+struct Follower<'c> {
     connection: &'c Connection,
     known: &'c Known<'c>,
     stream: &'c str,
     looks: Arc<(Matcher, Recipe)>,
     shards: Shards,
-    archive: Option<Archive>,
+    archive: Option<FollowedArchive>,
     batches: mpsc::Sender<FollowBatch>,
     /// What the other side knows, without the records.
     told: FollowBatch,
 }
 
-struct Archive {
+struct FollowedArchive {
     table: String,
     waiting: Waiting,
     looked_at: Instant,
@@ -89,10 +89,10 @@ async fn run(connection: &Connection, order: &FollowOrder, known: &Known<'_>, ba
     let archive = match &order.followed {
         Followed::Stream => None,
         Followed::Archive { table, mode } => {
-            Some(Archive { table: table.clone(), waiting: Waiting::new(*mode), looked_at: Instant::now() })
+            Some(FollowedArchive { table: table.clone(), waiting: Waiting::new(*mode), looked_at: Instant::now() })
         }
     };
-    let mut following = Following {
+    let mut following = Follower {
         connection,
         known,
         stream: order.stream.as_str(),
@@ -112,7 +112,7 @@ async fn run(connection: &Connection, order: &FollowOrder, known: &Known<'_>, ba
     }
 }
 
-impl Following<'_> {
+impl Follower<'_> {
     async fn step(&mut self) -> Result<(), Broken> {
         let look_at = self
             .archive
@@ -132,15 +132,15 @@ impl Following<'_> {
             () = look => None,
         };
         match event {
-            Some(Event::Read(page)) => self.take(page, &mut batch).await,
-            Some(Event::Ended(shard)) => self.shards.go_on_after(self.connection, shard).await?,
+            Some(ShardEvent::Read(page)) => self.take(page, &mut batch).await,
+            Some(ShardEvent::Ended(shard)) => self.shards.go_on_after(self.connection, shard).await?,
             None => self.look(&mut batch).await?,
         }
         Ok(self.tell(batch).await?)
     }
 
     /// Puts what of a page is handed over at once into the batch; in an archive it is waited for.
-    async fn take(&mut self, page: Page, batch: &mut FollowBatch) {
+    async fn take(&mut self, page: FollowedPage, batch: &mut FollowBatch) {
         let items: Vec<StoredItem> = match &self.archive {
             Some(archive) => page.items.into_iter().flat_map(|item| expected_of(item, archive.waiting.mode())).collect(),
             None => page.items,

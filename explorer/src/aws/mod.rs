@@ -11,6 +11,7 @@ pub mod put;
 pub mod range;
 pub mod reader;
 mod retry;
+pub(crate) mod shard_reader;
 pub mod shards;
 pub mod streams;
 pub mod traffic;

@@ -1,12 +1,11 @@
 //! What comes into a stream now, as its own records tell: a look at the last seconds of some of its shards.
 
-use super::arn_of;
 use super::connect::Connection;
+use super::shard_reader::{ShardCalls, ShardStart};
 use crate::domain::failure::Failure;
 use crate::domain::replay::preflight::Traffic;
 use archiver::format::stream::StreamName;
-use aws_sdk_kinesis::primitives::DateTime;
-use aws_sdk_kinesis::types::{Record, ShardIteratorType};
+use aws_sdk_kinesis::types::Record;
 use jiff::Timestamp;
 use std::time::Duration;
 
@@ -32,19 +31,17 @@ pub async fn traffic(connection: &Connection, stream: &StreamName, shards: &[Str
 }
 
 async fn of_shard(connection: &Connection, stream: &StreamName, shard: &str) -> Result<Traffic, Failure> {
-    let operation = || format!("look at shard {shard} of stream {stream}");
+    let operation = format!("look at shard {shard} of stream {stream}");
     let since = Timestamp::now() - WINDOW;
-    let call = connection.kinesis.get_shard_iterator().stream_name(stream.as_str()).set_stream_arn(arn_of(stream)).shard_id(shard);
-    let call = call.shard_iterator_type(ShardIteratorType::AtTimestamp).timestamp(DateTime::from_millis(since.as_millisecond()));
-    let iterator = call.send().await;
-    let iterator = iterator.map_err(|error| Failure::of_call(operation(), "kinesis:GetShardIterator", error.into()))?;
-    let call = connection
-        .kinesis
-        .get_records()
-        .set_shard_iterator(iterator.shard_iterator)
-        .set_stream_arn(arn_of(stream))
-        .limit(MAX_RECORDS);
-    let page = call.send().await.map_err(|error| Failure::of_call(operation(), "kinesis:GetRecords", error.into()))?;
+    let calls = ShardCalls {
+        client: connection.kinesis.clone(),
+        stream: stream.clone(),
+        shard: shard.to_owned(),
+        operation: operation.clone(),
+        max_records: Some(MAX_RECORDS),
+    };
+    let iterator = calls.iterator(&ShardStart::At(since)).await?;
+    let page = calls.records(&iterator).await?.ok_or_else(|| Failure::refused(operation, "its iterator expired at once"))?;
     let (mut records, mut bytes, mut last) = (0.0, 0.0, since.as_millisecond());
     let arrival = |record: &Record| record.approximate_arrival_timestamp.and_then(|at| at.to_millis().ok());
     // Some implementations give what arrived before, too.

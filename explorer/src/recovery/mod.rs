@@ -186,7 +186,7 @@ impl<'c> Recovery<'c> {
         let (first, last) = (batch.first_sequence_number.as_str(), batch.last_sequence_number.as_str());
         let range = Range { stream: &stream.name, shard: &batch.shard_id, first, last };
         let source = Source { stream: batch.stream.clone(), shard: ShardId::new(&batch.shard_id) };
-        let mut reader = RangeReader::new(self.connection, range)?;
+        let mut reader = RangeReader::open(self.connection, range).await?;
         let (mut recovered, mut read) = (Recovered::default(), 0);
         let (mut has_first, mut has_last) = (false, false);
         let of = batch.records.unwrap_or(0);

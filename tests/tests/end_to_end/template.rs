@@ -15,20 +15,19 @@ const POSTED: &str = include_str!("../../../archiver/src/aws/post.rs");
 const BODIES: &str = include_str!("../../../archiver/src/store/dynamodb/requests.rs");
 
 /// The files of the explorer that only read.
-const READING: [&str; 9] = [
+const READING: [&str; 8] = [
     include_str!("../../../explorer/src/aws/archive.rs"),
     include_str!("../../../explorer/src/aws/connect.rs"),
     include_str!("../../../explorer/src/aws/follow.rs"),
-    include_str!("../../../explorer/src/aws/follow/shard.rs"),
     include_str!("../../../explorer/src/aws/payload.rs"),
-    include_str!("../../../explorer/src/aws/range.rs"),
+    include_str!("../../../explorer/src/aws/shard_reader.rs"),
     include_str!("../../../explorer/src/aws/reader/pages.rs"),
     include_str!("../../../explorer/src/aws/shards.rs"),
     include_str!("../../../explorer/src/aws/streams.rs"),
 ];
 const CONFIGURING: &str = include_str!("../../../explorer/src/aws/configure.rs");
 const REPLAYING: [&str; 2] =
-    [include_str!("../../../explorer/src/aws/put.rs"), include_str!("../../../explorer/src/aws/traffic.rs")];
+    [include_str!("../../../explorer/src/aws/put.rs"), include_str!("../../../explorer/src/aws/shard_reader.rs")];
 const RECOVERING: &str = include_str!("../../../explorer/src/aws/bucket.rs");
 
 /// How the names of calls begin in the SDK.

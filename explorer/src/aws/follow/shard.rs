@@ -1,8 +1,7 @@
 //! The shards of a stream, each read by a task of its own from where following begins to its end, and then its children.
 
-use crate::aws::arn_of;
 use crate::aws::connect::Connection;
-use crate::aws::retry::with_retries;
+use crate::aws::shard_reader::{ShardCalls, ShardPage, ShardReader, ShardStart};
 use crate::aws::shards::{is_open, list};
 use crate::domain::failure::Failure;
 use crate::domain::reading::following::{FollowFrom, FollowOrder};
@@ -10,10 +9,8 @@ use archiver::format::item::StoredItem;
 use archiver::format::record::ArrivalTime;
 use archiver::format::sequence::SequenceNumber;
 use archiver::format::stream::StreamName;
-use aws_sdk_kinesis::Client;
-use aws_sdk_kinesis::error::SdkError;
 use aws_sdk_kinesis::primitives::DateTime;
-use aws_sdk_kinesis::types::{Record, Shard, ShardIteratorType};
+use aws_sdk_kinesis::types::{Record, Shard};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use futures::{StreamExt as _, TryStreamExt as _};
@@ -33,9 +30,9 @@ const PAGES_WAITING: usize = 4;
 /// First iterators asked for at once.
 const ITERATORS_AT_ONCE: usize = 16;
 
-/// What a shard had at one time.
+/// What a followed shard had at one time.
 #[derive(Debug)]
-pub(super) struct Page {
+pub(super) struct FollowedPage {
     shard: String,
     /// Its records as the archive would hold them.
     pub(super) items: Vec<StoredItem>,
@@ -46,9 +43,9 @@ pub(super) struct Page {
 
 /// What happens to a stream.
 #[derive(Debug)]
-pub(super) enum Event {
+pub(super) enum ShardEvent {
     /// A shard was read.
-    Read(Page),
+    Read(FollowedPage),
     /// A shard has come to its end.
     Ended(String),
 }
@@ -59,10 +56,10 @@ pub(super) struct Shards {
     stream: StreamName,
     /// Where children are read from. Those of shards that were open lately are read whole, but one may also be older than the time
     /// from which the stream is followed.
-    children: Start,
+    children: ShardStart,
     readers: JoinSet<Result<String, Failure>>,
-    pages: mpsc::Receiver<Page>,
-    sender: mpsc::Sender<Page>,
+    pages: mpsc::Receiver<FollowedPage>,
+    sender: mpsc::Sender<FollowedPage>,
     /// Every shard that is or was followed.
     known: HashSet<String>,
     ended: HashSet<String>,
@@ -72,22 +69,11 @@ pub(super) struct Shards {
     from: Timestamp,
 }
 
-/// Where the reading of a shard begins.
-#[derive(Clone, Debug)]
-enum Start {
-    Latest,
-    At(Timestamp),
-    After(SequenceNumber),
-    Beginning,
-}
-
-struct Reader {
-    client: Client,
-    stream: StreamName,
+/// Reads one shard, and hands its pages over.
+struct PageReader {
     shard: String,
-    pages: mpsc::Sender<Page>,
-    /// Where it goes on when the iterator is no longer good.
-    reached: Start,
+    reader: ShardReader,
+    pages: mpsc::Sender<FollowedPage>,
 }
 
 impl Shards {
@@ -96,8 +82,8 @@ impl Shards {
         let (sender, pages) = mpsc::channel(PAGES_WAITING);
         let now = Timestamp::now();
         let (from, start, children) = match order.from {
-            FollowFrom::Now => (now, Start::Latest, Start::Beginning),
-            FollowFrom::At(at) => (at, Start::At(at), Start::At(at)),
+            FollowFrom::Now => (now, ShardStart::Latest, ShardStart::Oldest),
+            FollowFrom::At(at) => (at, ShardStart::At(at), ShardStart::At(at)),
         };
         let mut shards = Self {
             stream: order.stream.clone(),
@@ -118,47 +104,41 @@ impl Shards {
             FollowFrom::Now => is_open(shard),
             FollowFrom::At(_) => parents(shard).all(|parent| !ids.contains(parent)),
         };
-        let first: Vec<Reader> = listed
-            .iter()
-            .filter(begins)
-            .map(|shard| {
-                // An iterator that expires before anything has arrived must not skip what does meanwhile.
-                let reached = Start::At(from);
-                shards.reader(connection, &shard.shard_id, reached)
-            })
-            .collect();
+        // An iterator that expires before anything has arrived must not skip what does meanwhile.
+        let resume = ShardStart::At(from);
+        let first: Vec<String> = listed.iter().filter(begins).map(|shard| shard.shard_id.clone()).collect();
         // What was closed before is no child to be found later.
         if order.from == FollowFrom::Now {
             shards.known.extend(listed.iter().filter(|shard| !is_open(shard)).map(|shard| shard.shard_id.clone()));
             shards.ended.extend(shards.known.iter().cloned());
         }
-        let begun: Vec<(Reader, String)> = futures::stream::iter(first)
-            .map(|reader| async {
-                let iterator = reader.iterator(&start).await?;
-                Ok::<_, Failure>((reader, iterator))
+        let begun: Vec<PageReader> = futures::stream::iter(first)
+            .map(|shard| {
+                let (shards, start, resume) = (&shards, &start, resume.clone());
+                async move { shards.reader(connection, &shard, start, resume).await }
             })
             .buffer_unordered(ITERATORS_AT_ONCE)
             .try_collect()
             .await?;
-        for (reader, iterator) in begun {
+        for reader in begun {
             shards.known.insert(reader.shard.clone());
             shards.reached.insert(reader.shard.clone(), from);
-            shards.readers.spawn(reader.run(iterator));
+            shards.readers.spawn(reader.run());
         }
         Ok(shards)
     }
 
     /// What happens next; pages wait while they are not taken.
-    pub(super) async fn next(&mut self, takes_pages: bool) -> Result<Event, Failure> {
+    pub(super) async fn next(&mut self, takes_pages: bool) -> Result<ShardEvent, Failure> {
         tokio::select! {
             // There is always a sender: ours.
             Some(page) = self.pages.recv(), if takes_pages => {
                 self.behind.insert(page.shard.clone(), page.behind);
                 self.reached.entry(page.shard.clone()).and_modify(|reached| *reached = page.reached.max(*reached));
-                Ok(Event::Read(page))
+                Ok(ShardEvent::Read(page))
             }
             Some(ended) = self.readers.join_next() => match ended {
-                Ok(ended) => ended.map(Event::Ended),
+                Ok(ended) => ended.map(ShardEvent::Ended),
                 Err(error) => match error.try_into_panic() {
                     Ok(panic) => std::panic::resume_unwind(panic),
                     Err(error) => Err(Failure::refused(operation(&self.stream), error.to_string())),
@@ -178,11 +158,9 @@ impl Shards {
             let is_ready = parents(&shard).all(|parent| self.ended.contains(parent) || !self.known.contains(parent));
             let is_child = parents(&shard).any(|parent| self.ended.contains(parent));
             if is_ready && is_child && self.known.insert(shard.shard_id.clone()) {
-                let start = self.children.clone();
-                let reader = self.reader(connection, &shard.shard_id, start.clone());
-                let iterator = reader.iterator(&start).await?;
+                let reader = self.reader(connection, &shard.shard_id, &self.children, self.children.clone()).await?;
                 self.reached.insert(shard.shard_id, reached);
-                self.readers.spawn(reader.run(iterator));
+                self.readers.spawn(reader.run());
             }
         }
         Ok(())
@@ -198,85 +176,47 @@ impl Shards {
         self.reached.values().copied().min()
     }
 
-    fn reader(&self, connection: &Connection, shard: &str, reached: Start) -> Reader {
-        Reader {
+    async fn reader(
+        &self,
+        connection: &Connection,
+        shard: &str,
+        start: &ShardStart,
+        resume: ShardStart,
+    ) -> Result<PageReader, Failure> {
+        let calls = ShardCalls {
             client: connection.kinesis.clone(),
             stream: self.stream.clone(),
             shard: shard.to_owned(),
-            pages: self.sender.clone(),
-            reached,
-        }
+            operation: operation(&self.stream),
+            max_records: Some(MAX_RECORDS),
+        };
+        let reader = ShardReader::open(calls, start, resume).await?;
+        Ok(PageReader { shard: shard.to_owned(), reader, pages: self.sender.clone() })
     }
 }
 
-impl Reader {
-    /// Reads until the shard has ended; gives back its name.
-    async fn run(mut self, mut iterator: String) -> Result<String, Failure> {
+impl PageReader {
+    /// Reads until the shard has ended, or nobody takes its pages; gives back its name.
+    async fn run(mut self) -> Result<String, Failure> {
         loop {
             let (began, asked_at) = (Instant::now(), Timestamp::now());
-            let answer = with_retries(|| self.read(&iterator)).await?;
-            let Some(output) = answer else {
-                iterator = self.iterator(&self.reached).await?;
-                continue;
+            let Some(ShardPage { records, behind_latest }) = self.reader.next().await? else {
+                return Ok(self.shard);
             };
-            let behind = output.millis_behind_latest.and_then(|behind| u64::try_from(behind).ok()).map(Duration::from_millis);
-            let items: Vec<StoredItem> = output.records.into_iter().map(|record| item_of(record, &self.shard)).collect();
-            if let Some(number) = items.iter().rev().find_map(|item| item.sequence_number.clone()) {
-                self.reached = Start::After(number);
-            }
+            let items: Vec<StoredItem> = records.into_iter().map(|record| item_of(record, &self.shard)).collect();
             // Without a word of how far behind it is, a shard is read as far as what it gave, or to its end where it gave nothing.
             let latest = items.last().and_then(|item| item.arrival.as_ref()?.milliseconds());
             let latest = latest.and_then(|milliseconds| Timestamp::from_millisecond(milliseconds).ok());
-            let reached = match (behind, latest) {
+            let reached = match (behind_latest, latest) {
                 (Some(behind), _) => asked_at - behind,
                 (None, latest) => latest.unwrap_or(asked_at),
             };
-            let page = Page { shard: self.shard.clone(), items, behind, reached };
-            match output.next_shard_iterator {
-                _ if self.pages.send(page).await.is_err() => return Ok(self.shard),
-                Some(next) => iterator = next,
-                None => return Ok(self.shard),
+            let page = FollowedPage { shard: self.shard.clone(), items, behind: behind_latest, reached };
+            if self.pages.send(page).await.is_err() || self.reader.is_at_end() {
+                return Ok(self.shard);
             }
             tokio::time::sleep_until(began + READ_INTERVAL).await;
         }
-    }
-
-    /// What the shard has behind an iterator; `None` where the iterator has expired.
-    async fn read(&self, iterator: &str) -> Result<Option<aws_sdk_kinesis::operation::get_records::GetRecordsOutput>, Failure> {
-        let call = self.client.get_records().shard_iterator(iterator).set_stream_arn(arn_of(&self.stream));
-        match call.limit(MAX_RECORDS).send().await {
-            Ok(output) => Ok(Some(output)),
-            Err(SdkError::ServiceError(error)) if error.err().is_expired_iterator_exception() => Ok(None),
-            Err(error) => Err(Failure::of_call(operation(&self.stream), "kinesis:GetRecords", error.into())),
-        }
-    }
-
-    async fn iterator(&self, start: &Start) -> Result<String, Failure> {
-        with_retries(|| async {
-            let call = self
-                .client
-                .get_shard_iterator()
-                .stream_name(self.stream.as_str())
-                .set_stream_arn(arn_of(&self.stream))
-                .shard_id(&self.shard);
-            let call = match start {
-                Start::Latest => call.shard_iterator_type(ShardIteratorType::Latest),
-                Start::Beginning => call.shard_iterator_type(ShardIteratorType::TrimHorizon),
-                Start::At(at) => {
-                    let at = DateTime::from_millis(at.as_millisecond());
-                    call.shard_iterator_type(ShardIteratorType::AtTimestamp).timestamp(at)
-                }
-                Start::After(number) => {
-                    let call = call.shard_iterator_type(ShardIteratorType::AfterSequenceNumber);
-                    call.starting_sequence_number(number.as_str())
-                }
-            };
-            let output = call.send().await;
-            let output =
-                output.map_err(|error| Failure::of_call(operation(&self.stream), "kinesis:GetShardIterator", error.into()))?;
-            output.shard_iterator.ok_or_else(|| Failure::refused(operation(&self.stream), "the answer has no shard iterator"))
-        })
-        .await
     }
 }
 

@@ -7,13 +7,13 @@ use super::lineage::Shard;
 use super::stop::StopSignal;
 use super::{EventSourceConfig, destination};
 use crate::aws::range::stream_record;
+use crate::aws::shard_reader::{ShardCalls, ShardStart};
+use crate::domain::failure::Failure;
 use crate::domain::lambda::event::{Source, StreamRecord, event_of};
-use archiver::aws::failure::{AwsFailure, FailureKind};
 use archiver::format::sequence::SequenceNumber;
 use archiver::format::stream::StreamArn;
 use archiver::function::response::BatchResponse;
 use aws_sdk_kinesis::Client;
-use aws_sdk_kinesis::types::ShardIteratorType;
 use jiff::Timestamp;
 use std::sync::Arc;
 use std::time::Duration;
@@ -109,30 +109,31 @@ impl<I: Invoke> ShardReader<I> {
         self.config.batch_size.clamp(1, MAX_RECORDS_READ)
     }
 
-    async fn read(&self, iterator: Option<String>) -> Result<Page, AwsFailure> {
+    async fn read(&self, iterator: Option<String>) -> Result<Page, Failure> {
+        let calls = ShardCalls {
+            client: self.client.clone(),
+            stream: self.stream.stream_name().clone(),
+            shard: self.shard.id.as_str().to_owned(),
+            operation: format!("read shard {} of stream {}", self.shard.id, self.stream.stream_name()),
+            max_records: Some(i32::try_from(self.limit()).unwrap_or(i32::MAX)),
+        };
         let iterator = match iterator {
             Some(iterator) => iterator,
-            None => self.first_iterator().await?,
+            None => calls.iterator(&self.start()).await?,
         };
-        let limit = i32::try_from(self.limit()).unwrap_or(i32::MAX);
-        let output = self.client.get_records().shard_iterator(iterator).limit(limit).send().await?;
+        let output = match calls.records(&iterator).await? {
+            Some(output) => output,
+            None => return Err(Failure::refused(calls.operation, "its iterator has expired")),
+        };
         let records = output.records.into_iter().map(stream_record).collect::<Result<Vec<_>, _>>();
-        let records = records.map_err(|error| AwsFailure { kind: FailureKind::Service, message: error.to_string() })?;
+        let records = records.map_err(|error| Failure::refused(calls.operation, error.to_string()))?;
         Ok(Page { records, next_iterator: output.next_shard_iterator })
     }
 
-    async fn first_iterator(&self) -> Result<String, AwsFailure> {
-        let request =
-            self.client.get_shard_iterator().stream_name(self.stream.stream_name().as_str()).shard_id(self.shard.id.as_str());
-        let request = match self.checkpoints.done(self.stream.stream_name(), &self.shard) {
-            Some(done) => {
-                request.shard_iterator_type(ShardIteratorType::AfterSequenceNumber).starting_sequence_number(done.to_string())
-            }
-            None => request.shard_iterator_type(ShardIteratorType::TrimHorizon),
-        };
-        let output = request.send().await?;
-        let no_iterator = || AwsFailure { kind: FailureKind::Service, message: "the answer has no shard iterator".to_owned() };
-        output.shard_iterator.ok_or_else(no_iterator)
+    /// Behind what is done.
+    fn start(&self) -> ShardStart {
+        let done = self.checkpoints.done(self.stream.stream_name(), &self.shard);
+        done.map_or(ShardStart::Oldest, |done| ShardStart::After(done.clone()))
     }
 
     /// Delivers until every record is acknowledged or given up; `false` when it was told to stop before that.
