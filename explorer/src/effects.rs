@@ -14,8 +14,6 @@ mod streams;
 #[cfg(all(test, feature = "local"))]
 mod tests;
 
-pub use configure::plan_configuration;
-
 use crate::app::effect::Effect;
 use crate::app::message::Message;
 use crate::aws::connect::Connection;

@@ -2,6 +2,7 @@
 //! record, and holds all that its item does, also where it is damaged; CSV is for spreadsheets and is not read again.
 
 mod csv_row;
+mod error;
 mod export;
 mod line;
 mod opened;
@@ -11,7 +12,8 @@ mod target;
 #[cfg(test)]
 mod tests;
 
-pub use export::{ExportError, ExportOptions, ExportSink};
+pub use error::ExportError;
+pub use export::{ExportOptions, ExportSink};
 pub use opened::{OpenFile, is_standard_input, open, open_file};
 pub use reader::read;
 pub use target::is_standard_output;

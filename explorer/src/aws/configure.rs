@@ -5,7 +5,7 @@ use super::arn_of;
 use super::connect::Connection;
 use super::streams::{describe_table, first_table};
 use crate::domain::failure::Failure;
-use crate::domain::stream::change::{Call, Present, PresentTable, Wanted, wanted_settings};
+use crate::domain::stream::change::{Call, Plan, Present, PresentTable, Wanted, plan, wanted_settings};
 use crate::domain::stream::overview::{ArchiveTable, StreamOverview};
 use archiver::aws::failure::{AwsFailure, FailureKind};
 use archiver::format::settings::Ttl;
@@ -21,11 +21,20 @@ const TABLE_DEADLINE: Duration = Duration::from_secs(120);
 /// Between two looks at a new table.
 const TABLE_POLL: Duration = Duration::from_millis(200);
 
+/// Reads how a stream is archived now, and plans the calls that change it to what is wanted.
+///
+/// # Errors
+/// Names the call that failed, or what is in the way.
+pub async fn plan_change(connection: &Connection, stream: &StreamOverview, wanted: Wanted) -> Result<Plan, Failure> {
+    let present = inspect(connection, stream, wanted, Timestamp::now()).await?;
+    plan(stream, &present, wanted).map_err(|error| Failure::refused(format!("configure stream {}", stream.name), error.to_string()))
+}
+
 /// Reads what a plan needs to know: the table of the wanted mode and that of the parts, their TTL, and what would expire.
 ///
 /// # Errors
 /// Names the call that failed.
-pub async fn inspect(connection: &Connection, stream: &StreamOverview, wanted: Wanted, now: Timestamp) -> Result<Present, Failure> {
+async fn inspect(connection: &Connection, stream: &StreamOverview, wanted: Wanted, now: Timestamp) -> Result<Present, Failure> {
     let Wanted::Archived(wanted) = wanted else {
         return Ok(Present::default());
     };

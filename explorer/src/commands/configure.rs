@@ -1,12 +1,11 @@
 //! `explorer configure`.
 
 use super::{CommandError, Output, output};
-use crate::aws::configure::make;
+use crate::aws::configure::{make, plan_change};
 use crate::aws::connect::Connection;
 use crate::aws::streams::{overview, overview_of_archive, settled};
 use crate::domain::failure::Failure;
 use crate::domain::stream::change::{Wanted, WantedArchive};
-use crate::effects::plan_configuration;
 use archiver::format::settings::{ArchiveMode, ArchiveSettings, Compression, InvalidTtl, Replays, Ttl};
 use archiver::format::stream::StreamName;
 use clap::Args;
@@ -117,7 +116,7 @@ pub(super) async fn run(connection: &Connection, arguments: ConfigureArguments, 
     let before = overview_of_archive(connection, stream).await?;
     before.check_stream().map_err(CommandError::NotFound)?;
     let wanted = arguments.wanted(before.settings());
-    let plan = plan_configuration(connection, &before, wanted).await?;
+    let plan = plan_change(connection, &before, wanted).await?;
     let calls: Vec<String> = plan.calls.iter().map(ToString::to_string).collect();
     if !plan.calls.is_empty() {
         output::tell(&format!("Stream {stream}: these calls will be made:"))?;

@@ -3,7 +3,6 @@
 use super::output;
 use super::progress::Meter;
 use super::reading::{Sequence, Taker, complete, read};
-use super::reads::ReadCommand;
 use super::selection::{Chosen, NamedSource, Opened, Payloads, RecordSource, SelectionArguments};
 use super::{CommandError, Output};
 use crate::domain::export::{ExportFormat, Exported, PayloadForm};
@@ -101,7 +100,7 @@ impl ExportArguments {
     ///
     /// # Errors
     /// Says what is wrong.
-    pub(super) fn understood(&self) -> Result<(NamedSource, ReadCommand), CommandError> {
+    pub(super) fn understood(&self) -> Result<(NamedSource, ExportRequest), CommandError> {
         let to = if self.to == Path::new("-") || is_standard_output(&self.to) {
             Destination::StandardOutput
         } else {
@@ -123,7 +122,7 @@ impl ExportArguments {
         };
         let (source, chosen) = self.selection.understood()?;
         let request = ExportRequest { chosen, to, format, payload, for_excel: self.excel };
-        Ok((source, ReadCommand::Export(request)))
+        Ok((source, request))
     }
 }
 

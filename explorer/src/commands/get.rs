@@ -3,7 +3,6 @@
 use super::output::{self, Columns, Lines};
 use super::progress::Meter;
 use super::reading::{Sequence, Taker, complete, read};
-use super::reads::ReadCommand;
 use super::records::PREVIEW_COLUMNS;
 use super::selection::{Chosen, NamedSource, Opened, RecordSource, stream_named};
 use super::{CommandError, Output, local_times};
@@ -63,7 +62,7 @@ impl GetArguments {
     ///
     /// # Errors
     /// Says what is wrong.
-    pub(super) fn understood(&self) -> Result<(NamedSource, ReadCommand), CommandError> {
+    pub(super) fn understood(&self) -> Result<(NamedSource, GetRequest), CommandError> {
         let (source, key, sequence_number) = match (&self.file, &self.key) {
             (Some(_), Some(_)) if self.sequence_number.is_some() => {
                 let sentence = "with --file the stream is left out: a key, and perhaps a sequence number";
@@ -82,7 +81,7 @@ impl GetArguments {
             limit: None,
         };
         let request = GetRequest { chosen, key, sequence_number, decodes: self.decode.is_some(), raw: self.raw };
-        Ok((source, ReadCommand::Get(request)))
+        Ok((source, request))
     }
 }
 

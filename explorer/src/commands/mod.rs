@@ -159,7 +159,7 @@ impl Task {
             Some(Command::Keys | Command::Local { .. } | Command::Replay(replay::ReplayCommand::History(_))) => {}
             None | Some(_) => common.check_data_dir()?,
         }
-        let read = |(source, command)| match source {
+        let read = |source, command| match source {
             NamedSource::File(path) => Self::Offline(Offline::Read(path, command)),
             NamedSource::Stream(stream) => Self::Online(Online::Read(stream, command)),
         };
@@ -170,9 +170,18 @@ impl Task {
             Some(Command::Replay(replay::ReplayCommand::History(command))) => Self::Offline(Offline::History(command)),
             Some(Command::Replay(replay::ReplayCommand::Run(command))) => Self::Online(Online::Replay(command)),
             Some(Command::Streams(arguments)) => Self::Online(Online::Streams(arguments)),
-            Some(Command::Records(arguments)) => read(arguments.understood()?),
-            Some(Command::Get(arguments)) => read(arguments.understood()?),
-            Some(Command::Export(arguments)) => read(arguments.understood()?),
+            Some(Command::Records(arguments)) => {
+                let (source, request) = arguments.understood()?;
+                read(source, ReadCommand::Records(request))
+            }
+            Some(Command::Get(arguments)) => {
+                let (source, request) = arguments.understood()?;
+                read(source, ReadCommand::Get(request))
+            }
+            Some(Command::Export(arguments)) => {
+                let (source, request) = arguments.understood()?;
+                read(source, ReadCommand::Export(request))
+            }
             Some(Command::Tail(arguments)) => Self::Online(Online::Tail(arguments.understood()?)),
             Some(Command::Configure(arguments)) => Self::Online(Online::Configure(arguments)),
             Some(Command::Recover(arguments)) => match arguments.only_lists_folder() {

@@ -1,14 +1,14 @@
 //! The commands that read records of an archive or a file, which are ended at once when they are to end.
 
 use super::interrupt::{Prints, interruptible};
-use super::selection::{Chosen, RecordSource};
+use super::selection::RecordSource;
 use super::{CommandError, Output, export, get, records};
 
 /// What is done with the records.
 #[derive(Clone, Debug)]
 pub(super) enum ReadCommand {
     /// They are printed.
-    Records { chosen: Chosen, unordered: bool },
+    Records(records::RecordsRequest),
     /// One of them is printed.
     Get(get::GetRequest),
     /// They are written to a file.
@@ -24,9 +24,9 @@ impl ReadCommand {
         let partial = Err(CommandError::Stopped("stopped; what was printed is not all"));
         let nothing = Err(CommandError::Stopped("stopped before all was read; nothing was printed"));
         match self {
-            Self::Records { chosen, unordered } => {
-                let stopped = if unordered || chosen.filter.key().is_some() { partial } else { nothing };
-                interruptible(records::run(source, chosen, unordered, output), Prints::Everything, stopped).await
+            Self::Records(request) => {
+                let stopped = if request.prints_at_once() { partial } else { nothing };
+                interruptible(records::run(source, request, output), Prints::Everything, stopped).await
             }
             Self::Get(request) => interruptible(get::run(source, request, output), Prints::Everything, nothing).await,
             Self::Export(request) => {

@@ -3,7 +3,6 @@
 use super::output::{self, Columns, Lines};
 use super::progress::Meter;
 use super::reading::{Sequence, Taker, complete, read};
-use super::reads::ReadCommand;
 use super::selection::{Chosen, NamedSource, Payloads, RecordSource, SelectionArguments};
 use super::{CommandError, Output, local_times};
 use crate::domain::decode::Recipe;
@@ -28,19 +27,34 @@ pub(super) struct RecordsArguments {
     unordered: bool,
 }
 
+/// The same, understood.
+#[derive(Clone, Debug)]
+pub(super) struct RecordsRequest {
+    chosen: Chosen,
+    unordered: bool,
+}
+
+impl RecordsRequest {
+    /// Whether records are printed before all are read.
+    pub(super) fn prints_at_once(&self) -> bool {
+        self.unordered || self.chosen.filter.key().is_some()
+    }
+}
+
 impl RecordsArguments {
     /// Understands them.
     ///
     /// # Errors
     /// Says what is wrong.
-    pub(super) fn understood(&self) -> Result<(NamedSource, ReadCommand), CommandError> {
+    pub(super) fn understood(&self) -> Result<(NamedSource, RecordsRequest), CommandError> {
         let (source, chosen) = self.selection.understood()?;
-        Ok((source, ReadCommand::Records { chosen, unordered: self.unordered }))
+        Ok((source, RecordsRequest { chosen, unordered: self.unordered }))
     }
 }
 
 /// Prints the records that were chosen.
-pub(super) async fn run(source: RecordSource, chosen: Chosen, unordered: bool, output: Output) -> Result<(), CommandError> {
+pub(super) async fn run(source: RecordSource, request: RecordsRequest, output: Output) -> Result<(), CommandError> {
+    let RecordsRequest { chosen, unordered } = request;
     let opened = chosen.open(source).await?;
     let mut printer = Printer::new(opened.payloads.clone(), output);
     let meter = if unordered { Meter::beside_results() } else { Meter::before_results() };

@@ -1,7 +1,9 @@
 //! `explorer replay`: plans, runs and the history of replays.
 
 mod history;
+mod passed_over;
 mod plan;
+mod progress_line;
 mod run;
 
 use super::selection::{Chosen, NamedSource, SelectionArguments};

@@ -1,6 +1,7 @@
 //! Writing records to a file or to any other place, one after the other. A file appears under its name only when it is whole.
 
 use super::csv_row::{self, COLUMNS};
+use super::error::ExportError;
 use super::record_json::RecordJson;
 use super::target::Target;
 use super::{BYTE_ORDER_MARK, MAX_LINE_BYTES};
@@ -11,7 +12,7 @@ use crate::domain::record::payload::NoPayload;
 use crate::domain::text::plain_json;
 use archiver::format::stream::StreamName;
 use std::io::{self, BufWriter, Write};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 /// Bytes gathered before they are written.
 const BUFFER_BYTES: usize = 256 * 1024;
@@ -29,28 +30,6 @@ pub struct ExportOptions {
     pub stream: Option<StreamName>,
     /// Whether CSV is made for Excel, which changes what it can take for a number or a date.
     pub for_excel: bool,
-}
-
-/// Why records could not be exported.
-#[derive(Debug, thiserror::Error)]
-pub enum ExportError {
-    /// A file of this name is there.
-    #[error("cannot write {}: it exists already; choose another name, or ask for it to be replaced", .0.display())]
-    Exists(PathBuf),
-    /// There is nobody at the other end of a named pipe.
-    #[error("cannot write {}: nobody reads this pipe", .0.display())]
-    NobodyReadsPipe(PathBuf),
-    /// Whoever read what is written has gone.
-    #[error("nobody reads what is exported any more")]
-    NobodyReads,
-    /// The disk is full or fails, or the folder cannot be written to.
-    #[error("cannot write {target}: {source}")]
-    Io {
-        /// Where to.
-        target: String,
-        /// What came of it.
-        source: io::Error,
-    },
 }
 
 /// Takes records and writes them. Dropped before it is finished, it leaves no file.
@@ -79,24 +58,6 @@ impl Write for Limited<'_> {
 
     fn flush(&mut self) -> io::Result<()> {
         Ok(())
-    }
-}
-
-impl ExportError {
-    /// What came of writing there, with what to do about it.
-    pub(super) fn io(target: &Path, source: io::Error) -> Self {
-        Self::at(target.display().to_string(), source)
-    }
-
-    fn at(target: String, source: io::Error) -> Self {
-        let hint = match source.kind() {
-            io::ErrorKind::BrokenPipe => return Self::NobodyReads,
-            io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => "; make room there, or choose another place",
-            // Source: setrlimit(2), RLIMIT_FSIZE.
-            io::ErrorKind::FileTooLarge => "; that is more than ulimit -f or the disk's format allows",
-            _ => return Self::Io { target, source },
-        };
-        Self::Io { target, source: io::Error::new(source.kind(), format!("{source}{hint}")) }
     }
 }
 

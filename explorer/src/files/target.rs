@@ -1,7 +1,7 @@
 //! The place that an export is written to: a file, which gets its name when it is whole, or a device, a pipe or an open descriptor,
 //! which take bytes as they come and stay what they are. Nothing here is emptied or renamed but the file that was asked for.
 
-use super::export::ExportError;
+use super::error::ExportError;
 use crate::terminal;
 use rustix::fs::{Mode, OFlags};
 use rustix::io::Errno;

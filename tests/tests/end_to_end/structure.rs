@@ -33,11 +33,6 @@ const KNOWN: &[(&str, &str)] = &[
     ("app::records::reading", "app::records::base"),
     ("aws::connect", "aws::bucket"),
     ("commands::error", "commands::output"),
-    ("commands::export", "commands::reads"),
-    ("commands::get", "commands::reads"),
-    ("commands::records", "commands::reads"),
-    ("commands::replay::run", "commands::replay::plan"),
-    ("files::target", "files::export"),
 ];
 
 /// Files by module, as `domain::filter`; the root is `lib`.

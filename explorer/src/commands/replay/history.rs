@@ -1,7 +1,7 @@
 //! What the files of replays tell: `explorer replay list`, `show`, `pause`, `cancel` and `remove`.
 
 use super::of_file;
-use super::run::{LISTED, PassedOverJson};
+use super::passed_over::{LISTED, PassedOverJson};
 use crate::commands::output::{self, Columns, Lines};
 use crate::commands::{CommandError, Output, local_times};
 use crate::domain::failure::Failure;

@@ -1,6 +1,7 @@
 //! `explorer replay plan`.
 
-use super::run::PassedOverJson;
+use super::passed_over::PassedOverJson;
+use super::progress_line::{SHOW_INTERVAL, clear_line, show_line};
 use super::{PlanRequest, of_file};
 use crate::aws::connect::Connection;
 use crate::aws::streams::settled;
@@ -272,9 +273,6 @@ pub(super) async fn make(
     }
 }
 
-/// Between two updates on the terminal.
-pub(super) const SHOW_INTERVAL: std::time::Duration = std::time::Duration::from_millis(100);
-
 /// What is asked for, and the open source it is read from.
 async fn order_of(connection: &Connection, request: PlanRequest) -> Result<(ReplayOrder, OpenedSource), CommandError> {
     let PlanRequest { source, matching, target, include_expired, keep_aggregated, options } = request;
@@ -298,18 +296,6 @@ fn show_progress(progress: &PlanProgress) {
         )
     };
     show_line(&line);
-}
-
-/// Shows a line in place of the one before it.
-pub(super) fn show_line(line: &str) {
-    if terminal::show(line).is_err() {
-        tracing::debug!("progress could not be shown");
-    }
-}
-
-/// Takes that line away.
-pub(super) fn clear_line() {
-    show_line("");
 }
 
 /// What a plan comes to, for people.

@@ -1,6 +1,8 @@
 //! `explorer replay run` and `explorer replay resume`.
 
-use super::plan::{SHOW_INTERVAL, clear_line, make, show_line, tell_preflight};
+use super::passed_over::{LISTED, PassedOverJson};
+use super::plan::{make, tell_preflight};
+use super::progress_line::{SHOW_INTERVAL, clear_line, show_line};
 use super::{OptionArguments, PlanRequest, RunningArguments, of_file};
 use crate::aws::connect::Connection;
 use crate::commands::interrupt::Signals;
@@ -27,9 +29,6 @@ use tokio::sync::watch;
 
 /// The pauses between two arrivals that are told where nobody sees the progress.
 const LONG_WAIT: Duration = Duration::from_secs(60);
-
-/// Records passed over that are listed at the end of a run; `explorer replay show --receipts` lists all.
-pub(super) const LISTED: usize = 1_000;
 
 /// How a run ended, as JSON.
 #[derive(Debug, Serialize)]
@@ -60,20 +59,6 @@ struct RanJson {
     records_per_second: f64,
     warnings: Vec<String>,
     passed_over: Vec<PassedOverJson>,
-}
-
-#[derive(Debug, Serialize)]
-pub(super) struct PassedOverJson {
-    partition_key: String,
-    sequence_number: String,
-    sub_sequence_number: Option<u64>,
-    reason: String,
-}
-
-impl From<PassedOver> for PassedOverJson {
-    fn from(PassedOver { partition_key, sequence_number, sub_sequence_number, reason }: PassedOver) -> Self {
-        Self { partition_key, sequence_number, sub_sequence_number, reason }
-    }
 }
 
 /// Plans records and runs the plan, when that is confirmed.
