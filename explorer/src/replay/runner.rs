@@ -8,7 +8,7 @@ use crate::aws::connect::Connection;
 use crate::aws::{shards, streams};
 use crate::domain::failure::Failure;
 use crate::domain::replay::hash_key::ShardMap;
-use crate::domain::replay::lanes::{Batch, LaneOptions, Lanes, QueuedRecord};
+use crate::domain::replay::lanes::{Batch, LaneOptions, Lanes, PutResult, QueuedRecord};
 use crate::domain::replay::plan::{Control, PlanState, PlanSummary, RunRecord};
 use crate::domain::replay::progress::{LaneProgress, Progress, RunOutcome, Wait};
 use crate::domain::replay::timing::{Schedule, TOO_LONG, Timing, too_long};
@@ -188,13 +188,36 @@ struct Feeds {
 }
 
 /// What feeding a lane has brought.
-type Feed = (u64, usize, usize, Result<Vec<QueuedRecord>, String>);
+struct Feed {
+    /// Of the shards, when it was asked for.
+    version: u64,
+    /// That of the lane's shard.
+    place: usize,
+    /// Records that were asked for.
+    room: usize,
+    records: Result<Vec<QueuedRecord>, String>,
+}
+
+/// What listing the target's shards has brought.
+struct Listing {
+    /// Records that the target had acknowledged when it was asked.
+    acknowledged: u64,
+    found: Result<(ShardMap, Option<i64>), Failure>,
+}
+
+/// What became of a batch whose records were put.
+struct Outcome {
+    results: Vec<PutResult>,
+    bytes: u64,
+    is_resharded: bool,
+    trouble: Option<String>,
+}
 
 /// What a task of a run comes back with.
 enum Done {
     Sent(Batch, Sent),
     Fed(Feed),
-    Listed(u64, Result<(ShardMap, Option<i64>), Failure>),
+    Listed(Listing),
     /// The target as it is when all is sent.
     Confirmed(Result<Option<i64>, Failure>),
     Counted(Result<HashMap<String, u64>, Failure>),
@@ -332,7 +355,7 @@ impl Run {
                 Ok(Err(error)) => Err(error.to_string()),
                 Err(gone) => Err(gone.to_string()),
             };
-            Done::Fed((version, place, room, records))
+            Done::Fed(Feed { version, place, room, records })
         });
     }
 
@@ -371,88 +394,100 @@ impl Run {
         }
         match done {
             Done::Sent(batch, Sent::Settled { results, bytes, is_resharded, trouble }) => {
-                self.suspects_reshard |= is_resharded;
-                let before = self.lanes.counts();
-                self.lanes.settle(batch.id, &results, now, fastrand::f64);
-                let after = self.lanes.counts();
-                let acknowledged = after.acknowledged - before.acknowledged;
-                self.progress.acknowledged += acknowledged;
-                self.progress.acknowledged_now += acknowledged;
-                self.progress.passed_over += after.impossible - before.impossible;
-                self.progress.bytes += bytes;
-                if acknowledged > 0 {
-                    self.taken_at = now;
-                    self.progress.trouble = None;
-                    self.progress.reached = self.progress.reached.max(batch.records.iter().map(|record| record.arrived).max());
-                } else {
-                    self.progress.trouble = trouble.or(self.progress.trouble.take());
-                }
-                if !self.unsure.is_empty() {
-                    batch.records.iter().for_each(|record| {
-                        self.unsure.remove(&record.position);
-                    });
-                }
+                self.take_outcome(&batch, Outcome { results, bytes, is_resharded, trouble }, now);
             }
             Done::Sent(batch, Sent::CallFailed(failure, is_unsure)) => self.take_failed_call(&batch, &failure, is_unsure, now),
             Done::Sent(_, Sent::Broken(failure)) => self.fail_of_target(failure),
-            Done::Fed((version, place, room, records)) => {
-                self.feeds.is_asked = false;
-                match records {
-                    Ok(records) => {
-                        let own = records.iter().filter(|record| self.map.place_of(record.hash) == place).count();
-                        if version == self.feeds.version && own < room {
-                            self.feeds.exhausted.insert(place);
-                        }
-                        self.lanes.feed(records);
-                    }
-                    Err(reason) => self.fail(Failure::refused("read the plan", reason)),
+            Done::Fed(feed) => self.take_feed(feed),
+            Done::Listed(listing) => self.take_listing(listing),
+            Done::Confirmed(created_at) => self.take_confirmation(created_at),
+            Done::Counted(Ok(left)) => self.take_left(left, now),
+            Done::Counted(Err(failure)) => tracing::warn!(%failure, "what is left for each shard is not known anew"),
+        }
+    }
+
+    fn take_outcome(&mut self, batch: &Batch, outcome: Outcome, now: Duration) {
+        self.suspects_reshard |= outcome.is_resharded;
+        let before = self.lanes.counts();
+        self.lanes.settle(batch.id, &outcome.results, now, fastrand::f64);
+        let after = self.lanes.counts();
+        let acknowledged = after.acknowledged - before.acknowledged;
+        self.progress.acknowledged += acknowledged;
+        self.progress.acknowledged_now += acknowledged;
+        self.progress.passed_over += after.impossible - before.impossible;
+        self.progress.bytes += outcome.bytes;
+        if acknowledged > 0 {
+            self.taken_at = now;
+            self.progress.trouble = None;
+            self.progress.reached = self.progress.reached.max(batch.records.iter().map(|record| record.arrived).max());
+        } else {
+            self.progress.trouble = outcome.trouble.or(self.progress.trouble.take());
+        }
+        if !self.unsure.is_empty() {
+            batch.records.iter().for_each(|record| {
+                self.unsure.remove(&record.position);
+            });
+        }
+    }
+
+    fn take_feed(&mut self, feed: Feed) {
+        self.feeds.is_asked = false;
+        let Feed { version, place, room, records } = feed;
+        match records {
+            Ok(records) => {
+                let own = records.iter().filter(|record| self.map.place_of(record.hash) == place).count();
+                if version == self.feeds.version && own < room {
+                    self.feeds.exhausted.insert(place);
                 }
+                self.lanes.feed(records);
             }
-            Done::Listed(acknowledged, Ok((map, created_at))) => {
-                self.is_listing = false;
-                if self.is_same_target(created_at, acknowledged) {
+            Err(reason) => self.fail(Failure::refused("read the plan", reason)),
+        }
+    }
+
+    fn take_listing(&mut self, listing: Listing) {
+        self.is_listing = false;
+        match listing.found {
+            Ok((map, created_at)) => {
+                if self.is_same_target(created_at, listing.acknowledged) {
                     self.take_shards(map);
                 }
             }
-            Done::Listed(_, Err(failure)) if failure.kind == FailureKind::NotFound => {
-                self.is_listing = false;
-                self.fail_of_target(failure);
-            }
+            Err(failure) if failure.kind == FailureKind::NotFound => self.fail_of_target(failure),
             // They are listed again before long.
-            Done::Listed(_, Err(failure)) => {
-                self.is_listing = false;
-                tracing::warn!(%failure, "the target's shards are not known anew");
-            }
-            Done::Confirmed(Ok(created_at)) => {
-                self.is_listing = false;
+            Err(failure) => tracing::warn!(%failure, "the target's shards are not known anew"),
+        }
+    }
+
+    /// Takes how the target is when all is sent.
+    fn take_confirmation(&mut self, created_at: Result<Option<i64>, Failure>) {
+        self.is_listing = false;
+        match created_at {
+            Ok(created_at) => {
                 self.progress.trouble = None;
                 self.target.is_confirmed = self.is_same_target(created_at, self.progress.acknowledged);
             }
-            Done::Confirmed(Err(failure)) if failure.is_transient() || failure.kind == FailureKind::Credentials => {
-                self.is_listing = false;
+            Err(failure) if failure.is_transient() || failure.kind == FailureKind::Credentials => {
                 self.progress.trouble = Some(failure.to_string());
             }
-            Done::Confirmed(Err(failure)) => {
-                self.is_listing = false;
-                self.fail_of_target(failure);
-            }
-            Done::Counted(Ok(left)) => {
-                self.left = left;
-                let statuses = self.lanes.status(now);
-                // What is counted is what was left just now.
-                self.rates = statuses
-                    .into_iter()
-                    .map(|lane| {
-                        let per_second = self.rates.get(&lane.shard).map_or(0.0, |rate| rate.per_second);
-                        if let Some(left) = self.left.get_mut(&lane.shard) {
-                            *left += lane.acknowledged;
-                        }
-                        (lane.shard, LaneRate { acknowledged: lane.acknowledged, per_second })
-                    })
-                    .collect();
-            }
-            Done::Counted(Err(failure)) => tracing::warn!(%failure, "what is left for each shard is not known anew"),
+            Err(failure) => self.fail_of_target(failure),
         }
+    }
+
+    /// Takes what was left for each shard just now, to which what lanes have sent so far does not belong.
+    fn take_left(&mut self, left: HashMap<String, u64>, now: Duration) {
+        self.left = left;
+        let statuses = self.lanes.status(now);
+        self.rates = statuses
+            .into_iter()
+            .map(|lane| {
+                let per_second = self.rates.get(&lane.shard).map_or(0.0, |rate| rate.per_second);
+                if let Some(left) = self.left.get_mut(&lane.shard) {
+                    *left += lane.acknowledged;
+                }
+                (lane.shard, LaneRate { acknowledged: lane.acknowledged, per_second })
+            })
+            .collect();
     }
 
     fn take_failed_call(&mut self, batch: &Batch, failure: &AwsFailure, is_unsure: bool, now: Duration) {
@@ -507,7 +542,7 @@ impl Run {
             let (connection, target) = (&sender.connection, &sender.target);
             // First the shards: those of another stream are told by what is asked after them.
             let listed = async { Ok((shards::map(connection, target).await?, shards::created_at(connection, target).await?)) };
-            Done::Listed(acknowledged, listed.await)
+            Done::Listed(Listing { acknowledged, found: listed.await })
         });
     }
 

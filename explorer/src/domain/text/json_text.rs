@@ -1,4 +1,7 @@
 //! What JSON is, and what it is made of.
+//!
+//! It says whether a text is JSON and builds no values; `filter/json_tree` reads values for conditions, of broken content too, and says
+//! why there are two.
 
 use regex_syntax::hir::{ClassUnicode, ClassUnicodeRange};
 use serde::de::IgnoredAny;
