@@ -20,7 +20,6 @@ struct Stored {
     filters: Vec<String>,
 }
 
-/// The file.
 fn file() -> Option<PathBuf> {
     Some(user_folders::state()?.join("memory.json"))
 }

@@ -17,7 +17,6 @@ pub struct ExportOrder {
     pub stream: Option<StreamName>,
     /// The file; it must not be there yet.
     pub path: PathBuf,
-    /// Its format.
     pub format: ExportFormat,
     /// How payloads are written.
     pub form: PayloadForm,
@@ -26,11 +25,9 @@ pub struct ExportOrder {
 /// Which records are exported.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Exports {
-    /// These.
     These {
         /// How their payloads are decoded.
         recipe: Recipe,
-        /// The records.
         records: Vec<Arc<Record>>,
     },
     /// All that are found, read anew.

@@ -66,7 +66,6 @@ pub(crate) enum Test {
     Sequence(SequenceRange),
     /// Bytes of its payload.
     Size(SizeRange),
-    /// A property.
     Is(Property),
     /// A text in its content.
     Text(TextPattern),

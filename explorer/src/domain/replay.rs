@@ -47,7 +47,6 @@ pub struct ReplayOrder {
 #[derive(Clone, Debug, PartialEq)]
 #[allow(clippy::large_enum_variant, reason = "there is one at a time")]
 pub enum Selection {
-    /// These.
     Marked(Vec<Arc<Record>>),
     /// Whatever the source holds that matches.
     Matching(Matching),

@@ -35,7 +35,6 @@ pub(super) struct SeededShard {
     pub(super) last: SequenceNumber,
 }
 
-/// A stream of the demo.
 struct DemoStream {
     name: &'static str,
     shards: i32,

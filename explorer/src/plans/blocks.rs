@@ -12,7 +12,6 @@ use rusqlite::{Connection, params};
 pub(super) const BUCKETS: usize = 256;
 /// Entries of a block: what is read of a bucket at a time.
 const BLOCK_ENTRIES: usize = 512;
-/// Bytes of an entry.
 pub(super) const ENTRY_BYTES: usize = 6 * 8;
 
 /// The bucket of a key, by its hash.

@@ -56,7 +56,6 @@ pub(super) fn of_block(bucket: u64, first: u64, entries: &[u8]) -> i64 {
     i64::from(Checksum::default().number(bucket).number(first).part(entries).end())
 }
 
-/// Of a receipt.
 pub(super) fn of_receipt(position: u64, record: u64, shard: Option<i64>, sequence_number: Option<&str>) -> i64 {
     let place = Checksum::default().number(position).number(record);
     let shard = shard.map(i64::to_le_bytes);

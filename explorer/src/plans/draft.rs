@@ -51,7 +51,6 @@ pub struct DraftOrder<'o> {
     pub order: &'o ReplayOrder,
     /// The table or the file it is read from.
     pub source: &'o str,
-    /// The target's ARN.
     pub target_arn: &'o str,
     /// When it is made.
     pub now: Timestamp,
@@ -107,7 +106,6 @@ impl Draft {
         })
     }
 
-    /// The file.
     #[must_use]
     pub fn file(&self) -> &PlanFile {
         &self.file

@@ -39,7 +39,6 @@ impl Plans {
         Self { folder: folder.into() }
     }
 
-    /// The folder.
     #[must_use]
     pub fn folder(&self) -> &Path {
         &self.folder

@@ -35,7 +35,6 @@ pub struct Receipt {
     pub shard_id: String,
     /// Its new sequence number.
     pub sequence_number: String,
-    /// Bytes of its payload.
     pub payload_bytes: u64,
 }
 

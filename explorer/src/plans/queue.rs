@@ -15,7 +15,6 @@ use std::ops::RangeInclusive;
 /// A record as it is in the plan.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Loaded {
-    /// Its partition key.
     pub partition_key: String,
     /// What the producer gave instead of the key's hash.
     pub explicit_hash_key: Option<String>,

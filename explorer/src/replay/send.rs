@@ -22,7 +22,6 @@ pub(super) struct Wrapping {
 }
 
 impl Wrapping {
-    /// That of a plan.
     pub(super) fn of(plan: &PlanSummary) -> Self {
         let origin = plan.stream.clone().filter(|stream| *stream != plan.target);
         Self { separator: plan.options.envelope.clone(), origin }

@@ -64,10 +64,7 @@ pub enum InvalidRecipe {
     Empty,
     /// It names a step that there is not.
     #[error("\"{name}\" is not a step; known are {}, and {DETECTED} alone", known())]
-    UnknownStep {
-        /// The name.
-        name: String,
-    },
+    UnknownStep { name: String },
     /// A step that shows the content stands before others.
     #[error("{0} shows the content, so that no step can follow it")]
     NotLast(Step),

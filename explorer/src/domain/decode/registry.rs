@@ -92,7 +92,6 @@ impl Header {
 }
 
 impl Schema {
-    /// The registry.
     #[must_use]
     pub fn registry(self) -> &'static str {
         match self {

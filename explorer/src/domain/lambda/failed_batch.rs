@@ -28,9 +28,7 @@ pub struct FailedBatch {
     pub function_error: Option<String>,
     /// How many records, where it is told.
     pub records: Option<usize>,
-    /// The first one's number.
     pub first_sequence_number: String,
-    /// The last one's number.
     pub last_sequence_number: String,
     /// When the first one arrived in the stream.
     pub first_arrival: Option<Timestamp>,

@@ -12,9 +12,7 @@ const MAX_RANGE_KEY: usize = 1_024;
 /// The partition key and the sequence number of a record.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct RecordKey {
-    /// Its partition key.
     pub partition_key: String,
-    /// Its sequence number.
     pub sequence_number: String,
 }
 

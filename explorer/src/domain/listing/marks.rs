@@ -14,7 +14,6 @@ pub const MAX_SINGLE_BYTES: u64 = 64 * 1024 * 1024;
 /// What is marked.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Marks {
-    /// These.
     Some(BTreeMap<RecordId, Arc<Record>>),
     /// All that match, but these.
     AllBut {

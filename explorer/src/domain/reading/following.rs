@@ -18,7 +18,6 @@ pub enum Followed {
     Archive {
         /// The archive's table.
         table: String,
-        /// Its mode.
         mode: ArchiveMode,
     },
 }
@@ -35,7 +34,6 @@ pub enum FollowFrom {
 /// What is to be followed.
 #[derive(Clone, Debug, PartialEq)]
 pub struct FollowOrder {
-    /// The stream.
     pub stream: StreamName,
     /// Itself or its archive.
     pub followed: Followed,

@@ -25,11 +25,9 @@ pub enum Source {
 /// A stream's archive, to be read.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ArchiveSource {
-    /// The stream.
     pub stream: StreamName,
     /// The archive's table.
     pub table: String,
-    /// Its mode.
     pub mode: ArchiveMode,
     /// Bytes of the table as DynamoDB last counted them, up to six hours ago; 0 where that is not known.
     pub about_bytes: u64,
@@ -150,7 +148,6 @@ pub struct ReadProgress {
 /// Records that matched, as they come, in no order unless one key was asked for, and how far reading is with them.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct ReadBatch {
-    /// The records.
     pub records: Vec<Record>,
     /// Up to and with these.
     pub progress: ReadProgress,

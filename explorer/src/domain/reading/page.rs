@@ -5,7 +5,6 @@ use archiver::format::stream::StreamName;
 /// Where a page begins: the keys of the item before it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PageCursor {
-    /// Its partition key.
     pub partition_key: String,
     /// Its sequence number, where that is a key too.
     pub sequence_number: Option<String>,

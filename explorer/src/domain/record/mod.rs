@@ -20,7 +20,6 @@ use std::sync::Arc;
 /// What tells a record of an archive from every other. As texts, because a damaged item has them too.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct RecordId {
-    /// The partition key.
     pub partition_key: String,
     /// The sequence number's digits; empty where the item has none.
     pub sequence_number: String,

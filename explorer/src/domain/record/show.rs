@@ -39,7 +39,6 @@ pub struct ShowOptions {
 pub struct ShowOrder {
     /// The stream whose archive holds it, where it is an archive's.
     pub stream: Option<StreamName>,
-    /// The record.
     pub record: Arc<Record>,
     /// How.
     pub options: ShowOptions,

@@ -30,7 +30,6 @@ impl HashKey {
 /// An open shard of a stream, and the hash keys it takes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TargetShard {
-    /// Its id.
     pub id: String,
     /// The lowest hash key.
     pub first: HashKey,
@@ -52,7 +51,6 @@ impl ShardMap {
         Self { shards }
     }
 
-    /// The shards.
     #[must_use]
     pub fn shards(&self) -> &[TargetShard] {
         &self.shards

@@ -92,7 +92,6 @@ pub struct BatchId(pub u64);
 pub struct Batch {
     /// What it is settled by.
     pub id: BatchId,
-    /// The records.
     pub records: Vec<QueuedRecord>,
 }
 
@@ -129,7 +128,6 @@ pub struct Counts {
 /// How one lane goes.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct LaneStatus {
-    /// The shard.
     pub shard: String,
     /// Records it has got.
     pub acknowledged: u64,

@@ -26,7 +26,6 @@ pub fn time_of(arrival: Option<&ArrivalTime>, now: Timestamp) -> Option<i64> {
 pub struct OrderEntry {
     /// The shard it came from, by the number this plan has for it.
     pub shard: u32,
-    /// Its sequence number.
     pub number: SequenceValue,
     /// Its place in an aggregated record.
     pub sub: u64,
@@ -57,7 +56,6 @@ pub struct ShardFacts {
 }
 
 impl ShardFacts {
-    /// Those of one entry.
     #[must_use]
     pub fn of(entry: &OrderEntry) -> Self {
         Self {

@@ -215,7 +215,6 @@ pub struct RunRecord {
 /// A replay as the history shows it.
 #[derive(Clone, Debug, PartialEq)]
 pub struct PlanSummary {
-    /// Its id.
     pub id: PlanId,
     /// Where it stands.
     pub state: PlanState,
@@ -233,7 +232,6 @@ pub struct PlanSummary {
     pub is_everything: bool,
     /// The stream they are put into.
     pub target: String,
-    /// Its ARN.
     pub target_arn: String,
     /// How they are put.
     pub options: super::ReplayOptions,
@@ -253,7 +251,6 @@ pub struct PlanSummary {
     pub maybe_repeated: u64,
     /// Its runs, the first one first.
     pub runs: Vec<RunRecord>,
-    /// Bytes of its file.
     pub file_bytes: u64,
 }
 
@@ -314,9 +311,7 @@ impl PlanSummary {
 /// A record that can never be put, and why.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PassedOver {
-    /// Its partition key.
     pub partition_key: String,
-    /// Its sequence number.
     pub sequence_number: String,
     /// Its place in an aggregated record.
     pub sub_sequence_number: Option<u64>,
@@ -327,7 +322,6 @@ pub struct PassedOver {
 /// What became of one record of a plan.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RecordTrace {
-    /// Its partition key.
     pub partition_key: String,
     /// Its sequence number in the stream it came from.
     pub sequence_number: String,

@@ -34,7 +34,6 @@ pub enum CapacityMode {
 /// What live producers put into a shard, as it was seen for a few seconds.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Traffic {
-    /// The shard.
     pub shard: String,
     /// Records a second.
     pub records: f64,
@@ -60,9 +59,7 @@ pub struct Target {
 /// What of a plan goes into one shard.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ShardLoad {
-    /// The shard.
     pub shard: String,
-    /// Records.
     pub records: u64,
     /// Bytes as they are put, keys included.
     pub bytes: u64,
@@ -90,7 +87,6 @@ pub struct Load {
 /// A record that is to be put, as it is shown before that.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Glimpse {
-    /// Its partition key.
     pub partition_key: String,
     /// Its sequence number in the stream it came from; empty where it has none.
     pub sequence_number: String,
@@ -106,7 +102,6 @@ pub const GLIMPSES: usize = 5;
 /// What one should know before a replay runs.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Preflight {
-    /// The plan.
     pub plan: PlanSummary,
     /// What it comes to.
     pub load: Load,

@@ -58,7 +58,6 @@ pub enum Call {
     CreateTable {
         /// Its name.
         table: String,
-        /// Its keys.
         keys: TableKeys,
     },
     /// Let its items expire by `expireAfter`.
@@ -68,14 +67,11 @@ pub enum Call {
     },
     /// Set tags.
     AddTags {
-        /// The stream.
         stream: StreamName,
         /// Keys and values.
         tags: Vec<(String, String)>,
     },
-    /// Remove tags.
     RemoveTags {
-        /// The stream.
         stream: StreamName,
         /// Their keys.
         keys: Vec<String>,
@@ -110,7 +106,6 @@ pub enum PlanError {
         table: String,
         /// What it is needed for.
         purpose: Purpose,
-        /// Its keys.
         found: TableKeys,
     },
     /// Items of the table expire by another attribute.
@@ -121,7 +116,6 @@ pub enum PlanError {
     OtherTtlAttribute {
         /// Its name.
         table: String,
-        /// The attribute.
         attribute: String,
     },
 }

@@ -8,15 +8,12 @@ use serde::Serialize;
 /// A stream with what is known of its archive.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StreamOverview {
-    /// Its name.
     pub name: StreamName,
-    /// Its ARN.
     pub arn: String,
     /// Kinesis' own word for its state: `ACTIVE`, `UPDATING`, …
     pub status: String,
     /// Whether it was deleted, so that only its archive is left.
     pub is_deleted: bool,
-    /// Open shards.
     pub open_shards: u32,
     /// How long Kinesis itself keeps records, in hours.
     pub retention_hours: u32,
@@ -42,11 +39,9 @@ pub enum Configuration {
 /// A table that holds an archive.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ArchiveTable {
-    /// Its name.
     pub name: String,
     /// DynamoDB's own word for its state: `ACTIVE`, `CREATING`, …
     pub status: String,
-    /// Its keys.
     pub keys: TableKeys,
     /// Items, as DynamoDB counted them some hours ago.
     pub items: u64,

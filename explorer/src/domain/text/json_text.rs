@@ -14,7 +14,6 @@ pub enum Token {
     Key,
     /// A string value.
     Text,
-    /// A number.
     Number,
     /// true, false, null.
     Word,

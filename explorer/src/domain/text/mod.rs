@@ -63,7 +63,6 @@ pub(crate) struct Printer {
 pub(crate) enum Shown {
     /// As this character, in so many columns.
     As(char, usize),
-    /// By its number.
     ByNumber(char),
 }
 

@@ -22,7 +22,6 @@ const RELIST_INTERVAL: Duration = Duration::from_secs(5);
 pub struct Mapping<I> {
     /// Reads the stream.
     pub client: Client,
-    /// The stream.
     pub stream: StreamName,
     /// Gets the records.
     pub invoker: Arc<I>,

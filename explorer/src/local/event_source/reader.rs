@@ -34,7 +34,6 @@ pub(super) enum Ended {
     Stopped,
 }
 
-/// A reader of one shard.
 pub(super) struct ShardReader<I> {
     pub(super) client: Client,
     pub(super) stream: StreamArn,

@@ -21,7 +21,6 @@ const NAMES_PER_PAGE: i32 = 100;
 /// Tag reads in flight at once.
 const TAG_READS_IN_FLIGHT: usize = 8;
 
-/// The tags of a stream.
 pub type StreamTags = BTreeMap<String, String>;
 /// Every stream there is, with its tags.
 pub type Inventory = BTreeMap<StreamName, StreamTags>;
