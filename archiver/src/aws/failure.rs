@@ -63,7 +63,7 @@ impl AwsFailure {
     /// A statement that an answer says nothing of.
     #[must_use]
     pub fn unanswered() -> Self {
-        Self { kind: FailureKind::Service, message: "DynamoDB's answer says nothing of it".to_owned() }
+        Self { kind: FailureKind::Service, message: "DynamoDB's answer does not mention it".to_owned() }
     }
 
     /// An error that a service answered with.

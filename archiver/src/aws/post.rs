@@ -39,7 +39,7 @@ pub enum InvalidConfig {
     #[error("no credentials are configured; give the function a role")]
     NoCredentials,
     /// The endpoint cannot be told.
-    #[error("the endpoint of {service} cannot be told: {reason}")]
+    #[error("the endpoint of {service} cannot be determined: {reason}")]
     NoEndpoint {
         /// Whose.
         service: &'static str,
@@ -189,7 +189,7 @@ impl Post {
         match (failure.kind, date) {
             (FailureKind::ClockSkew, Some(date)) => {
                 let skew = date.secs() - DateTime::from(SystemTime::now()).secs();
-                tracing::warn!(seconds = skew, "AWS's clock is ahead of this one by so much; its time is used");
+                tracing::warn!(seconds = skew, "this machine's clock differs from AWS's; requests are signed with AWS's time");
                 self.skew.store(skew, Ordering::Relaxed);
             }
             // They may have been replaced meanwhile.

@@ -28,7 +28,7 @@ pub struct Envelope {
 /// A text that cannot separate an envelope from its payload.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "{text:?} cannot be the separator: it must not be empty, nor hold a letter, a digit, a blank or one of {FORBIDDEN}, which occur in the envelope"
+    "{text:?} cannot be the separator: it must not be empty, and must not contain a letter, a digit, a space or one of {FORBIDDEN}, because the envelope itself contains them"
 )]
 pub struct InvalidSeparator {
     text: String,

@@ -94,7 +94,7 @@ pub struct InvalidTtl {
 }
 
 const EXPECTED_MODE: &str = "use ALL or LATEST";
-const EXPECTED_TTL: &str = "use expireSeconds=<whole seconds, at least 1>, or remove the tag to keep items for ever";
+const EXPECTED_TTL: &str = "use expireSeconds=<whole seconds, 1 or more>, or remove the tag to keep items forever";
 const EXPECTED_REPLAYS: &str = "use keep or skip";
 const EXPECTED_COMPRESSION: &str = "use none or gzip";
 const EXPECTED_DURATION: &str = "use whole seconds, or a number with s, m, h, d or w, such as 30d";

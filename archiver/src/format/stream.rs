@@ -154,10 +154,10 @@ impl StreamArn {
         }
         missing(region, "region")?;
         if account.len() != ACCOUNT_DIGITS || !account.bytes().all(|byte| byte.is_ascii_digit()) {
-            return Err(format!("\"{account}\" is no account, which has {ACCOUNT_DIGITS} digits"));
+            return Err(format!("\"{account}\" is not an account, which has {ACCOUNT_DIGITS} digits"));
         }
         let Some(resource) = resource.strip_prefix("stream/") else {
-            return Err(format!("\"{resource}\" is no stream"));
+            return Err(format!("\"{resource}\" is not a stream"));
         };
         let (name, consumer) = resource.split_once('/').map_or((resource, None), |(name, rest)| (name, Some(rest)));
         if consumer.is_some_and(|consumer| consumer.strip_prefix("consumer/").is_none_or(str::is_empty)) {
@@ -259,12 +259,12 @@ mod tests {
     fn of_an_arn_that_names_no_stream_it_is_said_what_is_wrong() {
         for (text, reason) in [
             ("arn:aws:kinesis:eu-west-1:stream/orders", "it has too few parts"),
-            ("arn:aws:kinesis:eu-west-1::stream/orders", "\"\" is no account, which has 12 digits"),
-            ("arn:aws:kinesis:eu-west-1:12345:stream/orders", "\"12345\" is no account, which has 12 digits"),
+            ("arn:aws:kinesis:eu-west-1::stream/orders", "\"\" is not an account, which has 12 digits"),
+            ("arn:aws:kinesis:eu-west-1:12345:stream/orders", "\"12345\" is not an account, which has 12 digits"),
             ("arn:aws:kinesis::123456789012:stream/orders", "its region is missing"),
             ("arn::kinesis:eu-west-1:123456789012:stream/orders", "its partition is missing"),
             ("arn:aws:dynamodb:eu-west-1:123456789012:table/orders", "it belongs to the service \"dynamodb\""),
-            ("arn:aws:kinesis:eu-west-1:123456789012:table/orders", "\"table/orders\" is no stream"),
+            ("arn:aws:kinesis:eu-west-1:123456789012:table/orders", "\"table/orders\" is not a stream"),
             (
                 "arn:aws:kinesis:eu-west-1:123456789012:stream/orders/shard/1",
                 "\"orders/shard/1\" is neither a stream nor a consumer of one",

@@ -61,7 +61,7 @@ async fn find_table(
         match keys {
             Some(found) if found == expected => {
                 if table != named {
-                    tracing::warn!(%stream, table, missing = named, "the table in the other case is used");
+                    tracing::warn!(%stream, table, missing = named, "the table is missing; the one spelled in the other case is used");
                 }
                 return Ok(table);
             }

@@ -14,7 +14,7 @@ pub enum ArchiveError {
     #[error(transparent)]
     InvalidEvent(#[from] InvalidEvent),
     /// A record without even a sequence number, which cannot be reported alone.
-    #[error("{0}, so that the whole batch is delivered again")]
+    #[error("{0}; Lambda delivers the whole batch again")]
     RecordWithoutNumber(UnreadableRecord),
     /// The tags cannot be read from Kinesis.
     #[error("cannot read the tags of stream {stream}: {failure}{}", hint_of(failure, "kinesis:ListTagsForStream"))]
@@ -39,7 +39,7 @@ pub enum ArchiveError {
     },
     /// There is no table to write to.
     #[error(
-        "stream {stream} is to be archived in mode {mode}, but table {table} does not exist; create it with: explorer configure {stream} --mode {mode}"
+        "stream {stream} has archive mode {mode}, but table {table} does not exist; create it with: explorer configure {stream} --mode {mode}"
     )]
     TableMissing {
         /// Whose archive.
@@ -51,7 +51,7 @@ pub enum ArchiveError {
     },
     /// The table is of another mode.
     #[error(
-        "table {table} has {found}, but mode {mode} of stream {stream} needs {}; move that table away or change the mode",
+        "table {table} has {found}, but mode {mode} of stream {stream} needs {}; change the mode, or delete the table if nobody needs it",
         TableKeys::of_mode(*mode)
     )]
     WrongKeys {

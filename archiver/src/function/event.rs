@@ -48,10 +48,10 @@ pub struct UnreadableRecord {
 #[derive(Debug, thiserror::Error)]
 pub enum InvalidEvent {
     /// It is no JSON, or another event's.
-    #[error("the event is not one of a Kinesis event source: {0}; invoke the function by an event source mapping of a stream")]
+    #[error("the event does not come from a Kinesis stream: {0}; invoke the function through an event source mapping")]
     Json(#[from] serde_json::Error),
     /// It is not even text.
-    #[error("the event is not one of a Kinesis event source: {0}; invoke the function by an event source mapping of a stream")]
+    #[error("the event does not come from a Kinesis stream: {0}; invoke the function through an event source mapping")]
     Text(#[from] std::str::Utf8Error),
 }
 
@@ -365,6 +365,6 @@ mod tests {
     #[test]
     fn what_is_no_kinesis_event_says_so() {
         let error = Batch::parse(r#"{"detail":{}}"#).unwrap_err().to_string();
-        assert!(error.starts_with("the event is not one of a Kinesis event source: missing field `Records`"), "{error}");
+        assert!(error.starts_with("the event does not come from a Kinesis stream: missing field `Records`"), "{error}");
     }
 }

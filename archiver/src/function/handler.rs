@@ -279,7 +279,7 @@ impl<T: TagReader, D: Database> Archiver<T, D> {
             sequence_number = sequence_number.as_str(),
             %reason,
             remedy = reason.remedy(stream.stream_name(), archive.settings.mode),
-            "records cannot be archived now and are delivered again"
+            "records could not be archived; Lambda delivers them again"
         );
         Ok(())
     }

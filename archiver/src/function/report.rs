@@ -122,7 +122,7 @@ impl BatchReport {
             level: if self.failed == 0 { "INFO" } else { "WARN" },
             message: match self.failed {
                 0 => "batch archived",
-                failed if failed < self.records => "batch archived in part",
+                failed if failed < self.records => "batch partly archived",
                 _ => "batch not archived",
             },
             report: self,

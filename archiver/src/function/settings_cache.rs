@@ -58,7 +58,7 @@ impl<V> SettingsCache<V> {
         match (read(known.is_some()).await, known) {
             (Ok(value), _) => Ok(self.keep(stream, Arc::new(value), self.refresh)),
             (Err(error), Some((value, _))) if error.may_pass() => {
-                tracing::warn!(%stream, %error, "settings could not be read again; the last good ones serve on");
+                tracing::warn!(%stream, %error, "settings could not be refreshed; the last ones stay in use");
                 Ok(self.keep(stream, value, RETRY.min(self.refresh)))
             }
             (Err(error), _) => Err(error),

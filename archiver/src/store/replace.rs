@@ -150,7 +150,7 @@ fn settle(write: NewestWrite<'_>, answer: StatementAnswer) -> Settled<NewestWrit
     let NewestWrite { item, step } = write;
     let next = |step| Settled::Next(NewestWrite { item, step });
     let changed = |step| {
-        let message = "the item stored under this key has changed meanwhile";
+        let message = "another write changed the item stored under this key";
         let failure = AwsFailure { kind: FailureKind::Service, message: message.to_owned() };
         Settled::Again(NewestWrite { item, step }, failure.into())
     };
@@ -180,8 +180,7 @@ fn settle(write: NewestWrite<'_>, answer: StatementAnswer) -> Settled<NewestWrit
         | (StatementAnswer::ConditionFailed { .. }, Step::PutOver(_)) => changed(Step::Put),
         (StatementAnswer::Duplicate, Step::Put | Step::PutOver(_)) => Settled::Done((Done::Superseded, None)),
         (StatementAnswer::ConditionFailed { stored: Some(_) }, Step::Put) => {
-            let message =
-                "the item stored under this key is not newer, but its sequenceNumber cannot be compared; mend or delete it";
+            let message = "the item stored under this key is not newer, but its sequenceNumber cannot be compared; correct or delete the item";
             let failure = AwsFailure { kind: FailureKind::Refused, message: message.to_owned() };
             Settled::Failed(NewestWrite { item, step: Step::Put }, failure.into())
         }

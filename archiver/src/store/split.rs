@@ -101,7 +101,7 @@ impl<D: Database> Store<D> {
                 table,
                 part_of,
                 deleted = count,
-                "the recordParts of a replaced item are not a number of parts that a payload has"
+                "a replaced item has an impossible recordParts; the parts it may have had are deleted"
             );
         }
         let parts =

@@ -215,10 +215,7 @@ async fn a_record_whose_parts_cannot_be_written_fails_alone() {
     assert_eq!((outcome.archived, outcome.failed.len()), (1, 1));
     let reason = &outcome.failed[0].reason;
     assert!(reason.of_the_table().is_none());
-    assert_eq!(
-        reason.to_string(),
-        "it is too large for one item, and cannot be written in parts, for which table orders-archive-parts is needed: on purpose"
-    );
+    assert_eq!(reason.to_string(), "it is too large for one item, and splitting it needs table orders-archive-parts: on purpose");
     let orders = StreamName::parse("orders").unwrap();
     let remedy = reason.remedy(&orders, ArchiveMode::Latest).unwrap();
     assert_eq!(remedy, "create it with: explorer configure orders --mode LATEST");

@@ -16,7 +16,7 @@ pub enum WriteError {
     #[error(transparent)]
     Deadline(#[from] DeadlinePassed),
     /// It is too large for one item, and cannot be written in parts; which is this record's trouble alone.
-    #[error("it is too large for one item, and cannot be written in parts, for which table {table} is needed: {reason}")]
+    #[error("it is too large for one item, and splitting it needs table {table}: {reason}")]
     Parts {
         /// The table of parts, or of the archive where it must be looked up first.
         table: String,
@@ -70,7 +70,7 @@ impl WriteError {
         match self {
             Self::Aws(failure) => match failure.kind {
                 FailureKind::Throttled => Some("raise the table's capacity, or wait until it has adapted".to_owned()),
-                FailureKind::Refused => Some("the record goes to the failure destination when Lambda gives it up".to_owned()),
+                FailureKind::Refused => Some("after the last retry Lambda sends the record to the failure destination".to_owned()),
                 FailureKind::AccessDenied
                 | FailureKind::Credentials
                 | FailureKind::ClockSkew

@@ -598,7 +598,7 @@ fn any_item() -> impl Strategy<Value = StoredItem> {
     let text = || proptest::option::of(".{0,20}");
     let numbers = (proptest::option::of(any::<u128>()), proptest::option::of(0..9_u32), any::<Option<u64>>(), any::<Option<i64>>());
     let arrival = proptest::option::of(prop_oneof!["[0-9]{1,12}", "[0-9]{1,12}\\.[0-9]{1,9}"]);
-    let problem = prop_oneof![".{0,30}", Just("recordParts is 2.5, which is no count".to_owned())];
+    let problem = prop_oneof![".{0,30}", Just("recordParts is 2.5, which is not a whole number".to_owned())];
     let lists = (proptest::collection::btree_map(".{0,9}", ".{0,9}", 0..3), proptest::collection::vec(problem, 0..3));
     (".{0,20}", any_data(), text(), text(), numbers, arrival, lists).prop_map(
         |(

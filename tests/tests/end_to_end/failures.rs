@@ -88,7 +88,7 @@ async fn a_missing_table_is_named_and_archiving_goes_on_when_it_is_there(way: Wa
     assert_eq!(
         error.message,
         format!(
-            "stream {name} is to be archived in mode ALL, but table {name}-archive-ALL does not exist; \
+            "stream {name} has archive mode ALL, but table {name}-archive-ALL does not exist; \
              create it with: explorer configure {name} --mode ALL"
         )
     );
@@ -145,7 +145,7 @@ async fn a_table_with_the_keys_of_another_mode_is_named_and_left_alone(way: Way)
         error.message,
         format!(
             "table {name}-archive-LATEST has hash key partitionKey and range key sequenceNumber, but mode LATEST of stream \
-             {name} needs hash key partitionKey and no range key; move that table away or change the mode"
+             {name} needs hash key partitionKey and no range key; change the mode, or delete the table if nobody needs it"
         )
     );
     assert_eq!(stream.items("LATEST").await, vec![]);
@@ -171,7 +171,7 @@ async fn what_is_no_event_of_kinesis_is_refused(way: Way) {
     let error = function.error(r#"{"source":"aws.events","detail-type":"Scheduled Event"}"#).await;
 
     assert_eq!(error.error_type, "InvalidEvent");
-    assert!(error.message.starts_with("the event is not one of a Kinesis event source: "), "{}", error.message);
+    assert!(error.message.starts_with("the event does not come from a Kinesis stream: "), "{}", error.message);
 }
 
 async fn a_batch_without_records_is_archived_at_once(way: Way) {

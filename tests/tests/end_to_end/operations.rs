@@ -161,7 +161,7 @@ async fn a_batch_that_is_archived_in_part_or_not_at_all_says_so() {
 
         let reports = reports(&function, 2).await;
         let counts = [("records", 3), ("user_records", 3), ("archived", 1), ("split", 1), ("failed", 2), ("oversize", 1)];
-        assert_reports(&reports[0], &stream, "batch archived in part", &counts);
+        assert_reports(&reports[0], &stream, "batch partly archived", &counts);
         assert_reports(&reports[1], &stream, "batch not archived", &[("records", 1), ("user_records", 1), ("failed", 1)]);
         assert!(reports.iter().all(|report| report["level"] == "WARN"));
     }

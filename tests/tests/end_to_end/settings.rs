@@ -27,7 +27,7 @@ async fn the_table_in_the_other_case_is_used(way: Way) {
         assert_eq!(stream.items(table).await.len(), 3, "tag {tag}, table {table}");
         if let Function::Binary(bootstrap) = &function {
             let missing = stream.table(tag);
-            let is_said = |line: &String| line.contains("the table in the other case is used") && line.contains(&missing);
+            let is_said = |line: &String| line.contains("the one spelled in the other case is used") && line.contains(&missing);
             assert_eq!(bootstrap.log().iter().filter(|line| is_said(line)).count(), 1, "{:#?}", bootstrap.log());
         }
     }

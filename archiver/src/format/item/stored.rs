@@ -61,7 +61,7 @@ impl StoredItem {
                 let whole = text.split('.').next().unwrap_or_default();
                 let seconds = whole.parse().ok();
                 if seconds.is_none() {
-                    item.problems.push(format!("{} is {text}, which is no time", attribute::EXPIRE_AFTER));
+                    item.problems.push(format!("{} is {text}, which is not a time", attribute::EXPIRE_AFTER));
                 }
                 seconds
             });
@@ -75,7 +75,7 @@ impl StoredItem {
         match attributes.remove(name) {
             Some(AttributeValue::S(text)) => Some(text),
             Some(AttributeValue::N(text)) => {
-                self.problems.push(format!("{name} is a number, not a text"));
+                self.problems.push(format!("{name} is a number, not text"));
                 Some(text)
             }
             found => self.missing(name, found),
@@ -86,7 +86,7 @@ impl StoredItem {
         match attributes.remove(name) {
             Some(AttributeValue::N(text)) => Some(text),
             Some(AttributeValue::S(text)) => {
-                self.problems.push(format!("{name} is a text, not a number"));
+                self.problems.push(format!("{name} is text, not a number"));
                 Some(text)
             }
             found => self.missing(name, found),
@@ -101,14 +101,14 @@ impl StoredItem {
         let text = self.take_number(attributes, name)?;
         let count = text.parse().ok();
         if count.is_none() {
-            self.problems.push(format!("{name} is {text}, which is no count"));
+            self.problems.push(format!("{name} is {text}, which is not a whole number"));
         }
         count
     }
 
     fn missing(&mut self, name: &str, found: Option<AttributeValue>) -> Option<String> {
         self.problems.push(match found {
-            Some(value) => format!("{name} has a type of its own: {}", text_of(&value)),
+            Some(value) => format!("{name} has an unexpected type: {}", text_of(&value)),
             None => format!("{name} is missing"),
         });
         None

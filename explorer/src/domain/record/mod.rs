@@ -269,7 +269,7 @@ mod tests {
     fn an_expiry_that_cannot_be_read_is_not_taken_for_none() {
         let item = record("1", "1").item;
         assert!(!Record::new(item.clone()).has_unclear_expiry());
-        for problem in ["expireAfter is soon, which is no time", "expire_after is \"soon\", which is not a whole number"] {
+        for problem in ["expireAfter is soon, which is not a time", "expire_after is \"soon\", which is not a whole number"] {
             assert!(Record::new(StoredItem { problems: vec![problem.to_owned()], ..item.clone() }).has_unclear_expiry());
         }
     }
@@ -302,7 +302,8 @@ mod tests {
         assert_eq!(decoded.breadcrumb(), "base64 › not readable");
         assert_eq!(decoded.note.unwrap(), "its recordEncoding is \"zstd\", which this version cannot read");
         assert_eq!(stored(None, Some(3)).payload(), None);
-        let unclear = Record::new(StoredItem { problems: vec!["recordParts is 2.5, which is no count".to_owned()], ..zstd.item });
+        let unclear =
+            Record::new(StoredItem { problems: vec!["recordParts is 2.5, which is not a whole number".to_owned()], ..zstd.item });
         let reason = unclear.payload().unwrap().unwrap_err().to_string();
         assert_eq!(reason, "its recordParts cannot be read, so that its payload is not known");
         assert_eq!(unclear.stored_as(), None);

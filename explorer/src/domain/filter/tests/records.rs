@@ -507,7 +507,7 @@ fn any_stored() -> impl Strategy<Value = StoredItem> {
             sequence_number: usual.sequence_number.filter(|_| has_number),
             arrival: usual.arrival.filter(|_| has_time),
             data: usual.data.filter(|_| has_data),
-            problems: name.map(|name| format!("{name} has a type of its own: true")).into_iter().collect(),
+            problems: name.map(|name| format!("{name} has an unexpected type: true")).into_iter().collect(),
             ..usual
         }
     })
