@@ -1,5 +1,5 @@
-//! The event of an invocation as it came. The Lambda runtime would parse it into a value first: it would read and copy megabytes before
-//! the archiver reads the first record.
+//! The event of an invocation, as Lambda delivered it. The Lambda runtime would first parse it into a value: it would read and copy
+//! megabytes before the archiver sees the first record.
 
 use bytes::Bytes;
 use lambda_runtime::LambdaInvocation;
@@ -7,11 +7,12 @@ use lambda_runtime::tower::{Layer, Service};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll};
 
-/// Takes the event of each invocation for the handler, which gets `null` instead. The runtime runs one invocation after the other.
+/// Takes the event of each invocation out of it; the runtime then parses `null`. Invocations never overlap, so there is one place
+/// for an event.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Events(Arc<Mutex<Bytes>>);
 
-/// The service that takes them.
+/// The service that takes the events.
 #[derive(Clone, Debug)]
 pub(crate) struct TakeEvents<S> {
     inner: S,

@@ -1,17 +1,20 @@
 //! Archives Kinesis streams in DynamoDB.
 //!
-//! Four rooms, each of which knows only those before it: [`format`], what an archive is (tags, tables, items), for every program
-//! that reads or writes one; [`aws`], how AWS is called; [`store`], how records get into tables; [`function`], what the Lambda
-//! function `bootstrap` does with an event. The archives of the Node.js original are read and continued as they are.
-
-#![warn(missing_docs)]
+//! There are four rooms, and each one knows only the rooms before it:
+//!
+//! - [`format`] says what an archive is: tags, tables and items. Every program that reads or writes an archive uses it.
+//! - [`aws`] calls AWS.
+//! - [`store`] writes records into tables.
+//! - [`function`] is what the Lambda function `bootstrap` does with an event.
+//!
+//! Archives of the Node.js original stay valid: same tags, tables and items.
 
 pub mod aws;
 pub mod format;
 pub mod function;
 pub mod store;
 
-/// Samples in Rust are run as tests.
+/// Runs the Rust samples of the document as tests.
 #[cfg(doctest)]
 #[doc = include_str!("../../docs/replay.md")]
 struct ReplayDocument;

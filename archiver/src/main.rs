@@ -1,5 +1,5 @@
-//! The Lambda function: clients made once, then the handler for every event. Only this program knows the Lambda runtime; the explorer
-//! runs the same archiver without it.
+//! The Lambda function: it makes its clients once, then handles every event with them. Only this program knows the Lambda runtime.
+//! The explorer runs the same archiver without it.
 
 mod invocation;
 
@@ -20,12 +20,12 @@ use tracing_subscriber::filter::{LevelFilter, Targets};
 use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::util::SubscriberInitExt as _;
 
-/// Kept back from the deadline, so that the answer still reaches Lambda.
+/// Time reserved before the deadline, so that the answer still reaches Lambda.
 const ANSWER_MARGIN: Duration = Duration::from_millis(500);
-/// Taken where the event carries no deadline that lies ahead, as under `cargo lambda watch`.
+/// Used when the event has no deadline in the future, as under `cargo lambda watch`.
 const UNKNOWN_TIME_LEFT: Duration = Duration::from_secs(60);
 
-/// An [`ArchiveError`] as Lambda shows it: `errorType` and `errorMessage`.
+/// An [`ArchiveError`] as Lambda shows it, with `errorType` and `errorMessage`.
 #[derive(Debug)]
 struct Report(ArchiveError);
 
@@ -46,7 +46,7 @@ async fn main() -> Result<(), Error> {
     Runtime::new(handler).layer(TracingLayer::new()).layer(events.clone()).run().await
 }
 
-/// What `RUST_LOG` names, by targets and levels.
+/// The targets and levels that `RUST_LOG` names.
 fn log_filter() -> Targets {
     let named = std::env::var("RUST_LOG").ok().and_then(|directives| directives.parse().ok());
     named.unwrap_or_else(|| Targets::new().with_default(LevelFilter::INFO).with_target("aws", LevelFilter::WARN))

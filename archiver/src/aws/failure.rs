@@ -1,4 +1,4 @@
-//! What a failed AWS call means, without the SDK's types: the kind decides what to do, the message is for people.
+//! What a failed AWS call means, without the SDK's types. The kind decides what the program does; the message is for people.
 
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use aws_smithy_runtime_api::client::result::{ConnectorError, SdkError};
@@ -6,18 +6,18 @@ use aws_smithy_types::error::display::DisplayErrorContext;
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 use std::fmt;
 
-/// What went wrong, as far as a caller decides by it.
+/// What went wrong, as far as a caller needs to know.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum FailureKind {
-    /// The service refuses for want of a permission.
+    /// A permission is missing.
     AccessDenied,
-    /// No credentials, or ones the service does not know.
+    /// There are no credentials, or the service does not accept them.
     Credentials,
-    /// The time on the signature is not the service's.
+    /// The time of the signature differs too much from the service's time.
     ClockSkew,
-    /// The stream or table is not there.
+    /// The stream or table does not exist.
     NotFound,
-    /// Too many calls or too much data for now.
+    /// Too many calls or too much data at the moment.
     Throttled,
     /// The endpoint cannot be reached, or the connection broke.
     Network,
@@ -27,46 +27,44 @@ pub enum FailureKind {
     ConditionFailed,
     /// The service failed.
     Service,
-    /// The request can never succeed as it is, but one with other records may.
+    /// This request can never succeed, but one with other records may.
     Refused,
-    /// The stream or table takes no request for now: its key is disabled, it is being deleted, …
+    /// The stream or table takes no requests, for example because its KMS key is disabled or it is being deleted.
     Unusable,
 }
 
-/// An answer that AWS never gives: without what it always sends, or larger than it may be. Another one would be no better.
+/// An answer that AWS never gives: it lacks something that AWS always sends, or is too large. Retrying does not help.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
 pub struct UnusableAnswer(pub String);
 
-/// A failed call.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AwsFailure {
-    /// What went wrong.
     pub kind: FailureKind,
-    /// The service's or the connection's own words.
+    /// What the service or the connection said.
     pub message: String,
 }
 
 impl AwsFailure {
-    /// A call without an answer in the time for one try.
+    /// A call that had no answer in the time of one attempt.
     #[must_use]
     pub fn no_answer() -> Self {
         Self { kind: FailureKind::TimedOut, message: "no answer came in time".to_owned() }
     }
 
-    /// A write that DynamoDB left out of a batch, which means that it is at its limits.
+    /// A write that DynamoDB did not process. It does that when it is at its limits.
     #[must_use]
     pub fn unprocessed() -> Self {
         Self { kind: FailureKind::Throttled, message: "DynamoDB left it unprocessed".to_owned() }
     }
 
-    /// A statement that an answer says nothing of.
+    /// A statement that DynamoDB's answer does not mention.
     #[must_use]
     pub fn unanswered() -> Self {
         Self { kind: FailureKind::Service, message: "DynamoDB's answer does not mention it".to_owned() }
     }
 
-    /// An error that a service answered with.
+    /// The error in a service's answer.
     #[must_use]
     pub fn of_answer(code: &str, message: &str, status: u16) -> Self {
         let kind = kind_of_answer(code, message, status);
@@ -74,7 +72,7 @@ impl AwsFailure {
         Self { kind, message }
     }
 
-    /// A call that brought no answer.
+    /// A call without an answer.
     #[must_use]
     pub fn of_connection(error: &ConnectorError) -> Self {
         let kind = match error {
@@ -85,7 +83,7 @@ impl AwsFailure {
         Self::of_cause(kind, error)
     }
 
-    /// What is to be learned from an error's causes.
+    /// A failure with the message of the error's innermost cause.
     #[must_use]
     pub fn of_cause(kind: FailureKind, error: &(dyn std::error::Error + 'static)) -> Self {
         Self { kind, message: innermost(error).to_string() }
@@ -95,7 +93,7 @@ impl AwsFailure {
     #[must_use]
     pub fn is_transient(&self) -> bool {
         match self.kind {
-            // The clock's skew is known from the answer, and the next signature has the service's time.
+            // The answer has the service's time, and the next signature uses it.
             FailureKind::Throttled
             | FailureKind::Network
             | FailureKind::TimedOut
@@ -130,10 +128,10 @@ where
             SdkError::DispatchFailure(failure) if failure.is_timeout() => FailureKind::TimedOut,
             SdkError::DispatchFailure(failure) if failure.is_io() => FailureKind::Network,
             SdkError::DispatchFailure(_) if mentions_credentials(&error) => FailureKind::Credentials,
-            // What is neither: the endpoint is no address.
+            // The rest: the endpoint is not a valid address.
             SdkError::DispatchFailure(_) => FailureKind::Network,
             SdkError::ConstructionFailure(_) => FailureKind::Refused,
-            // An error without a body, or with one that is none of the service's.
+            // An error without a body, or with a body that does not come from the service.
             SdkError::ResponseError(response) if response.raw().status().as_u16() >= 400 => {
                 kind_of_answer("", "", response.raw().status().as_u16())
             }
@@ -162,12 +160,12 @@ where
     }
 }
 
-/// Credentials that cannot be loaded come as a failure of sending, told apart only by what it says.
+/// The SDK reports missing credentials as a failed dispatch. Only the text shows the difference.
 fn mentions_credentials(error: &(dyn std::error::Error + 'static)) -> bool {
     std::iter::successors(Some(error), |error| error.source()).any(|error| error.to_string().contains("credentials"))
 }
 
-/// A call's code ends in "Exception", that of a statement in a batch does not; else they are the same.
+/// The code of a call ends in "Exception", the code of a statement in a batch does not. Otherwise they are the same.
 fn kind_of_answer(code: &str, message: &str, status: u16) -> FailureKind {
     match code.strip_suffix("Exception").unwrap_or(code) {
         "ConditionalCheckFailed" => FailureKind::ConditionFailed,
@@ -187,7 +185,7 @@ fn kind_of_answer(code: &str, message: &str, status: u16) -> FailureKind {
         "LimitExceeded" | "ProvisionedThroughputExceeded" | "RequestLimitExceeded" | "SlowDown" => FailureKind::Throttled,
         code if code.starts_with("AccessDenied") || code.ends_with("KMSAccessDenied") => FailureKind::AccessDenied,
         code if code.contains("Throttl") => FailureKind::Throttled,
-        // Nothing is wrong with the request. Source: seen on AWS after DisableKey; the API reference does not tell.
+        // The request itself is fine. Source: seen on AWS after DisableKey; the API reference does not mention it.
         "Validation" | "ValidationError" if message.contains("KMS key") => FailureKind::Unusable,
         "Validation" | "ValidationError" | "InvalidArgument" | "Serialization" | "ItemCollectionSizeLimitExceeded" => {
             FailureKind::Refused
@@ -204,7 +202,7 @@ fn is_of_another_time(message: &str) -> bool {
     message.contains("expired") || message.contains("not yet current")
 }
 
-/// The innermost cause says what happened ("connection refused"); the layers above only repeat that something did.
+/// The innermost cause says what happened ("connection refused"); the layers above only say that something did.
 fn innermost_message<E>(error: &SdkError<E, HttpResponse>) -> String
 where
     E: std::error::Error + Send + Sync + 'static,
@@ -213,7 +211,7 @@ where
     if message.is_empty() { DisplayErrorContext(error).to_string() } else { message }
 }
 
-/// The cause at the end of an error's sources.
+/// The last of an error's sources.
 #[must_use]
 pub fn innermost<'e>(error: &'e (dyn std::error::Error + 'static)) -> &'e (dyn std::error::Error + 'static) {
     std::iter::successors(Some(error), |error| error.source()).last().unwrap_or(error)

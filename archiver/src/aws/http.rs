@@ -1,14 +1,14 @@
-//! The HTTP connections to AWS, shared by everything that calls it: so a table is described and written to over one TLS handshake.
+//! The HTTP connections to AWS. All calls share them, so that describing a table and writing to it needs only one TLS handshake.
 
 use aws_smithy_http_client::tls::{Provider, rustls_provider::CryptoMode};
 use aws_smithy_http_client::{Connector, proxy::ProxyConfig};
 use aws_smithy_runtime_api::client::http::{HttpConnectorSettings, SharedHttpConnector};
 use std::time::Duration;
 
-/// Longest time to connect; the SDK's own default.
+/// Time limit for a connection. Source: the SDK's own default.
 const CONNECT_TIME: Duration = Duration::from_millis(3_100);
 
-/// A pool of connections, kept open without a limit: to close one that the next batch needs again costs a handshake.
+/// A pool of connections. They stay open without a time limit, because a closed one would cost the next batch a handshake.
 #[derive(Clone, Debug)]
 pub struct Http(SharedHttpConnector);
 
@@ -19,13 +19,13 @@ impl Default for Http {
 }
 
 impl Http {
-    /// Connections that go through no proxy, whatever the environment says.
+    /// Connections without a proxy, whatever the environment says.
     #[must_use]
     pub(crate) fn direct() -> Self {
         Self::through(ProxyConfig::disabled())
     }
 
-    /// Connections that somebody else makes.
+    /// Uses these connections.
     #[must_use]
     pub fn of(connector: SharedHttpConnector) -> Self {
         Self(connector)

@@ -1,4 +1,4 @@
-//! How AWS is called: signed requests, what their failures mean, and when to try again.
+//! Calls AWS: signs requests, reads failures, decides when to retry.
 
 pub mod backoff;
 pub mod failure;

@@ -1,6 +1,6 @@
-//! Posts the requests that archiving is made of. The SDK's HTTP connections, endpoints and signature, but not the machinery around them: it
-//! takes more than twice the CPU of everything else together, and is the third part of the program; retries, deadlines and the bodies
-//! are the archiver's own anyway.
+//! Sends the requests that archiving needs. It uses the SDK's HTTP connections, endpoints and signatures, but not the SDK's
+//! clients: they take more than twice the CPU time of everything else together, and are a third of the binary. Retries, deadlines
+//! and request bodies are the archiver's own anyway.
 
 use crate::aws::failure::{AwsFailure, FailureKind};
 use crate::aws::http::Http;
@@ -26,36 +26,26 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, SystemTime};
 
-/// Credentials are loaded anew when they end sooner than this.
+/// Credentials are loaded again when they expire sooner than this.
 const CREDENTIALS_MARGIN: Duration = Duration::from_secs(300);
 
-/// A configuration that AWS cannot be reached with.
+/// A configuration that is not enough to call AWS.
 #[derive(Debug, thiserror::Error)]
 pub enum InvalidConfig {
-    /// There is no region.
     #[error("no region is configured; set AWS_REGION")]
     NoRegion,
-    /// There are no credentials.
     #[error("no credentials are configured; give the function a role")]
     NoCredentials,
-    /// The endpoint cannot be told.
     #[error("the endpoint of {service} cannot be determined: {reason}")]
-    NoEndpoint {
-        /// Whose.
-        service: &'static str,
-        /// What is wrong.
-        reason: String,
-    },
+    NoEndpoint { service: &'static str, reason: String },
 }
 
-/// Services that are posted to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Service {
     DynamoDb,
     Kinesis,
 }
 
-/// Operations that are posted.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Operation {
     BatchWriteItem,
@@ -67,7 +57,7 @@ pub(crate) enum Operation {
 }
 
 impl Service {
-    /// As variables name it.
+    /// Its name in environment variables.
     fn id(self) -> &'static str {
         match self {
             Self::DynamoDb => "DynamoDB",
@@ -75,7 +65,7 @@ impl Service {
         }
     }
 
-    /// As signatures name it.
+    /// Its name in signatures.
     fn signing_name(self) -> &'static str {
         match self {
             Self::DynamoDb => "dynamodb",
@@ -104,11 +94,10 @@ impl Operation {
     }
 }
 
-/// A request that failed.
 #[derive(Clone, Debug)]
 pub(crate) struct Refused {
     pub(crate) failure: AwsFailure,
-    /// The body of the answer, empty where none came.
+    /// The body of the answer; empty if there was no answer.
     pub(crate) answer: Bytes,
 }
 
@@ -124,7 +113,7 @@ impl From<Refused> for AwsFailure {
     }
 }
 
-/// Signs and posts requests.
+/// Signs and sends requests.
 #[derive(Debug)]
 pub(crate) struct Post {
     service: Service,
@@ -134,7 +123,7 @@ pub(crate) struct Post {
     region: String,
     credentials: SharedCredentialsProvider,
     identity: Mutex<Option<Identity>>,
-    /// Seconds by which AWS's clock is ahead of this machine's, as far as it has objected to it.
+    /// Seconds by which AWS's clock is ahead of this machine's; 0 until AWS refuses a signature because of its time.
     skew: AtomicI64,
 }
 
@@ -145,20 +134,20 @@ struct Refusal<'a> {
     code: Option<Cow<'a, str>>,
     #[serde(borrow, default)]
     message: Option<Cow<'a, str>>,
-    /// Some errors spell it so.
+    /// Some errors spell it this way.
     #[serde(borrow, default, rename = "Message")]
     capital_message: Option<Cow<'a, str>>,
 }
 
 impl Post {
-    /// Posts to where the configuration says.
+    /// Sends to the endpoint of this configuration.
     pub(crate) fn new(service: Service, config: &SdkConfig, http: &Http) -> Result<Self, InvalidConfig> {
         let region = config.region().ok_or(InvalidConfig::NoRegion)?.to_string();
         let credentials = config.credentials_provider().ok_or(InvalidConfig::NoCredentials)?;
         Ok(Self::to(service, &endpoint_of(service, config, &region)?, region, credentials, http))
     }
 
-    /// Posts to this URL.
+    /// Sends to this URL.
     pub(crate) fn to(service: Service, url: &str, region: String, credentials: SharedCredentialsProvider, http: &Http) -> Self {
         let host = url.split("://").nth(1).and_then(|rest| rest.split('/').next()).unwrap_or_default().to_owned();
         let endpoint = format!("{}/", url.trim_end_matches('/'));
@@ -166,13 +155,13 @@ impl Post {
         Self { service, http: http.clone(), endpoint, host, region, credentials, identity, skew }
     }
 
-    /// Posts to an emulator at this URL, with credentials that mean nothing. Neither variables nor files are read.
+    /// Sends to an emulator at this URL with made-up credentials. It reads no environment variables and no files.
     pub(crate) fn to_emulator(service: Service, url: &str, region: &str, http: &Http) -> Self {
         let credentials = SharedCredentialsProvider::new(Credentials::new("local", "local", None, None, "emulator"));
         Self::to(service, url, region.to_owned(), credentials, http)
     }
 
-    /// The answer to a request. Where the signature is refused for the time on it, the next one has AWS's time.
+    /// Sends a request and returns the answer. If AWS refuses the signature because of its time, the next request uses AWS's time.
     pub(crate) async fn send(&self, operation: Operation, body: Vec<u8>) -> Result<Bytes, Refused> {
         let identity = self.identity().await?;
         let request = self.signed(operation, body.into(), &identity)?;
@@ -192,7 +181,7 @@ impl Post {
                 tracing::warn!(seconds = skew, "this machine's clock differs from AWS's; requests are signed with AWS's time");
                 self.skew.store(skew, Ordering::Relaxed);
             }
-            // They may have been replaced meanwhile.
+            // There may be newer ones by now.
             (FailureKind::Credentials, _) => *self.identity.lock().unwrap_or_else(PoisonError::into_inner) = None,
             _ => {}
         }
@@ -244,7 +233,7 @@ impl Post {
     }
 }
 
-/// Where a service is: as the environment or the profile says for it, or for all services, or where AWS has it in the region.
+/// The endpoint of a service: the one configured for it, else the one configured for all services, else AWS's in the region.
 fn endpoint_of(service: Service, config: &SdkConfig, region: &str) -> Result<String, InvalidConfig> {
     let of_service = || {
         let key = ServiceConfigKey::builder().service_id(service.id()).env("AWS_ENDPOINT_URL").profile("endpoint_url").build();
@@ -276,7 +265,7 @@ fn unsigned(error: &(dyn std::error::Error + 'static)) -> AwsFailure {
     AwsFailure::of_cause(FailureKind::Credentials, error)
 }
 
-/// Reads an error; `named` is the type that a header gives it.
+/// Reads an error. `named` is the error type in the header, if there is one.
 fn refusal(body: &[u8], named: Option<&str>, status: u16) -> AwsFailure {
     let Refusal { code, message, capital_message } = serde_json::from_slice(body).unwrap_or_default();
     let message = message.or(capital_message).unwrap_or_default();

@@ -1,22 +1,22 @@
-//! When a call is tried again: one try has its own time, what may pass is tried again after a wait, and the deadline ends it all.
+//! Retries calls. Each attempt has its own time limit, transient failures are retried after a wait, and the deadline ends
+//! everything.
 
 use super::backoff::{Deadline, DeadlinePassed};
 use super::failure::{AwsFailure, FailureKind};
 use std::future::Future;
 
-/// Why a call has no answer that can be used.
+/// Why a call failed.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum CallError {
-    /// What AWS answered, or why it could not.
+    /// AWS answered with an error, or could not be reached.
     #[error(transparent)]
     Aws(#[from] AwsFailure),
-    /// No time was left.
     #[error(transparent)]
     Deadline(#[from] DeadlinePassed),
 }
 
 impl CallError {
-    /// The failed call; what was not even tried for want of time timed out.
+    /// The failure. A call that had no time left counts as timed out.
     #[must_use]
     pub fn into_failure(self) -> AwsFailure {
         match self {
@@ -26,7 +26,7 @@ impl CallError {
     }
 }
 
-/// Tries until the call succeeds, can never succeed, or the deadline passes.
+/// Repeats a call until it succeeds, fails for good, or the deadline passes.
 pub(crate) async fn until_done<T, F: Future<Output = Result<T, AwsFailure>>>(
     deadline: Deadline,
     call: impl Fn() -> F,
@@ -35,7 +35,7 @@ pub(crate) async fn until_done<T, F: Future<Output = Result<T, AwsFailure>>>(
     let mut why = None;
     loop {
         match attempt(deadline, tries, call()).await {
-            // What was said before tells more than that the last try had no time to be answered.
+            // An earlier failure says more than that the last attempt had no time left.
             Err(CallError::Deadline(passed)) => return Err(why.unwrap_or(CallError::Deadline(passed))),
             Err(CallError::Aws(failure)) if failure.is_transient() => {
                 let failure = CallError::Aws(failure);
@@ -49,7 +49,7 @@ pub(crate) async fn until_done<T, F: Future<Output = Result<T, AwsFailure>>>(
     }
 }
 
-/// One try, which ends with the time for tries like it or with the deadline.
+/// One attempt, limited by its own time and by the deadline.
 pub(crate) async fn attempt<T>(
     deadline: Deadline,
     tries: u32,

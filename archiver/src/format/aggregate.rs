@@ -1,9 +1,9 @@
-//! Aggregated records: the Kinesis Producer Library (KPL) packs several user records into one payload. This module tells such a
-//! payload from an ordinary one and takes it apart, over slices and without trust, since anybody may put a payload into a
-//! stream; whoever archives, shows, searches or replays records calls it. It does not know what an archive is.
+//! Aggregated records: the Kinesis Producer Library (KPL) packs several user records into one payload. This module recognises such
+//! a payload and unpacks it, without copying it. It trusts nothing, because any producer can put any payload into a stream. It does
+//! not know what an archive is.
 //!
-//! The payload is four bytes of magic, a protobuf message and the message's MD5, which is no protection: whoever forges a message
-//! can sum it too. Source: awslabs/amazon-kinesis-producer, aggregation-format.md, which has the message as
+//! The payload has four magic bytes, a protobuf message and the message's MD5. The MD5 protects against accidents only: a forger
+//! can compute it too. Source: awslabs/amazon-kinesis-producer, aggregation-format.md:
 //! ```text
 //! message AggregatedRecord {
 //!   repeated string partition_key_table     = 1;
@@ -23,7 +23,7 @@ mod protobuf;
 use md5::{Digest as _, Md5};
 use protobuf::{Fields, write_bytes, write_number};
 
-/// The user records of an aggregated record: at least one, all of them known to be readable.
+/// The user records of an aggregated record: one or more, all of them readable.
 #[derive(Clone, Debug)]
 pub struct Aggregate<'p> {
     message: &'p [u8],
@@ -31,28 +31,28 @@ pub struct Aggregate<'p> {
     explicit_hash_keys: Vec<&'p str>,
 }
 
-/// What a producer put, before its library packed it.
+/// A record as the producer put it, before its library packed it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct UserRecord<'p> {
-    /// As put by the producer; neither empty nor longer than Kinesis allows. Thousands of records may share the text of one key,
-    /// so that copying it for each can take far more memory than the payload.
+    /// Not empty, and not longer than Kinesis allows. Thousands of records may share the text of one key: a copy for each can take
+    /// far more memory than the payload.
     pub partition_key: &'p str,
-    /// What the producer gave instead of the partition key's hash: a decimal number, but that is not verified.
+    /// Replaces the partition key's hash. It should be a decimal number, but that is not checked.
     pub explicit_hash_key: Option<&'p str>,
     /// The payload.
     pub data: &'p [u8],
-    /// Place in the aggregate, from 0.
+    /// Position in the aggregate, from 0.
     pub sub_sequence_number: u64,
 }
 
-/// A record inside the message: in the terms of its tables, not looked up.
+/// A record inside the message. Its keys are still indexes into the key tables.
 struct IndexedRecord<'p> {
     partition_key_index: u64,
     explicit_hash_key_index: Option<u64>,
     data: &'p [u8],
 }
 
-/// What an aggregated record begins with, and hardly anything else.
+/// The first bytes of an aggregated record. Other payloads hardly ever start with them.
 pub const MAGIC: [u8; 4] = [0xF3, 0x89, 0x9A, 0xC2];
 
 /// Bytes of an MD5 sum. Source: RFC 1321.
@@ -71,26 +71,27 @@ const PARTITION_KEY_INDEX: u64 = 1;
 const EXPLICIT_HASH_KEY_INDEX: u64 = 2;
 const DATA: u64 = 3;
 
-/// Whether a payload may be an aggregate, told from the first characters of its base64 text: cheap, and enough to leave nearly
-/// every ordinary payload undecoded.
+/// Whether a payload may be an aggregate. It looks only at the first characters of the base64 text, so that nearly all ordinary
+/// payloads need no decoding.
 #[must_use]
 pub fn may_be_aggregated(base64: &str) -> bool {
-    // Six characters are four and a half bytes, so the last of them may vary in its lower half.
+    // Six characters are four and a half bytes, so the lower half of the last one may vary.
     matches!(base64.as_bytes(), [b'8', b'4', b'm', b'a', b'w', b'g'..=b'v', ..])
 }
 
 impl<'p> Aggregate<'p> {
-    /// Reads a payload; `None` where it is an ordinary one, which is also one with the magic bytes and anything amiss after them.
-    /// The Kinesis Client Library does the same for a wrong sum and a broken message, but drops records whose keys are missing.
+    /// Reads a payload; `None` if it is an ordinary one. A payload with the magic bytes and a mistake after them is an ordinary
+    /// one, too. The Kinesis Client Library does the same for a wrong sum or a broken message, but it drops records whose keys are
+    /// missing.
     ///
-    /// Takes time in proportion to the payload and memory for the two tables of keys, a small multiple of the payload at most.
+    /// Time is proportional to the size of the payload. Memory is for the two key tables: a small multiple of the payload at most.
     #[must_use]
     pub fn parse(payload: &'p [u8]) -> Option<Self> {
         let (message, digest) = payload.strip_prefix(&MAGIC)?.split_last_chunk::<DIGEST_BYTES>()?;
         if Md5::digest(message).as_slice() != digest || !Fields::of(message).all(|field| field.is_some()) {
             return None;
         }
-        // A producer writes a key for the sake of a record, so more keys than records are only there to take memory.
+        // A producer writes a key only for a record. More keys than records can only be an attempt to use up memory.
         let max_keys = indexed_records(message).count();
         let aggregate = Self {
             message,
@@ -117,8 +118,8 @@ impl<'p> Aggregate<'p> {
     }
 }
 
-/// Packs user records as the Kinesis Producer Library does, each as partition key, explicit hash key and data: for producers of
-/// tests and demonstrations. Neither the size of the whole nor the keys are held to Kinesis' limits.
+/// Packs user records as the Kinesis Producer Library does, for tests and demo data. Each is partition key, explicit hash key and
+/// data. It does not check Kinesis' limits for keys or size.
 #[must_use]
 pub fn aggregate(records: &[(&str, Option<&str>, &[u8])]) -> Vec<u8> {
     let (mut partition_keys, mut explicit_hash_keys, mut packed) = (Vec::new(), Vec::new(), Vec::new());
@@ -150,7 +151,7 @@ fn index_of<'k>(key: &'k str, table: &mut Vec<&'k str>) -> u64 {
     index as u64
 }
 
-/// The texts of a table; `None` where one is no text, or too long, or they are more than `max_keys`.
+/// The texts of a key table; `None` if one is not UTF-8 or too long, or if there are more than `max_keys`.
 fn key_table(message: &[u8], table: u64, max_keys: usize) -> Option<Vec<&str>> {
     let mut keys = Vec::new();
     for text in Fields::of(message).flatten().filter_map(|field| field.bytes_of(table)) {
@@ -167,7 +168,7 @@ fn key_at<'p>(keys: &[&'p str], index: u64) -> Option<&'p str> {
     keys.get(usize::try_from(index).ok()?).copied()
 }
 
-/// The records of a message, `None` for one that cannot be read or lacks what is required.
+/// The records of a message; `None` for a record that cannot be read or lacks a required field.
 fn indexed_records(message: &[u8]) -> impl Iterator<Item = Option<IndexedRecord<'_>>> {
     Fields::of(message).flatten().filter_map(|field| field.bytes_of(RECORDS)).map(IndexedRecord::parse)
 }
@@ -177,7 +178,7 @@ impl<'p> IndexedRecord<'p> {
         let (mut partition_key_index, mut explicit_hash_key_index, mut data) = (None, None, None);
         for field in Fields::of(record) {
             let field = field?;
-            // Of a field that is there twice, the last counts. Source: protobuf encoding guide, last one wins.
+            // If a field is there twice, the last one counts. Source: protobuf encoding guide, last one wins.
             partition_key_index = field.number_of(PARTITION_KEY_INDEX).or(partition_key_index);
             explicit_hash_key_index = field.number_of(EXPLICIT_HASH_KEY_INDEX).or(explicit_hash_key_index);
             data = field.bytes_of(DATA).or(data);

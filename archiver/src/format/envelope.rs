@@ -1,12 +1,12 @@
-//! The envelope that a replayed record may carry: `SEPARATOR JSON SEPARATOR payload`, written by replays and recognised by
-//! consumers. The payload's bytes are never touched.
+//! The envelope of a replayed record: `SEPARATOR JSON SEPARATOR payload`. Replays write it, consumers recognise it. The payload's
+//! bytes stay as they are.
 
 use crate::format::item::StoredItem;
 use crate::format::payload::Data;
 use crate::format::stream::StreamName;
 use serde::{Deserialize, Serialize};
 
-/// What stands before and after the envelope's JSON.
+/// The text before and after the envelope's JSON.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Separator(String);
 
@@ -20,7 +20,7 @@ pub struct Envelope {
     pub original_shard_id: String,
     /// Its sequence number there.
     pub original_sequence_number: String,
-    /// The stream it came from, where that is not the one it was replayed into.
+    /// The stream it came from, if it was replayed into another one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub original_stream_name: Option<String>,
 }
@@ -34,7 +34,7 @@ pub struct InvalidSeparator {
     text: String,
 }
 
-/// Characters that the JSON may contain besides letters, digits and blanks.
+/// Characters that the JSON may contain besides letters, digits and spaces.
 const FORBIDDEN: &str = "\" { } : , - _ . \\";
 
 impl Default for Separator {
@@ -45,10 +45,10 @@ impl Default for Separator {
 }
 
 impl Separator {
-    /// Takes a text that cannot occur in the envelope's JSON.
+    /// Accepts a text that cannot occur in the envelope's JSON.
     ///
     /// # Errors
-    /// When it is empty or has a character that can.
+    /// When it is empty or has a character that can occur there.
     pub fn parse(text: &str) -> Result<Self, InvalidSeparator> {
         let occurs = |character: char| character.is_alphanumeric() || FORBIDDEN.contains(character);
         if text.is_empty() || text.chars().any(occurs) {
@@ -73,8 +73,8 @@ impl std::str::FromStr for Separator {
 }
 
 impl Envelope {
-    /// The envelope of an archived record that is replayed from one stream into another, or into its own. What a damaged item
-    /// lacks is empty.
+    /// The envelope of an archived record that is replayed into another stream or its own. Fields that a damaged item lacks are
+    /// empty.
     #[must_use]
     pub fn of(item: &StoredItem, source: &StreamName, target: &StreamName) -> Self {
         let text = |part: Option<String>| part.unwrap_or_default();
@@ -89,7 +89,7 @@ impl Envelope {
     /// The payload with the envelope before it.
     ///
     /// # Errors
-    /// Does not fail for an envelope made of texts; the error is the JSON library's.
+    /// Only what the JSON library may return; texts can always be written.
     pub fn wrap(&self, separator: &Separator, payload: &[u8]) -> Result<Vec<u8>, serde_json::Error> {
         let separator = separator.as_str().as_bytes();
         let json = serde_json::to_vec(self)?;
@@ -100,7 +100,7 @@ impl Envelope {
         Ok(wrapped)
     }
 
-    /// The envelope and the payload of a record, `None` where it carries none. Only the first two separators count.
+    /// The envelope and the payload of a record; `None` if it has no envelope. Only the first two separators count.
     #[must_use]
     pub fn unwrap<'p>(separator: &Separator, data: &'p [u8]) -> Option<(Self, &'p [u8])> {
         let separator = separator.as_str().as_bytes();
@@ -110,7 +110,7 @@ impl Envelope {
         Some((envelope, &rest[end + separator.len()..]))
     }
 
-    /// The same where the separator is not known: any one byte or character.
+    /// The same for an unknown separator: any single byte or character.
     #[must_use]
     pub fn detect(data: &[u8]) -> Option<(Self, &[u8])> {
         let (separator, rest) = data.split_at_checked(separator_length(data)?)?;
@@ -124,13 +124,13 @@ impl Envelope {
 
 /// How the envelope's JSON begins.
 const JSON_START: &[u8] = b"{\"originalApproximateArrivalTimestamp\":";
-/// Most bytes of one character, which a separator of unknown text may be.
+/// Bytes of the longest character, because an unknown separator may be any character.
 const MAX_SEPARATOR_BYTES: usize = 4;
-/// More than any envelope has: four short texts and the name of a stream.
+/// Longer than any envelope, which has four short texts and the name of a stream.
 const MAX_ENVELOPE_BYTES: usize = 2 * 1024;
 
-/// Whether a payload is a replay back into its own stream: it starts with one byte or character, then an envelope that names no
-/// other stream, then the same once more.
+/// Whether a payload is a replay into its own stream: one byte or character, an envelope that names no other stream, and the same
+/// byte or character again.
 #[must_use]
 pub fn is_replay_into(stream: &StreamName, data: &Data<'_>) -> bool {
     let begins_alike = |start: Vec<u8>| separator_length(&start).is_some();
@@ -144,7 +144,7 @@ pub fn is_replay_into(stream: &StreamName, data: &Data<'_>) -> bool {
     Envelope::detect(&start).is_some_and(|(envelope, _)| is_own(envelope))
 }
 
-/// Bytes of the separator, one byte or one character, that the data starts with and the JSON of an envelope follows.
+/// Length of the separator at the start of the data, if the JSON of an envelope follows it.
 fn separator_length(data: &[u8]) -> Option<usize> {
     (1..=MAX_SEPARATOR_BYTES).find(|length| {
         data.get(*length..).is_some_and(|rest| rest.starts_with(JSON_START))

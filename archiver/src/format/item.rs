@@ -1,5 +1,5 @@
-//! A record as a DynamoDB item, written and read. Writing follows the archive's format to the letter; reading takes whatever
-//! older archives hold, and marks what is missing or of another type instead of failing on it.
+//! Writes a record as a DynamoDB item, and reads it. Writing follows the archive's format exactly. Reading accepts what older
+//! archives have, and marks missing or unexpected attributes instead of failing.
 
 use crate::format::payload::{PART_TEXT_BYTES, Packer, StoredData};
 use crate::format::record::{ArchivedRecord, ArrivalTime};
@@ -15,36 +15,34 @@ mod stored;
 
 pub use stored::StoredItem;
 
-/// An item as the SDK has it.
+/// The SDK's form of an item.
 pub type Attributes = HashMap<String, AttributeValue>;
 
-/// Bytes of an item, names of attributes included. Source: DynamoDB quotas, item size.
+/// Largest item in bytes, including the names of its attributes. Source: DynamoDB quotas, item size.
 const MAX_ITEM_BYTES: usize = 400 * 1024;
-/// At most what an item holds besides its partition key, its sequence number, its shard and its data: the names of all attributes and
-/// the values of the others.
+/// Upper bound in bytes of everything else in an item: the names of all attributes, and the values other than partition key,
+/// sequence number, shard and data.
 const OTHER_BYTES: usize = 448;
 
-/// What every item of a batch gets besides its record.
+/// The attributes that all items of a batch share.
 #[derive(Clone, Debug)]
 pub struct Stamp {
     last_update: String,
     expire_after: Option<String>,
 }
 
-/// A record as it is written.
+/// A record in the form in which it is written.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Item<'e> {
     /// Hash key.
     pub partition_key: Cow<'e, str>,
     /// Range key in mode ALL.
     pub sequence_number: SequenceNumber,
-    /// The place of a user record in its aggregated record.
+    /// The position of a user record in its aggregated record.
     pub sub_sequence_number: Option<u64>,
-    /// When Kinesis took the record.
     pub arrival: ArrivalTime,
-    /// Where it was read.
     pub shard_id: Cow<'e, str>,
-    /// The payload as it is stored; where it is too large for the item, in parts.
+    /// The payload as it is stored, here or in parts.
     pub data: StoredData<'e>,
 }
 
@@ -53,13 +51,13 @@ pub struct Item<'e> {
 pub enum Value<'i> {
     /// Any text.
     Text(&'i str),
-    /// A text of digits, letters and other characters that JSON writes as they are.
+    /// A text without characters that JSON must escape.
     Plain(&'i str),
     /// A decimal number.
     Number(&'i str),
 }
 
-/// Numbers of an item, written out; apart from the item, whose attributes borrow them.
+/// Numbers of an item as texts. [`Item::attributes`] borrows them.
 #[derive(Debug)]
 pub struct Counts {
     sub_sequence_number: Option<String>,
@@ -67,7 +65,7 @@ pub struct Counts {
 }
 
 impl Stamp {
-    /// What items archived at this time, to be kept so long, have in common.
+    /// The stamp of items that are archived at this time and kept this long.
     #[must_use]
     pub fn new(archived_at: Timestamp, ttl: Option<Ttl>) -> Self {
         let seconds = archived_at.as_second().unsigned_abs();
@@ -85,7 +83,7 @@ impl Stamp {
 }
 
 impl<'e> Item<'e> {
-    /// The item of a record, its payload packed as the settings and its size ask for.
+    /// The item of a record. The settings and its size decide how the payload is packed.
     #[must_use]
     pub fn of(record: ArchivedRecord<'e>, packer: &mut Packer, compression: Compression) -> Self {
         let room = room_for_data([&record.partition_key, record.sequence_number.as_str(), &record.shard_id]);
@@ -99,7 +97,7 @@ impl<'e> Item<'e> {
         }
     }
 
-    /// How many parts hold the data; 0 where the item itself does.
+    /// Number of parts that hold the data; 0 if the item itself does.
     #[must_use]
     pub fn parts(&self) -> usize {
         let length = self.data.text.len();
@@ -113,7 +111,7 @@ impl<'e> Item<'e> {
         table::part_of(mode, &self.sequence_number, self.sub_sequence_number)
     }
 
-    /// What decides which of two records with one partition key is the newer one.
+    /// Of two records with the same partition key, the one with the greater version is newer.
     #[must_use]
     pub fn version(&self) -> (&SequenceNumber, Option<u64>) {
         (&self.sequence_number, self.sub_sequence_number)
@@ -129,7 +127,7 @@ impl<'e> Item<'e> {
         }
     }
 
-    /// Every attribute that an archive's item can have, the partition key first; `None` where this one does not have it.
+    /// Every attribute that an item can have, the partition key first; `None` for those that this item does not have.
     pub fn attributes<'i>(&'i self, stamp: &'i Stamp, counts: &'i Counts) -> [(&'static str, Option<Value<'i>>); 10] {
         let data = if counts.parts.is_some() { "" } else { self.data.text.as_ref() };
         let arrival = self.arrival.as_str();
@@ -148,7 +146,7 @@ impl<'e> Item<'e> {
         ]
     }
 
-    /// The item as the SDK has it.
+    /// The item in the SDK's form.
     #[must_use]
     pub fn to_attributes(&self, stamp: &Stamp) -> Attributes {
         let counts = self.counts();
@@ -165,7 +163,7 @@ impl<'e> Item<'e> {
     }
 }
 
-/// Bytes of data for which an item with these texts has room.
+/// Bytes of data that fit into an item with these texts.
 fn room_for_data(texts: [&str; 3]) -> usize {
     MAX_ITEM_BYTES.saturating_sub(OTHER_BYTES + texts.iter().map(|text| text.len()).sum::<usize>())
 }

@@ -1,5 +1,5 @@
-//! What an archive is: streams and their tags, records, tables and items. Everything here is shared with whoever reads an archive, and
-//! nothing here calls anybody.
+//! What an archive is: streams and their tags, records, tables and items. Every program that reads an archive shares this. Nothing
+//! here makes calls.
 
 pub mod aggregate;
 pub mod envelope;

@@ -1,5 +1,5 @@
-//! How a payload stands in an item: as the event's base64 text, or compressed, and in parts where even that does not fit. Written
-//! by the archiver, restored by whoever reads.
+//! How an item stores a payload: as the event's base64 text, or compressed, and in parts if even that does not fit. The archiver
+//! writes it, readers restore it.
 
 use crate::format::settings::Compression;
 use crate::format::table::GZIP;
@@ -10,29 +10,29 @@ use std::io::Read as _;
 
 /// Largest payload of a record. Source: Kinesis quotas, maximum record size.
 pub const MAX_PAYLOAD_BYTES: usize = 10 * 1024 * 1024;
-/// Base64 text of one part; a multiple of four, so that a part is whole bytes, and with the part's other attributes below the
-/// 400 KB of an item.
+/// Base64 text of one part. It is a multiple of four, so that a part has whole bytes. With the part's other attributes it stays
+/// below the 400 KB limit of an item.
 pub const PART_TEXT_BYTES: usize = 384 * 1024;
 /// Parts of the largest payload: 13,981,016 characters of base64 make 36.
 pub const MAX_PARTS: usize = (MAX_PAYLOAD_BYTES.div_ceil(3) * 4).div_ceil(PART_TEXT_BYTES);
-/// Window of gzip, as its power of two.
+/// gzip's window, as a power of two.
 const GZIP_WINDOW_BITS: u8 = 15;
 
 /// A record's payload on its way into an item.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Data<'e> {
-    /// Standard base64 with padding, the event's text verbatim.
+    /// The event's own text: standard base64 with padding.
     Text(Cow<'e, str>),
-    /// Bytes that were taken out of an aggregated record.
+    /// Bytes of a user record in an aggregated record.
     Bytes(Cow<'e, [u8]>),
 }
 
 /// A payload as an item stores it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StoredData<'e> {
-    /// Base64 of the payload, or of its gzip.
+    /// Base64 of the payload, or of the compressed payload.
     pub text: Cow<'e, str>,
-    /// Whether it is of its gzip.
+    /// Whether the payload is compressed.
     pub is_gzip: bool,
 }
 
@@ -42,21 +42,21 @@ pub enum UnreadablePayload {
     /// The text is not base64.
     #[error("its recordData is not base64")]
     NotBase64,
-    /// The encoding is one this version does not know.
+    /// This version does not know the encoding.
     #[error("its recordEncoding is \"{0}\", which this version cannot read")]
     UnknownEncoding(String),
-    /// The gzip is damaged.
+    /// The compressed data is damaged.
     #[error("its recordData is not the gzip that recordEncoding says: {0}")]
     NotGzip(String),
-    /// More than a record can hold.
+    /// It is larger than a record can be.
     #[error("its recordData unpacks to more than {MAX_PAYLOAD_BYTES} bytes, the most that a record holds")]
     TooLarge,
 }
 
-/// Compresses one payload after the other, with one compressor's memory.
+/// Compresses payloads one after the other, and reuses the compressor's memory.
 #[derive(Debug, Default)]
 pub struct Packer {
-    /// Made when it is first needed: it takes some 300 KB.
+    /// Created when it is first needed, because it takes about 300 KB.
     compress: Option<Compress>,
     payload: Vec<u8>,
     packed: Vec<u8>,
@@ -84,7 +84,7 @@ impl<'e> Data<'e> {
         }
     }
 
-    /// The first bytes of the payload, up to so many.
+    /// At most this many bytes from the start of the payload.
     ///
     /// # Errors
     /// When the text is not base64.
@@ -103,8 +103,8 @@ impl<'e> Data<'e> {
 }
 
 impl Packer {
-    /// The payload as it is stored: compressed where the settings ask for it or the text has more than `whole_text_bytes`, and
-    /// where that makes it smaller.
+    /// The payload as it is stored. It is compressed if the settings say so or the text is longer than `whole_text_bytes`, and only
+    /// if that makes it smaller.
     #[must_use]
     pub fn pack<'e>(&mut self, data: Data<'e>, compression: Compression, whole_text_bytes: usize) -> StoredData<'e> {
         let is_too_large = data.text_len() > whole_text_bytes;
@@ -120,7 +120,7 @@ impl Packer {
         StoredData { text, is_gzip: false }
     }
 
-    /// The base64 of the payload's gzip; `None` where that is not smaller.
+    /// The base64 of the compressed payload; `None` if that is not smaller.
     fn gzip(&mut self, data: &Data<'_>) -> Option<String> {
         let payload = match data {
             Data::Text(text) => {
@@ -134,7 +134,7 @@ impl Packer {
         let compress = self.compress.get_or_insert_with(new);
         compress.reset();
         self.packed.clear();
-        // Room for less than the payload: what does not fit into it is not smaller.
+        // The buffer is smaller than the payload: if the result does not fit, it is not smaller.
         self.packed.reserve_exact(payload.len());
         let status = compress.compress_vec(payload, &mut self.packed, FlushCompress::Finish).ok()?;
         let text_len = STANDARD.encoded_length(self.packed.len());
@@ -143,16 +143,16 @@ impl Packer {
     }
 }
 
-/// The parts of a text that is too large for one item, in their order.
+/// Splits a text that is too large for one item.
 pub fn parts(text: &str) -> impl Iterator<Item = &str> {
-    // Base64 is ASCII, so that every place in it is one between characters.
+    // Base64 is ASCII, so it can be cut anywhere.
     text.as_bytes().chunks(PART_TEXT_BYTES).filter_map(|part| std::str::from_utf8(part).ok())
 }
 
-/// The payload of an item: `data` as `recordData` and `encoding` as `recordEncoding` have it, parts put together again.
+/// Restores the payload of an item. `data` is `recordData`, or the parts joined; `encoding` is `recordEncoding`.
 ///
 /// # Errors
-/// When the text is not base64, not what the encoding says, or more than a record can hold.
+/// When the text is not base64, does not have this encoding, or is larger than a record can be.
 pub fn restore(data: &str, encoding: Option<&str>) -> Result<Vec<u8>, UnreadablePayload> {
     let stored = STANDARD.decode_to_vec(data).map_err(|_| UnreadablePayload::NotBase64)?;
     match encoding {

@@ -1,4 +1,4 @@
-//! A record on its way into an archive: what the event says of it, in types, its texts still those of the event.
+//! A record on its way into an archive. Its texts are still those of the event.
 
 use crate::format::payload::Data;
 use crate::format::sequence::SequenceNumber;
@@ -14,26 +14,21 @@ pub struct PartitionKey(String);
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct ShardId(String);
 
-/// When Kinesis took a record: epoch seconds as a decimal number, every digit of the fraction kept. An emulator's may be in another
-/// unit, below zero or beyond all bounds: whether it is a time is for readers to say.
+/// When Kinesis received a record: epoch seconds as a decimal number, with every digit of the fraction. A number of an emulator may
+/// have another unit, be negative, or be too large. Readers decide whether it is a time.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String")]
 pub struct ArrivalTime(String);
 
-/// One record as the event source delivered it, or a user record out of an aggregated one.
+/// A record as the event source delivered it, or a user record of an aggregated record.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ArchivedRecord<'e> {
-    /// As put by the producer.
     pub partition_key: Cow<'e, str>,
-    /// As given by Kinesis.
     pub sequence_number: SequenceNumber,
-    /// The place of a user record in its aggregated record, from 0.
+    /// The position of a user record in its aggregated record, from 0.
     pub sub_sequence_number: Option<u64>,
-    /// The payload.
     pub data: Data<'e>,
-    /// When Kinesis took it.
     pub arrival: ArrivalTime,
-    /// Where it was read.
     pub shard_id: Cow<'e, str>,
 }
 
@@ -46,15 +41,14 @@ pub struct InvalidArrivalTime {
 
 /// Significant digits DynamoDB keeps of a number. Source: DynamoDB developer guide, data types.
 const MAX_NUMBER_DIGITS: usize = 38;
-/// The places before the point of DynamoDB's largest number, 9.9…E+125, and the place behind it of the smallest, 1E-130. Source: the
-/// same.
+/// Digits before the point in DynamoDB's largest number, 9.9…E+125, and after it in the smallest, 1E-130. Source: the same.
 const NUMBER_PLACES: std::ops::RangeInclusive<i64> = -129..=126;
-/// Places before the point for which a number is written without an exponent.
+/// Up to this many digits before the point, a number is written without an exponent.
 const PLAIN_PLACES: std::ops::RangeInclusive<i64> = -20..=38;
-/// Characters of a number that is too large for DynamoDB's, which is kept as a text in an item.
+/// Longest text of a number that is too large for DynamoDB. Items keep such a number as text.
 const MAX_NUMBER_TEXT: usize = 128;
 
-/// A decimal number taken apart: `digits`, without zeros at either end, with a point before them that is moved by `places`.
+/// A decimal number: a point, then `digits` without zeros at either end; the point moves right by `places`.
 #[derive(Debug, PartialEq, Eq)]
 struct Decimal {
     is_negative: bool,
@@ -65,7 +59,7 @@ struct Decimal {
 macro_rules! text_newtype {
     ($name:ident) => {
         impl $name {
-            /// Takes the text as it is.
+            /// Keeps the text as it is.
             pub fn new(text: impl Into<String>) -> Self {
                 Self(text.into())
             }
@@ -89,12 +83,12 @@ text_newtype!(PartitionKey);
 text_newtype!(ShardId);
 
 impl ArrivalTime {
-    /// Reads a JSON or DynamoDB number. Plain decimals are kept digit by digit (but for zeros at the end of the fraction, which
-    /// DynamoDB drops too); a number with an exponent is written out where it is not too long, and loses what DynamoDB would not
-    /// keep of a fraction. What DynamoDB has no number for stays as it is written.
+    /// Reads a JSON or DynamoDB number. A plain decimal keeps its digits, except zeros at the end of the fraction, which DynamoDB
+    /// drops too. A number with an exponent is written out if that is not too long, and loses the digits of the fraction that
+    /// DynamoDB would not keep. A number that DynamoDB cannot represent keeps its text.
     ///
     /// # Errors
-    /// When the text is no number, or one of more than 128 characters that DynamoDB cannot keep.
+    /// When the text is not a number, or has more than 128 characters and is too large for DynamoDB.
     pub fn parse(text: &str) -> Result<Self, InvalidArrivalTime> {
         let invalid = || InvalidArrivalTime { text: text.chars().take(MAX_NUMBER_TEXT).collect() };
         let trimmed = text.trim();
@@ -108,7 +102,7 @@ impl ArrivalTime {
         if trimmed.len() > MAX_NUMBER_TEXT { Err(invalid()) } else { Ok(Self(trimmed.to_owned())) }
     }
 
-    /// Whether DynamoDB has a number for it.
+    /// Whether DynamoDB can store it as a number.
     #[must_use]
     pub fn fits_dynamodb(&self) -> bool {
         let is_short = self.0.len() <= MAX_NUMBER_DIGITS && !self.0.contains(['e', 'E']);
@@ -121,7 +115,7 @@ impl ArrivalTime {
         &self.0
     }
 
-    /// Whole epoch milliseconds, the rest of the fraction cut off; `None` where that does not fit.
+    /// Whole epoch milliseconds, rounded down; `None` if they do not fit.
     #[must_use]
     pub fn milliseconds(&self) -> Option<i64> {
         let unsigned = self.0.strip_prefix('-').unwrap_or(&self.0);
@@ -154,7 +148,7 @@ impl fmt::Display for ArrivalTime {
 }
 
 impl Decimal {
-    /// Takes a decimal number apart, with an exponent or without; `None` where the text is none.
+    /// Reads a decimal number, with or without an exponent; `None` if the text is not one.
     fn parse(text: &str) -> Option<Self> {
         let unsigned = text.strip_prefix('-').unwrap_or(text);
         let (decimal, exponent) = match unsigned.split_once(['e', 'E']) {
@@ -174,7 +168,7 @@ impl Decimal {
         Some(Self { is_negative: text.len() > unsigned.len(), digits, places })
     }
 
-    /// The number cut to what DynamoDB keeps, where only its fraction is longer.
+    /// The number without the digits of its fraction that DynamoDB would not keep.
     fn without_lost_fraction(mut self) -> Self {
         let is_whole_kept = usize::try_from(self.places.max(0)).is_ok_and(|places| places <= MAX_NUMBER_DIGITS);
         if is_whole_kept && self.digits.len() > MAX_NUMBER_DIGITS {
@@ -188,7 +182,7 @@ impl Decimal {
         self.digits.len() <= MAX_NUMBER_DIGITS && NUMBER_PLACES.contains(&self.places)
     }
 
-    /// As a plain decimal, or with an exponent where that would be long.
+    /// A plain decimal, or with an exponent if that would be too long.
     fn written(&self) -> String {
         let sign = if self.is_negative && !self.digits.is_empty() { "-" } else { "" };
         let length = i64::try_from(self.digits.len()).unwrap_or(i64::MAX);
@@ -208,7 +202,7 @@ impl Decimal {
     }
 }
 
-/// An exponent; one beyond all bounds is as good as the largest.
+/// An exponent. One that is too large for the type counts as the largest.
 fn exponent_of(text: &str) -> Option<i64> {
     let digits = text.strip_prefix(['+', '-']).unwrap_or(text);
     if digits.is_empty() || !digits.bytes().all(|byte| byte.is_ascii_digit()) {

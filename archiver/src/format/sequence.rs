@@ -1,5 +1,5 @@
-//! Sequence numbers, compared by value. Kinesis numbers have 56 digits, an emulator's may have one or begin with zeros, so neither
-//! text order nor an integer type will do.
+//! Sequence numbers, compared by value. Numbers of Kinesis have 56 digits; those of an emulator may have one digit, or leading
+//! zeros. So neither text order nor an integer type works.
 
 use serde::{Deserialize, Serialize};
 use std::cmp::Ordering;
@@ -7,10 +7,10 @@ use std::fmt;
 use std::hash::{Hash, Hasher};
 use std::str::FromStr;
 
-/// The number Kinesis gave a record: unique in its shard and growing with every record put there.
+/// The number that Kinesis gave a record. It is unique in its shard, and grows with every record put there.
 ///
-/// Keeps the text it was delivered with, since that is its name in tables and in answers to Lambda. Compared by value: "007" is "7",
-/// and less than "10".
+/// It keeps the text that was delivered, because tables and answers to Lambda need that. It compares by value: "007" equals "7",
+/// and is less than "10".
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(try_from = "String")]
 pub struct SequenceNumber(String);
@@ -23,10 +23,10 @@ pub struct InvalidSequenceNumber {
 }
 
 impl SequenceNumber {
-    /// Takes the digits as Kinesis gave them.
+    /// Keeps the digits as they are.
     ///
     /// # Errors
-    /// When the text is empty or has anything but digits.
+    /// When the text is empty or has other characters than digits.
     pub fn parse(text: impl Into<String>) -> Result<Self, InvalidSequenceNumber> {
         let text = text.into();
         let is_digits = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
@@ -39,7 +39,7 @@ impl SequenceNumber {
         &self.0
     }
 
-    /// The digits of the value: without leading zeros, and "0" where there is nothing else.
+    /// The digits without leading zeros; "0" for zero.
     #[must_use]
     pub fn significant(&self) -> &str {
         match self.0.trim_start_matches('0') {
@@ -48,7 +48,7 @@ impl SequenceNumber {
         }
     }
 
-    /// Whether it begins with zeros that do not count, as an emulator's may.
+    /// Whether it has leading zeros, as an emulator's may.
     #[must_use]
     pub fn has_leading_zeros(&self) -> bool {
         self.significant().len() < self.0.len()

@@ -1,5 +1,5 @@
-//! What the tags of a stream say about its archive, read from them and written to them. The tags are the only configuration there
-//! is; a value that cannot be read is an error and never a guess.
+//! The settings of a stream's archive. They are read from and written to the stream's tags, which are the only configuration. A
+//! value that cannot be read is an error, never a guess.
 
 use crate::format::stream::StreamName;
 use std::fmt;
@@ -10,7 +10,7 @@ use std::str::FromStr;
 pub const MODE_TAG: &str = "StreamArchiveMode";
 /// The tag that says how long an item is kept.
 pub const TTL_TAG: &str = "ArchiveTTL";
-/// The tag that says what becomes of records that are replays into their own stream.
+/// The tag that says whether replays into their own stream are archived.
 pub const REPLAYS_TAG: &str = "ArchiveReplays";
 /// The tag that says whether payloads are stored compressed.
 pub const COMPRESSION_TAG: &str = "ArchiveCompression";
@@ -20,48 +20,42 @@ const TTL_SETTING: &str = "expireSeconds";
 /// Which records of a stream the archive keeps.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum ArchiveMode {
-    /// Every record.
     All,
     /// Only the newest record of each partition key.
     Latest,
 }
 
-/// How long after it was archived an item expires, in whole seconds, at least one.
+/// How long an item is kept after it was archived: whole seconds, 1 or more.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Ttl(NonZeroU64);
 
-/// What the archiver does with a record that is a replay, recognised by its envelope, back into the stream it came from.
+/// What the archiver does with records that were replayed into their own stream. It recognises them by their envelope.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum Replays {
-    /// It is archived like any other.
+    /// Archives them like any other record.
     #[default]
     Keep,
-    /// It is left out: the archive holds the original already.
+    /// Leaves them out: the archive already has the originals.
     Skip,
 }
 
-/// How payloads are stored.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum Compression {
     /// As they are, unless they are too large for an item.
     #[default]
     None,
-    /// Compressed, where that makes them smaller.
+    /// Compressed, if that makes them smaller.
     Gzip,
 }
 
-/// The settings of one stream's archive.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ArchiveSettings {
-    /// Which records are kept.
     pub mode: ArchiveMode,
-    /// The mode as the tag spells it, which is the suffix of the table's name; `None` where there is no mode tag.
+    /// The mode as the tag spells it: the suffix of the table's name. `None` if there is no mode tag.
     pub mode_as_written: Option<String>,
-    /// How long items are kept; `None` is for ever.
+    /// How long items are kept; `None` keeps them forever.
     pub ttl: Option<Ttl>,
-    /// What becomes of replays into the stream itself.
     pub replays: Replays,
-    /// How payloads are stored.
     pub compression: Compression,
 }
 
@@ -69,17 +63,14 @@ pub struct ArchiveSettings {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("stream {stream} has the tag {tag} = \"{value}\", which cannot be read; {expected}")]
 pub struct InvalidTag {
-    /// The stream that carries the tag.
     pub stream: StreamName,
-    /// The tag's key.
     pub tag: &'static str,
-    /// The value as it stands.
     pub value: String,
-    /// What may stand there.
+    /// Which values are allowed.
     pub expected: &'static str,
 }
 
-/// A text that is not a mode.
+/// A text that is not an archive mode.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("\"{text}\" is not an archive mode; {EXPECTED_MODE}")]
 pub struct InvalidMode {
@@ -159,7 +150,7 @@ impl Compression {
 }
 
 impl Ttl {
-    /// A time to live of so many seconds; `None` for zero, which would expire items before they are written.
+    /// A time to live in seconds; `None` for 0, with which items would expire before they are written.
     #[must_use]
     pub fn from_seconds(seconds: u64) -> Option<Self> {
         NonZeroU64::new(seconds).map(Self)
@@ -181,7 +172,7 @@ impl Ttl {
 impl FromStr for Ttl {
     type Err = InvalidTtl;
 
-    /// Reads what a person types: `86400`, `90s`, `15m`, `12h`, `30d` or `2w`.
+    /// Reads what people type: `86400`, `90s`, `15m`, `12h`, `30d` or `2w`.
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         let trimmed = text.trim();
         let (digits, unit_seconds) = match trimmed.char_indices().last() {
@@ -212,10 +203,10 @@ impl fmt::Display for Ttl {
 }
 
 impl ArchiveSettings {
-    /// Reads the settings from a stream's tags; tags of other keys are not looked at.
+    /// Reads the settings from a stream's tags. Other tags are ignored.
     ///
     /// # Errors
-    /// Names the stream, the tag and the value that cannot be read.
+    /// When a value cannot be read. The error names stream, tag and value.
     pub fn from_tags<'t>(stream: &StreamName, tags: impl IntoIterator<Item = (&'t str, &'t str)>) -> Result<Self, InvalidTag> {
         let mut settings = Self { mode_as_written: None, ..Self::new(ArchiveMode::Latest, None) };
         let invalid = |tag, value: &str, expected| InvalidTag { stream: stream.clone(), tag, value: value.to_owned(), expected };
@@ -242,14 +233,14 @@ impl ArchiveSettings {
         Ok(settings)
     }
 
-    /// The settings that a new configuration writes: the mode in upper case, replays kept, nothing compressed.
+    /// The default settings with this mode and TTL: the mode in upper case, replays kept, nothing compressed.
     #[must_use]
     pub fn new(mode: ArchiveMode, ttl: Option<Ttl>) -> Self {
         let mode_as_written = Some(mode.as_str().to_owned());
         Self { mode, mode_as_written, ttl, replays: Replays::default(), compression: Compression::default() }
     }
 
-    /// The tags that say these settings; what holds without a tag has none.
+    /// The tags for these settings. A default value has no tag.
     #[must_use]
     pub fn to_tags(&self) -> Vec<(&'static str, String)> {
         let mode = self.mode_as_written.clone().map(|written| (MODE_TAG, written));
@@ -261,13 +252,13 @@ impl ArchiveSettings {
     }
 }
 
-/// Whether a tag of this key asks for an archive, whatever its value.
+/// Whether a stream with this tag has an archive, whatever the value is.
 #[must_use]
 pub fn is_archive_tag(key: &str) -> bool {
     key == MODE_TAG || key == TTL_TAG
 }
 
-/// `expireSeconds=<whole seconds>`, blanks allowed around each part.
+/// Reads `expireSeconds=<whole seconds>`, with spaces allowed around each part.
 fn parse_ttl_tag(value: &str) -> Option<Ttl> {
     let (name, seconds) = value.split_once('=')?;
     if name.trim() != TTL_SETTING {
@@ -276,7 +267,7 @@ fn parse_ttl_tag(value: &str) -> Option<Ttl> {
     parse_digits(seconds.trim()).and_then(Ttl::from_seconds)
 }
 
-/// Digits only: the standard parser would let a `+` through.
+/// Digits only: the standard parser accepts a `+`.
 fn parse_digits(text: &str) -> Option<u64> {
     if text.bytes().all(|byte| byte.is_ascii_digit()) { text.parse().ok() } else { None }
 }

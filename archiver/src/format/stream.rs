@@ -1,15 +1,15 @@
-//! Names and ARNs of Kinesis streams. An ARN is what the event source mapping gives; the name in it decides the archive's table.
+//! Names and ARNs of Kinesis streams. An event has the ARN of its stream; the name in it decides the archive's table.
 
 use std::fmt;
 
-/// The name of a stream, as in its ARN; with the ARN where that is needed to reach it, since it belongs to another account.
+/// The name of a stream. It also has the ARN, if the stream may belong to another account and can only be reached by ARN.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct StreamName {
     name: String,
     arn: Option<Box<StreamArn>>,
 }
 
-/// The ARN of a stream, or of an enhanced fan-out consumer of it.
+/// The ARN of a stream, or of one of its enhanced fan-out consumers.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct StreamArn {
     text: String,
@@ -30,20 +30,13 @@ pub struct InvalidStreamArn {
     text: String,
 }
 
-/// Why what somebody typed names no stream.
+/// Why a typed text does not name a stream.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidStream {
-    /// It is no name.
     #[error(transparent)]
     Name(#[from] InvalidStreamName),
-    /// It is no ARN.
     #[error("\"{text}\" is not the ARN of a stream (arn:aws:kinesis:REGION:ACCOUNT:stream/NAME): {reason}")]
-    Arn {
-        /// What was typed.
-        text: String,
-        /// What is wrong with it.
-        reason: String,
-    },
+    Arn { text: String, reason: String },
 }
 
 /// Digits of an AWS account.
@@ -53,7 +46,7 @@ const ACCOUNT_DIGITS: usize = 12;
 const MAX_NAME_LENGTH: usize = 128;
 
 impl StreamName {
-    /// Takes a name that Kinesis would accept.
+    /// Accepts the names that Kinesis accepts.
     ///
     /// # Errors
     /// When it is empty, too long or has a character that Kinesis does not allow.
@@ -73,13 +66,13 @@ impl StreamName {
         &self.name
     }
 
-    /// The ARN, where the stream was named by it and is not known to belong to the account in use.
+    /// The ARN, if the stream was named by it and may belong to another account.
     #[must_use]
     pub fn arn(&self) -> Option<&StreamArn> {
         self.arn.as_deref()
     }
 
-    /// What [`str::parse`] reads again: the ARN, or else the name.
+    /// The text that [`str::parse`] reads back: the ARN, or else the name.
     #[must_use]
     pub fn written(&self) -> &str {
         self.arn().map_or(&self.name, StreamArn::stream_arn)
@@ -119,10 +112,10 @@ impl std::str::FromStr for StreamName {
 }
 
 impl StreamArn {
-    /// Reads `arn:…:stream/NAME` and `arn:…:stream/NAME/consumer/…`: the name is what stands between `stream/` and the next `/`.
+    /// Reads `arn:…:stream/NAME` and `arn:…:stream/NAME/consumer/…`. The name is between `stream/` and the next `/`.
     ///
     /// # Errors
-    /// When there is no stream name in it.
+    /// When it has no stream name.
     pub fn parse(text: impl Into<String>) -> Result<Self, InvalidStreamArn> {
         let text = text.into();
         let name =
@@ -133,7 +126,7 @@ impl StreamArn {
         }
     }
 
-    /// Reads an ARN of which every part must be there; of a consumer's it keeps the stream's.
+    /// Reads an ARN in which no part may be missing. From a consumer's ARN it keeps the stream's.
     fn typed(text: &str) -> Result<Self, String> {
         let parts: Vec<&str> = text.splitn(6, ':').collect();
         let [arn, partition, service, region, account, resource] = parts.as_slice() else {
@@ -168,19 +161,17 @@ impl StreamArn {
         Ok(Self { text, name })
     }
 
-    /// The partition in it: `aws`, `aws-cn`, …
+    /// The AWS partition: `aws`, `aws-cn`, …
     #[must_use]
     pub fn partition(&self) -> &str {
         self.part(1)
     }
 
-    /// The region in it.
     #[must_use]
     pub fn region(&self) -> &str {
         self.part(3)
     }
 
-    /// The account in it.
     #[must_use]
     pub fn account(&self) -> &str {
         self.part(4)
@@ -202,7 +193,7 @@ impl StreamArn {
         &self.name
     }
 
-    /// The ARN of the stream itself, also where this is a consumer's.
+    /// The ARN of the stream, even if this is a consumer's.
     #[must_use]
     pub fn stream_arn(&self) -> &str {
         match self.text.find("/consumer/") {

@@ -1,4 +1,4 @@
-//! The tables of an archive: their names, keys and attributes. The only place where these are spelled.
+//! The tables of an archive: their names, keys and attributes. No other file spells them.
 
 use crate::format::sequence::SequenceNumber;
 use crate::format::settings::{ArchiveMode, ArchiveSettings};
@@ -12,11 +12,11 @@ pub mod attribute {
     pub const SEQUENCE_NUMBER: &str = "sequenceNumber";
     /// S, the payload in standard base64.
     pub const RECORD_DATA: &str = "recordData";
-    /// S, how `recordData` is encoded before its base64; absent where it is the payload itself.
+    /// S, the encoding of `recordData` under its base64; absent if it is the payload itself.
     pub const RECORD_ENCODING: &str = "recordEncoding";
-    /// N, how many items of the parts table hold the data; absent where `recordData` does.
+    /// N, the number of items in the parts table that hold the data; absent if `recordData` holds it.
     pub const RECORD_PARTS: &str = "recordParts";
-    /// N, the place of a user record in its aggregated record; absent for every other record.
+    /// N, the position of a user record in its aggregated record; absent for other records.
     pub const SUB_SEQUENCE_NUMBER: &str = "subSequenceNumber";
     /// N, epoch seconds with a fraction.
     pub const ARRIVAL: &str = "approximateArrivalTimestamp";
@@ -26,13 +26,13 @@ pub mod attribute {
     pub const LAST_UPDATE: &str = "lastUpdate";
     /// N, whole epoch seconds: the table's TTL attribute.
     pub const EXPIRE_AFTER: &str = "expireAfter";
-    /// S, hash key of the parts table: whose part it is, see [`super::part_of`].
+    /// S, hash key of the parts table: the record that the part belongs to, see [`super::part_of`].
     pub const PART_OF: &str = "partOf";
-    /// N, range key of the parts table: the place of the part, from 0.
+    /// N, range key of the parts table: the position of the part, from 0.
     pub const PART: &str = "part";
 }
 
-/// The value of [`attribute::RECORD_ENCODING`] for data that is the gzip of the payload.
+/// The value of [`attribute::RECORD_ENCODING`] if the payload is compressed.
 pub const GZIP: &str = "gzip";
 
 /// The key attributes of a table, without their types.
@@ -40,7 +40,7 @@ pub const GZIP: &str = "gzip";
 pub struct TableKeys {
     /// Name of the hash key.
     pub hash: String,
-    /// Name of the range key, where there is one.
+    /// Name of the range key, if there is one.
     pub range: Option<String>,
 }
 
@@ -73,21 +73,21 @@ impl std::fmt::Display for TableKeys {
     }
 }
 
-/// The table that a new configuration of this mode makes for a stream.
+/// The table that a new configuration creates for a stream in this mode.
 #[must_use]
 pub fn archive_table_name(stream: &StreamName, mode: ArchiveMode) -> String {
     with_suffix(stream, mode.as_str())
 }
 
-/// The table that holds the parts of a stream's records that are too large for an item, in both modes.
+/// The table for records that are too large for one item, in both modes.
 #[must_use]
 pub fn parts_table_name(stream: &StreamName) -> String {
     with_suffix(stream, "parts")
 }
 
-/// The hash key of a record's parts: its sequence number, which Kinesis gives once in a stream. In mode LATEST `.LATEST` follows, so
-/// that the parts deleted there are not those of the same record in an archive of mode ALL; and for a user record of an aggregate,
-/// which shares its number with the others, its place instead: `49590338….3`.
+/// The hash key of a record's parts: its sequence number, which is unique in a stream. In mode LATEST, `.LATEST` follows it, so
+/// that deleting parts there does not delete the parts of the same record in an archive of mode ALL. A user record of an aggregate
+/// shares its number with the others, so its position follows instead: `49590338….3`.
 #[must_use]
 pub fn part_of(mode: ArchiveMode, sequence_number: &SequenceNumber, sub_sequence_number: Option<u64>) -> String {
     match (mode, sub_sequence_number) {
@@ -97,8 +97,7 @@ pub fn part_of(mode: ArchiveMode, sequence_number: &SequenceNumber, sub_sequence
     }
 }
 
-/// The tables that may hold a stream's archive, the one its settings name first: the suffix as the mode tag spells it, then in
-/// upper and in lower case.
+/// The tables that may hold a stream's archive. First the suffix as the mode tag spells it, then in upper and in lower case.
 #[must_use]
 pub fn candidate_tables(stream: &StreamName, settings: &ArchiveSettings) -> Vec<String> {
     let mode = settings.mode.as_str();
@@ -113,7 +112,7 @@ pub fn candidate_tables(stream: &StreamName, settings: &ArchiveSettings) -> Vec<
     names
 }
 
-/// The stream whose archive a table is by its name, whether that stream is there or not.
+/// The stream whose archive this table is, by its name. The stream may not exist any more.
 #[must_use]
 pub fn stream_of_table(table: &str) -> Option<StreamName> {
     let (stream, mode) = table.rsplit_once("-archive-")?;

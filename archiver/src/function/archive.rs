@@ -1,4 +1,4 @@
-//! Where and how a stream is archived: what its tags say, and the table that they mean.
+//! Finds where and how a stream is archived: it reads the stream's tags and looks for the table.
 
 use crate::aws::backoff::Deadline;
 use crate::aws::retry::until_done;
@@ -10,9 +10,9 @@ use crate::function::tags::TagReader;
 use crate::store::database::Database;
 use std::time::Duration;
 
-/// Longest time for the first read of a stream's settings. After it Lambda delivers the batch again.
+/// Time limit for the first read of a stream's settings. When it is over, the batch fails and Lambda delivers it again.
 const FIRST_READ_TIME: Duration = Duration::from_secs(20);
-/// Longest time for a later read. Until one succeeds the known settings stay in use.
+/// Time limit for a later read. If that fails, the known settings stay in use.
 const REFRESH_TIME: Duration = Duration::from_secs(2);
 
 /// Where and how a stream is archived.
@@ -23,7 +23,7 @@ pub(super) struct Archive {
     pub(super) parts_table: String,
 }
 
-/// Reads tags and tables. Where the settings are known already, it does not delay the batch for long.
+/// Reads tags and tables. When settings are known already, it takes little time, so that the batch does not wait.
 pub(super) async fn find_archive(
     tags: &impl TagReader,
     database: &impl Database,
@@ -42,7 +42,7 @@ pub(super) async fn find_archive(
     Ok(Archive { settings, table, parts_table: parts_table_name(stream) })
 }
 
-/// The first table that exists with the mode's keys. A table with other keys only decides the error.
+/// The first candidate that exists and has the mode's keys. A table with other keys only changes the error.
 async fn find_table(
     database: &impl Database,
     stream: &StreamName,

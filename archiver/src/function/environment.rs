@@ -1,5 +1,6 @@
-//! The configuration that Lambda gives a function, which is all in variables. The SDK's own loader looks for files, other roles and the
-//! metadata of machines as well: half a megabyte of code, and work at every start, for what no function has.
+//! The configuration that Lambda gives a function. All of it is in environment variables. The SDK's own loader also looks for
+//! files, other roles and the metadata of machines: half a megabyte of code, and work at every start, for things that no function
+//! has.
 
 use aws_config::environment::EnvironmentVariableCredentialsProvider;
 use aws_credential_types::provider::SharedCredentialsProvider;
@@ -7,10 +8,10 @@ use aws_types::SdkConfig;
 use aws_types::region::Region;
 use aws_types::service_config::{LoadServiceConfig, ServiceConfigKey};
 
-/// Makes endpoints in variables count for nothing.
+/// When it is `true`, endpoints in other variables are ignored.
 const IGNORE_ENDPOINTS: &str = "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS";
 
-/// `AWS_ENDPOINT_URL_DYNAMODB` and its like.
+/// The endpoint of one service, such as `AWS_ENDPOINT_URL_DYNAMODB`.
 #[derive(Debug)]
 struct EndpointUrls;
 

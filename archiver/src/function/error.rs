@@ -1,4 +1,4 @@
-//! Why a whole batch is not archived, in sentences that say what to do.
+//! Errors that fail a whole batch. Each says what to do.
 
 use crate::aws::failure::{AwsFailure, FailureKind};
 use crate::format::settings::{ArchiveMode, InvalidTag};
@@ -7,81 +7,44 @@ use crate::format::table::TableKeys;
 use crate::function::event::{InvalidEvent, UnreadableRecord};
 use crate::function::settings_cache::MayPass;
 
-/// Why a whole batch is not archived.
 #[derive(Debug, thiserror::Error)]
 pub enum ArchiveError {
-    /// The event cannot be read.
     #[error(transparent)]
     InvalidEvent(#[from] InvalidEvent),
-    /// A record without even a sequence number, which cannot be reported alone.
+    /// A record without a sequence number cannot be reported alone.
     #[error("{0}; Lambda delivers the whole batch again")]
     RecordWithoutNumber(UnreadableRecord),
-    /// The tags cannot be read from Kinesis.
     #[error("cannot read the tags of stream {stream}: {failure}{}", hint_of(failure, "kinesis:ListTagsForStream"))]
-    TagsUnreadable {
-        /// Whose tags.
-        stream: StreamName,
-        /// What Kinesis said.
-        failure: AwsFailure,
-    },
-    /// A tag's value cannot be read.
+    TagsUnreadable { stream: StreamName, failure: AwsFailure },
     #[error("{0}")]
     InvalidTag(#[from] InvalidTag),
-    /// The table cannot be looked at.
+    /// DescribeTable failed.
     #[error("cannot describe table {table} for stream {stream}: {failure}{}", hint_of(failure, "dynamodb:DescribeTable"))]
-    TableUnreadable {
-        /// Whose archive.
-        stream: StreamName,
-        /// Which table.
-        table: String,
-        /// What DynamoDB said.
-        failure: AwsFailure,
-    },
-    /// There is no table to write to.
+    TableUnreadable { stream: StreamName, table: String, failure: AwsFailure },
     #[error(
         "stream {stream} has archive mode {mode}, but table {table} does not exist; create it with: explorer configure {stream} --mode {mode}"
     )]
-    TableMissing {
-        /// Whose archive.
-        stream: StreamName,
-        /// Its mode.
-        mode: ArchiveMode,
-        /// Which table.
-        table: String,
-    },
-    /// The table is of another mode.
+    TableMissing { stream: StreamName, mode: ArchiveMode, table: String },
+    /// The table has the keys of another mode.
     #[error(
         "table {table} has {found}, but mode {mode} of stream {stream} needs {}; change the mode, or delete the table if nobody needs it",
         TableKeys::of_mode(*mode)
     )]
     WrongKeys {
-        /// Whose archive.
         stream: StreamName,
-        /// Its mode.
         mode: ArchiveMode,
-        /// Which table.
         table: String,
-        /// The keys it has instead of the mode's.
+        /// The keys that it has.
         found: TableKeys,
     },
-    /// The table takes no writes.
     #[error(
         "cannot write to table {table} for stream {stream}: {failure}{}",
         hint_of(failure, write_permissions(*mode))
     )]
-    WritesRefused {
-        /// Whose archive.
-        stream: StreamName,
-        /// Its mode.
-        mode: ArchiveMode,
-        /// Which table.
-        table: String,
-        /// What DynamoDB said.
-        failure: AwsFailure,
-    },
+    WritesRefused { stream: StreamName, mode: ArchiveMode, table: String, failure: AwsFailure },
 }
 
-/// What a person can do about a failure. A key of one's own, for which DynamoDB calls KMS, shows in the message only.
+/// What to do about a failure. Only the message shows whether the table's KMS key caused it.
 fn hint_of(failure: &AwsFailure, permission: &str) -> String {
     let concerns_key = failure.message.contains("KMS") || failure.message.contains("kms:");
     match failure.kind {
@@ -111,7 +74,7 @@ fn write_permissions(mode: ArchiveMode) -> &'static str {
 }
 
 impl ArchiveError {
-    /// A short name of the error, for Lambda's `errorType`.
+    /// Lambda's `errorType`.
     #[must_use]
     pub fn type_name(&self) -> &'static str {
         match self {
@@ -130,7 +93,7 @@ impl ArchiveError {
 impl MayPass for ArchiveError {
     fn may_pass(&self) -> bool {
         match self {
-            // Also for want of a permission: a role under repair must not stop what was running.
+            // Also when a permission is missing: a change of the role must not stop an archive that works.
             Self::TagsUnreadable { .. } | Self::TableUnreadable { .. } => true,
             Self::InvalidEvent(_)
             | Self::RecordWithoutNumber(_)

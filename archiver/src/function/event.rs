@@ -1,5 +1,6 @@
-//! The event that Lambda's Kinesis event source delivers, read by us: record by record, so that one which cannot be read fails
-//! alone; the payload as its base64 text and the arrival time with every digit. The ready-made event type does neither.
+//! Reads the event that Lambda's Kinesis event source delivers. It reads record by record, so that a damaged record fails alone,
+//! and it keeps the payload's base64 text and every digit of the arrival time. The event type of the `aws_lambda_events` crate does
+//! neither.
 
 use crate::format::payload::Data;
 use crate::format::record::{ArchivedRecord, ArrivalTime, InvalidArrivalTime};
@@ -12,50 +13,46 @@ use serde_json::value::RawValue;
 use std::borrow::Cow;
 use std::fmt;
 
-/// A batch as it was delivered. An event source mapping delivers one stream.
+/// A batch. An event source mapping delivers records of one stream.
 #[derive(Debug, Default)]
 pub struct Batch<'e> {
-    /// The records of each stream.
     pub streams: Vec<StreamBatch<'e>>,
-    /// Records that do not even say which stream they are of.
+    /// Records that do not name their stream.
     pub unreadable: Vec<UnreadableRecord>,
-    /// Room to reserve for the records of a stream: else it would be moved again and again as it grows.
+    /// Capacity to reserve for the records of a stream, so that the list is not copied each time it grows.
     records_at_most: usize,
 }
 
-/// The records of one stream: those that could be read, in the order of delivery, and those that could not.
+/// The records of one stream, in the order of delivery.
 #[derive(Debug)]
 pub struct StreamBatch<'e> {
     /// The stream, or its fan-out consumer.
     pub stream: StreamArn,
-    /// What could be read.
     pub records: Vec<ArchivedRecord<'e>>,
-    /// What could not.
     pub unreadable: Vec<UnreadableRecord>,
 }
 
-/// A record that cannot be archived because its event cannot be read.
+/// A record of an event that cannot be read, and so cannot be archived.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("record {} cannot be read: {reason}", sequence_number.as_deref().unwrap_or("without a sequence number"))]
 pub struct UnreadableRecord {
-    /// Its sequence number, if at least that is there.
+    /// `None` if even that is missing.
     pub sequence_number: Option<String>,
-    /// What is wrong with it.
     pub reason: String,
 }
 
-/// The event is not one of Kinesis.
+/// The event does not come from Kinesis.
 #[derive(Debug, thiserror::Error)]
 pub enum InvalidEvent {
-    /// It is no JSON, or another event's.
+    /// It is not JSON, or the event of another source.
     #[error("the event does not come from a Kinesis stream: {0}; invoke the function through an event source mapping")]
     Json(#[from] serde_json::Error),
-    /// It is not even text.
+    /// It is not UTF-8.
     #[error("the event does not come from a Kinesis stream: {0}; invoke the function through an event source mapping")]
     Text(#[from] std::str::Utf8Error),
 }
 
-/// Bytes of a record of an event that has no payload and the shortest of names, about.
+/// About the size of a record in an event, with an empty payload and the shortest names.
 const SMALLEST_RECORD_BYTES: usize = 400;
 
 #[derive(Deserialize)]
@@ -64,7 +61,7 @@ struct RawEvent<R> {
     records: Vec<R>,
 }
 
-/// Reads an event into a batch, record by record, as long as each can be read.
+/// Reads an event into a batch. Stops at the first record that cannot be read.
 struct WholeEvent<'b, 'e>(&'b mut Batch<'e>);
 
 /// Reads the list of records.
@@ -141,7 +138,7 @@ struct RawKinesis<'e> {
     approximate_arrival_timestamp: &'e RawValue,
 }
 
-/// What is looked for in a record that cannot be read: each part alone, of whatever type.
+/// A record that cannot be read. Each field is read alone, whatever its type.
 #[derive(Deserialize)]
 struct DamagedRecord<'e> {
     #[serde(borrow)]
@@ -161,9 +158,9 @@ impl<'e> Batch<'e> {
     /// Reads an event.
     ///
     /// # Errors
-    /// When it is no JSON object with a list of `Records`. A record that cannot be read is no error but `unreadable`.
+    /// When it is not a JSON object with a list of `Records`. A record that cannot be read is not an error; it is in `unreadable`.
     pub fn parse(event: &'e str) -> Result<Self, InvalidEvent> {
-        // Nearly every event can be read as it should be, in one pass.
+        // Nearly every event can be read in this one pass.
         let mut batch = Self { records_at_most: event.len() / SMALLEST_RECORD_BYTES + 1, ..Self::default() };
         let mut whole = serde_json::Deserializer::from_str(event);
         if whole.deserialize_map(WholeEvent(&mut batch)).and_then(|()| whole.end()).is_ok() {
@@ -196,7 +193,7 @@ impl<'e> Batch<'e> {
     }
 
     fn push_unreadable(&mut self, arn: Option<&str>, sequence_number: Option<String>, reason: String) {
-        // Reported as it is, an empty number would fail the whole batch without a word.
+        // Lambda fails the whole batch, without saying why, when a reported number is empty.
         let sequence_number = sequence_number.filter(|number| !number.is_empty());
         let record = UnreadableRecord { sequence_number, reason };
         match arn.and_then(|arn| self.of_stream(arn).ok()) {
@@ -210,7 +207,7 @@ impl<'e> Batch<'e> {
             Some(place) => place,
             None => {
                 let stream = StreamArn::parse(arn).map_err(|error| error.to_string())?;
-                // An event has the records of one stream.
+                // Only the first stream gets the reserved capacity: an event has the records of one stream.
                 let records = Vec::with_capacity(std::mem::take(&mut self.records_at_most));
                 self.streams.push(StreamBatch { stream, records, unreadable: Vec::new() });
                 self.streams.len() - 1
@@ -243,7 +240,7 @@ fn read_record(record: RawRecord<'_>) -> Result<ArchivedRecord<'_>, String> {
     })
 }
 
-/// A number, or as some emulators write it, a number as a text.
+/// A number. Some emulators write it in quotes.
 fn arrival_of(time: &RawValue) -> Result<ArrivalTime, InvalidArrivalTime> {
     let text = time.get();
     let quoted = text.strip_prefix('"').and_then(|text| text.strip_suffix('"'));
@@ -254,7 +251,7 @@ fn shard_of(event_id: &str) -> &str {
     event_id.split(':').next().unwrap_or_default()
 }
 
-/// The sequence number and the stream of a record, as far as they are there.
+/// The sequence number and the stream's ARN, if they can be found.
 fn parts_of_damaged(raw: &RawValue) -> (Option<String>, Option<String>) {
     let Ok(record) = serde_json::from_str::<DamagedRecord<'_>>(raw.get()) else {
         return (None, None);

@@ -1,5 +1,5 @@
-//! The archiver itself: it takes a batch of records and answers with the numbers of those that are not archived. When a record fails
-//! it still writes the others, so that only that record is missing if Lambda stops retrying the batch.
+//! The archiver itself: it takes a batch of records and answers with the numbers of those that are not archived. When a record
+//! fails it still writes the others, so that only that record is missing if Lambda stops retrying the batch.
 
 use crate::aws::backoff::Deadline;
 use crate::aws::failure::FailureKind;
@@ -53,9 +53,9 @@ type FailedNumbers = Vec<SequenceNumber>;
 /// What became of the readable records of one stream.
 #[derive(Debug)]
 struct Written {
-    /// Where they were written; `None` where nothing was.
+    /// Where they were written; `None` if nothing was written.
     archive: Option<Arc<Archive>>,
-    /// Records, in mode LATEST each user record of an aggregated record counted.
+    /// Delivered records. In mode LATEST, each user record of an aggregated record counts.
     user_records: usize,
     /// Replays that the stream's tag excludes.
     skipped: usize,
@@ -76,12 +76,12 @@ impl AwsArchiver {
     /// An archiver with the region, credentials and endpoints of this configuration.
     ///
     /// # Errors
-    /// When one of them is missing.
+    /// When region, credentials or endpoint are missing.
     pub fn new_on_aws(config: &SdkConfig) -> Result<Self, InvalidConfig> {
         Self::new_through(&Http::default(), config)
     }
 
-    /// The same through these connections.
+    /// Like [`Self::new_on_aws`], through these connections.
     ///
     /// # Errors
     /// When region, credentials or endpoint are missing.
@@ -89,7 +89,7 @@ impl AwsArchiver {
         Ok(Self::new(KinesisTags::new(config, http)?, DynamoDb::new(config, http)?, DEFAULT_REFRESH))
     }
 
-    /// An archiver over emulators at these URLs.
+    /// An archiver that calls emulators at these URLs.
     #[must_use]
     pub fn new_on_emulators(kinesis_url: &str, dynamodb_url: &str, region: &str, refresh: Duration) -> Self {
         let http = Http::direct();
@@ -99,14 +99,15 @@ impl AwsArchiver {
 }
 
 impl<T: TagReader, D: Database> Archiver<T, D> {
-    /// An archiver that reads tags here, writes there, and keeps what it read for the given time. It reports to the log.
+    /// An archiver with its own sources of tags and tables. It reads a stream's settings again after `refresh`, and reports to the
+    /// log.
     #[must_use]
     pub fn new(tags: T, database: D, refresh: Duration) -> Self {
         let reporter = Reporter(Box::new(|report| tracing::info!(?report, "batch")));
         Self { tags, store: Store::new(database), archives: SettingsCache::new(refresh), reporter }
     }
 
-    /// The same archiver, reporting to this function.
+    /// This archiver, with reports going to this function.
     #[must_use]
     pub fn reporting_to(self, report: impl Fn(&BatchReport) + Send + Sync + 'static) -> Self {
         Self { reporter: Reporter(Box::new(report)), ..self }
@@ -115,8 +116,7 @@ impl<T: TagReader, D: Database> Archiver<T, D> {
     /// Archives one event's records.
     ///
     /// # Errors
-    /// When none of a stream's records can be archived, for a reason that is not one record's own; Lambda delivers the whole
-    /// batch again.
+    /// When no record of a stream can be archived, for a reason that concerns them all. Lambda then delivers the whole batch again.
     pub async fn handle(&self, event: &str, deadline: Deadline) -> Result<BatchResponse, ArchiveError> {
         let batch = Batch::parse(event)?;
         let mut failed = FailedRecords::default();
@@ -230,7 +230,7 @@ impl<T: TagReader, D: Database> Archiver<T, D> {
         }
     }
 
-    /// Mode LATEST: the newest record of each partition key. Where it fails, the older ones of its key are delivered again with it.
+    /// Mode LATEST: the newest record of each partition key. If it fails, Lambda also delivers the older ones of its key again.
     async fn write_newest(
         &self,
         options: WriteOptions<'_>,
@@ -256,7 +256,8 @@ impl<T: TagReader, D: Database> Archiver<T, D> {
         }
     }
 
-    /// Says why records failed. A table that is gone or refuses writes fails the batch with an error, instead of a list of numbers.
+    /// Logs why records failed. If the table is missing or refuses writes, the whole batch fails with an error instead of a list of
+    /// numbers.
     fn check(&self, stream: &StreamArn, written: &Written) -> Result<(), ArchiveError> {
         let failed = &written.outcome.failed;
         let (Some(first), Some(archive)) = (failed.first(), &written.archive) else {
@@ -291,14 +292,14 @@ fn first_reason(unreadable: &[UnreadableRecord], outcome: &Outcome) -> Option<St
     unreadable.or_else(|| outcome.failed.first().map(|failed| failed.reason.to_string()))
 }
 
-/// In the order of their values. One that is spelled in two ways is there twice: Lambda knows records by the text.
+/// Sorted by value. A number spelled in two ways stays there twice, because Lambda knows records by the text.
 fn each_number_once(mut numbers: FailedNumbers) -> FailedNumbers {
     numbers.sort_by(|left, right| left.cmp(right).then_with(|| left.as_str().cmp(right.as_str())));
     numbers.dedup_by(|left, right| left.as_str() == right.as_str());
     numbers
 }
 
-/// DynamoDB refuses a batch that names a key twice, and a record delivered twice is the same record.
+/// DynamoDB refuses a batch with the same key twice, and a record delivered twice is the same record.
 fn each_once(mut records: Vec<ArchivedRecord<'_>>) -> Vec<ArchivedRecord<'_>> {
     let mut seen: HashSet<(&str, &str)> = HashSet::with_capacity(records.len());
     let is_first: Vec<bool> =

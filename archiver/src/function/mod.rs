@@ -1,5 +1,5 @@
-//! What the Lambda function does with an event: it reads the records, finds each stream's settings, has the store write the records,
-//! and reports which of them are not archived.
+//! What the Lambda function does with an event: it reads the records, finds the settings of their stream, writes the records
+//! through the store, and reports the records that are not archived.
 
 mod archive;
 pub mod environment;

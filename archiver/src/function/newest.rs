@@ -1,5 +1,5 @@
-//! The newest record of each partition key of a batch, aggregated records taken apart: else the last aggregate under its key would
-//! wipe out the others. What is older is dropped before any work is done for it.
+//! Finds the newest record of each partition key in a batch. It unpacks aggregated records: otherwise an aggregate would replace
+//! all earlier aggregates with the same key. Older records are dropped before any work is done for them.
 
 use crate::format::aggregate::{Aggregate, UserRecord, may_be_aggregated};
 use crate::format::payload::Data;
@@ -8,18 +8,17 @@ use crate::format::sequence::SequenceNumber;
 use base64_simd::STANDARD;
 use std::collections::HashMap;
 
-/// The decoded payloads of the records that may be aggregates, by their place.
+/// The decoded payloads of records that may be aggregates, by position in the batch.
 #[derive(Debug, Default)]
 pub(crate) struct AggregatePayloads(HashMap<usize, Vec<u8>>);
 
 /// The newest record of each partition key.
 #[derive(Debug)]
 pub(crate) struct NewestRecords<'r> {
-    /// One for each key.
     pub(crate) records: Vec<ArchivedRecord<'r>>,
-    /// How many records there were, each user record of an aggregate counted.
+    /// Delivered records; each user record of an aggregate counts.
     pub(crate) user_records: usize,
-    /// How many of them were left out.
+    /// User records that were left out.
     pub(crate) skipped: usize,
     older: HashMap<&'r str, Vec<&'r SequenceNumber>>,
 }
@@ -42,7 +41,7 @@ impl AggregatePayloads {
 }
 
 impl<'r> NewestRecords<'r> {
-    /// Picks them, leaving out those that are to be skipped, whatever the order of delivery.
+    /// Finds the newest records, whatever their order, and leaves out those that `is_skipped` names.
     pub(crate) fn of(
         records: &'r [ArchivedRecord<'r>],
         payloads: &'r AggregatePayloads,
@@ -78,13 +77,13 @@ impl<'r> NewestRecords<'r> {
         found
     }
 
-    /// Records that are dropped because a newer one of their key is in the batch.
+    /// Records that are dropped because the batch has a newer one of their key.
     pub(crate) fn superseded(&self) -> usize {
         self.user_records - self.skipped - self.records.len()
     }
 
-    /// The numbers of a key's older records. Where its newest one fails, they are not archived either: they are delivered again
-    /// too, so that one of them is the newest once Lambda has parted it from the one that cannot be written.
+    /// The numbers of a key's older records. If its newest record fails, none of them is archived. So they are delivered again too:
+    /// when Lambda splits the batch and the failing record is in the other half, one of them is the newest.
     pub(crate) fn older_of(&self, partition_key: &str) -> impl Iterator<Item = &SequenceNumber> {
         self.older.get(partition_key).into_iter().flatten().copied()
     }

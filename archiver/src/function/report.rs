@@ -1,50 +1,47 @@
-//! What became of a batch, in numbers: one line of JSON a batch, which CloudWatch also reads as metrics. Source: CloudWatch user
-//! guide, embedded metric format specification.
+//! The report of a batch: one line of JSON, which CloudWatch also reads as metrics. Source: CloudWatch user guide, embedded metric
+//! format specification.
 
 use crate::format::stream::StreamName;
 use jiff::Timestamp;
 use serde::Serialize;
 
-/// The namespace of the metrics.
 pub const NAMESPACE: &str = "KinesisStreamArchiver";
 /// The dimension of all metrics: the stream's name.
 pub const DIMENSION: &str = "stream";
-/// The dimension of [`ALARMING`], once more: the function's name, so that one alarm watches all its streams.
+/// A second dimension of the metrics in [`ALARMING`]: the function's name, so that one alarm watches all its streams.
 pub const FUNCTION_DIMENSION: &str = "function";
 
-/// What became of the records of one stream in one batch. The names are those of the log's fields and of the metrics.
+/// What happened to the records of one stream in one batch. Log fields and metrics have the same names.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct BatchReport {
-    /// Whose records.
     pub stream: StreamName,
-    /// Where they were written; `None` where that could not be found out.
+    /// `None` if the table was not found.
     pub table: Option<String>,
     /// Records delivered.
     pub records: usize,
-    /// The same, in mode LATEST with each user record of an aggregated record counted.
+    /// Records delivered. In mode LATEST, each user record of an aggregated record counts.
     pub user_records: usize,
-    /// Records that are in the archive now; of the user records.
+    /// User records that are now in the archive.
     pub archived: usize,
-    /// Records that were not written because the same or a newer one of their key is there; of the user records.
+    /// User records that were not written, because the same or a newer record of their key is there.
     pub superseded: usize,
-    /// Replays into their own stream, left out as the stream's tag asks; of the user records.
+    /// User records that are replays into their own stream and are left out because the stream's tag says so.
     pub skipped: usize,
     /// Records stored compressed.
     pub compressed: usize,
     /// Records too large for one item.
     pub split: usize,
-    /// Records that are not archived and will be delivered again.
+    /// Records that are not archived. Lambda delivers them again.
     pub failed: usize,
-    /// Those of them that are too large for one item, where the table for their parts is missing or refuses them.
+    /// Failed records that are too large for one item, because the parts table is missing or refuses writes.
     pub oversize: usize,
-    /// Why the first of the failed is not archived, where the batch did not fail as a whole.
+    /// Why the first failed record is not archived. `None` if the whole batch failed: then the error says it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
-    /// Time the batch took.
     pub milliseconds: u64,
-    /// What the writes cost, as DynamoDB counted it.
+    /// Write units that DynamoDB counted.
     pub write_units: f64,
-    /// How old the newest record was when the batch was done, in milliseconds: how far the archive is behind.
+    /// Age of the newest record when the batch was done, in milliseconds. It shows how far the archive is behind.
     pub newest_record_age: Option<u64>,
 }
 
@@ -82,7 +79,6 @@ struct Metric {
     unit: &'static str,
 }
 
-/// Every metric, with its unit.
 pub const METRICS: [(&str, &str); 12] = [
     ("records", "Count"),
     ("user_records", "Count"),
@@ -98,20 +94,20 @@ pub const METRICS: [(&str, &str); 12] = [
     ("newest_record_age", "Milliseconds"),
 ];
 
-/// The metrics that must be 0. Lambda does not count records that are reported as failed among a function's errors.
+/// Metrics that must be 0. Lambda's own error count does not include records that the function reports as failed.
 pub const ALARMING: [&str; 2] = ["failed", "oversize"];
 
 impl BatchReport {
-    /// The line for the log of a function, with its name where it has one.
+    /// The line for the log, with the function's name if it has one.
     ///
     /// # Errors
-    /// Does not fail for what a report holds; the error is the JSON library's.
+    /// Only what the JSON library may return; a report can always be written.
     pub fn to_line(&self, function: Option<&str>, at: Timestamp) -> Result<String, serde_json::Error> {
         let directive = |dimension, is_in: &dyn Fn(&str) -> bool| {
             let metrics = METRICS.iter().filter(|(name, _)| is_in(name)).map(|(name, unit)| Metric { name, unit }).collect();
             Directive { namespace: NAMESPACE, dimensions: [[dimension]], metrics }
         };
-        // A metric without a value would make CloudWatch refuse the line.
+        // CloudWatch refuses a line with a metric that has no value.
         let is_known = |name: &str| name != "newest_record_age" || self.newest_record_age.is_some();
         let mut cloud_watch_metrics = vec![directive(DIMENSION, &is_known)];
         if function.is_some() {

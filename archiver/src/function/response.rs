@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct BatchResponse {
-    /// Lambda delivers again from the lowest of them.
+    /// Lambda delivers the batch again from the lowest of these numbers on.
     pub batch_item_failures: Vec<BatchItemFailure>,
 }
 
@@ -17,15 +17,14 @@ pub struct BatchResponse {
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct BatchItemFailure {
-    /// Its sequence number.
     pub item_identifier: String,
 }
 
-/// Gathers the records of an event that are not archived.
+/// Collects the records of an event that are not archived.
 #[derive(Debug, Default)]
 pub(super) struct FailedRecords {
     response: BatchResponse,
-    /// Lambda knows records by their number only, so that such a record fails the whole batch.
+    /// Lambda knows records by their sequence number only, so a record without one fails the whole batch.
     without_number: Option<UnreadableRecord>,
 }
 

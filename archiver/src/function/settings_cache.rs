@@ -1,5 +1,5 @@
-//! The archives known to a running function: what the tags of a stream said, and which table that meant, read again after a
-//! stated time. While reading again fails, the last good answer serves on.
+//! The settings that a running function knows: the tags of each stream, and its table. They are read again after a fixed time. If
+//! that fails, the last ones stay in use.
 
 use crate::format::stream::StreamArn;
 use std::collections::HashMap;
@@ -8,13 +8,13 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tokio::time::Instant;
 
-/// How long settings serve before they are read again. Kinesis allows 5 tag reads a second per account.
+/// How long settings are used before they are read again. Kinesis allows 5 tag reads a second per account.
 pub const DEFAULT_REFRESH: Duration = Duration::from_secs(180);
 
-/// How long the last good settings serve on before reading is tried again, so that a throttled account is not asked all the more.
+/// Time between a failed refresh and the next one. Without it, a throttled account would get even more calls.
 const RETRY: Duration = Duration::from_secs(10);
 
-/// Answers by stream ARN: two streams of one name may live in two accounts.
+/// Settings by stream ARN: streams in two accounts may have the same name.
 #[derive(Debug)]
 pub struct SettingsCache<V> {
     refresh: Duration,
@@ -27,23 +27,23 @@ struct Entry<V> {
     serves_until: Instant,
 }
 
-/// An error that may be only passing.
+/// An error that may go away by itself.
 pub trait MayPass {
-    /// Whether an older answer is still the best one there is.
+    /// Whether the known settings may be used in spite of it.
     fn may_pass(&self) -> bool;
 }
 
 impl<V> SettingsCache<V> {
-    /// A cache whose answers serve so long.
+    /// A cache that reads settings again after this time.
     #[must_use]
     pub fn new(refresh: Duration) -> Self {
         Self { refresh, entries: Mutex::new(HashMap::new()) }
     }
 
-    /// The stream's answer, read where none is known or the known one is too old; `read` is told whether one is known.
+    /// The stream's settings, read if they are unknown or too old. `read` gets whether they are known.
     ///
     /// # Errors
-    /// What reading gave, when nothing is known yet or the error will not pass by itself.
+    /// The error of `read`, if nothing is known yet or the error does not go away by itself.
     pub async fn get<E: MayPass + std::fmt::Display, F: Future<Output = Result<V, E>>>(
         &self,
         stream: &StreamArn,

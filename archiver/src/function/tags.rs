@@ -1,4 +1,4 @@
-//! Reading the tags of a stream.
+//! Reads the tags of a stream.
 
 use crate::aws::failure::{AwsFailure, FailureKind};
 use crate::aws::http::Http;
@@ -8,25 +8,22 @@ use aws_types::SdkConfig;
 use serde::{Deserialize, Serialize};
 use std::future::Future;
 
-/// Something that knows the tags of streams.
+/// A source of tags. The tests have one in memory.
 pub trait TagReader: Send + Sync {
-    /// All tags of a stream, key and value.
+    /// All tags of a stream, as key and value.
     fn tags(&self, stream: &StreamArn) -> impl Future<Output = Result<Vec<(String, String)>, AwsFailure>> + Send;
 }
 
-/// A page of a stream's tags.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct TagPage {
-    /// Key and value of each.
     pub tags: Vec<(String, String)>,
-    /// Whether there are others.
     pub has_more: bool,
 }
 
-/// Reads all tags, page by page: those that come after a key, or the first ones.
+/// Reads all tags, page by page. `read` gets the last key of the page before, `None` for the first page.
 ///
 /// # Errors
-/// What the reading of a page gives.
+/// The error of `read`.
 pub async fn all_pages<E, F: Future<Output = Result<TagPage, E>>>(
     read: impl Fn(Option<String>) -> F,
 ) -> Result<Vec<(String, String)>, E> {
@@ -35,7 +32,7 @@ pub async fn all_pages<E, F: Future<Output = Result<TagPage, E>>>(
         let page = read(tags.last().map(|(key, _)| key.clone())).await?;
         let known = tags.len();
         tags.extend(page.tags);
-        // A page that leads nowhere would be read for ever.
+        // A page that is empty or repeats itself would be read forever.
         let leads_on = tags.len() > known && tags[..known].last().map(|(key, _)| key) != tags.last().map(|(key, _)| key);
         if !page.has_more || !leads_on {
             return Ok(tags);
@@ -43,7 +40,7 @@ pub async fn all_pages<E, F: Future<Output = Result<TagPage, E>>>(
     }
 }
 
-/// The tags as Kinesis has them.
+/// Reads tags from Kinesis.
 #[derive(Debug)]
 pub struct KinesisTags {
     post: Post,
@@ -52,7 +49,7 @@ pub struct KinesisTags {
 #[derive(Serialize)]
 #[serde(rename_all = "PascalCase")]
 struct ListTagsRequest<'r> {
-    // AWS takes the ARN by itself, emulators need the name.
+    // AWS accepts the ARN alone; emulators need the name.
     stream_name: &'r str,
     #[serde(rename = "StreamARN")]
     stream_arn: &'r str,
@@ -78,7 +75,7 @@ struct Tag {
 }
 
 impl KinesisTags {
-    /// Calls with this configuration.
+    /// Calls Kinesis with this configuration.
     ///
     /// # Errors
     /// When region, credentials or endpoint are missing.
@@ -86,7 +83,7 @@ impl KinesisTags {
         Ok(Self { post: Post::new(Service::Kinesis, config, http)? })
     }
 
-    /// Calls an emulator at this URL, with credentials that mean nothing. Neither variables nor files are read.
+    /// Calls an emulator at this URL with made-up credentials. It reads no environment variables and no files.
     #[must_use]
     pub(crate) fn of_emulator(url: &str, region: &str, http: &Http) -> Self {
         Self { post: Post::to_emulator(Service::Kinesis, url, region, http) }

@@ -1,5 +1,5 @@
-//! The calls on DynamoDB that archiving is made of, one call each and nothing tried twice: what may fail and be tried again is the
-//! store's business. A trait, so that the store's rules can be proved against tables in memory too.
+//! The DynamoDB calls that archiving needs. Each method makes one call; the store does the retries. It is a trait so that tests can
+//! run the store on tables in memory.
 
 use crate::aws::failure::AwsFailure;
 use crate::format::item::{Item, Stamp};
@@ -12,12 +12,11 @@ use std::future::Future;
 /// Writes that one call accepts. Source: DynamoDB API reference, BatchWriteItem and BatchExecuteStatement.
 pub const MAX_BATCH: usize = 25;
 
-/// A place that keeps tables.
 pub trait Database: Send + Sync {
-    /// The keys of a table, `None` where it does not exist.
+    /// The keys of a table; `None` if it does not exist.
     fn table_keys(&self, table: &str) -> impl Future<Output = Result<Option<TableKeys>, AwsFailure>> + Send;
 
-    /// Puts items, whatever is there: at most [`MAX_BATCH`], no two with one key. Some may be left out.
+    /// Puts items without a condition: at most [`MAX_BATCH`], no two with the same key. Some may stay unprocessed.
     fn put_items(
         &self,
         table: &str,
@@ -25,7 +24,7 @@ pub trait Database: Send + Sync {
         stamp: &Stamp,
     ) -> impl Future<Output = Result<BatchAnswer, AwsFailure>> + Send;
 
-    /// Puts parts of split items: at most [`MAX_BATCH`]. Some may be left out.
+    /// Puts parts of split items: at most [`MAX_BATCH`]. Some may stay unprocessed.
     fn put_parts(
         &self,
         table: &str,
@@ -33,10 +32,11 @@ pub trait Database: Send + Sync {
         stamp: &Stamp,
     ) -> impl Future<Output = Result<BatchAnswer, AwsFailure>> + Send;
 
-    /// Deletes parts: at most [`MAX_BATCH`]. Some may be left out.
+    /// Deletes parts: at most [`MAX_BATCH`]. Some may stay unprocessed.
     fn delete_parts(&self, table: &str, parts: &[PartKey<'_>]) -> impl Future<Output = Result<BatchAnswer, AwsFailure>> + Send;
 
-    /// Executes statements, each by itself, and answers them in their order: at most [`MAX_BATCH`], no two of one key.
+    /// Executes statements: at most [`MAX_BATCH`], no two with the same key. Each succeeds or fails alone; the answers have the
+    /// same order.
     fn execute(
         &self,
         table: &str,
@@ -44,8 +44,8 @@ pub trait Database: Send + Sync {
         stamp: &Stamp,
     ) -> impl Future<Output = Result<StatementAnswers, AwsFailure>> + Send;
 
-    /// Puts an item where its partition key has none yet or an older one. `over` names a number that is known to be older, where the
-    /// database cannot tell that; the item is put if that number is still stored, spelled so.
+    /// Puts an item if its partition key has no item or an older one. `over` is a stored number that is known to be older although
+    /// the database cannot compare it: the item is put if exactly that text is still stored.
     fn put_if_newest(
         &self,
         table: &str,
@@ -54,7 +54,7 @@ pub trait Database: Send + Sync {
         stamp: &Stamp,
     ) -> impl Future<Output = Result<(StatementAnswer, WriteUnits), AwsFailure>> + Send;
 
-    /// What is stored under the item's key in a table with these keys, read consistently.
+    /// The version stored under the item's key in a table with these keys. It is a consistent read.
     fn stored_version(
         &self,
         table: &str,
@@ -63,110 +63,96 @@ pub trait Database: Send + Sync {
     ) -> impl Future<Output = Result<Option<StoredVersion>, AwsFailure>> + Send;
 }
 
-/// Write capacity units, as DynamoDB counted them; 0 where it does not tell.
+/// Write capacity units that DynamoDB counted; 0 if it does not say.
 pub type WriteUnits = f64;
 
-/// The answer to puts or deletes.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct BatchAnswer {
-    /// Places of those that DynamoDB left out.
+    /// Positions of the writes that DynamoDB did not process.
     pub unprocessed: Vec<usize>,
-    /// What the others cost.
     pub write_units: WriteUnits,
 }
 
 /// A part of an item that is too large.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Part<'i> {
-    /// Which one.
     pub key: PartKey<'i>,
-    /// Its text of base64.
     pub text: &'i str,
 }
 
-/// The key of a part.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct PartKey<'i> {
-    /// Of which record.
+    /// The hash key: the record.
     pub part_of: &'i str,
-    /// Its place, from 0.
+    /// The range key: the position, from 0.
     pub part: usize,
 }
 
 /// One conditional write of an item under its partition key.
 #[derive(Clone, Copy, Debug)]
 pub struct Statement<'i> {
-    /// On which condition.
     pub verb: Verb,
-    /// What to write.
     pub item: &'i Item<'i>,
 }
 
-/// The conditions of a statement.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Verb {
     /// The stored item is older and not split.
     ReplaceWhole,
-    /// The stored item is older; the answer says whether it was split.
+    /// The stored item is older. The answer says whether it was split.
     ReplaceAny,
-    /// There is none.
     Insert,
 }
 
-/// The answers to statements.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct StatementAnswers {
-    /// One for each, in their order.
+    /// One for each statement, in the same order.
     pub answers: Vec<StatementAnswer>,
-    /// What they cost.
     pub write_units: WriteUnits,
 }
 
 /// The answer to one conditional write.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum StatementAnswer {
-    /// The item is written.
     Written {
-        /// What it replaced; told only for [`Verb::ReplaceAny`] and conditional puts.
+        /// What it replaced. Only [`Verb::ReplaceAny`] and conditional puts return it.
         replaced: Option<StoredVersion>,
     },
     /// The condition does not hold.
     ConditionFailed {
-        /// What is stored. `None` where nothing is, or where the database does not tell.
+        /// What is stored. `None` if nothing is, or if the database does not say.
         stored: Option<StoredVersion>,
     },
-    /// There is an item already, against [`Verb::Insert`].
+    /// [`Verb::Insert`] found an item.
     Duplicate,
-    /// It failed.
     Failed(AwsFailure),
 }
 
-/// What matters of an item that is stored.
+/// The version of a stored item.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StoredVersion {
-    /// Its sequence number; `None` where it is damaged.
+    /// `None` if it is damaged.
     pub sequence_number: Option<SequenceNumber>,
-    /// Its place in an aggregated record.
+    /// The position of a user record in its aggregated record.
     pub sub_sequence_number: Option<u64>,
-    /// How many parts hold its data, at most [`MAX_PARTS`].
+    /// Number of parts that hold its data, at most [`MAX_PARTS`].
     pub parts: usize,
-    /// Whether the item says something else than `parts`, which no payload can have.
+    /// Whether the item has an impossible number of parts, so that `parts` is a guess.
     pub has_damaged_parts: bool,
 }
 
 /// The parts of an item that was replaced.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct OldParts {
-    /// Their hash key.
     pub part_of: String,
-    /// How many there are.
+    /// Number of parts.
     pub count: usize,
-    /// Whether the item was damaged: there may be fewer.
+    /// Whether the number is a guess, because the item was damaged. There may be fewer parts.
     pub is_guessed: bool,
 }
 
 impl StoredVersion {
-    /// From the texts of its attributes, whatever they are.
+    /// Reads the texts of the attributes, which may be damaged.
     #[must_use]
     pub fn new(sequence_number: Option<&str>, sub_sequence_number: Option<&str>, parts: Option<&str>) -> Self {
         let said = parts.map_or(Some(0), |parts| parts.parse().ok().filter(|parts| *parts <= MAX_PARTS));
@@ -178,7 +164,7 @@ impl StoredVersion {
         }
     }
 
-    /// The parts of an item that was replaced, which happens in mode LATEST only; `None` where there are none.
+    /// The parts to delete once this item is replaced; `None` if there are none. Items are replaced in mode LATEST only.
     #[must_use]
     pub fn parts_to_delete(&self) -> Option<OldParts> {
         let number = self.sequence_number.as_ref().filter(|_| self.parts > 0)?;
@@ -186,21 +172,20 @@ impl StoredVersion {
         Some(OldParts { part_of, count: self.parts, is_guessed: self.has_damaged_parts })
     }
 
-    /// The stored number, where it may be older than the item's and DynamoDB could not tell: it compares texts, in which leading
-    /// zeros count.
+    /// The stored number, if DynamoDB could not compare it: DynamoDB compares texts, and leading zeros count there.
     #[must_use]
     pub fn number_beyond_comparison(&self, item: &Item<'_>) -> Option<&SequenceNumber> {
         let stored = self.sequence_number.as_ref()?;
         (stored.has_leading_zeros() || item.sequence_number.has_leading_zeros()).then_some(stored)
     }
 
-    /// Whether it is the item's own record, or a newer one. A damaged one is older than all.
+    /// Whether this is the item's own record or a newer one. A damaged version is older than everything.
     #[must_use]
     pub fn supersedes(&self, item: &Item<'_>) -> bool {
         self.sequence_number.as_ref().is_some_and(|number| (number, self.sub_sequence_number) >= item.version())
     }
 
-    /// Whether it is the item's own record, delivered before.
+    /// Whether this is the item's own record, from an earlier delivery.
     #[must_use]
     pub fn is(&self, item: &Item<'_>) -> bool {
         let is_spelled_so = |number: &SequenceNumber| number.as_str() == item.sequence_number.as_str();

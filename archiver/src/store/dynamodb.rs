@@ -1,4 +1,4 @@
-//! Archives in DynamoDB. Requests are posted as JSON that is written from the records directly.
+//! Archives in DynamoDB. Requests are JSON, written directly from the records.
 
 mod answers;
 mod requests;
@@ -14,14 +14,14 @@ use crate::format::sequence::SequenceNumber;
 use crate::format::table::TableKeys;
 use aws_types::SdkConfig;
 
-/// DynamoDB, or whatever speaks its protocol at the configured endpoint.
+/// DynamoDB, or an emulator of it at the configured endpoint.
 #[derive(Debug)]
 pub struct DynamoDb {
     post: Post,
 }
 
 impl DynamoDb {
-    /// Calls with this configuration.
+    /// Calls DynamoDB with this configuration.
     ///
     /// # Errors
     /// When region, credentials or endpoint are missing.
@@ -29,7 +29,7 @@ impl DynamoDb {
         Ok(Self { post: Post::new(Service::DynamoDb, config, http)? })
     }
 
-    /// Calls an emulator at this URL, with credentials that mean nothing. Neither variables nor files are read.
+    /// Calls an emulator at this URL with made-up credentials. It reads no environment variables and no files.
     #[must_use]
     pub(crate) fn of_emulator(url: &str, region: &str, http: &Http) -> Self {
         Self { post: Post::to_emulator(Service::DynamoDb, url, region, http) }

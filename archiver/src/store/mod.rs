@@ -1,5 +1,5 @@
-//! Writes records into an archive's tables until each is there, can never be, or the time is over. Whole items of mode ALL are
-//! put; `replace` writes those of mode LATEST, `split` the records that are too large for one item.
+//! Writes records into an archive's tables, until each record is written, has failed for good, or the deadline passes. Items of
+//! mode ALL are simply put. `replace` writes the items of mode LATEST, `split` the records that are too large for one item.
 
 pub mod database;
 pub mod dynamodb;
@@ -27,10 +27,9 @@ use write::Done;
 pub use write::{FailedWrite, Outcome, WriteOptions};
 pub use write_error::WriteError;
 
-/// Split records written at once; each holds megabytes.
+/// Split records that are written at the same time. Each takes megabytes of memory.
 const SPLIT_IN_FLIGHT: usize = 2;
 
-/// Writes through a database.
 #[derive(Debug)]
 pub struct Store<D> {
     database: D,
@@ -39,20 +38,18 @@ pub struct Store<D> {
 }
 
 impl<D: Database> Store<D> {
-    /// Writes through this database.
     #[must_use]
     pub fn new(database: D) -> Self {
         Self { database, packer: Mutex::default(), newcomers: Mutex::default() }
     }
 
-    /// The database.
     #[must_use]
     pub fn database(&self) -> &D {
         &self.database
     }
 
-    /// Writes the records, in mode LATEST each where nothing newer is stored under its partition key. No two may have the same
-    /// key: in mode ALL partition key and number, in mode LATEST the partition key.
+    /// Writes the records. In mode LATEST, a record is not written if a newer one is stored under its partition key. No two records
+    /// may have the same key: partition key and sequence number in mode ALL, the partition key in mode LATEST.
     pub async fn write(&self, options: WriteOptions<'_>, records: Vec<ArchivedRecord<'_>>) -> Outcome {
         let items = self.pack(records, options.compression);
         let (whole, split): (Vec<&Item<'_>>, Vec<&Item<'_>>) = items.iter().partition(|item| item.parts() == 0);
@@ -90,7 +87,7 @@ impl<D: Database> Store<D> {
         records.into_iter().map(|record| Item::of(record, &mut packer, compression)).collect()
     }
 
-    /// Mode ALL: puts, which may be repeated.
+    /// Mode ALL: puts. Repeating one does no harm.
     async fn put<'i>(&self, options: WriteOptions<'_>, items: Vec<&'i Item<'i>>) -> Ending<&'i Item<'i>, Done> {
         let call = |items: Vec<&'i Item<'i>>| async move { self.database.put_items(options.table, &items, options.stamp).await };
         in_batches(options.deadline, items, call).await.map(|()| Done::Written)

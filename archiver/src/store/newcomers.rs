@@ -1,16 +1,16 @@
-//! Whether a table's keys are mostly new, which decides what is tried first for them.
+//! Estimates whether most partition keys are new to a table. That decides which statement is tried first.
 
 use super::database::Verb;
 
-/// How many of a table's keys were lately written for the first time, as a share that forgets.
+/// The share of keys that were new to a table. Recent batches count more than old ones.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Newcomers(f64);
 
 impl Newcomers {
-    /// Keys after which half of what was known is forgotten.
+    /// After this many keys, earlier ones count half.
     const MEMORY: f64 = 25.0;
-    /// An INSERT that finds an item costs as much as writing it, an UPDATE that finds none a single unit: so INSERT comes first
-    /// only where nearly every key is new.
+    /// An INSERT that finds an item costs as much as a write. An UPDATE that finds no item costs one unit. So INSERT is tried first
+    /// only if nearly every key is new.
     const MOSTLY: f64 = 0.9;
 
     pub(super) fn first_verb(self) -> Verb {

@@ -1,5 +1,5 @@
-//! Mode LATEST: items written where nothing newer is, by statements of which one request takes many, each with a condition of its
-//! own.
+//! Mode LATEST: writes items unless a newer one is stored. One request takes many PartiQL statements, and each has its own
+//! condition.
 
 use super::Store;
 use super::database::{Database, OldParts, Statement, StatementAnswer, Verb, WriteUnits};
@@ -13,7 +13,7 @@ use crate::format::sequence::SequenceNumber;
 use crate::format::table::TableKeys;
 use std::sync::PoisonError;
 
-/// One write of mode LATEST, and what is tried next for it.
+/// A write of mode LATEST, and its next step.
 #[derive(Clone, Debug)]
 pub(super) struct NewestWrite<'i> {
     pub(super) item: &'i Item<'i>,
@@ -22,19 +22,19 @@ pub(super) struct NewestWrite<'i> {
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Step {
-    /// One statement of many.
+    /// One statement among many in a request.
     Execute(Verb),
-    /// A single conditional put, whose answer leaves no doubt.
+    /// A single conditional put. Its answer is never ambiguous.
     Put,
-    /// A single put over this number, spelled so: it is older, but not as texts are compared.
+    /// A single put that replaces exactly this number. It is older by value, but not as text.
     PutOver(SequenceNumber),
 }
 
-/// What was replaced, where its parts are to be deleted.
+/// The parts of a replaced item, to be deleted.
 pub(super) type Replaced = Option<OldParts>;
 
 impl<D: Database> Store<D> {
-    /// Mode LATEST: each item where nothing newer is. Also what was replaced and has parts.
+    /// Writes each item unless a newer one is stored. Also gives the parts of the items that were replaced.
     pub(super) async fn replace<'i>(
         &self,
         options: WriteOptions<'_>,
@@ -60,7 +60,7 @@ impl<D: Database> Store<D> {
         until_settled(writes, options.deadline, |batch, waits| async move { self.execute(options, batch, waits).await }).await
     }
 
-    /// One call for the statements among the writes, and one for each of the single puts.
+    /// One call for all statements, and one for each single put.
     async fn execute<'i>(
         &self,
         options: WriteOptions<'_>,
@@ -88,7 +88,7 @@ impl<D: Database> Store<D> {
                     let answers = executed.answers.into_iter().chain(unanswered);
                     settled.extend(writes.into_iter().zip(answers).map(|(write, answer)| settle(write, answer)));
                 }
-                // One statement that is refused may make DynamoDB refuse all: each is put alone to find it.
+                // One bad statement may make DynamoDB refuse all of them. Putting each item alone finds it.
                 Err(CallError::Aws(failure)) if failure.kind == FailureKind::Refused => {
                     settled.extend(writes.into_iter().map(|write| Settled::Next(NewestWrite { step: Step::Put, ..write })));
                 }
@@ -102,7 +102,6 @@ impl<D: Database> Store<D> {
         (settled, write_units)
     }
 
-    /// A single put.
     async fn put_newest<'i>(
         &self,
         options: WriteOptions<'_>,
@@ -121,7 +120,7 @@ impl<D: Database> Store<D> {
         if answer != (StatementAnswer::ConditionFailed { stored: None }) {
             return (settle(write, answer), units);
         }
-        // An emulator that does not tell what is stored; DynamoDB does.
+        // Some emulators do not return the stored item. DynamoDB does.
         let keys = TableKeys::of_mode(options.mode);
         let looked_up = self.database.stored_version(options.table, &keys, write.item);
         let settled = match attempt(options.deadline, waits, looked_up).await {
@@ -142,10 +141,10 @@ impl<D: Database> Store<D> {
     }
 }
 
-/// What an answer means for a write. The order of steps: an UPDATE of what is older; where there is nothing, an INSERT; where there
-/// is something after all, an UPDATE once more; and a put alone where the answers leave open whether anything is stored. No step
-/// comes twice, so that it ends. What is older by its value but not as a text is put over by its text; where it has changed meanwhile,
-/// that is tried again like any write that failed for now.
+/// What an answer means for a write. The steps are: UPDATE an older item; if there is no item, INSERT; if there is one by then,
+/// UPDATE again; and a single put if the answers do not say whether an item is stored. No step comes twice, so this ends. If the
+/// stored number is older by value but not as text, a put replaces exactly that number. If another write changed it in the
+/// meantime, the put is retried like any other failed write.
 fn settle(write: NewestWrite<'_>, answer: StatementAnswer) -> Settled<NewestWrite<'_>, (Done, Replaced)> {
     let NewestWrite { item, step } = write;
     let next = |step| Settled::Next(NewestWrite { item, step });

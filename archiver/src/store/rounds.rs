@@ -1,5 +1,5 @@
-//! Writes in rounds: everything that is not settled yet goes out in full batches, and what is to be tried again is gathered for
-//! the next round, so that the leftovers of many batches become few requests.
+//! Writes in rounds. Each round sends all open writes in full batches. What must be retried waits for the next round, so that the
+//! leftovers of many batches need few requests.
 
 use super::database::{BatchAnswer, MAX_BATCH, WriteUnits};
 use super::write_error::WriteError;
@@ -9,42 +9,37 @@ use crate::aws::retry::{CallError, attempt};
 use futures::StreamExt as _;
 use std::future::Future;
 
-/// Calls in flight at once; more do not pay at DynamoDB's latency of some 5 ms.
+/// Calls in flight. More do not help at DynamoDB's latency of about 5 ms.
 const CALLS_IN_FLIGHT: usize = 16;
 
-/// What a round made of one write.
+/// The result of one write in a round.
 #[derive(Debug)]
 pub(crate) enum Settled<W, D> {
-    /// It is done.
     Done(D),
-    /// It goes on at once, in the next round.
+    /// It has another step, in the next round and without a wait.
     Next(W),
-    /// It failed for now, and is tried again after a wait.
+    /// It failed, and is retried after a wait.
     Again(W, WriteError),
-    /// It failed for good.
     Failed(W, WriteError),
 }
 
-/// What became of all writes.
+/// The result of all writes.
 #[derive(Debug)]
 pub(crate) struct Ending<W, D> {
-    /// Those that are done.
     pub(crate) done: Vec<D>,
-    /// Those that are not, and why.
     pub(crate) failed: Vec<(W, WriteError)>,
-    /// What all of it cost.
     pub(crate) write_units: WriteUnits,
 }
 
 impl<W, D> Ending<W, D> {
-    /// The same, its done writes made into something else.
+    /// Maps the results of the writes that are done.
     pub(crate) fn map<E>(self, to: impl Fn(D) -> E) -> Ending<W, E> {
         Ending { done: self.done.into_iter().map(to).collect(), failed: self.failed, write_units: self.write_units }
     }
 }
 
-/// Runs rounds until every write is settled or the deadline passes. `call` takes at most [`MAX_BATCH`] writes, the number of rounds
-/// that had to wait, and settles each of them.
+/// Runs rounds until every write is settled or the deadline passes. `call` gets at most [`MAX_BATCH`] writes and the number of
+/// waits so far, and settles each write.
 pub(crate) async fn until_settled<W, D, F>(writes: Vec<W>, deadline: Deadline, call: impl Fn(Vec<W>, u32) -> F) -> Ending<W, D>
 where
     F: Future<Output = (Vec<Settled<W, D>>, WriteUnits)>,
@@ -88,7 +83,7 @@ pub(crate) fn not_now<W, D>(write: W, reason: WriteError) -> Settled<W, D> {
     if reason.is_transient() { Settled::Again(write, reason) } else { Settled::Failed(write, reason) }
 }
 
-/// Writes that DynamoDB takes many of in one call, none of them on a condition.
+/// Makes unconditional writes, in batches.
 pub(crate) async fn in_batches<W: Copy, F>(deadline: Deadline, writes: Vec<W>, call: impl Fn(Vec<W>) -> F) -> Ending<W, ()>
 where
     F: Future<Output = Result<BatchAnswer, AwsFailure>>,
@@ -96,7 +91,7 @@ where
     let call = &call;
     until_settled(writes, deadline, |batch, waits| async move {
         match attempt(deadline, waits, call(batch.clone())).await {
-            // One item that is refused makes DynamoDB refuse its whole batch: each is written alone to find it.
+            // One bad item makes DynamoDB refuse the whole batch. Writing each item alone finds it.
             Err(CallError::Aws(failure)) if failure.kind == FailureKind::Refused && batch.len() > 1 => {
                 let alone = batch
                     .into_iter()
@@ -110,7 +105,6 @@ where
     .await
 }
 
-/// What the answer to a batch means for each of its writes.
 fn settle_batch<W: Copy>(batch: &[W], answer: Result<BatchAnswer, CallError>) -> (Vec<Settled<W, ()>>, WriteUnits) {
     match answer {
         Ok(answer) => {

@@ -1,5 +1,5 @@
-//! Records that are too large for one item: parts, then the item that needs them, so that an item that can be seen is whole; and
-//! the deletion of parts that no item needs any more.
+//! Writes records that are too large for one item: first the parts, then the item, so that every visible item is complete. Also
+//! deletes parts that no item needs any more.
 
 use super::Store;
 use super::database::{Database, OldParts, Part, PartKey, StoredVersion, WriteUnits};
@@ -16,12 +16,12 @@ use crate::format::table::TableKeys;
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-/// Longest time for the deletion of parts.
+/// Time limit for the deletion of parts.
 const DELETE_TIME: Duration = Duration::from_secs(5);
 
 impl<D: Database> Store<D> {
-    /// A record that is too large for one item: its parts, then the item. What is stored is looked at first, since writing
-    /// megabytes once more for a record that is delivered again costs thousands of times as much.
+    /// Writes the parts, then the item. It reads the stored version first: for a record that is delivered again, writing megabytes
+    /// would cost thousands of times as much as this read.
     pub(super) async fn write_split<'i>(
         &self,
         options: WriteOptions<'_>,
@@ -66,12 +66,12 @@ impl<D: Database> Store<D> {
                     return Err(reason);
                 }
                 let (done, replaced) = ending.done.into_iter().next().unwrap_or((Done::Written, None));
-                // Something newer came between, and nobody will ever look for these parts; unless it is the same record, delivered
-                // twice at once.
+                // A newer record was written in the meantime, and no item needs these parts. Unless the stored one is the same
+                // record, delivered twice at the same time.
                 let left_behind =
                     done == Done::Superseded && !self.stored_version(options, item).await?.is_some_and(|stored| stored.is(item));
                 let own = left_behind.then(|| OldParts { part_of: part_of.clone(), count: item.parts(), is_guessed: false });
-                // What was there before is replaced by now, also where the answer that says so was lost.
+                // The item that was there before is replaced by now, even if the answer that says so was lost.
                 let before = before.and_then(|stored| stored.parts_to_delete());
                 let unneeded: BTreeSet<OldParts> = [before, replaced, own].into_iter().flatten().collect();
                 *write_units += self.delete_all_parts(options, unneeded.into_iter().collect()).await;
@@ -84,7 +84,7 @@ impl<D: Database> Store<D> {
         let keys = TableKeys::of_mode(options.mode);
         until_done(options.deadline, || self.database.stored_version(options.table, &keys, item)).await.map_err(|reason| {
             match reason {
-                // Only split records are looked up, so that the others may well be written without this permission.
+                // Only split records need this read. The role may lack the permission and still write all others.
                 CallError::Aws(ref failure) if failure.kind == FailureKind::AccessDenied => {
                     WriteError::Parts { table: options.table.to_owned(), reason: Box::new(reason.into()) }
                 }
@@ -93,7 +93,8 @@ impl<D: Database> Store<D> {
         })
     }
 
-    /// Deletes the parts of records that are no longer in the archive. What cannot be deleted costs its storage, but nobody reads it.
+    /// Deletes the parts of records that are no longer in the archive. If that fails, the parts only cost storage: nobody reads
+    /// them.
     pub(super) async fn delete_all_parts(&self, options: WriteOptions<'_>, records: Vec<OldParts>) -> WriteUnits {
         for OldParts { part_of, count, .. } in records.iter().filter(|record| record.is_guessed) {
             let table = options.table;
@@ -107,7 +108,7 @@ impl<D: Database> Store<D> {
         let parts =
             records.iter().flat_map(|OldParts { part_of, count, .. }| (0..*count).map(move |part| PartKey { part_of, part }));
         let call = |parts: Vec<_>| async move { self.database.delete_parts(options.parts_table, &parts).await };
-        // Time that records may need is not spent on what nobody reads.
+        // A short limit: records that wait need the time more.
         let deleted = in_batches(options.deadline.at_most(DELETE_TIME), parts.collect(), call).await;
         if let Some((first, reason)) = deleted.failed.first() {
             let (table, left, part_of) = (options.parts_table, deleted.failed.len(), first.part_of);

@@ -1,4 +1,4 @@
-//! What the store is asked to write, and what became of it.
+//! The options of a write, and its outcome.
 
 use super::database::WriteUnits;
 use super::rounds::Ending;
@@ -11,32 +11,27 @@ use crate::format::settings::{ArchiveMode, Compression};
 /// Where and how the records of a batch are written.
 #[derive(Clone, Copy, Debug)]
 pub struct WriteOptions<'o> {
-    /// The archive's table.
     pub table: &'o str,
-    /// The table of parts.
     pub parts_table: &'o str,
-    /// What the table keeps.
     pub mode: ArchiveMode,
-    /// What every item gets.
+    /// Attributes that every item gets.
     pub stamp: &'o Stamp,
-    /// How payloads are stored.
     pub compression: Compression,
-    /// When to stop.
     pub deadline: Deadline,
 }
 
-/// What became of a batch.
+/// The outcome of a batch.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Outcome {
     /// Records that are in the archive now.
     pub archived: usize,
-    /// Records for whose key the same or something newer was there already; only in mode LATEST.
+    /// Records that were not written because the same or a newer one of their key is stored. Only in mode LATEST.
     pub superseded: usize,
     /// Records whose payload was compressed.
     pub compressed: usize,
     /// Records that were too large for one item.
     pub split: usize,
-    /// What it cost, parts included.
+    /// Write units, including those for parts.
     pub write_units: WriteUnits,
     /// Records that are not in the archive.
     pub failed: Vec<FailedWrite>,
@@ -45,22 +40,20 @@ pub struct Outcome {
 /// A record that is not in the archive, and why.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FailedWrite {
-    /// Its number; that of its aggregated record where it is a user record.
+    /// Its sequence number. A user record has the number of its aggregated record.
     pub sequence_number: SequenceNumber,
-    /// Its partition key.
     pub partition_key: String,
-    /// Why it could not be written.
     pub reason: WriteError,
 }
 
-/// How one record ended well.
+/// How a record was settled without an error.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Done {
-    /// It is in the archive; its key had none before.
+    /// It is in the archive. Its key had no item before.
     Inserted,
     /// It is in the archive.
     Written,
-    /// The same or something newer was there already.
+    /// The same or a newer record was there already.
     Superseded,
 }
 

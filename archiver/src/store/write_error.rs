@@ -1,4 +1,4 @@
-//! Why a record could not be written, and what a person can do about it.
+//! Why a record could not be written, and what to do about it.
 
 use crate::aws::backoff::DeadlinePassed;
 use crate::aws::failure::{AwsFailure, FailureKind};
@@ -6,21 +6,17 @@ use crate::aws::retry::CallError;
 use crate::format::settings::ArchiveMode;
 use crate::format::stream::StreamName;
 
-/// Why a record could not be written.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum WriteError {
-    /// DynamoDB's answer.
     #[error(transparent)]
     Aws(#[from] AwsFailure),
-    /// No time was left.
     #[error(transparent)]
     Deadline(#[from] DeadlinePassed),
-    /// It is too large for one item, and cannot be written in parts; which is this record's trouble alone.
+    /// The record is too large for one item and cannot be split. Other records of the batch are not affected.
     #[error("it is too large for one item, and splitting it needs table {table}: {reason}")]
     Parts {
-        /// The table of parts, or of the archive where it must be looked up first.
+        /// The parts table, or the archive's table if the lookup of the stored item failed.
         table: String,
-        /// Why not.
         reason: Box<WriteError>,
     },
 }
@@ -35,7 +31,7 @@ impl From<CallError> for WriteError {
 }
 
 impl WriteError {
-    /// What DynamoDB said where the archive's table itself is the trouble, so that no record of the batch can be written.
+    /// DynamoDB's answer, if the archive's table refuses every record of the batch.
     #[must_use]
     pub fn of_the_table(&self) -> Option<&AwsFailure> {
         match self {
@@ -55,7 +51,7 @@ impl WriteError {
         }
     }
 
-    /// Whether a record is too large for one item, and the table of parts is not there to take it or refuses it.
+    /// Whether the record is too large for one item, and the parts table is missing or refuses it.
     #[must_use]
     pub fn is_of_the_parts_table(&self) -> bool {
         match self {
@@ -64,7 +60,7 @@ impl WriteError {
         }
     }
 
-    /// What to do about it, where a person can.
+    /// What to do about it, if there is something to do.
     #[must_use]
     pub fn remedy(&self, stream: &StreamName, mode: ArchiveMode) -> Option<String> {
         match self {

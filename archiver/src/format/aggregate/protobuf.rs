@@ -1,12 +1,12 @@
-//! As much of protobuf's wire format as an aggregated record needs: the fields of a message, read as slices of it, and two kinds of
-//! fields written. It does not know which fields a message has. Source: protobuf encoding guide.
+//! The part of protobuf's wire format that aggregated records need. It reads the fields of any message as slices, and writes two
+//! kinds of fields. Source: protobuf encoding guide.
 
-/// The fields of a message one after the other; `None` is one that cannot be read, and nothing follows it.
+/// The fields of a message, in order. `None` is a field that cannot be read; it is the last one.
 pub(super) struct Fields<'m> {
     rest: &'m [u8],
 }
 
-/// A field of any message.
+/// A field of a message.
 pub(super) struct Field<'m> {
     number: u64,
     value: Value<'m>,
@@ -24,7 +24,7 @@ const MAX_FIELD_NUMBER: u64 = (1 << 29) - 1;
 /// Bits of a tag that hold the wire type.
 const WIRE_TYPE_BITS: u32 = 3;
 
-/// Wire types. The two of groups are missing and refused like the two that do not exist: they have been given up for long.
+/// Wire types. The two for groups are missing, because protobuf deprecated groups long ago. They are refused like unknown types.
 const VARINT: u64 = 0;
 const FIXED_64_BIT: u64 = 1;
 const LENGTH_DELIMITED: u64 = 2;
@@ -95,7 +95,7 @@ impl<'m> Iterator for Fields<'m> {
 }
 
 impl<'m> Field<'m> {
-    /// The value, if this is the field `number` and a number. One of another wire type is an unknown field, to be passed over.
+    /// The value, if this is the field `number` and a number. A field of another wire type is unknown, and is skipped.
     pub(super) fn number_of(&self, number: u64) -> Option<u64> {
         match self.value {
             Value::Number(value) if self.number == number => Some(value),
@@ -103,7 +103,7 @@ impl<'m> Field<'m> {
         }
     }
 
-    /// The value, if this is the field `number` and text, bytes or a message. One of another wire type is an unknown field.
+    /// The value, if this is the field `number` and text, bytes or a message. A field of another wire type is unknown.
     pub(super) fn bytes_of(&self, number: u64) -> Option<&'m [u8]> {
         match self.value {
             Value::Bytes(value) if self.number == number => Some(value),

@@ -1,4 +1,4 @@
-//! An item as it was found in an archive of any age and state.
+//! Reads an item of any archive, however old or damaged.
 
 use super::Attributes;
 use crate::format::record::ArrivalTime;
@@ -7,22 +7,22 @@ use crate::format::table::attribute;
 use aws_sdk_dynamodb::types::AttributeValue;
 use serde::{Deserialize, Serialize};
 
-/// An item as it was found: everything that could be read, and what could not.
+/// An item from an archive: everything that could be read, and what is wrong with the rest.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct StoredItem {
-    /// The key the record was put under; empty where the item has none.
+    /// The partition key; empty if the item has none.
     pub partition_key: String,
-    /// The sequence number, where it is one.
+    /// The sequence number, if it is valid.
     pub sequence_number: Option<SequenceNumber>,
-    /// The base64 text of the payload, or of its gzip; empty where parts hold it.
+    /// The base64 text of the payload, or of the compressed payload; empty if parts hold it.
     pub data: Option<String>,
-    /// How the data is encoded before its base64; `None` where it is the payload itself.
+    /// The encoding under the base64; `None` if it is the payload itself.
     pub encoding: Option<String>,
-    /// How many items of the parts table hold the data.
+    /// Number of items in the parts table that hold the data.
     pub parts: Option<u32>,
-    /// The place of a user record in its aggregated record.
+    /// The position of a user record in its aggregated record.
     pub sub_sequence_number: Option<u64>,
-    /// When Kinesis took the record.
+    /// When Kinesis received the record.
     pub arrival: Option<ArrivalTime>,
     /// The shard it was read from.
     pub shard_id: Option<String>,
@@ -30,14 +30,14 @@ pub struct StoredItem {
     pub last_update: Option<String>,
     /// Epoch seconds at which the item expires.
     pub expire_after: Option<i64>,
-    /// Attributes this version has no name for, written as text.
+    /// Attributes that this version does not know, as text.
     pub others: Vec<(String, String)>,
-    /// What is wrong with the item, a sentence each.
+    /// What is wrong with the item, one sentence each.
     pub problems: Vec<String>,
 }
 
 impl StoredItem {
-    /// Reads an item of any age and state.
+    /// Reads an item. Problems go into [`Self::problems`].
     #[must_use]
     pub fn from_attributes(mut attributes: Attributes) -> Self {
         let mut item = Self::default();
@@ -93,7 +93,7 @@ impl StoredItem {
         }
     }
 
-    /// A whole number that not every item has.
+    /// An optional whole number.
     fn take_count<N: std::str::FromStr>(&mut self, attributes: &mut Attributes, name: &str) -> Option<N> {
         if !attributes.contains_key(name) {
             return None;
@@ -115,7 +115,7 @@ impl StoredItem {
     }
 }
 
-/// An attribute's value for people to read.
+/// An attribute's value as text for people.
 fn text_of(value: &AttributeValue) -> String {
     match value {
         AttributeValue::S(text) | AttributeValue::N(text) => text.clone(),

@@ -1,4 +1,4 @@
-//! The answers to batches: only what matters of them is read, so that an old item's payload is passed over.
+//! Reads DynamoDB's answers. It reads only the attributes that it needs, and skips the payloads of old items.
 
 use crate::aws::failure::{AwsFailure, FailureKind};
 use crate::format::table::TableKeys;
@@ -111,7 +111,7 @@ struct GetItemAnswer<'a> {
     item: Option<KnownAttributes<'a>>,
 }
 
-/// The attributes of an item or a key that tell which one it is.
+/// The attributes that identify an item or a key.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct KnownAttributes<'a> {
@@ -129,7 +129,7 @@ pub(super) struct KnownAttributes<'a> {
     part: Option<AttributeText<'a>>,
 }
 
-/// An attribute's value; of another type than text or number it is nothing.
+/// An attribute's value, if it is text or a number.
 #[derive(Deserialize)]
 struct AttributeText<'a> {
     #[serde(borrow, rename = "S")]
@@ -161,17 +161,16 @@ fn value<'f>(field: Option<&'f AttributeText<'_>>) -> Option<&'f str> {
     field.and_then(|field| field.text.as_deref().or(field.number.as_deref()))
 }
 
-/// Reads the answer to a BatchWriteItem. `place` finds what was left out among the writes of the request.
+/// Reads the answer to a BatchWriteItem. `place` finds an unprocessed write among the writes of the request.
 pub(super) fn batch_write(body: &[u8], place: impl Fn(&KnownAttributes<'_>) -> Option<usize>) -> Result<BatchAnswer, AwsFailure> {
     let answer: BatchWriteItemAnswer<'_> = serde_json::from_slice(body).map_err(unreadable)?;
     let left_out = answer.unprocessed_items.unwrap_or_default().into_values().flatten();
     let keys = left_out.filter_map(|write| write.put_request.map(|put| put.item).or(write.delete_request.map(|delete| delete.key)));
-    // What cannot be told from the others may be any of them, and nothing may be taken for written that is not.
+    // An unprocessed write that cannot be identified may be any of them, so none of them counts as written.
     let unprocessed = keys.map(|key| place(&key).ok_or_else(AwsFailure::unprocessed)).collect::<Result<Vec<usize>, _>>()?;
     Ok(BatchAnswer { unprocessed, write_units: units(answer.consumed_capacity.into_iter().flatten()) })
 }
 
-/// Reads the answer to a BatchExecuteStatement.
 pub(super) fn executed(body: &[u8]) -> Result<StatementAnswers, AwsFailure> {
     let answer: BatchExecuteStatementAnswer<'_> = serde_json::from_slice(body).map_err(unreadable)?;
     let answers = answer.responses.unwrap_or_default().into_iter().map(|response| match response.error {
@@ -181,7 +180,7 @@ pub(super) fn executed(body: &[u8]) -> Result<StatementAnswers, AwsFailure> {
             match code.trim_end_matches("Exception") {
                 "ConditionalCheckFailed" => StatementAnswer::ConditionFailed { stored: error.item.map(|item| item.version()) },
                 "DuplicateItem" => StatementAnswer::Duplicate,
-                // The call itself was answered well.
+                // The status of the call itself was 200.
                 _ => StatementAnswer::Failed(AwsFailure::of_answer(&code, &message, 200)),
             }
         }
@@ -189,26 +188,23 @@ pub(super) fn executed(body: &[u8]) -> Result<StatementAnswers, AwsFailure> {
     Ok(StatementAnswers { answers: answers.collect(), write_units: units(answer.consumed_capacity.into_iter().flatten()) })
 }
 
-/// Reads the answer to a DescribeTable.
 pub(super) fn table_keys(body: &[u8]) -> Result<TableKeys, AwsFailure> {
     let DescribeTableAnswer { table } = serde_json::from_slice(body).map_err(unreadable)?;
     let key = |kind: &str| table.key_schema.iter().find(|key| key.key_type == kind).map(|key| key.attribute_name.clone());
     Ok(TableKeys { hash: key("HASH").unwrap_or_default(), range: key("RANGE") })
 }
 
-/// Reads the answer to a PutItem.
 pub(super) fn put(body: &[u8]) -> Result<(StatementAnswer, WriteUnits), AwsFailure> {
     let answer: PutItemAnswer<'_> = serde_json::from_slice(body).map_err(unreadable)?;
     let replaced = answer.attributes.map(|attributes| attributes.version());
     Ok((StatementAnswer::Written { replaced }, units(answer.consumed_capacity)))
 }
 
-/// Reads what a refused PutItem tells of the item that is there; it may tell nothing.
+/// The stored item in the error of a PutItem whose condition failed. It may be missing.
 pub(super) fn stored_of_refusal(body: &[u8]) -> Option<StoredVersion> {
     stored(body).ok().flatten()
 }
 
-/// Reads the answer to a GetItem.
 pub(super) fn stored(body: &[u8]) -> Result<Option<StoredVersion>, AwsFailure> {
     let answer: GetItemAnswer<'_> = serde_json::from_slice(body).map_err(unreadable)?;
     Ok(answer.item.map(|item| item.version()))
@@ -218,7 +214,7 @@ fn units(capacity: impl IntoIterator<Item = Capacity>) -> WriteUnits {
     capacity.into_iter().filter_map(|capacity| capacity.capacity_units).sum()
 }
 
-/// An answer that is not what it should be may mean that the writes were made or not: they are made again.
+/// After an unreadable answer nobody knows whether the writes were made, so they are made again.
 fn unreadable(error: serde_json::Error) -> AwsFailure {
     AwsFailure { kind: FailureKind::Service, message: format!("DynamoDB's answer cannot be read: {error}") }
 }

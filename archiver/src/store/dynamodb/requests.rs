@@ -1,19 +1,19 @@
-//! The bodies of requests, written as JSON straight from the records' texts: no copy of a payload but the one into the body.
+//! Writes the bodies of requests as JSON, directly from the records' texts. Each payload is copied once, into the body.
 
 use crate::format::item::{Item, Stamp, Value};
 use crate::format::sequence::SequenceNumber;
 use crate::format::table::{TableKeys, attribute};
 use crate::store::database::{Part, PartKey, Statement, Verb};
 
-/// Attributes to ask for where only the version of an item is wanted.
+/// The attributes that make up the version of an item.
 const VERSION_ATTRIBUTES: [&str; 3] = [attribute::SEQUENCE_NUMBER, attribute::SUB_SEQUENCE_NUMBER, attribute::RECORD_PARTS];
 
-/// The condition of a put: what is stored is older.
+/// The condition of a put: the stored item is older.
 const NEWER: &[u8] = b"attribute_not_exists(#number) OR size(#number) < :digits OR (size(#number) = :length AND #number < :number)";
-/// The same for a user record of an aggregated one, which shares its number with the others.
+/// The same for a user record. All user records of an aggregated record have the same sequence number.
 const NEWER_OR_LATER_IN_AGGREGATE: &[u8] = b"attribute_not_exists(#number) OR size(#number) < :digits OR (size(#number) = :length AND #number < :number) OR (#number = :number AND (attribute_not_exists(#place) OR #place < :place))";
 
-/// Bytes of a write besides its payload, about.
+/// About the size of a write without its payload.
 const OTHER_BYTES: usize = 1_024;
 
 pub(super) fn put_items(table: &str, items: &[&Item<'_>], stamp: &Stamp) -> Vec<u8> {
@@ -41,11 +41,11 @@ pub(super) fn describe_table(table: &str) -> Vec<u8> {
     format!(r#"{{"TableName":"{table}"}}"#).into_bytes()
 }
 
-/// A put and not an update: the item must not keep an attribute from an earlier setting.
+/// A put, not an update: the item must not keep an attribute from an earlier setting.
 ///
-/// Numbers are compared as texts, of which the shorter one is smaller unless it is the other that has leading zeros. So one with fewer
-/// characters than the item's has digits without those is surely smaller, and one with as many characters as the item's is ordered as
-/// its text. What else is older by its value is found by the store, which puts `over` it.
+/// DynamoDB compares sequence numbers as texts, and an emulator's may have leading zeros. A stored number is surely older if its
+/// text is shorter than the item's number without leading zeros. If both texts have the same length, they compare like numbers. In
+/// all other cases the store compares by value, and puts `over` the number that it found.
 pub(super) fn put_if_newest(table: &str, item: &Item<'_>, over: Option<&SequenceNumber>, stamp: &Stamp) -> Vec<u8> {
     let mut body = Vec::with_capacity(item.data.text.len() + 2 * OTHER_BYTES);
     body.extend_from_slice(format!(r#"{{"TableName":"{table}","Item":"#).as_bytes());
@@ -75,12 +75,12 @@ pub(super) fn put_if_newest(table: &str, item: &Item<'_>, over: Option<&Sequence
     body
 }
 
-/// How many digits a number's value has, and how many its text.
+/// The length of a number without leading zeros, and of its text.
 fn lengths(number: &SequenceNumber) -> [String; 2] {
     [number.significant(), number.as_str()].map(|digits| digits.len().to_string())
 }
 
-/// What tells a version from another, of what is stored under the item's key.
+/// Reads the version of the item that is stored under this item's key.
 pub(super) fn get_version(table: &str, keys: &TableKeys, item: &Item<'_>) -> Vec<u8> {
     let mut body = Vec::with_capacity(OTHER_BYTES);
     body.extend_from_slice(format!(r#"{{"TableName":"{table}","Key":"#).as_bytes());
@@ -119,7 +119,7 @@ pub(super) fn execute(table: &str, statements: &[Statement<'_>], stamp: &Stamp) 
     body
 }
 
-/// The attributes of an item, those it does not have included.
+/// All attributes that an item can have; `None` for those that it does not have.
 type OptionalAttributes<'i, const COUNT: usize> = [(&'static str, Option<Value<'i>>); COUNT];
 
 fn present<const COUNT: usize>(attributes: OptionalAttributes<'_, COUNT>) -> impl Iterator<Item = (&'static str, Value<'_>)> {
@@ -144,8 +144,8 @@ fn insert<const COUNT: usize>(body: &mut Vec<u8>, table: &str, attributes: Optio
     body.extend_from_slice(b"]}");
 }
 
-/// Every attribute that the new item does not have is removed: it must not keep one of an earlier record or setting. `size` takes
-/// an attribute and no value, so that the digits of the number are counted here.
+/// Removes every attribute that the new item does not have: nothing of an earlier record or setting may stay. PartiQL's `size`
+/// takes an attribute but no value, so the digits of the number are counted here.
 fn replace<const COUNT: usize>(
     body: &mut Vec<u8>,
     table: &str,
@@ -243,7 +243,7 @@ fn value(body: &mut Vec<u8>, value: Value<'_>) {
     }
 }
 
-/// A text in quotes, with whatever escapes it needs.
+/// A JSON string.
 fn escaped(body: &mut Vec<u8>, text: &str) {
     let is_plain = text.bytes().all(|byte| byte >= b' ' && byte != b'"' && byte != b'\\');
     if is_plain {
