@@ -1,6 +1,6 @@
 //! The objects of an S3 bucket below a prefix: listing, reading, deleting.
 
-use super::connect::{CALL_TIMEOUT, failure_of, whole};
+use super::connect::{CALL_TIMEOUT, Connection, endpoint_of, failure_of, whole};
 use crate::aws::retry::with_retries;
 use crate::domain::failure::Failure;
 use archiver::aws::failure::{AwsFailure, FailureKind};
@@ -64,14 +64,24 @@ pub struct FileVersion {
 }
 
 impl Bucket {
-    /// The objects of this bucket whose keys begin with the prefix.
-    pub(super) fn new(
-        http: SharedHttpConnector,
-        credentials: SharedCredentialsProvider,
-        place: rusty_s3::Bucket,
-        prefix: String,
-    ) -> Self {
-        Self { http, credentials, place, prefix, skew: Arc::default() }
+    /// The objects of a bucket whose keys begin with the prefix.
+    ///
+    /// # Errors
+    /// When this is the local system, which has no S3, or no bucket can have this name.
+    pub fn open(connection: &Connection, name: &str, prefix: String) -> Result<Self, Failure> {
+        let failed = |detail: String| Failure::refused(format!("list the objects of bucket {name}"), detail);
+        let Some((config, http)) = connection.for_another_service() else {
+            return Err(failed("the local system has no S3; name a folder".to_owned()));
+        };
+        let credentials = config.credentials_provider().ok_or_else(|| failed("there are no credentials".to_owned()))?;
+        let place = match endpoint_of(config, "S3") {
+            Some(endpoint) => place_at(&endpoint, name, &connection.region),
+            None => {
+                let (fips, dual_stack) = (config.use_fips() == Some(true), config.use_dual_stack() == Some(true));
+                place_on_aws(name, &connection.region, fips, dual_stack)
+            }
+        };
+        Ok(Self { http, credentials, place: place.map_err(failed)?, prefix, skew: Arc::default() })
     }
 
     /// Lists all objects, in the order of their keys.
@@ -231,7 +241,7 @@ impl Bucket {
 ///
 /// # Errors
 /// A sentence.
-pub(super) fn place_at(endpoint: &str, bucket: &str, region: &str) -> Result<rusty_s3::Bucket, String> {
+fn place_at(endpoint: &str, bucket: &str, region: &str) -> Result<rusty_s3::Bucket, String> {
     let url = Url::parse(endpoint).map_err(|error| format!("{endpoint} is no URL: {error}"))?;
     bucket_at(url, UrlStyle::Path, bucket, region)
 }
@@ -240,7 +250,7 @@ pub(super) fn place_at(endpoint: &str, bucket: &str, region: &str) -> Result<rus
 ///
 /// # Errors
 /// A sentence.
-pub(super) fn place_on_aws(bucket: &str, region: &str, use_fips: bool, use_dual_stack: bool) -> Result<rusty_s3::Bucket, String> {
+fn place_on_aws(bucket: &str, region: &str, use_fips: bool, use_dual_stack: bool) -> Result<rusty_s3::Bucket, String> {
     let fips = if use_fips { "-fips" } else { "" };
     let dual_stack = if use_dual_stack { ".dualstack" } else { "" };
     let endpoint = format!("https://s3{fips}{dual_stack}.{region}.{}", domain_of(region));

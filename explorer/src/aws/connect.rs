@@ -5,7 +5,6 @@ mod credentials;
 mod files;
 mod http;
 
-use super::bucket::{Bucket, place_at, place_on_aws};
 use crate::domain::failure::Failure;
 use archiver::aws::backoff::Deadline;
 use archiver::aws::failure::{AwsFailure, FailureKind};
@@ -16,6 +15,7 @@ use aws_config::retry::RetryConfig;
 use aws_config::timeout::TimeoutConfig;
 use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_sdk_kinesis::config::{Credentials, SharedCredentialsProvider};
+use aws_smithy_runtime_api::client::http::SharedHttpConnector;
 use aws_types::service_config::ServiceConfigKey;
 use credentials::Renewing;
 use files::CliFiles;
@@ -205,26 +205,12 @@ impl Connection {
         answer
     }
 
-    /// The objects of a bucket whose keys begin with the prefix.
-    ///
-    /// # Errors
-    /// When this is the local system, which has no S3, or the name can be no bucket's.
-    pub fn bucket(&self, name: String, prefix: String) -> Result<Bucket, Failure> {
-        let Origin::Aws(origin) = self.origin.as_ref() else {
-            let detail = "the local system has no S3; name a folder";
-            return Err(Failure::refused(format!("list the objects of bucket {name}"), detail));
-        };
-        let (config, http) = origin.as_ref();
-        let failed = |detail: String| Failure::refused(format!("list the objects of bucket {name}"), detail);
-        let credentials = config.credentials_provider().ok_or_else(|| failed("there are no credentials".to_owned()))?;
-        let place = match endpoint_of(config, "S3") {
-            Some(endpoint) => place_at(&endpoint, &name, &self.region),
-            None => {
-                let (fips, dual_stack) = (config.use_fips() == Some(true), config.use_dual_stack() == Some(true));
-                place_on_aws(&name, &self.region, fips, dual_stack)
-            }
-        };
-        Ok(Bucket::new(http.connector(), credentials, place.map_err(failed)?, prefix))
+    /// Settings and connections for a service that has no client here; `None` on emulators.
+    pub(super) fn for_another_service(&self) -> Option<(&SdkConfig, SharedHttpConnector)> {
+        match self.origin.as_ref() {
+            Origin::Aws(origin) => Some((&origin.0, origin.1.connector())),
+            Origin::Emulators { .. } => None,
+        }
     }
 
     /// The archiver, calling what this calls.
@@ -301,7 +287,7 @@ fn plain_http(config: &SdkConfig) -> Option<String> {
 }
 
 /// The endpoint that options, variables or the profile name for a service.
-fn endpoint_of(config: &SdkConfig, service: &str) -> Option<String> {
+pub(super) fn endpoint_of(config: &SdkConfig, service: &str) -> Option<String> {
     let of_service = || {
         let key = ServiceConfigKey::builder().service_id(service).env("AWS_ENDPOINT_URL").profile("endpoint_url").build();
         config.service_config()?.load_config(key.ok()?)

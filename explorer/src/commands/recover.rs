@@ -8,6 +8,7 @@ mod reading;
 use super::interrupt::{Prints, Stop, interruptible, stoppable};
 use super::progress::Meter;
 use super::{CommandError, Output, local_times, output};
+use crate::aws::bucket::Bucket;
 use crate::aws::bucket::Object;
 use crate::aws::connect::Connection;
 use crate::domain::text::printable;
@@ -102,7 +103,7 @@ impl RecoverArguments {
 
 pub(super) async fn run(connection: Connection, arguments: RecoverArguments, output: Output) -> Result<(), CommandError> {
     let store = match arguments.place.clone() {
-        FailurePlace::Bucket { name, prefix } => FailureStore::Bucket(connection.bucket(name, prefix)?),
+        FailurePlace::Bucket { name, prefix } => FailureStore::Bucket(Bucket::open(&connection, &name, prefix)?),
         FailurePlace::Folder(folder) => FailureStore::Folder(folder),
     };
     if !arguments.archive {

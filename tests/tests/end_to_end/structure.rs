@@ -31,7 +31,6 @@ const NEVER: &[(&str, &[&str])] = &[("aws", &["app", "ui"]), ("files", &["app", 
 const KNOWN: &[(&str, &str)] = &[
     ("app::keys", "app::update"),
     ("app::records::reading", "app::records::base"),
-    ("aws::connect", "aws::bucket"),
     ("commands::error", "commands::output"),
 ];
 
