@@ -192,7 +192,7 @@ impl Configure {
         }
         self.step = match result {
             Ok(plan) if plan.calls.is_empty() => {
-                ConfigureStep::Editing(Some("nothing to change: the stream is configured like this".to_owned()))
+                ConfigureStep::Editing(Some("nothing to change: the stream is already configured like this".to_owned()))
             }
             Ok(plan) => ConfigureStep::Review(plan),
             Err(failure) => ConfigureStep::Editing(Some(failure.to_string())),

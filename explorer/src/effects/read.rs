@@ -158,7 +158,7 @@ pub(super) async fn follow(
         let mut status = FollowStatus::default();
         while let Some(batch) = waiting.recv().await {
             if untold.is_full {
-                return Err(Failure::refused("keep more records", "so many are held already; F5 or another filter begins anew"));
+                return Err(Failure::refused("keep more records", "the list is full; press F5 or change the filter to start over"));
             }
             untold.put(&batch.records)?;
             status = status.after(&batch);

@@ -24,10 +24,8 @@ pub(super) fn draw(configure: &Configure, theme: &Theme, frame: &mut Frame<'_>, 
     lines.push(Line::default());
     match &configure.step {
         ConfigureStep::Editing(Some(sentence)) => lines.push(Line::styled(printable(sentence).into_owned(), theme.error())),
-        ConfigureStep::Editing(None) => {
-            lines.push(Line::styled("enter shows what would be called, before anything is changed", theme.quiet()))
-        }
-        ConfigureStep::Planning(_) => lines.push(Line::styled("looking at what is there …", theme.quiet())),
+        ConfigureStep::Editing(None) => lines.push(Line::styled("enter shows the calls before anything is changed", theme.quiet())),
+        ConfigureStep::Planning(_) => lines.push(Line::styled("checking the stream and its tables …", theme.quiet())),
         ConfigureStep::Review(plan) => {
             lines.push(Line::styled("These calls will be made:", theme.heading()));
             lines.extend(call_lines(plan, 0, theme));
@@ -48,12 +46,12 @@ pub(super) fn draw(configure: &Configure, theme: &Theme, frame: &mut Frame<'_>, 
             lines.push(Line::styled("Done.", theme.ok()));
             lines.extend(call_lines(plan, plan.calls.len(), theme));
             lines.push(Line::default());
-            lines.push(Line::styled("A running archiver reads the tags again within three minutes; esc goes back", theme.quiet()));
+            lines.push(Line::styled("A running archiver picks this up within three minutes; esc goes back", theme.quiet()));
         }
         ConfigureStep::Failed { plan, made, failure } => {
             lines.extend(call_lines(plan, *made, theme));
             lines.push(Line::styled(printable(&failure.to_string()).into_owned(), theme.error()));
-            lines.push(Line::styled("What is ticked has been done; esc goes back, c tries the rest again", theme.quiet()));
+            lines.push(Line::styled("Ticked calls were made; esc goes back, c retries the rest", theme.quiet()));
         }
     }
     frame.render_widget(Paragraph::new(lines).wrap(Wrap { trim: false }), inner);
@@ -77,15 +75,15 @@ fn form_lines(configure: &Configure, theme: &Theme) -> Vec<Line<'static>> {
     let meaning = match configure.mode {
         Some(ArchiveMode::All) => "every record is kept",
         Some(ArchiveMode::Latest) => "only the newest record of each partition key is kept",
-        None => "the archive tags are removed; what is archived stays",
+        None => "the archive tags are removed; archived records stay",
     };
     let mut replays = vec![label("replays", Field::Replays)];
     for choice in [Replays::Keep, Replays::Skip] {
         replays.push(super::choice(choice.as_str(), configure.replays == choice, theme));
     }
     let replays_meaning = match configure.replays {
-        Replays::Keep => "what is replayed into this stream is archived again",
-        Replays::Skip => "what is replayed with an envelope into this stream is left out",
+        Replays::Keep => "records replayed into this stream are archived again",
+        Replays::Skip => "records replayed with an envelope into this stream are skipped",
     };
     let mut compression = vec![label("compression", Field::Compression)];
     for choice in [Compression::None, Compression::Gzip] {

@@ -186,8 +186,8 @@ fn key_line(model: &Model, theme: &Theme, columns: u16) -> Line<'static> {
 fn draw_confirm_quit(model: &Model, theme: &Theme, frame: &mut Frame<'_>, area: Rect) {
     let running = model.running_replays().count();
     let replays = match running {
-        1 => "1 replay is still running. It is paused, and can be gone on with.".to_owned(),
-        _ => format!("{running} replays are still running. They are paused, and can be gone on with."),
+        1 => "1 replay is still running. Quitting pauses it; you can resume it later.".to_owned(),
+        _ => format!("{running} replays are still running. Quitting pauses them; you can resume them later."),
     };
     let export = model.export.as_ref().map(|export| {
         format!("The export to {} is still running. Its file will not be kept.", printable(&export.path.display().to_string()))

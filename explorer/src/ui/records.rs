@@ -73,7 +73,7 @@ fn title(records: &Records, columns: usize) -> String {
     let what = match &records.origin {
         Origin::Read(Source::Archive(archive)) => format!("{} · {}", archive.stream, archive.mode),
         Origin::Read(Source::File(path)) => format!("file {}", path.display()),
-        Origin::Stream(stream) => format!("{stream} · what comes in"),
+        Origin::Stream(stream) => format!("{stream} · new records"),
     };
     let filter = records.filter.title();
     let title = if filter.is_empty() { format!(" {what} ") } else { format!(" {what} ─ {filter} ") };

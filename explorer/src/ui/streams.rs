@@ -117,7 +117,7 @@ fn instead_of_rows(model: &Model, rows: usize) -> Option<String> {
     let streams = &model.streams;
     match &streams.failure {
         Some(failure) if streams.rows.is_empty() => {
-            return Some(format!("{}.\n\nF5 tries again.", printable(&failure.to_string())));
+            return Some(format!("{}.\n\nF5 retries.", printable(&failure.to_string())));
         }
         _ => {}
     }

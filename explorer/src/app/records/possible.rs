@@ -14,10 +14,10 @@ impl Records {
         match command {
             RecordsCommand::MarkAll | RecordsCommand::InvertMarks => match &self.origin {
                 Origin::Read(_) => Ok(()),
-                Origin::Stream(_) => Err("what is still coming in cannot be marked as a whole".to_owned()),
+                Origin::Stream(_) => Err("records that are still arriving cannot all be marked".to_owned()),
             },
             RecordsCommand::Mark | RecordsCommand::MarkRange if self.marks.are_of_another(&self.fixed) => {
-                Err("all that match another filter are marked; u takes those marks away".to_owned())
+                Err("all records of another filter are marked; u removes those marks".to_owned())
             }
             RecordsCommand::Mark | RecordsCommand::MarkRange | RecordsCommand::Copy => self.check_record().map(|_| ()),
             RecordsCommand::ClearMarks if self.marks.is_empty() => Err("no record is marked".to_owned()),
@@ -25,24 +25,22 @@ impl Records {
             RecordsCommand::ReadAll => self.check_reading(true),
             RecordsCommand::KeyHistory => self.check_history(),
             RecordsCommand::Follow if self.is_refreshing() => {
-                Err("it is being read again; new records can be followed after that".to_owned())
+                Err("the archive is being read again; wait before you follow new records".to_owned())
             }
             RecordsCommand::Follow if matches!(self.origin, Origin::Read(Source::File(_))) => {
                 Err("a file does not grow".to_owned())
             }
-            RecordsCommand::FollowStream if self.origin.archive().is_none() => Err("this takes an archive".to_owned()),
-            RecordsCommand::Replay if matches!(self.origin, Origin::Stream(_)) => {
-                Err("this takes an archive, or a file".to_owned())
-            }
+            RecordsCommand::FollowStream if self.origin.archive().is_none() => Err("this needs an archive".to_owned()),
+            RecordsCommand::Replay if matches!(self.origin, Origin::Stream(_)) => Err("this needs an archive or a file".to_owned()),
             RecordsCommand::Diff if !self.is_compared && self.compared_with().is_none() => {
                 self.check_record()?;
-                Err("no older record of this key is near here; h lists them all, or mark the one to compare with".to_owned())
+                Err("no older record of this key is nearby; h lists all, or mark one to compare with".to_owned())
             }
             RecordsCommand::NextUserRecord | RecordsCommand::PreviousUserRecord => {
                 let place = self.detail().and_then(|detail| detail.decoded()?.user_record.as_ref());
                 place.map(|_| ()).ok_or_else(|| "this is no aggregated record".to_owned())
             }
-            RecordsCommand::Export if self.rows.is_empty() => Err("there is nothing to be exported".to_owned()),
+            RecordsCommand::Export if self.rows.is_empty() => Err("there is nothing to export".to_owned()),
             RecordsCommand::Jump | RecordsCommand::NextBucket | RecordsCommand::PreviousBucket if self.rows.is_empty() => {
                 Err("there is no record to go to".to_owned())
             }
@@ -87,7 +85,7 @@ impl Records {
     /// Whether the records can be read again.
     pub(in crate::app) fn check_refresh(&self) -> Result<(), String> {
         match self.following {
-            Following::On(..) => Err("new records come in by themselves; f stops that".to_owned()),
+            Following::On(..) => Err("new records are being followed; f stops that".to_owned()),
             Following::Off | Following::Failed(_) => Ok(()),
         }
     }
@@ -127,9 +125,7 @@ impl Records {
 
     fn check_reading(&self, to_the_end: bool) -> Result<(), String> {
         match &self.reading {
-            Reading::Partial(_) | Reading::Failed(..) if self.is_full() => {
-                Err("so many records are held that no more are read; narrow them with /".to_owned())
-            }
+            Reading::Partial(_) | Reading::Failed(..) if self.is_full() => Err("the list is full; narrow it with /".to_owned()),
             Reading::Running(_) if to_the_end => Ok(()),
             Reading::Partial(_) | Reading::Failed(..) => Ok(()),
             Reading::Running(_) | Reading::Stopping(_) => Err("it is still being read; esc stops".to_owned()),

@@ -76,7 +76,7 @@ impl Records {
         };
         let row = detail.row;
         let Some(Body::Document(document)) = detail.body_mut() else {
-            return LineOutcome::Told("a difference is not searched; D shows the payload again".to_owned());
+            return LineOutcome::Told("a diff cannot be searched; D shows the payload again".to_owned());
         };
         // Looked for again with the next message, for then every payload is.
         let matches = document.search(&self.search);
@@ -124,7 +124,7 @@ impl Records {
                 self.pane = Pane::List;
                 Ok(())
             }
-            Ok(None) => Err("it is not in what was read; / asks the whole archive, for instance for key:cust-42".to_owned()),
+            Ok(None) => Err("it is not among the records read; / searches the whole archive, for example key:cust-42".to_owned()),
             Err(failure) => Err(failure.to_string()),
         }
     }

@@ -211,13 +211,13 @@ impl ReplaysScreen {
         let can_resume = state.is_some_and(PlanState::can_resume);
         match command {
             ReplaysCommand::Pause | ReplaysCommand::Cancel if row.control().is_some() => {
-                Err("it is already ending; the calls in flight are waited for".to_owned())
+                Err("it is already ending; calls in flight are still finishing".to_owned())
             }
             ReplaysCommand::Pause if state == Some(PlanState::Running) || can_resume => Ok(()),
             ReplaysCommand::Pause => Err(format!("a replay that is {named} can neither be paused nor resumed")),
             ReplaysCommand::Cancel if is_at_work || state == Some(PlanState::Planned) || can_resume => Ok(()),
             ReplaysCommand::Cancel => Err(format!("a replay that is {named} cannot be cancelled")),
-            ReplaysCommand::Remove if is_at_work => Err("it is at work; pause or cancel it first".to_owned()),
+            ReplaysCommand::Remove if is_at_work => Err("it is running; pause or cancel it first".to_owned()),
             ReplaysCommand::Receipts | ReplaysCommand::Open if row.plan.is_err() => Err("its file cannot be read".to_owned()),
             ReplaysCommand::Remove | ReplaysCommand::Receipts | ReplaysCommand::Open => Ok(()),
         }

@@ -329,7 +329,7 @@ impl ReplaySetup {
 
     fn chosen_target(&self, streams: &Streams) -> Result<StreamName, String> {
         let targets = self.targets(streams);
-        let cursor = self.target_cursor.ok_or("choose the stream to replay into: type a part of its name, or use ↑ and ↓")?;
+        let cursor = self.target_cursor.ok_or("choose the stream to replay into: type part of its name, or use ↑ and ↓")?;
         let name = targets.get(cursor).or(targets.last()).copied();
         name.cloned().ok_or_else(|| format!("no stream's name contains \"{}\"", self.target.text()))
     }
@@ -343,7 +343,7 @@ impl ReplaySetup {
             "" => None,
             text => {
                 let number = text.replace([' ', '_'], "").parse().ok().filter(|limit| *limit > 0);
-                Some(number.ok_or_else(|| format!("\"{text}\" is no count of records"))?)
+                Some(number.ok_or_else(|| format!("\"{text}\" is not a number of records"))?)
             }
         };
         let is_latest = matches!(&self.source, Source::Archive(archive) if archive.mode == ArchiveMode::Latest);
@@ -360,7 +360,7 @@ impl ReplaySetup {
         match &self.marks {
             _ if !self.only_marked => Ok(Selection::Matching(matching(&self.filter))),
             Marks::Some(_) if limit.is_some() || state_as_of.is_some() => {
-                Err("of marked records all are replayed: leave \"state as of\" and \"at most\" empty".to_owned())
+                Err("all marked records are replayed: leave \"state as of\" and \"at most\" empty".to_owned())
             }
             Marks::Some(marked) => Ok(Selection::Marked(marked.values().cloned().collect())),
             Marks::AllBut { filter, except } => {

@@ -315,7 +315,7 @@ fn what_is_not_among_the_rows_is_said_to_be_looked_for_with_a_filter() {
     let effects = spool.press(&mut model, ": key:nobody enter");
     let [Effect::Records(RecordsEffect::FindRow { request, .. })] = effects.as_slice() else { panic!("{effects:?}") };
     update(&mut model, Message::Records(RecordsMessage::RowFound(Reply { request: *request, result: Ok(None) })));
-    assert!(sentence(&model).contains("/ asks the whole archive"), "{}", sentence(&model));
+    assert!(sentence(&model).contains("/ searches the whole archive"), "{}", sentence(&model));
 }
 
 #[test]
@@ -434,7 +434,7 @@ fn what_matches_is_exported_and_not_what_is_shown() {
     assert!(matches!(&order.what, Exports::Matching { except, .. } if except.is_empty()));
     let request = *request;
     spool.press(&mut model, "e enter");
-    assert!(sentence(&model).contains("an export is running"));
+    assert!(sentence(&model).contains("an export is already running"));
     let exported = Exported { records: 1_204_331, bytes: 400_000_000 };
     update(&mut model, Message::Export(ExportMessage::Ended(Reply { request, result: Ok(Some(exported)) })));
     assert_eq!(sentence(&model), "exported 1 204 331 records, 381 MiB, to orders.jsonl");
@@ -636,7 +636,7 @@ fn a_command_that_makes_no_sense_says_why() {
         ("m", "all is read"),
         ("u", "no record is marked"),
         ("]", "this is no aggregated record"),
-        ("D", "no older record of this key is near here"),
+        ("D", "no older record of this key is nearby"),
     ] {
         spool.press(&mut model, key);
         assert!(sentence(&model).contains(expected), "{key}: {}", sentence(&model));
@@ -648,7 +648,7 @@ fn nothing_is_followed_while_all_is_read_again() {
     let (mut model, spool) = model_with_records(80, 24);
     read_request(&spool.press(&mut model, "F5"));
     assert_eq!(spool.press(&mut model, "f"), [], "what comes in would be looked for in a spool that is thrown away");
-    assert!(sentence(&model).contains("can be followed after that"), "{}", sentence(&model));
+    assert!(sentence(&model).contains("wait before you follow new records"), "{}", sentence(&model));
 }
 
 #[test]
@@ -682,7 +682,7 @@ fn single_marks_are_not_taken_from_all_that_match_another_filter() {
     spool.read(&mut model, request, records());
     spool.end(&mut model, request, ReadEnding::Complete);
     spool.press(&mut model, "space");
-    assert!(sentence(&model).contains("match another filter"), "{}", sentence(&model));
+    assert!(sentence(&model).contains("all records of another filter are marked"), "{}", sentence(&model));
     assert!(matches!(&open_records(&model).marks, Marks::AllBut { except, .. } if except.is_empty()));
 }
 

@@ -116,7 +116,7 @@ fn what_cannot_be_is_refused_before_anything_is_read() {
         ("enter", "choose the stream to replay into"),
         ("nowhere enter", "no stream's name contains \"nowhere\""),
         ("orders-rep tab tab tab tab tab tab space tab abc enter", "cannot be the separator"),
-        ("orders-rep tab tab tab x enter", "\"x\" is no count of records"),
+        ("orders-rep tab tab tab x enter", "\"x\" is not a number of records"),
         ("orders-rep tab tab soon enter", "soon"),
         ("orders-rep shift-tab shift-tab shift-tab ctrl-u 200% enter", "\"200%\" is no rate"),
         ("orders-rep shift-tab shift-tab ctrl-u slow enter", "\"slow\" is no timing"),
@@ -315,7 +315,7 @@ fn one_that_runs_elsewhere_is_told_through_its_file() {
     assert!(model.running_replays().next().is_none());
     assert_eq!(press(&mut model, "p"), [Effect::Replays(ReplaysEffect::Control { replay: running.id, control: Control::Pause })]);
     press(&mut model, "d");
-    assert_eq!(sentence(&model), "it is at work; pause or cancel it first");
+    assert_eq!(sentence(&model), "it is running; pause or cancel it first");
 }
 
 #[test]

@@ -18,7 +18,7 @@ pub(in crate::app) fn export(model: &mut Model, path: PathBuf, format: ExportFor
         return Vec::new();
     };
     if model.export.is_some() {
-        model.notice = Some(Notice::Error("an export is running; its end is awaited first".to_owned()));
+        model.notice = Some(Notice::Error("an export is already running; wait until it ends".to_owned()));
         return Vec::new();
     }
     let order = records.order(Position::Beginning);
@@ -33,7 +33,8 @@ pub(in crate::app) fn export(model: &mut Model, path: PathBuf, format: ExportFor
         }
         // What has come in since is nowhere to be read again.
         (_, None) => {
-            model.notice = Some(Notice::Error("mark the records to be written: what comes in cannot be read again".to_owned()));
+            model.notice =
+                Some(Notice::Error("mark the records to export: new records of a stream cannot be read again".to_owned()));
             return Vec::new();
         }
     };

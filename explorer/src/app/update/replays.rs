@@ -142,7 +142,7 @@ pub(in crate::app) fn begin(model: &mut Model) -> Vec<Effect> {
         return Vec::new();
     };
     if is_read_only {
-        model.notice = Some(Notice::Error("read-only: a replay can be planned, but not run".to_owned()));
+        model.notice = Some(Notice::Error("read-only: you can plan a replay, but not run it".to_owned()));
         return Vec::new();
     }
     let Some(preflight) = review.confirm() else {
@@ -244,7 +244,7 @@ fn ended(model: &mut Model, id: &PlanId, result: Result<RunOutcome, Failure>) ->
                 }
                 (None, PlanState::Finished) => {
                     let passed_over = count(passed_over);
-                    Notice::Error(format!("replay {id} finished: {sent} records sent, {passed_over} passed over; R lists them"))
+                    Notice::Error(format!("replay {id} finished: {sent} records sent, {passed_over} skipped; R lists them"))
                 }
                 (None, PlanState::Paused) => Notice::Info(format!("replay {id} is paused: {sent} records sent, {left} left")),
                 (None, _) => Notice::Info(format!("replay {id} is {}: {sent} records were sent", outcome.state.as_str())),

@@ -54,7 +54,7 @@ pub(super) fn draw(model: &Model, records: &Records, theme: &Theme, frame: &mut 
             Paragraph::new(format!("Reading the payload{storage} …")).style(theme.quiet()).wrap(Wrap { trim: true })
         }
         Payload::Failed(reason) => {
-            let sentence = format!("No payload: {}.\n\nF5 tries again.", printable(&reason.to_string()));
+            let sentence = format!("No payload: {}.\n\nF5 retries.", printable(&reason.to_string()));
             Paragraph::new(sentence).style(theme.error()).wrap(Wrap { trim: true })
         }
         Payload::Shown(shown) => {
@@ -187,7 +187,7 @@ fn attribute_lines(model: &Model, record: &Record, decoded: Option<&Decoded>, co
     ];
     rows.extend(item.sub_sequence_number.map(|place| ("place", place_in_aggregate(place))));
     if let Some(user) = decoded.and_then(|decoded| decoded.user_record.as_ref()) {
-        rows.push(("user key", format!("{}  ({} of {}; [ ] go through them)", user.partition_key, user.place + 1, user.count)));
+        rows.push(("user key", format!("{}  ({} of {}; [ ] switch)", user.partition_key, user.place + 1, user.count)));
     }
     if let Some(envelope) = decoded.and_then(|decoded| decoded.envelope.as_ref()) {
         let stream = envelope.original_stream_name.as_ref().map(|stream| format!(" of {stream}")).unwrap_or_default();

@@ -63,10 +63,10 @@ fn reading(records: &Records) -> Vec<String> {
         Reading::Partial(_) if records.is_full() => vec![counts, "PARTIAL: no more are kept, narrow it with /".to_owned()],
         Reading::Partial(_) => vec![counts, "PARTIAL: m more, M all".to_owned()],
         Reading::Failed(..) if records.is_stale() => vec![format!("{shown} shown"), "FAILED to read again".to_owned()],
-        Reading::Failed(..) => vec![format!("{counts} read"), "FAILED: m goes on".to_owned()],
+        Reading::Failed(..) => vec![format!("{counts} read"), "FAILED: m resumes".to_owned()],
     };
     if total.unsearchable > 0 {
-        words.push(format!("{} could not be looked into", count(total.unsearchable)));
+        words.push(format!("{} could not be searched", count(total.unsearchable)));
     }
     let is_at_it = records.reading.request().is_some();
     words.extend(records.share_read().map(percent));
@@ -88,18 +88,18 @@ fn reading(records: &Records) -> Vec<String> {
 fn following(records: &Records, theme: &Theme) -> (Vec<String>, Style) {
     let shown = counted(records.rows.len() as u64, "record", "records");
     match &records.following {
-        Following::Off => (vec![shown, "stopped: f goes on".to_owned()], theme.warning()),
-        Following::Failed(_) => (vec!["following FAILED: f tries again".to_owned(), shown], theme.error()),
+        Following::Off => (vec![shown, "stopped: f resumes".to_owned()], theme.warning()),
+        Following::Failed(_) => (vec!["following FAILED: f retries".to_owned(), shown], theme.error()),
         Following::On(_, status) => {
             let mut words = vec!["following".to_owned(), shown];
             if status.unsearchable > 0 {
-                words.push(format!("{} could not be looked into", count(status.unsearchable)));
+                words.push(format!("{} could not be searched", count(status.unsearchable)));
             }
             if status.waiting > 0 {
                 words.push(format!("{} not in the archive yet", count(status.waiting as u64)));
             }
             if status.missing > 0 {
-                words.push(format!("{} never came there", count(status.missing)));
+                words.push(format!("{} never archived", count(status.missing)));
             }
             // Items say it in whole seconds.
             words.extend(status.lag.map(|lag| format!("archived within {} s", lag.as_secs() + 1)));
@@ -131,21 +131,21 @@ pub(super) fn instead_of_rows(records: &Records) -> String {
     match (&records.reading, &records.origin, &records.following) {
         (_, Origin::Stream(stream), Following::On(..)) => format!("Waiting for records of stream {stream} …"),
         (_, Origin::Stream(stream), Following::Off | Following::Failed(_)) => {
-            format!("Nothing is taken in from stream {stream}; f goes on.")
+            format!("Stream {stream} is not followed; f resumes.")
         }
         (Reading::Running(_) | Reading::Stopping(_), Origin::Read(_), _) => "Reading …".to_owned(),
         (Reading::Failed(failure, _), Origin::Read(_), _) => {
-            format!("{}.\n\nF5 tries again.", printable(&failure.to_string()))
+            format!("{}.\n\nF5 retries.", printable(&failure.to_string()))
         }
         (Reading::Complete, Origin::Read(_), _) if records.filter.is_everything() => {
-            "There is no record here so far; F5 reads again.".to_owned()
+            "There are no records yet; F5 reads again.".to_owned()
         }
         (Reading::Complete, Origin::Read(_), _) if records.is_picked() => {
-            format!("No record of those that were read matches {filter}; F5 reads the archive again, esc undoes the filter.{hint}")
+            format!("None of the records read matches {filter}; F5 reads the archive again, esc undoes the filter.{hint}")
         }
         (Reading::Complete, Origin::Read(_), _) => format!("No record matches {filter}; / changes the filter.{hint}"),
         (Reading::Partial(_), Origin::Read(_), _) => {
-            "No record matches in what was read so far; m reads more, M all, / changes the filter.".to_owned()
+            "None of the records read so far matches; m reads more, M all, / changes the filter.".to_owned()
         }
     }
 }

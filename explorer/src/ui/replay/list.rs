@@ -7,7 +7,7 @@ use crate::domain::replay::pace::SHARD_RECORDS_PER_SECOND;
 use crate::domain::replay::plan::{Control, PassedOver, PlanState, PlanSummary, RecordTrace, RunRecord, TraceEnd};
 use crate::domain::replay::progress::{LaneProgress, Progress};
 use crate::domain::replay::timing::long_span;
-use crate::domain::text::{count, printable, short_count, size};
+use crate::domain::text::{count, counted, printable, short_count, size};
 use crate::domain::time::{SHORT_COLUMNS, span};
 use crate::ui::theme::Theme;
 use crate::ui::{block, centred, first_visible, rate};
@@ -29,7 +29,7 @@ pub(in crate::ui) fn draw(model: &Model, screen: &ReplaysScreen, theme: &Theme, 
             Some(failure) => printable(&failure.to_string()).into_owned(),
             None if !model.replays.is_read => "Reading the history …".to_owned(),
             None => {
-                "No replay was planned yet.\n\nIn an archive, space marks records and r replays them, or all that match.".to_owned()
+                "There are no replays yet.\n\nIn an archive, space marks records and r replays them, or all that match.".to_owned()
             }
         };
         frame.render_widget(Paragraph::new(text).wrap(Wrap { trim: true }).block(block(" Replays ", theme)), area);
@@ -181,7 +181,7 @@ fn number_lines(model: &Model, progress: &Progress, theme: &Theme) -> Vec<Line<'
     ];
     let mut notes = Vec::new();
     if progress.passed_over > 0 {
-        notes.push(Span::styled(format!("passed over {}: enter lists them   ", count(progress.passed_over)), theme.error()));
+        notes.push(Span::styled(format!("skipped {}: enter lists them   ", count(progress.passed_over)), theme.error()));
     }
     if progress.maybe_repeated > 0 {
         notes.push(Span::styled(format!("maybe twice {}", count(progress.maybe_repeated)), theme.warning()));
@@ -194,11 +194,11 @@ fn number_lines(model: &Model, progress: &Progress, theme: &Theme) -> Vec<Line<'
         let until = SignedDuration::try_from(wait.takes).ok().and_then(|takes| model.times.now.checked_add(takes).ok());
         let until = until.map_or_else(|| "for ever".to_owned(), |until| format!("until {}", at(until)));
         let arrived = Timestamp::from_millisecond(wait.arrived).map_or_else(|_| String::new(), at);
-        let text = format!("waits {until} ({}) for the record that arrived {arrived}", long_span(wait.takes));
+        let text = format!("waiting {until} ({}) for the record that arrived {arrived}", long_span(wait.takes));
         lines.push(Line::styled(text, theme.quiet()));
     }
     if let Some(trouble) = &progress.trouble {
-        lines.push(Line::styled(format!("trying again: {}", printable(trouble)), theme.error()));
+        lines.push(Line::styled(format!("retrying: {}", printable(trouble)), theme.error()));
     }
     lines
 }
@@ -260,22 +260,22 @@ fn draw_at_rest(model: &Model, row: &ReplayRow, plan: &PlanSummary, theme: &Them
         label("records", format!("{}, {}", plan.selection, size(plan.counts.bytes))),
         label("sent", format!("{} of {}, {} left", count(plan.acknowledged), count(plan.counts.records), count(plan.left()))),
         label("planned", format!("{} by {}", model.times.long(plan.created_at), plan.created_by)),
-        label("puts", format!("{} throttled, {} failed and put again", count(plan.throttled_puts), count(plan.failed_puts))),
+        label("puts", format!("{} throttled, {} failed and retried", count(plan.throttled_puts), count(plan.failed_puts))),
     ];
     if failed > 0 {
-        lines.push(Line::styled(format!("{:<12}{}: enter lists them", "passed over", count(failed)), theme.error()));
+        lines.push(Line::styled(format!("{:<12}{}: enter lists them", "skipped", count(failed)), theme.error()));
     }
     if plan.maybe_repeated > 0 {
         let text =
-            format!("{:<12}{} records, of calls of which nobody knows what became", "maybe twice", count(plan.maybe_repeated));
+            format!("{:<12}{}, from calls without an answer", "maybe twice", counted(plan.maybe_repeated, "record", "records"));
         lines.push(Line::styled(text, theme.warning()));
     }
     lines.extend(plan.runs.iter().rev().map(|run| run_line(model, plan, run, theme)));
     lines.push(Line::styled(
         match plan.state {
-            PlanState::Planned => "enter shows what it would do, and begins it",
-            state if state.can_resume() => "p goes on with it, x ends it for good",
-            PlanState::Running => "another program runs it; p pauses it there",
+            PlanState::Planned => "enter reviews the plan and starts it",
+            state if state.can_resume() => "p resumes it, x cancels it",
+            PlanState::Running => "it runs in another process; p pauses it",
             _ => "",
         },
         theme.quiet(),
@@ -289,8 +289,8 @@ fn run_line(model: &Model, plan: &PlanSummary, run: &RunRecord, theme: &Theme) -
             let seconds = u64::try_from(at.as_second() - run.started_at.as_second()).unwrap_or(0);
             format!("{} after {}", ending.as_str(), span(seconds))
         }
-        _ if plan.state == PlanState::Running => "runs".to_owned(),
-        _ => "its program ended".to_owned(),
+        _ if plan.state == PlanState::Running => "running".to_owned(),
+        _ => "its process ended".to_owned(),
     };
     let reason = run.reason.as_ref().map(|reason| format!(": {}", printable(reason))).unwrap_or_default();
     let text = format!(
@@ -312,11 +312,11 @@ fn draw_details(
 ) {
     let (title, lines): (String, Vec<Line<'_>>) = match details {
         ReplayDetails::Receipts(traces) => (
-            format!(" Replay {}: the latest records the target has ", row.id),
+            format!(" Replay {}: the latest records that reached the target ", row.id),
             traces.iter().map(|trace| trace_line(model, trace, theme)).collect(),
         ),
         ReplayDetails::PassedOver(records) => (
-            format!(" Replay {}: records passed over ", row.id),
+            format!(" Replay {}: skipped records ", row.id),
             records.iter().map(|record| passed_over_line(record, theme)).collect(),
         ),
     };
@@ -331,8 +331,8 @@ fn draw_details(
 fn trace_line(model: &Model, trace: &RecordTrace, theme: &Theme) -> Line<'static> {
     let end = match &trace.end {
         TraceEnd::Acknowledged { shard_id, sequence_number } => format!("→ {shard_id} {sequence_number}"),
-        TraceEnd::PassedOver(reason) => format!("passed over: {}", printable(reason)),
-        TraceEnd::Waiting => "waits".to_owned(),
+        TraceEnd::PassedOver(reason) => format!("skipped: {}", printable(reason)),
+        TraceEnd::Waiting => "waiting".to_owned(),
     };
     let arrived = archiver::format::record::ArrivalTime::parse(&trace.arrival).ok().and_then(|arrival| arrival.milliseconds());
     let arrived = arrived.and_then(|at| Timestamp::from_millisecond(at).ok()).map_or_else(String::new, |at| model.times.short(at));
@@ -371,13 +371,17 @@ pub(in crate::ui) fn draw_question(model: &Model, overlay: Overlay, theme: &Them
     let (title, text) = if overlay == Overlay::ConfirmCancel {
         (
             " Cancel? ",
-            format!("Replay {} ends for good: {} records are not sent, and it cannot be gone on with.", row.id, count(left)),
+            format!(
+                "Replay {} leaves {} unsent. A cancelled replay cannot be resumed.",
+                row.id,
+                counted(left, "record", "records")
+            ),
         )
     } else {
-        (" Remove? ", format!("Replay {} is taken out of the history with its file. What was sent stays sent.", row.id))
+        (" Remove? ", format!("Replay {} and its file are deleted. Records already sent stay in the target.", row.id))
     };
     let popup = centred(area, 60, 8);
     frame.render_widget(Clear, popup);
-    let paragraph = Paragraph::new(format!("{text}\n\ny do it   esc leave it")).wrap(Wrap { trim: true });
+    let paragraph = Paragraph::new(format!("{text}\n\ny yes   esc no")).wrap(Wrap { trim: true });
     frame.render_widget(paragraph.block(block(title, theme)), popup);
 }

@@ -5,7 +5,7 @@ use crate::app::replay::review::{ReplayReview, ReviewStep};
 use crate::app::replay::setup::ScreenCounts;
 use crate::domain::replay::preflight::{Glimpse, Preflight};
 use crate::domain::replay::progress::PlanProgress;
-use crate::domain::text::{count, pieces, printable, size};
+use crate::domain::text::{count, counted, pieces, printable, size};
 use crate::ui::block;
 use crate::ui::theme::Theme;
 use archiver::format::record::ArrivalTime;
@@ -21,7 +21,7 @@ const LABEL_COLUMNS: usize = 14;
 pub(in crate::ui) fn draw(model: &Model, review: &ReplayReview, theme: &Theme, frame: &mut Frame<'_>, area: Rect) {
     let title = match &review.step {
         ReviewStep::Planning { .. } => " Replay: reading the records ".to_owned(),
-        ReviewStep::Looking { .. } => " Replay: looking at the target ".to_owned(),
+        ReviewStep::Looking { .. } => " Replay: checking the target ".to_owned(),
         ReviewStep::Failed(_) => " Replay ".to_owned(),
         ReviewStep::Ready { preflight, .. } => {
             let plan = &preflight.plan;
@@ -34,7 +34,7 @@ pub(in crate::ui) fn draw(model: &Model, review: &ReplayReview, theme: &Theme, f
     match &review.step {
         ReviewStep::Planning { progress, .. } => draw_planning(progress, theme, frame, inner),
         ReviewStep::Looking { .. } => {
-            let text = "Reading the shards of the target, and what comes into them …";
+            let text = "Reading the shards of the target and their traffic …";
             frame.render_widget(Paragraph::new(Line::styled(text, theme.quiet())), inner);
         }
         ReviewStep::Failed(failure) => {
@@ -67,14 +67,14 @@ fn draw_question(
 ) {
     let first = problem.map_or_else(Line::default, |problem| Line::styled(printable(problem).into_owned(), theme.error()));
     let second = if model.session.read_only {
-        Line::styled("read-only: it can be planned, but not run", theme.warning())
+        Line::styled("read-only: you can plan a replay, but not run it", theme.warning())
     } else if review.is_typing() {
         let question = "  type the target's name and enter to start: ";
         let column = area.x + u16::try_from(question.chars().count() + name.cursor_column()).unwrap_or(0);
         frame.set_cursor_position((column.min(area.right().saturating_sub(1)), area.bottom().saturating_sub(1)));
         Line::from(vec![Span::styled(question, theme.key()), Span::raw(printable(name.text()).into_owned())])
     } else {
-        let verb = if review.is_resumed { " goes on with the replay, " } else { " starts the replay, " };
+        let verb = if review.is_resumed { " resumes the replay, " } else { " starts the replay, " };
         Line::from(vec![
             Span::styled("  y", theme.key()),
             Span::raw(verb),
@@ -88,12 +88,12 @@ fn draw_question(
 fn draw_planning(progress: &PlanProgress, theme: &Theme, frame: &mut Frame<'_>, area: Rect) {
     let [bar, rest] = Layout::vertical([Constraint::Length(1), Constraint::Fill(1)]).spacing(1).areas(area);
     let percent = (progress.share * 100.0).floor();
-    let label = if progress.is_sorting { "putting them in order".to_owned() } else { format!("{percent} %") };
+    let label = if progress.is_sorting { "sorting".to_owned() } else { format!("{percent} %") };
     let gauge = Gauge::default().ratio(progress.share.clamp(0.0, 1.0)).label(label).gauge_style(theme.heading()).use_unicode(true);
     frame.render_widget(gauge, bar);
     let lines = vec![
         Line::from(format!(
-            "read {}   chosen {}, {}   {} expired and left out",
+            "read {}   chosen {} ({})   {} expired and skipped",
             count(progress.read),
             count(progress.planned),
             size(progress.bytes),
@@ -101,7 +101,7 @@ fn draw_planning(progress: &PlanProgress, theme: &Theme, frame: &mut Frame<'_>, 
         )),
         Line::styled(format!("{:.1} read units", progress.units), theme.quiet()),
         Line::default(),
-        Line::styled("esc stops, and nothing is left of the plan; nothing is sent before it is shown", theme.quiet()),
+        Line::styled("esc stops and discards the plan; nothing is sent before you review it", theme.quiet()),
     ];
     frame.render_widget(Paragraph::new(lines).wrap(Wrap { trim: false }), rest);
 }
@@ -124,8 +124,8 @@ fn lines_of(
     let mut lines: Vec<Line<'static>> =
         warnings.iter().map(|warning| Line::styled(format!("▲ {}", printable(warning)), theme.warning())).collect();
     lines.push(row("records", plan.selection.clone()));
-    let left = if plan.acknowledged > 0 { format!(", {} of them left", count(plan.left())) } else { String::new() };
-    lines.push(row("", format!("{}, {} of payload{left}", count(counts.records), size(counts.bytes))));
+    let left = if plan.acknowledged > 0 { format!(", {} left", count(plan.left())) } else { String::new() };
+    lines.push(row("", format!("{}, {}{left}", counted(counts.records, "record", "records"), size(counts.bytes))));
     lines.extend(shown.map(|shown| row("on screen", came_since(shown, counts.selected()))));
     lines.extend(preflight.rows(&model.times).into_iter().map(|(name, value)| row(name, value)));
     lines.push(row("puts cost", format!("{} ({} payload units)", preflight.cost(), count(load.units))));
@@ -142,10 +142,10 @@ fn lines_of(
 fn came_since(shown: ScreenCounts, selected: u64) -> String {
     let seen = count(shown.records);
     match selected.checked_sub(shown.records) {
-        _ if !shown.is_all_read => format!("{seen} had been read; the plan has read all"),
+        _ if !shown.is_all_read => format!("{seen} were read; the plan read all"),
         None => seen,
-        Some(0) => format!("{seen}, and none came since"),
-        Some(more) => format!("{seen}, and {} came since", count(more)),
+        Some(0) => format!("{seen}; none arrived since"),
+        Some(more) => format!("{seen}; {} arrived since", count(more)),
     }
 }
 

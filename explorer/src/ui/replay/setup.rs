@@ -46,9 +46,7 @@ pub(in crate::ui) fn draw(model: &Model, setup: &ReplaySetup, theme: &Theme, fra
     lines.push(Line::default());
     lines.push(match &setup.problem {
         Some(sentence) => Line::styled(printable(sentence).into_owned(), theme.error()),
-        None => {
-            Line::styled("enter reads the records and shows what a replay would do; nothing is sent before that", theme.quiet())
-        }
+        None => Line::styled("enter reads the records and shows the plan; nothing is sent yet", theme.quiet()),
     });
     // On a short screen the field that keys go to is shown all the same.
     let above = cursor.map_or(0, |(_, row)| (row + 2).saturating_sub(inner.bottom()));
@@ -68,22 +66,19 @@ fn field_line(setup: &ReplaySetup, field: Field, theme: &Theme) -> Line<'static>
     }
     match field {
         Field::Records => {
-            let matching = if setup.filter.is_everything() {
-                "everything there is".to_owned()
-            } else {
-                format!("all that match {}", setup.filter)
-            };
+            let matching =
+                if setup.filter.is_everything() { "all records".to_owned() } else { format!("all that match {}", setup.filter) };
             if !setup.marks.is_empty() {
                 spans.push(choice(&marked(&setup.marks, setup.shown), setup.only_marked));
             }
             spans.push(choice(&format!("{matching}{}", seen(setup.shown)), !setup.only_marked));
         }
         Field::Expired => {
-            spans.push(choice("left out", !setup.include_expired));
+            spans.push(choice("skipped", !setup.include_expired));
             spans.push(choice("replayed too", setup.include_expired));
         }
         Field::Aggregated => {
-            spans.push(choice("taken apart", !setup.keep_aggregated));
+            spans.push(choice("split", !setup.keep_aggregated));
             spans.push(choice("as stored", setup.keep_aggregated));
         }
         Field::Envelope => {
@@ -91,7 +86,7 @@ fn field_line(setup: &ReplaySetup, field: Field, theme: &Theme) -> Line<'static>
             spans.push(choice("on", setup.envelope));
         }
         Field::Sequence => {
-            spans.push(choice("of each key kept", setup.sequence == Sequence::OfKey));
+            spans.push(choice("kept within each key", setup.sequence == Sequence::OfKey));
             spans.push(choice("none", setup.sequence == Sequence::None));
         }
         Field::Target | Field::Separator | Field::Rate | Field::Timing | Field::StateAsOf | Field::Limit => {}
@@ -122,10 +117,10 @@ fn label(setup: &ReplaySetup, field: Field, theme: &Theme) -> Span<'static> {
 fn hint(setup: &ReplaySetup, field: Field) -> String {
     let is_empty = setup.line_of(field).is_none_or(|line| line.text().is_empty());
     let hint = match field {
-        Field::Target if is_empty => "type a part of the name, ↑ and ↓ choose",
+        Field::Target if is_empty => "type part of the name, or choose with ↑ and ↓",
         Field::Separator if is_empty => "control character 0x1E",
-        Field::StateAsOf if is_empty => "every record; a time takes the last of each key then",
-        Field::Limit if is_empty => "all; a number takes the newest",
+        Field::StateAsOf if is_empty => "every record; a time takes each key's last record by then",
+        Field::Limit if is_empty => "no limit; a number takes the newest",
         Field::Rate if is_empty => "50% of each shard, 800/s, or max",
         Field::Rate => "   of each shard's capacity; 800/s, or max",
         Field::Timing => "   or recorded, or 10x as fast as recorded",
