@@ -1,9 +1,11 @@
 //! Why a command failed, and the exit code that says so.
 
-use super::output;
 use crate::domain::failure::Failure;
 use crate::files::ExportError;
 use std::io;
+
+/// What printing tries. That nobody reads on is no failure of this one.
+pub(super) const PRINT: &str = "write to standard output";
 
 /// Why a command failed.
 #[derive(Debug, thiserror::Error)]
@@ -42,7 +44,7 @@ impl CommandError {
     #[must_use]
     pub fn exit_code(&self) -> Option<u8> {
         match self {
-            Self::Io { operation: output::PRINT, source } if source.kind() == io::ErrorKind::BrokenPipe => None,
+            Self::Io { operation: PRINT, source } if source.kind() == io::ErrorKind::BrokenPipe => None,
             Self::Usage(_) => Some(2),
             Self::NotFound(_) => Some(3),
             Self::Problems(_) => Some(4),
@@ -58,7 +60,7 @@ impl CommandError {
 impl From<ExportError> for CommandError {
     fn from(error: ExportError) -> Self {
         match error {
-            ExportError::NobodyReads => Self::Io { operation: output::PRINT, source: io::ErrorKind::BrokenPipe.into() },
+            ExportError::NobodyReads => Self::Io { operation: PRINT, source: io::ErrorKind::BrokenPipe.into() },
             ExportError::Exists(path) => {
                 let sentence = format!("{} exists already; choose another name, or add --overwrite", path.display());
                 Self::Failure(Failure::refused("export", sentence))

@@ -1,14 +1,12 @@
 //! Printing: lines and tables for people, JSON for scripts, and questions.
 
-use super::CommandError;
+use super::error::{CommandError, PRINT};
 use crate::domain::text::printable;
 use crate::terminal::{self, Gathered};
 use serde::Serialize;
 use std::io::{self, IsTerminal as _};
 use unicode_width::UnicodeWidthStr as _;
 
-/// What printing tries. That nobody reads on is no failure of this one.
-pub(super) const PRINT: &str = "write to standard output";
 /// Standard output, in sentences.
 pub(super) const STANDARD_OUTPUT: &str = "standard output";
 
