@@ -13,6 +13,7 @@ use aws_smithy_types::date_time::{DateTime, Format};
 use jiff::{SignedDuration, Timestamp};
 use rusty_s3::actions::{ListObjectsV2, ListObjectsV2Response};
 use rusty_s3::{Credentials, S3Action as _, UrlStyle};
+use std::borrow::Cow;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
@@ -130,7 +131,7 @@ impl Bucket {
         let answer = self.send("GET", None, sign).await.map_err(failed)?;
         let answer = whole(answer, LARGEST_PAGE, "ListObjectsV2").await;
         let answer = answer.map_err(|error| failed(AwsFailure::of_cause(FailureKind::Network, &error)))?;
-        let text = String::from_utf8_lossy(answer.body().bytes().unwrap_or_default());
+        let text = with_namespace(String::from_utf8_lossy(answer.body().bytes().unwrap_or_default()));
         ListObjectsV2::parse_response(&text).map_err(|error| {
             let message = format!("S3's answer cannot be read: {error}");
             failed(AwsFailure { kind: FailureKind::Unusable, message })
@@ -277,6 +278,14 @@ fn domain_of(region: &str) -> &'static str {
     ];
     let partition = partitions.into_iter().find(|(prefix, _)| region.starts_with(prefix));
     partition.map_or("amazonaws.com", |(_, domain)| domain)
+}
+
+/// A listing with the namespace that S3 gives it, which some emulators leave out.
+fn with_namespace(listing: Cow<'_, str>) -> Cow<'_, str> {
+    if listing.contains("xmlns=") {
+        return listing;
+    }
+    listing.replacen("<ListBucketResult", "<ListBucketResult xmlns=\"http://s3.amazonaws.com/doc/2006-03-01/\"", 1).into()
 }
 
 /// Such a key would be that of another object in a URL.

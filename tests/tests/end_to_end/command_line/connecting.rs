@@ -323,7 +323,7 @@ async fn a_stream_may_be_named_by_its_arn() {
     assert!(warnings.contains("The target is the source"), "{home}");
 
     for (text, reason) in [
-        ("arn:aws:kinesis:us-east-1:12345:stream/orders", "no account"),
+        ("arn:aws:kinesis:us-east-1:12345:stream/orders", "is not an account"),
         ("arn:aws:dynamodb:us-east-1:123456789012:table/orders", "the service \"dynamodb\""),
     ] {
         let replay = ["replay", "plan", "orders", "--to", text];
