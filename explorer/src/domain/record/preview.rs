@@ -264,7 +264,11 @@ mod tests {
             prop_assert_eq!(begun.kind, Some(decoded.kind()));
             let inner = decoded.layers.iter().skip(1).take(begun.layers.len()).copied().collect::<Vec<_>>();
             prop_assert_eq!(begun.layers, inner);
-            prop_assert_eq!(begun.text.as_deref(), decoded.text());
+            // More than a preview unpacks of a damaged payload may come out of a few bytes.
+            match (begun.text.as_deref(), decoded.text()) {
+                (Some(text), Some(whole)) if text.len() >= LOOKED_AT => prop_assert!(whole.starts_with(text)),
+                (text, whole) => prop_assert_eq!(text, whole),
+            }
         }
 
         #[test]
