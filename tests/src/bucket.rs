@@ -5,6 +5,7 @@ use crate::endpoints::{self, KEY, REGION};
 use axum::Router;
 use axum::body::Body;
 use axum::error_handling::HandleError;
+use axum::http::header::CONTENT_LENGTH;
 use axum::http::{Request, StatusCode};
 use hyper_util::client::legacy::Client;
 use hyper_util::rt::TokioExecutor;
@@ -82,7 +83,9 @@ fn credentials() -> Credentials {
 /// Makes a call that must succeed, and gives the text of its answer.
 async fn send<'a, A: S3Action<'a>>(action: &A, body: Vec<u8>) -> String {
     let url = action.sign(Duration::from_secs(60));
-    let request = Request::builder().method(A::METHOD.to_str()).uri(url.as_str()).body(Body::from(body)).expect("a request");
+    // Some refuse a call that does not say that it has no body.
+    let request = Request::builder().method(A::METHOD.to_str()).uri(url.as_str()).header(CONTENT_LENGTH, body.len());
+    let request = request.body(Body::from(body)).expect("a request");
     let answer = Client::builder(TokioExecutor::new()).build_http().request(request).await.expect("S3 answers");
     let status = answer.status();
     let body = axum::body::to_bytes(Body::new(answer.into_body()), usize::MAX).await.expect("a whole answer");
