@@ -1,4 +1,4 @@
-"""Runs the Python sample of docs/replay.md: it must read an envelope as the archiver writes it."""
+"""Runs the Python sample in docs/replay.md: it must read envelopes as the archiver writes them."""
 
 import pathlib
 import re

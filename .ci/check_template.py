@@ -1,8 +1,8 @@
-"""Checks what template.yaml comes to, without AWS: SAM's own translator makes CloudFormation of it, moto makes resources of that, and
-both are held to what the function and the explorer need. What moto does not make (alarms, bucket policies, fan-out consumers, expiry
-and recovery of tables, logging) is looked up in the translation.
+"""Checks template.yaml without AWS: SAM's own translator turns it into CloudFormation, and moto creates resources from that. The tests
+compare both with what the function and the explorer need. moto does not create everything: alarms, bucket policies, fan-out consumers,
+expiry and recovery of tables, and logging are checked in the translated template.
 
-Actions of policies are compared with the calls in the code by the end-to-end tests, which need no Python; here it is their resources."""
+The end-to-end tests compare the policies' actions with the calls in the code, without Python; this script checks their resources."""
 
 import ast
 import functools
@@ -23,7 +23,7 @@ from moto import mock_aws  # noqa: E402
 from samcli.yamlhelper import yaml_parse  # noqa: E402
 from samtranslator.translator.transform import transform  # noqa: E402
 
-# moto says what it does not make, each time.
+# Otherwise moto warns each time about what it does not create.
 logging.disable(logging.CRITICAL)
 
 ROOT = pathlib.Path(__file__).parent.parent
@@ -31,11 +31,11 @@ ARN = "arn:aws:kinesis:eu-west-1:123456789012:stream/"
 TABLE = "arn:aws:dynamodb:eu-west-1:123456789012:table/"
 STREAM_KEY = "arn:aws:kms:eu-west-1:123456789012:key/0a1b"
 TABLE_KEY = "arn:aws:kms:eu-west-1:123456789012:key/2c3d"
-# Every character that a stream's name may have.
+# Has every kind of character that a stream's name may have.
 STREAM = "Orders_2.eu-west"
 PARTS_KEYS = [("partOf", "HASH"), ("part", "RANGE")]
 NO_VALUE = {"Ref": "AWS::NoValue"}
-# Source: IAM user guide, quotas: characters without blanks, of all inline policies of a role, and of a managed policy.
+# Characters without white space: of a role's inline policies together, and of one managed policy. Source: IAM user guide, quotas.
 MAX_INLINE, MAX_MANAGED = 10_240, 6_144
 # Source: CloudFormation quotas.
 MAX_TEMPLATE_BYTES, MAX_DESCRIPTION = 1_000_000, 4_000
@@ -58,7 +58,7 @@ def translated(parameters):
 
 
 def value_of(condition, template, values):
-    """The value of a condition's expression."""
+    """Evaluates a condition."""
     if not isinstance(condition, dict):
         return str(condition)
     [(function, given)] = condition.items()
@@ -84,7 +84,7 @@ def value_of(condition, template, values):
 
 
 def decided(value, conditions):
-    """Without Fn::If and AWS::NoValue: moto leaves a null in a list where a value is none."""
+    """Resolves Fn::If and AWS::NoValue, because moto leaves null in lists for AWS::NoValue."""
     if isinstance(value, dict):
         if list(value) == ["Fn::If"]:
             condition, yes, no = value["Fn::If"]
@@ -97,7 +97,7 @@ def decided(value, conditions):
 
 
 def settled(**parameters):
-    """The translation as these parameters decide it; parameters without a value have their defaults."""
+    """The translated template with these parameters; parameters that are not given have their defaults."""
     parameters.setdefault("StreamArn", ARN + STREAM)
     template = translated(parameters)
     values = {name: parameters.get(name, parameter.get("Default")) for name, parameter in template["Parameters"].items()}
@@ -120,7 +120,7 @@ def settled(**parameters):
 
 
 class Stack:
-    """The resources that moto makes of the template."""
+    """The resources that moto creates from the template."""
 
     def __init__(self, **parameters):
         parameters.setdefault("StreamArn", ARN + STREAM)
@@ -130,7 +130,7 @@ class Stack:
         with zipfile.ZipFile(content, "w") as archive:
             archive.writestr("bootstrap", "")
         s3.put_object(Bucket="artifacts", Key="archiver.zip", Body=content.getvalue())
-        # moto maps only streams that are there.
+        # moto maps only streams that exist.
         boto3.client("kinesis").create_stream(StreamName=STREAM, ShardCount=1)
         cloudformation = boto3.client("cloudformation")
         cloudformation.create_stack(
@@ -143,14 +143,14 @@ class Stack:
         assert stack["StackStatus"] == "CREATE_COMPLETE", stack
         self.outputs = {output["OutputKey"]: output["OutputValue"] for output in stack["Outputs"]}
         resources = cloudformation.describe_stack_resources(StackName="orders-archiver")["StackResources"]
-        # What moto does not make has no name here.
+        # Resources that moto does not create have no name here.
         self.made = {made["LogicalResourceId"]: made["PhysicalResourceId"] for made in resources if "LogicalResourceId" in made}
 
     def role_statements(self):
         iam, role = boto3.client("iam"), self.made["ArchiverIAMRole"]
         assert iam.list_attached_role_policies(RoleName=role)["AttachedPolicies"] == []
         names = iam.list_role_policies(RoleName=role)["PolicyNames"]
-        # moto gives the documents of roles as Python writes them.
+        # moto returns the documents of roles as Python literals.
         policies = [iam.get_role_policy(RoleName=role, PolicyName=name)["PolicyDocument"] for name in names]
         documents = [ast.literal_eval(policy) if isinstance(policy, str) else policy for policy in policies]
         assert sum(map(len_without_blanks, documents)) <= MAX_INLINE
@@ -199,10 +199,10 @@ class Names(unittest.TestCase):
                 "ArchiverIAMRole": "AWS::IAM::Role",
             },
         )
-        # A name would make the function anew, and another starting point the mapping, which Lambda refuses beside the old one.
+        # A name would replace the function. Another starting position would replace the mapping, and Lambda refuses a second one.
         self.assertNotIn("FunctionName", resources["StreamProcessor"]["Properties"])
         self.assertNotIn("RoleName", resources["ArchiverIAMRole"]["Properties"])
-        # The original has this path. One that is left out is another one to CloudFormation, which would make the role anew.
+        # The Node.js original has this path. Without it CloudFormation would replace the role.
         self.assertEqual(resources["ArchiverIAMRole"]["Properties"]["Path"], "/")
         mapping = settled()["Resources"]["StreamProcessorStream"]["Properties"]
         self.assertEqual(mapping["EventSourceArn"], {"Ref": "StreamArn"})
@@ -326,7 +326,7 @@ class Resources(unittest.TestCase):
         self.assertEqual(statements.pop("EncryptArchive"), [TABLE_KEY])
         [queue] = statements.pop("QueueFailedBatches")
         self.assertTrue(queue.startswith("arn:aws:sqs:eu-west-1:123456789012:"), queue)
-        # The one star that AWS forces on the function.
+        # AWS accepts only a star here.
         self.assertEqual(statements.pop("WriteTraces"), ["*"])
         self.assertEqual(list(statements), ["WriteLogs"])
 
@@ -355,11 +355,11 @@ class Resources(unittest.TestCase):
     def test_the_policies_hold_twenty_further_streams(self):
         more = ",".join(f"{ARN}{'a-stream-with-a-name-of-forty-characters'}-{number:02}" for number in range(20))
         stack = Stack(AdditionalStreamArns=more, TableKeyArn=TABLE_KEY, StreamKeyArns=STREAM_KEY, ReplayTargetArns=f"{ARN}replay")
-        # Each is measured against its limit.
+        # Stack checks the size of each policy against its limit.
         for statements in (stack.role_statements(), *map(stack.managed_statements, ("ExplorerReader", "ExplorerOperator"))):
             self.assertTrue(any(len(resources) == 21 for resources in statements.values()))
 
-    def test_operators_may_replay_nowhere_unless_it_is_said_where(self):
+    def test_operators_may_replay_only_into_streams_that_are_named(self):
         self.assertNotIn("Replay", Stack().managed_statements("ExplorerOperator"))
 
     def test_the_mapping_loses_nothing_by_itself(self):
@@ -433,7 +433,7 @@ class Resources(unittest.TestCase):
 
     def test_what_holds_records_outlives_the_stack(self):
         resources = translated({})["Resources"]
-        # A deployment that fails leaves no empty bucket behind. Protected tables cannot be deleted by it.
+        # A failed deployment leaves no empty bucket behind. It cannot delete protected tables.
         keeps = {
             "AWS::DynamoDB::Table": "Retain",
             "AWS::S3::Bucket": "RetainExceptOnCreate",
@@ -514,7 +514,7 @@ class Watching(unittest.TestCase):
                     shown.add(metric[1])
         self.assertTrue(shown and shown <= metrics, shown - metrics)
 
-    def test_alarms_reach_whoever_is_named(self):
+    def test_alarms_reach_the_address_and_the_topic_that_are_named(self):
         topic = "arn:aws:sns:eu-west-1:123456789012:on-call"
         for parameters, actions in (
             ({}, []),
