@@ -1,5 +1,5 @@
-//! The books of a reading: a page counts when its batch was accepted, so progress and position always agree with what the other side
-//! has. Every reader keeps them here, of an archive or of a file.
+//! Counts what a reading delivers. A page counts once its batch was accepted, so progress and position always match what the
+//! receiver has. Readers of archives and of files both use it.
 
 use crate::domain::failure::Failure;
 use crate::domain::reading::page::PageCursor;
@@ -10,12 +10,12 @@ use std::time::Duration;
 use tokio::sync::mpsc;
 use tokio::time::Instant;
 
-/// Between two batches that have nothing but progress to tell.
+/// Between two batches that carry only progress.
 const PROGRESS_INTERVAL: Duration = Duration::from_millis(33);
-/// How long the end waits for somebody to take the last progress.
+/// How long the end waits for the receiver to take the last progress.
 const LAST_PROGRESS_TIME: Duration = Duration::from_millis(100);
 
-/// The books of one order.
+/// The counts of one order.
 pub(crate) struct Delivery {
     batches: mpsc::Sender<ReadBatch>,
     state: Mutex<State>,
@@ -24,41 +24,41 @@ pub(crate) struct Delivery {
 struct State {
     progress: ReadProgress,
     position: Position,
-    /// When a batch was last sent, or is about to be.
+    /// When a batch was last sent or is about to be.
     told_at: Option<Instant>,
     is_told: bool,
     is_closed: bool,
 }
 
-/// What a page came to.
+/// The result of a page.
 #[derive(Debug, Default)]
 pub(crate) struct Yield {
-    /// What matched.
+    /// The records that match.
     pub(crate) records: Vec<Record>,
     /// Items or lines read for it.
     pub(crate) read: u64,
-    /// Those that the filter could not look into.
+    /// Those that the filter could not read.
     pub(crate) unsearchable: u64,
-    /// Lines that are no records.
+    /// Lines that are not records.
     pub(crate) bad_lines: BadLines,
     /// Read units it took.
     pub(crate) units: f64,
 }
 
-/// Where reading goes on after a page.
+/// Where reading continues after a page.
 #[derive(Debug)]
 pub(crate) enum Step {
-    /// One key's items, behind this one; `None` behind the last.
+    /// One key's items, after this one; `None` after the last.
     Query(Option<PageCursor>),
-    /// This segment, there.
+    /// This segment, from here.
     Segment(usize, SegmentPosition),
-    /// A file, behind so many bytes.
+    /// A file, after this many bytes.
     File(u64),
     /// A file, at its end.
     EndOfFile,
 }
 
-/// Nobody takes batches any more.
+/// The receiver is gone.
 #[derive(Debug)]
 pub(crate) struct NobodyListens;
 
@@ -82,7 +82,7 @@ impl From<NobodyListens> for Broken {
 }
 
 impl Delivery {
-    /// The books of an order that goes on from here, in one segment unless the position has more.
+    /// The counts of an order that starts here, in one segment unless the position has more.
     pub(crate) fn new(batches: mpsc::Sender<ReadBatch>, from: Position) -> Self {
         let (segments, segments_done) = match &from {
             Position::Scan(segments) => {
@@ -94,7 +94,7 @@ impl Delivery {
         Self { batches, state: Mutex::new(State { progress, position: from, told_at: None, is_told: false, is_closed: false }) }
     }
 
-    /// The books of an order that reads a file of this size.
+    /// The counts of an order that reads a file of this size.
     pub(crate) fn of_file(batches: mpsc::Sender<ReadBatch>, from: u64, size_bytes: u64) -> Self {
         let delivery = Self::new(batches, Position::File(from));
         let segments = usize::try_from(size_bytes.div_ceil(FILE_SEGMENT_BYTES)).unwrap_or(usize::MAX);
@@ -102,7 +102,7 @@ impl Delivery {
         delivery
     }
 
-    /// Hands a page over. Waits while the other side has enough; when that wait is broken off, the page was not handed over.
+    /// Delivers a page. Waits while the receiver is busy; if that wait is cancelled, the page was not delivered.
     pub(crate) async fn hand_over(&self, page: Yield, step: Step) -> Result<(), NobodyListens> {
         let is_due = !page.records.is_empty() || self.is_due();
         let permit = match is_due {
@@ -117,13 +117,13 @@ impl Delivery {
         state.advance(step);
         state.is_told = permit.is_some();
         if let Some(permit) = permit {
-            // Under the lock, so that progress never goes back.
+            // Under the lock, so that progress never goes backwards.
             permit.send(ReadBatch { records: page.records, progress: state.progress });
         }
         Ok(())
     }
 
-    /// Hands over nothing more. Gives back how far reading came and whether that is the end, when the last progress is told.
+    /// Delivers the last progress and nothing more. Returns how far reading came and whether that is the end.
     pub(crate) async fn close(&self) -> (Position, bool) {
         let (position, progress, is_told) = {
             let mut state = self.state();
@@ -133,13 +133,13 @@ impl Delivery {
         if !is_told {
             let told = self.batches.send_timeout(ReadBatch { records: Vec::new(), progress }, LAST_PROGRESS_TIME).await;
             if told.is_err() {
-                tracing::debug!("nobody took the last progress");
+                tracing::debug!("the receiver did not take the last progress");
             }
         }
         (position, progress.segments_done == progress.segments)
     }
 
-    /// Whether it is time to tell progress; if so the next time is later.
+    /// Whether progress is due; if so, schedules the next.
     fn is_due(&self) -> bool {
         let now = Instant::now();
         let mut state = self.state();
@@ -182,7 +182,7 @@ impl State {
                     *position = reached;
                 }
             }
-            // A segment is only read where the position is one of segments.
+            // A segment is read only if the position has segments.
             (Step::Segment(..), Position::Beginning | Position::Query(_) | Position::File(_)) => {}
         }
     }

@@ -1,4 +1,4 @@
-//! Runs effects: each is a task of its own that speaks in messages. Owns what can be cancelled.
+//! Runs effects: each is its own task, and reports by messages. Owns everything that can be cancelled.
 
 mod configure;
 mod export;
@@ -27,7 +27,7 @@ use streams::StreamReads;
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
-/// How long the end of the program waits for replays that are paused: longer than a call may take.
+/// How long the end of the program waits for replays to pause: longer than a call may take.
 const REPLAY_GRACE: Duration = Duration::from_secs(25);
 
 /// Runs effects on one connection.
@@ -43,7 +43,7 @@ pub struct Runner {
 }
 
 impl Runner {
-    /// A runner whose effects speak to this channel.
+    /// A runner whose effects report to this channel.
     #[must_use]
     pub fn new(connection: Connection, messages: mpsc::Sender<Message>) -> Self {
         Self {
@@ -71,21 +71,21 @@ impl Runner {
                 self.exports.push(tokio::spawn(export::export(connection, request, *order, outbox, stopped)));
             }
             Effect::Stop(request) => self.stops.stop(request),
-            // Only what draws may write to the terminal, or leave it.
+            // Only the code that draws may write to the terminal or leave it.
             Effect::Copy(_) | Effect::Suspend => {}
             Effect::Remember(memory) => {
                 tokio::task::spawn_blocking(move || {
                     if let Err(error) = remembered::save(&memory) {
-                        tracing::warn!(%error, "what is to be remembered cannot be kept");
+                        tracing::warn!(%error, "cannot save decoders and filters");
                     }
                 });
             }
         }
     }
 
-    /// Has replays paused and exports stopped that still run, and waits for the calls in flight. Messages are no longer read by then.
+    /// Pauses running replays, stops running exports, and waits for calls in flight. No messages are read any more.
     pub async fn finish(self, mut messages: mpsc::Receiver<Message>) {
-        // An export that is stopped takes its unfinished file away, and so does a plan that is not finished.
+        // A stopped export removes its unfinished file; a stopped planner removes its draft.
         self.stops.stop_all();
         let tasks = self.replays.pause_all().into_iter();
         let ended = futures::future::join_all(tasks.chain(self.exports));

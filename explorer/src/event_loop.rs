@@ -1,4 +1,4 @@
-//! Brings keys, time and answers into the state, draws it, and hands effects to the runner.
+//! Feeds keys, time and answers into the state, draws it, and passes effects to the runner.
 
 use crate::app::effect::Effect;
 use crate::app::message::{Message, TerminalMessage};
@@ -22,17 +22,18 @@ use std::time::{Duration, Instant};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::mpsc;
 
-/// Messages that may wait to be taken in.
+/// Most messages that wait to be handled.
 const MESSAGES_WAITING: usize = 256;
-/// Between two looks at the clock.
+/// How often the clock is read.
 const TICK: Duration = Duration::from_secs(1);
-/// After so long without having been stopped, nobody can stop this program: the first process of a container ignores it.
+/// If the process still runs this long after it should have stopped, it cannot be stopped: the first process of a container ignores
+/// the signal.
 const STOPPED_WITHIN: Duration = Duration::from_millis(500);
 
-/// Set when any task has panicked: the terminal is restored by then, and drawing must end.
+/// Set when any task panics. The terminal is already restored, so drawing must end.
 static PANICKED: AtomicBool = AtomicBool::new(false);
 
-/// Takes the terminal over until the user quits, and gives it back whatever happens.
+/// Takes over the terminal until the user quits, and restores it whatever happens.
 ///
 /// # Errors
 /// When the terminal cannot be used.
@@ -93,17 +94,17 @@ async fn run_in(
                 stop_here(terminal).await?;
                 Some(come_back(terminal)?)
             }
-            // Whatever stopped the program without asking it has left the terminal as it likes.
+            // A signal that stopped the process without asking may have changed the terminal.
             _ = go_on.recv() => Some(come_back(terminal)?),
         };
         let mut next = message;
-        // What waits is taken in before anything is drawn, so that a burst of answers costs one frame.
+        // Handle all waiting messages before drawing, so that a burst of answers costs one frame.
         let mut taken = 0;
         while let Some(message) = next {
             for effect in update(&mut model, message) {
                 match effect {
                     Effect::Copy(text) => crossterm::execute!(terminal::screens(), CopyToClipboard::to_clipboard_from(text))?,
-                    // All of the job stops, as when a terminal sends this: whoever started the program for the shell, too.
+                    // Stop the whole job, as a terminal does, because a script may have started the program.
                     Effect::Suspend => kill_current_process_group(Signal::TSTP)?,
                     effect => runner.run(effect),
                 }
@@ -119,29 +120,29 @@ async fn run_in(
     Ok(())
 }
 
-/// Gives the terminal back as it was, and stops until somebody lets the program go on.
+/// Restores the terminal, and stops until the program is continued.
 async fn stop_here(terminal: &mut ratatui::DefaultTerminal) -> io::Result<()> {
     terminal.show_cursor()?;
     crossterm::execute!(terminal::screens(), DisableBracketedPaste)?;
     ratatui::try_restore()?;
-    // Made now, so that it does not know of earlier times.
+    // Created only now, so that it does not fire for earlier signals.
     let mut goes_on = signal(SignalKind::from_raw(Signal::CONT.as_raw()))?;
     kill_process(getpid(), Signal::STOP)?;
-    // Time passes while it is stopped, too.
+    // The clock runs on while the process is stopped.
     if tokio::time::timeout(STOPPED_WITHIN, goes_on.recv()).await.is_err() {
-        tracing::debug!("stopped for long, or not at all");
+        tracing::debug!("the process was stopped for a long time, or not at all");
     }
     Ok(())
 }
 
-/// Takes the terminal over again, in whatever mode it is now; all is drawn anew.
+/// Takes over the terminal again, whatever its mode is now, and redraws everything.
 fn come_back(terminal: &mut ratatui::DefaultTerminal) -> io::Result<Message> {
-    // Otherwise the mode is believed to be set.
+    // Otherwise crossterm assumes that raw mode is still set.
     disable_raw_mode()?;
     enable_raw_mode()?;
     crossterm::execute!(terminal::screens(), EnterAlternateScreen, EnableBracketedPaste, Clear(ClearType::All))?;
-    // What was drawn last is forgotten, so that all is drawn. Ratatui's own way asks the terminal where its cursor is, and the answer
-    // would be taken for keys.
+    // Forget the last frame, so that everything is drawn. Ratatui's own way asks the terminal for its cursor position, and the
+    // answer would be read as keys.
     terminal.swap_buffers();
     let size = terminal.size()?;
     Ok(Message::Terminal(TerminalMessage::Resized(size.width, size.height)))

@@ -1,5 +1,5 @@
-//! Records in files: exported as JSON Lines or CSV, and read again from JSON Lines as if the file were an archive. One line is one
-//! record, and holds all that its item does, also where it is damaged; CSV is for spreadsheets and is not read again.
+//! Records in files: exported as JSON Lines or CSV, and read back from JSON Lines as if the file were an archive. One line is one
+//! record, and contains everything in its item, even if that is damaged. CSV is for spreadsheets and cannot be read back.
 
 mod csv_row;
 mod error;
@@ -18,8 +18,8 @@ pub use opened::{OpenFile, is_standard_input, open, open_file};
 pub use reader::read;
 pub use target::is_standard_output;
 
-/// Bytes of a line. A record has up to 10 MiB, which may stand there in base64, decoded, and as the user records in it; one that would
-/// take more is exported in base64 alone.
+/// Most bytes in a line. A record has up to 10 MiB, which may appear in base64, decoded, and in its user records. A record whose
+/// line would be longer is exported in base64 only.
 const MAX_LINE_BYTES: u64 = 128 * 1024 * 1024;
-/// What some editors put before a text. Source: Unicode standard, section 23.8.
+/// The byte order mark that some editors put before a text. Source: Unicode standard, section 23.8.
 const BYTE_ORDER_MARK: &str = "\u{feff}";

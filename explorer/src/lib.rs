@@ -26,7 +26,7 @@ mod user_folders;
 use std::process::ExitCode;
 use std::time::Instant;
 
-/// The whole program: reads the arguments, does what they ask for, and says in one sentence why it could not.
+/// The whole program: reads the arguments, does what they ask for, and reports in one sentence why it failed.
 #[must_use]
 pub fn run() -> ExitCode {
     let started = Instant::now();
@@ -35,12 +35,12 @@ pub fn run() -> ExitCode {
         Ok(arguments) => arguments,
         Err(error) => {
             let code = u8::try_from(error.exit_code()).map_or(ExitCode::FAILURE, ExitCode::from);
-            // Where nobody listens the exit code still tells.
+            // The exit code reports the failure even if standard error is closed.
             return terminal::say_of_arguments(error).map_or(code, |()| code);
         }
     };
     logging::start(arguments.opens_screens(), arguments.tells_failures());
-    // One more than has work, also on one processor: signals are noticed by a worker that has none.
+    // One more worker than needed, even on one processor: an idle worker notices signals.
     let workers = std::thread::available_parallelism().map_or(2, |processors| processors.get().max(2));
     let runtime = match tokio::runtime::Builder::new_multi_thread().worker_threads(workers).enable_all().build() {
         Ok(runtime) => runtime,
@@ -52,7 +52,7 @@ pub fn run() -> ExitCode {
         outlive_file_limits();
         arguments.run(started).await
     });
-    // A task that waits for an answer nobody needs any more must not keep the program.
+    // A task that waits for an answer that is no longer needed must not keep the program alive.
     runtime.shutdown_background();
     match result {
         Ok(()) => ExitCode::SUCCESS,
@@ -63,20 +63,20 @@ pub fn run() -> ExitCode {
     }
 }
 
-/// A file that may not grow any more (`ulimit -f`) fails to be written, instead of ending the program, which would leave things behind.
+/// Makes a write beyond `ulimit -f` fail instead of killing the program, which would leave temporary files behind.
 fn outlive_file_limits() {
     /// SIGXFSZ. Source: signal(7), Linux on x86 and Arm; sys/signal.h, macOS.
     const FILE_SIZE_EXCEEDED: i32 = 25;
-    // It is listened for as long as the program lives, whatever becomes of this.
+    // The listener stays for the life of the program, even when this value is dropped.
     if let Err(error) = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::from_raw(FILE_SIZE_EXCEEDED)) {
-        tracing::debug!(%error, "a limit on the size of files will end the program");
+        tracing::debug!(%error, "cannot handle SIGXFSZ, so a limit on file sizes will end the program");
     }
 }
 
-/// Says why the program ends with this code. Where nobody listens the code still tells.
+/// Reports why the program ends with this code. The code still says so if standard error is closed.
 fn told(sentence: &str, code: ExitCode) -> ExitCode {
     if terminal::say(&format!("explorer: {sentence}")).is_err() {
-        tracing::debug!(sentence, "could not be said");
+        tracing::debug!(sentence, "cannot write to standard error");
     }
     code
 }

@@ -1,6 +1,5 @@
-//! The program's log: to standard error for commands, to a file while screens own the terminal. `RUST_LOG` chooses what is logged of
-//! this program. Of the libraries it stands on only warnings are, for below that they log requests with what is in them: keys,
-//! payloads and who signs.
+//! The program's log: to standard error for commands, to a file while the screens own the terminal. `RUST_LOG` selects what this
+//! program logs. Libraries log only warnings, because below that level they log requests with keys, payloads and credentials.
 
 use crate::terminal::{Log, Stderr};
 use crate::{private, user_folders};
@@ -13,11 +12,11 @@ use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::util::SubscriberInitExt as _;
 use tracing_subscriber::{EnvFilter, Layer as _};
 
-/// What is logged under these names and below them is this program's own.
+/// Targets with these prefixes are this program's own.
 const OWN: [&str; 2] = ["explorer", "archiver"];
 
-/// Starts the log. Without a file to write to there is none, which is no reason not to start.
-/// `tells_failures` means that what fails of batches is told as a result.
+/// Starts the log. If there is no file to write to, the program starts without a log.
+/// `tells_failures` means that the result of the command reports failed batches.
 pub(crate) fn start(to_file: bool, tells_failures: bool) {
     let default = match (to_file, tells_failures) {
         (true, _) => "info,aws=warn,hyper=warn,dynoxide=warn,ferrokinesis=warn",
@@ -51,7 +50,7 @@ fn is_harmless(metadata: &Metadata<'_>) -> bool {
     is_own || *metadata.level() <= Level::WARN
 }
 
-/// `kinesis-explorer/explorer.log` in the user's state folder, for the user alone and new with each start.
+/// `kinesis-explorer/explorer.log` in the user's state folder, readable only by the user and new with each start.
 fn open_file() -> Option<File> {
     let folder = user_folders::state()?;
     private::own_folder(&folder).ok()?;

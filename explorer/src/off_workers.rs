@@ -1,16 +1,15 @@
-//! Work that takes long without waiting for anything, done beside the async workers: those must stay free for signals, screens and
-//! answers.
+//! Runs long computations outside the async workers, which must stay free for signals, screens and answers.
 
 use std::panic::resume_unwind;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-/// Whether nobody wants the result of some work any more. It looks here between its steps.
+/// Whether the result of some work is no longer needed. The work checks this between its steps.
 #[derive(Clone, Debug)]
 pub(crate) struct Cancelled(Arc<AtomicBool>);
 
 impl Cancelled {
-    /// For work that is done to its end.
+    /// For work that always completes.
     pub(crate) fn never() -> Self {
         Self(Arc::default())
     }
@@ -21,7 +20,7 @@ impl Cancelled {
     }
 }
 
-/// Tells the work when whoever waited for it is gone.
+/// Tells the work when its caller is gone.
 struct Waiting(Cancelled);
 
 impl Drop for Waiting {
@@ -30,7 +29,7 @@ impl Drop for Waiting {
     }
 }
 
-/// Does the work on a thread of its own and waits for it. When the waiting is broken off, the work is told so.
+/// Runs the work on its own thread and waits for it. If the wait is cancelled, the work finds out.
 pub(crate) async fn off_workers<T: Send + 'static>(work: impl FnOnce(Cancelled) -> T + Send + 'static) -> T {
     let waiting = Waiting(Cancelled::never());
     let cancelled = waiting.0.clone();
@@ -38,7 +37,7 @@ pub(crate) async fn off_workers<T: Send + 'static>(work: impl FnOnce(Cancelled) 
         Ok(done) => done,
         Err(error) => match error.try_into_panic() {
             Ok(panic) => resume_unwind(panic),
-            // The runtime ends before the work has begun, and with it whoever waits here.
+            // The runtime shuts down before the work has begun, so the caller is gone too.
             Err(_) => std::future::pending().await,
         },
     }

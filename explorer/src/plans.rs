@@ -1,7 +1,7 @@
-//! The files of replays: one SQLite database each, with the records of a plan in their order, the journal of what the target has
-//! acknowledged, and who ran it. The only code that knows SQLite. What is in flight is written down before it is sent, and what was
-//! acknowledged before anything that follows it is sent, each batch in one transaction: so whatever ends the program, the file says
-//! what is left, and which records may have arrived without anybody knowing.
+//! The files of replays: one SQLite database each. It holds a plan's records in order, the journal of what the target has
+//! acknowledged, and the runs. Only this code knows SQLite. A batch is written down before it is sent. An acknowledgement is
+//! written down before anything that follows it is sent. Each batch is one transaction. So even after a crash the file says what is
+//! left, and which records may have arrived unnoticed.
 
 mod bits;
 mod blocks;

@@ -1,40 +1,40 @@
-//! Files and folders of the program itself, which nobody but the user may read, whatever the umask says. A file is written under a
-//! name that nobody can guess and then takes the place of the old one, so no link is followed and nothing is ever half written.
+//! The program's own files and folders, which only the user may read, whatever the umask is. A file is written under an
+//! unpredictable name and then replaces the old one, so no link is followed and no file is ever half written.
 
 use std::fs::{DirBuilder, File, Permissions};
 use std::io::{self, Write as _};
 use std::os::unix::fs::{DirBuilderExt as _, PermissionsExt as _};
 use std::path::Path;
 
-/// Only the user may list it and make files in it.
+/// Only the user may list it and create files in it.
 const FOLDER_MODE: u32 = 0o700;
 
-/// Makes a folder and those above it where they are missing. One that is there stays as it is.
+/// Creates a folder and its missing parents. An existing folder is not changed.
 ///
 /// # Errors
-/// When it cannot be made.
+/// When it cannot be created.
 pub(crate) fn folder(folder: &Path) -> io::Result<()> {
     DirBuilder::new().recursive(true).mode(FOLDER_MODE).create(folder)
 }
 
-/// The same for a folder that is the program's alone: one that others may look into is closed to them.
+/// Creates a folder that only this program uses, and removes other users' access to an existing one.
 ///
 /// # Errors
-/// When it cannot be made.
+/// When it cannot be created.
 pub(crate) fn own_folder(path: &Path) -> io::Result<()> {
     folder(path)?;
     let found = path.symlink_metadata()?;
     let is_open = found.is_dir() && found.permissions().mode() & !FOLDER_MODE & 0o777 != 0;
     if is_open && let Err(error) = std::fs::set_permissions(path, Permissions::from_mode(FOLDER_MODE)) {
-        tracing::warn!(folder = %path.display(), %error, "others may look into this folder, and it cannot be closed to them");
+        tracing::warn!(folder = %path.display(), %error, "other users may read this folder, and its permissions cannot be changed");
     }
     Ok(())
 }
 
-/// Puts a file with this content in the place of what has its name, and gives it back, open for more.
+/// Replaces a file with this content and returns it, open for more.
 ///
 /// # Errors
-/// When it cannot be written; what was there is there still.
+/// When it cannot be written; the old file then stays.
 pub(crate) fn replace(file: &Path, content: &[u8]) -> io::Result<File> {
     let folder = file.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let mut written = tempfile::NamedTempFile::new_in(folder)?;

@@ -1,5 +1,5 @@
-//! The file that keeps what the explorer remembers from one start to the next. What cannot be read there is as good as not there: the
-//! file is a convenience, and no reason not to start.
+//! The file with what the explorer remembers between starts. If it cannot be read, the explorer starts without it: the file is only
+//! a convenience.
 
 use crate::domain::decode::Recipe;
 use crate::domain::filter::History;
@@ -10,13 +10,13 @@ use std::collections::BTreeMap;
 use std::io;
 use std::path::{Path, PathBuf};
 
-/// What stands in the file.
+/// The file's contents.
 #[derive(Debug, Default, Deserialize, Serialize)]
 #[serde(default)]
 struct Stored {
-    /// Decoders by stream, as they are typed.
+    /// Decoders by stream, as typed.
     decoders: BTreeMap<String, String>,
-    /// The filter lines applied, the newest last.
+    /// The applied filter lines, newest last.
     filters: Vec<String>,
 }
 
@@ -33,7 +33,7 @@ pub fn load() -> Memory {
 fn load_from(file: &Path) -> Memory {
     let stored: Stored = match std::fs::read(file) {
         Ok(text) => serde_json::from_slice(&text).unwrap_or_else(|error| {
-            tracing::warn!(file = %file.display(), %error, "what was remembered cannot be read");
+            tracing::warn!(file = %file.display(), %error, "cannot read remembered decoders and filters");
             Stored::default()
         }),
         Err(_) => Stored::default(),
@@ -44,7 +44,7 @@ fn load_from(file: &Path) -> Memory {
     Memory { recipes: stored.decoders.into_iter().filter_map(recipe).collect(), filters }
 }
 
-/// Keeps it for the next start. The file is replaced as a whole, so that it is never half written.
+/// Saves it for the next start. The file is replaced as a whole, so it is never half written.
 ///
 /// # Errors
 /// When it cannot be written.

@@ -1,5 +1,5 @@
-//! Replays at work: a plan is made by reading, shown with what it comes to, and run. Here calls, files and rules meet; whoever
-//! orders a replay, on the screen or on the command line, comes through here.
+//! Replays: creating a plan, summing it up, and running it. Here calls, files and rules meet. The screen and the command line both
+//! come through here.
 
 mod planner;
 mod preflight;
@@ -14,12 +14,12 @@ pub use runner::{BATCHES_IN_FLIGHT, check, run};
 use crate::domain::failure::Failure;
 use crate::plans::PlanError;
 
-/// A file's error as what failed, for people.
+/// Turns an error of a file into a failure that people can read.
 fn of_file(operation: impl Into<String>, error: &PlanError) -> Failure {
     Failure::refused(operation, error.to_string())
 }
 
-/// Does what takes the disk a while.
+/// Runs work that takes the disk a while.
 pub(crate) async fn on_disk<T: Send + 'static>(
     operation: &str,
     work: impl FnOnce() -> Result<T, PlanError> + Send + 'static,
@@ -30,5 +30,5 @@ pub(crate) async fn on_disk<T: Send + 'static>(
     }
 }
 
-/// How long a run goes on although the target takes nothing, unless it is told otherwise.
+/// How long a run continues while the target takes nothing, unless an option says otherwise.
 pub const PATIENCE: std::time::Duration = std::time::Duration::from_secs(10 * 60);

@@ -1,5 +1,5 @@
-//! Sources of records that are open: an archive with the connection that reads it, or a file. Whatever reads records opens its source
-//! first, so that nothing behind this door has to ask for a connection.
+//! Open sources of records: an archive with its connection, or a file. Readers open their source first, so that the code behind
+//! needs no connection.
 
 use crate::aws::connect::Connection;
 use crate::aws::payload::read_payload;
@@ -12,7 +12,7 @@ use crate::files::{self, OpenFile};
 use archiver::format::stream::StreamName;
 use tokio::sync::{mpsc, watch};
 
-/// Batches that may wait to be taken. Each holds its records in memory.
+/// Most batches that wait to be taken. Each holds its records in memory.
 const BATCHES_WAITING: usize = 4;
 
 /// A source that can be read.
@@ -30,10 +30,10 @@ pub enum OpenedSource {
 }
 
 impl OpenedSource {
-    /// Opens a source. A file must be one that can be read again; pipes are opened with [`files::open`] by whoever reads them once.
+    /// Opens a source. A file must be readable more than once; a caller that reads a pipe once opens it with [`files::open`].
     ///
     /// # Errors
-    /// When it is a file that cannot be opened.
+    /// When a file cannot be opened.
     pub async fn open(connection: &Connection, source: &Source) -> Result<Self, Failure> {
         match source {
             Source::Archive(archive) => Ok(Self::Archive { connection: connection.clone(), archive: archive.clone() }),
@@ -41,7 +41,7 @@ impl OpenedSource {
         }
     }
 
-    /// The file, where it is one.
+    /// The file, if it is one.
     #[must_use]
     pub fn file(&self) -> Option<&OpenFile> {
         match self {
@@ -50,7 +50,7 @@ impl OpenedSource {
         }
     }
 
-    /// What this is called in an order.
+    /// The source as an order names it.
     #[must_use]
     pub fn source(&self) -> Source {
         match self {
@@ -59,8 +59,8 @@ impl OpenedSource {
         }
     }
 
-    /// Reads what the order asks for, until all is read or `stop` is true or dropped. What matches comes in batches as it is found;
-    /// after the last of them comes the ending, whose position covers exactly what was sent.
+    /// Reads what the order asks for, until all is read or `stop` is true or dropped. Matching records come in batches as they are
+    /// found. The ending comes last; its position covers exactly what was sent.
     pub async fn read(&self, order: &ReadOrder, batches: mpsc::Sender<ReadBatch>, stop: watch::Receiver<bool>) -> ReadEnding {
         match self {
             Self::Archive { connection, archive } => reader::read(connection, archive, order, batches, stop).await,
@@ -68,10 +68,10 @@ impl OpenedSource {
         }
     }
 
-    /// The same, beside the work that takes the batches. Reading ends where that takes no more of them.
+    /// Reads while other work takes the batches. Reading ends when that work takes no more.
     ///
     /// # Errors
-    /// What the work fails with, whatever reading came to.
+    /// The work's error, whatever the reading returned.
     pub async fn read_into<T, E, W: Future<Output = Result<T, E>>>(
         &self,
         order: &ReadOrder,
@@ -84,7 +84,7 @@ impl OpenedSource {
     }
 }
 
-/// Where payloads are read that records do not hold themselves.
+/// Where to read payloads that records do not contain.
 #[derive(Clone, Debug)]
 pub enum PayloadSource {
     /// The parts in the archive of this stream.
@@ -94,12 +94,12 @@ pub enum PayloadSource {
         /// The stream.
         stream: StreamName,
     },
-    /// Nowhere: the records come from a file, and nobody knows from which stream.
+    /// Nowhere: the records come from a file, and their stream is unknown.
     Nowhere,
 }
 
 impl PayloadSource {
-    /// The archive of a stream, where that is known.
+    /// A stream's archive, if the stream is known.
     #[must_use]
     pub fn of_stream(connection: &Connection, stream: Option<&StreamName>) -> Self {
         match stream {
@@ -108,7 +108,7 @@ impl PayloadSource {
         }
     }
 
-    /// The payload, or why the archive does not hold it. What cannot be read for now is no property of the record.
+    /// The payload, or why the archive does not hold it. A temporary failure to read it is an error instead.
     ///
     /// # Errors
     /// When parts cannot be read.

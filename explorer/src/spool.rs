@@ -1,5 +1,5 @@
-//! The spool: records that were read, kept in a file that has no name, so that millions of them can be scrolled through in little
-//! memory. Whoever shows records puts each here once and gets it back by its place; the file goes when the spool is dropped.
+//! The spool: records that were read, kept in a file without a name, so that millions of them can be scrolled in little memory. A
+//! screen puts each record here once and loads it by its place. The file disappears when the spool is dropped.
 
 use crate::domain::listing::entry::{Entry, MAX_ENTRIES, NO_SHARD, Place, ShardIndex, SoughtRecord};
 use crate::domain::record::Record;
@@ -11,16 +11,16 @@ use std::io;
 use std::os::unix::fs::FileExt as _;
 use std::path::{Path, PathBuf};
 
-/// Bytes a spool takes of the disk.
+/// Bytes of disk that a spool may take.
 pub const MAX_SPOOL_BYTES: u64 = 8 * 1024 * 1024 * 1024;
 
-/// Bytes gathered before they are written.
+/// Bytes collected before they are written.
 const BUFFER_BYTES: usize = 256 * 1024;
 /// Bytes of the length before each record.
 const LENGTH_BYTES: usize = size_of::<u32>();
-/// Bytes read at first for a record: nearly all are smaller, and are read with one call.
+/// Bytes read first for a record: nearly all records are smaller, and need only one call.
 const FIRST_READ_BYTES: usize = 2 * 1024;
-/// Bytes read at a time where all records are passed.
+/// Bytes read at a time when reading all records.
 const PASS_BYTES: usize = 1024 * 1024;
 
 /// Records on disk.
@@ -28,7 +28,7 @@ const PASS_BYTES: usize = 1024 * 1024;
 pub struct Spool {
     file: File,
     folder: PathBuf,
-    /// What follows what is written.
+    /// What follows the written bytes.
     buffer: Vec<u8>,
     written_bytes: u64,
     entries: usize,
@@ -37,10 +37,10 @@ pub struct Spool {
 }
 
 impl Spool {
-    /// An empty spool in the user's cache folder, or where that cannot be used in the system's folder for temporary files.
+    /// An empty spool in the user's cache folder or, if that cannot be used, in the system's folder for temporary files.
     ///
     /// # Errors
-    /// When no file can be made there; names the folder.
+    /// When no file can be created there; names the folder.
     pub fn new() -> io::Result<Self> {
         let of_user = user_folders::cache().filter(|folder| private::own_folder(folder).is_ok());
         match of_user.and_then(|folder| Self::in_folder(&folder).ok()) {
@@ -49,13 +49,13 @@ impl Spool {
         }
     }
 
-    /// An empty spool in a folder, which is made where it is missing.
+    /// An empty spool in a folder, which is created if it is missing.
     ///
     /// # Errors
-    /// When no file can be made there; names the folder.
+    /// When no file can be created there; names the folder.
     pub fn in_folder(folder: &Path) -> io::Result<Self> {
         let made = private::folder(folder).and_then(|()| tempfile::tempfile_in(folder));
-        let file = made.map_err(|error| named(&error, "make a file for records", folder))?;
+        let file = made.map_err(|error| named(&error, "create a file for records", folder))?;
         Ok(Self::on(file, folder))
     }
 
@@ -71,7 +71,7 @@ impl Spool {
         }
     }
 
-    /// Keeps a record. One that could not be kept is not in the spool, and those before it still are.
+    /// Adds a record. If that fails, earlier records stay.
     ///
     /// # Errors
     /// When the disk is full or fails; names the folder.
@@ -81,7 +81,7 @@ impl Spool {
         let kept = self.append(&record.item).and_then(|()| self.write_if(BUFFER_BYTES));
         if let Err(error) = kept {
             self.buffer.truncate(begin);
-            return Err(named(&error, "keep records", &self.folder));
+            return Err(named(&error, "save records", &self.folder));
         }
         self.entries += 1;
         let shard = self.shard_index(record.item.shard_id.as_deref());
@@ -93,18 +93,19 @@ impl Spool {
     /// # Errors
     /// When the disk fails, or there is no record; names the folder.
     pub fn get(&self, place: Place) -> io::Result<Record> {
-        self.read(place).map_err(|error| named(&error, "read a record kept", &self.folder))
+        self.read(place).map_err(|error| named(&error, "read a saved record", &self.folder))
     }
 
-    /// The newest of the records that are looked for, in a place where it may lie. Passes over the whole spool, so it takes a moment on a large one.
+    /// The newest of the wanted records, in a place that `may_lie` accepts. Reads the whole spool, which takes a moment for a large
+    /// one.
     ///
     /// # Errors
     /// When the disk fails; names the folder.
     pub fn find(&self, wanted: &SoughtRecord, may_lie: impl Fn(Place) -> bool) -> io::Result<Option<Entry>> {
-        self.pass(wanted, &may_lie).map_err(|error| named(&error, "search the records kept", &self.folder))
+        self.pass(wanted, &may_lie).map_err(|error| named(&error, "search the saved records", &self.folder))
     }
 
-    /// The names of shards, by their indices.
+    /// The names of the shards, by index.
     #[must_use]
     pub fn shards(&self) -> &[String] {
         &self.shards
@@ -116,19 +117,19 @@ impl Spool {
         self.written_bytes + self.buffer.len() as u64
     }
 
-    /// How many records there are.
+    /// The number of records.
     #[must_use]
     pub fn len(&self) -> usize {
         self.entries
     }
 
-    /// Whether there are none.
+    /// Whether it has no records.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.entries == 0
     }
 
-    /// Whether no more should be put.
+    /// Whether it is full.
     #[must_use]
     pub fn is_full(&self) -> bool {
         self.entries >= MAX_ENTRIES || self.len_bytes() >= MAX_SPOOL_BYTES
@@ -150,7 +151,7 @@ impl Spool {
         self.file.write_all_at(&self.buffer, self.written_bytes)?;
         self.written_bytes += self.buffer.len() as u64;
         self.buffer.clear();
-        // One huge record must not keep its memory.
+        // Do not keep the memory of one huge record.
         self.buffer.shrink_to(2 * BUFFER_BYTES);
         Ok(())
     }
@@ -202,7 +203,7 @@ impl Spool {
         Ok(newest)
     }
 
-    /// Looks at the whole records in these bytes, which lie at this place; gives back how many bytes they are.
+    /// Checks the whole records in these bytes, which start at this place; returns how many bytes they take.
     fn look_through(
         &self,
         bytes: &[u8],
@@ -244,7 +245,7 @@ impl Spool {
 fn named(error: &io::Error, operation: &str, folder: &Path) -> io::Error {
     let folder = folder.display();
     let hint = match error.kind() {
-        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => "; make room there, or set XDG_CACHE_HOME to another folder",
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => "; free some space, or set XDG_CACHE_HOME to another folder",
         _ => "",
     };
     io::Error::new(error.kind(), format!("cannot {operation} in {folder}: {error}{hint}"))
@@ -254,7 +255,7 @@ fn length_of(bytes: &[u8]) -> Option<usize> {
     usize::try_from(u32::from_le_bytes(*bytes.first_chunk()?)).ok()
 }
 
-/// The first record in these bytes, where all of it is there.
+/// The first record in these bytes, if it is complete.
 fn body(bytes: &[u8]) -> Option<&[u8]> {
     bytes.get(LENGTH_BYTES..)?.get(..length_of(bytes)?)
 }
@@ -264,7 +265,7 @@ fn record_of(body: &[u8]) -> io::Result<Record> {
     Ok(Record::new(item))
 }
 
-/// Whether a record is looked for. Key and number come first in it, so the rest is not read.
+/// Whether a record is wanted. Key and number come first in it, so the rest is not read.
 fn is_wanted(body: &[u8], wanted: &SoughtRecord) -> io::Result<bool> {
     let begins: Result<((&str, Option<&str>), _), _> = postcard::take_from_bytes(body);
     let ((key, number), _) = begins.map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error))?;

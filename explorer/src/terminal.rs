@@ -1,6 +1,6 @@
-//! The one door to standard output and standard error. Names, messages and payloads come from outside: what goes through here moves no
-//! cursor, changes no colour and reorders no text. Each call takes one line, so a line feed inside it came with the data and is shown
-//! as a stand-in. `clippy.toml` refuses every other way to print.
+//! The one door to standard output and standard error. Names, messages and payloads come from outside. What goes through here moves
+//! no cursor, changes no colour and reorders no text. Each call takes one line, so a line feed in it came with the data and is
+//! shown as a stand-in. `clippy.toml` forbids all other ways to print.
 
 #![allow(clippy::disallowed_methods, reason = "this is where printing is allowed")]
 
@@ -15,32 +15,32 @@ use std::io::{self, IsTerminal as _, Write};
 use std::os::fd::{AsFd as _, OwnedFd};
 use tracing_subscriber::fmt::MakeWriter;
 
-/// Bytes of lines that are gathered before they are printed.
+/// Bytes of lines collected before they are printed.
 const GATHERED_BYTES: usize = 64 * 1024;
-/// Back to the beginning of the line, and all of it away. Source: ECMA-48, CR and EL.
+/// Moves to the start of the line and clears it. Source: ECMA-48, CR and EL.
 const CLEAR_LINE: &str = "\r\x1b[2K";
 
-/// Whether people read standard output.
+/// Whether standard output is a terminal.
 pub(crate) fn stdout_is_terminal() -> bool {
     io::stdout().is_terminal()
 }
 
-/// Whether people read standard error.
+/// Whether standard error is a terminal.
 pub(crate) fn stderr_is_terminal() -> bool {
     io::stderr().is_terminal()
 }
 
-/// The file behind standard output: to be watched, or written by an export.
+/// The file behind standard output, to watch it or to export to it.
 pub(crate) fn stdout_descriptor() -> io::Result<OwnedFd> {
     io::stdout().as_fd().try_clone_to_owned()
 }
 
-/// The file behind standard error, to be written by an export.
+/// The file behind standard error, to export to it.
 pub(crate) fn stderr_descriptor() -> io::Result<OwnedFd> {
     io::stderr().as_fd().try_clone_to_owned()
 }
 
-/// Standard output for the screens, which draw on it with escape sequences of their own.
+/// Standard output for the screens, which draw with their own escape sequences.
 pub(crate) fn screens() -> io::Stdout {
     io::stdout()
 }
@@ -50,19 +50,19 @@ pub(crate) fn print(line: &str) -> io::Result<()> {
     writeln!(io::stdout().lock(), "{}", printable(line))
 }
 
-/// Says a line on standard error.
+/// Prints a line on standard error.
 pub(crate) fn say(line: &str) -> io::Result<()> {
     writeln!(io::stderr().lock(), "{}", printable(line))
 }
 
-/// Says a question on standard error; the answer is typed behind it.
+/// Prints a question on standard error; the answer is typed after it.
 pub(crate) fn ask(question: &str) -> io::Result<()> {
     let mut stderr = io::stderr().lock();
     write!(stderr, "{}", printable(question))?;
     stderr.flush()
 }
 
-/// Shows a line on standard error in place of the one before it; an empty one only takes that away.
+/// Replaces the last line on standard error with this one; an empty line only clears it.
 pub(crate) fn show(line: &str) -> io::Result<()> {
     let mut stderr = io::stderr().lock();
     write!(stderr, "{CLEAR_LINE}{}", printable(line))?;
@@ -101,10 +101,10 @@ impl Gathered {
     }
 }
 
-/// Writes a payload's bytes as they are. A terminal would obey what is in them, so it only gets text.
+/// Writes a payload's bytes unchanged. A terminal would obey control sequences in them, so it gets only text.
 pub(crate) fn write_payload(payload: &[u8]) -> io::Result<()> {
     if stdout_is_terminal() && !is_harmless(payload) {
-        let sentence = "the payload is not plain text, and a terminal would obey what is in it; redirect it to a file or a pipe";
+        let sentence = "the payload is not plain text, and may contain control sequences that a terminal obeys; redirect it to a file or a pipe";
         return Err(io::Error::new(io::ErrorKind::InvalidInput, sentence));
     }
     let mut stdout = Stdout;
@@ -112,24 +112,24 @@ pub(crate) fn write_payload(payload: &[u8]) -> io::Result<()> {
     stdout.flush()
 }
 
-/// Whether bytes are text that a terminal only shows.
+/// Whether bytes are text without control sequences.
 fn is_harmless(payload: &[u8]) -> bool {
     std::str::from_utf8(payload).is_ok_and(|text| {
         text.split('\n').flat_map(|line| line.strip_suffix('\r').unwrap_or(line).split('\t')).all(|cell| printable(cell) == cell)
     })
 }
 
-/// Standard output for an export: byte for byte, but on a terminal with stand-ins for what it would obey.
+/// Standard output for an export: unchanged bytes, except that a terminal gets stand-ins for control sequences.
 pub(crate) fn exported() -> Box<dyn Write + Send> {
     if stdout_is_terminal() { shown(Stdout) } else { Box::new(Stdout) }
 }
 
-/// A terminal for an export, which gets stand-ins for what it would obey.
+/// A terminal for an export; it gets stand-ins for control sequences.
 pub(crate) fn shown(terminal: impl Write + Send + 'static) -> Box<dyn Write + Send> {
     Box::new(Shown::over(terminal))
 }
 
-/// Standard output, on which a pipe that nobody empties holds up this thread and no other work.
+/// Standard output with a thread of its own, so that a slow reader holds up only that thread.
 #[derive(Clone, Copy, Debug)]
 struct Stdout;
 
@@ -143,11 +143,11 @@ impl Write for Stdout {
     }
 }
 
-/// Writes text with stand-ins for everything but the ends of lines.
+/// Writes text with stand-ins for everything that a terminal obeys, except line ends.
 #[derive(Debug)]
 struct Shown<W> {
     writer: W,
-    /// What may be the beginning of a character or of the end of a line.
+    /// A possible start of a character or of a line end.
     left: Vec<u8>,
 }
 
@@ -186,7 +186,7 @@ impl<W: Write> Write for Shown<W> {
     }
 }
 
-/// How many bytes at the end may be the beginning of a character or of the end of a line.
+/// How many bytes at the end may start a character or a line end.
 fn unfinished(bytes: &[u8]) -> usize {
     if bytes.ends_with(b"\r") {
         return 1;
@@ -197,16 +197,16 @@ fn unfinished(bytes: &[u8]) -> usize {
     }
 }
 
-/// Prints what clap says instead of arguments: its help, or what is wrong with them.
+/// Prints clap's output: its help, or what is wrong with the arguments.
 pub(crate) fn say_of_arguments(error: clap::Error) -> io::Result<()> {
     if !error.use_stderr() {
-        // Only our own words.
+        // Contains only our own words.
         return error.print();
     }
     words_of(error).lines().try_for_each(say)
 }
 
-/// What is wrong with arguments, on lines of which none came with an argument.
+/// What is wrong with the arguments, on lines that do not repeat them.
 fn words_of(mut error: clap::Error) -> String {
     let is_shown = |text: &StyledStr| text.to_string() == printable(&text.to_string());
     let contexts: Vec<(ContextKind, ContextValue)> = error.context().map(|(kind, value)| (kind, value.clone())).collect();
@@ -214,13 +214,14 @@ fn words_of(mut error: clap::Error) -> String {
         let shown = match value {
             ContextValue::String(text) => ContextValue::String(printable(&text).into_owned()),
             ContextValue::Strings(texts) => ContextValue::Strings(texts.iter().map(|text| printable(text).into_owned()).collect()),
-            // Tips that repeat an argument; where it is hostile, they would be of no use.
+            // Tips that repeat an argument; they do not help if the argument is hostile.
             ContextValue::StyledStrs(tips) => ContextValue::StyledStrs(tips.into_iter().filter(is_shown).collect()),
             other => other,
         };
         error.insert(kind, shown);
     }
-    // With clap's colours, since it takes what looks like them out of a reason, too, which could then not be found.
+    // With clap's colours: without them, clap would also remove what looks like a colour from a reason, and the reason would not be
+    // found.
     let mut text = error.render().ansi().to_string();
     if let Some(reason) = error.source().map(ToString::to_string) {
         text = text.replace(&reason, &printable(&reason));
@@ -228,7 +229,7 @@ fn words_of(mut error: clap::Error) -> String {
     without_colours(&text)
 }
 
-/// Without the sequences that choose colours. Source: ECMA-48, SGR.
+/// Removes the sequences that choose colours. Source: ECMA-48, SGR.
 fn without_colours(text: &str) -> String {
     let mut pieces = text.split("\u{1b}[");
     let mut plain = pieces.next().unwrap_or_default().to_owned();
@@ -239,19 +240,19 @@ fn without_colours(text: &str) -> String {
     plain
 }
 
-/// Has panics told through this door, since their messages may repeat data.
+/// Prints panics through this door, since their messages may repeat data.
 pub(crate) fn tell_panics() {
     std::panic::set_hook(Box::new(|panic| {
         let backtrace = Backtrace::capture();
         let trace = if backtrace.status() == BacktraceStatus::Captured { backtrace.to_string() } else { String::new() };
         let thread = std::thread::current().name().unwrap_or("without a name").to_owned();
         let message = format!("explorer: thread {thread} {panic}\n{trace}");
-        // There is nowhere left to tell that it could not be told.
+        // Nothing is left to report this failure to.
         message.lines().try_for_each(say).unwrap_or_default();
     }));
 }
 
-/// A log: an event a line, whatever its message holds.
+/// A log: one line for each event, whatever its message contains.
 #[derive(Debug)]
 pub(crate) struct Log<M>(pub(crate) M);
 
@@ -280,7 +281,7 @@ impl<'a, M: MakeWriter<'a>> MakeWriter<'a> for Log<M> {
 }
 
 impl<W: Write> Write for LogWriter<W> {
-    /// Takes an event whole, as `tracing_subscriber` writes it.
+    /// Takes an event as a whole, as `tracing_subscriber` writes it.
     fn write(&mut self, event: &[u8]) -> io::Result<usize> {
         let text = String::from_utf8_lossy(event);
         let line = printable(text.strip_suffix('\n').unwrap_or(&text));

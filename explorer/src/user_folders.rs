@@ -1,26 +1,26 @@
-//! The folders of the user that this program keeps files in, by the XDG Base Directory Specification, on macOS as well: what a variable
-//! names, where it is an absolute path, or else the specification's own place in the home folder.
+//! The user's folders for this program's files, by the XDG Base Directory Specification, on macOS too: the folder that a variable
+//! names, if it is absolute, otherwise the specification's default in the home folder.
 
 use std::ffi::OsString;
 use std::path::PathBuf;
 
-/// This program's folder in each.
+/// This program's subfolder in each.
 const PROGRAM: &str = "kinesis-explorer";
 
-/// For what is kept from one start to the next: `XDG_STATE_HOME`, or `~/.local/state`. `None` where no home is known.
+/// For state kept between starts: `XDG_STATE_HOME`, or `~/.local/state`. `None` if no home is known.
 #[must_use]
 pub(crate) fn state() -> Option<PathBuf> {
     folder("XDG_STATE_HOME", ".local/state", |name| std::env::var_os(name))
 }
 
-/// For what can be lost: `XDG_CACHE_HOME`, or `~/.cache`. `None` where no home is known.
+/// For data that may be lost: `XDG_CACHE_HOME`, or `~/.cache`. `None` if no home is known.
 #[must_use]
 pub(crate) fn cache() -> Option<PathBuf> {
     folder("XDG_CACHE_HOME", ".cache", |name| std::env::var_os(name))
 }
 
 fn folder(variable: &str, in_home: &str, value: impl Fn(&str) -> Option<OsString>) -> Option<PathBuf> {
-    // What is relative counts as not set, says the specification: otherwise each working folder would have files of its own.
+    // The specification says to ignore relative paths; otherwise each working folder would get its own files.
     let absolute = |name: &str| value(name).map(PathBuf::from).filter(|path| path.is_absolute());
     let base = absolute(variable).or_else(|| absolute("HOME").map(|home| home.join(in_home)))?;
     Some(base.join(PROGRAM))

@@ -1,43 +1,43 @@
-//! An archive as its readers have it: records whose payloads are restored, from one item or from its parts. What the format says
-//! of parts is verified while they are read, so that every test which reads an archive holds it to that.
+//! An archive as its readers see it: records with their payloads, from one item or from its parts. Reading checks what the format
+//! says about parts, so every test that reads an archive checks it too.
 
 use crate::stream::{Item, TestStream, number, text};
 use archiver::format::payload::{PART_TEXT_BYTES, restore};
 use std::collections::{BTreeMap, BTreeSet};
 
-/// The attributes of an item with a TTL that is neither compressed nor in parts nor of an aggregated record.
+/// The attributes of an item with a TTL that is not compressed, not in parts and not part of an aggregated record.
 pub const ATTRIBUTES: [&str; 7] =
     ["approximateArrivalTimestamp", "expireAfter", "lastUpdate", "partitionKey", "recordData", "sequenceNumber", "shardId"];
 
-/// The records of an archive, and the parts that are left over.
+/// The records of an archive, and leftover parts.
 #[derive(Debug)]
 pub struct Archive {
-    /// By partition key and version: the sequence number, `number.place` for a user record out of an aggregated one.
+    /// By partition key and version: the sequence number, or `number.place` for a user record.
     pub records: BTreeMap<(String, String), StoredRecord>,
     /// Parts that belong to no item: hash key and place.
     pub orphans: BTreeSet<(String, usize)>,
 }
 
-/// A record as it is stored.
+/// A stored record.
 #[derive(Clone, Debug, PartialEq)]
 pub struct StoredRecord {
     /// Its item.
     pub item: Item,
-    /// How many parts hold its data; 0 where the item does.
+    /// The number of parts that hold its data; 0 if the item does.
     pub parts: usize,
-    /// Its data, parts put together.
+    /// Its data, with parts joined.
     pub text: String,
     /// The payload that was put.
     pub payload: Vec<u8>,
 }
 
 impl Archive {
-    /// Reads the table of this suffix and the table of parts.
+    /// Reads the table with this suffix and the table of parts.
     ///
     /// # Panics
-    /// When what is there is not as the archive's format says, or a part is missing.
+    /// When the content does not match the archive's format, or a part is missing.
     pub async fn of(stream: &TestStream, suffix: &str) -> Self {
-        // The items first: whatever they name must be there already.
+        // Items first: the parts that they name must exist already.
         let items = stream.items(suffix).await;
         let mut parts: BTreeMap<String, BTreeMap<usize, Item>> = BTreeMap::new();
         for part in stream.items("parts").await {
@@ -67,7 +67,7 @@ impl Archive {
     }
 }
 
-/// The number of an item's record, with its place in an aggregated one.
+/// The number of an item's record, with its place if it was aggregated.
 fn version_of(item: &Item) -> String {
     let sequence_number = text(item, "sequenceNumber");
     match item.get("subSequenceNumber") {
@@ -102,7 +102,7 @@ impl StoredRecord {
     }
 }
 
-/// The text of an item's parts, which must be as the format says, and no more than it says.
+/// The text of an item's parts. They must be as the format says, and there must be no others.
 fn joined(item: &Item, count: usize, parts: &BTreeMap<usize, Item>) -> String {
     assert!(parts.keys().copied().eq(0..count), "{count} parts, but there are {:?}: {item:?}", parts.keys());
     let mut joined = String::new();

@@ -21,7 +21,7 @@ use tokio::sync::{mpsc, oneshot};
 /// Largest event or answer. Source: Lambda quotas, synchronous invocation payload.
 const MAX_PAYLOAD_BYTES: usize = 6 * 1024 * 1024;
 
-/// A running function; its process ends with this value.
+/// A running function; dropping this value kills its process.
 #[derive(Debug)]
 pub struct Bootstrap {
     process: Mutex<Child>,
@@ -36,7 +36,7 @@ type Log = Arc<Mutex<Vec<String>>>;
 struct Invocation {
     event: String,
     time_limit: Duration,
-    /// Told the deadline when the function takes the event.
+    /// Gets the deadline when the function takes the event.
     taken: oneshot::Sender<Instant>,
     answer: oneshot::Sender<Answer>,
 }
@@ -89,13 +89,13 @@ impl Bootstrap {
         self.invoke_within(event, TIME_LIMIT).await
     }
 
-    /// Delivers an event with another time limit than usual, and waits for the answer.
+    /// Delivers an event with a different time limit, and waits for the answer.
     ///
     /// # Errors
     /// What the function reported instead of an answer.
     ///
     /// # Panics
-    /// When the process ends or does not answer by its deadline: Lambda would end it then, and have no answer.
+    /// When the process ends or does not answer by its deadline; Lambda would kill it then.
     pub async fn invoke_within(&self, event: &str, time_limit: Duration) -> Answer {
         let (taken, deadline) = oneshot::channel();
         let (answer, answered) = oneshot::channel();
@@ -111,7 +111,7 @@ impl Bootstrap {
         })
     }
 
-    /// Ends the process as a crash does, with no time to tidy up.
+    /// Kills the process like a crash, with no time to clean up.
     ///
     /// # Panics
     /// When it has ended already.
@@ -121,7 +121,7 @@ impl Bootstrap {
         process.start_kill().expect("a running process can be killed");
     }
 
-    /// What the process has written so far, line by line.
+    /// The lines that the process has written so far.
     ///
     /// # Panics
     /// When a task panicked while it wrote.
@@ -152,7 +152,7 @@ fn routes(api: Arc<RuntimeApi>) -> Router {
 async fn next(State(api): State<Arc<RuntimeApi>>) -> Result<(HeaderMap, String), StatusCode> {
     let invocation = api.invocations.lock().await.recv().await.ok_or(StatusCode::GONE)?;
     let id = format!("{:032x}", fastrand::u128(..));
-    // Where nobody waits any more, the test has ended already.
+    // If nothing waits any more, the test has ended already.
     invocation.taken.send(Instant::now() + invocation.time_limit).map_err(|_| StatusCode::GONE)?;
     let deadline = SystemTime::now() + invocation.time_limit;
     let deadline = deadline.duration_since(SystemTime::UNIX_EPOCH).expect("a clock past 1970").as_millis().to_string();
@@ -185,7 +185,7 @@ impl RuntimeApi {
     fn answer(&self, id: &str, body: Value, to_answer: impl FnOnce(Value) -> Answer) -> StatusCode {
         match self.unanswered.lock().expect("no panic").remove(id) {
             Some(waiting) => {
-                // Where nobody waits any more, the test has failed already.
+                // If nothing waits any more, the test has failed already.
                 if waiting.send(to_answer(body)).is_ok() { StatusCode::ACCEPTED } else { StatusCode::GONE }
             }
             None => StatusCode::BAD_REQUEST,

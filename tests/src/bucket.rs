@@ -1,5 +1,5 @@
-//! An S3 to test against: one in a folder inside the test's process, or whatever a variable of the environment names; and a bucket of
-//! the test's own in it.
+//! An S3 for tests: in a folder, inside the test's process, or the one that an environment variable names; and a test's own bucket
+//! in it.
 
 use crate::endpoints::{self, KEY, REGION};
 use axum::Router;
@@ -20,22 +20,22 @@ use tempfile::TempDir;
 /// Names another S3, by URL.
 pub const S3_URL: &str = "END_TO_END_S3_URL";
 
-/// A bucket with nothing in it.
+/// An empty bucket.
 #[derive(Debug)]
 pub struct Bucket {
     /// Its name.
     pub name: String,
-    /// Where the S3 is that has it.
+    /// The address of its S3.
     pub url: String,
     place: rusty_s3::Bucket,
     _folder: Option<TempDir>,
 }
 
 impl Bucket {
-    /// Makes a bucket.
+    /// Creates a bucket.
     ///
     /// # Panics
-    /// When there is no S3 to make it in.
+    /// When there is no S3 to create it in.
     pub async fn create() -> Self {
         let (url, folder) = match std::env::var(S3_URL) {
             Ok(url) => (url, None),
@@ -69,7 +69,7 @@ impl Bucket {
         listed.contents.into_iter().map(|object| object.key).collect()
     }
 
-    /// As the explorer is told of it.
+    /// The explorer's settings for it.
     #[must_use]
     pub fn place(&self) -> String {
         format!("s3://{}", self.name)
@@ -80,10 +80,10 @@ fn credentials() -> Credentials {
     Credentials::new(KEY, KEY)
 }
 
-/// Makes a call that must succeed, and gives the text of its answer.
+/// Makes a call that must succeed, and returns the text of its answer.
 async fn send<'a, A: S3Action<'a>>(action: &A, body: Vec<u8>) -> String {
     let url = action.sign(Duration::from_secs(60));
-    // Some refuse a call that does not say that it has no body.
+    // Some servers refuse a call that does not say that it has no body.
     let request = Request::builder().method(A::METHOD.to_str()).uri(url.as_str()).header(CONTENT_LENGTH, body.len());
     let request = request.body(Body::from(body)).expect("a request");
     let answer = Client::builder(TokioExecutor::new()).build_http().request(request).await.expect("S3 answers");

@@ -1,11 +1,11 @@
-//! What an emulator can do. A test that needs what it cannot do is not run against it, and says so; each question here stands
-//! for one known fault of one emulator, and where another has none, the test runs.
+//! What an emulator can do. A test that needs more does not run against it, and says so. Each question here is about one known
+//! fault of one emulator; against others, the test runs.
 
 use crate::endpoints::Endpoints;
 use crate::stream::TestStream;
 use std::io::Write as _;
 
-/// Whether a shard that was split takes no more records. With moto 5 it does, so that nobody can tell when it has ended.
+/// Whether a split shard takes no more records. With moto 5 it does, so its end cannot be detected.
 pub async fn closes_split_shards(test: &str, endpoints: &Endpoints) -> bool {
     let stream = TestStream::create(endpoints, 1).await;
     let parent = stream.shard_ids().await.remove(0);
@@ -18,8 +18,7 @@ pub async fn closes_split_shards(test: &str, endpoints: &Endpoints) -> bool {
     is_closed
 }
 
-/// The embedded database, whose expired items go when the test says so. Others delete them some time within days, which no test
-/// can wait for.
+/// The embedded database, which deletes expired items when the test says so. Others take up to days.
 pub fn deletes_expired_items<'e>(test: &str, endpoints: &'e Endpoints) -> Option<&'e dynoxide::Database> {
     let database = endpoints.embedded_database();
     if database.is_none() {
@@ -28,7 +27,7 @@ pub fn deletes_expired_items<'e>(test: &str, endpoints: &'e Endpoints) -> Option
     database
 }
 
-/// Written past the test runner, which shows the output of a test only when it fails.
+/// Bypasses the test runner, which shows a test's output only when it fails.
 fn not_run(test: &str, reason: &str) {
     writeln!(std::io::stdout(), "not run on these endpoints: {test}: {reason}").expect("stdout is open");
 }

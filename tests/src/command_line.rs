@@ -1,4 +1,4 @@
-//! The explorer's real binary as a child process, with an environment that holds nothing but what a test gives it.
+//! The explorer's real binary as a child process. Its environment contains only what a test sets.
 
 use crate::endpoints::{self, Endpoints};
 use aws_sdk_dynamodb::types::AttributeValue;
@@ -13,10 +13,10 @@ use tempfile::TempDir;
 use tokio::io::{AsyncBufReadExt as _, BufReader, Lines};
 use tokio::process::{Child, ChildStderr, ChildStdout, Command};
 
-/// No command may run longer, on a machine that is busy with other tests too.
+/// The longest that any command may run, even on a machine that is busy with other tests.
 const LONGEST_RUN: Duration = Duration::from_secs(120);
 
-/// The program, and the variables and the home folder that it finds.
+/// The program, with its variables and its home folder.
 #[derive(Debug)]
 pub struct Explorer {
     binary: PathBuf,
@@ -29,15 +29,15 @@ pub struct Explorer {
 pub struct Finished {
     /// Its exit code; `None` when a signal ended it.
     pub code: Option<i32>,
-    /// What it printed.
+    /// Standard output.
     pub stdout: String,
-    /// What it said beside that.
+    /// Standard error.
     pub stderr: String,
     /// How long it ran.
     pub took: Duration,
 }
 
-/// A command that goes on until it is ended; it is killed with this value.
+/// A command that runs until it is stopped; dropping this value kills it.
 #[derive(Debug)]
 pub struct Running {
     process: Child,
@@ -45,11 +45,11 @@ pub struct Running {
     stderr: Lines<BufReader<ChildStderr>>,
 }
 
-/// `explorer local`, running; it is killed with this value.
+/// A running `explorer local`; dropping this value kills it.
 #[derive(Debug)]
 pub struct RunningLocal {
     process: Child,
-    /// Where it listens.
+    /// Its addresses.
     pub endpoints: Endpoints,
 }
 
@@ -58,12 +58,12 @@ impl Explorer {
     #[must_use]
     pub fn bare(binary: &Path) -> Self {
         let home = tempfile::tempdir().expect("a folder can be made");
-        // A test must not ask the machine it happens to run on for credentials.
+        // A test must not ask the machine that it runs on for credentials.
         let variables = BTreeMap::from([("AWS_EC2_METADATA_DISABLED", "true".to_owned())]);
         Self { binary: binary.to_owned(), home, variables }
     }
 
-    /// The program with the variables of the AWS CLI that point to these endpoints.
+    /// The program with the AWS CLI's variables for these endpoints.
     #[must_use]
     pub fn of(binary: &Path, endpoints: &Endpoints) -> Self {
         Self::bare(binary)
@@ -74,21 +74,21 @@ impl Explorer {
             .with("AWS_REGION", endpoints::REGION)
     }
 
-    /// With another variable, or another value of one.
+    /// Sets or changes a variable.
     #[must_use]
     pub fn with(mut self, variable: &'static str, value: &str) -> Self {
         self.variables.insert(variable, value.to_owned());
         self
     }
 
-    /// Without a variable.
+    /// Removes a variable.
     #[must_use]
     pub fn without(mut self, variable: &str) -> Self {
         self.variables.remove(variable);
         self
     }
 
-    /// The command, not started yet; nobody is there to answer its questions.
+    /// The command, not started yet, and without anybody to answer questions.
     #[must_use]
     pub fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(&self.binary);
@@ -125,13 +125,13 @@ impl Explorer {
         }
     }
 
-    /// Runs a command that must succeed, and gives back the JSON that it prints.
+    /// Runs a command that must succeed, and returns the JSON that it prints.
     pub async fn json(&self, arguments: &[&str]) -> Value {
         let finished = self.run(&[arguments, &["--output", "json"]].concat()).await;
         finished.succeeded().json()
     }
 
-    /// Runs a command that must succeed, and gives back the JSON of each line that it prints.
+    /// Runs a command that must succeed, and returns the JSON of each line that it prints.
     pub async fn json_lines(&self, arguments: &[&str]) -> Vec<Value> {
         let finished = self.run(&[arguments, &["--output", "json"]].concat()).await;
         finished.succeeded().stdout.lines().map(|line| serde_json::from_str(line).expect("each line is JSON")).collect()
@@ -139,7 +139,7 @@ impl Explorer {
 }
 
 impl Finished {
-    /// Itself, when the exit code is 0.
+    /// Returns itself if the exit code is 0.
     ///
     /// # Panics
     /// When it is not.
@@ -183,7 +183,7 @@ impl Running {
         line.expect("standard output can be read").expect("a line before the end")
     }
 
-    /// The next line that it says beside that.
+    /// The next line that it prints on standard error.
     ///
     /// # Panics
     /// When none comes.
@@ -192,7 +192,7 @@ impl Running {
         line.expect("standard error can be read").expect("a line before the end")
     }
 
-    /// Reads no more of what it prints.
+    /// Stops reading its standard output.
     pub fn close_stdout(&mut self) {
         self.stdout = None;
     }
@@ -212,12 +212,12 @@ impl Running {
         signal(&self.process, "TERM").await;
     }
 
-    /// Waits until it has worked for so long.
+    /// Waits until it has used this much CPU time.
     ///
     /// # Panics
     /// When it does not.
     pub async fn has_worked(&self, wanted: Duration) {
-        /// Of CPU time in `/proc`. Source: proc(5), `sysconf(_SC_CLK_TCK)` on Linux.
+        /// Ticks of CPU time a second in `/proc`. Source: proc(5), `sysconf(_SC_CLK_TCK)` on Linux.
         const TICK: Duration = Duration::from_millis(10);
         let process = self.process.id().expect("it is running");
         crate::wait::eventually("it works", || async {
@@ -229,10 +229,10 @@ impl Running {
         .await;
     }
 
-    /// Waits until it has ended; gives back what it printed and said since.
+    /// Waits until it has ended; returns what it has printed since.
     ///
     /// # Panics
-    /// When it goes on.
+    /// When it keeps running.
     pub async fn ended(mut self) -> Finished {
         let started = Instant::now();
         let ended = async {
@@ -259,10 +259,10 @@ async fn signal(process: &Child, name: &str) {
 }
 
 impl RunningLocal {
-    /// Starts `explorer local` and waits until it says where it listens.
+    /// Starts `explorer local` and waits until it prints its addresses.
     ///
     /// # Panics
-    /// When it does not, or says more than that.
+    /// When it does not, or prints more than that.
     pub async fn start(binary: &Path, arguments: &[&str]) -> Self {
         let explorer = Explorer::bare(binary);
         let mut command = explorer.command(&[&["local"], arguments].concat());
@@ -276,17 +276,17 @@ impl RunningLocal {
         Self { process, endpoints: Endpoints::at(text("kinesis"), text("dynamodb")) }
     }
 
-    /// Asks it to end as a service manager does, and waits until it has.
+    /// Asks it to end as a service manager does, and waits for that.
     ///
     /// # Panics
-    /// When it goes on.
+    /// When it keeps running.
     pub async fn terminate(mut self) -> ExitStatus {
         signal(&self.process, "TERM").await;
         tokio::time::timeout(LONGEST_RUN, self.process.wait()).await.expect("it ends in time").expect("it is a child")
     }
 }
 
-/// An item as an archive has it, written past the archiver.
+/// An item as in an archive, written without the archiver.
 #[derive(Clone, Debug)]
 pub struct ArchivedItem<'i> {
     /// The partition key.
@@ -301,10 +301,10 @@ pub struct ArchivedItem<'i> {
     pub expire_after: Option<i64>,
 }
 
-/// How an item holds its payload.
+/// How an item stores its payload.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Storage<'s> {
-    /// `recordData`, where it is not the payload in base64.
+    /// `recordData`, if it is not the payload in base64.
     pub data: Option<&'s str>,
     /// `recordEncoding`.
     pub encoding: Option<&'s str>,
@@ -314,7 +314,7 @@ pub struct Storage<'s> {
     pub sub_sequence_number: Option<u64>,
 }
 
-/// Writes parts into the table of parts, as pairs of their place and their text.
+/// Writes parts into the parts table, as pairs of place and text.
 pub async fn write_parts<'t>(endpoints: &Endpoints, table: &str, part_of: &str, parts: impl IntoIterator<Item = (usize, &'t str)>) {
     for (place, text) in parts {
         let put = endpoints.dynamodb.put_item().table_name(table);
@@ -329,7 +329,7 @@ impl ArchivedItem<'_> {
         self.write_stored(endpoints, table, Storage::default()).await;
     }
 
-    /// Writes it with its payload stored in another way.
+    /// Writes it with its payload stored differently.
     pub async fn write_stored(&self, endpoints: &Endpoints, table: &str, storage: Storage<'_>) {
         let text = |text: &str| AttributeValue::S(text.to_owned());
         let put = endpoints.dynamodb.put_item().table_name(table);

@@ -1,5 +1,5 @@
-//! Where Kinesis and DynamoDB are: emulators inside the test's process, one pair a test, or whatever two variables of the
-//! environment name.
+//! The Kinesis and DynamoDB for tests: emulators inside the test's process, a pair for each test, or those that two environment
+//! variables name.
 
 use aws_sdk_dynamodb::config::{BehaviorVersion, Credentials, Region};
 use axum::Router;
@@ -12,15 +12,15 @@ pub const KINESIS_URL: &str = "END_TO_END_KINESIS_URL";
 pub const DYNAMODB_URL: &str = "END_TO_END_DYNAMODB_URL";
 /// The region of every request; which one does not matter to an emulator.
 pub const REGION: &str = "us-east-1";
-/// Access key and secret key: emulators ask for any.
+/// Access key and secret key; emulators accept any.
 pub const KEY: &str = "test";
 
-/// A Kinesis and a DynamoDB to test against.
+/// A Kinesis and a DynamoDB for a test.
 #[derive(Debug)]
 pub struct Endpoints {
-    /// Where Kinesis is.
+    /// The address of Kinesis.
     pub kinesis_url: String,
-    /// Where DynamoDB is.
+    /// The address of DynamoDB.
     pub dynamodb_url: String,
     /// A client of that Kinesis.
     pub kinesis: aws_sdk_kinesis::Client,
@@ -30,7 +30,7 @@ pub struct Endpoints {
 }
 
 impl Endpoints {
-    /// The endpoints that the environment names, an emulator of this test's own where it names none.
+    /// The endpoints that the environment names, or otherwise this test's own emulators.
     pub async fn start() -> Self {
         let emulators = match (std::env::var(KINESIS_URL), std::env::var(DYNAMODB_URL)) {
             (Ok(_), Ok(_)) => None,
@@ -44,15 +44,15 @@ impl Endpoints {
         Self { emulators, ..Self::at(kinesis_url, dynamodb_url) }
     }
 
-    /// Emulators of this test's own, whatever the environment names: for what depends on all streams that there are, or on accounts,
-    /// which no other emulator has.
+    /// This test's own emulators, whatever the environment names. For tests that depend on all existing streams, or on accounts,
+    /// which other emulators lack.
     pub async fn of_its_own() -> Self {
         let emulators = Emulators::in_memory().await.expect("loopback ports are free");
         let (kinesis_url, dynamodb_url) = (emulators.endpoints.kinesis.clone(), emulators.endpoints.dynamodb.clone());
         Self { emulators: Some(emulators), ..Self::at(kinesis_url, dynamodb_url) }
     }
 
-    /// Endpoints that somebody else has started.
+    /// Endpoints that are already running.
     #[must_use]
     pub fn at(kinesis_url: String, dynamodb_url: String) -> Self {
         let credentials = Credentials::new(KEY, KEY, None, None, "end-to-end");
@@ -83,7 +83,7 @@ impl Endpoints {
         std::env::var(KINESIS_URL).is_err()
     }
 
-    /// The database behind the embedded DynamoDB; `None` where another one was named.
+    /// The database behind the embedded DynamoDB; `None` if the environment names another.
     #[must_use]
     pub fn embedded_database(&self) -> Option<&dynoxide::Database> {
         let is_embedded = std::env::var(DYNAMODB_URL).is_err();

@@ -1,14 +1,14 @@
-//! The events that an event source mapping of Lambda makes of a stream's records.
+//! The events that Lambda's event source mapping creates from a stream's records.
 
 use crate::stream::TestStream;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 
-/// A record as GetRecords gave it, and the shard it was read from.
+/// A record from GetRecords, and the shard that it was read from.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ReadRecord {
-    /// Where it was read.
+    /// The shard.
     pub shard_id: String,
     /// As put.
     pub partition_key: String,
@@ -21,7 +21,7 @@ pub struct ReadRecord {
 }
 
 impl ReadRecord {
-    /// A record of the only shard, for an event that no emulator would make: of any number and size.
+    /// A record of the only shard, with any number and size, for an event that no emulator would create.
     #[must_use]
     pub fn new(partition_key: &str, sequence_number: &str, payload: &[u8]) -> Self {
         Self {
@@ -33,7 +33,7 @@ impl ReadRecord {
         }
     }
 
-    /// The payload as an event and an item have it.
+    /// The payload as in an event and an item.
     #[must_use]
     pub fn data(&self) -> String {
         STANDARD.encode(&self.payload)
@@ -61,7 +61,7 @@ impl ReadRecord {
     }
 }
 
-/// A payload that no compression makes smaller, the same one for each seed.
+/// An incompressible payload; the same seed gives the same one.
 #[must_use]
 pub fn noise(bytes: usize, seed: u64) -> Vec<u8> {
     let mut payload = vec![0; bytes];
@@ -76,7 +76,7 @@ pub fn event_of(stream: &TestStream, records: &[ReadRecord]) -> String {
     json!({ "Records": records }).to_string()
 }
 
-/// An event kept as a file, told of stream `orders`, as it would have come from this test's stream.
+/// An event from a file, written for stream `orders`, as if it came from this test's stream.
 ///
 /// # Panics
 /// When there is no such file.

@@ -1,5 +1,5 @@
-//! A proxy before Kinesis or DynamoDB in which every call fails as a script says, in each of the ways in which calls fail on AWS.
-//! Everything that the script lets pass goes to the service behind it, and all calls are kept for the test to look at.
+//! A proxy in front of Kinesis or DynamoDB. A script decides how each call fails, in every way that calls fail on AWS. All other
+//! calls reach the service. The proxy records all calls for the test.
 
 mod call;
 mod clock;
@@ -26,53 +26,54 @@ use std::fmt;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-/// What becomes of a call.
+/// What happens to a call.
 pub enum Fault {
     /// Nothing is wrong.
     Pass,
-    /// Nothing is wrong, but it takes so long.
+    /// Nothing is wrong, but the call takes this long.
     Slow(Duration),
     /// Nothing is done, and the answer is an error.
     Refuse(Refusal),
-    /// Nothing is done. A batch of statements answers well, with the error for each of them; any other call as a whole.
+    /// Nothing is done. A batch of statements succeeds, with the error for each statement; any other call fails as a whole.
     RefuseEach(Refusal),
-    /// Only some of a batch is done, by the place in it. Of a batch of puts the others come back unprocessed, of a batch of
-    /// statements each of them with the error; a call with one item fails where the place 0 is refused.
+    /// Only the batch's items at some places are done. In a batch of puts, the others come back unprocessed; in a batch of
+    /// statements, they fail with the error. A call with one item fails if place 0 is refused.
     RefuseSome(Refusal, Box<dyn Fn(usize) -> bool + Send>),
-    /// All is done, and each text in the answer ends as something that would take over a terminal.
+    /// Everything is done, and each text in the answer ends with control sequences for a terminal.
     Hostile,
     /// Nothing is done, and the answer has this status and this body.
     Say(u16, String),
     /// Nothing is done, and no answer comes.
     HangBefore,
-    /// All is done, but no answer comes.
+    /// Everything is done, but no answer comes.
     HangAfter,
     /// Nothing is done, and the connection ends without an answer.
     CutBefore,
-    /// All is done, and the connection ends in the middle of the answer.
+    /// Everything is done, and the connection breaks in the middle of the answer.
     CutAfter,
-    /// The service's clock is so far ahead of ours: a call signed by another time is refused, and every answer tells the time.
+    /// The service's clock is this far ahead of ours: calls signed with another time are refused, and every answer contains its
+    /// time.
     Clock(SignedDuration),
 }
 
 /// A running proxy.
 #[derive(Debug)]
 pub struct FaultProxy {
-    /// Where it listens.
+    /// Its address.
     pub url: String,
     state: Arc<ProxyState>,
 }
 
-/// A call that came to the proxy.
+/// A call to the proxy.
 #[derive(Clone, Debug)]
 pub struct SeenCall {
-    /// What it asked for.
+    /// The request.
     pub call: Arc<Call>,
-    /// When it was there as a whole.
+    /// When the complete request had arrived.
     pub began: Instant,
-    /// When its answer was there; never, when it hangs or was cut, or when the caller did not wait.
+    /// When its answer was sent; `None` if it hung, was cut off, or the caller did not wait.
     pub answered: Option<Instant>,
-    /// Whether it is one that gets no answer, and all that is done of it is done.
+    /// Whether it gets no answer although it was carried out.
     pub hangs: bool,
 }
 
@@ -91,7 +92,7 @@ impl fmt::Debug for ProxyState {
 }
 
 impl FaultProxy {
-    /// Starts a proxy before this service, which lets everything pass.
+    /// Starts a proxy in front of this service, which passes everything.
     pub async fn start(service_url: &str) -> Self {
         let script: Script = Arc::new(|_| Fault::Pass);
         let service = Upstream::new(service_url);
@@ -101,7 +102,7 @@ impl FaultProxy {
         Self { url, state }
     }
 
-    /// From now on each call fails as this says; their numbers begin anew.
+    /// From now on, calls fail as this script says; their numbers start from 0 again.
     ///
     /// # Panics
     /// When a script panicked.
@@ -129,7 +130,7 @@ impl FaultProxy {
         self.seen().into_iter().filter(|seen| seen.call.is_write_to(table)).collect()
     }
 
-    /// Waits until the calls so far are as wanted.
+    /// Waits until the calls so far satisfy the condition.
     pub async fn until(&self, what: &str, is_so: impl Fn(&[SeenCall]) -> bool) {
         eventually(what, || async { is_so(&self.seen()).then_some(()) }).await;
     }
@@ -138,7 +139,7 @@ impl FaultProxy {
 async fn pass(State(state): State<Arc<ProxyState>>, request: Request) -> Response {
     let (parts, body) = request.into_parts();
     let body = axum::body::to_bytes(body, MAX_REQUEST_BYTES).await;
-    // A caller that is killed sends no whole request.
+    // A caller that is killed does not send a complete request.
     let Ok(body) = body else { cut() };
     let call = Call::parse(&parts, &body);
     let (fault, call, place) = state.note(call);
@@ -148,7 +149,7 @@ async fn pass(State(state): State<Arc<ProxyState>>, request: Request) -> Respons
 }
 
 impl ProxyState {
-    /// Counts a call and asks the script what becomes of it.
+    /// Counts a call and asks the script what happens to it.
     fn note(&self, mut call: Call) -> (Fault, Arc<Call>, usize) {
         let (fault, call) = {
             let mut script = self.script.lock().expect("no panic");
@@ -220,7 +221,7 @@ fn cut_in_the_middle(answer: Answer) -> Response {
     let length = answer.body.len();
     let half = Ok(answer.body.slice(..length / 2));
     let end = futures::stream::once(async {
-        // What was written so far is sent before the error is seen.
+        // The connection sends what was written before it sees the error.
         tokio::task::yield_now().await;
         Err(std::io::Error::other("the connection is cut"))
     });

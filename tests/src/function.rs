@@ -1,4 +1,4 @@
-//! The function under test, reached in either of two ways: its handler called in the process, or its real binary over the
+//! The function under test, reached in one of two ways: through its handler in this process, or through its real binary and the
 //! Lambda Runtime API.
 
 use crate::bootstrap::Bootstrap;
@@ -43,7 +43,7 @@ pub struct FunctionError {
 }
 
 impl Function {
-    /// Starts a function that knows nothing yet.
+    /// Starts a function with empty caches.
     pub async fn start(endpoints: &Endpoints, way: &Way) -> Self {
         match way {
             Way::Handler => {
@@ -54,7 +54,7 @@ impl Function {
         }
     }
 
-    /// Delivers an event; the answer is what Lambda gets to see.
+    /// Delivers an event; the answer is what Lambda sees.
     ///
     /// # Errors
     /// When the whole batch failed.
@@ -68,7 +68,7 @@ impl Function {
         }
     }
 
-    /// Delivers an event that must be archived as a whole.
+    /// Delivers an event that must be archived completely.
     ///
     /// # Panics
     /// When a record or the batch failed.
@@ -77,10 +77,10 @@ impl Function {
         assert!(failed.is_empty(), "not archived: {failed:?}");
     }
 
-    /// Delivers an event and gives back the numbers that the function reports as failed.
+    /// Delivers an event and returns the numbers that the function reports as failed.
     ///
     /// # Panics
-    /// When the batch failed, or the answer is not of Lambda's form.
+    /// When the batch failed, or the answer does not have Lambda's form.
     pub async fn failed_numbers(&self, event: &str) -> Vec<String> {
         let answer = self.invoke(event).await.expect("the batch does not fail as a whole");
         let failures = answer["batchItemFailures"].as_array().expect("an answer has batchItemFailures");

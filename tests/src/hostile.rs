@@ -1,13 +1,14 @@
-//! Text that would take over a terminal, wherever it comes from, and the check that none of it reached one.
+//! Text with control sequences for a terminal, and the check that none of them reach one.
 
 use serde_json::Value;
 
-/// Sequences of ECMA-48 in both spellings, a title, single controls, a line of its own, and characters that reorder or are not seen.
+/// Sequences of ECMA-48 in both spellings, a title, single controls, a line break, and characters that reorder text or are
+/// invisible.
 pub const HOSTILE: &str = "evil\u{1b}[31m\u{1b}]0;title\u{7}\u{9b}2J\u{9d}0;title\u{9c}\u{85}\u{8}\u{b}\u{7f}\r\nINJECTED\u{202e}\u{2066}\u{200b}\u{ad}\u{feff}\u{e0041}\u{2028}";
-/// The same for where zero bytes cannot be, nor ends of lines: file names, arguments, XML.
+/// The same without zero bytes and line breaks, for file names, arguments and XML.
 pub const HOSTILE_NAME: &str = "evil\u{9b}2J\u{9d}0;title\u{9c}\u{85}\u{7f}\u{202e}\u{2066}\u{200b}\u{ad}\u{feff}\u{e0041}\u{2028}";
 
-/// Names in answers whose values a caller sends back or decodes, so that spoiling them would only end the command early.
+/// Names in answers whose values a caller sends back or decodes; spoiling them would only end the command early.
 const KEPT: [&str; 6] = ["NextToken", "NextShardIterator", "ShardIterator", "Data", "recordData", "LastEvaluatedKey"];
 
 /// JSON whose texts all end in [`HOSTILE`].
@@ -27,7 +28,7 @@ pub fn spoiled(value: Value) -> Value {
     }
 }
 
-/// What of an output does harm to a terminal: what [`obeyed_in`] finds, or a line that the data began; `None` where it only shows.
+/// The harmful part of an output: what [`obeyed_in`] finds, or a line that the data started; `None` if it is harmless.
 #[must_use]
 pub fn harm_in(output: &[u8]) -> Option<String> {
     let injected = |text: &str| {
@@ -37,7 +38,7 @@ pub fn harm_in(output: &[u8]) -> Option<String> {
     obeyed_in(output).or_else(|| std::str::from_utf8(output).ok().and_then(injected))
 }
 
-/// What of an output a terminal would obey, or show in another order or not at all.
+/// The part of an output that a terminal would obey, reorder or hide.
 #[must_use]
 pub fn obeyed_in(output: &[u8]) -> Option<String> {
     let Ok(text) = std::str::from_utf8(output) else {

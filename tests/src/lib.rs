@@ -1,8 +1,7 @@
-//! What the end-to-end tests stand on: endpoints that speak Kinesis and DynamoDB, streams with tables beside them, the events
-//! that Lambda would make of their records, the function that takes these, in the process or as its real binary, and the explorer
-//! as its real binary.
+//! Support for the end-to-end tests: Kinesis and DynamoDB endpoints, streams with their tables, the events that Lambda would
+//! create, the function, in the process or as its real binary, and the explorer as its real binary.
 
-// A test that cannot be set up has failed, and says so best where it happens.
+// If a test's setup fails, the test fails, and a panic on the spot shows it best.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 #![allow(clippy::disallowed_macros, clippy::disallowed_methods, reason = "what a test notes is our own")]
 

@@ -1,4 +1,4 @@
-//! An event source mapping between a test's stream and its function, running beside the test.
+//! An event source mapping between a test's stream and its function, running in the background.
 
 use crate::endpoints::Endpoints;
 use crate::function::Function;
@@ -13,7 +13,7 @@ use std::time::Duration;
 use tempfile::TempDir;
 use tokio::task::JoinHandle;
 
-/// A running mapping, and the folder of the batches that it gave up.
+/// A running mapping, and the folder of its failed batches.
 #[derive(Debug)]
 pub struct RunningMapping {
     stopper: Stopper,
@@ -22,7 +22,7 @@ pub struct RunningMapping {
 }
 
 impl RunningMapping {
-    /// Delivers a stream from its oldest record on, in batches as large as the deployed function's.
+    /// Delivers a stream from its oldest record, in batches as large as the deployed function's.
     #[must_use]
     pub fn start(endpoints: &Endpoints, stream: &TestStream, function: &Arc<Function>, retry: RetryPolicy) -> Self {
         let failures = tempfile::tempdir().expect("a temporary folder");
@@ -42,8 +42,8 @@ impl RunningMapping {
         Self { stopper, running: tokio::spawn(mapping.run(stop)), failures }
     }
 
-    /// Lets the mapping deliver everything that is in the stream, and gives back the batches that it gave up. A batch that fails
-    /// from now on is not tried again.
+    /// Lets the mapping deliver everything in the stream, and returns the batches that it gave up. Failed batches are no longer
+    /// retried.
     ///
     /// # Panics
     /// When the mapping does not end.
@@ -54,7 +54,7 @@ impl RunningMapping {
         given_up_in(self.failures.path())
     }
 
-    /// The batches that the mapping gave up so far, as its failure destination has them.
+    /// The batches given up so far, from the failure destination.
     #[must_use]
     pub fn given_up(&self) -> Vec<Value> {
         given_up_in(self.failures.path())
@@ -70,7 +70,7 @@ fn given_up_in(folder: &Path) -> Vec<Value> {
             if path.is_dir() {
                 folders.push(path);
             } else if let Ok(batch) = serde_json::from_slice(&std::fs::read(path).expect("a file that can be read")) {
-                // Else it is being written, and there the next time.
+                // Otherwise it is still being written, and is there next time.
                 given_up.push(batch);
             }
         }

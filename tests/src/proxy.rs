@@ -1,5 +1,4 @@
-//! A proxy before Kinesis that makes PutRecords fail by script, in each of the ways in which it fails on AWS; everything else
-//! passes.
+//! A proxy in front of Kinesis. A script makes PutRecords fail in every way that it fails on AWS; all other calls pass.
 
 use crate::endpoints;
 use crate::upstream::{Answer, MAX_REQUEST_BYTES, Upstream, cut};
@@ -14,7 +13,7 @@ use std::collections::HashSet;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
-/// What becomes of a PutRecords call.
+/// What happens to a PutRecords call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Fault {
     /// Nothing is wrong.
@@ -25,27 +24,27 @@ pub enum Fault {
     ServerError,
     /// Nothing is put, and the connection ends without an answer.
     CutBefore,
-    /// All is put, but the connection ends without an answer.
+    /// Everything is put, but the connection ends without an answer.
     CutAfter,
     /// Nothing is put: the credentials have expired.
     ExpiredToken,
-    /// Nothing is put: all is acknowledged and kept by the proxy, for records that are larger than an emulator takes.
+    /// Nothing is put; the proxy acknowledges and keeps the records, for records larger than an emulator takes.
     Kept,
 }
 
-/// What the proxy does.
+/// The proxy's behaviour.
 #[derive(Clone, Copy, Debug)]
 pub struct Script {
-    /// What becomes of each PutRecords call, by its number from 0.
+    /// What happens to each PutRecords call, by its number from 0.
     pub fault: fn(usize) -> Fault,
-    /// Every stream's largest record, as DescribeStreamSummary tells it.
+    /// The largest record of every stream, as DescribeStreamSummary returns it.
     pub max_record_kib: Option<u64>,
 }
 
 /// A running proxy.
 #[derive(Debug)]
 pub struct Proxy {
-    /// Where it listens.
+    /// Its address.
     pub url: String,
     seen: Arc<Seen>,
 }
@@ -66,7 +65,7 @@ struct Passing {
 }
 
 impl Proxy {
-    /// Starts a proxy before this Kinesis.
+    /// Starts a proxy in front of this Kinesis.
     pub async fn start(kinesis_url: &str, script: Script) -> Self {
         let seen = Arc::<Seen>::default();
         let (listener, url) = endpoints::listen().await;
@@ -87,7 +86,7 @@ impl Proxy {
         self.seen.refused_records.load(Ordering::SeqCst)
     }
 
-    /// The payloads, in base64, of records that were put without an answer: only these may be there twice.
+    /// The payloads, in base64, of records that were put without an answer: only these may arrive twice.
     ///
     /// # Panics
     /// When a task panicked while it noted one.
@@ -96,7 +95,7 @@ impl Proxy {
         self.seen.put_without_answer.lock().expect("no panic").clone()
     }
 
-    /// The keys and, in base64, the payloads of the records that the proxy has kept.
+    /// The keys and payloads, in base64, of the records that the proxy kept.
     ///
     /// # Panics
     /// When a task panicked while it kept one.
@@ -150,7 +149,7 @@ impl Passing {
         Answer::json(&json!({ "FailedRecordCount": 0, "Records": vec![taken; records(&request).len()] }))
     }
 
-    /// Puts two records of three, and answers as Kinesis does when a shard is at its limit.
+    /// Puts two of three records, and answers as Kinesis does for a throttled shard.
     async fn put_some(&self, call: usize, parts: &Parts, body: &[u8]) -> Response {
         let mut request: Value = serde_json::from_slice(body).expect("the request is JSON");
         let is_put: Vec<bool> = (0..records(&request).len()).map(|place| !(call + place).is_multiple_of(3)).collect();

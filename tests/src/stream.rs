@@ -1,4 +1,4 @@
-//! A stream of a test's own, and the tables of its archive, read and written past the program under test.
+//! A test's own stream and the tables of its archive, read and written without the program under test.
 
 use crate::endpoints::Endpoints;
 use crate::event::ReadRecord;
@@ -16,7 +16,7 @@ const MAX_PUT_RECORDS: usize = 500;
 /// An item as the SDK has it.
 pub type Item = HashMap<String, AttributeValue>;
 
-/// The keys of a table that a test makes.
+/// The keys of a table that a test creates.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Keys {
     /// `partitionKey` and `sequenceNumber`.
@@ -25,7 +25,7 @@ pub enum Keys {
     OfModeLatest,
 }
 
-/// A stream whose name no other test has.
+/// A stream whose name is unique to this test.
 #[derive(Debug)]
 pub struct TestStream {
     /// Its name.
@@ -37,7 +37,7 @@ pub struct TestStream {
 }
 
 impl TestStream {
-    /// Makes a stream with so many shards and waits until it can be used.
+    /// Creates a stream with this many shards and waits until it is active.
     pub async fn create(endpoints: &Endpoints, shards: i32) -> Self {
         let name = format!("orders-{:016x}", fastrand::u64(..));
         let kinesis = endpoints.kinesis.clone();
@@ -46,7 +46,7 @@ impl TestStream {
         Self { name, arn, kinesis, dynamodb: endpoints.dynamodb.clone() }
     }
 
-    /// A stream with these tags, and the table of this name's ending with the keys of its mode.
+    /// A stream with these tags, and the table with this suffix and its mode's keys.
     pub async fn archived(endpoints: &Endpoints, shards: i32, tags: &[(&str, &str)], suffix: &str, keys: Keys) -> Self {
         let stream = Self::create(endpoints, shards).await;
         stream.tag(tags).await;
@@ -60,13 +60,13 @@ impl TestStream {
         self.kinesis.add_tags_to_stream().stream_name(&self.name).set_tags(Some(tags)).send().await.expect("the stream is tagged");
     }
 
-    /// Takes a tag away.
+    /// Removes a tag.
     pub async fn untag(&self, tag: &str) {
         let untag = self.kinesis.remove_tags_from_stream().stream_name(&self.name).tag_keys(tag);
         untag.send().await.expect("the tag is removed");
     }
 
-    /// Lets the items of a table expire.
+    /// Turns on TTL for a table.
     pub async fn expire_items(&self, suffix: &str) {
         let ttl = TimeToLiveSpecification::builder().enabled(true).attribute_name("expireAfter").build();
         let update = self.dynamodb.update_time_to_live().table_name(self.table(suffix));
@@ -79,7 +79,7 @@ impl TestStream {
         format!("{}-archive-{suffix}", self.name)
     }
 
-    /// Makes a table of the archive.
+    /// Creates a table of the archive.
     pub async fn create_table(&self, suffix: &str, keys: Keys) {
         let (text, hash, range) = (ScalarAttributeType::S, KeyType::Hash, KeyType::Range);
         match keys {
@@ -91,7 +91,7 @@ impl TestStream {
         }
     }
 
-    /// Makes the table of the parts of large records.
+    /// Creates the table for the parts of large records.
     pub async fn create_parts_table(&self) {
         let keys = [("partOf", KeyType::Hash, ScalarAttributeType::S), ("part", KeyType::Range, ScalarAttributeType::N)];
         self.create_table_of("parts", &keys).await;
@@ -112,7 +112,7 @@ impl TestStream {
         self.dynamodb.delete_table().table_name(self.table(suffix)).send().await.expect("the table is deleted");
     }
 
-    /// Puts one record and gives back its shard.
+    /// Puts one record and returns its shard.
     pub async fn put(&self, partition_key: &str, payload: &[u8]) -> String {
         let put = self.kinesis.put_record().stream_name(&self.name).partition_key(partition_key).data(Blob::new(payload));
         put.send().await.expect("the record is put").shard_id
@@ -137,7 +137,7 @@ impl TestStream {
         }
     }
 
-    /// The shards, those that are closed included.
+    /// The shards, including closed ones.
     pub async fn shard_ids(&self) -> Vec<String> {
         let shards = self.kinesis.list_shards().stream_name(&self.name).send().await.expect("the shards are listed");
         shards.shards.unwrap_or_default().into_iter().map(|shard| shard.shard_id).collect()
@@ -151,14 +151,14 @@ impl TestStream {
         wait_until_active(&self.kinesis, &self.name).await;
     }
 
-    /// Makes one shard of two neighbours.
+    /// Merges two neighbouring shards.
     pub async fn merge(&self, shard: &str, adjacent: &str) {
         let merge = self.kinesis.merge_shards().stream_name(&self.name).shard_to_merge(shard).adjacent_shard_to_merge(adjacent);
         merge.send().await.expect("the shards are merged");
         wait_until_active(&self.kinesis, &self.name).await;
     }
 
-    /// Every record of the stream, shard by shard, in the order of their sequence numbers.
+    /// Every record of the stream, shard by shard, in order.
     pub async fn records(&self) -> Vec<ReadRecord> {
         let mut records = Vec::new();
         for shard_id in self.shard_ids().await {

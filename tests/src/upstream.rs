@@ -1,4 +1,4 @@
-//! The service behind a proxy: requests go there as they came, and its answers come back whole, of whatever framing they were.
+//! The service behind a proxy. Requests are passed on unchanged; answers come back complete, whatever their framing was.
 
 use axum::body::{Body, Bytes};
 use axum::http::request::Parts;
@@ -12,10 +12,10 @@ use serde_json::Value;
 /// Room for the largest request: 16 MB of BatchWriteItem, 10 MiB of PutRecords in base64. Source: DynamoDB and Kinesis API
 /// references.
 pub(crate) const MAX_REQUEST_BYTES: usize = 32 * 1024 * 1024;
-/// What holds for one connection only, and the length, which the next sender counts by itself.
+/// Headers that hold for one connection only, and the length, which the next sender adds itself.
 const OF_THE_CONNECTION: [HeaderName; 3] = [header::CONNECTION, header::CONTENT_LENGTH, header::TRANSFER_ENCODING];
 
-/// Where a proxy's requests go.
+/// The service that a proxy passes requests to.
 #[derive(Clone, Debug)]
 pub(crate) struct Upstream {
     client: Client<HttpConnector, Body>,
@@ -45,7 +45,7 @@ fn without_those_of_the_connection(headers: &HeaderMap) -> HeaderMap {
     kept.map(|(name, value)| (name.clone(), value.clone())).collect()
 }
 
-/// An answer that is not on its way yet.
+/// An answer that was not sent yet.
 #[derive(Clone, Debug)]
 pub(crate) struct Answer {
     pub(crate) status: StatusCode,
@@ -71,7 +71,7 @@ impl IntoResponse for Answer {
     }
 }
 
-/// Ends the connection without an answer. A server closes it when a handler ends like this; unlike a panic it prints nothing.
+/// Ends the connection without an answer. A server closes it when a handler fails; unlike a panic, this prints nothing.
 pub(crate) fn cut() -> ! {
     std::panic::resume_unwind(Box::new("the connection is cut"))
 }

@@ -1,17 +1,17 @@
-//! Waiting for a condition: asked again and again until it holds, and a failure when it does not in time.
+//! Waits for a condition: polls until it holds, and fails if it does not hold in time.
 
 use std::future::Future;
 use std::time::{Duration, Instant};
 
-/// No condition may take longer, on a machine that is busy with other tests too.
+/// The longest that any condition may take, even on a machine that is busy with other tests.
 pub const LONGEST_WAIT: Duration = Duration::from_secs(120);
-/// Between two questions.
+/// Between two checks.
 const PAUSE: Duration = Duration::from_millis(20);
 
-/// Asks until there is an answer.
+/// Polls until there is an answer.
 ///
 /// # Panics
-/// When there is none in time; the message is `what`.
+/// When there is none in time; the message contains `what`.
 pub async fn eventually<T, F: Future<Output = Option<T>>>(what: &str, mut question: impl FnMut() -> F) -> T {
     let started = Instant::now();
     loop {

@@ -1,4 +1,4 @@
-//! The requests and the write units of mode LATEST, and what becomes of parts.
+//! The requests and write units of mode LATEST, and what happens to parts.
 
 use super::*;
 use crate::aws::backoff::Deadline;
@@ -71,7 +71,7 @@ async fn the_new_keys_of_many_batches_share_their_requests() {
     write(&store, records(0..225, 1), None).await;
     write(&store, records(0..225, 2), None).await;
     let before = database.calls("execute");
-    // Ten batches, in each of which some keys are new.
+    // Ten batches, each with some new keys.
     write(&store, records(0..250, 3), None).await;
     assert_eq!(database.calls("execute") - before, 11);
 }
@@ -136,7 +136,7 @@ async fn the_parts_of_a_replaced_record_are_deleted_and_a_superseded_one_writes_
     }
 }
 
-/// What is logged.
+/// Collects the log.
 #[derive(Clone, Default)]
 struct Logged(std::sync::Arc<Mutex<Vec<u8>>>);
 

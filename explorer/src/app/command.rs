@@ -1,31 +1,31 @@
-//! What keys mean, by the screen that it is meant for.
+//! Commands: what keys mean, grouped by screen.
 
-/// What a key means.
+/// A key's meaning.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Command {
     /// Move the cursor.
     Move(Move),
-    /// What is possible on every screen.
+    /// On every screen.
     Global(GlobalCommand),
     /// On the list of streams.
     Streams(StreamsCommand),
     /// On the records of an archive.
     Records(RecordsCommand),
-    /// In the payload of a record.
+    /// In a record's payload.
     Payload(PayloadCommand),
     /// Copy a part of the record under the cursor.
     Copy(CopyCommand),
     /// In a form.
     Form(FormCommand),
-    /// In a line that is typed.
+    /// In a line being typed.
     Typing(TypingCommand),
-    /// Do what is shown.
+    /// Confirm what is shown.
     Confirm,
     /// On the list of replays.
     Replays(ReplaysCommand),
 }
 
-/// Where a cursor goes.
+/// Where the cursor moves.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[allow(missing_docs, reason = "the table of keys says of each what it does")]
 pub enum Move {
@@ -37,7 +37,7 @@ pub enum Move {
     Last,
 }
 
-/// What is possible on every screen.
+/// Commands on every screen.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[allow(missing_docs, reason = "the table of keys says of each what it does")]
 pub enum GlobalCommand {
@@ -50,7 +50,7 @@ pub enum GlobalCommand {
     Times,
 }
 
-/// What is possible on the list of streams.
+/// Commands on the list of streams.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[allow(missing_docs, reason = "the table of keys says of each what it does")]
 pub enum StreamsCommand {
@@ -63,7 +63,7 @@ pub enum StreamsCommand {
     Sort,
 }
 
-/// What is possible on the records of an archive.
+/// Commands on the records of an archive.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[allow(missing_docs, reason = "the table of keys says of each what it does")]
 pub enum RecordsCommand {
@@ -95,7 +95,7 @@ pub enum RecordsCommand {
     ViewText,
 }
 
-/// What is possible in the payload of a record.
+/// Commands in a record's payload.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[allow(missing_docs, reason = "the table of keys says of each what it does")]
 pub enum PayloadCommand {
@@ -108,7 +108,7 @@ pub enum PayloadCommand {
     UnfoldAll,
 }
 
-/// What is copied of a record.
+/// The part of a record to copy.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[allow(missing_docs, reason = "the table of keys says of each what it does")]
 pub enum CopyCommand {
@@ -118,7 +118,7 @@ pub enum CopyCommand {
     Payload,
 }
 
-/// What is possible in a form.
+/// Commands in a form.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[allow(missing_docs, reason = "the table of keys says of each what it does")]
 pub enum FormCommand {
@@ -130,7 +130,7 @@ pub enum FormCommand {
     PreviousField,
 }
 
-/// What is possible in a line that is typed.
+/// Commands in a line being typed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[allow(missing_docs, reason = "the table of keys says of each what it does")]
 pub enum TypingCommand {
@@ -140,7 +140,7 @@ pub enum TypingCommand {
     OlderLine,
 }
 
-/// What is possible on the list of replays.
+/// Commands on the list of replays.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[allow(missing_docs, reason = "the table of keys says of each what it does")]
 pub enum ReplaysCommand {
@@ -152,7 +152,7 @@ pub enum ReplaysCommand {
 }
 
 impl Move {
-    /// Where a cursor is after this move among this many rows.
+    /// The cursor's row after this move, in a list of this length.
     #[must_use]
     pub fn apply(self, place: usize, page: usize, rows: usize) -> usize {
         let last = rows.saturating_sub(1);

@@ -1,4 +1,4 @@
-//! The configure screen: the archive's settings, then the calls that would be made, then the calls being made.
+//! The configure screen: first the archive's settings, then the planned calls, then their progress.
 
 use super::command::{FormCommand, Move};
 use super::effect::{ConfigureEffect, Effect};
@@ -14,70 +14,70 @@ use archiver::format::settings::{ArchiveMode, Compression, Replays, Ttl};
 /// The state of the screen.
 #[derive(Debug)]
 pub struct Configure {
-    /// The stream as it is.
+    /// The stream before the change.
     pub stream: StreamOverview,
-    /// The mode chosen.
+    /// The chosen mode.
     pub mode: Option<ArchiveMode>,
-    /// The TTL typed; empty is for ever.
+    /// The TTL as typed; empty keeps records for ever.
     pub ttl: Line,
-    /// What is chosen for replays into the stream itself.
+    /// The choice for replays into the stream itself.
     pub replays: Replays,
-    /// How payloads are to be stored.
+    /// The compression of payloads.
     pub compression: Compression,
-    /// The field that keys go to.
+    /// The field with the focus.
     pub field: Field,
-    /// How far it is.
+    /// The current step.
     pub step: ConfigureStep,
 }
 
 /// A field of the form.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Field {
-    /// Which records are kept.
+    /// The mode.
     Mode,
-    /// How long.
+    /// The TTL.
     Ttl,
-    /// What becomes of replays into the stream itself.
+    /// The handling of replays into the stream itself.
     Replays,
-    /// How payloads are stored.
+    /// The compression.
     Compression,
 }
 
 const FIELDS: [Field; 4] = [Field::Mode, Field::Ttl, Field::Replays, Field::Compression];
 
-/// How far the configuration is.
+/// The steps of the screen.
 #[derive(Debug, PartialEq)]
 pub enum ConfigureStep {
-    /// The form is filled in; a sentence where something in it is wrong.
+    /// The form is being filled in; a sentence if something in it is wrong.
     Editing(Option<String>),
-    /// What is there is being looked at.
+    /// The present state is being read.
     Planning(RequestId),
-    /// The calls are shown.
+    /// The calls are shown for review.
     Review(Plan),
-    /// The calls are being made; so many are done.
+    /// The calls are being made.
     Making {
-        /// Whose answers are awaited.
+        /// The request that is awaited.
         request: RequestId,
         /// The calls.
         plan: Plan,
         /// How many are done.
         made: usize,
     },
-    /// All calls are made.
+    /// All calls were made.
     Done(Plan),
-    /// A call failed after so many were made.
+    /// A call failed.
     Failed {
         /// The calls.
         plan: Plan,
-        /// How many were made.
+        /// How many were made before it.
         made: usize,
-        /// Why the next one failed.
+        /// Why it failed.
         failure: Failure,
     },
 }
 
 impl Configure {
-    /// The form, filled in as the stream is; ALL where it is not archived yet.
+    /// The form with the stream's settings; mode ALL for a stream without an archive.
     #[must_use]
     pub fn open(stream: StreamOverview) -> Self {
         let settings = stream.settings().cloned();
@@ -95,7 +95,7 @@ impl Configure {
         }
     }
 
-    /// Where its keys are looked up.
+    /// The context for its keys.
     #[must_use]
     pub fn context(&self) -> Context {
         match self.step {
@@ -107,13 +107,13 @@ impl Configure {
         }
     }
 
-    /// Whether keys go into the TTL.
+    /// Whether keys go to the TTL.
     #[must_use]
     pub fn is_typing(&self) -> bool {
         self.field == Field::Ttl && matches!(self.step, ConfigureStep::Editing(_))
     }
 
-    /// Takes a command on the form.
+    /// Handles a command in the form.
     pub(super) fn command(&mut self, command: FormCommand, request: RequestId) -> Option<Effect> {
         match command {
             FormCommand::NextField => self.move_field(1),
@@ -121,13 +121,13 @@ impl Configure {
             FormCommand::Change => self.change(true),
             FormCommand::ChangeBack => self.change(false),
             FormCommand::Continue => return self.plan(request),
-            // The line is emptied where it is typed.
+            // Typing clears the line elsewhere.
             FormCommand::Clear => {}
         }
         None
     }
 
-    /// Moves from field to field.
+    /// Moves between fields.
     pub(super) fn go(&mut self, to: Move) {
         match to {
             Move::Up => self.move_field(FIELDS.len() - 1),
@@ -210,7 +210,7 @@ impl Configure {
         Some(Effect::Configure(ConfigureEffect::MakeCalls { request, calls }))
     }
 
-    /// Takes what one call came to; true when all are made.
+    /// Takes the result of one call; true once all are made.
     pub fn call_made(&mut self, answered: RequestId, result: Result<(), Failure>) -> bool {
         let ConfigureStep::Making { request, plan, made } = &mut self.step else {
             return false;
@@ -234,7 +234,7 @@ impl Configure {
         }
     }
 
-    /// Goes one step back; false where that leaves the screen.
+    /// Goes one step back; false if that leaves the screen.
     pub(super) fn back(&mut self) -> bool {
         match &self.step {
             ConfigureStep::Review(_) | ConfigureStep::Planning(_) => {

@@ -1,4 +1,4 @@
-//! What is to be done, by the part of the program that it is done for.
+//! Effects: work to be done outside the state, grouped by area.
 
 use super::ids::{RequestId, SpoolId};
 use crate::domain::export::ExportOrder;
@@ -16,7 +16,7 @@ use crate::domain::stream::overview::StreamOverview;
 use archiver::format::stream::StreamName;
 use std::collections::HashSet;
 
-/// Something to be done.
+/// Work to be done.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Effect {
     /// For the list of streams.
@@ -25,188 +25,188 @@ pub enum Effect {
     Records(RecordsEffect),
     /// Write records to a file.
     Export {
-        /// What the export's messages refer to.
+        /// The id of the export's messages.
         request: RequestId,
-        /// Which records, and where to.
+        /// Which records, and the target.
         order: Box<ExportOrder>,
     },
     /// For the configuration of a stream.
     Configure(ConfigureEffect),
     /// For replays and their plans.
     Replays(ReplaysEffect),
-    /// End a reading, a following, an export or the making of a plan early.
+    /// Stop a reading, a following, an export or a planning early.
     Stop(RequestId),
-    /// Put a text into the terminal's clipboard.
+    /// Copy a text to the terminal's clipboard.
     Copy(String),
-    /// Give the terminal back to the shell until the shell continues the program.
+    /// Give the terminal back to the shell until the program is continued.
     Suspend,
-    /// Keep this for the next start.
+    /// Save this for the next start.
     Remember(Box<Memory>),
 }
 
-/// What is to be done for the list of streams.
+/// Effects for the list of streams.
 #[derive(Clone, Debug, PartialEq)]
 pub enum StreamsEffect {
     /// Read a page of names.
     List {
-        /// What the reply refers to.
+        /// The id of the reply.
         request: RequestId,
         /// Where the page begins.
         from: Option<StreamCursor>,
     },
-    /// Look for archives whose streams are not among these.
+    /// List archives of streams other than these.
     ListArchives {
-        /// What the reply refers to.
+        /// The id of the reply.
         request: RequestId,
         /// The streams.
         streams: Vec<StreamName>,
     },
-    /// Read what is known of a stream.
+    /// Read what is known about a stream.
     Read {
-        /// What the reply refers to.
+        /// The id of the reply.
         request: RequestId,
-        /// Which stream.
+        /// The stream.
         stream: StreamName,
     },
 }
 
-/// What is to be done for the records of a screen.
+/// Effects for the records of a screen.
 #[derive(Clone, Debug, PartialEq)]
 pub enum RecordsEffect {
-    /// Read records, and put those that match in a spool.
+    /// Read records, and spool those that match.
     Read {
-        /// What the replies refer to.
+        /// The id of the replies.
         request: RequestId,
-        /// The spool, which is created where there is none of this id.
+        /// The spool; created if it does not exist.
         spool: SpoolId,
-        /// What is to be read.
+        /// What to read.
         order: Box<ReadOrder>,
     },
-    /// Take records from a spool, the first ones first, until they hold so much that the rest is left.
+    /// Load records from a spool, in this order, up to a size limit.
     ReadRows {
-        /// What the reply refers to.
+        /// The id of the reply.
         request: RequestId,
         /// The spool.
         spool: SpoolId,
-        /// Where the records are in it.
+        /// The places of the records in it.
         places: Vec<Place>,
-        /// Whether all are wanted, however large they are.
+        /// Whether to load all of them, without the size limit.
         is_whole: bool,
     },
-    /// Look for a record in a spool.
+    /// Find a record in a spool.
     FindRow {
-        /// What the reply refers to.
+        /// The id of the reply.
         request: RequestId,
         /// The spool.
         spool: SpoolId,
-        /// What is looked for.
+        /// The wanted record.
         sought: SoughtRecord,
-        /// Where it may be, unless all of the spool is shown.
+        /// Where it may be; `None` if the whole spool is shown.
         among: Option<HashSet<Place>>,
     },
-    /// Pick what matches from records that are in a spool. The messages are those of a reading.
+    /// Pick matching records from a spool. The messages are those of a reading.
     Pick {
-        /// What the replies refer to.
+        /// The id of the replies.
         request: RequestId,
         /// The spool.
         spool: SpoolId,
-        /// What is to be picked.
+        /// What to pick.
         order: Box<PickOrder>,
     },
-    /// Throw a spool away.
+    /// Drop a spool.
     DropSpool(SpoolId),
     /// Read, decode and lay out a payload.
     ShowPayload {
-        /// What the reply refers to.
+        /// The id of the reply.
         request: RequestId,
-        /// Which, and how.
+        /// Which payload, and in which view.
         order: Box<ShowOrder>,
     },
-    /// Put new records in a spool as they come in.
+    /// Follow new records into a spool.
     Follow {
-        /// What the messages refer to.
+        /// The id of the messages.
         request: RequestId,
-        /// The spool, which is created where there is none of this id.
+        /// The spool; created if it does not exist.
         spool: SpoolId,
-        /// Where the spool has records of the time that is read again, so that they do not come twice.
+        /// The places of records in the spool that following reads again, so that they are not added twice.
         there: Vec<Place>,
-        /// What is followed.
+        /// What to follow.
         order: Box<FollowOrder>,
     },
 }
 
-/// What is to be done for the configuration of a stream.
+/// Effects for the configuration of a stream.
 #[derive(Clone, Debug, PartialEq)]
 pub enum ConfigureEffect {
-    /// Find out which calls would configure a stream.
+    /// Plan the calls that configure a stream.
     Plan {
-        /// What the reply refers to.
+        /// The id of the reply.
         request: RequestId,
-        /// The stream as it is.
+        /// The stream before the change.
         stream: Box<StreamOverview>,
-        /// What it should be.
+        /// The wanted configuration.
         wanted: Wanted,
     },
-    /// Make the calls, one after the other, until one fails.
+    /// Make the calls in order, until one fails.
     MakeCalls {
-        /// What the replies refer to.
+        /// The id of the replies.
         request: RequestId,
         /// The calls.
         calls: Vec<Call>,
     },
 }
 
-/// What is to be done for replays and their plans.
+/// Effects for replays and their plans.
 #[derive(Clone, Debug, PartialEq)]
 pub enum ReplaysEffect {
     /// Read the history.
     List {
-        /// What the reply refers to.
+        /// The id of the reply.
         request: RequestId,
     },
-    /// Read records, make a plan of them, and check it. It can be stopped.
+    /// Read records, plan a replay of them, and check it. Can be stopped.
     Plan {
-        /// What the messages refer to.
+        /// The id of the messages.
         request: RequestId,
-        /// What is to be planned.
+        /// What to plan.
         order: Box<ReplayOrder>,
     },
-    /// Check a plan that exists, and its target.
+    /// Check an existing plan, and its target.
     CheckPlan {
-        /// What the reply refers to.
+        /// The id of the reply.
         request: RequestId,
-        /// Which plan.
+        /// The plan.
         replay: PlanId,
-        /// What the plan is changed to before, where anything is.
+        /// Changes to apply first, if any.
         choice: Option<Box<(StreamName, ReplayOptions)>>,
     },
-    /// Run a plan, or resume it.
+    /// Run or resume a plan.
     Run(Box<PlanSummary>),
-    /// Pause or cancel a replay, whichever program runs it.
+    /// Pause or cancel a replay, also one in another process.
     Control {
-        /// Which replay.
+        /// The replay.
         replay: PlanId,
-        /// What it is to do.
+        /// Pause or cancel.
         control: Control,
     },
-    /// Remove a replay from the history.
+    /// Delete a replay from the history.
     Remove(PlanId),
     /// Read what became of a replay's records.
     ReadDetails {
-        /// What the reply refers to.
+        /// The id of the reply.
         request: RequestId,
-        /// Which replay.
+        /// The replay.
         replay: PlanId,
-        /// What of it.
+        /// Which records.
         what: WantedDetails,
     },
 }
 
-/// What is to be read of a replay's file.
+/// Which records of a replay to list.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum WantedDetails {
     /// The latest records that the target has.
     Receipts,
-    /// The records that were passed over.
+    /// The skipped records.
     PassedOver,
 }

@@ -1,57 +1,57 @@
-//! The help: the keys from their table, in rows of the room that there is.
+//! The help: the keys from their table, laid out for the terminal's size.
 
 use super::keymap::{BINDINGS, Context};
 use super::model::Model;
 use crate::domain::text::{fitted, pieces, wrapped};
 
-/// Columns of the widest help, its frame among them.
+/// Columns of the widest help, with its frame.
 const MOST_COLUMNS: u16 = 100;
-/// Columns of the keys' names, with the blanks around them.
+/// Columns for the names of keys, with blanks around them.
 const KEY_COLUMNS: usize = 20;
-/// Columns that are left for what a key does; with fewer, that stands below its name.
+/// Columns for descriptions; if there are fewer, descriptions go below the names.
 const MIN_SENTENCE_COLUMNS: usize = 24;
 
-/// The help as it fits the screen.
+/// The help, laid out for the screen.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Help {
     /// All its rows.
     pub rows: Vec<HelpRow>,
-    /// How many of them are seen at once.
+    /// How many of them fit.
     pub height: usize,
-    /// Columns it takes, its frame among them.
+    /// Its columns, with its frame.
     pub columns: u16,
 }
 
 /// A row of the help.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum HelpRow {
-    /// What the keys below are for.
+    /// A group's heading.
     Heading(String),
-    /// Keys, and what they do; one of both may go on from the row above.
+    /// Keys and their description; either may continue the row above.
     Keys(String, String),
-    /// Something else.
+    /// Other text.
     Text(String),
 }
 
 impl Help {
-    /// The help for the screen on top: its own keys first, then those of everywhere, then the rest.
+    /// The help for the top screen: its own keys, then those of every screen, then the rest.
     #[must_use]
     pub fn of(model: &Model) -> Self {
         let (columns, rows) = model.size;
         let columns = columns.min(MOST_COLUMNS);
         let inner = usize::from(columns.saturating_sub(2));
-        // A row above and one below show that it lies over something.
+        // A free row above and below shows that it covers something.
         let height = usize::from(rows.saturating_sub(4)).max(1);
         Self { rows: rows_of(model, inner), height, columns }
     }
 
-    /// The first row that is shown when it is scrolled so far.
+    /// The first visible row at this scroll position.
     #[must_use]
     pub fn first(&self, scroll: usize) -> usize {
         scroll.min(self.last_first())
     }
 
-    /// The first row that is shown when the last one is.
+    /// The first visible row when the last one is visible.
     #[must_use]
     pub fn last_first(&self) -> usize {
         self.rows.len().saturating_sub(self.height)
@@ -123,7 +123,7 @@ mod tests {
             let shown: Vec<&HelpRow> = help.rows.iter().skip(help.first(scroll)).take(help.height).collect();
             assert_eq!(shown.last(), help.rows.iter().collect::<Vec<_>>().last(), "{columns}x{rows}");
             press(&mut model, "up");
-            assert_ne!(model.overlay, Some(crate::app::model::Overlay::Help(scroll)), "no key is lost beyond the end");
+            assert_ne!(model.overlay, Some(crate::app::model::Overlay::Help(scroll)), "scrolling beyond the end is not remembered");
         }
     }
 

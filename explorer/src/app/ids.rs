@@ -1,9 +1,9 @@
-//! Ids that tie what is asked for to what comes back.
+//! Ids that connect requests with their answers.
 
-/// What was asked for, so that an answer that nobody waits for any more can be told from the one that is wanted.
+/// Identifies a request, so that outdated answers can be told apart.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct RequestId(pub u64);
 
-/// Where the records of one reading are kept while only their entries are in the state.
+/// Identifies the spool that holds a reading's records; the state keeps only their entries.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct SpoolId(pub u64);

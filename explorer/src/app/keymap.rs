@@ -1,4 +1,4 @@
-//! The keys, in one table: what a key means where, and what is said of it in the bottom line and the help.
+//! The keys, in one table: what a key means in each context, and its texts in the bottom line and the help.
 
 use super::command::{
     Command, CopyCommand, FormCommand, GlobalCommand, Move, PayloadCommand, RecordsCommand, ReplaysCommand, StreamsCommand,
@@ -6,45 +6,45 @@ use super::command::{
 };
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 
-/// Where a key means something.
+/// Where a key has a meaning.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Context {
-    /// On every screen where nothing is typed.
+    /// On every screen, while no line is being typed.
     Everywhere,
     /// The list of streams.
     Streams,
     /// The records of an archive.
     Records,
-    /// The payload of a record, while the keys move in it.
+    /// A record's payload, while it has the focus.
     Detail,
-    /// What of a record is copied.
+    /// The choice of what to copy of a record.
     Copy,
-    /// The form that configures a stream, and the one that prepares a replay.
+    /// The form to configure a stream or to prepare a replay.
     Form,
-    /// What is shown before something is changed.
+    /// The review before a change.
     Review,
     /// The replays.
     Replays,
-    /// A line of text is being typed.
+    /// A line being typed.
     Typing,
 }
 
 /// One line of the table.
 #[derive(Clone, Copy, Debug)]
 pub struct Binding {
-    /// Where.
+    /// The context.
     pub context: Context,
-    /// Which keys.
+    /// The keys.
     pub keys: &'static [Key],
-    /// What they mean.
+    /// The command.
     pub command: Command,
-    /// A word or two for the bottom line; empty where it is too plain to stand there.
+    /// A word or two for the bottom line; empty if the key is obvious.
     pub label: &'static str,
     /// A sentence for the help.
     pub help: &'static str,
 }
 
-/// A key as it is written in the table.
+/// A key in the table.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Key {
     /// A character.
@@ -410,7 +410,7 @@ impl Key {
     #[must_use]
     pub fn matches(self, event: KeyEvent) -> bool {
         let control = event.modifiers.contains(KeyModifiers::CONTROL);
-        // Escape and a letter right after it come as the letter with the alt key, and must not do what the letter does.
+        // Escape directly followed by a letter arrives as alt and the letter. It must not run the letter's command.
         let alt = event.modifiers.contains(KeyModifiers::ALT);
         match self {
             Self::Char(character) => event.code == KeyCode::Char(character) && !control && !alt,
@@ -419,7 +419,7 @@ impl Key {
         }
     }
 
-    /// The event of pressing it.
+    /// The event of this key.
     #[must_use]
     pub fn event(self) -> KeyEvent {
         match self {
@@ -429,7 +429,7 @@ impl Key {
         }
     }
 
-    /// The key as it is written for people.
+    /// The key's name.
     #[must_use]
     pub fn name(self) -> String {
         match self {
@@ -441,7 +441,7 @@ impl Key {
 }
 
 impl Context {
-    /// All of them, in the order of the help.
+    /// All contexts, in the order of the help.
     pub const ALL: [Self; 9] = [
         Self::Streams,
         Self::Records,
@@ -472,14 +472,14 @@ impl Context {
 }
 
 impl Binding {
-    /// Its keys as they are written for people.
+    /// The names of its keys.
     #[must_use]
     pub fn key_names(&self) -> String {
         self.keys.iter().map(|key| key.name()).collect::<Vec<_>>().join(" ")
     }
 }
 
-/// What a key means in the first of these contexts that knows it.
+/// A key's command in the first of these contexts that has one.
 #[must_use]
 pub fn command_for(event: KeyEvent, contexts: &[Context]) -> Option<Command> {
     contexts

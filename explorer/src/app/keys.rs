@@ -1,4 +1,4 @@
-//! What a key does: it goes into a line that is being typed, or it is a command of the table.
+//! Handles a key: it is typed into a line, or it is a command from the table.
 
 use super::command::{Command, GlobalCommand, TypingCommand};
 use super::configure::ConfigureStep;
@@ -9,7 +9,7 @@ use super::model::{Model, Notice, Overlay, Screen};
 use crate::app::replay::setup::Field;
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 
-/// Takes a key: into the line that is being typed, or into the help. Otherwise gives back the command that it means.
+/// Handles a key that is typed into a line or that the help uses. Otherwise returns its command.
 pub(super) fn press(model: &mut Model, key: KeyEvent) -> Option<Command> {
     model.notice = None;
     if let Some(Overlay::Help(scroll)) = model.overlay {
@@ -30,14 +30,14 @@ pub(super) fn press(model: &mut Model, key: KeyEvent) -> Option<Command> {
 }
 
 impl Model {
-    /// Whether a key goes into the line that is being typed, and so means nothing else.
+    /// Whether a key is typed into a line, and so has no other meaning.
     #[must_use]
     pub fn types(&self, key: KeyEvent) -> bool {
         if self.overlay.is_some() || !is_typing(self) {
             return false;
         }
         let contexts = self.contexts();
-        // In a form's line the letters are text, and only the keys that type nothing are commands.
+        // In a form's line letters are text; only keys that type nothing are commands.
         if contexts.first() == Some(&Context::Form) {
             return types_in_form(key);
         }
@@ -46,7 +46,7 @@ impl Model {
                 Command::Typing(TypingCommand::Apply)
                 | Command::Global(GlobalCommand::Back | GlobalCommand::Quit | GlobalCommand::Suspend),
             ) => key_types(key),
-            // Only the filter of records is completed, and has lines to go back to.
+            // Only the filter of records has completions and previous lines.
             Some(Command::Typing(TypingCommand::Complete | TypingCommand::OlderLine | TypingCommand::NewerLine)) => {
                 !matches!(self.screens.last(), Some(Screen::Records(_)))
             }
@@ -66,12 +66,12 @@ impl Model {
     }
 }
 
-/// Whether the key writes a character.
+/// Whether the key types a character.
 fn key_types(key: KeyEvent) -> bool {
     matches!(key.code, KeyCode::Char(_)) && !key.modifiers.intersects(KeyModifiers::CONTROL | KeyModifiers::ALT)
 }
 
-/// Keys that belong to the line under the cursor of a form; the arrows up and down, tab, enter and escape move in the form.
+/// Keys for the line under a form's cursor. Up, down, tab, enter and escape move in the form instead.
 fn types_in_form(key: KeyEvent) -> bool {
     let edits =
         matches!(key.code, KeyCode::Backspace | KeyCode::Delete | KeyCode::Left | KeyCode::Right | KeyCode::Home | KeyCode::End);
@@ -80,7 +80,7 @@ fn types_in_form(key: KeyEvent) -> bool {
     key_types(key) || edits || by_control
 }
 
-/// In the help, keys scroll; every other one closes it, and does nothing else.
+/// In the help, some keys scroll. Every other key only closes it.
 fn press_in_help(model: &mut Model, key: KeyEvent, scroll: usize) -> Option<Command> {
     let command = command_for(key, &[Context::Everywhere]);
     if command == Some(Command::Global(GlobalCommand::Suspend)) {
@@ -107,7 +107,7 @@ fn is_typing(model: &Model) -> bool {
     }
 }
 
-/// Empties the field of a form that is being typed; false where it is empty, or no such field.
+/// Clears the form field being typed; false if it is empty or there is none.
 pub(super) fn clear_field(model: &mut Model) -> bool {
     if !is_typing(model) {
         return false;
@@ -120,7 +120,7 @@ pub(super) fn clear_field(model: &mut Model) -> bool {
     true
 }
 
-/// The line that is being typed, where one is.
+/// The line being typed, if there is one.
 pub(super) fn open_line(model: &mut Model) -> Option<&mut Line> {
     match model.screens.last_mut() {
         None if model.streams.opening.is_some() => model.streams.opening.as_mut(),
@@ -134,7 +134,7 @@ pub(super) fn open_line(model: &mut Model) -> Option<&mut Line> {
     }
 }
 
-/// What follows from a line that has changed.
+/// Updates what depends on a changed line.
 pub(super) fn typed(model: &mut Model) {
     match model.screens.last_mut() {
         None => model.streams.keep_selection(),

@@ -1,4 +1,4 @@
-//! A line of text that is being typed.
+//! A line of text being typed.
 
 use crate::domain::text::printable;
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
@@ -12,13 +12,13 @@ pub struct Line {
 }
 
 impl Line {
-    /// A line with a text in it, the cursor behind it.
+    /// A line with a text, and the cursor at its end.
     #[must_use]
     pub fn with(text: impl Into<String>) -> Self {
         Self { input: Input::new(text.into()) }
     }
 
-    /// A line with a text in it, the cursor behind so many of its bytes.
+    /// A line with a text, and the cursor after this many bytes.
     #[must_use]
     pub fn with_cursor(text: String, bytes: usize) -> Self {
         let characters = text.get(..bytes).map_or(0, |before| before.chars().count());
@@ -37,13 +37,13 @@ impl Line {
         self.input.value()
     }
 
-    /// The column of the cursor in the text as it is shown, counted in columns of the terminal.
+    /// The cursor's column in the displayed text.
     #[must_use]
     pub fn cursor_column(&self) -> usize {
         printable(self.text().get(..self.cursor()).unwrap_or_default()).width()
     }
 
-    /// Takes a key, and says whether it was one for typing.
+    /// Handles a key; returns whether it was a typing key.
     pub fn press(&mut self, key: KeyEvent) -> bool {
         let with_control = key.modifiers.contains(KeyModifiers::CONTROL);
         let request = match key.code {
@@ -67,7 +67,7 @@ impl Line {
         true
     }
 
-    /// Takes pasted text; what would end the line becomes a blank, and what ends the text is left out.
+    /// Adds pasted text. Line breaks become blanks, except at the end, where they are dropped.
     pub fn paste(&mut self, text: &str) {
         for character in text.trim_end().chars() {
             let character = if character.is_control() { ' ' } else { character };

@@ -1,4 +1,4 @@
-//! What has happened, by the part of the program that it happened to.
+//! Messages: what has happened outside the state, grouped by area.
 
 use super::ids::RequestId;
 use crate::domain::export::Exported;
@@ -26,7 +26,7 @@ use std::time::Duration;
 pub enum Message {
     /// To the terminal.
     Terminal(TerminalMessage),
-    /// A second has passed, and this is the time.
+    /// A second has passed; the current time.
     Ticked(Timestamp),
     /// To the list of streams.
     Streams(StreamsMessage),
@@ -38,16 +38,16 @@ pub enum Message {
     Configure(ConfigureMessage),
     /// To replays and their plans.
     Replays(ReplaysMessage),
-    /// The program was asked to end from outside.
+    /// A signal asked the program to end.
     Terminated,
 }
 
-/// What comes back for a request.
+/// The reply to a request.
 #[derive(Debug)]
 pub struct Reply<T> {
     /// The request.
     pub request: RequestId,
-    /// What came of it.
+    /// The result.
     pub result: T,
 }
 
@@ -58,7 +58,7 @@ pub enum TerminalMessage {
     KeyPressed(KeyEvent),
     /// Text was pasted.
     Pasted(String),
-    /// It has this many columns and rows.
+    /// The new size, in columns and rows.
     Resized(u16, u16),
 }
 
@@ -67,13 +67,13 @@ pub enum TerminalMessage {
 pub enum StreamsMessage {
     /// A page of names was read.
     Listed(Reply<Result<StreamPage, Failure>>),
-    /// The archives whose streams were deleted were listed.
+    /// The archives of deleted streams were listed.
     ArchivesListed(Reply<Vec<StreamOverview>>),
-    /// One stream was read.
+    /// A stream was read.
     Read {
         /// Which stream.
         stream: StreamName,
-        /// What is known of it.
+        /// What is known about it.
         reply: Reply<Result<Box<StreamOverview>, Failure>>,
     },
 }
@@ -81,110 +81,110 @@ pub enum StreamsMessage {
 /// What happened to the records of a screen.
 #[derive(Debug)]
 pub enum RecordsMessage {
-    /// Records that match were read and put in their spool.
+    /// Matching records were read and spooled.
     Read(Reply<FoundRecords>),
-    /// A reading has ended. It sends no more messages.
+    /// A reading has ended; no more messages follow.
     ReadEnded(Reply<ReadEnd>),
-    /// Records were taken from their spool: not all that were asked for, where they are large.
+    /// Records were loaded from their spool, not always all that were requested.
     RowsRead(Reply<Result<LoadedRows, Failure>>),
-    /// A record was looked for in a spool. This is the newest one that fits.
+    /// The newest matching record in a spool was found, or none was.
     RowFound(Reply<Result<Option<Entry>, Failure>>),
     /// A payload was read, decoded and laid out.
     PayloadShown(Reply<Result<Box<Shown>, NoPayload>>),
     /// New records came in.
     Followed(Reply<NewRecords>),
-    /// Following has ended, and sends no more messages. There is a failure where nobody asked for the end.
+    /// Following has ended; no more messages follow. A failure if nobody stopped it.
     FollowEnded(Reply<Option<Failure>>),
 }
 
-/// Records with their places in the spool that they were taken from.
+/// Records with their places in their spool.
 pub type LoadedRows = Vec<(Place, Arc<Record>)>;
 
-/// Records that a reading has found.
+/// Records found by a reading.
 #[derive(Debug)]
 pub struct FoundRecords {
-    /// What is kept of them here.
+    /// Their entries.
     pub entries: Vec<Entry>,
-    /// The names of all shards seen so far, in the order of their indices.
+    /// The names of all shards so far, by index.
     pub shards: Arc<[String]>,
-    /// How far reading is.
+    /// The progress.
     pub progress: ReadProgress,
-    /// How long it has taken.
+    /// The time it has taken.
     pub elapsed: Duration,
 }
 
-/// How a reading has ended.
+/// The end of a reading.
 #[derive(Debug)]
 pub struct ReadEnd {
-    /// How.
+    /// The result.
     pub ending: ReadEnding,
-    /// Whether it ended because no more can be kept.
+    /// Whether it ended because the list is full.
     pub is_full: bool,
 }
 
-/// Records that came in while they were followed.
+/// New records from following.
 #[derive(Debug)]
 pub struct NewRecords {
-    /// What is kept of them here.
+    /// Their entries.
     pub entries: Vec<Entry>,
-    /// The names of all shards seen so far.
+    /// The names of all shards so far, by index.
     pub shards: Arc<[String]>,
-    /// How following goes.
+    /// The status of following.
     pub status: FollowStatus,
 }
 
 /// What happened to the export.
 #[derive(Debug)]
 pub enum ExportMessage {
-    /// It got this far.
+    /// Its progress.
     Progressed(Reply<Exported>),
-    /// It has ended, and sends no more messages. `None` where it was stopped, and nothing is left of it.
+    /// It has ended; no more messages follow. `None` if it was stopped and left no file.
     Ended(Reply<Result<Option<Exported>, Failure>>),
 }
 
 /// What happened to the configuration of a stream.
 #[derive(Debug)]
 pub enum ConfigureMessage {
-    /// The calls that would configure it are known.
+    /// The calls were planned.
     Planned(Reply<Result<Plan, Failure>>),
-    /// One of them was made.
+    /// One call was made.
     CallMade(Reply<Result<(), Failure>>),
 }
 
 /// What happened to replays and their plans.
 #[derive(Debug)]
 pub enum ReplaysMessage {
-    /// The history was read, newest first. Where a file cannot be read, it has the reason.
+    /// The history was read, newest first. For a file that cannot be read, the reason.
     Listed(Reply<Result<Listed<String>, Failure>>),
-    /// The reading of a plan's records got this far.
+    /// The progress of planning.
     PlanProgressed(Reply<PlanProgress>),
-    /// A plan and its target were checked. `None` where the reading of its records was stopped.
+    /// A plan and its target were checked. `None` if planning was stopped.
     PlanChecked(Reply<Result<Option<Box<Preflight>>, Failure>>),
-    /// A run got this far.
+    /// The progress of a run.
     Progressed {
-        /// Which replay.
+        /// The replay.
         replay: PlanId,
-        /// How far.
+        /// The progress.
         progress: Box<Progress>,
     },
-    /// A run has ended, and sends no more messages.
+    /// A run has ended; no more messages follow.
     Ended {
-        /// Which replay.
+        /// The replay.
         replay: PlanId,
-        /// How, or why it could not begin.
+        /// Its result, or why it could not begin.
         result: Result<Box<RunOutcome>, Failure>,
     },
-    /// What became of a replay's records was read.
+    /// The records of a replay were read.
     DetailsRead(Reply<Result<ReplayDetails, Failure>>),
-    /// A replay was paused, cancelled or removed, or could not be.
+    /// A replay was paused, cancelled or deleted, or that failed.
     Controlled(Result<(), Failure>),
 }
 
-/// What became of a replay's records.
+/// The records of a replay.
 #[derive(Clone, Debug, PartialEq)]
 pub enum ReplayDetails {
-    /// The latest records that the target has, the newest first.
+    /// The latest records that the target has, newest first.
     Receipts(Vec<RecordTrace>),
-    /// The records that were passed over.
+    /// The skipped records.
     PassedOver(Vec<PassedOver>),
 }

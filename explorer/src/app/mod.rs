@@ -1,5 +1,5 @@
-//! The explorer's state and how it changes. Pure: no terminal, no network, no clock; time and size come in as messages, and what is
-//! to be done goes out as effects.
+//! The explorer's state and how it changes. Pure: no terminal, no network, no clock. Time and size arrive as messages; work leaves
+//! as effects.
 
 pub mod command;
 pub mod configure;

@@ -1,4 +1,4 @@
-//! The whole state of the explorer's screens.
+//! The state of all screens.
 
 use super::configure::Configure;
 use super::ids::RequestId;
@@ -15,22 +15,22 @@ use crate::domain::time::{TimeContext, ago};
 use jiff::tz::TimeZone;
 use std::path::PathBuf;
 
-/// Whom and what the explorer is connected to, for the header.
+/// What the explorer is connected to, for the header.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Session {
     /// The region.
     pub region: String,
-    /// The profile, where one was named.
+    /// The profile, if one was named.
     pub profile: Option<String>,
-    /// What the user should know about the connection, as a sentence.
+    /// A warning about the connection, as a sentence.
     pub warning: Option<String>,
-    /// Whether nothing may be changed.
+    /// Whether the explorer is read-only.
     pub read_only: bool,
-    /// The emulators' addresses, where it runs on those.
+    /// The emulators' addresses, if it runs on those.
     pub local: Option<LocalAddresses>,
 }
 
-/// Where the emulators listen.
+/// The emulators' addresses.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LocalAddresses {
     /// URL of Kinesis.
@@ -46,31 +46,31 @@ pub struct Model {
     pub session: Session,
     /// Columns and rows of the terminal.
     pub size: (u16, u16),
-    /// The present, and the zone that times are shown in.
+    /// The current time, and the time zone for display.
     pub times: TimeContext,
-    /// Whether lists say how long ago something was, instead of when.
+    /// Whether lists show ages instead of times.
     pub says_ago: bool,
-    /// The zone of the machine, to come back to from UTC.
+    /// The machine's time zone, to switch back from UTC.
     pub local_zone: jiff::tz::TimeZone,
-    /// The screen that is always at the bottom.
+    /// The bottom screen.
     pub streams: Streams,
-    /// The screens opened above it, the one on top last.
+    /// The screens opened above it, top last.
     pub screens: Vec<Screen>,
-    /// The replays, those of other programs too.
+    /// The replays, including those of other processes.
     pub replays: Replays,
     /// The export that is running.
     pub export: Option<Export>,
-    /// What is kept for the next start.
+    /// What is saved for the next start.
     pub memory: Memory,
-    /// The user's home folder, for paths that are typed.
+    /// The user's home folder, for typed paths.
     pub home: Option<PathBuf>,
-    /// What lies over the screen.
+    /// What covers the screen.
     pub overlay: Option<Overlay>,
     /// A sentence for the bottom line, until the next key.
     pub notice: Option<Notice>,
-    /// When the streams were last asked for.
+    /// When the streams were last requested.
     pub refreshed_at: Option<jiff::Timestamp>,
-    /// Whether the program is to end.
+    /// Whether the program should end.
     pub quit: bool,
     last_id: u64,
 }
@@ -78,9 +78,9 @@ pub struct Model {
 /// A screen above the streams.
 #[derive(Debug)]
 pub enum Screen {
-    /// The records of an archive.
+    /// A list of records.
     Records(Box<Records>),
-    /// How a stream is archived.
+    /// The configuration of a stream.
     Configure(Box<Configure>),
     /// A replay before it is planned.
     ReplaySetup(Box<ReplaySetup>),
@@ -90,43 +90,43 @@ pub enum Screen {
     Replays(ReplaysScreen),
 }
 
-/// Records that are being written to a file.
+/// A running export.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Export {
     /// Its id.
     pub request: RequestId,
     /// The file.
     pub path: PathBuf,
-    /// How far it is.
+    /// Its progress.
     pub exported: Exported,
 }
 
-/// What lies over the screen.
+/// What covers a screen.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Overlay {
-    /// The keys, scrolled so many lines.
+    /// The help, scrolled by this many lines.
     Help(usize),
-    /// What of the record is to be copied.
+    /// The choice of what to copy.
     Copy,
-    /// Whether to quit although a replay is running.
+    /// The question whether to quit while something runs.
     ConfirmQuit,
-    /// Whether to end the replay under the cursor for good.
+    /// The question whether to cancel the replay under the cursor.
     ConfirmCancel,
-    /// Whether to remove the replay under the cursor.
+    /// The question whether to delete the replay under the cursor.
     ConfirmRemove,
 }
 
 /// A sentence for the bottom line.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Notice {
-    /// Something worth knowing.
+    /// Information.
     Info(String),
-    /// Something went wrong.
+    /// An error.
     Error(String),
 }
 
 impl Model {
-    /// The state at the start: the streams, not read yet.
+    /// The initial state: the list of streams, not read yet.
     #[must_use]
     pub fn new(session: Session, size: (u16, u16), times: TimeContext) -> Self {
         Self {
@@ -149,7 +149,7 @@ impl Model {
         }
     }
 
-    /// An id that no question had before.
+    /// A new request id.
     pub fn next_request(&mut self) -> RequestId {
         self.last_id += 1;
         RequestId(self.last_id)
@@ -161,7 +161,7 @@ impl Model {
         if self.says_ago { ago(at, self.times.now) } else { self.times.short(at) }
     }
 
-    /// Shows times in the local zone, then in UTC, then as how long ago they were.
+    /// Switches times from the local zone to UTC, then to ages.
     pub(super) fn show_times_otherwise(&mut self) {
         let is_utc = self.times.zone == TimeZone::UTC;
         (self.says_ago, self.times.zone) = match (self.says_ago, is_utc) {
@@ -171,18 +171,18 @@ impl Model {
         };
     }
 
-    /// The replays that run in this program.
+    /// The replays that run in this process.
     pub fn running_replays(&self) -> impl Iterator<Item = (&PlanId, &Live)> {
         self.replays.running_here()
     }
 
-    /// Rows of the terminal that a list may fill.
+    /// Rows of the terminal available for a list.
     #[must_use]
     pub fn list_rows(&self) -> usize {
         usize::from(self.size.1.saturating_sub(6)).max(1)
     }
 
-    /// Columns of the record's detail: beside the list where the terminal is wide, otherwise below it.
+    /// Columns of the record's detail: beside the list on a wide terminal, otherwise below it.
     #[must_use]
     pub fn detail_columns(&self) -> usize {
         let columns = usize::from(self.size.0);
@@ -196,19 +196,19 @@ impl Model {
         usize::from(self.size.0).saturating_sub(beside + 2)
     }
 
-    /// The room that a records screen has.
+    /// The room for a records screen.
     #[must_use]
     pub fn room(&self) -> Room {
         Room { list_columns: self.list_columns(), detail_columns: self.detail_columns() }
     }
 
-    /// Whether list and detail fit beside each other.
+    /// Whether list and detail fit side by side.
     #[must_use]
     pub fn is_wide(&self) -> bool {
         self.size.0 >= 100
     }
 
-    /// Where the keys are looked up, in this order.
+    /// The contexts to look keys up in, in order.
     #[must_use]
     pub fn contexts(&self) -> Vec<Context> {
         if matches!(self.overlay, Some(Overlay::ConfirmQuit | Overlay::ConfirmCancel | Overlay::ConfirmRemove)) {
@@ -220,7 +220,7 @@ impl Model {
         self.screen_contexts()
     }
 
-    /// The same for the screen on top, whatever lies over it.
+    /// The same for the top screen, ignoring what covers it.
     #[must_use]
     pub(super) fn screen_contexts(&self) -> Vec<Context> {
         let own = match self.screens.last() {
@@ -239,7 +239,7 @@ impl Model {
         if own == Context::Everywhere { vec![own] } else { vec![own, Context::Everywhere] }
     }
 
-    /// Whether the key that quits closes something first: what lies over the screen, or over its own content.
+    /// Whether the quit key first closes something: what covers the screen, or a diff.
     #[must_use]
     pub fn closes_first(&self) -> bool {
         let lies_over = match self.screens.last() {

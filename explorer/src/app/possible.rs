@@ -1,22 +1,22 @@
-//! Whether a command is possible now, for the keys that are pressed and for those that the bottom line names.
+//! Whether a command is possible now, for pressed keys and for the bottom line.
 
 use super::command::{Command, FormCommand, GlobalCommand, RecordsCommand, ReplaysCommand, StreamsCommand, TypingCommand};
 use super::keymap::{BINDINGS, Binding, Context, Key};
 use super::model::{Model, Notice, Screen};
 use crate::domain::stream::overview::StreamOverview;
 
-/// Why a command is not possible now: what the user is told, if anything.
+/// Why a command is not possible now: what to tell the user, if anything.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Refusal(pub Option<Notice>);
 
-/// A key that means something now.
+/// A key that is possible now.
 #[derive(Clone, Copy, Debug)]
 pub struct PossibleKey {
     /// The key.
     pub key: Key,
-    /// A word or two for it.
+    /// A word or two about it.
     pub label: &'static str,
-    /// Whether it leads back, out, or to the help, and so is named whatever else there is no room for.
+    /// Whether it goes back, quits or opens the help, and so is always shown.
     pub is_exit: bool,
 }
 
@@ -26,7 +26,7 @@ impl From<String> for Refusal {
     }
 }
 
-/// The command means nothing here, and that goes without saying.
+/// The command means nothing here, and needs no explanation.
 const MEANS_NOTHING: Refusal = Refusal(None);
 
 impl Model {
@@ -38,7 +38,7 @@ impl Model {
         if self.overlay.is_some() {
             return match command {
                 Command::Confirm | Command::Copy(_) | Command::Global(GlobalCommand::Back | GlobalCommand::Suspend) => Ok(()),
-                // Any other key only closes what lies over the screen.
+                // Any other key only closes what covers the screen.
                 Command::Move(_)
                 | Command::Global(_)
                 | Command::Streams(_)
@@ -67,13 +67,13 @@ impl Model {
         }
     }
 
-    /// The keys that mean something now, by context, the nearest one first.
+    /// The keys that are possible now, by context, nearest first.
     #[must_use]
     pub fn possible_keys(&self) -> Vec<PossibleKey> {
         let contexts = self.contexts();
-        // What a key means that is not typed into a line.
+        // Keys that are not typed into a line.
         let key_of = |binding: &Binding| binding.keys.iter().copied().find(|key| !self.types(key.event()));
-        // A key that means something nearer is not said to mean what it means further off.
+        // A nearer meaning hides a key's meaning further away.
         let is_shadowed = |binding: &Binding, key: Key| {
             let nearer = contexts.iter().take_while(|context| **context != binding.context);
             let mut others = nearer.flat_map(|context| BINDINGS.iter().filter(move |other| other.context == *context));
@@ -98,7 +98,7 @@ impl Model {
         contexts.iter().flat_map(of_context).filter_map(possible).collect()
     }
 
-    /// Whether anything may be changed. A plan may be made and looked at all the same.
+    /// Whether changes are allowed. Plans are allowed in any case.
     fn check_changes(&self) -> Result<(), String> {
         if self.session.read_only {
             return Err("read-only: started with --read-only, nothing can be changed".to_owned());
@@ -147,7 +147,7 @@ impl Model {
 
     fn check_form(&self, command: FormCommand) -> Result<(), Refusal> {
         match command {
-            // There the name is the only field.
+            // The name is the only field there.
             FormCommand::NextField | FormCommand::PreviousField if matches!(self.screens.last(), Some(Screen::ReplayReview(_))) => {
                 Err(MEANS_NOTHING)
             }

@@ -1,4 +1,4 @@
-//! The records screen: what was read of an archive, a file or a stream, newest first, and the detail of one record.
+//! The records screen: records from an archive, a file or a stream, newest first, and the detail of one record.
 
 mod arrivals;
 mod base;
@@ -45,75 +45,75 @@ pub use typing::{Question, Typing};
 pub struct Records {
     /// Where the records come from.
     pub origin: Origin,
-    /// What is asked for.
+    /// What was requested, as typed.
     pub filter: RecordFilter,
-    /// The same with the times that its times were when reading began.
+    /// The same with its relative times fixed when reading began.
     pub fixed: RecordFilter,
-    /// The line that is typed.
+    /// The line being typed.
     pub typing: Option<Typing>,
     /// The filter that the screen was opened with.
     own_filter: RecordFilter,
-    /// What was shown before another was typed.
+    /// The view before a filter was typed.
     base: Option<Box<base::Base>>,
-    /// The record that the cursor is to stay on while rows come.
+    /// The record that the cursor stays on while rows arrive.
     anchor: Option<Entry>,
-    /// What was read, newest first.
+    /// The records read, newest first.
     pub rows: Rows,
-    /// The row the cursor is on.
+    /// The cursor's row.
     pub cursor: usize,
-    /// The other end of a range that is being marked.
+    /// The start of a range being marked.
     pub range_from: Option<Entry>,
     /// The marked records.
     pub marks: Marks,
-    /// How far reading is.
+    /// The state of the reading.
     pub reading: Reading,
-    /// What reading has cost.
+    /// What the reading has cost.
     pub tally: Tally,
-    /// Which side the keys move.
+    /// Which side has the focus.
     pub pane: Pane,
     /// How payloads are shown.
     pub view: View,
-    /// How they are decoded.
+    /// How payloads are decoded.
     pub recipe: Recipe,
-    /// Which user record of an aggregated one is shown, from 0.
+    /// The index of the shown user record of an aggregated record.
     pub user_record: usize,
-    /// Whether the payload is held against an older one.
+    /// Whether the payload is compared with an older one.
     pub is_compared: bool,
-    /// What is looked for in the payload.
+    /// The text searched for in the payload.
     pub search: String,
     /// How the arrivals are shown.
     pub histogram: HistogramView,
-    /// Whether and how new records come in by themselves.
+    /// Whether new records are followed, and how.
     pub following: Following,
     showing: detail::Showing,
-    /// Whether new records have come in by themselves among those that are read.
+    /// Whether some of the rows came from following.
     has_followed: bool,
-    /// The arrivals by shard, and of which rows they are.
+    /// The arrivals by shard, and the rows they were counted from.
     by_shard: Option<ByShard>,
     room: Room,
-    /// Read on until so many are held; `None` is to the end.
+    /// Read on until this many are there; `None` reads to the end.
     wanted: Option<usize>,
-    /// Whether the disk takes no more of them.
+    /// Whether the disk is full.
     is_spool_full: bool,
-    /// What is shown was there before a reading that failed.
+    /// The rows are from before a reading that failed.
     is_stale: bool,
-    /// While reading again: what was read so far, shown when it is enough.
+    /// While reading again: the new rows, shown once there are enough.
     fresh: Option<Rows>,
-    /// Rows that are read to be marked.
+    /// Rows being loaded to be marked.
     marking: Option<RequestId>,
-    /// A row that is being looked for.
+    /// A row being searched for.
     finding: Option<RequestId>,
     hidden_marks: taken::HiddenMarks,
-    /// Items of the archive as DynamoDB last counted them; 0 where that is not known.
+    /// The archive's item count, as DynamoDB last reported it; 0 if unknown.
     pub(super) about_items: u64,
 }
 
-/// The room that the screen has, in columns.
+/// The room for the screen, in columns.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Room {
-    /// Of the list.
+    /// For the list.
     pub list_columns: usize,
-    /// Of the detail.
+    /// For the detail.
     pub detail_columns: usize,
 }
 
@@ -129,28 +129,28 @@ pub enum Pane {
 /// How the arrivals of the records are shown.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum HistogramView {
-    /// All together.
+    /// All shards together.
     Together,
     /// By shard.
     ByShard,
-    /// Not at all.
+    /// Hidden.
     Hidden,
 }
 
-/// Whether new records come in by themselves.
+/// Whether new records are followed.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub enum Following {
-    /// They do not.
+    /// No.
     #[default]
     Off,
-    /// They do.
+    /// Yes.
     On(RequestId, FollowStatus),
     /// It failed.
     Failed(Failure),
 }
 
 impl Records {
-    /// The screen of what matches, its reading asked for.
+    /// The screen for a filter, with its reading requested.
     #[must_use]
     pub fn open(
         origin: Origin,
@@ -198,7 +198,7 @@ impl Records {
         (records, effects)
     }
 
-    /// What is to be done when the screen is left.
+    /// The effects of leaving the screen.
     pub(super) fn close(&mut self) -> Vec<Effect> {
         let mut effects = self.abandon_reading();
         effects.extend(self.stop_following());
@@ -208,37 +208,37 @@ impl Records {
         effects
     }
 
-    /// Whether it is being read again while what was there before is shown.
+    /// Whether it is being read again while the old rows are still shown.
     #[must_use]
     pub fn is_refreshing(&self) -> bool {
         self.fresh.is_some()
     }
 
-    /// Whether what is shown was there before it was read again, which failed.
+    /// Whether the old rows are shown because reading again failed.
     #[must_use]
     pub fn is_stale(&self) -> bool {
         self.is_stale
     }
 
-    /// Whether all that match are among the rows.
+    /// Whether all matching records are among the rows.
     #[must_use]
     pub fn is_all_read(&self) -> bool {
         self.reading == Reading::Complete
     }
 
-    /// Whether something is looked for that takes a while, or all is read: what escape stops before it leaves.
+    /// Whether escape stops something before it leaves: a search for a row, or reading to the end.
     #[must_use]
     pub fn is_searching(&self) -> bool {
         matches!(self.reading, Reading::Running(_)) && !self.is_picked() && (!self.filter.is_everything() || self.wanted.is_none())
     }
 
-    /// Whether so many are held that no more are read.
+    /// Whether the list is full.
     #[must_use]
     pub fn is_full(&self) -> bool {
         self.rows.len() >= MAX_ENTRIES || self.is_spool_full
     }
 
-    /// The record under the cursor, where it is loaded.
+    /// The record under the cursor, if it is loaded.
     #[must_use]
     pub fn current(&self) -> Option<&Arc<Record>> {
         self.rows.get(self.cursor)
@@ -250,7 +250,7 @@ impl Records {
         self.showing.detail.as_ref()
     }
 
-    /// The record that the current one is held against: the marked one where just one is, otherwise the key's next older one.
+    /// The record to compare with: the marked one if exactly one is marked, otherwise the next older one of the key.
     #[must_use]
     pub fn compared_with(&self) -> Option<&Arc<Record>> {
         let current = self.current()?;
@@ -264,7 +264,7 @@ impl Records {
         below.into_iter().find(|record| record.id.partition_key == current.id.partition_key)
     }
 
-    /// Asks for the rows around the cursor, and for the payload under it, where they are not there.
+    /// Requests the rows around the cursor, and the payload under it, if they are missing.
     pub(super) fn ask(&mut self, screen: usize, requests: [RequestId; 2], now: Timestamp) -> Vec<Effect> {
         let [rows, detail] = requests;
         let mut effects: Vec<Effect> = self.rows.ask(self.cursor, screen, rows).into_iter().collect();
@@ -279,11 +279,11 @@ impl Records {
         if let (Some(detail), Some(current)) = (&self.showing.detail, &current)
             && detail.id != current.id
         {
-            // Another record begins with its first user record.
+            // Start with the first user record of a new record.
             self.user_record = 0;
         }
         let options = ShowOptions { user_record: self.user_record, ..options };
-        // A row that is not loaded yet keeps the detail of the one before, which is gone with the next frame.
+        // While a row loads, the previous detail stays; it is gone with the next frame.
         if current.is_some() || self.rows.is_empty() {
             let stream = self.origin.stream().cloned();
             effects.extend(self.showing.bring(current.as_ref(), against.as_ref(), &options, stream.as_ref(), detail));
@@ -300,7 +300,7 @@ impl Records {
         self.showing.resize(room.detail_columns);
     }
 
-    /// The line that is typed has changed.
+    /// A typed line has changed.
     pub(super) fn typed(&mut self) {
         if let Some(mut typing) = self.typing.take() {
             typing.mistake = None;
@@ -309,9 +309,9 @@ impl Records {
         }
     }
 
-    /// Finds what could complete a line, from the rows that are loaded and the payload of one of them that is JSON.
+    /// Finds completions from the loaded rows and from one JSON payload among them.
     fn find_completions(&self, typing: &mut Typing) {
-        /// Rows whose payloads are looked into.
+        /// Most rows whose payloads are searched.
         const ROWS_TRIED: usize = 8;
         let near = || (self.cursor..self.cursor + ROWS_TRIED).filter_map(|rank| self.rows.get(rank));
         let small = near().filter(|record| detail::is_small(record));
@@ -320,7 +320,7 @@ impl Records {
         typing.find_completions(self.rows.loaded(), text.as_deref());
     }
 
-    /// Whether the screen waits for this payload.
+    /// Whether the screen awaits this payload.
     pub(super) fn is_shown_by(&self, request: RequestId) -> bool {
         self.showing.waits_for(request)
     }

@@ -1,4 +1,4 @@
-//! The streams screen: rows that fill in as they are known.
+//! The streams screen: its rows fill in as streams are read.
 
 use super::command::StreamsCommand;
 use super::effect::{Effect, StreamsEffect};
@@ -14,29 +14,29 @@ use std::cmp::Reverse;
 /// The state of the screen.
 #[derive(Debug, Default)]
 pub struct Streams {
-    /// All streams known, by name.
+    /// All known streams, by name.
     pub rows: Vec<StreamRow>,
-    /// The one the cursor is on.
+    /// The stream under the cursor.
     pub selected: Option<StreamName>,
-    /// The question whose answers are awaited.
+    /// The awaited request.
     pub listing: Option<RequestId>,
-    /// Whether the streams were listed to the end at least once.
+    /// Whether a listing has ever completed.
     pub listed: bool,
-    /// Why they could not be listed.
+    /// Why the last listing failed.
     pub failure: Option<Failure>,
-    /// Shown are the streams whose names contain this.
+    /// Only streams whose names contain this are shown.
     pub filter: Line,
     /// Whether the filter is being typed.
     pub typing: bool,
-    /// The name of a file to be opened, while it is typed.
+    /// The name of a file to open, while it is being typed.
     pub opening: Option<Line>,
-    /// The name of the file opened last, until something of it was read.
+    /// The last file opened, until something was read from it.
     pub opened: Line,
-    /// By what they are sorted.
+    /// The sort order.
     pub sort: Sort,
-    /// Names seen in the listing under way.
+    /// Names in the current listing so far.
     seen: Vec<StreamName>,
-    /// The question for archives without a stream whose answer is awaited.
+    /// The awaited request for archives without a stream.
     listing_archives: Option<RequestId>,
 }
 
@@ -45,23 +45,23 @@ pub struct Streams {
 pub struct StreamRow {
     /// Its name.
     pub name: StreamName,
-    /// What is known of it.
+    /// What is known about it.
     pub overview: Option<StreamOverview>,
-    /// Why nothing newer is known.
+    /// Why the last reading failed.
     pub failure: Option<Failure>,
-    /// The question whose answer is awaited.
+    /// The awaited request.
     reading: Option<RequestId>,
 }
 
 impl StreamRow {
-    /// Whether only an archive is left of the stream.
+    /// Whether the stream was deleted and only its archive is left.
     #[must_use]
     pub fn is_deleted(&self) -> bool {
         self.overview.as_ref().is_some_and(|overview| overview.is_deleted)
     }
 }
 
-/// By what streams are sorted.
+/// Sort orders of the streams.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Sort {
     /// By name.
@@ -76,7 +76,7 @@ pub enum Sort {
 }
 
 impl Sort {
-    /// Its name for people.
+    /// Its name on the screen.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
@@ -98,7 +98,7 @@ impl Sort {
 }
 
 impl Streams {
-    /// Takes what has happened to the streams.
+    /// Handles a message about streams.
     pub fn take(&mut self, message: StreamsMessage) -> Vec<Effect> {
         match message {
             StreamsMessage::Listed(reply) => return self.listed(reply),
@@ -108,14 +108,14 @@ impl Streams {
         Vec::new()
     }
 
-    /// Asks for all streams again; what is known stays on the screen meanwhile.
+    /// Requests all streams again; the known rows stay meanwhile.
     pub fn refresh(&mut self, request: RequestId) -> Effect {
         self.listing = Some(request);
         self.seen.clear();
         Effect::Streams(StreamsEffect::List { request, from: None })
     }
 
-    /// Whether answers are awaited.
+    /// Whether an answer is awaited.
     #[must_use]
     pub fn is_reading(&self) -> bool {
         self.listing.is_some() || self.rows.iter().any(|row| row.reading.is_some())
@@ -152,7 +152,7 @@ impl Streams {
                 self.listing = None;
                 self.listed = true;
                 let seen = std::mem::take(&mut self.seen);
-                // Those of deleted streams stay until it is known which are left.
+                // Deleted streams stay until it is known which archives are left.
                 self.rows.retain(|row| seen.contains(&row.name) || row.is_deleted());
                 self.listing_archives = Some(request);
                 effects.push(Effect::Streams(StreamsEffect::ListArchives { request, streams: seen }));
@@ -162,7 +162,7 @@ impl Streams {
         effects
     }
 
-    /// Takes the archives whose streams were deleted. Where they cannot be listed, which takes a permission of its own, there are none.
+    /// Takes the archives of deleted streams. Listing them needs its own permission; without it there are none.
     fn archives_listed(&mut self, Reply { request, result: archives }: Reply<Vec<StreamOverview>>) {
         if self.listing_archives != Some(request) {
             return;
@@ -173,7 +173,7 @@ impl Streams {
             let name = archive.name.clone();
             let row = StreamRow { name, overview: Some(archive), failure: None, reading: None };
             match self.rows.binary_search_by(|known| known.name.cmp(&row.name)) {
-                // A stream of this name was made meanwhile, or this is what is known already.
+                // A stream of this name was created meanwhile, or it is known already.
                 Ok(known) if !self.rows[known].is_deleted() => {}
                 Ok(known) => self.rows[known] = row,
                 Err(place) => self.rows.insert(place, row),
@@ -182,7 +182,7 @@ impl Streams {
         self.keep_selection();
     }
 
-    /// Takes what is known of one stream.
+    /// Takes what is known about one stream.
     fn read(&mut self, name: &StreamName, Reply { request, result }: Reply<Result<Box<StreamOverview>, Failure>>) {
         let Some(row) = self.rows.iter_mut().find(|row| row.name == *name && row.reading == Some(request)) else {
             return;
@@ -197,14 +197,14 @@ impl Streams {
         }
     }
 
-    /// Asks for one stream again.
+    /// Requests one stream again.
     pub fn refresh_one(&mut self, request: RequestId, name: &StreamName) -> Option<Effect> {
         let row = self.rows.iter_mut().find(|row| row.name == *name)?;
         row.reading = Some(request);
         Some(Effect::Streams(StreamsEffect::Read { request, stream: name.clone() }))
     }
 
-    /// The rows that the filter lets through, sorted.
+    /// The rows that match the filter, sorted.
     #[must_use]
     pub fn visible(&self) -> Vec<&StreamRow> {
         let wanted = self.filter.text().to_lowercase();
@@ -230,7 +230,7 @@ impl Streams {
         self.visible().into_iter().find(|row| row.name == *selected)
     }
 
-    /// What is known of a stream.
+    /// What is known about a stream.
     #[must_use]
     pub fn overview(&self, name: &StreamName) -> Option<&StreamOverview> {
         self.rows.iter().find(|row| row.name == *name)?.overview.as_ref()
@@ -243,7 +243,7 @@ impl Streams {
         self.visible().iter().position(|row| Some(&row.name) == selected).unwrap_or(0)
     }
 
-    /// Whether fewer streams are shown than there are, or a line is typed: what the key that goes back undoes.
+    /// Whether the back key has something to undo: a filter or a typed line.
     #[must_use]
     pub fn is_narrowed(&self) -> bool {
         self.opening.is_some() || self.typing || !self.filter.text().is_empty()
@@ -265,7 +265,7 @@ impl Streams {
         }
     }
 
-    /// What is known of the stream under the cursor.
+    /// What is known about the stream under the cursor.
     fn known(&self) -> Result<&StreamOverview, String> {
         let row = self.current().ok_or("there is no stream here")?;
         row.overview.as_ref().ok_or_else(|| match &row.failure {
@@ -285,7 +285,7 @@ impl Streams {
         self.sort = self.sort.next();
     }
 
-    /// Keeps the cursor on a row that is there.
+    /// Keeps the cursor on an existing row.
     pub(super) fn keep_selection(&mut self) {
         if self.current().is_none() {
             self.go_to(0);

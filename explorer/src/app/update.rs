@@ -1,4 +1,4 @@
-//! The one place where the state changes: a message in, effects out.
+//! The only place where the state changes: a message in, effects out.
 
 mod configure;
 mod copying;
@@ -18,15 +18,15 @@ use super::model::{Model, Overlay, Screen};
 use super::possible::Refusal;
 use jiff::Timestamp;
 
-/// Seconds between two looks at the streams: on AWS each look costs tag reads, of which the account has 5 a second.
+/// Seconds between two refreshes of the streams. On AWS each costs tag reads, of which the account has 5 a second.
 const REFRESH_SECONDS_ON_AWS: i64 = 60;
-/// The same on emulators, where nothing is scarce.
+/// The same on emulators, which have no such limits.
 const REFRESH_SECONDS_LOCAL: i64 = 1;
 
-/// Changes the state by what has happened, and says what is to be done.
+/// Applies a message to the state, and returns effects.
 pub fn update(model: &mut Model, message: Message) -> Vec<Effect> {
     let mut effects = take(model, message);
-    // Whatever has brought the cursor where it is, the rows around it and the payload under it are asked for.
+    // Wherever the cursor is now, request the rows around it and the payload under it.
     effects.extend(records::ask(model));
     effects
 }
@@ -79,14 +79,14 @@ fn tick(model: &mut Model, now: Timestamp) -> Vec<Effect> {
     }
     let interval = if model.session.local.is_some() { REFRESH_SECONDS_LOCAL } else { REFRESH_SECONDS_ON_AWS };
     let is_due = model.refreshed_at.is_none_or(|refreshed_at| now.as_second() - refreshed_at.as_second() >= interval);
-    // The list is only looked at when it is on top; behind other screens it would cost calls for nothing.
+    // The list refreshes only while it is on top; otherwise calls would be wasted.
     if is_due && model.screens.is_empty() && !model.streams.is_reading() {
         return vec![streams::refresh(model)];
     }
     Vec::new()
 }
 
-/// Does what a command means now.
+/// Handles a command.
 fn run(model: &mut Model, command: Command) -> Vec<Effect> {
     if command == Command::Global(GlobalCommand::Suspend) {
         return vec![Effect::Suspend];
@@ -108,13 +108,13 @@ fn run(model: &mut Model, command: Command) -> Vec<Effect> {
         Command::Typing(command) => return typed_line::run(model, command),
         Command::Confirm => return confirm(model),
         Command::Replays(command) => return replays::run(model, command),
-        // These are asked for in their overlay.
+        // The overlay asks about these.
         Command::Copy(_) => {}
     }
     Vec::new()
 }
 
-/// Takes a command as the answer to what lay over the screen.
+/// Handles a command as the answer to an overlay.
 fn answer(model: &mut Model, overlay: Overlay, command: Command) -> Vec<Effect> {
     match (overlay, command) {
         (Overlay::ConfirmQuit, Command::Confirm) => leaving::quit_confirmed(model),
@@ -149,7 +149,7 @@ fn run_global(model: &mut Model, command: GlobalCommand) -> Vec<Effect> {
     Vec::new()
 }
 
-/// Reads again what the screen on top shows.
+/// Refreshes the top screen.
 fn refresh(model: &mut Model) -> Vec<Effect> {
     let (request, now) = (model.next_request(), model.times.now);
     match model.screens.last_mut() {
@@ -160,7 +160,7 @@ fn refresh(model: &mut Model) -> Vec<Effect> {
     }
 }
 
-/// Moves the cursor of the screen on top.
+/// Moves the top screen's cursor.
 fn go(model: &mut Model, to: Move) -> Vec<Effect> {
     let (request, now, page) = (model.next_request(), model.times.now, model.list_rows());
     match model.screens.last_mut() {
@@ -177,7 +177,7 @@ fn go(model: &mut Model, to: Move) -> Vec<Effect> {
     Vec::new()
 }
 
-/// Does what a command means in the form on top.
+/// Handles a command in the top screen's form.
 fn run_in_form(model: &mut Model, command: FormCommand) -> Vec<Effect> {
     if command == FormCommand::Clear {
         return if clear_field(model) { Vec::new() } else { leaving::back(model) };
@@ -194,7 +194,7 @@ fn run_in_form(model: &mut Model, command: FormCommand) -> Vec<Effect> {
     }
 }
 
-/// Does what is shown.
+/// Confirms what is shown.
 fn confirm(model: &mut Model) -> Vec<Effect> {
     let request = model.next_request();
     match model.screens.last_mut() {

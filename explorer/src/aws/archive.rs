@@ -17,12 +17,12 @@ use jiff::Timestamp;
 use std::collections::HashSet;
 use std::time::Duration;
 
-/// Keys in a BatchGetItem call. Source: DynamoDB API reference, BatchGetItem.
+/// Most keys in a BatchGetItem call. Source: DynamoDB API reference, BatchGetItem.
 pub(super) const MAX_BATCH_KEYS: usize = 100;
-/// Before what was left out is asked for again, at the most.
+/// Longest pause before unprocessed keys are requested again.
 const LONGEST_WAIT: Duration = Duration::from_secs(20);
 
-/// Reads one record: by key and number, or by key alone the newest one.
+/// Reads one record: by key and number, or the newest one of a key.
 ///
 /// # Errors
 /// What DynamoDB answered.
@@ -40,7 +40,7 @@ pub async fn get(
         .expression_attribute_names("#key", attribute::PARTITION_KEY)
         .expression_attribute_values(":key", AttributeValue::S(key.to_owned()))
         .scan_index_forward(false);
-    // A shorter number is an emulator's: it may have leading zeros there or here, which do not count.
+    // Only emulators have shorter numbers. They may have leading zeros on either side, which do not count.
     let is_real = |number: &str| number.len() == REAL_NUMBER_DIGITS && !number.starts_with('0');
     let call = match (mode, sequence_number) {
         (ArchiveMode::All, Some(number)) if is_real(number) => call
@@ -54,7 +54,7 @@ pub async fn get(
     while let Some(page) = pages.next().await {
         let page =
             page.map_err(|error| Failure::of_call(format!("read table {table}"), "dynamodb:Query", AwsFailure::from(error)))?;
-        // Numbers of different lengths are in another order as texts, so the last one is not surely the newest.
+        // As text, numbers of different lengths sort differently, so the last one may not be the newest.
         let items = items_of(page.items, page.count, "Query", attribute::PARTITION_KEY);
         for item in items.map_err(|fault| Failure::refused(format!("read table {table}"), fault))? {
             let record = Record::new(StoredItem::from_attributes(item));
@@ -72,10 +72,10 @@ pub async fn get(
     Ok(newest)
 }
 
-/// Digits of every number that Kinesis itself gives; only emulators have shorter ones. Source: measured.
+/// Digits of every number from Kinesis; only emulators have shorter ones. Source: measured.
 pub(crate) const REAL_NUMBER_DIGITS: usize = 56;
 
-/// How many items would expire at once if the table's items expired by [`attribute::EXPIRE_AFTER`] now.
+/// How many items would expire at once if TTL on [`attribute::EXPIRE_AFTER`] were turned on now.
 ///
 /// # Errors
 /// What DynamoDB answered.
@@ -100,7 +100,7 @@ pub async fn count_expired(connection: &Connection, table: &str, now: Timestamp)
     Ok(expired)
 }
 
-/// Which of these records an archive of mode ALL has.
+/// Which of these records are in an archive of mode ALL.
 ///
 /// # Errors
 /// What DynamoDB answered.
@@ -127,10 +127,10 @@ pub async fn present_records(connection: &Connection, table: &str, records: &[Re
         let answer = answer.await?;
         let (found, left) = batch_of(answer, table).map_err(|fault| Failure::refused(operation(), fault))?;
         present.extend(found.iter().filter_map(record_key));
-        // So DynamoDB throttles a part of a batch.
+        // DynamoDB throttles parts of a batch like this.
         left_out = if left.is_empty() { 0 } else { left_out + 1 };
         if left_out > 0 {
-            // The deadline lies behind the longest pause.
+            // The deadline is later than the longest pause.
             Deadline::after(LONGEST_WAIT).back_off(left_out).await.ok();
         }
         wanted.extend(left.iter().filter_map(record_key));
@@ -141,13 +141,13 @@ pub async fn present_records(connection: &Connection, table: &str, records: &[Re
 /// The items of a page whose keys have this attribute.
 ///
 /// # Errors
-/// Says why the answer to the call cannot be DynamoDB's: without its items a page would pass for an empty one.
+/// Says why the answer cannot be from DynamoDB. Without its items, a page would count as empty.
 pub(super) fn items_of(items: Option<Vec<Attributes>>, count: i32, operation: &str, key: &str) -> Result<Vec<Attributes>, String> {
-    let items = items.ok_or("DynamoDB's answer has no items, not even none")?;
+    let items = items.ok_or("DynamoDB's answer has no list of items")?;
     match items.len() {
         found if usize::try_from(count) == Ok(found) => {}
-        0 => return Err(format!("the answer to {operation} counts {count} items and has none")),
-        found => return Err(format!("the answer to {operation} counts {count} items and has {found}")),
+        0 => return Err(format!("the answer to {operation} counts {count} items but has none")),
+        found => return Err(format!("the answer to {operation} counts {count} items but has {found}")),
     }
     if items.iter().any(|item| !item.contains_key(key)) {
         return Err(format!("the answer to {operation} has an item without {key}, which no item of the table can be"));
@@ -155,15 +155,15 @@ pub(super) fn items_of(items: Option<Vec<Attributes>>, count: i32, operation: &s
     Ok(items)
 }
 
-/// What a batch brought of a table: its items, and the keys that are to be asked for again.
+/// A table's part of a batch: its items, and the keys to request again.
 ///
 /// # Errors
-/// When the answer says nothing of the table.
+/// When the answer does not mention the table.
 pub(super) fn batch_of(answer: BatchGetItemOutput, table: &str) -> Result<(Vec<Attributes>, Vec<Attributes>), String> {
     let found = answer.responses.and_then(|mut responses| responses.remove(table));
     let left = answer.unprocessed_keys.and_then(|mut keys| keys.remove(table)).map(|keys| keys.keys);
     if found.is_none() && left.is_none() {
-        return Err(format!("the answer to BatchGetItem says nothing of table {table}"));
+        return Err(format!("the answer to BatchGetItem does not mention table {table}"));
     }
     Ok((found.unwrap_or_default(), left.unwrap_or_default()))
 }
@@ -173,7 +173,7 @@ fn record_key(item: &Attributes) -> Option<RecordKey> {
     Some(RecordKey { partition_key, sequence_number: sequence_number? })
 }
 
-/// The key of an item as DynamoDB has it; the number only where it is part of the key.
+/// An item's key as DynamoDB has it, with the number only if it is part of the key.
 pub(super) fn key_attributes(partition_key: &str, sequence_number: Option<&str>) -> Attributes {
     let text = |name: &str, text: &str| (name.to_owned(), AttributeValue::S(text.to_owned()));
     let number = sequence_number.map(|number| text(attribute::SEQUENCE_NUMBER, number));

@@ -1,4 +1,4 @@
-//! The objects of an S3 bucket below a prefix: listing, reading, deleting.
+//! The objects in an S3 bucket below a prefix: list, read, delete.
 
 use super::connect::{CALL_TIMEOUT, Connection, endpoint_of, failure_of, whole};
 use crate::aws::retry::with_retries;
@@ -20,13 +20,13 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 use url::Url;
 
-/// How long the URL of a call is good: as long as AWS takes a signature in a header for valid.
+/// How long a call's URL is valid, which is how long AWS accepts a signature in a header.
 const SIGNED_FOR: Duration = Duration::from_secs(15 * 60);
-/// Seconds between this clock and S3's that matter to a signature.
+/// Clock difference from S3, in seconds, that matters for a signature.
 const SKEW_THAT_MATTERS: i64 = 4 * 60;
-/// Bytes of a page of 1,000 keys, each with up to 1,024 bytes, in XML. Source: Amazon S3 API reference, ListObjectsV2.
+/// Most bytes in a page of 1,000 keys, each with up to 1,024 bytes, in XML. Source: Amazon S3 API reference, ListObjectsV2.
 const LARGEST_PAGE: usize = 16 * 1024 * 1024;
-/// Bytes of an error.
+/// Most bytes in an error.
 const LARGEST_ERROR: usize = 1024 * 1024;
 
 /// Where objects are.
@@ -36,27 +36,27 @@ pub struct Bucket {
     credentials: SharedCredentialsProvider,
     place: rusty_s3::Bucket,
     prefix: String,
-    /// Seconds by which S3's clock is ahead of this one, as far as it has objected to it.
+    /// Seconds by which S3's clock is ahead of this one, once S3 has complained.
     skew: Arc<AtomicI64>,
 }
 
-/// An object that was listed.
+/// A listed object.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Object {
-    /// Its key; of a file its path in the folder, as far as it is text.
+    /// Its key; for a file, its path in the folder, as far as it is text.
     pub name: String,
     /// Where a file is.
     pub path: Option<PathBuf>,
     /// Its size.
     pub size_bytes: u64,
-    /// Which file it was that was read; nothing else is deleted in its place.
+    /// Which file was read; no other file with its name is deleted.
     pub version: Option<FileVersion>,
 }
 
-/// What tells a file from another one that has its name, and from what it was before it was changed.
+/// Identifies a file and its state, so that a replaced or changed file is noticed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct FileVersion {
-    /// The device it lies on, and its number there.
+    /// The device and the number of the file on it.
     pub inode: (u64, u64),
     /// Its bytes.
     pub size_bytes: u64,
@@ -68,7 +68,7 @@ impl Bucket {
     /// The objects of a bucket whose keys begin with the prefix.
     ///
     /// # Errors
-    /// When this is the local system, which has no S3, or no bucket can have this name.
+    /// For the local system, which has no S3, and for an impossible bucket name.
     pub fn open(connection: &Connection, name: &str, prefix: String) -> Result<Self, Failure> {
         let failed = |detail: String| Failure::refused(format!("list the objects of bucket {name}"), detail);
         let Some((config, http)) = connection.for_another_service() else {
@@ -94,7 +94,7 @@ impl Bucket {
         let mut token = None;
         loop {
             let page = with_retries(|| async { self.page(token.as_deref()).await }).await?;
-            // Consoles make objects without a byte for folders.
+            // S3 consoles create empty objects for folders.
             let found = page.contents.into_iter().filter_map(|object| {
                 let size_bytes = object.size.filter(|size| *size > 0)?;
                 Some(Object { name: object.key, path: None, size_bytes, version: None })
@@ -112,7 +112,7 @@ impl Bucket {
             let elsewhere =
                 ["PermanentRedirect", "AuthorizationHeaderMalformed", "AuthorizationQueryParametersError", "NoSuchBucket"];
             let hint = if elsewhere.iter().any(|code| failure.message.contains(code)) {
-                "; the stack's output FailedRecordsBucket has its name, and --profile and --region must be its own"
+                "; the stack's output FailedRecordsBucket has its name; also check --profile and --region"
             } else {
                 ""
             };
@@ -138,7 +138,7 @@ impl Bucket {
         })
     }
 
-    /// Reads an object: all of it, or so many bytes of its beginning.
+    /// Reads an object: all of it, or at most this many bytes from its start.
     ///
     /// # Errors
     /// What S3 answered.
@@ -156,7 +156,7 @@ impl Bucket {
         .await
     }
 
-    /// Deletes an object. Where the bucket keeps versions it can be had back.
+    /// Deletes an object. A bucket with versioning still keeps it.
     ///
     /// # Errors
     /// What S3 answered.
@@ -173,8 +173,8 @@ impl Bucket {
         .await
     }
 
-    /// The answer to a call. Where credentials or the time are refused, the call is repeated once: there may be newer credentials, and
-    /// the answer has said what time it is.
+    /// The answer to a call. If S3 refuses the credentials or the time, the call is repeated once: there may be newer credentials,
+    /// and the answer says what time it is.
     async fn send(
         &self,
         method: &str,
@@ -220,7 +220,7 @@ impl Bucket {
         Err(self.refusal(&answer.map_err(|error| AwsFailure::of_connection(&error))?))
     }
 
-    /// What a refusal means. One for the time on the signature does not always say so.
+    /// What a refusal means. A refusal of the signature's time does not always say so.
     fn refusal(&self, answer: &HttpResponse) -> AwsFailure {
         let failure = failure_of(answer);
         let date = answer.headers().get("date").and_then(|date| DateTime::from_str(date, Format::HttpDate).ok());
@@ -232,22 +232,22 @@ impl Bucket {
         if skew.abs_diff(known) < SKEW_THAT_MATTERS.unsigned_abs() {
             return failure;
         }
-        tracing::warn!(seconds = skew, "S3's clock is ahead of this one by so much; its time is used");
+        tracing::warn!(seconds = skew, "S3's clock differs from this one by these seconds; using S3's time");
         self.skew.store(skew, Ordering::Relaxed);
         AwsFailure { kind: FailureKind::ClockSkew, ..failure }
     }
 }
 
-/// A bucket behind an endpoint that somebody named, who may have no name in DNS for each bucket.
+/// A bucket at a custom endpoint, which may not have a DNS name for each bucket.
 ///
 /// # Errors
 /// A sentence.
 fn place_at(endpoint: &str, bucket: &str, region: &str) -> Result<rusty_s3::Bucket, String> {
-    let url = Url::parse(endpoint).map_err(|error| format!("{endpoint} is no URL: {error}"))?;
+    let url = Url::parse(endpoint).map_err(|error| format!("{endpoint} is not a URL: {error}"))?;
     bucket_at(url, UrlStyle::Path, bucket, region)
 }
 
-/// A bucket where AWS has it.
+/// A bucket at AWS.
 ///
 /// # Errors
 /// A sentence.
@@ -255,15 +255,15 @@ fn place_on_aws(bucket: &str, region: &str, use_fips: bool, use_dual_stack: bool
     let fips = if use_fips { "-fips" } else { "" };
     let dual_stack = if use_dual_stack { ".dualstack" } else { "" };
     let endpoint = format!("https://s3{fips}{dual_stack}.{region}.{}", domain_of(region));
-    let url = Url::parse(&endpoint).map_err(|error| format!("region {region} can be none: {error}"))?;
-    // AWS's certificates are good for one name before theirs. Source: Amazon S3 user guide, virtual hosting of buckets.
+    let url = Url::parse(&endpoint).map_err(|error| format!("{region} cannot be a region: {error}"))?;
+    // AWS's certificates cover only one more name before theirs. Source: Amazon S3 user guide, virtual hosting of buckets.
     let is_one_name = bucket.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-');
     bucket_at(url, if is_one_name { UrlStyle::VirtualHost } else { UrlStyle::Path }, bucket, region)
 }
 
 fn bucket_at(url: Url, style: UrlStyle, bucket: &str, region: &str) -> Result<rusty_s3::Bucket, String> {
     rusty_s3::Bucket::new(url, style, bucket.to_owned(), region.to_owned())
-        .map_err(|error| format!("{bucket} can be no bucket's name: {error}"))
+        .map_err(|error| format!("{bucket} cannot be a bucket's name: {error}"))
 }
 
 /// The domain of a region's partition. Source: AWS SDKs, partitions.json.
@@ -280,7 +280,7 @@ fn domain_of(region: &str) -> &'static str {
     partition.map_or("amazonaws.com", |(_, domain)| domain)
 }
 
-/// A listing with the namespace that S3 gives it, which some emulators leave out.
+/// Adds the namespace that S3 gives a listing, and some emulators leave out.
 fn with_namespace(listing: Cow<'_, str>) -> Cow<'_, str> {
     if listing.contains("xmlns=") {
         return listing;
@@ -288,13 +288,13 @@ fn with_namespace(listing: Cow<'_, str>) -> Cow<'_, str> {
     listing.replacen("<ListBucketResult", "<ListBucketResult xmlns=\"http://s3.amazonaws.com/doc/2006-03-01/\"", 1).into()
 }
 
-/// Such a key would be that of another object in a URL.
+/// In a URL, such a key would name a different object.
 fn check_key(key: &str) -> Result<(), String> {
     let is_odd = key.is_empty() || key.split('/').any(|part| part == "." || part == "..");
-    if is_odd { Err(format!("no URL leads to an object with the key {key:?}; copy it to another key")) } else { Ok(()) }
+    if is_odd { Err(format!("no URL can name an object with the key {key:?}; copy it to another key")) } else { Ok(()) }
 }
 
-/// The body of an answer, as long as it goes on coming.
+/// The body of an answer, for as long as data keeps arriving.
 async fn body_of(answer: HttpResponse) -> Result<Vec<u8>, AwsFailure> {
     let mut body = Vec::new();
     let mut coming = ByteStream::new(answer.into_body());
@@ -331,7 +331,7 @@ mod tests {
         assert_eq!(url("Failed_Records", "us-east-1", false, false), "https://s3.us-east-1.amazonaws.com/Failed_Records/");
         let emulator = place_at("http://127.0.0.1:4566", "failed-records", "eu-west-1").unwrap();
         assert_eq!(emulator.base_url().as_str(), "http://127.0.0.1:4566/failed-records/");
-        assert!(place_at("4566", "failed-records", "eu-west-1").unwrap_err().starts_with("4566 is no URL"));
+        assert!(place_at("4566", "failed-records", "eu-west-1").unwrap_err().starts_with("4566 is not a URL"));
     }
 
     #[test]

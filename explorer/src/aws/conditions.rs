@@ -1,5 +1,5 @@
-//! What of a filter DynamoDB can decide. It may let pass more than matches, since the filter is held against every item all the
-//! same, but it must hold back nothing that does: also not an item of an old archive whose attributes are missing or of another type.
+//! The part of a filter that DynamoDB can check. It may return more than matches, because the filter checks every item anyway. It
+//! must not hold back a match, even an item in an old archive whose attributes are missing or have another type.
 
 use super::archive::REAL_NUMBER_DIGITS;
 use crate::domain::decode::OBJECT_BEGINNINGS;
@@ -17,35 +17,35 @@ pub(crate) struct Conditions {
     pub(crate) key: Option<&'static str>,
     /// The conditions on other attributes.
     pub(crate) others: Option<String>,
-    /// Attribute names by their placeholders; DynamoDB refuses an empty map.
+    /// Attribute names by placeholder; DynamoDB refuses an empty map.
     pub(crate) names: Option<HashMap<String, String>>,
-    /// Values by their placeholders; DynamoDB refuses an empty map.
+    /// Values by placeholder; DynamoDB refuses an empty map.
     pub(crate) values: Option<HashMap<String, AttributeValue>>,
 }
 
-/// Clauses beyond these are left to the filter itself. Source: DynamoDB quotas, an expression has 4 KB and 300 operators.
+/// Further clauses are left to the filter itself. Source: DynamoDB quotas, an expression has 4 KB and 300 operators.
 const MAX_CLAUSES: usize = 20;
-/// The same by their length; one more, and what joins them, is shorter than the rest.
+/// The same limit as a length; one more clause, and what joins them, fits into the rest.
 const MAX_CLAUSE_BYTES: usize = 3_400;
-/// The present goes on between the making of the conditions and the look at an item.
+/// Time passes between building the conditions and checking an item.
 const EXPIRY_SLACK: SignedDuration = SignedDuration::from_hours(1);
-/// Fractions of arrival times below a millisecond are cut off before they are compared.
+/// Arrival times are compared in whole milliseconds, so fractions below that are dropped.
 const ARRIVAL_SLACK: SignedDuration = SignedDuration::from_millis(1);
 
-/// Nothing arrives later than in the year 2100; what seems to may have its time in another unit.
+/// Nothing arrives after the year 2100; a later time probably has another unit.
 const LAST_TIME: Timestamp = Timestamp::constant(4_102_444_800, 0);
 
-/// Puts the conditions together, with a placeholder for whatever it is given.
+/// Builds the conditions, with a placeholder for each name and value.
 struct Writer {
     mode: ArchiveMode,
-    /// A Query takes no conditions on keys besides those of the key condition.
+    /// A Query takes no conditions on keys besides the key condition.
     is_query: bool,
     names: HashMap<String, String>,
     values: HashMap<String, AttributeValue>,
 }
 
 impl Conditions {
-    /// The conditions on the items of an archive of this mode, for a Query where the filter asks for one key, otherwise for a Scan.
+    /// The conditions for an archive of this mode: for a Query if the filter asks for one key, otherwise for a Scan.
     pub(crate) fn of(filter: &RecordFilter, mode: ArchiveMode, now: Timestamp) -> Self {
         let mut writer = Writer { mode, is_query: filter.key().is_some(), names: HashMap::new(), values: HashMap::new() };
         let key = filter.key().map(|key| writer.key_condition(key, filter.sequence()));
@@ -83,8 +83,8 @@ impl Writer {
         self.value(AttributeValue::S(text.to_owned()))
     }
 
-    /// Numbers of one length have the order of their texts; an open end, or ends of different lengths, DynamoDB cannot hold. Shorter ones
-    /// than Kinesis' may have leading zeros.
+    /// Numbers of the same length sort like their texts. DynamoDB cannot compare an open end, or ends of different lengths. Numbers
+    /// shorter than Kinesis' may have leading zeros.
     fn key_condition(&mut self, key: &str, sequence: Option<&SequenceRange>) -> &'static str {
         self.names.insert("#key".to_owned(), attribute::PARTITION_KEY.to_owned());
         self.values.insert(":key".to_owned(), AttributeValue::S(key.to_owned()));
@@ -99,7 +99,7 @@ impl Writer {
         "#key = :key AND #number BETWEEN :from AND :to"
     }
 
-    /// What passes besides the times that match is what is no time: of such an item it cannot be told, and it is counted.
+    /// Besides matching times, everything that is not a valid time passes: such items cannot be decided, and are counted.
     fn arrival_clauses(&mut self, filter: &RecordFilter, now: Timestamp) -> Vec<String> {
         let after = filter.after(now).map(|after| (">=", after.checked_sub(ARRIVAL_SLACK).unwrap_or(Timestamp::MIN)));
         let before = filter.before(now).map(|before| ("<", before.checked_add(ARRIVAL_SLACK).unwrap_or(Timestamp::MAX)));
@@ -108,7 +108,7 @@ impl Writer {
             .map(|(comparison, at)| {
                 let (end, number) = (self.value(epoch_seconds(at)), self.text("N"));
                 let name = self.name(attribute::ARRIVAL);
-                // Beyond the other end are only numbers that are no seconds since 1970.
+                // Beyond the other end are only numbers that cannot be seconds since 1970.
                 let (other, no_time) = match comparison {
                     "<" => (">", epoch_seconds(LAST_TIME)),
                     _ => ("<", AttributeValue::N("0".to_owned())),
@@ -122,7 +122,7 @@ impl Writer {
             .collect()
     }
 
-    /// The comparison, or that the attribute is of the other type that is read, too.
+    /// The comparison, or that the attribute has the other type that is read.
     fn comparison(&mut self, attribute: &str, comparison: &str, value: &str, other_type: &str) -> String {
         let (name, other_type) = (self.name(attribute), self.text(other_type));
         format!("({name} {comparison} {value} OR attribute_type({name}, {other_type}))")
@@ -135,7 +135,7 @@ impl Writer {
 
     fn clause(&mut self, Condition { is_negated, test }: &Condition, now: Timestamp) -> Option<String> {
         match (test, *is_negated) {
-            // What a negated prefix leaves out is hardly worth a clause.
+            // A negated prefix excludes so little that a clause is not worth it.
             (Test::Key(KeyPattern::Exactly(key)), true) if !self.is_query => Some(self.difference(attribute::PARTITION_KEY, key)),
             (Test::Shard(shard), true) => Some(self.difference(attribute::SHARD_ID, shard.as_str())),
             (Test::Shard(shard), false) => {
@@ -172,7 +172,7 @@ impl Writer {
         format!("(attribute_not_exists({name}) OR {name} <> {text})")
     }
 
-    /// That there is no such attribute, or that it is of another type: then it may read otherwise, or cannot be told.
+    /// That the attribute is missing or has another type: then it may be read differently, or not decided.
     fn unread_text(&mut self, attribute: &str) -> String {
         let (name, text) = (self.name(attribute), self.text("S"));
         format!("attribute_not_exists({name}) OR NOT attribute_type({name}, {text})")
@@ -187,7 +187,7 @@ impl Writer {
         let name = self.name(attribute::SEQUENCE_NUMBER);
         let (least, beyond) = (self.text("0"), self.text(":"));
         let unread = self.unread_text(attribute::SEQUENCE_NUMBER);
-        // Leading zeros, as an emulator's number may have, do not count. What does not begin with a digit is no number.
+        // An emulator's numbers may have leading zeros, which do not count. Without a digit at the start it is not a number.
         let unlike = format!("begins_with({name}, {zero}) OR {name} < {least} OR {name} >= {beyond}");
         Some(format!("({name} BETWEEN {from} AND {to} OR {unlike} OR {unread})"))
     }
@@ -198,7 +198,7 @@ impl Writer {
                 let now = self.value(epoch_seconds(now.checked_add(EXPIRY_SLACK).unwrap_or(now)));
                 let (name, number) = (self.name(attribute::EXPIRE_AFTER), self.text("N"));
                 let most = self.value(AttributeValue::N(i64::MAX.to_string()));
-                // Beyond that it is no time. What does not say when it expires never does.
+                // Beyond that it is not a valid time. An item without a valid expiry never expires.
                 Some(format!(
                     "({name} <= {now} OR {name} > {most} OR attribute_exists({name}) AND NOT attribute_type({name}, {number}))"
                 ))
@@ -216,7 +216,7 @@ impl Writer {
             (Property::Gzip, true) => Some(self.difference(attribute::RECORD_ENCODING, GZIP)),
             (Property::Parts, false) => Some(format!("attribute_exists({})", self.name(attribute::RECORD_PARTS))),
             (Property::Aggregated, false) => Some(self.may_be_aggregated()),
-            // Nearly every item passes these, or only we can tell.
+            // Nearly every item passes these, or only the explorer can check them.
             (Property::Parts | Property::Aggregated, true) | (Property::Damaged | Property::Unreadable | Property::Replay, _) => {
                 None
             }
@@ -241,7 +241,7 @@ fn ends_of_one_length(range: &SequenceRange) -> Option<(&str, &str)> {
     (from.len() == to.len()).then_some((from, to))
 }
 
-/// To the millisecond; nothing arrived before 1970.
+/// In milliseconds; nothing arrived before 1970.
 fn epoch_seconds(at: Timestamp) -> AttributeValue {
     let milliseconds = at.as_millisecond().max(0);
     AttributeValue::N(format!("{}.{:03}", milliseconds / 1_000, milliseconds % 1_000))

@@ -1,4 +1,4 @@
-//! Looking at what is there before a stream is configured, and making the calls of a plan.
+//! Reads what exists before a stream is configured, and makes a plan's calls.
 
 use super::archive::count_expired;
 use super::arn_of;
@@ -16,21 +16,21 @@ use aws_sdk_dynamodb::types::{
 use jiff::Timestamp;
 use std::time::Duration;
 
-/// How long a new table may take until it can be used; usually some seconds.
+/// How long a new table may take until it is active; usually some seconds.
 const TABLE_DEADLINE: Duration = Duration::from_secs(120);
-/// Between two looks at a new table.
+/// Between two checks of a new table.
 const TABLE_POLL: Duration = Duration::from_millis(200);
 
-/// Reads how a stream is archived now, and plans the calls that change it to what is wanted.
+/// Reads how a stream is archived now, and plans the calls that change it as wanted.
 ///
 /// # Errors
-/// Names the call that failed, or what is in the way.
+/// Names the call that failed, or the obstacle.
 pub async fn plan_change(connection: &Connection, stream: &StreamOverview, wanted: Wanted) -> Result<Plan, Failure> {
     let present = inspect(connection, stream, wanted, Timestamp::now()).await?;
     plan(stream, &present, wanted).map_err(|error| Failure::refused(format!("configure stream {}", stream.name), error.to_string()))
 }
 
-/// Reads what a plan needs to know: the table of the wanted mode and that of the parts, their TTL, and what would expire.
+/// Reads what a plan needs: the wanted mode's table and the parts table, their TTL, and how many items would expire.
 ///
 /// # Errors
 /// Names the call that failed.
@@ -75,7 +75,7 @@ async fn ttl_attribute(connection: &Connection, table: &str) -> Result<Option<St
     }))
 }
 
-/// Makes one call of a plan, and waits until what it made can be used.
+/// Makes one call of a plan, and waits until its result can be used.
 ///
 /// # Errors
 /// Names the call that failed.

@@ -1,4 +1,4 @@
-//! Finding region, credentials and endpoint as the AWS CLI does, and saying in one sentence which of them is missing.
+//! Finds region, credentials and endpoint like the AWS CLI, and says in one sentence which of them is missing.
 
 mod content;
 mod credentials;
@@ -30,21 +30,21 @@ use tokio::time::Instant;
 
 /// How long the start waits for the region, and for the first answer.
 const START_TIMEOUT: Duration = Duration::from_secs(2);
-/// Upper bound of the wait before the first answer is asked for again, so that there are some tries within [`START_TIMEOUT`].
+/// Longest wait before the first call is retried, so that several tries fit into [`START_TIMEOUT`].
 const START_BACKOFF: Duration = Duration::from_millis(100);
-/// How long a call goes on that is throttled.
+/// How long a throttled call is retried.
 const THROTTLED_PATIENCE: Duration = Duration::from_secs(20);
-/// After so long without credentials the user gets a word.
+/// After this long without credentials, the user gets a message.
 const WORD_AFTER: Duration = Duration::from_secs(1);
-/// How long a connection may take.
+/// Timeout of a connection.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
-/// How long one try of a call may take.
+/// Timeout of one attempt of a call.
 pub(super) const CALL_TIMEOUT: Duration = Duration::from_secs(20);
-/// Between two tag reads: Kinesis allows 5 a second for the whole account, half of which is left to the archivers. Source: Kinesis
+/// Between two tag reads. Kinesis allows 5 a second for the whole account; half of that is left to the archivers. Source: Kinesis
 /// API reference, ListTagsForStream.
 const TAG_READ_INTERVAL: Duration = Duration::from_millis(400);
 
-/// What the user said about where to connect; what is not said comes from the AWS CLI's variables and files.
+/// The user's options for connecting; everything else comes from the AWS CLI's variables and files.
 #[derive(Clone, Debug, Default)]
 pub struct ConnectOptions {
     /// Name of a profile.
@@ -64,19 +64,19 @@ pub struct Connection {
     pub(crate) dynamodb: aws_sdk_dynamodb::Client,
     /// The region's name.
     pub region: String,
-    /// The profile in use, where one was named.
+    /// The profile in use, if one was named.
     pub profile: Option<String>,
-    /// What the user should know about the connection, as a sentence.
+    /// A warning about the connection, as a sentence.
     pub warning: Option<String>,
-    /// The account that the credentials say they belong to.
+    /// The account of the credentials, as far as they say.
     pub(crate) account: Option<String>,
-    /// Whether anything was answered yet.
+    /// Whether any call was answered yet.
     is_answered: Arc<AtomicBool>,
     tag_pace: Option<Arc<Mutex<Instant>>>,
     origin: Arc<Origin>,
 }
 
-/// What other clients are made of, which few commands need.
+/// The base for other clients, which few commands need.
 #[derive(Debug)]
 enum Origin {
     Aws(Box<(SdkConfig, Http)>),
@@ -84,8 +84,8 @@ enum Origin {
 }
 
 impl Connection {
-    /// Clients for AWS, or for the endpoints that options, variables and profile name. `waiting` is told whose credentials are waited
-    /// for, where that takes long.
+    /// Clients for AWS, or for the endpoints that options, variables and profile name. `waiting` gets the source of the credentials
+    /// if they take long.
     ///
     /// # Errors
     /// When there is no region or there are no credentials.
@@ -97,7 +97,7 @@ impl Connection {
         let trusted = trusted.map_err(|sentence| Failure::refused("connect", sentence))?;
         let refusals = Refusals::default();
         let http = Http::new(trusted, refusals.clone());
-        // Credentials are kept by ours, which loads them afresh when they are refused.
+        // Our own provider keeps the credentials, because it loads them again when AWS refuses them.
         let loader = aws_config::defaults(BehaviorVersion::latest()).no_credentials().identity_cache(IdentityCache::no_cache());
         let mut loader = loader.timeout_config(timeouts()).http_client(http.clone());
         if let Some(profile) = files.named_profile() {
@@ -157,22 +157,22 @@ impl Connection {
         }
     }
 
-    /// Asks for one stream, to find out now what would fail later.
+    /// Lists one stream, to detect early what would fail later.
     ///
     /// # Errors
-    /// What a first call came to.
+    /// The error of the first call.
     pub async fn check(&self) -> Result<(), Failure> {
         let operation = format!("list the streams of region {}", self.region);
         let call = || async { Ok(self.kinesis.list_streams().limit(1).customize().config_override(soon()).send().await?) };
         match self.first_answer(call).await {
-            // That it is asked too much shows that it works.
+            // Throttling shows that the connection works.
             Ok(_) | Err(AwsFailure { kind: FailureKind::Throttled, .. }) => Ok(()),
             Err(failure) => Err(Failure::of_call(operation, "kinesis:ListStreams", failure)),
         }
     }
 
-    /// Makes a call that may be the first of all: an answer to that must come soon, so that nobody waits long for what cannot work.
-    /// What is throttled is asked for again.
+    /// Makes a call that may be the first one. Its answer must come soon, so that nobody waits long for a connection that cannot
+    /// work. Throttled calls are retried.
     pub(super) async fn promptly<T, F: Future<Output = Result<T, AwsFailure>>>(
         &self,
         call: impl Fn() -> F,
@@ -205,7 +205,7 @@ impl Connection {
         answer
     }
 
-    /// Settings and connections for a service that has no client here; `None` on emulators.
+    /// Settings and connections for a service without a client here; `None` on emulators.
     pub(super) fn for_another_service(&self) -> Option<(&SdkConfig, SharedHttpConnector)> {
         match self.origin.as_ref() {
             Origin::Aws(origin) => Some((&origin.0, origin.1.connector())),
@@ -213,7 +213,7 @@ impl Connection {
         }
     }
 
-    /// The archiver, calling what this calls.
+    /// The archiver, using the same clients.
     ///
     /// # Errors
     /// When credentials or endpoint are missing.
@@ -222,7 +222,7 @@ impl Connection {
             Origin::Aws(origin) => {
                 let (config, http) = origin.as_ref();
                 let archiver = AwsArchiver::new_through(&http.of_archiver(), config);
-                archiver.map_err(|error| Failure::refused("set the archiver up", error.to_string()))
+                archiver.map_err(|error| Failure::refused("set up the archiver", error.to_string()))
             }
             Origin::Emulators { kinesis_url, dynamodb_url } => {
                 Ok(AwsArchiver::new_on_emulators(kinesis_url, dynamodb_url, &self.region, DEFAULT_REFRESH))
@@ -245,7 +245,7 @@ impl Connection {
     }
 }
 
-/// Does the work, and says a word where that takes long.
+/// Does the work, and shows a message if it takes long.
 async fn with_a_word<T>(work: impl Future<Output = T>, word: impl FnOnce()) -> T {
     tokio::pin!(work);
     tokio::select! {
@@ -259,34 +259,34 @@ fn timeouts() -> TimeoutConfig {
     TimeoutConfig::builder().connect_timeout(CONNECT_TIMEOUT).operation_attempt_timeout(CALL_TIMEOUT).build()
 }
 
-/// Of a call whose answer must come soon.
+/// For a call whose answer must come soon.
 fn soon() -> aws_sdk_kinesis::config::Builder {
     aws_sdk_kinesis::config::Builder::new().retry_config(retries())
 }
 
-/// Several tries within [`START_TIMEOUT`].
+/// Several attempts within [`START_TIMEOUT`].
 pub(super) fn retries() -> RetryConfig {
     RetryConfig::standard().with_initial_backoff(START_BACKOFF)
 }
 
-/// Whether they are AWS's, and not a word that an emulator asks for. Source: IAM user guide, unique identifiers.
+/// Whether it looks like an AWS key, rather than a placeholder for an emulator. Source: IAM user guide, unique identifiers.
 fn is_of_aws(credentials: &Credentials) -> bool {
     const LENGTH: usize = 16;
     let key = credentials.access_key_id();
     key.len() >= LENGTH || key.starts_with("AKI") || key.starts_with("ASI")
 }
 
-/// What is said of an endpoint that others on the way can listen to.
+/// The warning about an unencrypted endpoint.
 fn plain_http(config: &SdkConfig) -> Option<String> {
     let endpoints = ["Kinesis", "DynamoDB"].into_iter().filter_map(|service| endpoint_of(config, service));
     let mut plain: Vec<String> = endpoints.filter(|url| is_plain(url)).collect();
     plain.dedup();
     let urls = plain.join(" and ");
-    let sentence = format!("what is read and sent goes to {urls} unencrypted, and others on the way can change it; use https");
+    let sentence = format!("the connection to {urls} is not encrypted, so others on the network can read and change it; use https");
     (!plain.is_empty()).then_some(sentence)
 }
 
-/// The endpoint that options, variables or the profile name for a service.
+/// The endpoint that options, variables or the profile set for a service.
 pub(super) fn endpoint_of(config: &SdkConfig, service: &str) -> Option<String> {
     let of_service = || {
         let key = ServiceConfigKey::builder().service_id(service).env("AWS_ENDPOINT_URL").profile("endpoint_url").build();

@@ -1,5 +1,5 @@
-//! The live tail: follows the shards of a stream, through reshards, and hands their records over as they arrive, or as they are seen
-//! in the stream's archive. Kinesis allows a shard five reads a second, which the archiver needs too, so this takes one of them.
+//! The live tail: follows a stream's shards through reshards, and delivers records as they arrive, or as they appear in the
+//! stream's archive. Kinesis allows five reads a second on a shard, and the archiver needs them too, so this uses one.
 
 mod shard;
 #[cfg(all(test, feature = "local"))]
@@ -26,13 +26,13 @@ use tokio::sync::{mpsc, watch};
 use tokio::time::Instant;
 use waiting::{Waiting, expected_of};
 
-/// Between two looks into the archive, so that one looks for many records.
+/// Between two lookups in the archive, so that one lookup covers many records.
 const LOOK_INTERVAL: Duration = Duration::from_millis(250);
 
-/// Between two times that only the time reached is told.
+/// Between two updates that only report the time reached.
 const REACHED_INTERVAL: Duration = Duration::from_secs(10);
 
-/// Whether a record is there already.
+/// Whether a record is already there.
 type Known<'c> = dyn Fn(&Record) -> bool + Send + Sync + 'c;
 
 struct Follower<'c> {
@@ -43,7 +43,7 @@ struct Follower<'c> {
     shards: Shards,
     archive: Option<FollowedArchive>,
     batches: mpsc::Sender<FollowBatch>,
-    /// What the other side knows, without the records.
+    /// The consumer's state, without the records.
     told: FollowBatch,
 }
 
@@ -53,7 +53,7 @@ struct FollowedArchive {
     looked_at: Instant,
 }
 
-/// Follows what the order asks for, until `stop` is true or dropped, or a call fails for good.
+/// Follows a stream until `stop` is true or dropped, or a call fails for good.
 pub async fn follow(
     connection: &Connection,
     order: &FollowOrder,
@@ -63,7 +63,7 @@ pub async fn follow(
     follow_unknown(connection, order, &|_| false, batches, stop).await
 }
 
-/// The same, without the records that are known: they are neither looked for nor handed over.
+/// The same, but skips the records that are already known.
 pub async fn follow_unknown(
     connection: &Connection,
     order: &FollowOrder,
@@ -72,7 +72,7 @@ pub async fn follow_unknown(
     mut stop: watch::Receiver<bool>,
 ) -> FollowEnding {
     tokio::select! {
-        // An error means that whoever could stop it is gone, which is the same news.
+        // An error means that the sender was dropped, which is also a reason to stop.
         _ = stop.wait_for(|stops| *stops) => FollowEnding::Stopped,
         broken = run(connection, order, known, batches) => match broken {
             Broken::NobodyListens => FollowEnding::Stopped,
@@ -118,7 +118,7 @@ impl Follower<'_> {
             .archive
             .as_ref()
             .and_then(|archive| archive.waiting.next_due().map(|due| due.max(archive.looked_at + LOOK_INTERVAL)));
-        // With too much to wait for, the stream is not read on, so that memory has a bound.
+        // If too many records are waiting, the stream is not read further, so that memory stays bounded.
         let takes_pages = self.archive.as_ref().is_none_or(|archive| !archive.waiting.is_full());
         let look = async {
             match look_at {
@@ -139,7 +139,7 @@ impl Follower<'_> {
         Ok(self.tell(batch).await?)
     }
 
-    /// Puts what of a page is handed over at once into the batch; in an archive it is waited for.
+    /// Adds a page's records to the batch; for an archive, waits for them first.
     async fn take(&mut self, page: FollowedPage, batch: &mut FollowBatch) {
         let items: Vec<StoredItem> = match &self.archive {
             Some(archive) => page.items.into_iter().flat_map(|item| expected_of(item, archive.waiting.mode())).collect(),
@@ -147,7 +147,7 @@ impl Follower<'_> {
         };
         let records: Vec<Record> = items.into_iter().map(Record::new).filter(|record| !(self.known)(record)).collect();
         let looks = Arc::clone(&self.looks);
-        // A payload may take long to be looked into.
+        // Checking a payload may take long.
         let looked = off_workers(move |cancelled| {
             let (matcher, recipe) = &*looks;
             let now = Timestamp::now();
@@ -164,7 +164,7 @@ impl Follower<'_> {
         }
     }
 
-    /// Looks for what is due in the archive.
+    /// Looks up the records that are due in the archive.
     async fn look(&mut self, batch: &mut FollowBatch) -> Result<(), Failure> {
         let Some(archive) = &mut self.archive else {
             return Ok(());
@@ -179,7 +179,7 @@ impl Follower<'_> {
                 let call = self.connection.dynamodb.batch_get_item().request_items(&archive.table, wanted).send().await;
                 call.map_err(|error| Failure::of_call(operation(), "dynamodb:BatchGetItem", error.into()))
             });
-            // What was left unprocessed is looked for again with the rest.
+            // Unprocessed keys are looked up again with the rest.
             let (items, _) = batch_of(answer.await?, &archive.table).map_err(|fault| Failure::refused(operation(), fault))?;
             let found = archive.waiting.found(items.into_iter().map(StoredItem::from_attributes));
             batch.lag = batch.lag.max(found.iter().filter_map(lag_of).max());
@@ -212,11 +212,11 @@ impl Follower<'_> {
     }
 }
 
-/// From arrival to archive, as the item says it.
+/// The time from arrival to archiving, according to the item.
 fn lag_of(item: &StoredItem) -> Option<Duration> {
     let arrived_ms = item.arrival.as_ref()?.milliseconds()?;
     let archived = jiff::civil::DateTime::strptime("%Y-%m-%d %H:%M:%S", item.last_update.as_deref()?).ok()?;
     let archived_ms = archived.to_zoned(jiff::tz::TimeZone::UTC).ok()?.timestamp().as_millisecond();
-    // Whole seconds may lie before an arrival in the same second.
+    // Times in whole seconds may be before an arrival in the same second.
     Some(Duration::from_millis(u64::try_from(archived_ms - arrived_ms).unwrap_or(0)))
 }

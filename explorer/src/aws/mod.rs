@@ -1,4 +1,4 @@
-//! The only code that knows the AWS SDKs: plain functions, the explorer's own types in and out.
+//! The only code that knows the AWS SDKs: plain functions that take and return the explorer's own types.
 
 pub mod archive;
 pub mod bucket;
@@ -18,7 +18,7 @@ pub mod traffic;
 
 use archiver::format::stream::StreamName;
 
-/// The ARN to send with a call, where a stream is not known to belong to this account.
+/// The ARN to send with a call, for a stream that may belong to another account.
 fn arn_of(stream: &StreamName) -> Option<String> {
     stream.arn().map(|arn| arn.stream_arn().to_owned())
 }

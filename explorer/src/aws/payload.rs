@@ -1,4 +1,4 @@
-//! Reading the payload of a record, whose parts lie in a table of their own where it is too large for an item.
+//! Reads a record's payload. If it is too large for an item, its parts are in a separate table.
 
 use super::archive::items_of;
 use super::connect::Connection;
@@ -11,10 +11,10 @@ use archiver::format::stream::StreamName;
 use archiver::format::table::{attribute, parts_table_name};
 use aws_sdk_dynamodb::types::AttributeValue;
 
-/// The payload of a record of this stream's archive, as it was put into the stream.
+/// The payload of a record in this stream's archive, as it was put into the stream.
 ///
 /// # Errors
-/// When the archive does not hold it whole, or its parts cannot be read.
+/// When the archive does not have all of it, or its parts cannot be read.
 pub async fn read_payload(connection: &Connection, stream: &StreamName, record: &Record) -> Result<Vec<u8>, NoPayload> {
     match (&record.place, record.payload()) {
         (Place::Parts(parts), _) => {
@@ -26,7 +26,7 @@ pub async fn read_payload(connection: &Connection, stream: &StreamName, record: 
     }
 }
 
-/// The text of the parts, under whichever of their keys they are whole.
+/// The text of the parts, under whichever of their keys is complete.
 async fn read_parts(connection: &Connection, table: &str, parts: &Parts) -> Result<String, NoPayload> {
     let mut first_problem = None;
     for part_of in &parts.part_of {
@@ -40,7 +40,7 @@ async fn read_parts(connection: &Connection, table: &str, parts: &Parts) -> Resu
     Err(first_problem.unwrap_or_else(|| NoPayload::Damaged("its parts have no key".to_owned())))
 }
 
-/// The text of the parts under a key. The newest state is read: the archiver writes the parts just before their item.
+/// The text of the parts under a key. Reads consistently, because the archiver writes the parts just before their item.
 async fn read_parts_of(connection: &Connection, table: &str, parts: &Parts, part_of: &str) -> Result<String, NoPayload> {
     let query = connection
         .dynamodb

@@ -1,4 +1,4 @@
-//! Putting records into a stream: one call, and what became of each record.
+//! Puts records into a stream: one call, and the result of each record.
 
 use super::arn_of;
 use super::connect::Connection;
@@ -9,7 +9,7 @@ use aws_config::retry::RetryConfig;
 use aws_sdk_kinesis::primitives::Blob;
 use aws_sdk_kinesis::types::{PutRecordsRequestEntry, PutRecordsResultEntry};
 
-/// The permission it takes.
+/// The permission it needs.
 pub const PERMISSION: &str = "kinesis:PutRecords";
 
 /// A record to put.
@@ -17,13 +17,13 @@ pub const PERMISSION: &str = "kinesis:PutRecords";
 pub struct PutEntry {
     /// Its partition key.
     pub partition_key: String,
-    /// What decides its shard in place of the key's hash.
+    /// The hash that determines its shard instead of the key's.
     pub explicit_hash_key: Option<String>,
     /// The data.
     pub data: Vec<u8>,
 }
 
-/// What became of a record.
+/// The result of one record.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum PutOutcome {
     /// The stream has it.
@@ -33,17 +33,17 @@ pub enum PutOutcome {
         /// Its sequence number.
         sequence_number: String,
     },
-    /// Its shard is at its limit.
+    /// Its shard is throttled.
     Throttled,
-    /// It was not taken, in the words of Kinesis.
+    /// It failed, in Kinesis' words.
     Failed(String),
 }
 
-/// Puts records with one call, which is not repeated. The outcomes come in the order of the records.
+/// Puts records with one call, without retries. The results are in the order of the records.
 ///
 /// # Errors
-/// When the call fails as a whole; then any of the records may be in the stream all the same, unless Kinesis has answered. An answer
-/// that does not say of each record what became of it is as good as none.
+/// When the call fails as a whole. Unless Kinesis has answered, any of the records may still be in the stream. An answer that does
+/// not cover every record counts as none.
 pub async fn put_records(
     connection: &Connection,
     stream: &StreamName,
@@ -56,10 +56,10 @@ pub async fn put_records(
         entry.data(Blob::new(data)).build().map_err(refused)
     };
     let entries = entries.into_iter().map(entry).collect::<Result<_, _>>()?;
-    // Kinesis takes the ARN by itself, and an emulator refuses both together.
+    // Kinesis accepts the ARN alone, and emulators refuse both together.
     let name = stream.arn().is_none().then(|| stream.as_str().to_owned());
     let call = connection.kinesis.put_records().set_stream_name(name).set_stream_arn(arn_of(stream)).set_records(Some(entries));
-    // Each failure is counted and repeated by the caller; the SDK's own tries would be seen by nobody.
+    // The caller counts and retries failures; retries in the SDK would be hidden from it.
     let once = aws_sdk_kinesis::config::Builder::new().retry_config(RetryConfig::disabled());
     let output = call.customize().config_override(once).send().await.map_err(|error| match error.as_service_error() {
         Some(_) => error.into(),
@@ -69,20 +69,17 @@ pub async fn put_records(
     outcomes(output.records, count).map_err(lost)
 }
 
-/// What came in place of an answer that can be used says nothing of the records.
+/// An unusable answer says nothing about the records.
 fn unanswered(failure: AwsFailure) -> AwsFailure {
     let kind = if failure.kind == FailureKind::Unusable { FailureKind::Service } else { failure.kind };
     AwsFailure { kind, ..failure }
 }
 
 fn lost(reason: String) -> AwsFailure {
-    AwsFailure {
-        kind: FailureKind::Service,
-        message: format!("the answer to PutRecords {reason}, so nobody knows what became of it"),
-    }
+    AwsFailure { kind: FailureKind::Service, message: format!("the answer to PutRecords {reason}, so its result is unknown") }
 }
 
-/// What became of so many records.
+/// The results of this many records.
 fn outcomes(results: Vec<PutRecordsResultEntry>, count: usize) -> Result<Vec<PutOutcome>, String> {
     if results.len() != count {
         return Err(format!("has {} results for {count} {}", results.len(), if count == 1 { "record" } else { "records" }));

@@ -1,4 +1,4 @@
-//! The records of a shard from one sequence number to another, read from the stream itself while it still has them.
+//! The records of a shard between two sequence numbers, read from the stream while it still has them.
 
 use super::connect::Connection;
 use crate::aws::shard_reader::{ShardCalls, ShardReader, ShardStart};
@@ -11,13 +11,13 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use std::time::Duration;
 
-/// Between two reads of a shard. It allows five a second to all its readers. Source: Kinesis API reference, GetRecords.
+/// Between two reads of a shard. All its readers share five a second. Source: Kinesis API reference, GetRecords.
 const READ_INTERVAL: Duration = Duration::from_millis(400);
 
-/// From where to where.
+/// A range of a shard.
 #[derive(Clone, Copy, Debug)]
 pub struct Range<'r> {
-    /// Whose shard.
+    /// The stream.
     pub stream: &'r StreamName,
     /// The shard's id.
     pub shard: &'r str,
@@ -49,10 +49,10 @@ pub(crate) fn stream_record(record: Record) -> Result<StreamRecord, InvalidSeque
 }
 
 impl RangeReader {
-    /// Begins to read this range.
+    /// Opens this range.
     ///
     /// # Errors
-    /// When it is none, or the shard cannot be read.
+    /// When it is not a valid range, or the shard cannot be read.
     pub async fn open(connection: &Connection, range: Range<'_>) -> Result<Self, Failure> {
         let operation = format!("read shard {} of stream {}", range.shard, range.stream);
         let number = |digits: &str| {
@@ -70,7 +70,7 @@ impl RangeReader {
         Ok(Self { reader, operation, last, has_read: false, is_done: false })
     }
 
-    /// The next records, `None` after the last.
+    /// The next records; `None` after the last.
     ///
     /// # Errors
     /// When the shard cannot be read.
@@ -84,7 +84,7 @@ impl RangeReader {
             };
             let read = page.records.into_iter().map(stream_record).collect::<Result<Vec<_>, _>>();
             let mut records = read.map_err(|error| Failure::refused(&self.operation, error.to_string()))?;
-            // Between records that lie far apart a page may be empty. Emulators do not say how far behind one is.
+            // Between distant records a page may be empty. Emulators do not say how far behind the reader is.
             let is_at_tip = records.is_empty() && page.behind_latest.unwrap_or_default().is_zero();
             let is_past = records.last().is_some_and(|record| record.sequence_number >= self.last);
             self.is_done = is_at_tip || is_past || self.reader.is_at_end();

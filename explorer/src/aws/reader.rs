@@ -1,6 +1,6 @@
-//! Reads an archive from one end to the other: one key's items newest first, or the whole table in segments side by side. What does
-//! not match is dropped where it is parsed, what matches is handed over page by page, and whoever stops it can go on later from the
-//! position in the ending, which covers exactly what was handed over.
+//! Reads an archive from start to end: one key's items newest first, or the whole table in parallel segments. Items that do not
+//! match are dropped while parsing; matches are delivered page by page. After a stop, reading can resume from the position in the
+//! ending, which covers exactly what was delivered.
 
 mod matching;
 mod pages;
@@ -20,26 +20,26 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 
-/// Segments read side by side: enough to keep two processors busy with answers of 100 ms.
+/// Segments read in parallel, enough to keep two processors busy when answers take 100 ms.
 const SEGMENTS_AT_ONCE: usize = 8;
-/// Bytes of a table for which it gets another segment.
+/// Bytes of a table for each segment.
 const SEGMENT_BYTES: u64 = 16 * 1024 * 1024;
-/// Segments of a small table, or of one whose size is not known.
+/// Segments of a small table, or of one whose size is unknown.
 const FEWEST_SEGMENTS: usize = SEGMENTS_AT_ONCE;
-/// Segments of the largest table; what lies behind a stopped reading remembers each.
+/// Most segments of a large table; the position of a stopped reading contains each of them.
 const MOST_SEGMENTS: usize = 200;
-/// Items of the first page: few, so that the first rows come at once.
+/// Items on the first page: few, so that the first rows come at once.
 const FIRST_PAGE_ITEMS: i32 = 250;
 
-/// What all that read one order share.
+/// What all workers of an order share.
 struct Reading {
     pages: Pages,
     matcher: PageMatcher,
     delivery: Delivery,
 }
 
-/// Reads what the order asks for from this archive, until all is read or `stop` is true or dropped. Of items that do not match only the
-/// count is told. The last batch is sent before this returns.
+/// Reads the ordered records from this archive until all are read, or `stop` is true or dropped. Items that do not match are only
+/// counted. The last batch is sent before this returns.
 pub(crate) async fn read(
     connection: &Connection,
     source: &ArchiveSource,
@@ -70,13 +70,13 @@ pub(crate) async fn read(
         }
     };
     let ended = tokio::select! {
-        // An error means that whoever could stop it is gone, which is the same news.
+        // An error means that the sender was dropped, which is also a reason to stop.
         _ = stop.wait_for(|stops| *stops) => Err(Broken::NobodyListens),
         ended = work => ended,
     };
     let (position, is_complete) = reading.delivery.close().await;
     match ended {
-        // Whoever stops when all was handed over has it all.
+        // If everything was delivered, a stop request does not matter.
         _ if is_complete => ReadEnding::Complete,
         Ok(()) => ReadEnding::Complete,
         Err(Broken::NobodyListens) => ReadEnding::Stopped(position),
@@ -88,7 +88,7 @@ fn segments_of(source: &ArchiveSource) -> usize {
     usize::try_from(source.about_bytes / SEGMENT_BYTES).unwrap_or(MOST_SEGMENTS).clamp(FEWEST_SEGMENTS, MOST_SEGMENTS)
 }
 
-/// Reads one key's items in their order, the next page while one is looked through.
+/// Reads one key's items in order; the next page is fetched while one is processed.
 async fn query(reading: &Arc<Reading>, from: Option<PageCursor>) -> Result<(), Broken> {
     let mut ahead = JoinSet::new();
     let read = |from: Option<PageCursor>, limit: Option<i32>| {
@@ -113,7 +113,7 @@ async fn query(reading: &Arc<Reading>, from: Option<PageCursor>) -> Result<(), B
     Ok(())
 }
 
-/// Reads all segments, several side by side, each worker taking the next when one is done.
+/// Reads all segments, several in parallel; each worker takes the next segment when one is done.
 async fn scan(reading: &Arc<Reading>, segments: Vec<SegmentPosition>) -> Result<(), Broken> {
     let total = segments.len();
     let left = segments.into_iter().enumerate().filter_map(|(segment, position)| match position {
@@ -167,7 +167,7 @@ impl Reading {
     }
 }
 
-/// What a task came to. One that was aborted was so because nobody wants it any more.
+/// A task's result. A task is aborted only when its result is not needed.
 fn finished<T>(joined: Result<T, tokio::task::JoinError>) -> Result<T, Broken> {
     joined.map_err(|error| match error.try_into_panic() {
         Ok(panic) => std::panic::resume_unwind(panic),

@@ -1,4 +1,4 @@
-//! How often a call that reads is tried: throttling only slows it down, what may pass is waited for, all else is told at once.
+//! How often read calls are tried: throttled calls are retried, temporary failures for a while, all others fail at once.
 
 use crate::domain::failure::Failure;
 use archiver::aws::backoff::Deadline;
@@ -6,10 +6,10 @@ use archiver::aws::failure::FailureKind;
 use std::future::Future;
 use std::time::Duration;
 
-/// How long a service may fail in a row, beyond the tries that the SDK itself makes.
+/// How long a service may keep failing, in addition to the SDK's own retries.
 const PATIENCE: Duration = Duration::from_secs(20);
 
-/// Makes a call until it succeeds or there is no hope.
+/// Retries a call until it succeeds or cannot succeed.
 pub(super) async fn with_retries<T, F: Future<Output = Result<T, Failure>>>(call: impl Fn() -> F) -> Result<T, Failure> {
     let mut deadline = Deadline::after(PATIENCE);
     let mut failed = 0;
@@ -25,7 +25,7 @@ pub(super) async fn with_retries<T, F: Future<Output = Result<T, Failure>>>(call
         if deadline.back_off(failed).await.is_err() {
             return Err(failure);
         }
-        tracing::debug!(%failure, failed, "tried again");
+        tracing::debug!(%failure, failed, "retrying");
         failed += 1;
     }
 }

@@ -1,4 +1,4 @@
-//! Reads one shard page by page, and from its last record on where its iterator has expired.
+//! Reads one shard page by page. If its iterator expires, resumes after the last record.
 
 use super::arn_of;
 use super::retry::with_retries;
@@ -16,32 +16,32 @@ use std::time::Duration;
 /// Where the reading of a shard begins.
 #[derive(Clone, Debug)]
 pub(crate) enum ShardStart {
-    /// Behind what is there.
+    /// After everything that is there now.
     Latest,
-    /// With the oldest record that the stream still has.
+    /// With the oldest record in the stream.
     Oldest,
-    /// With what arrived at this time or later.
+    /// With records that arrived at this time or later.
     At(Timestamp),
     /// With this record.
     From(SequenceNumber),
-    /// Behind this record.
+    /// After this record.
     After(SequenceNumber),
 }
 
-/// The calls that read a shard, each made once.
+/// The calls that read a shard, without retries.
 #[derive(Debug)]
 pub(crate) struct ShardCalls {
     pub(crate) client: Client,
     pub(crate) stream: StreamName,
     pub(crate) shard: String,
-    /// What the shard is read for, as failures say it.
+    /// Why the shard is read, for error messages.
     pub(crate) operation: String,
-    /// Records of a page; as many as Kinesis gives where nothing is said.
+    /// Records in a page; `None` leaves it to Kinesis.
     pub(crate) max_records: Option<i32>,
 }
 
 impl ShardCalls {
-    /// An iterator that begins there.
+    /// An iterator that starts there.
     ///
     /// # Errors
     /// What Kinesis answered.
@@ -67,7 +67,7 @@ impl ShardCalls {
         output.shard_iterator.ok_or_else(|| Failure::refused(&self.operation, "the answer has no shard iterator"))
     }
 
-    /// What the shard has behind an iterator; `None` where the iterator has expired.
+    /// The shard's records from an iterator on; `None` if the iterator has expired.
     ///
     /// # Errors
     /// What Kinesis answered.
@@ -87,20 +87,20 @@ pub(crate) struct ShardReader {
     calls: ShardCalls,
     /// `None` at the end of a closed shard.
     iterator: Option<String>,
-    /// Where a new iterator begins.
+    /// Where a new iterator starts.
     resume: ShardStart,
 }
 
-/// What a shard had at one time.
+/// One page of a shard.
 #[derive(Debug)]
 pub(crate) struct ShardPage {
     pub(crate) records: Vec<Record>,
-    /// How long ago the last of them arrived before the newest of the shard, where Kinesis says so.
+    /// How far the page's end is behind the newest record, if Kinesis says so.
     pub(crate) behind_latest: Option<Duration>,
 }
 
 impl ShardReader {
-    /// Begins to read. `resume` is where a new iterator begins that is needed before there was a record.
+    /// Starts to read. `resume` is where a new iterator starts if one is needed before the first record.
     ///
     /// # Errors
     /// What Kinesis answered.
@@ -109,7 +109,7 @@ impl ShardReader {
         Ok(Self { calls, iterator: Some(iterator), resume })
     }
 
-    /// The next page, `None` behind the last one of a closed shard.
+    /// The next page; `None` after the last one of a closed shard.
     ///
     /// # Errors
     /// What Kinesis answered.
@@ -131,7 +131,7 @@ impl ShardReader {
         Ok(None)
     }
 
-    /// Whether the last page was that of a closed shard.
+    /// Whether the last page ended a closed shard.
     pub(crate) fn is_at_end(&self) -> bool {
         self.iterator.is_none()
     }

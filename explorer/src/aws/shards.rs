@@ -8,14 +8,14 @@ use crate::domain::replay::hash_key::{HashKey, ShardMap, TargetShard};
 use archiver::format::stream::StreamName;
 use aws_sdk_kinesis::types::Shard;
 
-/// All shards, those that are closed included. `operation` is what they are listed for.
+/// All shards, including closed ones. `operation` says why they are listed.
 pub(super) async fn list(connection: &Connection, stream: &StreamName, operation: &str) -> Result<Vec<Shard>, Failure> {
     let mut shards: Vec<Shard> = Vec::new();
     let mut token: Option<String> = None;
     loop {
         let page = with_retries(|| async {
             let call = connection.kinesis.list_shards().set_stream_arn(arn_of(stream));
-            // Kinesis takes either.
+            // Kinesis takes either the name or the token.
             let call = match &token {
                 Some(token) => call.next_token(token),
                 None => call.stream_name(stream.as_str()),
@@ -25,13 +25,13 @@ pub(super) async fn list(connection: &Connection, stream: &StreamName, operation
         let page = page.await?;
         shards.extend(page.shards.unwrap_or_default());
         if page.next_token.is_some() && page.next_token == token {
-            return Err(Failure::refused(operation, "Kinesis gives the same page again"));
+            return Err(Failure::refused(operation, "Kinesis returns the same page again"));
         }
         token = page.next_token;
         if token.is_none() {
-            // A stream has shards as long as it is there.
+            // An existing stream always has shards.
             return if shards.is_empty() {
-                Err(Failure::refused(operation, "Kinesis lists no shard, not even a closed one"))
+                Err(Failure::refused(operation, "Kinesis lists no shards, not even closed ones"))
             } else {
                 Ok(shards)
             };
@@ -39,7 +39,7 @@ pub(super) async fn list(connection: &Connection, stream: &StreamName, operation
     }
 }
 
-/// Finds out soon whether the stream is there and its shards can be listed.
+/// Checks early that the stream exists and its shards can be listed.
 ///
 /// # Errors
 /// What Kinesis answered.
@@ -54,15 +54,15 @@ pub async fn check(connection: &Connection, stream: &StreamName) -> Result<(), F
     connection.promptly(call).await.map_err(failed)
 }
 
-/// Whether a shard takes records.
+/// Whether a shard accepts records.
 pub(super) fn is_open(shard: &Shard) -> bool {
     shard.sequence_number_range.as_ref().is_none_or(|range| range.ending_sequence_number.is_none())
 }
 
-/// When a stream was created, in epoch milliseconds: another one of the same name was created at another time.
+/// When a stream was created, in epoch milliseconds. A stream of the same name with another time is a different stream.
 ///
 /// # Errors
-/// When it is not there, or cannot be described.
+/// When it does not exist, or cannot be described.
 pub async fn created_at(connection: &Connection, stream: &StreamName) -> Result<Option<i64>, Failure> {
     let described = with_retries(|| async {
         let call = connection.kinesis.describe_stream_summary().stream_name(stream.as_str()).set_stream_arn(arn_of(stream));
@@ -73,7 +73,7 @@ pub async fn created_at(connection: &Connection, stream: &StreamName) -> Result<
     Ok(summary.and_then(|summary| summary.stream_creation_timestamp.to_millis().ok()))
 }
 
-/// The open shards of a stream by the hash keys they take.
+/// A stream's open shards, by their hash key ranges.
 ///
 /// # Errors
 /// When they cannot be listed.
@@ -86,7 +86,7 @@ pub async fn map(connection: &Connection, stream: &StreamName) -> Result<ShardMa
         let first = bound(range.map(|range| range.starting_hash_key.as_str()));
         let last = bound(range.map(|range| range.ending_hash_key.as_str()));
         let (Some(first), Some(last)) = (first, last) else {
-            return Err(Failure::refused(&operation, format!("the hash keys of {} are no numbers", shard.shard_id)));
+            return Err(Failure::refused(&operation, format!("the hash keys of {} are not numbers", shard.shard_id)));
         };
         Ok(TargetShard { first, last, id: shard.shard_id })
     });

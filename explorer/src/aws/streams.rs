@@ -1,4 +1,4 @@
-//! Streams: which there are, and what is known of one and its archive.
+//! Streams: lists them, and reads what is known about one and its archive.
 
 use super::arn_of;
 use super::connect::{Connection, retries};
@@ -15,18 +15,18 @@ use aws_sdk_dynamodb::types::{KeySchemaElement, KeyType, TableDescription};
 use aws_sdk_kinesis::types::{StreamDescriptionSummary, StreamMode};
 use std::collections::BTreeSet;
 
-/// Largest record of a stream that does not say otherwise, in bytes. Source: Kinesis developer guide, quotas.
+/// The largest record of a stream without its own limit, in bytes. Source: Kinesis developer guide, quotas.
 const DEFAULT_MAX_RECORD_BYTES: u64 = 1024 * 1024;
 
 /// The permission to describe a stream.
 const DESCRIBE: &str = "kinesis:DescribeStreamSummary";
 
-/// What only replays ask of a stream.
+/// What only replays need to know about a stream.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StreamFacts {
-    /// How its capacity is set.
+    /// Its capacity mode.
     pub capacity: CapacityMode,
-    /// When it was made, in epoch milliseconds: another one of the same name was made at another time.
+    /// When it was created, in epoch milliseconds. A stream of the same name with another time is a different stream.
     pub created_at: Option<i64>,
 }
 
@@ -36,7 +36,7 @@ pub struct StreamFacts {
 /// What Kinesis answered.
 pub async fn list(connection: &Connection, from: Option<StreamCursor>) -> Result<StreamPage, Failure> {
     let mut call = connection.kinesis.list_streams();
-    // Kinesis pages by token; emulators give none, and go on after the last name.
+    // Kinesis pages by token. Emulators return none, and continue after the last name.
     call = match &from {
         Some(StreamCursor { token: Some(token), .. }) => call.next_token(token),
         Some(StreamCursor { token: None, last }) => call.exclusive_start_stream_name(last),
@@ -45,13 +45,13 @@ pub async fn list(connection: &Connection, from: Option<StreamCursor>) -> Result
     let operation = || format!("list the streams of region {}", connection.region);
     let page = call.send().await.map_err(|error| Failure::of_call(operation(), "kinesis:ListStreams", error.into()))?;
     if page.has_more_streams && page.stream_names.is_empty() {
-        let detail = "the answer to ListStreams says that there are more streams, and names none";
+        let detail = "the answer to ListStreams says that there are more streams, but names none";
         return Err(Failure::refused(operation(), detail));
     }
     let last = page.stream_names.last().cloned();
     let next = last.filter(|_| page.has_more_streams).map(|last| StreamCursor { token: page.next_token, last });
     if next.is_some() && next.as_ref().map(|next| &next.last) == from.as_ref().map(|from| &from.last) {
-        return Err(Failure::refused(operation(), "Kinesis gives the same page again"));
+        return Err(Failure::refused(operation(), "Kinesis returns the same page again"));
     }
     let names = page
         .stream_names
@@ -61,7 +61,7 @@ pub async fn list(connection: &Connection, from: Option<StreamCursor>) -> Result
     Ok(StreamPage { names, next })
 }
 
-/// Reads what is known of a stream: itself, its tags, its archive's table.
+/// Reads what is known about a stream: its description, its tags and its archive's table.
 ///
 /// # Errors
 /// Names the call that failed, and the stream.
@@ -69,7 +69,7 @@ pub async fn overview(connection: &Connection, name: &StreamName) -> Result<Stre
     overview_and_facts(connection, name).await.map(|(overview, _)| overview)
 }
 
-/// The same, and what only replays ask.
+/// The same, and what only replays need.
 ///
 /// # Errors
 /// Names the call that failed, and the stream.
@@ -90,7 +90,7 @@ pub async fn overview_and_facts(connection: &Connection, name: &StreamName) -> R
     };
     let created_at = summary.stream_creation_timestamp.to_millis().ok();
     let arn = summary.stream_arn;
-    // Of another account's stream the tags may be hidden, and its archive is in that account.
+    // The tags of another account's stream may be hidden, and its archive is in that account.
     let (configuration, table) = match (read_configuration(connection, name, &arn).await, name.arn()) {
         (Err(failure), Some(_)) if failure.kind == FailureKind::AccessDenied => (Configuration::NotArchived, None),
         (configuration, Some(_)) => (configuration?, None),
@@ -129,11 +129,11 @@ async fn describe(connection: &Connection, name: &StreamName) -> Result<StreamDe
     connection.promptly(call).await?.ok_or_else(empty)
 }
 
-/// Finds out whose a stream is that was named by its ARN: one of this account is known by its name from here on, of another one the ARN
-/// is sent with every call.
+/// Finds out who owns a stream that was given as an ARN. A stream of this account is used by name from here on. For another
+/// account, every call gets the ARN.
 ///
 /// # Errors
-/// When it is in another region, or that cannot be found out.
+/// When it is in another region, or the owner cannot be determined.
 pub async fn settled(connection: &Connection, stream: &StreamName) -> Result<StreamName, Failure> {
     let Some(arn) = stream.arn() else {
         return Ok(stream.clone());
@@ -151,11 +151,11 @@ pub async fn settled(connection: &Connection, stream: &StreamName) -> Result<Str
     if let Some(account) = &connection.account {
         return Ok(if account == arn.account() { stream.without_arn() } else { stream.clone() });
     }
-    // The account of credentials without one is that of its streams.
+    // Credentials without an account id: that of their streams is the same.
     match describe(connection, &stream.without_arn()).await {
         Ok(summary) if summary.stream_arn == arn.stream_arn() => Ok(stream.without_arn()),
         Ok(_) => Ok(stream.clone()),
-        // It may have been deleted, or be hidden; then the table that it has left says whose it was.
+        // The stream may be deleted or hidden. Then the table that it left says who owned it.
         Err(AwsFailure { kind: FailureKind::NotFound | FailureKind::AccessDenied, .. }) => {
             let is_own = account_of_tables(connection, &stream.without_arn()).await.is_some_and(|account| account == arn.account());
             Ok(if is_own { stream.without_arn() } else { stream.clone() })
@@ -164,7 +164,7 @@ pub async fn settled(connection: &Connection, stream: &StreamName) -> Result<Str
     }
 }
 
-/// The account that has a table of the stream's archive; `None` where there is none to be seen.
+/// The account that owns a table of the stream's archive; `None` if no table is visible.
 async fn account_of_tables(connection: &Connection, name: &StreamName) -> Option<String> {
     let all_settings = [ArchiveMode::All, ArchiveMode::Latest].map(|mode| ArchiveSettings::new(mode, None));
     for table in all_settings.iter().flat_map(|settings| candidate_tables(name, settings)) {
@@ -189,7 +189,7 @@ fn partition_of(region: &str) -> &'static str {
     PARTITIONS.iter().find(|(prefix, _)| region.starts_with(prefix)).map_or("aws", |(_, partition)| partition)
 }
 
-/// What is known of a stream, or of its archive where the stream was deleted.
+/// What is known about a stream, or about its archive if the stream was deleted.
 ///
 /// # Errors
 /// Names the call that failed, and the stream.
@@ -200,7 +200,7 @@ pub async fn overview_of_archive(connection: &Connection, name: &StreamName) -> 
     }
 }
 
-/// The archive that a deleted stream has left.
+/// The archive that a deleted stream left.
 async fn deleted(connection: &Connection, name: &StreamName) -> Result<Option<StreamOverview>, Failure> {
     if name.arn().is_some() {
         return Ok(None);
@@ -209,7 +209,7 @@ async fn deleted(connection: &Connection, name: &StreamName) -> Result<Option<St
     Ok(table.map(|table| StreamOverview::of_deleted(name.clone(), table)))
 }
 
-/// The table that a stream's archive is read from, and what should be said of it.
+/// The table to read a stream's archive from, and a note about it.
 ///
 /// # Errors
 /// Names the call that failed, and the stream.
@@ -219,7 +219,7 @@ pub async fn archive_to_read(
 ) -> Result<(Option<ArchiveTable>, Option<String>), Failure> {
     if let Some(arn) = name.arn() {
         let (stream, account) = (name.as_str(), arn.account());
-        // Whose it is is known of the credentials, or else of the stream that answers to this ARN.
+        // The account comes from the credentials, or from the stream with this ARN.
         let is_known = connection.account.is_some() || describe(connection, name).await.is_ok();
         let detail = if is_known {
             format!(
@@ -227,7 +227,7 @@ pub async fn archive_to_read(
             )
         } else {
             format!(
-                "neither such a stream nor an archive of it is found with these credentials; if it is in another account, use a profile of that account ({account})"
+                "these credentials find neither the stream nor its archive; if it is in another account, use a profile of that account ({account})"
             )
         };
         return Err(Failure::refused(format!("read the archive of stream {name}"), detail));
@@ -237,12 +237,12 @@ pub async fn archive_to_read(
             let note = overview.problem();
             Ok((overview.table, note))
         }
-        // Whoever may read a table need not see into its stream, whose tags would only say which table it is.
+        // Reading a table does not need access to its stream; the tags only say which table it is.
         Err(failure) if failure.is_of("kinesis") && is_silence(&failure) => {
             let table = find_table(connection, name, &Configuration::NotArchived).await?;
             match table.filter(|table| table.mode().is_some()) {
                 Some(table) => {
-                    let note = format!("table {} is read, found by its name, since: {failure}", table.name);
+                    let note = format!("reading table {}, found by its name, because: {failure}", table.name);
                     Ok((Some(table), Some(note)))
                 }
                 None => Err(failure),
@@ -256,10 +256,10 @@ fn is_silence(failure: &Failure) -> bool {
     matches!(failure.kind, FailureKind::AccessDenied | FailureKind::Throttled)
 }
 
-/// The archives of streams that are not among these. A stream that is there all the same is given with what is known of it.
+/// Archives whose streams are not in this list. If such a stream exists anyway, its overview is returned.
 ///
 /// # Errors
-/// What DynamoDB answered, or Kinesis.
+/// The error from DynamoDB or Kinesis.
 pub async fn archives_without_stream(connection: &Connection, streams: &[StreamName]) -> Result<Vec<StreamOverview>, Failure> {
     let mut found = Vec::new();
     for name in streams_of_tables(connection).await? {
@@ -270,7 +270,7 @@ pub async fn archives_without_stream(connection: &Connection, streams: &[StreamN
             Err(failure) if matches!(failure.kind, FailureKind::NotFound | FailureKind::AccessDenied) => {
                 found.extend(deleted(connection, &name).await?);
             }
-            // It was created since, or the list was not whole.
+            // The stream was created since, or the list was incomplete.
             Ok(_) => found.push(overview(connection, &name).await?),
             Err(failure) => return Err(Failure::of_call(format!("describe stream {name}"), DESCRIBE, failure)),
         }
@@ -278,7 +278,7 @@ pub async fn archives_without_stream(connection: &Connection, streams: &[StreamN
     Ok(found)
 }
 
-/// The streams whose archives the tables are by their names.
+/// The streams whose archives the tables are, by their names.
 async fn streams_of_tables(connection: &Connection) -> Result<BTreeSet<StreamName>, Failure> {
     let operation = || format!("list the tables of region {}", connection.region);
     let mut streams = BTreeSet::new();
@@ -293,7 +293,7 @@ async fn streams_of_tables(connection: &Connection) -> Result<BTreeSet<StreamNam
         streams.extend(page.table_names.unwrap_or_default().iter().filter_map(|table| stream_of_table(table)));
         match page.last_evaluated_table_name {
             None => return Ok(streams),
-            next if next == from => return Err(Failure::refused(operation(), "DynamoDB gives the same page again")),
+            next if next == from => return Err(Failure::refused(operation(), "DynamoDB returns the same page again")),
             next => from = next,
         }
     }
@@ -312,19 +312,19 @@ async fn read_configuration(connection: &Connection, name: &StreamName, arn: &st
     Ok(settings.map_or_else(|error| Configuration::Unreadable(error.to_string()), Configuration::Archived))
 }
 
-/// All tags of a stream, key and value.
+/// All tags of a stream, with keys and values.
 async fn tags(connection: &Connection, stream: &StreamArn) -> Result<Vec<(String, String)>, AwsFailure> {
     all_pages(|after| async move {
         let page = connection.promptly(|| async {
             let soon = aws_sdk_kinesis::config::Builder::new().retry_config(retries());
-            // AWS takes the ARN by itself, emulators need the name.
+            // AWS accepts the ARN alone; emulators need the name.
             let call = connection.kinesis.list_tags_for_stream().stream_name(stream.stream_name().as_str());
             let call = call.stream_arn(stream.stream_arn()).set_exclusive_start_tag_key(after.clone());
             Ok(call.customize().config_override(soon).send().await?)
         });
         let page = page.await?;
         if page.has_more_tags && page.tags.is_empty() {
-            let message = "the answer to ListTagsForStream says that there are more tags, and has none".to_owned();
+            let message = "the answer to ListTagsForStream says that there are more tags, but has none".to_owned();
             return Err(AwsFailure { kind: FailureKind::Unusable, message });
         }
         let tags = page.tags.into_iter().map(|tag| (tag.key, tag.value.unwrap_or_default())).collect();
@@ -333,7 +333,8 @@ async fn tags(connection: &Connection, stream: &StreamArn) -> Result<Vec<(String
     .await
 }
 
-/// The table the configuration means. Without one, a table left from an earlier configuration, so that it can still be browsed.
+/// The table that the configuration means. Without a configuration, a table left from an earlier one, so that it can still be
+/// browsed.
 async fn find_table(
     connection: &Connection,
     name: &StreamName,
@@ -373,7 +374,7 @@ pub async fn first_table(
     Ok(other_keys)
 }
 
-/// Reads what a table is, `None` where it does not exist.
+/// Describes a table; `None` if it does not exist.
 ///
 /// # Errors
 /// What DynamoDB answered.
@@ -408,7 +409,7 @@ fn archive_table(name: &str, description: TableDescription) -> ArchiveTable {
     }
 }
 
-/// The keys that DynamoDB describes a table with.
+/// The keys in DynamoDB's description of a table.
 fn keys_of_schema(schema: &[KeySchemaElement]) -> TableKeys {
     let key = |kind: KeyType| schema.iter().find(|key| key.key_type == kind).map(|key| key.attribute_name.clone());
     TableKeys { hash: key(KeyType::Hash).unwrap_or_default(), range: key(KeyType::Range) }

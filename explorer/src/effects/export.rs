@@ -16,7 +16,7 @@ use tokio::time::Instant;
 /// Between two messages of an export.
 const MESSAGE_INTERVAL: Duration = Duration::from_millis(200);
 
-/// Writes what is ordered. Tells of it often, and at last how it ended.
+/// Writes the ordered records. Reports progress often, and the result at the end.
 pub(super) async fn export(
     connection: Connection,
     request: RequestId,
@@ -44,7 +44,7 @@ async fn write(
     let options = ExportOptions { format, payload: form, recipe, stream: stream.clone(), for_excel: false };
     let mut sink = ExportSink::to_file(&path, false, options).map_err(failed)?;
     if sink.is_terminal() {
-        return Err(Failure::refused(format!("export to {}", path.display()), "that is a terminal, which the screens need"));
+        return Err(Failure::refused(format!("export to {}", path.display()), "this terminal shows the screens; choose a file"));
     }
     let payloads = PayloadSource::of_stream(connection, stream.as_ref());
     match what {
@@ -56,7 +56,7 @@ async fn write(
         Exports::Matching { order, except } => {
             let source = OpenedSource::open(connection, &order.source).await?;
             let (sink, mut told_at) = (&mut sink, Instant::now());
-            // Where writing fails, nobody takes what is read, and reading ends.
+            // If writing fails, nothing takes records any more, and reading ends.
             let reading = source.read_into(&order, stopped, |mut batches| async move {
                 while let Some(batch) = batches.recv().await {
                     for record in batch.records.iter().filter(|record| !except.contains(&record.id)) {
@@ -79,7 +79,7 @@ async fn write(
     sink.finish().map(Some).map_err(failed)
 }
 
-/// Writes a record with its payload, or with the reason why the archive does not hold it.
+/// Writes a record with its payload, or with the reason why there is none.
 async fn write_record(
     payloads: &PayloadSource,
     record: &Record,

@@ -1,4 +1,4 @@
-//! Where the tasks of effects send their messages.
+//! The channel to which the tasks of effects send their messages.
 
 use crate::app::message::Message;
 use tokio::sync::mpsc;
@@ -8,24 +8,24 @@ use tokio::sync::mpsc;
 pub(super) struct Outbox(mpsc::Sender<Message>);
 
 impl Outbox {
-    /// One that sends to this channel.
+    /// An outbox for this channel.
     pub(super) fn new(messages: mpsc::Sender<Message>) -> Self {
         Self(messages)
     }
 
-    /// Sends a message. Only when the program ends does nobody listen any more.
+    /// Sends a message. Only at the end of the program does nothing receive it.
     pub(super) async fn send(&self, message: Message) {
         if self.0.send(message).await.is_err() {
-            tracing::debug!("a message came after the end");
+            tracing::debug!("dropped a message after the end of the program");
         }
     }
 
-    /// Sends what this future comes to, from a task of its own.
+    /// Sends this future's result, from its own task.
     pub(super) fn send_later(self, message: impl Future<Output = Message> + Send + 'static) {
         tokio::spawn(async move { self.send(message.await).await });
     }
 
-    /// Sends what takes the disk or the processor a while.
+    /// Sends the result of work that takes the disk or the processor a while.
     pub(super) fn send_when_done(self, work: impl FnOnce() -> Message + Send + 'static) {
         tokio::spawn(async move {
             match tokio::task::spawn_blocking(work).await {

@@ -1,4 +1,4 @@
-//! Picking what matches from records that were read before: a spool answers for the archive, without a call but for payloads in parts.
+//! Filters records that were already read: the spool answers instead of the archive. Only payloads in parts need calls.
 
 use super::outbox::Outbox;
 use crate::app::ids::RequestId;
@@ -19,12 +19,12 @@ use std::sync::Arc;
 use std::time::Instant;
 use tokio::sync::watch;
 
-/// Records looked at between two messages.
+/// Records checked between two messages.
 const RECORDS_AT_ONCE: usize = 2_000;
-/// Records in parts looked at side by side.
+/// Split records checked at the same time.
 const SPLIT_RECORDS_AT_ONCE: usize = 4;
 
-/// What of some records was decided, and what needs parts.
+/// Which of some records match, and which need their parts first.
 #[derive(Default)]
 struct Looked {
     matched: Vec<Entry>,
@@ -41,7 +41,7 @@ struct Picker {
     now: Timestamp,
 }
 
-/// Picks what matches, and tells of it as a reading does.
+/// Picks matching records, and reports them like a reading.
 pub(super) async fn pick(
     connection: Connection,
     request: RequestId,
@@ -54,7 +54,7 @@ pub(super) async fn pick(
     let payloads = PayloadSource::of_stream(&connection, order.stream.as_ref());
     let picker = Picker { spool, payloads, matcher: order.filter.matcher(now), order, now };
     let ending = tokio::select! {
-        // An error means that whoever could stop it is gone, which is the same news.
+        // An error means that the sender was dropped, which is also a reason to stop.
         _ = stopped.wait_for(|stops| *stops) => ReadEnding::Stopped(Position::Beginning),
         picked = pick_all(request, picker, &outbox) => match picked {
             Ok(()) => ReadEnding::Complete,
@@ -68,7 +68,7 @@ async fn pick_all(request: RequestId, mut picker: Picker, outbox: &Outbox) -> Re
     let started = Instant::now();
     let shards = picker.spool.shards();
     let mut entries = std::mem::take(&mut picker.order.entries);
-    // In the order in which they lie on disk.
+    // In the order in which they are on disk.
     entries.sort_by_key(Entry::place);
     let picker = Arc::new(picker);
     let mut progress = ReadProgress::default();
@@ -97,7 +97,7 @@ async fn pick_all(request: RequestId, mut picker: Picker, outbox: &Outbox) -> Re
 }
 
 impl Picker {
-    /// Looks at records in the spool; what cannot be decided without its parts is given back.
+    /// Checks records in the spool; returns those that need their parts first.
     fn look(&self, entries: &[Entry], cancelled: &Cancelled) -> Result<Looked, Failure> {
         let mut looked = Looked::default();
         for entry in entries {

@@ -1,4 +1,4 @@
-//! Effects that put records in a spool: reading an archive or a file, and following what comes in.
+//! Effects that put records into a spool: reading an archive or a file, and following a stream.
 
 use super::outbox::Outbox;
 use super::stops::Stop;
@@ -19,12 +19,12 @@ use std::time::Duration;
 use tokio::sync::{mpsc, watch};
 use tokio::time::Instant;
 
-/// Between two messages of a reading: about two frames, so that a fast one costs the screen little.
+/// Between two messages of a reading: about two frames, so that fast reading costs the screen little.
 const MESSAGE_INTERVAL: Duration = Duration::from_millis(33);
-/// Pages that may wait to be put in the spool; each holds its items in memory.
+/// Most pages that wait to be spooled; each holds its items in memory.
 const BATCHES_WAITING: usize = 2;
 
-/// What was put in a spool and not told yet.
+/// Spooled records that were not reported yet.
 struct Untold {
     spool: SharedSpool,
     entries: Vec<Entry>,
@@ -48,7 +48,7 @@ impl Untold {
     }
 }
 
-/// Reads what is ordered into a spool. Tells of it often, and at last how it ended.
+/// Reads the ordered records into a spool. Reports progress often, and the result at the end.
 pub(super) async fn read(
     connection: Connection,
     request: RequestId,
@@ -67,7 +67,7 @@ pub(super) async fn read(
     let put = |waiting| put_batches(request, spool.clone(), waiting, &outbox, &stop);
     let (ending, is_full) = match source.read_into(&order, stopped, put).await {
         Ok((ending, ())) => (ending, spool.is_full()),
-        // What could not be kept is behind the position: only reading anew finds it.
+        // Records that could not be spooled are behind the position, so only reading again finds them.
         Err(failure) => (ReadEnding::Failed(failure, Position::Beginning), true),
     };
     outbox.send(Message::Records(RecordsMessage::ReadEnded(Reply { request, result: ReadEnd { ending, is_full } }))).await;
@@ -83,7 +83,7 @@ async fn put_batches(
     let started = Instant::now();
     let mut untold = Untold::new(spool);
     let mut progress = ReadProgress::default();
-    // The first records are told at once.
+    // Report the first records at once.
     let mut tell_at = started;
     let mut is_told = true;
     loop {
@@ -126,13 +126,13 @@ async fn tell(request: RequestId, untold: &mut Untold, progress: ReadProgress, e
         .await;
 }
 
-/// A spool, and where it has records that would come again.
+/// A spool, and the places of records in it that following would deliver again.
 pub(super) struct Known {
     pub(super) spool: SharedSpool,
     pub(super) there: Vec<Place>,
 }
 
-/// Puts in a spool what comes in and is not among what is there, until it is stopped.
+/// Spools new records that are not there already, until it is stopped.
 pub(super) async fn follow(
     connection: Connection,
     request: RequestId,
@@ -181,5 +181,5 @@ pub(super) async fn follow(
 
 async fn remember(spool: SharedSpool, there: Vec<Place>, since: Timestamp) -> Result<(), Failure> {
     let remembered = tokio::task::spawn_blocking(move || spool.remember(&there, since)).await;
-    remembered.unwrap_or_else(|error| Err(Failure::refused("look through what was read", error.to_string())))
+    remembered.unwrap_or_else(|error| Err(Failure::refused("search the records that were read", error.to_string())))
 }

@@ -9,7 +9,7 @@ use crate::app::message::{Message, ReadEnd, RecordsMessage, Reply};
 use crate::aws::connect::Connection;
 use crate::domain::reading::ReadEnding;
 
-/// Starts an effect. A spool that is gone belongs to a screen that is gone, and nobody waits for its records.
+/// Starts an effect. If a spool is gone, its screen is gone too, and nothing waits for its records.
 pub(super) fn start(effect: RecordsEffect, spools: &mut Spools, stops: &mut Stops, connection: Connection, outbox: Outbox) {
     match effect {
         RecordsEffect::Read { request, spool, order } => match spools.open(spool) {

@@ -1,5 +1,5 @@
-//! The effects around replays: each is a task that speaks in messages. What runs here is asked to pause or to end through a channel;
-//! what runs elsewhere through its file.
+//! The effects for replays. A replay in this process is paused or cancelled through a channel, one in another process through its
+//! file.
 
 use super::outbox::Outbox;
 use super::stops::Stops;
@@ -20,12 +20,12 @@ use std::time::Duration;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
-/// Between two messages of one that is at work: ten a second at the most.
+/// Between two messages of a running replay: at most ten a second.
 const MESSAGE_INTERVAL: Duration = Duration::from_millis(100);
 /// Records listed of a replay.
 const LISTED: usize = 500;
 
-/// The replays that run here, and the plans that are being made.
+/// The replays that run here, and the plans being created.
 #[derive(Debug, Default)]
 pub(super) struct ReplayTasks {
     runs: HashMap<PlanId, Run>,
@@ -82,7 +82,7 @@ impl ReplayTasks {
         self.runs.insert(id, Run { control, task });
     }
 
-    /// Pauses or cancels a replay that runs here; false where none of this id does.
+    /// Pauses or cancels a replay that runs here; false if none has this id.
     fn control(&self, id: &PlanId, control: Control) -> bool {
         let Some(run) = self.runs.get(id).filter(|run| !run.task.is_finished()) else {
             return false;
@@ -91,10 +91,10 @@ impl ReplayTasks {
         true
     }
 
-    /// Has all of them paused; gives back what to wait for, the plans that are being made among it.
+    /// Pauses all of them. Returns what to wait for, including plans being created.
     pub(super) fn pause_all(self) -> Vec<JoinHandle<()>> {
         let pause = |Run { control, task }: Run| {
-            // One that is being cancelled stays so.
+            // A replay that is being cancelled stays cancelled.
             control.send_if_modified(|control| control.is_none() && control.replace(Control::Pause).is_none());
             task
         };
@@ -117,7 +117,7 @@ async fn run(connection: Connection, plan: PlanSummary, outbox: Outbox, asked: w
     outbox.send(Message::Replays(ReplaysMessage::Ended { replay: id, result: result.map(Box::new) })).await;
 }
 
-/// Hands on what was told last, at most so often, until nobody tells any more.
+/// Passes on the latest progress at this interval, until the sender is dropped.
 async fn forward<T: Clone>(mut told: watch::Receiver<T>, outbox: &Outbox, message: impl Fn(T) -> Message) {
     while told.changed().await.is_ok() {
         let last = told.borrow_and_update().clone();
@@ -126,7 +126,7 @@ async fn forward<T: Clone>(mut told: watch::Receiver<T>, outbox: &Outbox, messag
     }
 }
 
-/// Makes a plan, and checks it.
+/// Creates a plan and checks it.
 async fn plan(connection: Connection, request: RequestId, order: ReplayOrder, outbox: Outbox, stopped: watch::Receiver<bool>) {
     let (progress, told) = watch::channel((None::<PlanId>, PlanProgress::default()));
     let forward = forward(told, &outbox, |(_, progress)| {
@@ -137,13 +137,13 @@ async fn plan(connection: Connection, request: RequestId, order: ReplayOrder, ou
         match replay::plan(&connection, &plans, order, progress, stopped).await? {
             Planned::Ready(file) => match preflight(&connection, &plans, &file).await {
                 Ok(preflight) => Ok(Some(preflight)),
-                // A plan that nobody has seen is not kept.
+                // Delete a plan that the user has not seen.
                 Err(failure) => {
-                    on_disk("remove a plan", move || file.remove()).await?;
+                    on_disk("delete a plan", move || file.remove()).await?;
                     Err(failure)
                 }
             },
-            Planned::Nothing(nothing) => Err(Failure::refused("replay anything", nothing.why())),
+            Planned::Nothing(nothing) => Err(Failure::refused("plan a replay", nothing.why())),
             Planned::Stopped => Ok(None),
         }
     };
@@ -151,7 +151,7 @@ async fn plan(connection: Connection, request: RequestId, order: ReplayOrder, ou
     outbox.send(Message::Replays(ReplaysMessage::PlanChecked(Reply { request, result }))).await;
 }
 
-/// Checks a plan that exists, after it was changed to what is chosen.
+/// Applies the chosen target and options to an existing plan, and checks it.
 async fn check_plan(
     connection: &Connection,
     replay: PlanId,
@@ -161,7 +161,7 @@ async fn check_plan(
     if let Some((target, options)) = choice {
         let arn = crate::aws::streams::overview(connection, &target).await?.arn;
         let file = file.clone();
-        on_disk("choose how a replay goes", move || file.choose(&target, &arn, &options)).await?;
+        on_disk("change a replay's options", move || file.choose(&target, &arn, &options)).await?;
     }
     preflight(connection, &plans, &file).await
 }
@@ -180,13 +180,13 @@ async fn list() -> Result<Listed<String>, Failure> {
 /// Pauses or cancels a replay through its file.
 async fn control_by_file(replay: PlanId, control: Control) -> Result<(), Failure> {
     let file = find(replay).await?;
-    on_disk("tell a replay", move || file.control(control).map(|_| ())).await
+    on_disk("pause or cancel a replay", move || file.control(control).map(|_| ())).await
 }
 
-/// Removes a replay from the history.
+/// Deletes a replay from the history.
 async fn remove(replay: PlanId) -> Result<(), Failure> {
     let file = find(replay).await?;
-    on_disk("remove a replay", move || file.remove()).await
+    on_disk("delete a replay", move || file.remove()).await
 }
 
 /// What a replay's file says about its records.
@@ -200,7 +200,7 @@ async fn details(replay: PlanId, what: WantedDetails) -> Result<ReplayDetails, F
 }
 
 fn plans() -> Result<Plans, Failure> {
-    Plans::of_user().map_err(|error| Failure::refused("use the files of replays", error.to_string()))
+    Plans::of_user().map_err(|error| Failure::refused("open the folder of replays", error.to_string()))
 }
 
 async fn find(id: PlanId) -> Result<PlanFile, Failure> {

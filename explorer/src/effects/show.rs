@@ -6,7 +6,7 @@ use crate::domain::record::payload::NoPayload;
 use crate::domain::record::show::{self, ShowOrder, Shown};
 use crate::sources::PayloadSource;
 
-/// Makes a record's payload ready for the screen, away from the screen's thread.
+/// Prepares a record's payload for display, outside the screen's thread.
 pub(super) async fn show(connection: &Connection, order: ShowOrder) -> Result<Shown, NoPayload> {
     let ShowOrder { stream, record, options, against } = order;
     let payloads = PayloadSource::of_stream(connection, stream.as_ref());
@@ -22,7 +22,7 @@ pub(super) async fn show(connection: &Connection, order: ShowOrder) -> Result<Sh
     tokio::task::spawn_blocking(work).await.map_err(|error| NoPayload::Damaged(format!("it cannot be shown: {error}")))
 }
 
-/// The payload, or why the item does not hold it; what could not be read at all is the error.
+/// The payload, or why the item does not hold it; the error is a failure to read it at all.
 async fn payload_of(payloads: &PayloadSource, record: &Record) -> Result<Result<Vec<u8>, NoPayload>, NoPayload> {
     match record.payload() {
         Some(payload) => Ok(payload),

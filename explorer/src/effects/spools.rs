@@ -1,4 +1,4 @@
-//! The spools that the screens' records lie in, by their ids.
+//! The spools that hold the screens' records, by their ids.
 
 use crate::app::ids::SpoolId;
 use crate::domain::failure::Failure;
@@ -12,7 +12,7 @@ use std::hash::{BuildHasher as _, RandomState};
 use std::io;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-/// Bytes of archived text that rows asked for bring at a time; more stay in the spool, the last ones asked for first.
+/// Most bytes of archived text that requested rows load at a time. The others stay in the spool; the latest requests win.
 const MAX_ROWS_BYTES: usize = 24 * 1024 * 1024;
 
 /// A spool that is written and read at the same time.
@@ -22,11 +22,11 @@ pub(super) struct SharedSpool(Arc<Mutex<Kept>>);
 #[derive(Debug)]
 struct Kept {
     spool: Spool,
-    /// While new records come in by themselves: which are there already, so that none is put twice.
+    /// While new records are followed: which are there already, so that none is added twice.
     seen: Option<Seen>,
 }
 
-/// Which records are there, of those that arrived lately.
+/// The records that arrived lately and are there.
 #[derive(Debug)]
 struct Seen {
     since: Timestamp,
@@ -39,7 +39,7 @@ struct Seen {
 pub(super) struct Spools(HashMap<SpoolId, SharedSpool>);
 
 impl Spools {
-    /// The spool of an id, made where there is none.
+    /// The spool with this id, created if there is none.
     pub(super) fn open(&mut self, id: SpoolId) -> Result<SharedSpool, Failure> {
         if let Some(spool) = self.0.get(&id) {
             return Ok(spool.clone());
@@ -50,20 +50,19 @@ impl Spools {
         Ok(spool)
     }
 
-    /// The spool of an id, if there is one.
+    /// The spool with this id, if there is one.
     pub(super) fn get(&self, id: SpoolId) -> Option<SharedSpool> {
         self.0.get(&id).cloned()
     }
 
-    /// Throws a spool away; whoever still uses it keeps it so long.
+    /// Drops a spool; tasks that still use it keep it until they are done.
     pub(super) fn drop(&mut self, id: SpoolId) {
         self.0.remove(&id);
     }
 }
 
 impl SharedSpool {
-    /// Puts records, but those that are known to be there, and gives back their entries, the names of all shards so far, and whether no
-    /// more should come.
+    /// Adds records that are not there yet. Returns their entries, the names of all shards so far, and whether the spool is full.
     pub(super) fn put(&self, records: &[Record]) -> Result<(Vec<Entry>, usize, bool), Failure> {
         let mut kept = self.lock();
         let mut entries = Vec::with_capacity(records.len());
@@ -75,7 +74,7 @@ impl SharedSpool {
         Ok((entries, kept.spool.shards().len(), kept.spool.is_full()))
     }
 
-    /// From now on, what arrived since then and is at these places, or is put, is not put again.
+    /// From now on, no record is added twice if it arrived since this time and is at one of these places or is added later.
     pub(super) fn remember(&self, places: &[Place], since: Timestamp) -> Result<(), Failure> {
         let mut seen = Seen { since, ids: HashSet::new(), hashers: [RandomState::new(), RandomState::new()] };
         for place in places {
@@ -86,7 +85,7 @@ impl SharedSpool {
         Ok(())
     }
 
-    /// Whether a record is known to be there.
+    /// Whether a record is already there.
     pub(super) fn has(&self, record: &Record) -> bool {
         self.lock().seen.as_ref().is_some_and(|seen| seen.has(record))
     }
@@ -96,12 +95,12 @@ impl SharedSpool {
         self.lock().spool.shards().into()
     }
 
-    /// Whether no more should be put.
+    /// Whether the spool is full.
     pub(super) fn is_full(&self) -> bool {
         self.lock().spool.is_full()
     }
 
-    /// The records at these places; at least the first, and others until they hold much, unless all are wanted.
+    /// The records at these places. Without `all`, stops once they hold much, but returns at least the first.
     pub(super) fn rows(&self, places: &[Place], is_whole: bool) -> Result<Vec<(Place, Arc<Record>)>, Failure> {
         let mut rows = Vec::with_capacity(places.len());
         let mut bytes = 0;
@@ -124,19 +123,19 @@ impl SharedSpool {
         self.lock().spool.get(place).map_err(|error| of_disk(&error))
     }
 
-    /// The newest record that is looked for, in one of these places where some are named.
+    /// The newest wanted record; if places are given, only there.
     pub(super) fn find(&self, wanted: &SoughtRecord, among: Option<&HashSet<Place>>) -> Result<Option<Entry>, Failure> {
         self.lock().spool.find(wanted, |place| among.is_none_or(|places| places.contains(&place))).map_err(|error| of_disk(&error))
     }
 
     fn lock(&self) -> MutexGuard<'_, Kept> {
-        // Whoever panicked while putting left at the most a record that nobody has an entry of.
+        // A panic while adding leaves at most one record without an entry.
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl Seen {
-    /// Whether it was not seen before; it is from now on.
+    /// Notes a record; returns whether it is new.
     fn is_new(&mut self, record: &Record) -> bool {
         let is_lately = record.arrived_at.is_some_and(|at| at >= self.since);
         !is_lately || self.ids.insert(self.hash(record))
@@ -146,7 +145,7 @@ impl Seen {
         self.ids.contains(&self.hash(record))
     }
 
-    /// A number for a record; that two share one of 128 bits is not to be expected.
+    /// A 128-bit number for a record; two records are not expected to share one.
     fn hash(&self, record: &Record) -> u128 {
         let [high, low] = &self.hashers;
         u128::from(high.hash_one(&record.id)) << 64 | u128::from(low.hash_one(&record.id))
@@ -154,5 +153,5 @@ impl Seen {
 }
 
 fn of_disk(error: &io::Error) -> Failure {
-    Failure::refused("keep what was read on disk", error.to_string())
+    Failure::refused("save records on disk", error.to_string())
 }

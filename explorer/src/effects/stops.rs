@@ -1,10 +1,10 @@
-//! What can be stopped before it ends by itself.
+//! What can be stopped before it ends.
 
 use crate::app::ids::RequestId;
 use std::collections::HashMap;
 use tokio::sync::watch;
 
-/// How each effect under way is stopped.
+/// How to stop each running effect.
 #[derive(Debug, Default)]
 pub(super) struct Stops(HashMap<RequestId, watch::Sender<bool>>);
 
@@ -15,7 +15,7 @@ pub(super) struct Stop {
 }
 
 impl Stops {
-    /// Lets an effect be stopped.
+    /// Registers an effect that can be stopped.
     pub(super) fn open(&mut self, request: RequestId) -> Stop {
         let (stop, stopped) = watch::channel(false);
         self.0.retain(|_, stop| !stop.is_closed());

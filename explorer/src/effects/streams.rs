@@ -8,10 +8,10 @@ use crate::aws::streams;
 use std::sync::Arc;
 use tokio::sync::Semaphore;
 
-/// Streams described at once; more would only wait for Kinesis' limits.
+/// Streams described at the same time; with more, Kinesis would only throttle.
 const STREAMS_AT_ONCE: usize = 8;
 
-/// Reads streams, a few at a time.
+/// Describes streams, a few at a time.
 #[derive(Debug)]
 pub(super) struct StreamReads {
     turns: Arc<Semaphore>,
@@ -33,7 +33,7 @@ impl StreamReads {
             }),
             StreamsEffect::ListArchives { request, streams } => outbox.send_later(async move {
                 let result = streams::archives_without_stream(&connection, &streams).await.unwrap_or_else(|failure| {
-                    tracing::info!(%failure, "archives of deleted streams are not listed");
+                    tracing::info!(%failure, "cannot list the archives of deleted streams");
                     Vec::new()
                 });
                 Message::Streams(StreamsMessage::ArchivesListed(Reply { request, result }))

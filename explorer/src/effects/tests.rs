@@ -49,17 +49,17 @@ impl Screen {
             }
         };
         let taken = tokio::time::timeout(PATIENCE, take).await;
-        assert!(taken.is_ok(), "not so: {what}");
+        assert!(taken.is_ok(), "timed out: {what}");
     }
 
-    /// The records that are shown; all of them are loaded.
+    /// The records shown; all of them are loaded.
     fn shown(&self) -> Vec<RecordId> {
         let rows = &open_records(&self.model).rows;
         (0..rows.len()).map(|rank| rows.get(rank).unwrap().id.clone()).collect()
     }
 }
 
-/// The records of the stream, so many.
+/// This many records of the stream.
 async fn of_stream(connection: &Connection, count: usize) -> Vec<Record> {
     let (batches, mut coming) = mpsc::channel::<FollowBatch>(1);
     let (_stop, stopped) = watch::channel(false);
@@ -83,7 +83,7 @@ async fn of_stream(connection: &Connection, count: usize) -> Vec<Record> {
     }
 }
 
-/// Archives what of the stream is not archived yet.
+/// Archives what is in the stream and not archived yet.
 async fn archive(connection: &Connection, table: &str, records: &[Record]) {
     for record in records {
         connection.dynamodb.put_item().table_name(table).set_item(Some(archived(record))).send().await.unwrap();
@@ -116,7 +116,7 @@ async fn what_arrives_between_reading_and_following_is_neither_left_out_nor_ther
         put(&connection, 16..17).await;
         let all = of_stream(&connection, 17).await;
         archive(&connection, &table, &all).await;
-        // What comes last shows that nothing comes twice before it.
+        // Once the last record is there, nothing came twice before it.
         screen.until("the last has come", |model| open_records(model).rows.len() >= 17).await;
         screen.until("they are loaded", |model| (0..17).all(|rank| open_records(model).rows.get(rank).is_some())).await;
         let shown = screen.shown();
@@ -140,7 +140,7 @@ async fn a_filter_over_all_that_was_read_asks_the_table_for_nothing() {
     screen
         .until("all is read", |model| open_records(model).reading == Reading::Complete && open_records(model).rows.len() == 40)
         .await;
-    // Whoever asks for it now fails.
+    // A call to the archive would now fail.
     connection.dynamodb.delete_table().table_name(&table).send().await.unwrap();
     screen.press("/ key:cust-3 space text:3 enter");
     let expected = records.iter().filter(|record| {

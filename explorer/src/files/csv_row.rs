@@ -1,7 +1,7 @@
-//! A record as a row of CSV, for spreadsheets. What a spreadsheet would take for a formula gets an apostrophe before it, since anybody
-//! may put records into a stream and no payload is worth a command run on opening a file. Spreadsheets also split at semicolons, tabs
-//! and the ends of lines, whatever is quoted, so every piece between those is looked at. Taking one apostrophe from the beginning of
-//! each piece that has one gives the text as it was; whoever needs every byte exports JSON Lines.
+//! A record as a row of CSV, for spreadsheets. Anything that a spreadsheet would read as a formula gets an apostrophe in front:
+//! anybody may put records into a stream, and opening a file must not run commands. Spreadsheets may also split quoted cells at
+//! semicolons, tabs and line ends, so every piece between those is checked. Removing one apostrophe from the start of each piece
+//! that has one restores the text. For exact bytes, use JSON Lines.
 
 use super::record_json::RecordJson;
 use serde::Serialize;
@@ -9,7 +9,7 @@ use std::borrow::Cow;
 use std::io::{self, Write};
 use unicode_width::UnicodeWidthChar as _;
 
-/// The heading: the names that the fields have in JSON Lines.
+/// The heading, with the same field names as in JSON Lines.
 pub(super) const COLUMNS: [&str; 20] = [
     "stream",
     "partition_key",
@@ -33,22 +33,21 @@ pub(super) const COLUMNS: [&str; 20] = [
     "user_records",
 ];
 
-/// What formulas begin with, also in their full-width and small forms. Source: OWASP, CSV injection.
+/// Characters that start a formula, including their full-width and small forms. Source: OWASP, CSV injection.
 const FORMULA_SIGNS: [char; 13] = ['=', '+', '-', '@', '＝', '＋', '－', '＠', '﹦', '﹢', '﹣', '﹫', '−'];
-/// What a cell must not begin with either. Source: OWASP, CSV injection.
+/// Other characters that a cell must not start with. Source: OWASP, CSV injection.
 const BLANK_BEGINNINGS: [char; 3] = ['\t', '\r', '\n'];
-/// Where spreadsheets may end a cell though it is quoted: where they expect another separator than the comma, quotes inside a cell
-/// mean nothing to them.
+/// Where spreadsheets may end a quoted cell. If they expect another separator than the comma, they ignore quotes inside a cell.
 const SEPARATORS: [char; 4] = [';', '\t', '\r', '\n'];
-/// What is put before a piece that begins like a formula.
+/// Goes in front of a piece that looks like a formula.
 const GUARD: char = '\'';
-/// Digits that a spreadsheet keeps of a number. Source: Excel specifications and limits, number precision.
+/// Digits of a number that a spreadsheet keeps. Source: Excel specifications and limits, number precision.
 const KEPT_DIGITS: usize = 15;
 
 /// Writes cells as a line. Source: RFC 4180. The crate `csv` looks through a long cell again for each buffer that it fills.
 ///
 /// # Errors
-/// When the line takes no more.
+/// When the writer fails.
 pub(super) fn write_line<'c>(line: &mut impl Write, cells: impl IntoIterator<Item = Cow<'c, str>>) -> io::Result<()> {
     for (place, cell) in cells.into_iter().enumerate() {
         if place > 0 {
@@ -70,7 +69,7 @@ pub(super) fn write_line<'c>(line: &mut impl Write, cells: impl IntoIterator<Ite
     line.write_all(b"\n")
 }
 
-/// The cells of a record; an empty one where it has no such field. For Excel also what it would change gets an apostrophe.
+/// A record's cells; a cell is empty if the record lacks the field. For Excel, values that it would change also get an apostrophe.
 pub(super) fn cells(record: &RecordJson, for_excel: bool) -> [Cow<'_, str>; COLUMNS.len()] {
     let safe = |text| if for_excel { guarded(text, is_changed) } else { guarded(text, |_| false) };
     let text = |text: &Option<String>| safe(text.clone().unwrap_or_default().into());
@@ -89,7 +88,7 @@ pub(super) fn cells(record: &RecordJson, for_excel: bool) -> [Cow<'_, str>; COLU
         exact(number(record.expire_after)),
         plain(record.stored_as.unwrap_or_default().into()),
         exact(number(record.size_bytes)),
-        // Base64 is no number, whatever it looks like.
+        // Base64 is never a number, even if it looks like one.
         guarded(record.data.as_deref().unwrap_or_default().into(), is_changed),
         plain(record.encoding.join(" › ").into()),
         text(&record.schema_id),
@@ -110,7 +109,7 @@ fn json(value: &impl Serialize) -> Cow<'static, str> {
     serde_json::to_string(value).unwrap_or_default().into()
 }
 
-/// A text whose pieces none begins like a formula; the whole of it may need an apostrophe for other reasons, too.
+/// A text in which no piece looks like a formula; the text as a whole may still need an apostrophe.
 fn guarded(text: Cow<'_, str>, needs_guard: impl Fn(&str) -> bool) -> Cow<'_, str> {
     let begins_badly = text.starts_with(BLANK_BEGINNINGS) || needs_guard(&text);
     if !begins_badly && !text.split(SEPARATORS).any(is_formula) {
@@ -126,9 +125,9 @@ fn guarded(text: Cow<'_, str>, needs_guard: impl Fn(&str) -> bool) -> Cow<'_, st
     safe.into()
 }
 
-/// Whether a piece begins like a formula, behind what spreadsheets pass over, or with what would be taken for our apostrophe.
+/// Whether a piece looks like a formula after the characters that spreadsheets skip, or starts like our apostrophe.
 fn is_formula(piece: &str) -> bool {
-    // Besides what takes no room: a hyphen and fillers that are not drawn.
+    // Also skips what has no width: soft hyphens and invisible fillers.
     let is_passed_over = |character: &char| {
         matches!(character, '"' | '\u{ad}' | '\u{115f}' | '\u{3164}' | '\u{ffa0}')
             || character.is_whitespace()
@@ -138,7 +137,7 @@ fn is_formula(piece: &str) -> bool {
     piece.starts_with(GUARD) || first.is_some_and(|first| FORMULA_SIGNS.contains(&first))
 }
 
-/// Whether a spreadsheet may make a number, a date or a truth value of a text.
+/// Whether a spreadsheet may turn a text into a number, a date or a truth value.
 fn is_changed(text: &str) -> bool {
     const MONTHS: [&str; 12] = ["jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec"];
     let text = text.trim();
@@ -153,7 +152,7 @@ fn is_changed(text: &str) -> bool {
     is_numeric(text) || begins_with_month() || ["true", "false"].iter().any(|truth| text.eq_ignore_ascii_case(truth))
 }
 
-/// Whether a number loses digits.
+/// Whether a number would lose digits.
 fn is_long(digits: &str) -> bool {
     digits.bytes().filter(u8::is_ascii_digit).count() > KEPT_DIGITS
 }
@@ -168,12 +167,12 @@ mod tests {
         guarded(text.into(), |_| false).into_owned()
     }
 
-    /// What the module's description says of taking the apostrophes away.
+    /// Removes apostrophes as the module's description says.
     fn as_it_was(cell: &str) -> String {
         cell.split_inclusive(SEPARATORS).map(|piece| piece.strip_prefix(GUARD).unwrap_or(piece)).collect()
     }
 
-    /// Whether a spreadsheet takes it for a formula, said in another way than the code says it.
+    /// Whether a spreadsheet reads it as a formula; written differently from the code under test.
     fn is_taken_for_formula(cell: &str) -> bool {
         let passed_over = r#"[\s\p{Cc}\p{DI}"]*"#;
         regex::Regex::new(&format!("^{passed_over}[=+@＝＋－＠-]")).unwrap().is_match(cell)
@@ -282,7 +281,7 @@ mod tests {
                 prop_assert_eq!(&as_it_was(cell), text);
                 prop_assert!(!is_taken_for_formula(cell), "{cell:?}");
             }
-            // Nor where a spreadsheet takes another separator, to which the quotes mean nothing.
+            // Spreadsheets with another separator ignore the quotes.
             for piece in file.split(SEPARATORS) {
                 prop_assert!(!is_taken_for_formula(piece), "{piece:?} of {file:?}");
             }

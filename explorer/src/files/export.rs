@@ -1,4 +1,4 @@
-//! Writing records to a file or to any other place, one after the other. A file appears under its name only when it is whole.
+//! Writes records to a file or any other target, one after the other. A file appears under its name only when it is complete.
 
 use super::csv_row::{self, COLUMNS};
 use super::error::ExportError;
@@ -14,36 +14,36 @@ use archiver::format::stream::StreamName;
 use std::io::{self, BufWriter, Write};
 use std::path::Path;
 
-/// Bytes gathered before they are written.
+/// Bytes collected before they are written.
 const BUFFER_BYTES: usize = 256 * 1024;
 
 /// How records are exported.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ExportOptions {
-    /// What the file looks like.
+    /// The format of the file.
     pub format: ExportFormat,
-    /// How payloads are in it.
+    /// How payloads are represented.
     pub payload: PayloadForm,
     /// How payloads are decoded.
     pub recipe: Recipe,
-    /// The stream that the records were put into, where that is known.
+    /// The stream that the records were put into, if known.
     pub stream: Option<StreamName>,
-    /// Whether CSV is made for Excel, which changes what it can take for a number or a date.
+    /// Whether the CSV is for Excel; then values that it would turn into numbers or dates get an apostrophe.
     pub for_excel: bool,
 }
 
-/// Takes records and writes them. Dropped before it is finished, it leaves no file.
+/// Writes records. If it is dropped before it is finished, it leaves no file.
 pub struct ExportSink {
     writer: BufWriter<Box<dyn Write + Send>>,
     target: Target,
     options: ExportOptions,
     exported: Exported,
     line: Vec<u8>,
-    /// [`MAX_LINE_BYTES`], but in tests.
+    /// [`MAX_LINE_BYTES`], except in tests.
     pub(super) max_line_bytes: usize,
 }
 
-/// A line that takes so many bytes and no more.
+/// A line with a limit on its bytes.
 struct Limited<'l> {
     line: &'l mut Vec<u8>,
     left: usize,
@@ -68,27 +68,27 @@ impl std::fmt::Debug for ExportSink {
 }
 
 impl ExportSink {
-    /// Exports to a file, which has another name until it is whole. One that is there is replaced only where that is asked for: it
-    /// keeps its mode and its links. A new one is for the user alone. Devices and pipes are written as they are.
+    /// Exports to a file, which has a temporary name until it is complete. An existing file is replaced only on request, and keeps
+    /// its mode and its links. A new file is readable only by the user. Devices and pipes are written directly.
     ///
     /// # Errors
-    /// When the file exists, or none can be made there.
+    /// When the file exists or cannot be created.
     pub fn to_file(path: &Path, replaces: bool, options: ExportOptions) -> Result<Self, ExportError> {
         let (writer, target) = Target::open(path, replaces)?;
         Self::begin(writer, target, options)
     }
 
-    /// Exports to anything that takes bytes, with its name for messages: `standard output`.
+    /// Exports to any writer, with its name for messages: `standard output`.
     ///
     /// # Errors
-    /// When it takes none.
+    /// When it cannot be written.
     pub fn to_writer(writer: Box<dyn Write + Send>, name: &str, options: ExportOptions) -> Result<Self, ExportError> {
         Self::begin(writer, Target::Through { name: name.to_owned(), is_terminal: false }, options)
     }
 
     fn begin(writer: Box<dyn Write + Send>, target: Target, options: ExportOptions) -> Result<Self, ExportError> {
         let writer = BufWriter::with_capacity(BUFFER_BYTES, writer);
-        // With room for the end of the line.
+        // Reserve room for the line end.
         let max_line_bytes = usize::try_from(MAX_LINE_BYTES - 2).unwrap_or(usize::MAX);
         let mut sink = Self { writer, target, options, exported: Exported::default(), line: Vec::new(), max_line_bytes };
         if sink.options.format == ExportFormat::Csv {
@@ -101,7 +101,7 @@ impl ExportSink {
         Ok(sink)
     }
 
-    /// Exports a record with its payload, or why there is none.
+    /// Exports a record with its payload, or the reason why there is none.
     ///
     /// # Errors
     /// When it cannot be written.
@@ -124,13 +124,13 @@ impl ExportSink {
         matches!(self.target, Target::Through { is_terminal: true, .. })
     }
 
-    /// What was exported so far.
+    /// The counts so far.
     #[must_use]
     pub fn exported(&self) -> Exported {
         self.exported
     }
 
-    /// Hands on what is still gathered, so that whoever reads along sees it.
+    /// Writes what is buffered, so that readers see it.
     ///
     /// # Errors
     /// When it cannot be written.
@@ -138,10 +138,10 @@ impl ExportSink {
         self.writer.flush().map_err(|source| self.failed(source))
     }
 
-    /// Writes what is left, and gives a file its name when it is safely on the disk.
+    /// Writes the rest. A file gets its name once it is safely on the disk.
     ///
     /// # Errors
-    /// When it cannot be written, or a file of this name has appeared.
+    /// When it cannot be written, or a file with this name has appeared.
     pub fn finish(mut self) -> Result<Exported, ExportError> {
         self.flush()?;
         match self.target {
@@ -150,7 +150,7 @@ impl ExportSink {
         }
     }
 
-    /// Forms a line that can be read again: one that would be too long holds the payload in base64 and nothing that follows from it.
+    /// Formats a line that can be read back. If the line would be too long, it holds the payload only in base64.
     fn form_line(&mut self, record: &Record, payload: Result<Vec<u8>, NoPayload>) -> io::Result<()> {
         let kept = payload.as_ref().ok().cloned();
         let json = self.json(record, payload, self.options.payload);
@@ -176,7 +176,7 @@ impl ExportSink {
         self.writer.write_all(&self.line)?;
         self.exported.bytes += self.line.len() as u64;
         self.line.clear();
-        // One huge record must not keep its memory.
+        // Do not keep the memory of one huge record.
         self.line.shrink_to(BUFFER_BYTES);
         Ok(())
     }

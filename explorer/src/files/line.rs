@@ -1,5 +1,5 @@
-//! A line of an exported file as a record. What a line lacks or has in another form is among the record's problems, as with a damaged
-//! item; only what is no JSON object at all is no record.
+//! Reads a line of an exported file as a record. Missing or invalid fields are listed in the record's problems, as with a damaged
+//! item. Only a line that is not a JSON object is not a record.
 
 use archiver::format::item::StoredItem;
 use archiver::format::record::ArrivalTime;
@@ -10,7 +10,7 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::value::RawValue;
 
-/// A line's fields, as JSON that is looked at one by one; those that follow from others are left out.
+/// A line's fields, as unparsed JSON; fields derived from others are left out.
 #[derive(Deserialize)]
 struct LineJson<'l> {
     #[serde(borrow)]
@@ -43,7 +43,7 @@ struct LineJson<'l> {
     stored: Option<&'l RawValue>,
 }
 
-/// How an item holds a payload that could not be restored.
+/// How an item stores a payload that could not be restored.
 #[derive(Default, Deserialize)]
 struct Stored {
     #[serde(rename = "recordData")]
@@ -54,16 +54,16 @@ struct Stored {
     parts: Option<u32>,
 }
 
-/// Reads fields and remembers what is wrong with them.
+/// Reads fields and collects their problems.
 #[derive(Default)]
 struct Fields {
     problems: Vec<String>,
 }
 
-/// The item of a line.
+/// A line's item.
 ///
 /// # Errors
-/// When the line is no JSON object.
+/// When the line is not a JSON object.
 pub(super) fn item_of(line: &str) -> Result<StoredItem, serde_json::Error> {
     let json: LineJson<'_> = serde_json::from_str(line)?;
     let mut fields = Fields::default();
@@ -85,7 +85,7 @@ pub(super) fn item_of(line: &str) -> Result<StoredItem, serde_json::Error> {
     let data = fields.read("data", json.data, "a text").or(stored.data).or_else(|| fields.data_of_payload(json.payload));
     let mut problems: Vec<String> = fields.read("problems", json.problems, "a list of texts").unwrap_or_default();
     let payload_problem: Option<String> = fields.read("payload_problem", json.payload_problem, "a text");
-    // That of the payload is found again when somebody looks at it.
+    // The payload's problem is found again when the payload is read.
     if payload_problem.is_some() && problems.last() == payload_problem.as_ref() {
         problems.pop();
     }
@@ -125,7 +125,7 @@ impl Fields {
         }
     }
 
-    /// Digits, with quotation marks or without; a number keeps every one of them.
+    /// Digits, with or without quotation marks; a number keeps all of them.
     fn text_or_number(&mut self, name: &str, json: Option<&RawValue>) -> Option<String> {
         let json = json?;
         match json.get().as_bytes().first() {
@@ -134,11 +134,11 @@ impl Fields {
         }
     }
 
-    /// A payload that is there only decoded, in base64.
+    /// A payload that the line contains only decoded, as base64.
     fn data_of_payload(&mut self, payload: Option<&RawValue>) -> Option<String> {
         let json = payload?.get();
         let text = serde_json::from_str::<String>(json).unwrap_or_else(|_| json.to_owned());
-        self.problems.push("only its decoded payload was exported: its bytes may have been others".to_owned());
+        self.problems.push("only its decoded payload was exported; the original bytes may have been different".to_owned());
         Some(STANDARD.encode(text))
     }
 }

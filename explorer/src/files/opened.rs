@@ -1,5 +1,5 @@
-//! A file or a pipe that records are read from. It is opened once: what it is, which stream its records come from and the records
-//! themselves are all asked of the same open file, whatever happens to its name meanwhile. A pipe is read once, from its beginning.
+//! A file or a pipe to read records from. It is opened once. Its kind, its stream and its records all come from the same open file,
+//! whatever happens to its name meanwhile. A pipe is read once, from the start.
 
 use super::line::stream_of;
 use super::target::{Descriptor, descriptor_of};
@@ -32,52 +32,52 @@ struct Opened {
 
 #[derive(Debug)]
 enum Input {
-    /// Read from any place, and again.
+    /// Can be read from any position, and again.
     File(File),
-    /// Read once; taken by whoever does.
+    /// Can be read once, by the first reader.
     Once(Mutex<Option<Once>>),
 }
 
-/// What comes once: the first line where it was looked at, and the rest.
+/// The first line, if it was already read, and the rest.
 #[derive(Debug)]
 struct Once {
     begun: Vec<u8>,
     rest: BufReader<File>,
 }
 
-/// Lines from a place on.
+/// Lines from a position on.
 pub(super) struct Reading {
     pub(super) reader: BufReader<Box<dyn Read + Send>>,
-    /// Whether it may have to be waited for what comes next.
+    /// Whether reading may have to wait for more data.
     pub(super) is_waited_for: bool,
 }
 
-/// A file from a place on, without a place of its own that others could move.
+/// A file with its own position, which other readers do not move.
 struct From {
     opened: Arc<Opened>,
     at: u64,
 }
 
-/// Opens a file, a pipe or a device; `-` is standard input. Waits for somebody to write to a named pipe.
+/// Opens a file, a pipe or a device; `-` is standard input. Waits until a named pipe has a writer.
 ///
 /// # Errors
-/// When it cannot be opened, or nothing can be read from such a thing.
+/// When it cannot be opened, or is not something that can be read.
 pub async fn open(path: &Path) -> Result<OpenFile, Failure> {
     let path = path.to_owned();
     in_background(path, |path| if is_standard_input(path) { open_standard_input(path) } else { open_path(path, OFlags::empty()) })
         .await
 }
 
-/// Opens a file that can be read again; nothing is waited for.
+/// Opens a file that can be read again, without waiting.
 ///
 /// # Errors
-/// When it cannot be opened, or is no file.
+/// When it cannot be opened, or is not a file.
 pub async fn open_file(path: &Path) -> Result<OpenFile, Failure> {
     let opened = in_background(path.to_owned(), |path| open_path(path, OFlags::NONBLOCK)).await?;
     match opened.opened.input {
         Input::File(_) => Ok(opened),
         Input::Once(_) => {
-            let detail = "it can be read only once, and here it may be read again; save what comes out of it to a file first";
+            let detail = "it can be read only once, but here it may be read again; save its output to a file first";
             Err(failure(path, detail))
         }
     }
@@ -102,7 +102,7 @@ impl OpenFile {
         &self.opened.metadata
     }
 
-    /// The stream that the first record was put into, where it says so. What was looked at is read all the same.
+    /// The stream that the first record was put into, if the record says so. The record is still read later.
     ///
     /// # Errors
     /// When it cannot be read.
@@ -113,17 +113,17 @@ impl OpenFile {
         Ok(name.and_then(|name| StreamName::parse(name).ok()))
     }
 
-    /// Reads from there on.
+    /// Reads from this position on.
     ///
     /// # Errors
-    /// When it can be read only once, and was.
+    /// When it can be read only once, and already was.
     pub(super) fn read_from(&self, at: u64) -> io::Result<Reading> {
         let (reader, is_waited_for): (Box<dyn Read + Send>, bool) = match &self.opened.input {
             Input::File(_) => (Box::new(From { opened: Arc::clone(&self.opened), at }), false),
             Input::Once(once) => {
                 let once = once.lock().unwrap_or_else(PoisonError::into_inner).take();
                 let Some(Once { begun, rest }) = once.filter(|_| at == 0) else {
-                    return Err(io::Error::other("it can be read only once"));
+                    return Err(io::Error::other("it can be read only once, and already was"));
                 };
                 (Box::new(Cursor::new(begun).chain(rest)), true)
             }
@@ -175,7 +175,8 @@ fn open_path(path: &Path, more: OFlags) -> io::Result<OpenFile> {
     Ok(OpenFile { opened: Arc::new(Opened { path: path.to_owned(), metadata, input }) })
 }
 
-/// Standard input as it is, which may be what no path opens: a socket, or a pipe of another user. A file is read on from where it is.
+/// Standard input as it is. Its path may not open: it may be a socket, or a pipe of another user. A file is read from its current
+/// position.
 fn open_standard_input(path: &Path) -> io::Result<OpenFile> {
     let file = File::from(io::stdin().as_fd().try_clone_to_owned()?);
     let metadata = checked(&file)?;

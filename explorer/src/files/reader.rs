@@ -1,5 +1,5 @@
-//! Reads an exported file as an archive is read: with a filter, in batches, and so that it can be stopped and go on. Memory holds one
-//! piece of the file at a time. A line that is no record is counted and left out; what is behind it is read.
+//! Reads an exported file like an archive: with a filter, in batches, and so that reading can stop and resume. Memory holds one
+//! piece of the file at a time. Lines that are not records are counted and skipped.
 
 use super::line::item_of;
 use super::opened::{OpenFile, Reading, failure};
@@ -15,11 +15,11 @@ use jiff::Timestamp;
 use std::io::{self, BufRead, Read as _};
 use tokio::sync::{mpsc, watch};
 
-/// Bytes of a file read for one batch, and a line more.
+/// Bytes of a file read for one batch; the last line may exceed this.
 const BATCH_BYTES: usize = 512 * 1024;
-/// Bytes of the first batch, so that the first rows come at once.
+/// Bytes of the first batch, so that the first rows appear at once.
 const FIRST_BATCH_BYTES: usize = 64 * 1024;
-/// Bytes of memory that stay for the next line.
+/// Bytes of buffer kept for the next line.
 const LINE_BYTES: usize = 1024 * 1024;
 
 /// A file while it is read.
@@ -37,7 +37,7 @@ struct Lines {
     now: Timestamp,
 }
 
-/// Reads the records of a file that match, until all are read or `stop` is true or dropped.
+/// Reads the matching records of a file, until all are read or `stop` is true or dropped.
 pub async fn read(
     file: &OpenFile,
     order: &ReadOrder,
@@ -57,7 +57,7 @@ pub async fn read(
     };
     let delivery = Delivery::of_file(batches, from, file.metadata().len());
     let ended = tokio::select! {
-        // An error means that whoever could stop it is gone, which is the same news.
+        // An error means that the sender was dropped, which is also a reason to stop.
         _ = stop.wait_for(|stops| *stops) => Ok(()),
         ended = read_all(lines, &delivery) => ended,
     };
@@ -105,8 +105,8 @@ impl Lines {
         })
     }
 
-    /// Reads so many bytes, to the end of a line: what matches, and whether it is the end. Of a pipe less, where more must be waited
-    /// for.
+    /// Reads about this many bytes, up to the end of a line. Returns what matches, and whether it is the end. Reads less from a
+    /// pipe that has no more data yet.
     fn read(&mut self, bytes: usize, cancelled: &Cancelled) -> io::Result<(Yield, bool)> {
         let mut page = Yield::default();
         let until = self.reached + bytes as u64;
@@ -129,7 +129,7 @@ impl Lines {
         Ok((page, false))
     }
 
-    /// Reads a line: how many bytes it has, and whether they are all there. Of a line that is too long nothing is kept.
+    /// Reads a line. Returns its length, and whether the line is complete. Of a line that is too long, nothing is kept.
     fn next_line(&mut self, cancelled: &Cancelled) -> io::Result<(u64, bool)> {
         self.line.clear();
         self.line.shrink_to(LINE_BYTES);
@@ -159,7 +159,7 @@ impl Lines {
         }
         let record = Record::new(item_of(line).map_err(|error| BadLine::NoJson(error.column()))?);
         page.read += 1;
-        // A payload in parts cannot be restored here: they are not in the file.
+        // The file does not contain the parts, so such a payload cannot be restored.
         match self.matcher.of_record_here(&record, &self.recipe, self.now) {
             Answer::Yes => page.records.push(record),
             Answer::No => {}
@@ -173,7 +173,7 @@ impl Lines {
         Ok(())
     }
 
-    /// How many lines lie before where reading began. Counted only when it is asked for.
+    /// How many lines precede the start position. Counted only when needed.
     fn lines_before(&self) -> io::Result<u64> {
         if self.from == 0 {
             return Ok(0);

@@ -16,17 +16,17 @@ use serde_json::value::RawValue;
 /// A record as JSON.
 #[derive(Debug, Serialize)]
 pub(crate) struct RecordJson {
-    /// The stream it was put into, where that is known.
+    /// The stream it was put into, if known.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) stream: Option<String>,
     pub(super) partition_key: String,
     pub(super) sequence_number: Option<String>,
-    /// Its place in the aggregated record it comes from.
+    /// Its place in its aggregated record.
     pub(super) sub_sequence_number: Option<u64>,
     pub(super) shard_id: Option<String>,
     /// Epoch seconds with their fraction.
     pub(super) approximate_arrival_timestamp: Option<Box<RawValue>>,
-    /// The same as RFC 3339, UTC.
+    /// The same time as RFC 3339, UTC.
     pub(super) arrived_at: Option<String>,
     pub(super) last_update: Option<String>,
     /// Epoch seconds.
@@ -35,27 +35,27 @@ pub(crate) struct RecordJson {
     pub(super) stored_as: Option<&'static str>,
     /// Bytes of the payload.
     pub(super) size_bytes: Option<u64>,
-    /// The payload in base64, however it is stored; what the item holds where that is no base64.
+    /// The payload in base64, however it is stored; if the item's text is not base64, that text.
     pub(super) data: Option<String>,
-    /// What was recognised, outermost first.
+    /// The recognised formats, outermost first.
     pub(super) encoding: Vec<&'static str>,
-    /// The schema that a registry's header names.
+    /// The schema id in a registry's header.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) schema_id: Option<String>,
-    /// The payload: a JSON value where it is one, a text where it is text, otherwise null.
+    /// The payload: a JSON value if it is one, a text if it is text, otherwise null.
     pub(super) payload: Option<Payload>,
     /// What is wrong with the item, and last with its payload.
     pub(super) problems: Vec<String>,
-    /// The last of the problems, where it is that of the payload.
+    /// The last problem, if it is the payload's.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) payload_problem: Option<String>,
-    /// Attributes of the item that have no name here.
+    /// Attributes of the item that have no field here.
     #[serde(skip_serializing_if = "Vec::is_empty", serialize_with = "as_object")]
     pub(super) other_attributes: Vec<(String, String)>,
-    /// What the item says of a payload that could not be restored.
+    /// The item's fields for a payload that could not be restored.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) stored: Option<Stored>,
-    /// What an aggregated record consists of.
+    /// The user records of an aggregated record.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) user_records: Option<Vec<UserRecordJson>>,
 }
@@ -68,7 +68,7 @@ pub(crate) enum Payload {
     Text(String),
 }
 
-/// The attributes of an item that say how its payload is stored, as they are.
+/// The attributes of an item that say how its payload is stored, unchanged.
 #[derive(Debug, Serialize)]
 pub(super) struct Stored {
     #[serde(rename = "recordData", skip_serializing_if = "Option::is_none")]
@@ -90,31 +90,31 @@ pub(super) struct UserRecordJson {
     #[serde(skip_serializing_if = "Option::is_none")]
     schema_id: Option<String>,
     payload: Option<Payload>,
-    /// What is odd about its payload.
+    /// What is unusual about its payload.
     #[serde(skip_serializing_if = "Option::is_none")]
     payload_problem: Option<String>,
 }
 
-/// Decodes what a record holds, and keeps count of the JSON that is made of it.
+/// Decodes a record's content, and limits the JSON that comes from it.
 struct Showing {
     decoder: Decoder,
-    /// Bytes of JSON that its payloads may yet take.
+    /// Bytes of JSON that its payloads may still take.
     room: usize,
 }
 
-/// A payload as it is told.
+/// A payload as it is printed.
 struct Told {
     encoding: Vec<&'static str>,
     schema_id: Option<String>,
     size_bytes: Option<u64>,
     payload: Option<Payload>,
     problem: Option<String>,
-    /// Whether its bytes are to be told as well, since the payload lacks something of them.
+    /// Whether to print its bytes as well, because the payload is incomplete.
     needs_data: bool,
 }
 
 impl RecordJson {
-    /// A record with its payload, or why there is none; how it is decoded, and what of that is told.
+    /// A record with its payload or the reason why there is none, how it is decoded, and which forms are printed.
     pub(crate) fn new(
         stream: Option<&StreamName>,
         record: &Record,
@@ -124,7 +124,7 @@ impl RecordJson {
         let item = &record.item;
         let is_restored = payload.is_ok();
         let data = match (&payload, record.stored_as()) {
-            // As it stands there, whatever it is.
+            // Exactly as the item stores it.
             (_, Some("whole")) => item.data.clone(),
             (Ok(payload), _) => Some(STANDARD.encode(payload)),
             (Err(_), _) => None,
@@ -167,14 +167,14 @@ impl PayloadForm {
         self != Self::Base64
     }
 
-    /// Decoded, a payload that no text can show, or not all of it, is there in base64 all the same: it would be lost.
+    /// If a decoded payload cannot be fully shown as text, it is also printed in base64; otherwise it would be lost.
     fn has_data(self, told: &Told) -> bool {
         self != Self::Decoded || told.needs_data || told.payload.as_ref().is_none_or(Payload::is_null)
     }
 }
 
 impl Payload {
-    /// Whether it is JSON's null, which looks like no payload at all.
+    /// Whether it is JSON's null, which looks like no payload.
     fn is_null(&self) -> bool {
         matches!(self, Self::Json(json) if json.get() == "null")
     }
@@ -216,7 +216,7 @@ impl Showing {
             None => (None, None),
             Some(text) if kind == Layer::Json => match serde_json::from_str::<&RawValue>(&text).map(ToOwned::to_owned) {
                 Ok(json) => self.json(json),
-                // Several values after one another, or what is JSON only as Python writes it, are no JSON value, but a text.
+                // Several values in a row, or JSON as only Python writes it, are printed as text.
                 Err(_) => self.text(text),
             },
             Some(text) => self.text(text),
@@ -258,7 +258,7 @@ fn too_large() -> String {
     format!("no more than {} are written of what one record holds", size(MAX_SHOWN_BYTES as u64))
 }
 
-/// How much of a text fits into so many bytes as JSON writes it, and what is left of them.
+/// How much of a text fits into this many bytes of JSON, and how many bytes are left then.
 fn fitting(text: &str, room: usize) -> (usize, usize) {
     let mut left = room;
     for (at, character) in text.char_indices() {
@@ -275,12 +275,12 @@ fn fitting(text: &str, room: usize) -> (usize, usize) {
     (text.len(), left)
 }
 
-/// JSON as it was written, but for the ends of lines, which stand only between its parts: inside a text they would be escaped.
+/// JSON as it was written, without line ends. They can only stand between its parts, since texts escape them.
 fn on_one_line(json: &str) -> String {
     json.replace(['\n', '\r'], " ")
 }
 
-/// Digits as a JSON number with every one of them; as a text where JSON has no such number, as one that begins with a zero.
+/// Digits as a JSON number with all of them, or as text if JSON has no such number, such as one with a leading zero.
 fn number(digits: &str) -> Option<Box<RawValue>> {
     RawValue::from_string(digits.to_owned()).or_else(|_| serde_json::value::to_raw_value(digits)).ok()
 }

@@ -1,5 +1,5 @@
-//! The place that an export is written to: a file, which gets its name when it is whole, or a device, a pipe or an open descriptor,
-//! which take bytes as they come and stay what they are. Nothing here is emptied or renamed but the file that was asked for.
+//! The target of an export: a file, which gets its name once it is complete, or a device, a pipe or an open descriptor, which are
+//! written directly. Only the file that the user asked for is ever emptied or renamed.
 
 use super::error::ExportError;
 use crate::terminal;
@@ -12,15 +12,15 @@ use std::path::{Path, PathBuf};
 use tempfile::TempPath;
 use tokio::runtime::{Handle, RuntimeFlavor};
 
-/// Links that are followed from one to the next. Source: path_resolution(7), Linux.
+/// Most links followed in a row. Source: path_resolution(7), Linux.
 const MAX_LINKS: usize = 40;
-/// How the file is called until it is whole, and what is random between the two.
+/// The parts of a temporary file's name, around something random.
 const PARTIAL: (&str, usize, &str) = (".explorer-", 12, ".partial");
 
 /// Where to.
 #[derive(Debug)]
 pub(super) enum Target {
-    /// Bytes go there as they come.
+    /// Bytes go there directly.
     Through {
         /// A name for messages.
         name: String,
@@ -31,42 +31,42 @@ pub(super) enum Target {
     File(Box<NewFile>),
 }
 
-/// A file until it is whole.
+/// A file until it is complete.
 #[derive(Debug)]
 pub(super) struct NewFile {
-    /// As it was named, for messages.
+    /// As the user named it, for messages.
     typed: PathBuf,
-    /// Behind the links, which stay.
+    /// After following links, which stay.
     path: PathBuf,
     partial: TempPath,
     file: File,
-    /// Whether a file may be there.
+    /// Whether an existing file may be replaced.
     replaces: bool,
-    /// The file that is there, for its owner and its mode.
+    /// The existing file, for its owner and its mode.
     old: Option<File>,
 }
 
-/// A descriptor that is open already.
+/// A descriptor that is already open.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Descriptor {
     Input,
     Output,
     Error,
-    /// Another one, which is opened by its path.
+    /// Another device or pipe, opened by its path.
     Other,
 }
 
-/// Whether a path is another name of standard output, such as `/dev/stdout`.
+/// Whether a path names standard output, such as `/dev/stdout`.
 #[must_use]
 pub fn is_standard_output(path: &Path) -> bool {
     descriptor_of(path) == Some(Descriptor::Output)
 }
 
 impl Target {
-    /// Opens the place, and gives back what takes the bytes.
+    /// Opens the target and returns its writer.
     ///
     /// # Errors
-    /// When a file is there that is not to be replaced, or nothing can be written there.
+    /// When a file exists that may not be replaced, or nothing can be written there.
     pub(super) fn open(typed: &Path, replaces: bool) -> Result<(Box<dyn Write + Send>, Self), ExportError> {
         let failed = |source: io::Error| ExportError::io(typed, source);
         if let Some(descriptor) = descriptor_of(typed) {
@@ -75,7 +75,7 @@ impl Target {
         }
         let found = match typed.metadata() {
             Ok(found) => Some(found),
-            // A link that leads nowhere is there all the same.
+            // A link that leads nowhere still exists.
             Err(error) if error.kind() == io::ErrorKind::NotFound => None,
             Err(error) => return Err(failed(error)),
         };
@@ -95,14 +95,14 @@ impl Target {
             Some(_) | None => {}
         }
         if typed.file_name().is_none() || typed.as_os_str().as_encoded_bytes().ends_with(b"/") {
-            return Err(failed(io::Error::other("that names a folder; add the name of a file")));
+            return Err(failed(io::Error::other("it names a folder; add the name of a file")));
         }
-        // What may not be written may not be replaced either, though its folder would allow it.
+        // A read-only file is not replaced either, even if its folder would allow it.
         let old = found.map(|_| open_at_once(typed, OFlags::empty())).transpose().map_err(failed)?;
         let path = if replaces { behind_links(typed).map_err(failed)? } else { typed.to_owned() };
         let folder = folder_of(&path);
         let (prefix, random, suffix) = PARTIAL;
-        // With O_EXCL and for the user alone.
+        // With O_EXCL, and readable only by the user.
         let made = tempfile::Builder::new().prefix(prefix).rand_bytes(random).suffix(suffix).tempfile_in(folder);
         let (file, partial) = made.map_err(|error| failed(of_folder(folder, &error)))?.into_parts();
         let writer = Box::new(file.try_clone().map_err(failed)?);
@@ -126,10 +126,10 @@ impl Target {
 }
 
 impl NewFile {
-    /// Gives the file its name, when it is safely on the disk.
+    /// Gives the file its name, once it is safely on the disk.
     ///
     /// # Errors
-    /// When that cannot be, or a file of this name has appeared.
+    /// When that fails, or a file with this name has appeared.
     pub(super) fn finish(self) -> Result<(), ExportError> {
         let Self { typed, path, partial, file, replaces, old } = self;
         let failed = |source: io::Error| ExportError::io(&typed, source);
@@ -141,7 +141,7 @@ impl NewFile {
             && let Ok(found) = path.symlink_metadata()
             && !found.is_file()
         {
-            return Err(failed(io::Error::other("something that is no file was put there meanwhile")));
+            return Err(failed(io::Error::other("something other than a file has appeared there meanwhile")));
         }
         let named = if replaces { partial.persist(&path) } else { partial.persist_noclobber(&path) };
         match named {
@@ -152,7 +152,7 @@ impl NewFile {
     }
 }
 
-/// Whether it takes bytes as they come, and is no file to be replaced.
+/// Whether it is written directly, rather than being a file to replace.
 fn is_passage(found: &Metadata) -> bool {
     found.file_type().is_fifo() || found.file_type().is_char_device()
 }
@@ -162,11 +162,11 @@ fn refused(found: &Metadata) -> &'static str {
         kind if kind.is_dir() => "it is a folder; add the name of a file",
         kind if kind.is_socket() => "it is a socket, which takes no export",
         kind if kind.is_block_device() => "it is a disk, which takes no export",
-        _ => "it is no file",
+        _ => "it is not a file",
     }
 }
 
-/// Opens a device or a pipe that stays what it is. A pipe that nobody reads fails at once, instead of holding up the program.
+/// Opens a device or a pipe. A pipe without a reader fails at once instead of blocking the program.
 fn open_passage(path: &Path) -> io::Result<File> {
     let file = open_at_once(path, OFlags::empty())?;
     if !is_passage(&file.metadata()?) {
@@ -175,7 +175,7 @@ fn open_passage(path: &Path) -> io::Result<File> {
     Ok(file)
 }
 
-/// Opens what is there for writing, without emptying it and without waiting for anybody.
+/// Opens an existing file for writing, without emptying it and without blocking.
 fn open_at_once(path: &Path, more: OFlags) -> io::Result<File> {
     let flags = OFlags::WRONLY | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC | more;
     let file = File::from(rustix::fs::open(path, flags, Mode::empty())?);
@@ -183,7 +183,7 @@ fn open_at_once(path: &Path, more: OFlags) -> io::Result<File> {
     Ok(file)
 }
 
-/// A descriptor that is open already. It is never emptied, and a file behind it only grows.
+/// A descriptor that is already open. It is never emptied; a file behind it only grows.
 fn opened_before(path: &Path, descriptor: Descriptor) -> io::Result<File> {
     let file = match descriptor {
         Descriptor::Output => File::from(terminal::stdout_descriptor()?),
@@ -220,7 +220,7 @@ pub(super) fn descriptor_of(path: &Path) -> Option<Descriptor> {
     None
 }
 
-/// Where links lead, whether a file is there or not.
+/// Where links lead, whether or not a file is there.
 fn behind_links(path: &Path) -> io::Result<PathBuf> {
     let mut path = path.to_owned();
     for _ in 0..MAX_LINKS {
@@ -237,19 +237,19 @@ fn folder_of(path: &Path) -> &Path {
     path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
 }
 
-/// The temporary file has a name that nobody typed, so the folder is told instead.
+/// The temporary file has a name that the user never typed, so the message names the folder.
 fn of_folder(folder: &Path, error: &io::Error) -> io::Error {
     let folder = folder.display();
     let sentence = match error.kind() {
         io::ErrorKind::NotFound => format!("there is no folder {folder}"),
-        io::ErrorKind::NotADirectory => format!("{folder} is no folder"),
-        kind => format!("no file can be made in folder {folder}: {kind}"),
+        io::ErrorKind::NotADirectory => format!("{folder} is not a folder"),
+        kind => format!("cannot create a file in folder {folder}: {kind}"),
     };
     io::Error::new(error.kind(), sentence)
 }
 
-/// Gives a file the owner and the mode of the one whose place it takes, as far as that is allowed. A group that cannot be kept leaves
-/// its own no more than everybody has.
+/// Gives a file the owner and the mode of the one that it replaces, as far as permitted. If the group cannot be kept, the file's
+/// own group gets only the permissions that everybody has.
 fn keep_owner_and_mode(old: &Metadata, file: &File) -> io::Result<()> {
     let new = file.metadata()?;
     let mut mode = old.mode() & 0o777;
@@ -260,7 +260,7 @@ fn keep_owner_and_mode(old: &Metadata, file: &File) -> io::Result<()> {
     file.set_permissions(Permissions::from_mode(mode))
 }
 
-/// A device or a pipe for whoever writes much: one that nobody empties holds up this thread and no other work.
+/// A device or a pipe with a thread of its own, so that a slow reader holds up only that thread.
 #[derive(Debug)]
 struct Passage(File);
 

@@ -1,4 +1,4 @@
-//! What is exported comes back, and what cannot be is told.
+//! What is exported can be read back, and what cannot be exported is reported.
 
 #![allow(clippy::unwrap_used, clippy::panic)]
 
@@ -79,7 +79,7 @@ async fn read_until(path: &Path, filter: RecordFilter, from: Position, enough: u
     (records, ending)
 }
 
-/// The same with how far it came. What can be read only once is read by what was opened.
+/// The same, with the progress. What can be read only once is read from what was opened.
 async fn read_so_far(path: &Path, filter: RecordFilter, from: Position, enough: usize) -> (Vec<Record>, ReadEnding, ReadProgress) {
     let order =
         ReadOrder { source: Source::File(path.to_owned()), filter, recipe: Default::default(), includes_unreadable: false, from };
@@ -221,7 +221,7 @@ async fn a_pipe_is_read_once_from_its_beginning_and_as_it_fills() {
     assert_eq!(read_whole(&pipe).await, (records.clone(), ReadEnding::Complete));
     writing.await.unwrap();
 
-    // Records come before the pipe is closed.
+    // Records arrive before the pipe is closed.
     let (begun, mut writer) = (
         tokio::spawn({
             let pipe = pipe.clone();
@@ -255,7 +255,7 @@ async fn a_pipe_is_read_once_from_its_beginning_and_as_it_fills() {
     while taken.recv().await.is_some() {}
     assert_eq!(reading.await.unwrap(), ReadEnding::Complete);
 
-    // Where it may be read again, a pipe is refused, and not waited for.
+    // Where a file may be read again, a pipe is refused at once.
     let failure = open_file(&pipe).await.unwrap_err();
     assert!(failure.detail.starts_with("it can be read only once"), "{failure}");
     assert!(file.read_from(0).is_err());
@@ -300,7 +300,7 @@ async fn the_largest_records_are_exported_so_that_they_can_be_read_again() {
         let (read, ending, progress) = read_so_far(&path, RecordFilter::default(), Position::Beginning, usize::MAX).await;
         assert_eq!((ending, progress.bad_lines.count, read.len()), (ReadEnding::Complete, 0, records.len()), "{form:?}");
         for (read, record) in read.iter().zip(&records) {
-            // Decoded, an aggregated record is what its user records are.
+            // Decoded, an aggregated record consists of its user records.
             let is_kept = form != PayloadForm::Decoded || record.id.sequence_number != "1004";
             assert!(!is_kept || read.payload() == record.payload(), "{form:?} {:?}", read.id);
         }
@@ -352,7 +352,7 @@ fn a_decoded_export_is_opened_too_and_says_that_its_bytes_may_differ() {
         assert_eq!(item.data, record.item.data);
     }
     let problems = |line: &str| item_of(line).unwrap().problems;
-    assert_eq!(problems(&lines[0]), ["only its decoded payload was exported: its bytes may have been others"]);
+    assert_eq!(problems(&lines[0]), ["only its decoded payload was exported; the original bytes may have been different"]);
     assert_eq!(problems(&lines[2]), Vec::<String>::new(), "what cannot be shown as text is there as it was");
 }
 
@@ -384,7 +384,7 @@ fn csv_has_a_heading_and_a_row_for_each_record_whatever_is_in_it() {
     assert_eq!(&rows[1][column("payload", &heading)], "{\"id\":1}");
     assert_eq!(&rows[1][column("data", &heading)], "eyJpZCI6MX0=");
     assert_eq!(&rows[1][column("approximate_arrival_timestamp", &heading)], "1545084652.25");
-    // Every field of the JSON form is a column.
+    // Every field of the JSON form has a column.
     let line = lines(options(ExportFormat::JsonLines, PayloadForm::Both), &records).remove(0);
     let fields: serde_json::Map<String, Value> = serde_json::from_str(&line).unwrap();
     assert!(fields.keys().all(|field| heading.iter().any(|column| column == field)), "{fields:?}");
@@ -406,7 +406,7 @@ fn a_file_appears_when_it_is_whole_and_replaces_another_only_when_asked_to() {
 
     let late = begin(false).unwrap();
     std::fs::write(&path, "precious").unwrap();
-    let expected = format!("cannot write {}: it exists already; choose another name, or ask for it to be replaced", path.display());
+    let expected = format!("cannot write {}: it already exists; choose another name, or ask to replace it", path.display());
     assert_eq!(late.finish().unwrap_err().to_string(), expected);
     assert_eq!(begin(false).unwrap_err().to_string(), expected);
     assert_eq!(std::fs::read_to_string(&path).unwrap(), "precious");
@@ -417,7 +417,7 @@ fn a_file_appears_when_it_is_whole_and_replaces_another_only_when_asked_to() {
     let reason = format!("there is no folder {}", nowhere.parent().unwrap().display());
     assert_eq!(error(nowhere.clone()), format!("cannot write {}: {reason}", nowhere.display()));
     assert!(error(folder.path().to_owned()).ends_with("it is a folder; add the name of a file"));
-    assert!(error(folder.path().join("new/")).ends_with("that names a folder; add the name of a file"));
+    assert!(error(folder.path().join("new/")).ends_with("it names a folder; add the name of a file"));
     let _socket = std::os::unix::net::UnixListener::bind(folder.path().join("socket")).unwrap();
     assert!(error(folder.path().join("socket")).ends_with("it is a socket, which takes no export"));
 }
@@ -427,7 +427,7 @@ fn names(folder: &Path) -> Vec<String> {
     std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect()
 }
 
-/// Exports one record there, replacing what is there.
+/// Exports one record there, replacing an existing file.
 fn replace(path: &Path) -> Result<Exported, ExportError> {
     let mut sink = ExportSink::to_file(path, true, ExportOptions::default())?;
     sink.write(&order(1, b"1"), Ok(b"1".to_vec()))?;
@@ -451,7 +451,7 @@ fn what_is_not_the_exports_own_is_neither_emptied_nor_renamed() {
     assert_eq!((std::fs::read_to_string(&victim).unwrap().as_str(), mode(&path)), ("precious", 0o600));
     assert!(path.symlink_metadata().unwrap().is_file());
     assert_eq!(names(folder.path()).len(), 4);
-    // A file that may not be written is not replaced either; root may write everything.
+    // A read-only file is not replaced either; root may write everything.
     std::fs::set_permissions(&path, Permissions::from_mode(0o400)).unwrap();
     if std::fs::File::options().write(true).open(&path).is_err() {
         assert!(replace(&path).unwrap_err().to_string().contains("Permission denied"));
@@ -495,8 +495,8 @@ fn devices_and_pipes_stay_what_they_are() {
     let pipe = folder.path().join("pipe");
     rustix::fs::mkfifoat(rustix::fs::CWD, &pipe, rustix::fs::Mode::from_raw_mode(0o600)).unwrap();
     let error = replace(&pipe).unwrap_err();
-    assert_eq!(error.to_string(), format!("cannot write {}: nobody reads this pipe", pipe.display()));
-    // The reading end is there before anybody writes.
+    assert_eq!(error.to_string(), format!("cannot write {}: nothing reads from this pipe", pipe.display()));
+    // The pipe gets a reader before anything is written.
     let flags = rustix::fs::OFlags::RDONLY | rustix::fs::OFlags::NONBLOCK;
     let mut reader = std::fs::File::from(rustix::fs::open(&pipe, flags, rustix::fs::Mode::empty()).unwrap());
     replace(&pipe).unwrap();
@@ -561,7 +561,7 @@ fn a_closed_pipe_is_told_apart_from_a_disk_that_is_full() {
     assert!(matches!(error(io::ErrorKind::BrokenPipe), ExportError::NobodyReads));
     let full = error(io::ErrorKind::StorageFull).to_string();
     assert!(
-        full.starts_with("cannot write standard output: ") && full.ends_with("; make room there, or choose another place"),
+        full.starts_with("cannot write standard output: ") && full.ends_with("; free some space, or choose another place"),
         "{full}"
     );
     assert!(error(io::ErrorKind::FileTooLarge).to_string().contains("ulimit -f"));

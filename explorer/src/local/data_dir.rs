@@ -1,4 +1,4 @@
-//! The directory that keeps the archives, and which streams there were, from one run to the next. One run at a time may have it.
+//! The directory that keeps the archives, and the list of streams, from run to run. Only one run at a time may use it.
 
 use super::LocalError;
 use crate::private;
@@ -13,23 +13,23 @@ use std::path::{Path, PathBuf};
 /// Only the user may read and write it.
 const FILE_MODE: u32 = 0o600;
 
-/// A directory that is ours while this lives.
+/// A directory that this process holds until the value is dropped.
 #[derive(Debug)]
 pub(super) struct DataDir {
     path: PathBuf,
-    /// Locked; the lock ends with the process, however that ends.
+    /// Locked; the lock ends with the process, even after a crash.
     _lock: File,
 }
 
-/// The streams of the last run: their records are gone with it, their names and settings are not.
+/// The streams of the last run. Their names and settings are kept; their records are not.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
 pub(super) struct RememberedStreams {
-    /// Epoch seconds; no stream is younger.
+    /// Epoch seconds; no stream is newer.
     pub(super) written_at: i64,
     pub(super) streams: Vec<RememberedStream>,
 }
 
-/// A stream to make again.
+/// A stream to create again.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
 pub(super) struct RememberedStream {
     pub(super) name: String,
@@ -38,7 +38,7 @@ pub(super) struct RememberedStream {
 }
 
 impl DataDir {
-    /// Takes the directory, and makes it where there is none.
+    /// Locks the directory, creating it if it is missing.
     pub(super) fn open(path: &Path) -> Result<Self, LocalError> {
         let owned = || path.to_owned();
         let failed = |source: io::Error| LocalError::DataDir { path: owned(), source };
@@ -84,12 +84,12 @@ impl DataDir {
         serde_json::from_slice(&content).map_err(|error| failed(error.to_string()))
     }
 
-    /// Replaces what is remembered, all or nothing.
+    /// Replaces the list of streams atomically.
     pub(super) fn remember(&self, streams: &RememberedStreams) -> io::Result<()> {
         private::replace(&self.streams(), &serde_json::to_vec_pretty(streams)?).map(|_| ())
     }
 
-    /// Makes the database's file where it is missing, for SQLite would let others read it.
+    /// Creates the database file if it is missing; otherwise SQLite would let other users read it.
     fn make_archives(&self) -> io::Result<()> {
         match File::options().write(true).create_new(true).mode(FILE_MODE).open(self.archives()) {
             Err(error) if error.kind() != io::ErrorKind::AlreadyExists => Err(error),
@@ -98,7 +98,7 @@ impl DataDir {
     }
 }
 
-/// Opens the file that is locked, for the user alone where it is new. A link is not followed.
+/// Opens the lock file; a new one is readable only by the user. Links are not followed.
 fn open_lock(path: &Path) -> io::Result<File> {
     let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
     Ok(File::from(rustix::fs::open(path, flags, Mode::from_raw_mode(FILE_MODE))?))

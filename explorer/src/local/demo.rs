@@ -1,4 +1,4 @@
-//! The demo: streams as people have them, with first records and a trickle of live ones.
+//! The demo: realistic streams with initial records and a trickle of live ones.
 
 mod archive;
 mod records;
@@ -24,10 +24,10 @@ use std::collections::HashMap;
 
 /// Records PutRecords takes in one call. Source: Kinesis API reference, PutRecords.
 const RECORDS_PER_CALL: usize = 500;
-/// The same first records on every machine.
+/// The same initial records on every machine.
 const SEED: u64 = 20_181_217;
 
-/// The last of the first records in a shard of an archived stream.
+/// The last initial record in each shard of an archived stream.
 #[derive(Clone, Debug)]
 pub(super) struct SeededShard {
     pub(super) stream: StreamName,
@@ -39,7 +39,7 @@ struct DemoStream {
     name: &'static str,
     shards: i32,
     archive: Option<(ArchiveMode, Option<u64>)>,
-    /// What its first records are, how many, and the seconds from one to the next.
+    /// The kind and number of initial records, and the seconds between two of them.
     seed: Option<(Kind, usize, i64)>,
 }
 
@@ -64,8 +64,8 @@ impl DemoStream {
     }
 }
 
-/// Makes what is missing of the demo. Streams that are known from the last run stay as they were configured, and an archive that
-/// has records from an earlier run gets no first records again.
+/// Creates what is missing of the demo. Streams from the last run keep their settings. An archive with records from an earlier run
+/// gets no initial records.
 pub(super) async fn seed(connection: &Connection, known: &Inventory) -> Result<Vec<SeededShard>, SetupError> {
     let seeded = STREAMS.iter().map(|stream| seed_stream(connection, stream, known));
     Ok(futures::future::try_join_all(seeded).await?.into_iter().flatten().collect())
@@ -87,7 +87,7 @@ async fn seed_stream(connection: &Connection, stream: &DemoStream, known: &Inven
     } else {
         make_stream(&connection.kinesis, &name, stream.shards).await?;
         if let Some(settings) = &settings {
-            // The tables first: with the tags on, the archiver would miss them.
+            // Tables first: if the stream had tags before its tables exist, the archiver would fail.
             has_records = !archive::make_tables(connection, &name, settings).await?;
             let tags = settings.to_tags().into_iter().map(|(key, value)| (key.to_owned(), value));
             tag_stream(&connection.kinesis, &name, tags).await?;
@@ -104,7 +104,7 @@ async fn seed_stream(connection: &Connection, stream: &DemoStream, known: &Inven
     Ok(last.into_iter().map(|(shard, last)| SeededShard { stream: name.clone(), shard, last }).collect())
 }
 
-/// Records as if they had been made at even intervals until now.
+/// Records with times at even intervals until now.
 fn first_records(kind: Kind, count: usize, seconds_apart: i64) -> Vec<(String, Vec<u8>)> {
     let mut generator = Generator::new(SEED, 0);
     let now = Timestamp::now();
@@ -117,13 +117,13 @@ fn first_records(kind: Kind, count: usize, seconds_apart: i64) -> Vec<(String, V
         .collect()
 }
 
-/// Puts the records in order, and gives the last number of every shard back.
+/// Puts the records in order and returns the last sequence number of every shard.
 async fn put_all(
     client: &Client,
     stream: &StreamName,
     records: Vec<(String, Vec<u8>)>,
 ) -> Result<HashMap<ShardId, SequenceNumber>, SetupError> {
-    let failed = |failure| SetupError::new(format!("put the first records into stream {stream}"), failure);
+    let failed = |failure| SetupError::new(format!("put the initial records into stream {stream}"), failure);
     let refused = |message: String| failed(AwsFailure { kind: FailureKind::Refused, message });
     let mut last = HashMap::new();
     for chunk in records.chunks(RECORDS_PER_CALL) {

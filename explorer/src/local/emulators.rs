@@ -1,4 +1,4 @@
-//! The emulators of Kinesis and DynamoDB inside this process, each on a loopback port of its own.
+//! The emulators of Kinesis and DynamoDB inside this process, each on its own loopback port.
 
 use super::data_dir::DataDir;
 use super::event_source::{Arrivals, StopSignal, stop_pair};
@@ -27,33 +27,33 @@ const ACCOUNT: &str = "000000000000";
 const MAX_REQUEST_BYTES: usize = 16 * 1024 * 1024;
 /// Open shards over all streams.
 const SHARD_LIMIT: u32 = 500;
-/// Time a stream is CREATING, UPDATING or DELETING: long enough to be seen by nobody, yet not nothing.
+/// How long a stream is CREATING, UPDATING or DELETING: too short to notice, but not zero.
 const STREAM_CHANGE_MILLISECONDS: u64 = 20;
 
-/// Both emulators, serving.
+/// Both emulators, running.
 pub struct Emulators {
-    /// Where they are.
+    /// Their addresses.
     pub endpoints: LocalEndpoints,
-    /// What is behind DynamoDB, for what its API has no call for, such as a sweep of expired items.
+    /// DynamoDB's storage, for what its API cannot do, such as sweeping expired items.
     pub database: Database,
-    /// Told when streams are made, deleted or tagged.
+    /// Notified when streams are created, deleted or tagged.
     pub(super) streams_changed: Arc<Notify>,
-    /// Told when records are put.
+    /// Notified when records are put.
     pub(super) arrivals: Arrivals,
-    /// End when told so and every connection is done. Dropping them ends them.
+    /// Stop once all connections are done. Dropping them stops them at once.
     pub(super) servers: JoinSet<()>,
 }
 
-/// What stands before the Kinesis emulator.
+/// Sits in front of the Kinesis emulator.
 #[derive(Clone)]
 struct Gate {
-    /// Shared by calls that put records, held alone by calls that get them.
+    /// Shared by calls that put records, exclusive for calls that get them.
     records: Arc<RwLock<()>>,
     streams_changed: Arc<Notify>,
     arrivals: Arrivals,
 }
 
-/// What tells the stream in a request that puts records.
+/// Names the stream in a request that puts records.
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
 struct PutTarget {
@@ -69,14 +69,14 @@ impl std::fmt::Debug for Emulators {
 }
 
 impl Emulators {
-    /// Starts both, with nothing in them and nothing kept; dropping them ends them.
+    /// Starts both, empty and in memory only. Dropping them stops them.
     ///
     /// # Errors
-    /// When no loopback port is to be had.
+    /// When no loopback port is free.
     pub async fn in_memory() -> Result<Self, LocalError> {
         let (stopper, stop) = stop_pair();
         let mut emulators = Self::start(None, &stop).await?;
-        // The servers go on until the emulators are dropped, and then end with their tasks.
+        // The servers run until the emulators are dropped; then their tasks end.
         emulators.servers.spawn(async move {
             std::future::pending::<()>().await;
             drop(stopper);
@@ -84,7 +84,7 @@ impl Emulators {
         Ok(emulators)
     }
 
-    /// Starts both; they serve when this returns.
+    /// Starts both; they accept requests when this returns.
     pub(super) async fn start(data_dir: Option<&DataDir>, stop: &StopSignal) -> Result<Self, LocalError> {
         let database = open_database(data_dir).await?;
         let (kinesis_listener, kinesis) = listen().await?;
@@ -132,7 +132,7 @@ async fn serve_kinesis(listener: TcpListener, gate: Gate, mut stop: StopSignal) 
     let app = app.layer(DefaultBodyLimit::max(MAX_REQUEST_BYTES)).layer(from_fn_with_state(gate, pass_gate));
     let listener = listener.tap_io(|connection| {
         if let Err(error) = connection.set_nodelay(true) {
-            tracing::debug!(%error, "cannot send small answers at once");
+            tracing::debug!(%error, "cannot turn off Nagle's algorithm");
         }
     });
     let served = axum::serve(listener, app).with_graceful_shutdown(async move { stop.stopped().await }).await;
@@ -148,9 +148,9 @@ async fn serve_dynamodb(listener: TcpListener, database: Database, mut stop: Sto
     }
 }
 
-/// The emulator gives a record its number before it stores it, so while two calls put records, the later number may be stored
-/// first; who gets records in between is past the earlier one for ever. Kinesis does not lose records that way. So no call that
-/// gets records runs beside one that puts some.
+/// The emulator numbers a record before it stores it. If two calls put records at the same time, the later number may be stored
+/// first, and a reader in between would miss the earlier record for good. Kinesis does not lose records that way. So calls that get
+/// records and calls that put records never run at the same time.
 async fn pass_gate(State(gate): State<Gate>, request: Request, next: Next) -> Response {
     let target = request.headers().get("x-amz-target").and_then(|target| target.to_str().ok());
     match target.and_then(|target| target.rsplit('.').next()) {
@@ -180,7 +180,7 @@ async fn pass_gate(State(gate): State<Gate>, request: Request, next: Next) -> Re
     }
 }
 
-/// A client that sends slowly must not hold the gate.
+/// A slow client must not hold the gate.
 async fn with_whole_body(request: Request) -> Result<(Request, Bytes), Response> {
     let (parts, body) = request.into_parts();
     match axum::body::to_bytes(body, MAX_REQUEST_BYTES).await {
@@ -189,7 +189,7 @@ async fn with_whole_body(request: Request) -> Result<(Request, Bytes), Response>
     }
 }
 
-/// `None` where the request cannot be read, as one in CBOR.
+/// `None` if the request cannot be read, for example because it is CBOR.
 fn stream_of(body: &Bytes) -> Option<String> {
     let target: PutTarget = serde_json::from_slice(body).ok()?;
     let named_by_arn = || target.stream_arn.and_then(|arn| StreamArn::parse(arn).ok()).map(|arn| arn.stream_name().to_string());

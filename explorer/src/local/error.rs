@@ -9,24 +9,24 @@ use std::time::Duration;
 /// Why the local system cannot run.
 #[derive(Debug, thiserror::Error)]
 pub enum LocalError {
-    /// The data directory is something else.
+    /// The data directory is not a directory.
     #[error("cannot keep data in {}: it is not a directory", path.display())]
     NotADirectory {
-        /// What was given.
+        /// The path as given.
         path: PathBuf,
     },
-    /// The data directory cannot be made or written to.
+    /// The data directory cannot be created or written to.
     #[error("cannot keep data in {}: {source}", path.display())]
     DataDir {
-        /// What was given.
+        /// The path as given.
         path: PathBuf,
-        /// Why not.
+        /// The cause.
         source: io::Error,
     },
-    /// Another process has the data directory.
+    /// Another process uses the data directory.
     #[error("cannot keep data in {}: another run is using it; end that run or choose another directory", path.display())]
     DataDirInUse {
-        /// What was given.
+        /// The path as given.
         path: PathBuf,
     },
     /// The file with the remembered streams cannot be read.
@@ -45,30 +45,30 @@ pub enum LocalError {
         /// What the database says.
         reason: String,
     },
-    /// The database in memory cannot be made.
+    /// The in-memory database cannot be created.
     #[error("cannot start the DynamoDB emulator: {reason}")]
     Database {
         /// What the database says.
         reason: String,
     },
-    /// No port can be had.
+    /// No port is available.
     #[error("cannot listen on the loopback interface: {source}")]
     Listen {
-        /// Why not.
+        /// The cause.
         source: io::Error,
     },
-    /// The streams, tables or records to begin with could not be made.
+    /// The initial streams, tables or records could not be created.
     #[error("cannot set up the local streams: {reason}")]
     Setup {
-        /// Which step, and what the emulator says.
+        /// Which step, and the emulator's message.
         reason: String,
     },
-    /// Not everything was there in time.
+    /// Setup did not finish in time.
     #[error("the local streams were not ready after {} s: {waiting_for}", after.as_secs())]
     NotReady {
-        /// How long it was waited.
+        /// How long it waited.
         after: Duration,
-        /// What was still missing.
+        /// What was missing.
         waiting_for: &'static str,
     },
 }
@@ -79,7 +79,7 @@ pub enum LocalError {
 pub(super) struct SetupError(#[from] Failure);
 
 impl SetupError {
-    /// An emulator asks for no permissions, so none is named.
+    /// An emulator checks no permissions, so none is named.
     pub(super) fn new(operation: String, failure: AwsFailure) -> Self {
         Self(Failure::of_call(operation, None, failure))
     }

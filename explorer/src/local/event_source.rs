@@ -1,6 +1,6 @@
-//! An event source mapping with Lambda's semantics: it reads the shards of a stream in order, invokes a function with batches of
-//! their records, and acts on the answer as Lambda does. The function is anything that implements [`Invoke`]. A [`Watcher`] runs
-//! one [`Mapping`] for every stream that carries an archive tag; nothing in here knows what the function does with the records.
+//! An event source mapping with Lambda's semantics. It reads a stream's shards in order, invokes a function with batches of
+//! records, and treats the answer as Lambda does. The function is anything that implements [`Invoke`]. A [`Watcher`] runs one
+//! [`Mapping`] for every stream with an archive tag. Nothing here knows what the function does with the records.
 
 mod arrivals;
 mod backlog;
@@ -24,25 +24,25 @@ pub use watcher::{Inventory, StreamTags, Watcher, is_archived};
 use std::path::PathBuf;
 use std::time::Duration;
 
-/// How a stream's records are delivered. Every shard is read from its oldest record on (`TRIM_HORIZON`).
+/// How a stream's records are delivered. Every shard is read from its oldest record (`TRIM_HORIZON`).
 #[derive(Clone, Debug)]
 pub struct EventSourceConfig {
-    /// Records one invocation gets at most; fewer where they would not fit into an invocation's payload.
+    /// Most records in one invocation; fewer if they would exceed an invocation's payload.
     pub batch_size: usize,
-    /// When a batch is tried again, split, or given up.
+    /// When a batch is retried, split, or sent to the failure destination.
     pub retry: RetryPolicy,
-    /// Folder that gets a file for every batch given up, the records in it, as Lambda's S3 destination does.
+    /// Folder that gets a file for every failed batch, with its records, like Lambda's S3 destination.
     pub failures: PathBuf,
-    /// Pause between two reads of a shard that has no more records for now.
+    /// Pause between two reads of a shard that has no new records.
     pub poll_interval: Duration,
-    /// Ends that pause when records are put, where whoever takes them can tell.
+    /// Ends that pause as soon as records are put, where the emulator can notify it.
     pub arrivals: Option<Arrivals>,
-    /// Longest pause before a failed batch is tried again.
+    /// Longest pause before a failed batch is retried.
     pub longest_retry_delay: Duration,
 }
 
 impl EventSourceConfig {
-    /// Batches of 100 records, as Lambda has it by default, tried until they succeed.
+    /// Batches of 100 records, Lambda's default, retried until they succeed.
     #[must_use]
     pub fn new(failures: PathBuf) -> Self {
         Self {

@@ -1,8 +1,6 @@
 //! The whole system in one process: emulators of Kinesis and DynamoDB, the archiver's own handler fed by an event source with
-//! Lambda's semantics, and demo data. What asks for it gets two endpoints and uses them as it would use AWS.
-//!
-//! Streams live in memory. A data directory keeps the archives from run to run, and which streams there were with their tags, but
-//! not the records in them.
+//! Lambda's semantics, and demo data. Its users get two endpoints and treat them like AWS. Streams are in memory. A data directory
+//! keeps the archives and the list of streams with their tags from run to run, but not the streams' records.
 
 mod data_dir;
 mod demo;
@@ -30,29 +28,29 @@ use std::time::Duration;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
-/// The archiver reads a stream's tags again after this time, so that a new configuration shows at once.
+/// The archiver reads a stream's tags again after this time, so that a new configuration takes effect at once.
 const SETTINGS_REFRESH: Duration = Duration::from_secs(1);
-/// Pause between two looks at the streams; calls through the emulator are noticed sooner.
+/// Pause between two checks of the streams; calls through the emulator are noticed sooner.
 const WATCH_INTERVAL: Duration = Duration::from_secs(2);
 /// Pause between two reads of an idle shard; records put through the emulator are noticed at once.
 const POLL_INTERVAL: Duration = Duration::from_secs(1);
-/// Records are given up to the failure destination shortly before a stream's retention of 24 hours would drop them.
+/// Records are given up shortly before a stream's retention of 24 hours would drop them.
 const LONGEST_RECORD_AGE: Duration = Duration::from_secs(23 * 60 * 60);
-/// Time everything has to be ready.
+/// How long setup may take.
 const READY_TIME: Duration = Duration::from_secs(60);
-/// Time the tasks have to deliver what is left, and the servers to finish their requests.
+/// How long the tasks may take to deliver what is left, and the servers to finish their requests.
 const STOP_TIME: Duration = Duration::from_secs(10);
 
-/// How the local system is started.
+/// Options of the local system.
 #[derive(Clone, Debug, Default)]
 pub struct LocalOptions {
     /// Keeps the archives between runs; without it everything is in memory.
     pub data_dir: Option<PathBuf>,
-    /// With demo streams, their archives and a trickle of live records.
+    /// Adds demo streams, their archives and a trickle of live records.
     pub demo: bool,
 }
 
-/// Where the emulators are. Any credentials do.
+/// The emulators' addresses. Any credentials work.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LocalEndpoints {
     /// URL of the Kinesis emulator.
@@ -64,14 +62,14 @@ pub struct LocalEndpoints {
 }
 
 impl LocalEndpoints {
-    /// Clients of these emulators.
+    /// Clients for these emulators.
     #[must_use]
     pub fn connect(&self) -> Connection {
         Connection::to_emulators(&self.kinesis, &self.dynamodb, &self.region)
     }
 }
 
-/// The running system. Dropping it ends it at once; [`LocalSystem::stop`] lets it finish first.
+/// The running system. Dropping it stops it at once; [`LocalSystem::stop`] lets it finish first.
 #[derive(Debug)]
 pub struct LocalSystem {
     endpoints: LocalEndpoints,
@@ -80,11 +78,11 @@ pub struct LocalSystem {
     checkpoints: Checkpoints,
     work: Group,
     servers: Group,
-    /// Last, so that the directory is free only when nothing uses it.
+    /// Last field, so that the directory is released only when nothing uses it any more.
     _data_dir: Option<Arc<DataDir>>,
 }
 
-/// Tasks that are told to stop together.
+/// Tasks that are stopped together.
 #[derive(Debug)]
 struct Group {
     stopper: Stopper,
@@ -92,10 +90,10 @@ struct Group {
 }
 
 impl LocalSystem {
-    /// Starts the emulators and returns as soon as they serve; everything else is made in the background.
+    /// Starts the emulators and returns as soon as they accept requests; everything else is created in the background.
     ///
     /// # Errors
-    /// When the data directory cannot be used, or no port can be had.
+    /// When the data directory cannot be used, or no port is free.
     pub async fn start(options: LocalOptions) -> Result<Self, LocalError> {
         let data_dir = options.data_dir.as_deref().map(DataDir::open).transpose()?.map(Arc::new);
         let remembered = data_dir.as_deref().map(DataDir::remembered).transpose()?.unwrap_or_default();
@@ -124,36 +122,36 @@ impl LocalSystem {
         Ok(Self { endpoints: emulators.endpoints, failures, setup, checkpoints, work, servers, _data_dir: data_dir })
     }
 
-    /// Where the emulators are.
+    /// The emulators' addresses.
     #[must_use]
     pub fn endpoints(&self) -> &LocalEndpoints {
         &self.endpoints
     }
 
-    /// The folder that gets a file for every batch that could not be archived and was given up; made when it is needed.
+    /// The folder that gets a file for every batch that could not be archived; created when needed.
     #[must_use]
     pub fn failures_dir(&self) -> &Path {
         &self.failures
     }
 
-    /// Returns when the streams of the last run and the demo's streams and tables are there, and the demo's first records put and
+    /// Returns once the streams of the last run and the demo's streams and tables exist, and the demo's initial records are
     /// archived.
     ///
     /// # Errors
-    /// When one of these could not be made, or was not there after a minute.
+    /// When one of these could not be created, or was missing after a minute.
     pub async fn ready(&self) -> Result<(), LocalError> {
         let late = |waiting_for| move |_| LocalError::NotReady { after: READY_TIME, waiting_for };
         let deadline = tokio::time::Instant::now() + READY_TIME;
-        let seeded = tokio::time::timeout_at(deadline, self.seeded()).await.map_err(late("they were not all made"))??;
+        let seeded = tokio::time::timeout_at(deadline, self.seeded()).await.map_err(late("not all of them were created"))??;
         let archived = async {
             for shard in &seeded {
                 self.checkpoints.reached(&shard.stream, &shard.shard, &shard.last).await;
             }
         };
-        tokio::time::timeout_at(deadline, archived).await.map_err(late("their first records were not all archived"))
+        tokio::time::timeout_at(deadline, archived).await.map_err(late("not all initial records were archived"))
     }
 
-    /// Stops making records, archives those that are in the streams, and ends everything.
+    /// Stops the live records, archives what is in the streams, and stops everything.
     pub async fn stop(mut self) {
         self.work.stop().await;
         self.servers.stop().await;
@@ -163,7 +161,7 @@ impl LocalSystem {
         let failed = |reason: String| LocalError::Setup { reason };
         let mut setup = self.setup.clone();
         let setup = setup.wait_for(|setup| !matches!(setup, Setup::Running)).await;
-        match setup.map_err(|_| failed("it was broken off".to_owned()))?.clone() {
+        match setup.map_err(|_| failed("it was interrupted".to_owned()))?.clone() {
             Setup::Done(seeded) => Ok(seeded),
             Setup::Failed(error) => Err(failed(error.to_string())),
             Setup::Running => Ok(Vec::new()),
@@ -182,7 +180,7 @@ impl Group {
     }
 }
 
-/// Everything but the emulators.
+/// Everything except the emulators.
 struct Background {
     endpoints: LocalEndpoints,
     streams_changed: Arc<tokio::sync::Notify>,
@@ -197,7 +195,7 @@ struct Background {
 
 impl Background {
     async fn run(self, stop: StopSignal) {
-        // Here and not on the way to the first screen: making connection takes longer than starting the emulators.
+        // Created here rather than before the first screen, because creating clients takes longer than starting the emulators.
         let connection = self.endpoints.connect();
         let inventory = watch::Sender::new(Inventory::new());
         let mut tasks = JoinSet::new();
@@ -217,7 +215,7 @@ impl Background {
                 }
                 self.setup.send_replace(Setup::Done(seeded));
             }
-            // What is remembered from the last run stays as it was.
+            // Streams from the last run stay as they were.
             Err(error) => {
                 tracing::error!(%error, "the local streams could not be set up");
                 self.setup.send_replace(Setup::Failed(error));
@@ -250,7 +248,7 @@ impl Background {
     }
 }
 
-/// Without a data directory there is still a place for what could not be archived.
+/// A place for failed batches even without a data directory.
 fn failures_of_this_process() -> PathBuf {
     std::env::temp_dir().join(format!("kinesis-archiver-failures-{}", std::process::id()))
 }

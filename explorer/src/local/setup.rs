@@ -1,4 +1,4 @@
-//! What is in the emulators to begin with: the streams of the last run, then the demo.
+//! Fills the emulators: first the streams of the last run, then the demo.
 
 use super::data_dir::RememberedStreams;
 use super::demo::{self, SeededShard};
@@ -10,19 +10,19 @@ use archiver::format::stream::StreamName;
 use jiff::Timestamp;
 use std::time::Duration;
 
-/// A clock that far behind the last run was set back.
+/// If the clock is this far behind the last run, it was set back.
 const LONGEST_WAIT_SECONDS: i64 = 2;
 
-/// How far the setup is.
+/// The state of the setup.
 #[derive(Clone, Debug)]
 pub(super) enum Setup {
     Running,
-    /// Everything is put; each of these shards has records up to its number that are still to be archived.
+    /// Everything is put. Each of these shards has records up to this number that are still to be archived.
     Done(Vec<SeededShard>),
     Failed(SetupError),
 }
 
-/// Makes the streams, and with `with_demo` the demo's streams, tables and first records.
+/// Creates the streams, and with `with_demo` the demo's streams, tables and initial records.
 pub(super) async fn run(
     connection: &Connection,
     remembered: &RememberedStreams,
@@ -32,7 +32,7 @@ pub(super) async fn run(
     let mut known = Inventory::new();
     for stream in &remembered.streams {
         let Ok(name) = StreamName::parse(stream.name.as_str()) else {
-            tracing::warn!(stream = stream.name, "a remembered stream has no valid name");
+            tracing::warn!(stream = stream.name, "a stream of the last run has an invalid name; skipped");
             continue;
         };
         make_stream(&connection.kinesis, &name, stream.shards).await?;
@@ -42,11 +42,11 @@ pub(super) async fn run(
     if with_demo { demo::seed(connection, &known).await } else { Ok(Vec::new()) }
 }
 
-/// Sequence numbers begin with the second in which the stream was made. The numbers of a new stream must be larger than those of
-/// the last run, or an archive of mode LATEST would take the new records for old ones.
+/// Sequence numbers begin with the second in which the stream was created. A new stream's numbers must exceed those of the last
+/// run, or an archive of mode LATEST would treat new records as old ones.
 async fn outlast(second: i64) {
     if second - Timestamp::now().as_second() > LONGEST_WAIT_SECONDS {
-        tracing::warn!("the clock is behind the last run; archives of mode LATEST may take new records for old ones");
+        tracing::warn!("the clock is behind the last run; archives of mode LATEST may treat new records as old ones");
         return;
     }
     while Timestamp::now().as_second() <= second {

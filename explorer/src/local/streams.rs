@@ -1,4 +1,4 @@
-//! Making streams in the emulator, and remembering which there are.
+//! Creates streams in the emulator, and remembers them for the next run.
 
 use super::data_dir::{DataDir, RememberedStream, RememberedStreams};
 use super::error::SetupError;
@@ -12,12 +12,12 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::watch;
 
-/// Pause between two looks at a stream that is being made.
+/// Pause between two checks of a stream that is being created.
 const LOOK_INTERVAL: Duration = Duration::from_millis(5);
 /// Tags one AddTagsToStream call takes. Source: Kinesis API reference, AddTagsToStream.
 const TAGS_PER_CALL: usize = 10;
 
-/// Makes a stream and waits until it is there. The tags are for a second step: they may start its archiving.
+/// Creates a stream and waits until it is active. Tags come in a second step, because they may start its archiving.
 pub(super) async fn make_stream(client: &Client, name: &StreamName, shards: i32) -> Result<(), SetupError> {
     let failed = |failure: AwsFailure| SetupError::new(format!("create stream {name}"), failure);
     client.create_stream().stream_name(name.as_str()).shard_count(shards).send().await.map_err(|error| failed(error.into()))?;
@@ -45,7 +45,7 @@ pub(super) async fn tag_stream(
     Ok(())
 }
 
-/// Keeps the data directory's list of streams up to date, until it is told to stop.
+/// Keeps the data directory's list of streams up to date, until it is stopped.
 pub(super) async fn remember(
     client: Client,
     data_dir: Arc<DataDir>,
@@ -73,7 +73,7 @@ async fn described(client: &Client, inventory: &Inventory) -> Result<Vec<Remembe
     for (name, tags) in inventory {
         let summary = match client.describe_stream_summary().stream_name(name.as_str()).send().await.map_err(AwsFailure::from) {
             Ok(summary) => summary.stream_description_summary,
-            // Deleted since.
+            // Deleted since the list was read.
             Err(failure) if failure.kind == FailureKind::NotFound => continue,
             Err(failure) => return Err(failure),
         };

@@ -1,13 +1,13 @@
-//! Deletes expired items, which the DynamoDB emulator does not do by itself.
+//! Deletes expired items, because the DynamoDB emulator does not.
 
 use super::event_source::StopSignal;
 use dynoxide::Database;
 use std::time::Duration;
 
-/// Pause between two sweeps. DynamoDB takes up to days; here one wants to see it happen.
+/// Pause between two sweeps. DynamoDB takes up to days; here a user wants to see it happen.
 const INTERVAL: Duration = Duration::from_secs(5);
 
-/// Sweeps until it is told to stop.
+/// Sweeps until it is stopped.
 pub(super) async fn run(database: Database, mut stop: StopSignal) {
     loop {
         tokio::select! {

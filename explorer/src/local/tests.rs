@@ -1,4 +1,4 @@
-//! The local system as its users see it: over its two endpoints only.
+//! The local system as its users see it: only through its two endpoints.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
@@ -84,7 +84,7 @@ async fn the_records_of_a_key_are_delivered_in_order_through_a_split_and_a_merge
     assert!(of_each_key.values().all(|numbers| numbers.is_sorted()), "{of_each_key:?}");
 }
 
-/// Shards 2 and 3 come of the split, 4 of the merge.
+/// Shards 2 and 3 come from the split, 4 from the merge.
 async fn put_through_split_and_merge(local: &Local) {
     local.put("payments", 0..500).await;
     local.split("payments", "shardId-000000000000").await;
@@ -103,7 +103,7 @@ fn mapping<I: Invoke>(local: &Local, config: EventSourceConfig, invoker: &Arc<I>
     }
 }
 
-/// Keeps what is delivered.
+/// Records what is delivered.
 #[derive(Default)]
 struct Recorder {
     delivered: Mutex<Vec<(String, u32)>>,

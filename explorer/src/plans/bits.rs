@@ -4,7 +4,7 @@
 pub(super) struct Bits(Vec<u64>);
 
 impl Bits {
-    /// Takes memory for all numbers up to this one.
+    /// Reserves memory for all numbers up to this one.
     pub(super) fn set(&mut self, number: u64) {
         let word = usize::try_from(number / 64).unwrap_or(usize::MAX);
         if word >= self.0.len() {

@@ -1,5 +1,5 @@
-//! How the queue of a plan is kept: in blocks of entries, each of one bucket, so that a shard's records are found without reading the
-//! others'. Written and read here.
+//! How a plan's queue is stored: in blocks of entries, each of one bucket, so that a shard's records are found without reading all
+//! others. Blocks are written and read here.
 
 use super::checksum;
 use super::error::damaged;
@@ -8,9 +8,9 @@ use crate::domain::replay::lanes::{Position, QueuedRecord};
 use crate::domain::replay::order::OrderEntry;
 use rusqlite::{Connection, params};
 
-/// Parts that the hashes of keys are divided into.
+/// Buckets into which the hashes of keys are divided.
 pub(super) const BUCKETS: usize = 256;
-/// Entries of a block: what is read of a bucket at a time.
+/// Entries in one block, which is also how many are read from a bucket at a time.
 const BLOCK_ENTRIES: usize = 512;
 pub(super) const ENTRY_BYTES: usize = 6 * 8;
 
@@ -37,7 +37,7 @@ fn read_entry(bytes: &[u8]) -> Option<QueuedRecord> {
     })
 }
 
-/// The entries of a block, where it is as it was written.
+/// Decodes the entries of a block, after checking that it is unchanged.
 pub(super) fn read_block(
     bucket: u64,
     first: Position,
@@ -46,12 +46,12 @@ pub(super) fn read_block(
 ) -> rusqlite::Result<impl Iterator<Item = QueuedRecord>> {
     let is_whole = entries.len().is_multiple_of(ENTRY_BYTES) && entries.len() <= BLOCK_ENTRIES * ENTRY_BYTES;
     if !is_whole || sum != checksum::of_block(bucket, first, entries) {
-        return Err(damaged("a part of its queue is not what was written"));
+        return Err(damaged("a part of its queue was changed"));
     }
     Ok(entries.chunks_exact(ENTRY_BYTES).filter_map(read_entry))
 }
 
-/// Passes all entries, bucket by bucket, until `take` gives false. There must be as many as the plan has records.
+/// Hands over all entries, bucket by bucket, until `take` returns false. Their number must match the plan's.
 pub(super) fn each_entry(
     connection: &Connection,
     records: u64,
@@ -60,7 +60,7 @@ pub(super) fn each_entry(
     let mut statement = connection.prepare("SELECT bucket, first, checksum, entries FROM queue ORDER BY bucket, first")?;
     let mut rows = statement.query([])?;
     let mut passed = 0;
-    let miscounted = || damaged("its queue has not as many records as the plan");
+    let miscounted = || damaged("its queue and its plan have different numbers of records");
     while let Some(row) = rows.next()? {
         let (bucket, first) = (row.get::<_, i64>(0)?.cast_unsigned(), row.get::<_, i64>(1)?.cast_unsigned());
         for entry in read_block(bucket, first, row.get(2)?, row.get_ref(3)?.as_blob()?)? {
@@ -76,7 +76,7 @@ pub(super) fn each_entry(
     if passed == records { Ok(()) } else { Err(miscounted()) }
 }
 
-/// Writes entries in their order, each into the block of its bucket.
+/// Writes entries in order, each into the block of its bucket.
 pub(super) struct QueueWriter<'c> {
     connection: &'c Connection,
     position: u64,

@@ -1,4 +1,4 @@
-//! Which of the records that are read belong to a plan: all, the last of each key, or the newest.
+//! Which of the records that were read belong to a plan: all, the last of each key, or the newest.
 
 use crate::domain::record::sequence_value::SequenceValue;
 use crate::domain::replay::Selection;
@@ -6,16 +6,16 @@ use rusqlite::{Connection, OptionalExtension as _, params};
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 
-/// Which of the records are kept.
+/// Which records are kept.
 #[derive(Debug)]
 pub(super) enum Choice {
     All,
     LastOfKey,
-    /// So many of the newest; the oldest of those kept is on top.
+    /// The newest, up to a limit; the oldest of those kept is on top.
     Newest(usize, BinaryHeap<Reverse<Candidate>>),
 }
 
-/// What decides whether a record is kept, in the order of what counts first.
+/// Decides whether a record is kept; the first difference decides.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Candidate {
     pub(super) arrived: i64,
@@ -25,16 +25,16 @@ pub(super) struct Candidate {
     pub(super) record: u64,
 }
 
-/// Whether a record belongs to the plan as far as is known.
+/// Whether a record belongs to the plan, as far as is known yet.
 pub(super) enum Verdict {
-    /// It does, and the record of this number no longer does.
+    /// It does, and replaces the record with this number.
     Chosen { replaced: Option<u64> },
-    /// A later one takes its place.
+    /// A later one replaces it.
     Superseded,
 }
 
 impl Choice {
-    /// The choice for a selection, and how many of its records are kept when all are in order.
+    /// The choice for a selection, and how many of its records to keep once all are sorted.
     pub(super) fn of(selection: &Selection) -> (Self, Option<u64>) {
         match selection {
             Selection::Marked(_) => (Self::All, None),
@@ -49,7 +49,7 @@ impl Choice {
         }
     }
 
-    /// Makes the table that the last of each key is kept in.
+    /// Creates the table that holds the last record of each key.
     pub(super) fn prepare(&self, connection: &Connection) -> rusqlite::Result<()> {
         match self {
             Self::All | Self::Newest(..) => Ok(()),
@@ -59,7 +59,7 @@ impl Choice {
         }
     }
 
-    /// Decides about the next record.
+    /// Decides on the next record.
     pub(super) fn consider(
         &mut self,
         connection: &Connection,

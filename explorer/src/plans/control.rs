@@ -1,4 +1,4 @@
-//! What is asked of a replay from outside: that it pauses or ends, or that it goes into another target or with other options.
+//! Requests to a replay from outside: pause, cancel, or change the target or the options.
 
 use super::error::PlanError;
 use super::file::{LOOKING_TIME, PlanFile};
@@ -9,14 +9,14 @@ use archiver::format::stream::StreamName;
 use rusqlite::{Connection, OptionalExtension as _, TransactionBehavior, params};
 use std::time::{Duration, Instant};
 
-/// How long a request is tried to be left with whoever works on a file, while that changes.
+/// How long a request is retried while the file changes hands.
 const WISHING_TIME: Duration = Duration::from_secs(10);
 
 impl PlanFile {
-    /// Chooses target and options anew; the target only before the first run.
+    /// Changes target and options; the target only before the first run.
     ///
     /// # Errors
-    /// When the file cannot be written, another process works on it, or it is not to be run any more.
+    /// When the file cannot be written, another process works on it, or the replay can no longer run.
     pub fn choose(&self, target: &StreamName, target_arn: &str, options: &ReplayOptions) -> Result<(), PlanError> {
         let _hold = self.hold()?;
         let mut connection = self.open()?;
@@ -26,7 +26,9 @@ impl PlanFile {
             let is_other_target = plan.target != target.written() || plan.target_arn != target_arn;
             let refusal = match plan.refusal() {
                 Some(refusal) => Some(refusal),
-                None if is_other_target && !plan.runs.is_empty() => Some("it has begun, and its target stays as it is".to_owned()),
+                None if is_other_target && !plan.runs.is_empty() => {
+                    Some("it has already begun, so its target cannot change".to_owned())
+                }
                 None => None,
             };
             if let Some(refusal) = refusal {
@@ -41,7 +43,8 @@ impl PlanFile {
         chosen.map_err(|error| self.failed(&error))?
     }
 
-    /// Asks the process that runs the replay for something. Without one a cancelled replay is cancelled here. Gives back where it stood.
+    /// Sends a request to the process that runs the replay. If there is none, a cancelled replay is cancelled here. Returns the
+    /// state that the replay was in.
     ///
     /// # Errors
     /// When the file cannot be written.
@@ -53,7 +56,7 @@ impl PlanFile {
                 (true, _) => self.leave_request(control)?,
                 (false, Control::Cancel) if state.can_resume() || state == PlanState::Planned => match self.hold() {
                     Ok(_hold) => self.cancel_at_rest()?,
-                    // Somebody begins just now, and is told.
+                    // A run is just starting and will read the request.
                     Err(PlanError::Busy(..)) if Instant::now() < deadline => false,
                     Err(error) => return Err(error),
                 },
@@ -69,7 +72,7 @@ impl PlanFile {
         }
     }
 
-    /// Leaves a request with whoever works on the file; false where nobody does any more.
+    /// Leaves a request for the process that works on the file; false if there is no longer one.
     fn leave_request(&self, control: Control) -> Result<bool, PlanError> {
         let connection = self.open()?;
         let sql = "UPDATE replay SET wish = ?1 WHERE state IN (?2, ?3)";
@@ -78,7 +81,7 @@ impl PlanFile {
         left.map(|rows| rows > 0).map_err(|error| self.failed(&error))
     }
 
-    /// Cancels a replay that this process holds; false where it is no longer one to be cancelled.
+    /// Cancels a replay that this process holds; false if it can no longer be cancelled.
     fn cancel_at_rest(&self) -> Result<bool, PlanError> {
         let mut connection = self.open()?;
         let mut cancel = || {
@@ -113,13 +116,13 @@ fn write_options(connection: &Connection, target: &StreamName, target_arn: &str,
     schema::seal(connection)
 }
 
-/// Ends a replay for good that nobody works on.
+/// Cancels a replay that no process works on.
 pub(super) fn write_cancelled(connection: &Connection) -> rusqlite::Result<()> {
     connection.execute("UPDATE replay SET state = ?1, wish = NULL, log_needed = 0", [PlanState::Cancelled.as_str()])?;
     Ok(())
 }
 
-/// What somebody asked of this replay, if anybody does.
+/// The pending request for this replay, if any.
 pub(super) fn requested(connection: &Connection) -> rusqlite::Result<Option<Control>> {
     let control: Option<Option<String>> =
         connection.query_row("SELECT wish FROM replay LIMIT 1", [], |row| row.get(0)).optional()?;

@@ -1,4 +1,4 @@
-//! A plan while its records are read: each is put into the file as it comes, and at the end all are put in order.
+//! A plan while its records are being read. Each record is written as it comes; at the end all are sorted.
 
 use super::bits::Bits;
 use super::blocks::{self, QueueWriter};
@@ -21,14 +21,14 @@ use rusqlite::{Connection, params};
 use std::collections::HashMap;
 use std::io;
 
-/// Records that are put into the file together, and bytes of their payloads.
+/// Most records, and bytes of payload, that are written together.
 const RECORDS_AT_ONCE: usize = 8 * 1024;
 const BYTES_AT_ONCE: usize = 6 * 1024 * 1024;
 
-/// A record that is to be in a plan.
+/// A record for a plan.
 #[derive(Clone, Debug, PartialEq)]
 pub struct PlannedRecord {
-    /// As put by the producer; empty where its item has none.
+    /// As put by the producer; empty if its item has none.
     pub partition_key: String,
     /// What the producer gave instead of the key's hash.
     pub explicit_hash_key: Option<String>,
@@ -40,23 +40,23 @@ pub struct PlannedRecord {
     pub shard_id: Option<String>,
     /// When it arrived.
     pub arrival: Option<ArrivalTime>,
-    /// The payload, or why it is not to be had.
+    /// The payload, or why there is none.
     pub payload: Result<Vec<u8>, String>,
 }
 
-/// What a draft is made for.
+/// What a draft is created for.
 #[derive(Clone, Copy, Debug)]
 pub struct DraftOrder<'o> {
-    /// What is ordered.
+    /// The order of the replay.
     pub order: &'o ReplayOrder,
-    /// The table or the file it is read from.
+    /// The table or file that is read.
     pub source: &'o str,
     pub target_arn: &'o str,
-    /// When it is made.
+    /// When the draft is created.
     pub now: Timestamp,
 }
 
-/// A plan that is being made. Dropped before [`Draft::finish`], it stays in the history as one that was not.
+/// A plan that is being created. If it is dropped before [`Draft::finish`], the history shows it as unfinished.
 #[derive(Debug)]
 pub struct Draft {
     file: PlanFile,
@@ -66,22 +66,22 @@ pub struct Draft {
     shards: HashMap<String, u32>,
     counts: PlanCounts,
     next_record: u64,
-    /// Records that are not written yet, and bytes of their payloads.
+    /// Records that are not written yet, and the bytes of their payloads.
     gathered: Vec<PlannedRecord>,
     gathered_bytes: usize,
     choice: Choice,
-    /// Records that a later one has replaced.
+    /// Records that a later one replaced.
     gone: Bits,
     limit: Option<u64>,
-    /// When it is made; no record arrived much later.
+    /// When it was created; no record arrived much later.
     now: Timestamp,
 }
 
 impl Draft {
-    /// A draft with nothing in it.
+    /// An empty draft.
     ///
     /// # Errors
-    /// When the file cannot be made.
+    /// When the file cannot be created.
     pub fn begin(plans: &Plans, wanted: DraftOrder<'_>) -> Result<Self, PlanError> {
         let DraftOrder { order, source, target_arn, now } = wanted;
         let (file, connection, hold) = plans.create(order, source, target_arn, now)?;
@@ -111,13 +111,13 @@ impl Draft {
         &self.file
     }
 
-    /// What is in it so far.
+    /// The counts so far.
     #[must_use]
     pub fn counts(&self) -> PlanCounts {
         PlanCounts { records: self.counts.records + self.gathered.len() as u64, ..self.counts }
     }
 
-    /// Takes a record, which is written now or soon.
+    /// Adds a record; it may be written later, together with others.
     ///
     /// # Errors
     /// When the file cannot be written.
@@ -128,7 +128,7 @@ impl Draft {
         if is_full { self.write_gathered() } else { Ok(()) }
     }
 
-    /// Writes what is gathered in about the order in which it will be sent: what lies together is then read together.
+    /// Writes the gathered records in roughly the order in which they are sent, so that reading them back is mostly sequential.
     fn write_gathered(&mut self) -> Result<(), PlanError> {
         let mut gathered = std::mem::take(&mut self.gathered);
         self.gathered_bytes = 0;
@@ -155,7 +155,7 @@ impl Draft {
         let reason = match (&record.payload, value) {
             _ if record.partition_key.is_empty() => Some("its item has no partition key".to_owned()),
             (Err(reason), _) => Some(reason.clone()),
-            (Ok(_), None) => Some("its sequence number has more digits than any that Kinesis gives".to_owned()),
+            (Ok(_), None) => Some("its sequence number has more digits than Kinesis uses".to_owned()),
             (Ok(_), Some(_)) => None,
         };
         let number = value.unwrap_or_default();
@@ -255,7 +255,7 @@ impl Draft {
         Ok(shard)
     }
 
-    /// Whether somebody has asked to end it.
+    /// Whether another process has asked to cancel it.
     ///
     /// # Errors
     /// When the file cannot be read.
@@ -263,7 +263,7 @@ impl Draft {
         control::requested(&self.connection).map(|control| control.is_some()).map_err(|error| self.file.failed(&error))
     }
 
-    /// Throws it away: nobody wants it any more.
+    /// Deletes the draft.
     ///
     /// # Errors
     /// When the file cannot be removed.
@@ -273,7 +273,7 @@ impl Draft {
         file.remove()
     }
 
-    /// Puts all in order; then there is a plan to run. What reading has counted is kept with it.
+    /// Sorts the records, which turns the draft into a plan. Also stores what reading has counted.
     ///
     /// # Errors
     /// When the file cannot be written.
@@ -290,7 +290,7 @@ impl Draft {
         let merged = sorter.finish().map_err(|error| PlanError::of_io(file.path(), &error))?;
         let write = || {
             let transaction = connection.unchecked_transaction()?;
-            // Of those that are left when more than asked for were found, the last ones.
+            // If there are more records than asked for, only the last ones stay.
             let skipped = limit.map_or(0, |limit| counts.records.saturating_sub(limit));
             let mut queue = QueueWriter::new(&transaction);
             let mut passed = 0;
@@ -322,7 +322,7 @@ impl Draft {
             )?;
             schema::seal(&transaction)?;
             transaction.commit()?;
-            // So that the file by itself is all of the plan.
+            // So that the file contains the whole plan without its log.
             schema::release_log(&connection)?;
             Ok(Ok(()))
         };
@@ -339,7 +339,7 @@ impl Draft {
     }
 }
 
-/// When the records of a plan count as arrived, over all of them.
+/// Arrival times for the order of the plan, also for records without a valid one.
 #[derive(Debug, Default)]
 struct Times {
     first: Option<i64>,
@@ -348,10 +348,10 @@ struct Times {
 }
 
 impl Times {
-    /// Takes the next entry in the order of the plan.
+    /// Adds the next entry, in the order of the plan.
     fn add(&mut self, entry: &OrderEntry) {
         self.without += u64::from(entry.lacks_time);
-        // Where no record has a time, all count as arrived at 0.
+        // If no record has a time, all count as arrived at 0.
         if entry.arrived > 0 {
             self.first = self.first.or(Some(entry.arrived));
             self.last = Some(entry.arrived);
@@ -363,7 +363,7 @@ impl Times {
     }
 }
 
-/// Payload bytes of what is queued; records that were skipped are still in the file.
+/// Payload bytes of queued records; skipped records stay in the file too.
 fn queued_bytes(connection: &Connection, records: u64) -> rusqlite::Result<u64> {
     let mut bytes = 0;
     blocks::each_entry(connection, records, |entry| {

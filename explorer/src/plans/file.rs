@@ -1,4 +1,4 @@
-//! A replay's file: where it is, opened, held by the one process that works on it, and removed.
+//! A replay's file: where it is, how it is opened, which process holds it, and how it is removed.
 
 use super::error::PlanError;
 use super::schema::{self, Closing};
@@ -10,13 +10,13 @@ use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-/// The ending of files' names.
+/// The files' extension.
 pub(super) const EXTENSION: &str = "replay";
-/// How long others may take to look whether a file is held.
+/// How long other processes may need to check whether a file is held.
 pub(super) const LOOKING_TIME: Duration = Duration::from_millis(500);
-/// Bytes of a lock's file that are read: who holds it.
+/// Bytes of a lock file that are read; it names the holder.
 const HOLDER_BYTES: u64 = 200;
-/// Bytes of a file up to which all of it is checked before anything is sent from it.
+/// Largest file, in bytes, that is checked completely before anything is sent from it.
 const CHECKED_BYTES: u64 = 32 * 1024 * 1024;
 
 /// A replay's file.
@@ -26,7 +26,7 @@ pub struct PlanFile {
     pub(super) path: PathBuf,
 }
 
-/// The right to work on a file, which one process at a time has. It ends with this value, and with the process, however that ends.
+/// The right to work on a file. One process at a time has it, until it drops this value or ends.
 #[derive(Debug)]
 pub(super) struct Hold {
     _lock: File,
@@ -45,10 +45,10 @@ impl PlanFile {
         &self.path
     }
 
-    /// Removes the file, and with it the replay's place in the history.
+    /// Deletes the file, and with it the replay's entry in the history.
     ///
     /// # Errors
-    /// When another process works on it, or it cannot be removed.
+    /// When another process works on it, or it cannot be deleted.
     pub fn remove(&self) -> Result<(), PlanError> {
         let _hold = self.hold()?;
         for path in [self.beside("-wal"), self.beside("-shm"), self.path.clone(), self.lock_path()] {
@@ -60,19 +60,19 @@ impl PlanFile {
         Ok(())
     }
 
-    /// Removes what could not be made, as on a full disk. Whoever made it says why.
+    /// Deletes a file that could not be completed, for example on a full disk. The caller reports why.
     pub(super) fn leave_nothing(&self) {
         if let Err(error) = self.remove() {
-            tracing::warn!(%error, "an unfinished plan cannot be removed");
+            tracing::warn!(%error, "cannot delete an unfinished plan");
         }
     }
 
-    /// The right to work on the file.
+    /// Takes the right to work on the file.
     pub(super) fn hold(&self) -> Result<Hold, PlanError> {
         let path = self.lock_path();
         let failed = |error: io::Error| PlanError::of_io(&path, &error);
         if std::fs::symlink_metadata(&path).is_ok_and(|found| !found.is_file()) {
-            return Err(PlanError::Misplaced { path, reason: "is no ordinary file; remove it".to_owned() });
+            return Err(PlanError::Misplaced { path, reason: "is not a regular file; remove it".to_owned() });
         }
         let lock = OpenOptions::new().write(true).create(true).truncate(false).mode(0o600).open(&path);
         let mut lock = lock.map_err(failed)?;
@@ -80,21 +80,21 @@ impl PlanFile {
         loop {
             match lock.try_lock() {
                 Ok(()) => break,
-                // Somebody may only be looking whether it is held.
+                // Another process may only be checking whether it is held.
                 Err(TryLockError::WouldBlock) if Instant::now() < deadline => std::thread::sleep(LOOKING_TIME / 20),
                 Err(TryLockError::WouldBlock) => return Err(self.busy()),
                 Err(TryLockError::Error(error)) => return Err(failed(error)),
             }
         }
         let holder = format!("{}, process {}\n", somebody(), std::process::id());
-        // Only for people. On a full disk it stays empty.
+        // Only people read this. On a full disk it stays empty.
         if let Err(error) = lock.write_all(holder.as_bytes()).and_then(|()| lock.set_len(holder.len() as u64)) {
-            tracing::debug!(%error, "who works on the replay is not written down");
+            tracing::debug!(%error, "cannot write down which process works on the replay");
         }
         Ok(Hold { _lock: lock })
     }
 
-    /// That another process works on it, and which.
+    /// The error that another process works on it, and which one.
     pub(super) fn busy(&self) -> PlanError {
         let deadline = Instant::now() + LOOKING_TIME;
         loop {
@@ -102,7 +102,7 @@ impl PlanFile {
             let read = File::open(self.lock_path()).and_then(|lock| lock.take(HOLDER_BYTES).read_to_string(&mut holder));
             let who = match (read, holder.trim()) {
                 (Ok(_), who) if !who.is_empty() => format!(": {who}"),
-                // Whoever has just taken the lock writes that down next.
+                // A process that has just taken the lock is about to write down who it is.
                 _ if Instant::now() < deadline => {
                     std::thread::sleep(LOOKING_TIME / 20);
                     continue;
@@ -113,11 +113,11 @@ impl PlanFile {
         }
     }
 
-    /// Whether a process works on it, this one or another.
+    /// Whether any process works on it, including this one.
     pub(super) fn is_held(&self) -> Result<bool, PlanError> {
         let path = self.lock_path();
         match File::open(&path) {
-            // A shared lock, so that two who only look do not take each other for a process that works.
+            // A shared lock, so that two processes that only check do not mistake each other for the holder.
             Ok(lock) => match lock.try_lock_shared() {
                 Ok(()) => Ok(false),
                 Err(TryLockError::WouldBlock) => Ok(true),
@@ -128,8 +128,8 @@ impl PlanFile {
         }
     }
 
-    /// A connection to it. Reading needs to write, too: the index of the log, which another process may have left. The log stays where
-    /// it is until [`schema::release_log`].
+    /// Opens a connection. Reading also writes, because another process may have left the log's index. The log stays until
+    /// [`schema::release_log`].
     pub(super) fn open(&self) -> Result<Connection, PlanError> {
         self.check_place()?;
         let open = || {
@@ -147,7 +147,7 @@ impl PlanFile {
             _ => return Err(PlanError::Newer(self.path.clone())),
         }
         if !schema::is_ours(&connection).map_err(failed)? {
-            let reason = "its tables are not those of a replay".to_owned();
+            let reason = "its tables do not match a replay's".to_owned();
             return Err(PlanError::Damaged { path: self.path.clone(), reason });
         }
         let id: String = connection.query_row("SELECT id FROM replay LIMIT 1", [], |row| row.get(0)).map_err(failed)?;
@@ -155,7 +155,7 @@ impl PlanFile {
             Ok(id) if id == self.id => {}
             Ok(id) => {
                 let reason = format!(
-                    "holds replay {id}, and a replay has one file, which is named after it; remove what is a copy, or rename it to {id}.{EXTENSION}"
+                    "holds replay {id}, whose file must be named {id}.{EXTENSION}; rename it, or remove it if it is a copy"
                 );
                 return Err(PlanError::Misplaced { path: self.path.clone(), reason });
             }
@@ -167,7 +167,7 @@ impl PlanFile {
         Ok(connection)
     }
 
-    /// The file must be where it was made: one that has two names could be worked on twice at once.
+    /// A file with two names could be worked on twice at once, so it must have the one name it was created with.
     fn check_place(&self) -> Result<(), PlanError> {
         let found = match std::fs::symlink_metadata(&self.path) {
             Ok(found) => found,
@@ -175,18 +175,18 @@ impl PlanFile {
             Err(error) => return Err(PlanError::of_io(&self.path, &error)),
         };
         let reason = if found.is_symlink() {
-            "is a link, and a replay has one file in one place; remove the link"
+            "is a link, but a replay must be one file in one place; remove the link"
         } else if !found.is_file() {
-            "is no ordinary file"
+            "is not a regular file"
         } else if found.nlink() > 1 {
-            "has a second name (a hard link), and a replay has one file in one place; remove the other name"
+            "has a second name (a hard link), but a replay must be one file in one place; remove the other name"
         } else {
             return Ok(());
         };
         Err(PlanError::Misplaced { path: self.path.clone(), reason: reason.to_owned() })
     }
 
-    /// What a run that has not ended has written lies in the log beside the file, and is never put away before the run's end is written.
+    /// What an unfinished run wrote is in the log beside the file until the run's end is written. Without the log it would be lost.
     fn check_log(&self, connection: &Connection) -> Result<(), PlanError> {
         let is_needed = || -> Result<bool, PlanError> {
             let needed = connection.query_row("SELECT log_needed FROM replay LIMIT 1", [], |row| row.get(0));
@@ -194,7 +194,7 @@ impl PlanFile {
         };
         let log = self.beside("-wal");
         let is_there = || std::fs::metadata(&log).is_ok_and(|log| log.len() > 0);
-        // It may have ended between the two looks.
+        // The run may have ended between the two reads.
         if !is_needed()? || is_there() || !is_needed()? {
             return Ok(());
         }
@@ -202,7 +202,7 @@ impl PlanFile {
         Err(PlanError::LogMissing { path: self.path.clone(), log })
     }
 
-    /// Looks through all of a file that is not large, before anything is sent from it.
+    /// Checks all of a small file before anything is sent from it.
     pub(super) fn check_pages(&self, connection: &Connection) -> Result<(), PlanError> {
         if std::fs::metadata(&self.path).is_ok_and(|file| file.len() > CHECKED_BYTES) {
             return Ok(());
@@ -234,7 +234,7 @@ impl PlanFile {
     }
 }
 
-/// Who works on a replay, and where: the user and the machine, as far as they are known.
+/// The user and the host that work on a replay, as far as they are known.
 pub(super) fn somebody() -> String {
     let user = ["USER", "LOGNAME"].into_iter().find_map(|name| std::env::var(name).ok()).unwrap_or_else(|| "somebody".to_owned());
     let machine = std::fs::read_to_string("/proc/sys/kernel/hostname").ok().map(|name| name.trim().to_owned());

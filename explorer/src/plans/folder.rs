@@ -1,4 +1,4 @@
-//! The folder of replays' files: one is made, found or listed here.
+//! The folder of replay files, where they are created, found and listed.
 
 use super::error::PlanError;
 use super::file::{EXTENSION, Hold, PlanFile, somebody};
@@ -15,7 +15,7 @@ use std::io;
 use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 
-/// Ids that are tried before a folder is taken for unusable.
+/// Ids to try before the folder counts as unusable.
 const TRIES: usize = 50;
 
 /// The folder of files.
@@ -33,7 +33,7 @@ impl Plans {
         Ok(Self { folder: user_folders::state().ok_or(PlanError::NoFolder)?.join("replays") })
     }
 
-    /// Another folder.
+    /// A different folder.
     #[must_use]
     pub fn in_folder(folder: impl Into<PathBuf>) -> Self {
         Self { folder: folder.into() }
@@ -44,7 +44,7 @@ impl Plans {
         &self.folder
     }
 
-    /// Makes a file for an order, held by this process.
+    /// Creates a file for an order; this process holds it.
     pub(super) fn create(
         &self,
         order: &ReplayOrder,
@@ -65,13 +65,13 @@ impl Plans {
         }
     }
 
-    /// Only its user may look into records.
+    /// Only the user may read records.
     fn make_folder(&self) -> Result<(), PlanError> {
         use std::os::unix::fs::DirBuilderExt as _;
         let made = std::fs::DirBuilder::new().recursive(true).mode(0o700).create(&self.folder);
         let failed = |error: io::Error| PlanError::of_io(&self.folder, &error);
         made.map_err(failed)?;
-        // It may have been made before by something that asks for less.
+        // It may exist already, with weaker permissions.
         let mode = std::fs::metadata(&self.folder).map_err(failed)?.permissions().mode();
         if mode & 0o077 == 0 {
             return Ok(());
@@ -83,7 +83,7 @@ impl Plans {
         for _ in 0..TRIES {
             let id = PlanId::of_random(fastrand::u64(..));
             let path = self.path_of(&id);
-            // What SQLite puts beside it gets the same permissions.
+            // SQLite gives its own files beside it the same permissions.
             match OpenOptions::new().write(true).create_new(true).mode(0o600).open(&path) {
                 Ok(_) => {
                     let file = PlanFile { id, path };
@@ -94,14 +94,17 @@ impl Plans {
                 Err(error) => return Err(PlanError::of_io(&path, &error)),
             }
         }
-        Err(PlanError::Broken { path: self.folder.clone(), reason: "no name for a new file is free".to_owned() })
+        Err(PlanError::Broken {
+            path: self.folder.clone(),
+            reason: "it has no free name for a new file; remove old replays".to_owned(),
+        })
     }
 
     fn path_of(&self, id: &PlanId) -> PathBuf {
         self.folder.join(format!("{id}.{EXTENSION}"))
     }
 
-    /// The file of the one replay whose id begins so.
+    /// The file of the one replay whose id begins like this.
     ///
     /// # Errors
     /// When there is none, or there are several.
@@ -115,7 +118,7 @@ impl Plans {
         files.pop().ok_or_else(|| PlanError::Missing(beginning.to_string()))
     }
 
-    /// All replays, the newest first; of a file that cannot be read why not.
+    /// All replays, newest first; for a file that cannot be read, the reason.
     ///
     /// # Errors
     /// When the folder cannot be read.

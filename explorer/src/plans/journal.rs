@@ -1,5 +1,5 @@
-//! The journal of a run: what is about to be sent, and what became of it. A thread of its own writes it; whatever waits meanwhile goes
-//! into the next transaction together, so that the disk is waited for once.
+//! The journal of a run: what is about to be sent, and what became of it. It has its own thread. Entries that wait for the disk go
+//! into the next transaction together.
 
 use super::control::{requested, write_cancelled};
 use super::error::{PlanError, damaged};
@@ -17,44 +17,44 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 use tokio::sync::{mpsc, oneshot};
 
-/// Entries that go into one transaction at the most.
+/// Most entries in one transaction.
 const ENTRIES_AT_ONCE: usize = 64;
-/// Entries that may wait to be written.
+/// Most entries that wait to be written.
 const ENTRIES_WAITING: usize = 256;
-/// Between two looks at whether others asked the run to pause or to end.
+/// How often the journal checks whether another process asked the run to pause or cancel.
 const WISH_INTERVAL: Duration = Duration::from_millis(200);
 
 /// That the target has a record.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Receipt {
-    /// Its place in the plan.
+    /// Its position in the plan.
     pub position: Position,
-    /// Its number in the plan.
+    /// Its record number in the plan.
     pub record: u64,
-    /// Its new shard.
+    /// The target shard that has it.
     pub shard_id: String,
-    /// Its new sequence number.
+    /// Its sequence number in the target.
     pub sequence_number: String,
     pub payload_bytes: u64,
 }
 
-/// That a record can never be put.
+/// A record that can never be put.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Refusal {
-    /// Its place in the plan.
+    /// Its position in the plan.
     pub position: Position,
-    /// Its number in the plan.
+    /// Its record number in the plan.
     pub record: u64,
-    /// In a few words.
+    /// The reason, in a few words.
     pub reason: String,
 }
 
 /// What became of a batch.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Settled {
-    /// What the target has.
+    /// Records that the target has.
     pub receipts: Vec<Receipt>,
-    /// What can never be put.
+    /// Records that can never be put.
     pub passed_over: Vec<Refusal>,
     /// Puts that a shard throttled.
     pub throttled_puts: u64,
@@ -67,9 +67,9 @@ pub struct Settled {
 /// How a run ends.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RunEnd {
-    /// Where the replay stands then.
+    /// The state that the replay is then in.
     pub state: PlanState,
-    /// Why, where that is to be said.
+    /// Why, if there is a reason to give.
     pub reason: Option<String>,
 }
 
@@ -85,7 +85,7 @@ enum Entry {
     Sending(u64, Vec<Position>, Answer),
     Settled(u64, Settled, Answer),
     End(RunEnd, Answer),
-    /// Nothing to write; it is time to look at whether others asked it to stop.
+    /// Nothing to write; it is time to check for requests.
     Look,
 }
 
@@ -102,11 +102,12 @@ struct Writer {
 }
 
 impl Journal {
-    /// Begins a run of the plan as it was confirmed: from here on this process alone works on the file. What an earlier run had in flight
-    /// when it ended may arrive twice; it is counted here. Gives back the plan as it is now.
+    /// Begins a run of the confirmed plan; from here on only this process works on the file. Records that an earlier run had in
+    /// flight when it ended may arrive twice; they are counted here. Returns the plan as it is now.
     ///
     /// # Errors
-    /// When another process works on the file, or has run, cancelled or changed the plan since; or when the file cannot be written.
+    /// When another process works on the file, when the plan was run, cancelled or changed since, or when the file cannot be
+    /// written.
     pub fn begin(
         file: &PlanFile,
         now: Timestamp,
@@ -114,7 +115,7 @@ impl Journal {
         target_created_at: Option<i64>,
     ) -> Result<(Self, PlanSummary), PlanError> {
         let hold = file.hold()?;
-        // A plan is made without waiting for the disk; before anything is sent it is there.
+        // The plan itself is written without waiting for the disk. It must be on disk before anything is sent.
         File::open(file.path()).and_then(|plan| plan.sync_all()).map_err(|error| PlanError::of_io(file.path(), &error))?;
         let mut connection = file.open()?;
         file.check_pages(&connection)?;
@@ -136,10 +137,10 @@ impl Journal {
         Ok((Self { entries, control, thread }, plan))
     }
 
-    /// What somebody asked of the run, as of a moment ago. Has it looked for anew, so that asking often keeps it fresh.
+    /// The request to the run, if any, as of a moment ago. Also makes the journal check again, so frequent calls keep it fresh.
     #[must_use]
     pub fn control(&self) -> Option<Control> {
-        // Where so much waits to be written, it is looked for anyway.
+        // A busy journal checks anyway.
         if self.entries.try_send(Entry::Look).is_err() {
             tracing::trace!("the journal is busy");
         }
@@ -150,7 +151,7 @@ impl Journal {
         }
     }
 
-    /// What writes entries from elsewhere.
+    /// A handle that writes entries from other tasks.
     #[must_use]
     pub fn pen(&self) -> Pen {
         Pen { entries: self.entries.clone() }
@@ -166,7 +167,7 @@ impl Journal {
         let joined = tokio::task::spawn_blocking(move || self.thread.join()).await;
         match joined {
             Ok(Ok(())) => written,
-            Ok(Err(_)) | Err(_) => written.and(Err("the journal's thread ended before its end".to_owned())),
+            Ok(Err(_)) | Err(_) => written.and(Err("the journal's thread ended early".to_owned())),
         }
     }
 }
@@ -178,18 +179,18 @@ pub struct Pen {
 }
 
 impl Pen {
-    /// Writes down that a batch is about to be sent.
+    /// Writes down that a batch is about to be sent. It must not be sent if this fails.
     ///
     /// # Errors
-    /// In words; then it must not be sent.
+    /// A sentence.
     pub async fn sending(&self, batch: u64, positions: Vec<Position>) -> Result<(), String> {
         self.write(|answer| Entry::Sending(batch, positions, answer)).await
     }
 
-    /// Writes down what became of a batch; then it is no longer in flight.
+    /// Writes down what became of a batch, which ends its flight.
     ///
     /// # Errors
-    /// In words; then the next run takes the batch for one that nobody knows about.
+    /// A sentence; the next run then treats the batch as possibly sent.
     pub async fn settled(&self, batch: u64, settled: Settled) -> Result<(), String> {
         self.write(|answer| Entry::Settled(batch, settled, answer)).await
     }
@@ -207,11 +208,11 @@ struct Begun {
     /// Its number.
     run: i64,
     plan: PlanSummary,
-    /// The shards known, by name.
+    /// The shards known so far, by name.
     shards: HashMap<String, i64>,
 }
 
-/// Looks at the plan once more and begins the run in one transaction, so that nothing comes between; a sentence where it is not to be
+/// Reads the plan again and begins the run in one transaction, so that nothing comes between. Returns a sentence if the plan cannot
 /// run.
 fn begin(
     connection: &mut Connection,
@@ -221,13 +222,13 @@ fn begin(
 ) -> rusqlite::Result<Result<Begun, String>> {
     schema::make_durable(connection)?;
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-    // Nobody else holds it, so a run that was going on is over.
+    // This process holds the file, so an earlier run is over.
     let plan = summary::read(&transaction, file.id().clone(), false)?;
     if let Some(refusal) = plan.changed_since(confirmed) {
         return Ok(Err(refusal));
     }
     if requested(&transaction)? == Some(Control::Cancel) {
-        // Its program ended before it could do so.
+        // The process that was to cancel it ended first.
         write_cancelled(&transaction)?;
         transaction.commit()?;
         return Ok(Err("it was cancelled; plan it again".to_owned()));
@@ -255,17 +256,17 @@ fn begin(
     Ok(Ok(Begun { run, plan, shards }))
 }
 
-/// What was counted as settled must have its receipts.
+/// Every settled record must have a receipt.
 fn check_receipts(connection: &Connection, plan: &PlanSummary) -> rusqlite::Result<()> {
     let count = |row: &rusqlite::Row<'_>| Ok((row.get::<_, i64>(0)?.cast_unsigned(), row.get::<_, i64>(1)?.cast_unsigned()));
     let (acknowledged, settled) = connection.query_row("SELECT count(shard), count(*) FROM receipt", [], count)?;
     if acknowledged == plan.acknowledged && settled == plan.acknowledged + plan.passed_over {
         return Ok(());
     }
-    Err(damaged("its receipts are not as many as it counted"))
+    Err(damaged("its receipts do not match its counts"))
 }
 
-/// Records of batches of which nobody knows what became.
+/// Records of batches that may or may not have arrived.
 fn in_flight(connection: &Connection) -> rusqlite::Result<u64> {
     let mut statement = connection.prepare("SELECT positions FROM in_flight")?;
     let mut rows = statement.query([])?;
@@ -285,9 +286,9 @@ impl Writer {
                 let (Entry::Sending(_, _, answer) | Entry::Settled(_, _, answer) | Entry::End(_, answer)) = entry else {
                     continue;
                 };
-                // Whoever asked may have been ended meanwhile.
+                // The waiting task may have ended meanwhile.
                 if answer.send(written.clone()).is_err() {
-                    tracing::debug!("nobody waits for what was written");
+                    tracing::debug!("no task waits for this entry any more");
                 }
             }
             self.look_for_requests();
@@ -327,9 +328,9 @@ impl Writer {
         }
         totals.write(&transaction, self.run)?;
         transaction.commit()?;
-        // What is in the log is as good as in the file, where others read it now.
+        // An entry in the log is as good as one in the file while other processes read the file.
         if has_ended && let Err(error) = schema::release_log(&self.connection) {
-            tracing::warn!(%error, "the log stays beside the plan");
+            tracing::warn!(%error, "cannot move the log into the plan's file");
         }
         Ok(())
     }
@@ -348,7 +349,7 @@ impl Writer {
                 };
                 self.control.store(number, Ordering::Relaxed);
             }
-            Err(error) => tracing::warn!(%error, "whether others asked the replay to pause or to end cannot be read"),
+            Err(error) => tracing::warn!(%error, "cannot read requests to pause or cancel"),
         }
     }
 }
@@ -387,7 +388,7 @@ fn new_shard(connection: &Connection, name: &str, shards: &mut HashMap<String, i
     Ok(shard)
 }
 
-/// What the batches of a transaction add up to.
+/// The totals of a transaction's batches.
 #[derive(Debug, Default)]
 struct Totals {
     acknowledged: u64,

@@ -1,4 +1,4 @@
-//! The queue of a plan: which records go in which order, read lane by lane as they are wanted, and the records themselves.
+//! The queue of a plan: which records go in which order, read lane by lane as needed, and the records themselves.
 
 use super::bits::Bits;
 use super::blocks::{BUCKETS, bucket_of, read_block};
@@ -20,22 +20,22 @@ pub struct Loaded {
     pub explicit_hash_key: Option<String>,
     /// The payload.
     pub data: Vec<u8>,
-    /// Where it came from, where that was asked for.
+    /// Where it came from, if asked for.
     pub origin: Origin,
 }
 
-/// Where a record came from, for its envelope.
+/// A record's origin, for its envelope.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Origin {
-    /// Its sequence number; empty where its item had none.
+    /// Its sequence number; empty if its item has none.
     pub sequence_number: String,
-    /// The shard it came from; empty where its item had none.
+    /// The shard it came from; empty if its item has none.
     pub shard_id: String,
-    /// When it arrived, in epoch seconds; empty where its item had no time.
+    /// When it arrived, in epoch seconds; empty if its item has no time.
     pub arrival: String,
 }
 
-/// Reads the queue from one end to the other, once.
+/// Reads the queue once, from start to end.
 #[derive(Debug)]
 pub struct QueueReader {
     file: PlanFile,
@@ -47,7 +47,7 @@ pub struct QueueReader {
     shards: Vec<String>,
 }
 
-/// How far all buckets were read.
+/// The position up to which every bucket was read.
 #[derive(Debug)]
 struct Buckets(Vec<Bucket>);
 
@@ -61,13 +61,13 @@ impl Default for Buckets {
 #[derive(Debug, Default)]
 struct Bucket {
     entries: VecDeque<QueuedRecord>,
-    /// The first position of the last block that was read.
+    /// The first position of the last block read.
     reached: Option<Position>,
     is_read: bool,
 }
 
 impl QueueReader {
-    /// The queue of a file, from its beginning; what has a receipt is passed.
+    /// The queue of a file, from its start. Records with a receipt are skipped.
     ///
     /// # Errors
     /// When the file cannot be read.
@@ -84,14 +84,14 @@ impl QueueReader {
         Ok(Self { file: file.clone(), connection, buckets: Buckets::default(), records, settled, shards })
     }
 
-    /// Passes all entries in the order of the plan, settled or not, until `take` gives false.
+    /// Hands over all entries in the plan's order, settled or not, until `take` returns false.
     pub(super) fn in_order(
         connection: &Connection,
         mut take: impl FnMut(QueuedRecord) -> rusqlite::Result<bool>,
     ) -> rusqlite::Result<()> {
         let (mut buckets, settled) = (Buckets::default(), Bits::default());
         let mut heads = buckets.heads(connection, 0..=BUCKETS - 1, &settled)?;
-        // There are no more, whatever the file makes of it.
+        // The plan has no more records, even if the file has.
         for _ in 0..summary::counts(connection)?.records {
             match buckets.next(connection, &mut heads, &settled)? {
                 Some(entry) if take(entry)? => {}
@@ -101,8 +101,8 @@ impl QueueReader {
         Ok(())
     }
 
-    /// The next records for the shard of this place, at most so many, those of other shards that lie among them included; fewer when
-    /// there are no more.
+    /// The next records for the shard at this place, up to the limit. They include records of other shards between them, and are
+    /// fewer at the end of the queue.
     ///
     /// # Errors
     /// When the file cannot be read.
@@ -124,8 +124,8 @@ impl QueueReader {
         Ok(records)
     }
 
-    /// The records of these entries, each as it was written, or a few words on what is wrong with it; where they came from only if that is
-    /// asked for.
+    /// The records of these entries: each as it was written, or a few words on what is wrong with it. Origins are read only on
+    /// request.
     ///
     /// # Errors
     /// When the file cannot be read.
@@ -134,7 +134,7 @@ impl QueueReader {
     }
 
     fn try_load(&self, records: &[QueuedRecord], with_origin: bool) -> rusqlite::Result<Vec<Result<Loaded, String>>> {
-        // In one transaction the file is locked once, and not for each record.
+        // One transaction locks the file once instead of once for each record.
         let transaction = self.connection.unchecked_transaction()?;
         let sql = match with_origin {
             true => {
@@ -156,7 +156,7 @@ impl QueueReader {
         records.iter().map(load).collect()
     }
 
-    /// A record of the file, where it is as it was written.
+    /// A record from the file, after checking that it is unchanged.
     fn loaded(&self, entry: &QueuedRecord, row: &rusqlite::Row<'_>, with_origin: bool) -> rusqlite::Result<Option<Loaded>> {
         let (key, data) = (row.get_ref(0)?, row.get_ref(2)?);
         let (Ok(key), Ok(data)) = (key.as_str(), data.as_blob()) else {
@@ -184,22 +184,22 @@ impl QueueReader {
         Ok(Some(Loaded { partition_key: key.to_owned(), explicit_hash_key, data: data.to_vec(), origin }))
     }
 
-    /// Passes all records that are not settled, in no order, until `take` gives false.
+    /// Hands over all records that are not settled, in no order, until `take` returns false.
     ///
     /// # Errors
-    /// When the file cannot be read, or its queue has not as many records as the plan.
+    /// When the file cannot be read, or its queue and its plan have different numbers of records.
     pub fn each_left(&self, mut take: impl FnMut(QueuedRecord) -> bool) -> Result<(), PlanError> {
         let take = |entry: QueuedRecord| Ok(self.settled.get(entry.position) || take(entry));
         blocks::each_entry(&self.connection, self.records, take).map_err(|error| self.file.failed(&error))
     }
 }
 
-/// What is said of a record that is not as it was written.
-const CHANGED: &str = "the plan's file is damaged: the record is not what was written";
-/// What is said of one that is not there.
-const LOST: &str = "the plan's file is damaged: the record is not in it";
+/// The error for a record that was changed.
+const CHANGED: &str = "the plan's file is damaged: the record was changed";
+/// The error for a record that is missing.
+const LOST: &str = "the plan's file is damaged: the record is missing";
 
-/// The positions of the records that have a receipt.
+/// The positions of records with a receipt.
 fn settled(connection: &Connection, records: u64) -> rusqlite::Result<Bits> {
     let mut settled = Bits::default();
     let mut statement = connection.prepare("SELECT position, record, checksum, shard, sequence_number FROM receipt")?;
@@ -207,20 +207,20 @@ fn settled(connection: &Connection, records: u64) -> rusqlite::Result<Bits> {
     while let Some(row) = rows.next()? {
         let (position, record) = (row.get::<_, i64>(0)?.cast_unsigned(), row.get::<_, i64>(1)?.cast_unsigned());
         let number = row.get_ref(4)?.as_str_or_null()?;
-        // A position beyond the plan would have memory taken for all before it.
+        // A position beyond the plan would reserve memory for all positions before it.
         if position >= records || row.get::<_, i64>(2)? != checksum::of_receipt(position, record, row.get(3)?, number) {
-            return Err(damaged("a receipt is not what was written"));
+            return Err(damaged("a receipt was changed"));
         }
         settled.set(position);
     }
     Ok(settled)
 }
 
-/// Buckets by the positions of their next records.
+/// Buckets, by the position of their next record.
 type Heads = BinaryHeap<Reverse<(Position, usize)>>;
 
 impl Buckets {
-    /// The buckets of a range that have a record left.
+    /// The buckets of a range that have records left.
     fn heads(&mut self, connection: &Connection, range: RangeInclusive<usize>, settled: &Bits) -> rusqlite::Result<Heads> {
         let mut heads = Heads::new();
         for bucket in range {
@@ -229,7 +229,7 @@ impl Buckets {
         Ok(heads)
     }
 
-    /// Takes the record of the lowest position.
+    /// Takes the record with the lowest position.
     fn next(&mut self, connection: &Connection, heads: &mut Heads, settled: &Bits) -> rusqlite::Result<Option<QueuedRecord>> {
         let Some(Reverse((_, bucket))) = heads.pop() else {
             return Ok(None);
@@ -239,7 +239,7 @@ impl Buckets {
         Ok(record)
     }
 
-    /// The position of a bucket's next record that is not settled.
+    /// The position of a bucket's next unsettled record.
     fn head(&mut self, connection: &Connection, place: usize, settled: &Bits) -> rusqlite::Result<Option<Position>> {
         let bucket = &mut self.0[place];
         while bucket.entries.is_empty() && !bucket.is_read {

@@ -1,4 +1,4 @@
-//! What a replay's file is asked for by people: where the replay stands, and what became of its records.
+//! Reads what people ask about a replay: its state, and what became of its records.
 
 use super::error::PlanError;
 use super::file::PlanFile;
@@ -19,7 +19,7 @@ impl PlanFile {
         Ok(PlanSummary { file_bytes: bytes(&self.path) + bytes(&self.beside("-wal")), ..summary })
     }
 
-    /// Records that were passed over, at most so many.
+    /// Skipped records, up to the limit.
     ///
     /// # Errors
     /// When the file cannot be read.
@@ -28,7 +28,7 @@ impl PlanFile {
         traces::passed_over(&connection, limit).map_err(|error| self.failed(&error))
     }
 
-    /// What became of the records of this sequence number, or of all, handed to `take` in the order of the plan until that gives
+    /// Hands over what became of the records with this sequence number, or of all records in the plan's order, until `take` returns
     /// false.
     ///
     /// # Errors
@@ -38,7 +38,7 @@ impl PlanFile {
         traces::traces(&connection, number, take).map_err(|error| self.failed(&error))
     }
 
-    /// The latest acknowledged records, the newest first.
+    /// The latest acknowledged records, newest first.
     ///
     /// # Errors
     /// When the file cannot be read.

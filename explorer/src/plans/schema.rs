@@ -1,4 +1,4 @@
-//! The tables of a replay's file, how a connection to it is set up, and whether a file has just these tables.
+//! The tables of a replay's file, how a connection is set up, and whether a file has exactly these tables.
 
 use super::checksum::Checksum;
 use super::error::damaged;
@@ -8,21 +8,21 @@ use rusqlite::{Connection, params};
 use std::sync::OnceLock;
 use std::time::Duration;
 
-/// The version of the tables below. 1 had no checksums.
+/// The version of the tables below. Version 1 had no checksums.
 pub(super) const VERSION: i64 = 2;
 
-/// How long a statement waits for another process, which only ever has a short transaction open.
+/// How long a statement waits for another process, whose transactions are always short.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
-/// Bytes of a page: a few records, so that few calls write many.
+/// Bytes of a page. A page holds a few records, so few calls write many records.
 const PAGE_BYTES: i64 = 8 * 1024;
-/// Memory for pages of one connection, in KiB, which SQLite wants as a negative number.
+/// Memory for one connection's pages, in KiB; SQLite expects it as a negative number.
 const CACHE_KIB: i64 = 4 * 1024;
 
-/// `record` has the records as they were read. `queue` has the order in which they go: blocks of entries by a part of the key's hash, so
-/// that a shard's records are found without reading the others'. A `receipt` says that the record of a position is settled: with shard
-/// and number where the target has acknowledged it, without where it was passed over, and `passed_over` says why. `in_flight` has the
-/// batches of which nobody knows what became. `replay` has one row; its `log_needed` says that a run has begun and has not ended, so that
-/// the file is not whole without the log beside it.
+/// `record` holds the records as they were read. `queue` holds the order in which they are sent: blocks of entries by a part of the
+/// key's hash, so that a shard's records are found without reading all others. A `receipt` says that the record at a position is
+/// settled: with shard and number if the target has acknowledged it, without them if it was skipped; `passed_over` says why.
+/// `in_flight` holds the batches that may or may not have arrived. `replay` has one row; its `log_needed` says that a run has begun
+/// and not ended, so the file is incomplete without the log beside it.
 pub(super) const TABLES: &str = "
 CREATE TABLE replay (
   id TEXT NOT NULL, state TEXT NOT NULL, wish TEXT, log_needed INTEGER NOT NULL DEFAULT 0, checksum INTEGER NOT NULL DEFAULT 0,
@@ -56,27 +56,27 @@ CREATE TABLE receipt (
 CREATE TABLE in_flight (batch INTEGER PRIMARY KEY, positions BLOB NOT NULL);
 ";
 
-/// Things of a schema that are looked at; ours are fewer.
+/// Most schema entries to check; a replay's file has fewer.
 const MOST_THINGS: u32 = 64;
 
-/// Whoever closes a file.
+/// What closing a connection does with the log.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Closing {
-    /// Leaves the log where it is: only whoever works on the file may say that it is no longer needed.
+    /// Leaves the log: only the process that works on the file may say that it is no longer needed.
     KeepsLog,
-    /// Puts it into the file.
+    /// Moves it into the file.
     EmptiesLog,
 }
 
-/// Sets a connection up. Write-ahead logging lets others read while one writes.
+/// Sets up a connection. Write-ahead logging lets other processes read while one writes.
 pub(super) fn prepare(connection: &Connection, closing: Closing) -> rusqlite::Result<()> {
     connection.busy_timeout(BUSY_TIMEOUT)?;
-    // What stands in the file's schema is not run, and what a page says of itself is not believed.
+    // The file may come from anywhere: SQLite must not run code in its schema, nor trust sizes in its pages.
     connection.set_db_config(DbConfig::SQLITE_DBCONFIG_TRUSTED_SCHEMA, false)?;
     connection.set_db_config(DbConfig::SQLITE_DBCONFIG_DEFENSIVE, true)?;
     connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, closing == Closing::KeepsLog)?;
     connection.pragma_update(None, "cell_size_check", true)?;
-    // Takes effect in a file that has no page yet.
+    // Takes effect only in an empty file.
     connection.pragma_update(None, "page_size", PAGE_BYTES)?;
     connection.set_prepared_statement_cache_capacity(64);
     connection.pragma_update(None, "journal_mode", "wal")?;
@@ -84,33 +84,33 @@ pub(super) fn prepare(connection: &Connection, closing: Closing) -> rusqlite::Re
     connection.pragma_update(None, "temp_store", "file")
 }
 
-/// What was committed survives a loss of power: each commit waits for the disk.
+/// Makes every commit wait for the disk, so that it survives a loss of power.
 pub(super) fn make_durable(connection: &Connection) -> rusqlite::Result<()> {
     connection.pragma_update(None, "synchronous", "full")
 }
 
-/// Nothing waits for the disk: a plan that is lost with the power is made again.
+/// Makes nothing wait for the disk: a plan lost with the power can be created again.
 pub(super) fn make_fast(connection: &Connection) -> rusqlite::Result<()> {
     connection.pragma_update(None, "synchronous", "off")?;
-    // Pages of the log before it is put into the database.
+    // Pages of the log before SQLite moves them into the database.
     connection.pragma_update(None, "wal_autocheckpoint", 4_000)
 }
 
-/// Puts all of the log into the file, now or when the last connection is closed: for whoever has just written that it is not needed.
+/// Moves the log into the file, now or when the last connection closes. Call it after writing that the log is not needed.
 pub(super) fn release_log(connection: &Connection) -> rusqlite::Result<()> {
     connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, false)?;
-    // Where others read it, it stays.
+    // The log stays while other processes read it.
     connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))
 }
 
-/// Puts all of the log into the file, but the log keeps its size, so that its absence is noticed; whether that was possible with others
-/// reading.
+/// Copies the log into the file but keeps its size, so that a missing log is noticed. Returns false if other processes prevent it
+/// by reading.
 pub(super) fn copy_log(connection: &Connection) -> rusqlite::Result<bool> {
     let is_busy: i64 = connection.query_row("PRAGMA wal_checkpoint(FULL)", [], |row| row.get(0))?;
     Ok(is_busy == 0)
 }
 
-/// Whether the file has just the tables above: not a view in the place of one, nor a trigger, whose reading could do anything.
+/// Whether the file has exactly the tables above. A view in place of one, or a trigger, could run anything when it is read.
 pub(super) fn is_ours(connection: &Connection) -> rusqlite::Result<bool> {
     static KNOWN: OnceLock<Vec<Thing>> = OnceLock::new();
     let known = match KNOWN.get() {
@@ -135,17 +135,17 @@ fn things(connection: &Connection) -> rusqlite::Result<Vec<Thing>> {
     Ok(things)
 }
 
-/// Writes the checksum of what a plan is; whatever changes that ends with this.
+/// Writes the checksum of the plan's description; call it after every change.
 pub(super) fn seal(connection: &Connection) -> rusqlite::Result<()> {
     let checksum = checksum(connection)?;
     connection.prepare_cached("UPDATE replay SET checksum = ?1")?.execute(params![checksum])?;
     Ok(())
 }
 
-/// Whether what a plan is has its checksum.
+/// Checks the checksum of the plan's description.
 pub(super) fn check_seal(connection: &Connection) -> rusqlite::Result<()> {
     let sealed: i64 = connection.prepare_cached("SELECT checksum FROM replay LIMIT 1")?.query_row([], |row| row.get(0))?;
-    if sealed == checksum(connection)? { Ok(()) } else { Err(damaged("what it says of the plan is not what was written")) }
+    if sealed == checksum(connection)? { Ok(()) } else { Err(damaged("its description of the plan was changed")) }
 }
 
 fn checksum(connection: &Connection) -> rusqlite::Result<i64> {

@@ -1,5 +1,5 @@
-//! Sorts what decides the order of a plan, in memory that does not grow with it: pieces are sorted as they fill and put into a file
-//! without a name, and merged when all are there.
+//! Sorts what decides a plan's order, in constant memory. Full pieces are sorted and written to a file without a name, and merged
+//! at the end.
 
 use crate::domain::record::sequence_value::SequenceValue;
 use crate::domain::replay::order::{Merged, OrderEntry, ShardFacts};
@@ -15,31 +15,31 @@ use std::sync::Arc;
 const ENTRIES_IN_MEMORY: usize = 64 * 1024;
 /// Bytes of an entry in the file.
 const ENTRY_BYTES: usize = 4 + 24 + 6 * 8;
-/// Entries read at a time, over all that are merged at once.
+/// Entries read at a time, over all runs that are merged together.
 const ENTRIES_READ: usize = 64 * 1024;
-/// Entries read at a time of each, at the least and at the most.
+/// Fewest and most entries read at a time from one run.
 const READ_AT_LEAST: usize = 16;
 const READ_AT_MOST: usize = 1_024;
 
-/// Entries that are being gathered.
+/// Collects and sorts entries.
 #[derive(Debug)]
 pub(super) struct Sorter {
     file: File,
     written_bytes: u64,
     gathered: Vec<OrderEntry>,
-    /// Where each sorted run begins, and its entries.
+    /// Where each sorted run begins, and its number of entries.
     runs: Vec<Extent>,
     facts: BTreeMap<u32, (ShardFacts, u64)>,
 }
 
-/// Entries that lie together in the file.
+/// Consecutive entries in the file.
 #[derive(Clone, Copy, Debug)]
 struct Extent {
     at: u64,
     entries: u64,
 }
 
-/// Reads the entries of an extent one after the other.
+/// Reads the entries of an extent in order.
 pub(super) struct Reader {
     file: Arc<File>,
     extent: Extent,
@@ -49,13 +49,13 @@ pub(super) struct Reader {
 }
 
 impl Sorter {
-    /// Nothing yet; the file is made in this folder.
+    /// An empty sorter, with its file in this folder.
     pub(super) fn new(folder: &Path) -> io::Result<Self> {
         let file = tempfile::tempfile_in(folder)?;
         Ok(Self { file, written_bytes: 0, gathered: Vec::new(), runs: Vec::new(), facts: BTreeMap::new() })
     }
 
-    /// Takes an entry.
+    /// Adds an entry.
     pub(super) fn push(&mut self, entry: OrderEntry) -> io::Result<()> {
         let (facts, entries) = self.facts.entry(entry.shard).or_insert_with(|| (ShardFacts::of(&entry), 0));
         facts.add(&entry);
@@ -101,7 +101,7 @@ impl Sorter {
         Ok(())
     }
 
-    /// Makes one run of all; gives back where it begins.
+    /// Merges all runs into one; returns where it begins.
     fn merge_runs(&mut self) -> io::Result<u64> {
         let begin = self.written_bytes;
         let reading = Arc::new(self.file.try_clone()?);
@@ -218,7 +218,7 @@ mod tests {
         for number in numbers {
             let value = SequenceValue::of(&SequenceNumber::parse((number + 1).to_string()).unwrap()).unwrap();
             let shard = u32::try_from(number % 3).unwrap();
-            // Each shard has keys of its own.
+            // Each shard has its own keys.
             let key = u64::from(shard) * 100 + number % 7;
             let arrived = i64::try_from(number).unwrap();
             sorter

@@ -1,4 +1,4 @@
-//! Where a replay stands, as its file says: what is in the plan, in numbers, and its runs.
+//! The state of a replay according to its file: the plan in numbers, and its runs.
 
 use super::blocks::ENTRY_BYTES;
 use crate::domain::replay::ReplayOptions;
@@ -9,12 +9,12 @@ use jiff::Timestamp;
 use rusqlite::{Connection, Row};
 use std::str::FromStr;
 
-/// What is in a plan, in numbers that are as they were written.
+/// The plan in numbers, as they were written.
 pub(super) fn counts(connection: &Connection) -> rusqlite::Result<PlanCounts> {
     super::schema::check_seal(connection)?;
     let counts: String = connection.query_row("SELECT counts FROM replay LIMIT 1", [], |row| row.get(0))?;
     let counts: PlanCounts = serde_json::from_str(&counts).map_err(|error| unreadable(&error))?;
-    // Memory is taken by this number, which a file can say anything of.
+    // This number decides how much memory is reserved, and a damaged file may contain any number.
     let sql = "SELECT page_count * page_size FROM pragma_page_count, pragma_page_size";
     let bytes: i64 = connection.query_row(sql, [], |row| row.get(0))?;
     if counts.records > bytes.cast_unsigned() / ENTRY_BYTES as u64 {
@@ -23,15 +23,15 @@ pub(super) fn counts(connection: &Connection) -> rusqlite::Result<PlanCounts> {
     Ok(counts)
 }
 
-/// Those numbers as they are written.
+/// These numbers as text.
 pub(super) fn counts_text(counts: &PlanCounts) -> rusqlite::Result<String> {
     serde_json::to_string(counts).map_err(|error| rusqlite::Error::ToSqlConversionFailure(Box::new(error)))
 }
 
-/// Runs of one replay that are shown, which is more than anybody has.
+/// Most runs of one replay that are shown, more than any replay has.
 const MOST_RUNS: u32 = 100_000;
 
-/// The summary of a file; whether a process works on it tells a run that goes on from one that ended without a word.
+/// The summary of a file. `is_held`, whether a process works on it, tells a running replay from an interrupted one.
 pub(super) fn read(connection: &Connection, id: PlanId, is_held: bool) -> rusqlite::Result<PlanSummary> {
     super::schema::check_seal(connection)?;
     let runs = runs(connection)?;

@@ -119,7 +119,8 @@ fn what_has_no_time_counts_as_arrived_with_its_neighbour() {
         shard_id: Some(format!("shardId-{shard:012}")),
         ..record(&format!("cust-{number}"), number, 1)
     };
-    // No time, the time 0, milliseconds taken for seconds: at the beginning, in the middle and at the end of a shard, and a shard of them.
+    // No time, the time 0, or seconds stored as milliseconds: at the beginning, in the middle and at the end of a shard, and in a
+    // whole shard.
     let records = vec![
         at(None, 1, 0),
         at(Some("0"), 2, 0),
@@ -146,7 +147,7 @@ fn what_has_no_time_counts_as_arrived_with_its_neighbour() {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(40))]
 
-    /// A replay as recorded waits as long in all as its plan says, whatever the times are.
+    /// A replay as recorded waits as long in total as its plan says, whatever the times are.
     #[test]
     fn as_recorded_takes_as_long_as_the_plan_says(
         times in proptest::collection::vec(
@@ -170,7 +171,7 @@ proptest! {
         let due: Vec<Duration> = entries.iter().map(|entry| schedule.due(entry.arrived)).collect();
         prop_assert_eq!((due[0], due.iter().max().copied()), (Duration::ZERO, Some(said)));
         prop_assert!(due.is_sorted(), "{due:?}");
-        // Times of the future are none.
+        // Times in the future do not count.
         prop_assert!(said <= between(0, Timestamp::now().as_millisecond() + 86_400_000, factor));
     }
 }
@@ -195,7 +196,7 @@ fn the_newest_are_kept_and_the_rest_counted() {
     assert_eq!(numbers(&file), ["4", "5"]);
     let counts = file.summary().unwrap().counts;
     assert_eq!((counts.records, counts.superseded, counts.bytes), (2, 3, 2));
-    assert_eq!((counts.first_arrival, counts.last_arrival), (Some(4_000), Some(5_000)), "of those that are kept");
+    assert_eq!((counts.first_arrival, counts.last_arrival), (Some(4_000), Some(5_000)), "only records that are kept count");
 }
 
 #[test]
@@ -244,7 +245,7 @@ async fn the_journal_says_what_is_left_and_what_nobody_knows() {
         ..Settled::default()
     };
     pen.settled(1, settled).await.unwrap();
-    // The program ends without a word.
+    // The process ends without a word.
     drop(pen);
     drop(journal);
     let summary = eventually_at_rest(&file);
@@ -255,7 +256,7 @@ async fn the_journal_says_what_is_left_and_what_nobody_knows() {
     assert_eq!(summary.left(), 4);
 
     let (journal, plan) = begun(&file).unwrap();
-    assert_eq!(plan.maybe_repeated, 2, "those of the batch of which nobody knows");
+    assert_eq!(plan.maybe_repeated, 2, "those of the batch that may have arrived");
     let left: Vec<u64> = queue(&file).iter().map(|entry| entry.position).collect();
     assert_eq!(left, [2, 3, 4, 5]);
     journal.end(RunEnd { state: PlanState::Failed, reason: Some("no network".to_owned()) }).await.unwrap();
@@ -284,7 +285,7 @@ async fn the_journal_says_what_is_left_and_what_nobody_knows() {
     assert_eq!(file.latest_receipts(1).unwrap()[0].sequence_number, "2");
 }
 
-/// The summary when the journal's thread has let go of the file.
+/// The summary once the journal's thread has released the file.
 fn eventually_at_rest(file: &PlanFile) -> PlanSummary {
     let deadline = std::time::Instant::now() + std::time::Duration::from_secs(20);
     loop {
@@ -292,7 +293,7 @@ fn eventually_at_rest(file: &PlanFile) -> PlanSummary {
         if !summary.state.is_at_work() {
             return summary;
         }
-        assert!(std::time::Instant::now() < deadline, "it is held for ever");
+        assert!(std::time::Instant::now() < deadline, "the file is never released");
         std::thread::yield_now();
     }
 }
@@ -310,14 +311,14 @@ async fn another_process_can_ask_for_an_end() {
     }
     journal.end(RunEnd { state: PlanState::Paused, reason: None }).await.unwrap();
     assert_eq!(file.control(Control::Cancel).unwrap(), PlanState::Paused);
-    assert_eq!(file.summary().unwrap().state, PlanState::Cancelled, "without a process it is done at once");
+    assert_eq!(file.summary().unwrap().state, PlanState::Cancelled, "without a process it is cancelled at once");
 }
 
 #[test]
 fn files_are_found_by_the_beginning_of_their_names_and_removed() {
     let folder = tempfile::tempdir().unwrap();
     let plans = Plans::in_folder(folder.path().join("new"));
-    assert!(plans.list().unwrap().is_empty(), "a folder that is not there holds nothing");
+    assert!(plans.list().unwrap().is_empty(), "a missing folder is empty");
     let plans = Plans::in_folder(folder.path());
     let file = planned(&folder, everything(), vec![record("cust-1", 1, 1)]);
     let beginning = PlanId::parse(&file.id().as_str()[..4]).unwrap();
@@ -349,7 +350,7 @@ fn a_draft_that_is_dropped_is_known_as_unplanned_and_one_discarded_is_gone() {
     assert_eq!(plans.list().unwrap().len(), 1);
 }
 
-/// A draft of a folder, with nothing in it.
+/// An empty draft in a folder.
 pub(super) fn drafted(plans: &Plans) -> Draft {
     let order = order(everything());
     Draft::begin(plans, DraftOrder { order: &order, source: "orders-archive-ALL", target_arn: "arn", now: Timestamp::now() })
@@ -359,7 +360,7 @@ pub(super) fn drafted(plans: &Plans) -> Draft {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(40))]
 
-    /// Whatever the shards, each record is handed out once, and those of a key in the order of the plan, while the shards change.
+    /// However the shards change, each record is handed out once, and the records of a key in the plan's order.
     #[test]
     fn the_queue_hands_out_each_record_once_and_keys_in_order(
         keys in proptest::collection::vec(0..40_u32, 0..300),

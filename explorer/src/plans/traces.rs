@@ -4,7 +4,7 @@ use super::queue::QueueReader;
 use crate::domain::replay::plan::{PassedOver, RecordTrace, TraceEnd};
 use rusqlite::{Connection, OptionalExtension as _, Row, params};
 
-/// Records that were passed over, at most so many.
+/// Skipped records, up to the limit.
 pub(super) fn passed_over(connection: &Connection, limit: usize) -> rusqlite::Result<Vec<PassedOver>> {
     let sql = "SELECT partition_key, sequence_number, sub_sequence_number, reason
       FROM passed_over JOIN record ON record.id = passed_over.record ORDER BY record.id LIMIT ?1";
@@ -21,7 +21,7 @@ pub(super) fn passed_over(connection: &Connection, limit: usize) -> rusqlite::Re
     passed_over.collect()
 }
 
-/// What is selected for a trace, but for the receipt.
+/// The columns of a trace, without the receipt.
 const TRACED: &str = "record.id, partition_key, record.sequence_number, sub_sequence_number, arrival, source.name";
 
 fn trace(connection: &Connection, row: &Row<'_>, receipt: Option<Option<(String, String)>>) -> rusqlite::Result<RecordTrace> {
@@ -49,7 +49,7 @@ fn receipt(row: &Row<'_>) -> rusqlite::Result<Option<(String, String)>> {
     Ok(shard.zip(number))
 }
 
-/// Hands over what became of the records of a number, or of all in the order of the plan, until `take` gives false.
+/// Hands over what became of the records with a number, or of all records in the plan's order, until `take` returns false.
 pub(super) fn traces(
     connection: &Connection,
     number: Option<&str>,
@@ -81,7 +81,7 @@ pub(super) fn traces(
     })
 }
 
-/// The latest records that the target has, as far as positions tell.
+/// The latest records that the target has, by position.
 pub(super) fn latest(connection: &Connection, limit: usize) -> rusqlite::Result<Vec<RecordTrace>> {
     let sql = format!(
         "SELECT {TRACED}, target.name, receipt.sequence_number FROM receipt

@@ -1,5 +1,4 @@
-//! Where batches lie that Lambda gave up: a bucket, or a folder with copies of its objects. Both are the same to whoever recovers
-//! them.
+//! Where failed batches are kept: a bucket, or a folder with copies of its objects. Recovery treats both the same.
 
 use crate::aws::bucket::{Bucket, FileVersion, Object};
 use crate::domain::failure::Failure;
@@ -13,30 +12,30 @@ use std::os::fd::OwnedFd;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
-/// How Lambda begins the keys of its objects. Source: Lambda developer guide, S3 destinations of event source mappings.
+/// The prefix of the objects that Lambda writes. Source: Lambda developer guide, S3 destinations of event source mappings.
 const LAMBDA_PREFIX: &str = "aws/lambda/";
-/// How a bucket is written.
+/// The scheme of a bucket's address.
 const S3_SCHEME: &str = "s3://";
-/// What stands before its name in its ARN.
+/// What precedes the bucket's name in its ARN.
 const S3_ARN: &str = ":s3:::";
 
-/// Where batches are looked for, as somebody names it: `s3://bucket`, `s3://bucket/prefix` or a folder.
+/// Where to look for batches, as the user names it: `s3://bucket`, `s3://bucket/prefix` or a folder.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum FailurePlace {
-    /// The objects of a bucket whose keys begin with the prefix.
+    /// The objects in a bucket whose keys begin with the prefix.
     Bucket {
         /// Its name.
         name: String,
-        /// The beginning of the keys.
+        /// The prefix of the keys.
         prefix: String,
     },
-    /// The files of a folder, and of those in it.
+    /// The files in a folder and its subfolders.
     Folder(PathBuf),
 }
 
-/// Why a text names no such place.
+/// Why a text names no place.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("\"{0}\" names no bucket; use s3://BUCKET, s3://BUCKET/PREFIX, a folder, or a file")]
+#[error("\"{0}\" is not a bucket; use s3://BUCKET, s3://BUCKET/PREFIX, a folder, or a file")]
 pub struct InvalidFailurePlace(String);
 
 impl std::fmt::Display for FailurePlace {
@@ -68,7 +67,7 @@ impl std::str::FromStr for FailurePlace {
     }
 }
 
-/// The batches of a place, not read yet.
+/// The batches in a place, not read yet.
 #[derive(Clone, Debug)]
 pub enum FailureStore {
     /// In a bucket.
@@ -78,7 +77,7 @@ pub enum FailureStore {
 }
 
 impl FailureStore {
-    /// Lists what is there, by name.
+    /// Lists the place's objects, by name.
     ///
     /// # Errors
     /// When the place cannot be listed.
@@ -90,14 +89,14 @@ impl FailureStore {
                 found.map_err(|error| {
                     let name = folder.to_string_lossy();
                     let is_plain = error.kind() == io::ErrorKind::NotFound && !name.contains(['/', '\\']);
-                    let hint = if is_plain { format!("; a bucket is written {S3_SCHEME}{name}") } else { String::new() };
+                    let hint = if is_plain { format!("; if you mean a bucket, write {S3_SCHEME}{name}") } else { String::new() };
                     Failure::refused(format!("list folder {name}"), format!("{error}{hint}"))
                 })
             }
         }
     }
 
-    /// Reads one: all of it, or so many bytes of its beginning. Notes in it which file that was.
+    /// Reads an object: all of it, or at most this many bytes from its start. Records in it which file that was.
     ///
     /// # Errors
     /// When it cannot be read.
@@ -114,7 +113,7 @@ impl FailureStore {
         }
     }
 
-    /// Deletes one, if it is still what was read.
+    /// Deletes an object, if it is still the one that was read.
     ///
     /// # Errors
     /// When it cannot be deleted, or something else has its name.
@@ -130,7 +129,7 @@ impl FailureStore {
     }
 }
 
-/// Where a file is: where it was found, or else by its name.
+/// Where a file is: where it was found, or otherwise by its name.
 fn path_of(folder: &Path, object: &Object) -> PathBuf {
     object.path.clone().unwrap_or_else(|| folder.join(&object.name))
 }
@@ -147,11 +146,11 @@ async fn in_background<T: Send + 'static>(
     tokio::task::spawn_blocking(move || work(&path)).await.map_err(io::Error::other)?
 }
 
-/// The folder of a file, reached from the one that was named without following any link, and the file's name in it.
+/// The folder of a file, reached from the named one without following links, and the file's name in it.
 fn folder_of(root: &Path, path: &Path) -> io::Result<(OwnedFd, OsString)> {
     let name = path.file_name().ok_or(io::ErrorKind::InvalidFilename)?.to_owned();
     let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
-    // The file itself was named, and not a folder it is in.
+    // The user named the file itself, not a folder.
     let Some(below) = path.strip_prefix(root).ok().filter(|below| !below.as_os_str().is_empty()) else {
         let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
         return Ok((rustix::fs::open(parent, flags, Mode::empty())?, name));
@@ -163,20 +162,20 @@ fn folder_of(root: &Path, path: &Path) -> io::Result<(OwnedFd, OsString)> {
     Ok((folder, name))
 }
 
-/// Opens a file, and says which it is. A link is not followed, and nothing is waited for.
+/// Opens a file and identifies it. Does not follow links, and does not block.
 fn open_file(folder: &OwnedFd, name: &OsStr) -> io::Result<(File, FileVersion)> {
     let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
     let file = File::from(rustix::fs::openat(folder, name, flags, Mode::empty()).map_err(said_of_link)?);
     let metadata = file.metadata()?;
     if !metadata.is_file() {
-        return Err(io::Error::other("it is no file"));
+        return Err(io::Error::other("it is not a file"));
     }
     Ok((file, version_of(&metadata)))
 }
 
 fn said_of_link(error: Errno) -> io::Error {
     match error {
-        Errno::LOOP => io::Error::other("it is a link, and links are not followed; name what it leads to"),
+        Errno::LOOP => io::Error::other("it is a link, and links are not followed; name its target instead"),
         error => error.into(),
     }
 }
@@ -200,8 +199,8 @@ fn read_file(root: &Path, path: &Path, most: Option<u64>) -> io::Result<(Vec<u8>
     Ok((content, version))
 }
 
-/// Deletes a file if it is what was read. It first gets a name that nobody else uses, so that what is looked at is what is deleted,
-/// whoever puts another file there meanwhile.
+/// Deletes a file if it is the one that was read. First renames it to a name that nothing else uses, so that what is checked is
+/// what is deleted, even if another file takes its name meanwhile.
 fn delete_file(root: &Path, path: &Path, version: Option<FileVersion>) -> io::Result<()> {
     let (folder, name) = folder_of(root, path)?;
     let is_it = |name: &OsStr| -> io::Result<bool> { Ok(Some(open_file(&folder, name)?.1) == version) };
@@ -216,13 +215,13 @@ fn delete_file(root: &Path, path: &Path, version: Option<FileVersion>) -> io::Re
     }
     match rustix::fs::renameat_with(&folder, &aside, &folder, &name, RenameFlags::NOREPLACE) {
         Ok(()) => other(""),
-        // Another one has come since.
-        Err(_) => other(&format!(", which is called {} now", aside.display())),
+        // Another file has taken its name meanwhile.
+        Err(_) => other(&format!(", and is now named {}", aside.display())),
     }
 }
 
-/// The files of a folder and of those in it. Links are not followed: one that leads to somewhere else is an object that cannot be
-/// read, and so is a folder that cannot be listed.
+/// The files in a folder and its subfolders. Links are not followed: a link that leads elsewhere is listed as an object that cannot
+/// be read, and so is a folder that cannot be listed.
 fn files_below(folder: &Path) -> io::Result<Vec<Object>> {
     let root = folder.canonicalize()?;
     if root.is_file() {
@@ -251,11 +250,11 @@ fn files_below(folder: &Path) -> io::Result<Vec<Object>> {
             if kind.is_dir() {
                 folders.push(path);
             } else if kind.is_file() {
-                // Deleted since, it is said to be gone where it is read.
+                // If the file is deleted meanwhile, reading it reports that.
                 let size_bytes = entry.metadata().map_or(0, |found| found.len());
                 files.push(object(path, size_bytes));
             } else if kind.is_symlink() && !path.canonicalize().is_ok_and(|real| real.starts_with(&root)) {
-                // What leads to another place here is found there.
+                // A link to another place in this folder: the target is found there.
                 files.push(object(path, 0));
             }
         }
@@ -270,7 +269,7 @@ mod tests {
     use super::*;
     use std::sync::Barrier;
 
-    /// The files of a folder, read.
+    /// Reads all files in a folder.
     async fn read_all(folder: &Path) -> (FailureStore, Vec<(Object, String)>) {
         let store = FailureStore::Folder(folder.to_owned());
         let mut read = Vec::new();
@@ -298,7 +297,7 @@ mod tests {
         }
         let (store, read) = read_all(&folder).await;
         assert_eq!(read.iter().map(|(object, _)| object.name.as_str()).collect::<Vec<_>>(), ["b", "below/a", "c", "d", "e"]);
-        // Replaced, changed in place, gone, moved behind a link.
+        // Replaced, changed in place, deleted, moved behind a link.
         put(&folder, "b", "new");
         std::fs::write(folder.join("c"), "changed").unwrap();
         std::fs::remove_file(folder.join("d")).unwrap();
@@ -333,14 +332,14 @@ mod tests {
             std::os::unix::fs::symlink(to, folder.path().join(name)).unwrap();
         }
         let (store, read) = read_all(folder.path()).await;
-        let link = "it is a link, and links are not followed; name what it leads to";
+        let link = "it is a link, and links are not followed; name its target instead";
         let found: Vec<(&str, &str)> = read.iter().map(|(object, text)| (object.name.as_str(), text.as_str())).collect();
         assert_eq!(found, [("a", link), ("b", link), ("own", "archived")]);
         for (object, _) in &read[..2] {
             assert!(store.delete(object).await.is_err());
         }
         assert!(elsewhere.path().join("batch").exists() && folder.path().join("b").is_symlink());
-        // One that is named itself is meant.
+        // A link that the user names is followed.
         let (store, read) = read_all(&folder.path().join("b")).await;
         assert_eq!((read[0].0.name.as_str(), read[0].1.as_str()), ("b", "archived"));
         store.delete(&read[0].0).await.unwrap();
@@ -363,7 +362,7 @@ mod tests {
                     put(&folder, "batch", "new");
                 });
                 both.wait();
-                // Either is right.
+                // Both are right.
                 delete_file(&folder, &path, Some(version)).ok();
             });
             assert_eq!(std::fs::read_to_string(&path).unwrap(), "new");
@@ -385,7 +384,7 @@ mod tests {
         }
         for text in ["", "s3://", "s3:///prefix", "s3://UPPER", "s3://a"] {
             let error = text.parse::<FailurePlace>().unwrap_err().to_string();
-            assert!(error.starts_with(&format!("\"{text}\" names no bucket; use s3://BUCKET")), "{error}");
+            assert!(error.starts_with(&format!("\"{text}\" is not a bucket; use s3://BUCKET")), "{error}");
         }
     }
 }

@@ -1,6 +1,6 @@
-//! Recovering what Lambda gave up: the events that its failure destination keeps are given to the archiver's own handler, as the
-//! function got them; where it keeps only pointers, the records are read from the stream. A record that is in the archive already is
-//! left as it is, so that each is archived once.
+//! Recovers failed batches. The events in the failure destination go to the archiver's own handler, as the function got them. If
+//! the destination has only pointers, the records are read from the stream. Records that are already in the archive stay as they
+//! are, so each is archived once.
 
 pub mod failures;
 
@@ -13,6 +13,7 @@ use crate::domain::lambda::event::{Source, event_of};
 use crate::domain::lambda::failed_batch::FailedBatch;
 use crate::domain::lambda::failed_event::FailedEvent;
 use crate::domain::stream::overview::{ArchiveTable, StreamOverview};
+use crate::domain::text::counted;
 use archiver::aws::backoff::Deadline;
 use archiver::aws::failure::FailureKind;
 use archiver::format::record::ShardId;
@@ -25,23 +26,23 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-/// How long one batch may take. The function has a minute; here nobody is held up.
+/// How long one batch may take. The function has a minute; recovery can take longer, since nothing waits for it.
 const BATCH_TIME: Duration = Duration::from_secs(300);
 
-/// What became of a batch, in records; in mode LATEST all but those that failed are counted by the user records of aggregated ones.
+/// What became of a batch, in records. In mode LATEST the user records of aggregated ones count, except in `failed`.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Recovered {
     /// Now in the archive.
     pub archived: usize,
-    /// In the archive before; only in mode ALL.
+    /// Already in the archive; only in mode ALL.
     pub present: usize,
-    /// Not written since the same or something newer of the key is there, or in the batch; only in mode LATEST.
+    /// Not written, because the archive or the batch has the same or a newer record of the key; only in mode LATEST.
     pub superseded: usize,
-    /// Replays into their own stream, left out as the stream's tag asks.
+    /// Replays into their own stream, left out because the stream's tag says so.
     pub skipped: usize,
     /// Not in the archive.
     pub failed: usize,
-    /// Why the first of those is not.
+    /// The reason for the first of those.
     pub reason: Option<String>,
 }
 
@@ -50,7 +51,7 @@ impl Recovered {
         Self { failed, reason: Some(reason), ..Self::default() }
     }
 
-    /// Adds what became of other records.
+    /// Adds the results of other records.
     pub fn add(&mut self, other: Self) {
         self.archived += other.archived;
         self.present += other.present;
@@ -61,34 +62,34 @@ impl Recovered {
     }
 }
 
-/// Why a batch cannot be recovered as it is.
+/// Why a batch cannot be recovered.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum RecoveryError {
     /// A stream of the same name in another account or region.
-    #[error("it is of stream {batch}, but {connected} is the stream of that name here; choose its --profile and --region")]
+    #[error("it belongs to stream {batch}, but the stream of that name here is {connected}; choose its --profile and --region")]
     OtherStream {
         /// The batch's stream.
         batch: String,
-        /// The one of that name.
+        /// The stream with that name here.
         connected: String,
     },
-    /// Its event is none.
+    /// Its event is not an event.
     #[error("its event cannot be read: {0}")]
     Event(String),
-    /// Something that was called.
+    /// An AWS call failed.
     #[error(transparent)]
     Call(#[from] Failure),
-    /// The archiver, about the whole batch.
+    /// The archiver refuses the whole batch.
     #[error("{sentence}")]
     Archiver {
         /// What it says.
         sentence: String,
-        /// What AWS answered, where that is the reason.
+        /// The AWS failure behind it, if there is one.
         kind: Option<FailureKind>,
     },
 }
 
-/// What the archiver says of a batch that it takes to be delivered by Lambda.
+/// The archiver's message, which it words for batches from Lambda.
 fn sentence(error: &ArchiveError) -> String {
     match error {
         ArchiveError::RecordWithoutNumber(record) => record.to_string(),
@@ -111,7 +112,7 @@ impl RecoveryError {
         Self::Archiver { sentence: sentence(error), kind }
     }
 
-    /// Whether it is of no batch alone, so that the others will fail as well.
+    /// Whether other batches would fail for the same reason.
     #[must_use]
     pub fn is_of_the_connection(&self) -> bool {
         match self {
@@ -122,7 +123,7 @@ impl RecoveryError {
     }
 }
 
-/// Whether a failure of this kind is of no object or batch alone.
+/// Whether a failure of this kind concerns more than one object or batch.
 #[must_use]
 pub fn is_of_the_connection(kind: FailureKind) -> bool {
     match kind {
@@ -137,7 +138,7 @@ pub fn is_of_the_connection(kind: FailureKind) -> bool {
     }
 }
 
-/// Gives batches to an archiver.
+/// Recovers batches with an archiver.
 #[derive(Debug)]
 pub struct Recovery<'c> {
     connection: &'c Connection,
@@ -150,7 +151,7 @@ impl<'c> Recovery<'c> {
     /// Recovers into the archives of this connection.
     ///
     /// # Errors
-    /// When the archiver cannot be set up with it.
+    /// When the archiver cannot be set up.
     pub fn new(connection: &'c Connection) -> Result<Self, Failure> {
         let reports = Arc::<Mutex<Vec<BatchReport>>>::default();
         let told = Arc::clone(&reports);
@@ -159,10 +160,10 @@ impl<'c> Recovery<'c> {
         Ok(Self { connection, archiver, reports, streams: HashMap::new() })
     }
 
-    /// Archives a batch's records: those of its event, where it has one. Those that fail are told in the answer.
+    /// Archives a batch's records: those in its event, if it has one. The result counts those that fail.
     ///
     /// # Errors
-    /// When none of them can be archived.
+    /// When no record can be archived.
     pub async fn recover(&mut self, batch: &FailedBatch, event: Option<&str>) -> Result<Recovered, RecoveryError> {
         let stream = self.stream(&batch.stream).await?;
         match event {
@@ -172,7 +173,8 @@ impl<'c> Recovery<'c> {
                 let has = event.len();
                 let mut recovered = self.archive(&stream, event).await?;
                 if let Some(records) = batch.records.filter(|records| *records > has) {
-                    let reason = format!("the batch is said to have {records} records, and {has} are in it");
+                    let expected = counted(records as u64, "record", "records");
+                    let reason = format!("the batch should have {expected}, but it has {has}");
                     recovered.add(Recovered::failed(records - has, reason));
                 }
                 Ok(recovered)
@@ -181,7 +183,7 @@ impl<'c> Recovery<'c> {
         }
     }
 
-    /// Archives the records that a pointer points to, as far as the stream still has them.
+    /// Archives the records that a pointer refers to, as far as the stream still has them.
     async fn archive_from_stream(&self, stream: &StreamOverview, batch: &FailedBatch) -> Result<Recovered, RecoveryError> {
         let (first, last) = (batch.first_sequence_number.as_str(), batch.last_sequence_number.as_str());
         let range = Range { stream: &stream.name, shard: &batch.shard_id, first, last };
@@ -206,7 +208,7 @@ impl<'c> Recovery<'c> {
             match page {
                 Ok(page) => recovered.add(page),
                 Err(error) if recovered == Recovered::default() => return Err(error),
-                // What was archived of it is told all the same.
+                // Some records may have been archived before a failure.
                 Err(error) => {
                     recovered.add(Recovered::failed(of.saturating_sub(read).max(1), error.to_string()));
                     return Ok(recovered);
@@ -215,20 +217,21 @@ impl<'c> Recovery<'c> {
         }
         let gone = of.saturating_sub(read).max(usize::from(!(has_first && has_last)));
         if gone > 0 {
-            let reason = format!("the batch is only a pointer, and {gone} of its records are no longer in the stream");
+            let reason = format!("the batch is only a pointer, and the stream no longer has {gone} of its records");
             recovered.add(Recovered::failed(gone, reason));
         }
         Ok(recovered)
     }
 
-    /// Gives an event to the archiver, without what is in the archive already.
+    /// Sends an event to the archiver, without records that are already in the archive.
     async fn archive(&self, stream: &StreamOverview, mut event: FailedEvent<'_>) -> Result<Recovered, RecoveryError> {
         let mut recovered = Recovered::default();
         let others = event.leave_out_other_streams(&stream.arn);
         if others > 0 {
-            recovered.add(Recovered::failed(others, format!("{others} of its records say to be of another stream")));
+            let verb = if others == 1 { "belongs" } else { "belong" };
+            recovered.add(Recovered::failed(others, format!("{others} of its records {verb} to another stream")));
         }
-        // A table with other keys is the archiver's to refuse. In mode LATEST the condition of the writes keeps what is there.
+        // The archiver refuses a table with other keys. In mode LATEST the condition of its writes protects what is there.
         let mode = stream.mode();
         let is_of_all = |table: &&ArchiveTable| mode == Some(ArchiveMode::All) && table.mode() == mode;
         if let Some(table) = stream.table.as_ref().filter(is_of_all) {
@@ -241,7 +244,7 @@ impl<'c> Recovery<'c> {
         let mut reported = 0;
         for BatchReport { archived, superseded, skipped, failed, reason, .. } in self.take_reports() {
             let (present, superseded) = match mode {
-                // A record that the batch has twice.
+                // The batch has this record twice.
                 Some(ArchiveMode::All) => (superseded, 0),
                 Some(ArchiveMode::Latest) | None => (0, superseded),
             };
@@ -249,7 +252,7 @@ impl<'c> Recovery<'c> {
             recovered.add(Recovered { archived, present, superseded, skipped, reason, failed: 0 });
         }
         let failed = match answer {
-            Ok(answer) => Recovered::failed(answer.batch_item_failures.len(), "records of it cannot be read".to_owned()),
+            Ok(answer) => Recovered::failed(answer.batch_item_failures.len(), "some of its records cannot be read".to_owned()),
             Err(error) if recovered.archived + recovered.present + recovered.superseded == 0 => {
                 return Err(RecoveryError::of_archiver(&error));
             }
@@ -261,7 +264,7 @@ impl<'c> Recovery<'c> {
         Ok(recovered)
     }
 
-    /// The batch's stream, if it is that of this account and region: an archive is found by the stream's name alone.
+    /// The batch's stream, if it is in this account and region: the stream's name alone determines the archive.
     async fn stream(&mut self, arn: &StreamArn) -> Result<StreamOverview, RecoveryError> {
         if let Some(known) = self.streams.get(arn) {
             return Ok(known.clone());

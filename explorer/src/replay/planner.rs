@@ -1,5 +1,5 @@
-//! Makes a plan: reads what is selected, takes aggregated records apart, restores what is compressed or split, and puts all of it into
-//! the plan's file. Memory holds a few pages.
+//! Creates a plan: reads the selected records, unpacks aggregated ones, restores compressed and split payloads, and writes
+//! everything to the plan's file. Memory holds only a few pages.
 
 use super::{of_file, on_disk};
 use crate::aws::connect::Connection;
@@ -26,61 +26,61 @@ use std::time::Duration;
 use tokio::sync::{mpsc, watch};
 use tokio::time::Instant;
 
-/// Pages that may wait to be taken apart, and to be written.
+/// Most pages that wait to be unpacked, and to be written.
 const PAGES_WAITING: usize = 2;
-/// Records in parts whose payloads are read side by side; each has up to 10 MiB.
+/// Most split records whose payloads are read at the same time; each has up to 10 MiB.
 const PARTS_AT_ONCE: usize = 4;
-/// Bytes of payloads that are handed over to be written at a time, and those of one record more.
+/// Bytes of payload that are handed over for writing at a time; one more record may exceed this.
 const PIECE_BYTES: usize = 4 * 1024 * 1024;
 /// Marked records handed over at a time.
 const MARKED_AT_ONCE: usize = 256;
-/// Between two looks at whether others asked it to stop.
+/// How often the planner checks for a request to cancel.
 const WISH_INTERVAL: Duration = Duration::from_millis(500);
 
-/// What is read, made ready to be written.
+/// Records that were read and are ready to be written.
 struct Page {
     records: Vec<PlannedRecord>,
     counts: PlanCounts,
     share: f64,
 }
 
-/// What user records are held against.
+/// The filter for user records.
 struct Looks {
     matcher: Matcher,
     recipe: Recipe,
     includes_unreadable: bool,
 }
 
-/// Takes records apart as the order asks for it.
+/// Turns records into planned ones, as the order says.
 struct Taker<'o> {
     source: &'o OpenedSource,
     payloads: PayloadSource,
     order: &'o ReplayOrder,
-    /// What tells the user records that are meant from those that only lie in the same aggregated record.
+    /// Selects the wanted user records of an aggregated record.
     looks: Option<Arc<Looks>>,
     now: Timestamp,
     counts: PlanCounts,
-    /// User records that the filter could not look into.
+    /// User records that the filter could not read.
     unsearchable_user_records: u64,
-    /// Bytes of payloads that are taken apart and not sent yet.
+    /// Bytes of payload that are ready but not handed over yet.
     taken_bytes: usize,
 }
 
-/// What making a plan came to.
+/// The result of creating a plan.
 #[derive(Debug)]
 pub enum Planned {
-    /// A plan that can be run.
+    /// A plan that can run.
     Ready(PlanFile),
-    /// No record that could be put; nothing is left of the plan.
+    /// No record can be put; the plan was deleted.
     Nothing(Box<Nothing>),
-    /// It was stopped before all was read; nothing is left of it.
+    /// It was stopped before everything was read; the plan was deleted.
     Stopped,
 }
 
-/// Makes a plan. Its id is told as soon as there is one.
+/// Creates a plan. Publishes its id as soon as it has one.
 ///
 /// # Errors
-/// When the source cannot be read, the target is not there, or the file cannot be written.
+/// When the source cannot be read, the target does not exist, or the file cannot be written.
 pub async fn plan(
     connection: &Connection,
     plans: &Plans,
@@ -92,7 +92,7 @@ pub async fn plan(
     plan_from(connection, plans, (order, source), progress, stop).await
 }
 
-/// The same, from a source that is open already.
+/// Creates a plan from an open source.
 ///
 /// # Errors
 /// As for [`plan`].
@@ -133,7 +133,7 @@ pub async fn plan_from(
         unsearchable_user_records: 0,
         taken_bytes: 0,
     };
-    // Where writing fails nobody takes pages any more, and reading ends.
+    // If writing fails, nothing takes pages any more, and reading ends.
     let read = match &order.selection {
         Selection::Marked(records) => taker.take_marked(records, &pages, stop).await,
         Selection::Matching(_) => taker.read(&pages, stop).await,
@@ -143,19 +143,19 @@ pub async fn plan_from(
     let (draft, counts, is_unwanted) = written.map_err(|error| of_file("plan a replay", &error))?;
     match read {
         Ok(true) if !is_unwanted => {
-            let file = on_disk("put a plan in order", move || draft.finish(counts)).await?;
-            on_disk("look a plan over", move || unless_nothing(file)).await
+            let file = on_disk("sort a plan", move || draft.finish(counts)).await?;
+            on_disk("check a plan", move || unless_nothing(file)).await
         }
         unfinished => {
-            on_disk("throw an unfinished plan away", move || draft.discard()).await?;
+            on_disk("delete an unfinished plan", move || draft.discard()).await?;
             unfinished.map(|_| Planned::Stopped)
         }
     }
 }
 
-/// A plan without a record to put is not kept.
+/// Deletes a plan without a record to put.
 fn unless_nothing(file: PlanFile) -> Result<Planned, PlanError> {
-    /// Records that cannot be put, of which it is said why.
+    /// Records that cannot be put; the plan says why.
     const LISTED: usize = 10;
     let plan = file.summary()?;
     if plan.counts.records > 0 {
@@ -167,17 +167,19 @@ fn unless_nothing(file: PlanFile) -> Result<Planned, PlanError> {
     Ok(Planned::Nothing(Box::new(Nothing { source, stream, selection, target, counts, passed_over })))
 }
 
-/// What can be told before anything is read.
+/// What can be refused before anything is read.
 fn check(order: &ReplayOrder) -> Result<(), Failure> {
     let refused = |detail: &str| Err(Failure::refused("plan a replay", detail));
     if order.options.envelope.is_some() && order.stream.is_none() {
-        return refused("the file does not say which stream its records come from, and an envelope must; leave the envelope out");
+        return refused(
+            "an envelope needs the stream that records come from, and the file does not name it; leave the envelope out",
+        );
     }
     if let (Selection::Matching(matching), Source::Archive(archive)) = (&order.selection, &order.source)
         && matching.state_as_of.is_some()
         && archive.mode == archiver::format::settings::ArchiveMode::Latest
     {
-        return refused("an archive of mode LATEST has no earlier state; the state as of a time takes one of mode ALL");
+        return refused("an archive of mode LATEST has no earlier state; only an archive of mode ALL has the state as of a time");
     }
     Ok(())
 }
@@ -192,13 +194,13 @@ fn looks_of(order: &ReplayOrder, now: Timestamp) -> Option<Looks> {
     }
 }
 
-/// What is read to find the records.
+/// What to read to find the records.
 fn read_order(order: &ReplayOrder, now: Timestamp) -> ReadOrder {
     let (filter, recipe, includes_unreadable) = match &order.selection {
         Selection::Marked(_) => (RecordFilter::default(), Recipe::default(), false),
         Selection::Matching(matching) => {
             let filter = match matching.state_as_of {
-                // The last millisecond counts.
+                // The last millisecond counts too.
                 Some(at) => {
                     let end = at + SignedDuration::from_millis(1);
                     let before = matching.filter.before(now).map_or(end, |before| before.min(end));
@@ -213,7 +215,7 @@ fn read_order(order: &ReplayOrder, now: Timestamp) -> ReadOrder {
 }
 
 impl Taker<'_> {
-    /// Reads the source; whether to its end.
+    /// Reads the source; returns whether it came to the end.
     async fn read(&mut self, pages: &mpsc::Sender<Page>, stop: watch::Receiver<bool>) -> Result<bool, Failure> {
         let order = read_order(self.order, self.now);
         let mut stopped = stop.clone();
@@ -250,7 +252,7 @@ impl Taker<'_> {
                 return Ok(false);
             }
             self.counts.read += chunk.len() as u64;
-            #[allow(clippy::cast_precision_loss, reason = "a share")]
+            #[allow(clippy::cast_precision_loss, reason = "an approximate share is enough")]
             let share = {
                 taken += chunk.len() as f64;
                 taken / all as f64
@@ -266,15 +268,15 @@ impl Taker<'_> {
     fn count(&mut self, progress: &ReadProgress) {
         self.counts.read = progress.read;
         self.counts.read_units = progress.units;
-        // Nobody knows whether a line that is no record was one that is meant.
+        // A line that is not a record may have been a wanted one.
         self.counts.unsearchable = progress.unsearchable + progress.bad_lines.count + self.unsearchable_user_records;
     }
 
-    /// Takes records apart and hands them over, in pieces of some megabytes; false where nobody takes them any more.
+    /// Prepares records and hands them over, in pieces of some megabytes; false if nothing takes them any more.
     async fn hand_over(&mut self, records: Vec<Record>, share: f64, pages: &mpsc::Sender<Page>) -> Result<bool, Failure> {
         let payloads = self.payloads.clone();
         let mut taken = Vec::with_capacity(records.len());
-        // Those in parts are read side by side; all others have their payloads already.
+        // Split records are read at the same time; all others have their payloads already.
         let mut in_parts = Vec::new();
         for record in records {
             if !self.is_wanted(&record) {
@@ -302,7 +304,7 @@ impl Taker<'_> {
         Ok(self.send(&mut taken, share, pages).await)
     }
 
-    /// Sends what is taken so far; false where nobody takes it.
+    /// Hands over what is ready; false if nothing takes it any more.
     async fn send(&mut self, taken: &mut Vec<PlannedRecord>, share: f64, pages: &mpsc::Sender<Page>) -> bool {
         self.taken_bytes = 0;
         pages.send(Page { records: std::mem::take(taken), counts: self.counts, share }).await.is_ok()
@@ -327,7 +329,7 @@ impl Taker<'_> {
         let payload = match payload {
             Ok(payload) => {
                 self.taken_bytes += payload.len();
-                // What is a user record already was taken out of its aggregate when it was archived.
+                // A user record was already unpacked when it was archived.
                 let can_be_aggregated = !self.order.keep_aggregated && item.sub_sequence_number.is_none();
                 if can_be_aggregated && Aggregate::parse(&payload).is_some() {
                     return self.take_apart(&item, payload, taken).await;
@@ -347,7 +349,7 @@ impl Taker<'_> {
         });
     }
 
-    /// Takes the user records of an aggregated one, those that are meant.
+    /// Adds the wanted user records of an aggregated one.
     async fn take_apart(&mut self, item: &StoredItem, payload: Vec<u8>, taken: &mut Vec<PlannedRecord>) {
         self.counts.aggregated += 1;
         let (payload, answers) = match &self.looks {
@@ -392,18 +394,18 @@ impl Taker<'_> {
 }
 
 impl Looks {
-    /// What the filter says of each user record of an aggregated one.
+    /// What the filter says about each user record of an aggregated one.
     fn at(&self, payload: &[u8]) -> Vec<Answer> {
         self.matcher.of_user_records(payload, &self.recipe)
     }
 }
 
-#[allow(clippy::cast_precision_loss, reason = "a share of some hundred segments")]
+#[allow(clippy::cast_precision_loss, reason = "an approximate share is enough")]
 fn share(progress: &ReadProgress) -> f64 {
     progress.segments_done as f64 / progress.segments.max(1) as f64
 }
 
-/// Writes pages as they come; gives back the draft, what reading has counted, and whether somebody else asked it to end.
+/// Writes pages as they come. Returns the draft, what reading has counted, and whether another process asked to cancel.
 fn write(
     plans: &Plans,
     order: &ReplayOrder,
@@ -416,16 +418,16 @@ fn write(
     match fill(&mut draft, &mut pages, progress) {
         Ok((counts, is_unwanted)) => Ok((draft, counts, is_unwanted)),
         Err(error) => {
-            // On a full disk that makes room, too.
+            // On a full disk this also frees space.
             if let Err(error) = draft.discard() {
-                tracing::warn!(%error, "an unfinished plan cannot be removed");
+                tracing::warn!(%error, "cannot delete an unfinished plan");
             }
             Err(error)
         }
     }
 }
 
-/// Puts pages into a draft as they come; gives back what reading has counted, and whether somebody else asked it to end.
+/// Adds pages to a draft as they come. Returns what reading has counted, and whether another process asked to cancel.
 fn fill(
     draft: &mut Draft,
     pages: &mut mpsc::Receiver<Page>,

@@ -1,4 +1,4 @@
-//! What a plan comes to with the target as it is now.
+//! Compares a plan with the target as it is now.
 
 use super::on_disk;
 use super::send::Wrapping;
@@ -15,17 +15,17 @@ use crate::plans::{Loaded, PlanError, PlanFile, Plans, QueueReader};
 use archiver::format::stream::StreamName;
 use jiff::Timestamp;
 
-/// Records whose size is looked up exactly at a time.
+/// Records whose exact size is determined at a time.
 const LOADED_AT_ONCE: usize = 64;
-/// Columns of a payload that are shown of the first records.
+/// Columns shown of the first records' payloads.
 const PREVIEW_COLUMNS: usize = 120;
 
-/// What one should know before the replay of this file runs.
+/// What a user should know before this file's replay runs.
 ///
 /// # Errors
-/// When the target is not there, or another than the plan was made for, or the file cannot be read.
+/// When the target does not exist or is not the one that was planned, or the file cannot be read.
 pub async fn preflight(connection: &Connection, plans: &Plans, file: &PlanFile) -> Result<Preflight, Failure> {
-    const OPERATION: &str = "look a plan over";
+    const OPERATION: &str = "check a plan";
     let (read, plan) = (
         file.clone(),
         on_disk(OPERATION, {
@@ -44,7 +44,7 @@ pub async fn preflight(connection: &Connection, plans: &Plans, file: &PlanFile) 
     let mut busiest: Vec<&ShardLoad> = load.shards.iter().filter(|shard| shard.records > 0).collect();
     busiest.sort_by_key(|shard| std::cmp::Reverse(shard.records));
     let busiest: Vec<String> = busiest.into_iter().map(|shard| shard.shard.clone()).collect();
-    // What a run of this replay has put there a moment ago is no producer's.
+    // Records that this replay put there a moment ago come from no producer.
     let is_own = plan.runs.iter().filter_map(|run| run.ended_at).any(|ended| ended + traffic::WINDOW > Timestamp::now());
     let traffic = if is_own { Ok(Vec::new()) } else { traffic::traffic(connection, &name, &busiest).await };
     let other_replays = {
@@ -55,7 +55,7 @@ pub async fn preflight(connection: &Connection, plans: &Plans, file: &PlanFile) 
     Ok(Preflight::new(plan, &target, load))
 }
 
-/// The other replays that run into the same target.
+/// Other replays that are running into the same target.
 fn others(plan: &PlanSummary, all: Listed<PlanError>) -> Vec<String> {
     let running = all.into_iter().filter_map(|(_, summary)| summary.ok());
     running
@@ -65,7 +65,7 @@ fn others(plan: &PlanSummary, all: Listed<PlanError>) -> Vec<String> {
         .collect()
 }
 
-/// Goes through all that is left, in flat memory.
+/// Reads everything that is left, in constant memory.
 fn load_of(file: &PlanFile, plan: &PlanSummary, shards: &ShardMap, max_bytes: u64) -> Result<Load, PlanError> {
     let reader = QueueReader::open(file)?;
     let wrapping = Wrapping::of(plan);
@@ -89,7 +89,7 @@ fn load_of(file: &PlanFile, plan: &PlanSummary, shards: &ShardMap, max_bytes: u6
             too_large += 1;
             return true;
         }
-        // Only the few that are near the limit have their envelopes made to be measured.
+        // Only records near the limit are wrapped in their envelopes to be measured.
         if entry.bytes + longest > max_bytes {
             unclear.push(entry);
         } else {
@@ -99,7 +99,7 @@ fn load_of(file: &PlanFile, plan: &PlanSummary, shards: &ShardMap, max_bytes: u6
     })?;
     for some in unclear.chunks(LOADED_AT_ONCE) {
         for (entry, record) in some.iter().zip(reader.load(some, true)?) {
-            // One that is damaged is passed over when it comes to it.
+            // The run skips damaged records.
             match record.map_or(entry.bytes, |record| wrapping.size_of(&record)) {
                 bytes if bytes > max_bytes => too_large += 1,
                 bytes => add(&mut load, shards.place_of(entry.hash), bytes),
@@ -111,7 +111,7 @@ fn load_of(file: &PlanFile, plan: &PlanSummary, shards: &ShardMap, max_bytes: u6
     Ok(Load { too_large, calls: records.div_ceil(MAX_BATCH_RECORDS as u64), arrivals, first, ..load })
 }
 
-/// What is shown of a record before it goes.
+/// What is shown of a record before it is sent.
 fn glimpse(record: Loaded) -> Glimpse {
     let Loaded { partition_key, data, origin, .. } = record;
     let preview = preview_of_payload(&data, PREVIEW_COLUMNS);

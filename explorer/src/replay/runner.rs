@@ -1,5 +1,5 @@
-//! Runs a plan: feeds the lanes from its file, sends what they hand out, settles what became of it when that is written down, and
-//! tells how far it is. Ends when all is settled, when it is told to, or when nothing more can be sent.
+//! Runs a plan: feeds the lanes from its file, sends the batches that they form, settles each result once it is written down, and
+//! reports progress. Ends when all is settled, on request, or when nothing more can be sent.
 
 use super::on_disk;
 use super::send::{Sender, Sent, Wrapping};
@@ -25,31 +25,30 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 
-/// Batches on their way at a time, written down or being written down. What one run may send twice when it is killed is these.
+/// Most batches in flight, including those being written down. A run that is killed may send these twice.
 pub const BATCHES_IN_FLIGHT: usize = 16;
-/// Bytes of records on their way at a time, and those of one batch more; each is in memory in several forms.
+/// Most bytes of records in flight; one more batch may exceed this. Each record is in memory in several forms.
 const BYTES_IN_FLIGHT: u64 = 6 * 1024 * 1024;
 /// Between two updates of the progress.
 const UPDATE_INTERVAL: Duration = Duration::from_millis(100);
-/// Between two looks at the target and its shards, where nothing says that they have changed.
+/// How often the target and its shards are read when nothing suggests that they have changed.
 const SHARDS_INTERVAL: Duration = Duration::from_secs(30);
-/// Between two looks at the shards, whatever says that they have changed.
+/// The least time between two reads of the shards, whatever suggests that they have changed.
 const SHARDS_INTERVAL_AT_LEAST: Duration = Duration::from_secs(2);
-/// Between two tries to see the target when all is sent.
+/// Between two attempts to describe the target once everything is sent.
 const CONFIRM_INTERVAL: Duration = Duration::from_secs(2);
-/// The longest sleep before it is asked again how long to sleep.
+/// Longest sleep before the lanes are asked again.
 const LONGEST_SLEEP: Duration = Duration::from_secs(24 * 3_600);
-/// From which time on a pause between two arrivals is told.
+/// Pauses between two arrivals are reported from this length on.
 const TOLD_WAIT: Duration = Duration::from_secs(1);
 /// How long a lane's rate looks back.
 const RATE_WINDOW: Duration = Duration::from_secs(5);
 
-/// Runs a plan as it was confirmed, or goes on with it. What is in flight when it is told to end is waited for. Gives up when the target has taken nothing
-/// for `patience` although it was asked.
+/// Runs or resumes a plan as it was confirmed. When asked to stop, it waits for what is in flight. Fails when the target has taken
+/// nothing for `patience`, although it was asked.
 ///
 /// # Errors
-/// When it cannot begin: the plan is not one to be run, another process runs it, or the target is not there any more. Then nothing was
-/// sent.
+/// When it cannot begin: the plan cannot run, another process runs it, or the target no longer exists. Then nothing was sent.
 pub async fn run(
     connection: &Connection,
     file: &PlanFile,
@@ -67,13 +66,16 @@ pub async fn run(
     let ((overview, facts), map) =
         tokio::try_join!(streams::overview_and_facts(connection, &name), shards::map(connection, &name))?;
     if overview.arn != plan.target_arn {
-        let detail = format!("it was planned into {}, but here is {}", plan.target_arn, overview.arn);
+        let detail = format!(
+            "it was planned for {}, but the target here is {}; choose its --profile and --region",
+            plan.target_arn, overview.arn
+        );
         return Err(Failure::refused(operation, detail));
     }
     let is_another = |run: &RunRecord| run.target_created_at.zip(facts.created_at).is_some_and(|(before, now)| before != now);
     if plan.runs.iter().any(is_another) {
         let detail =
-            format!("stream {name} was deleted and recreated since it began, and what was sent is not in it; plan it again");
+            format!("stream {name} was deleted and recreated since the replay began, so what was sent is lost; plan it again");
         return Err(Failure::refused(operation, detail));
     }
     let begun = {
@@ -130,10 +132,10 @@ pub async fn run(
     run.finish(journal, asked).await
 }
 
-/// Whether a plan is one to be run.
+/// Checks that a plan can run.
 ///
 /// # Errors
-/// Says why it is not.
+/// Says why it cannot.
 pub fn check(plan: &PlanSummary) -> Result<(), Failure> {
     match plan.refusal() {
         Some(refusal) => Err(Failure::refused(format!("run replay {}", plan.id), refusal)),
@@ -141,7 +143,7 @@ pub fn check(plan: &PlanSummary) -> Result<(), Failure> {
     }
 }
 
-/// What a run begins with.
+/// What a run starts with.
 struct Begun {
     journal: Journal,
     plan: PlanSummary,
@@ -153,12 +155,12 @@ struct Begun {
 fn begin(file: &PlanFile, shards: &ShardMap, confirmed: &PlanSummary, target_created_at: Option<i64>) -> Result<Begun, PlanError> {
     let (journal, plan) = Journal::begin(file, Timestamp::now(), confirmed, target_created_at)?;
     let reader = QueueReader::open(file)?;
-    // All of the queue is read before anything is sent, so that nothing is sent of a plan that is damaged there.
+    // The whole queue is read before anything is sent, so that nothing of a damaged plan is sent.
     let (first_left, left) = left_of(&reader, shards)?;
     Ok(Begun { journal, plan, reader, first_left, left })
 }
 
-/// The earliest arrival of what is left, and how many records each shard is to get.
+/// The earliest arrival among the records that are left, and how many of them each shard gets.
 fn left_of(reader: &QueueReader, shards: &ShardMap) -> Result<(Option<i64>, HashMap<String, u64>), PlanError> {
     let mut first = None;
     let mut left = vec![0_u64; shards.len()];
@@ -177,35 +179,35 @@ fn bytes_of(batch: &Batch) -> u64 {
     batch.records.iter().map(|record| record.bytes).sum()
 }
 
-/// The feeding of the lanes, one at a time.
+/// Feeds the lanes, one at a time.
 #[derive(Debug, Default)]
 struct Feeds {
-    /// Lanes for which there is nothing more, by the place of their shard.
+    /// Lanes with nothing left, by the place of their shard.
     exhausted: HashSet<usize>,
-    /// How often the shards have changed, to tell what was asked before from what was asked after.
+    /// How often the shards have changed. Tells old answers from current ones.
     version: u64,
     is_asked: bool,
 }
 
-/// What feeding a lane has brought.
+/// The result of feeding a lane.
 struct Feed {
-    /// Of the shards, when it was asked for.
+    /// The version of the shards when the records were requested.
     version: u64,
-    /// That of the lane's shard.
+    /// The place of the lane's shard.
     place: usize,
-    /// Records that were asked for.
+    /// Records that were requested.
     room: usize,
     records: Result<Vec<QueuedRecord>, String>,
 }
 
-/// What listing the target's shards has brought.
+/// The result of listing the target's shards.
 struct Listing {
-    /// Records that the target had acknowledged when it was asked.
+    /// Records that the target had acknowledged when the listing began.
     acknowledged: u64,
     found: Result<(ShardMap, Option<i64>), Failure>,
 }
 
-/// What became of a batch whose records were put.
+/// The result of a batch that was put.
 struct Outcome {
     results: Vec<PutResult>,
     bytes: u64,
@@ -213,35 +215,35 @@ struct Outcome {
     trouble: Option<String>,
 }
 
-/// What a task of a run comes back with.
+/// The result of one of a run's tasks.
 enum Done {
     Sent(Batch, Sent),
     Fed(Feed),
     Listed(Listing),
-    /// The target as it is when all is sent.
+    /// The target's creation time, once everything is sent.
     Confirmed(Result<Option<i64>, Failure>),
     Counted(Result<HashMap<String, u64>, Failure>),
 }
 
-/// What is known of the stream that records are put into.
+/// What is known of the target stream.
 #[derive(Debug)]
 struct TargetSeen {
-    /// When it was created: another one of its name was created at another time.
+    /// When it was created. A stream of the same name with another time is a different stream.
     created_at: Option<i64>,
-    /// Records that it had acknowledged when it was last seen.
+    /// Records that it had acknowledged when it was last described.
     acknowledged: u64,
-    /// Whether it was seen after the last record was sent.
+    /// Whether it was described after the last record was sent.
     is_confirmed: bool,
 }
 
-/// How a lane went lately.
+/// A lane's recent progress.
 #[derive(Debug, Default)]
 struct LaneRate {
     acknowledged: u64,
     per_second: f64,
 }
 
-/// Why a run ends before its end.
+/// Why a run ends early.
 #[derive(Debug)]
 enum Stop {
     Asked(Control),
@@ -257,14 +259,14 @@ struct Run {
     sending: JoinSet<Done>,
     batches_in_flight: usize,
     bytes_in_flight: u64,
-    /// Positions of records that a call without an answer has had.
+    /// Positions of records in calls that got no answer.
     unsure: HashSet<u64>,
     rates: HashMap<String, LaneRate>,
     left: HashMap<String, u64>,
     progress: Progress,
     started: Instant,
     told_at: Duration,
-    /// When the target last took something, or was not asked.
+    /// When the target last took something, or nothing was sent to it.
     taken_at: Duration,
     listed_at: Duration,
     is_listing: bool,
@@ -295,7 +297,7 @@ impl Run {
             tokio::select! {
                 Some(done) = self.sending.join_next() => {
                     self.take_joined(done);
-                    // What else is there is taken in at once, so that the next batches are full.
+                    // Take everything that is ready, so that the next batches are full.
                     while let Some(done) = self.sending.try_join_next() {
                         self.take_joined(done);
                     }
@@ -303,7 +305,7 @@ impl Run {
                 () = tokio::time::sleep_until(self.started + wakes_at.unwrap_or_default().min(LONGEST_SLEEP)), if wakes_at.is_some() => {}
                 changed = asked.changed(), if self.stop.is_none() => match changed {
                     Ok(()) => self.obey(*asked.borrow()),
-                    // Whoever could control for something is gone, which is what pausing is for.
+                    // Nothing can control the run any more, and pausing loses nothing.
                     Err(_) => self.obey(Some(Control::Pause)),
                 },
                 _ = ticks.tick() => {
@@ -337,7 +339,7 @@ impl Run {
         }
     }
 
-    /// Asks for more records for the lane that needs them most.
+    /// Requests more records for the lane that needs them most.
     fn feed(&mut self) {
         if self.feeds.is_asked || self.stop.is_some() {
             return;
@@ -359,7 +361,7 @@ impl Run {
         });
     }
 
-    /// Sends as many batches as there are slots and allowance for.
+    /// Sends as many batches as slots and allowance permit.
     fn send(&mut self) {
         while self.stop.is_none() && self.has_free_slot() {
             let Some(batch) = self.lanes.next_batch(self.now()) else {
@@ -382,7 +384,7 @@ impl Run {
     fn take_joined(&mut self, done: Result<Done, tokio::task::JoinError>) {
         match done {
             Ok(done) => self.take(done),
-            Err(error) => self.fail(Failure::refused("go on with the replay", error.to_string())),
+            Err(error) => self.fail(Failure::refused("run the replay", error.to_string())),
         }
     }
 
@@ -402,7 +404,7 @@ impl Run {
             Done::Listed(listing) => self.take_listing(listing),
             Done::Confirmed(created_at) => self.take_confirmation(created_at),
             Done::Counted(Ok(left)) => self.take_left(left, now),
-            Done::Counted(Err(failure)) => tracing::warn!(%failure, "what is left for each shard is not known anew"),
+            Done::Counted(Err(failure)) => tracing::warn!(%failure, "cannot count what is left for each shard"),
         }
     }
 
@@ -454,12 +456,12 @@ impl Run {
                 }
             }
             Err(failure) if failure.kind == FailureKind::NotFound => self.fail_of_target(failure),
-            // They are listed again before long.
-            Err(failure) => tracing::warn!(%failure, "the target's shards are not known anew"),
+            // They are listed again soon.
+            Err(failure) => tracing::warn!(%failure, "cannot list the target's shards"),
         }
     }
 
-    /// Takes how the target is when all is sent.
+    /// Takes the target's creation time, once everything is sent.
     fn take_confirmation(&mut self, created_at: Result<Option<i64>, Failure>) {
         self.is_listing = false;
         match created_at {
@@ -474,7 +476,7 @@ impl Run {
         }
     }
 
-    /// Takes what was left for each shard just now, to which what lanes have sent so far does not belong.
+    /// Takes the new counts per shard. They exclude what the lanes have already sent.
     fn take_left(&mut self, left: HashMap<String, u64>, now: Duration) {
         self.left = left;
         let statuses = self.lanes.status(now);
@@ -491,10 +493,13 @@ impl Run {
     }
 
     fn take_failed_call(&mut self, batch: &Batch, failure: &AwsFailure, is_unsure: bool, now: Duration) {
-        tracing::debug!(%failure, records = batch.records.len(), "a call is repeated");
+        tracing::debug!(%failure, records = batch.records.len(), "retrying a call");
         self.progress.trouble = Some(match failure.kind {
             FailureKind::Credentials => {
-                format!("{}; renew the credentials (aws sso login), and the replay goes on", failure.message.trim_end_matches('.'))
+                format!(
+                    "{}; renew the credentials (aws sso login), then the replay continues",
+                    failure.message.trim_end_matches('.')
+                )
             }
             _ => failure.message.clone(),
         });
@@ -505,7 +510,7 @@ impl Run {
         self.lanes.call_failed(batch.id, now, fastrand::f64());
     }
 
-    /// Ends the run for what a call to the target came to: what went into a stream that is no longer there is lost with it.
+    /// Ends the run because of a failed call to the target. If the stream is gone, what was sent is lost.
     fn fail_of_target(&mut self, failure: Failure) {
         if failure.kind != FailureKind::NotFound {
             return self.fail(failure);
@@ -513,12 +518,12 @@ impl Run {
         self.progress.is_target_gone = true;
         let lost = match self.progress.acknowledged {
             0 => String::new(),
-            1 => "; the 1 record sent went with it".to_owned(),
-            sent => format!("; the {} records sent went with it", count(sent)),
+            1 => "; the 1 record that was sent is lost".to_owned(),
+            sent => format!("; the {} records that were sent are lost", count(sent)),
         };
         let target = &self.sender.target;
         let detail = format!("stream {target} was deleted{lost}; plan it again");
-        self.fail(Failure::refused(format!("go on with replay {}", self.file.id()), detail));
+        self.fail(Failure::refused(format!("run replay {}", self.file.id()), detail));
     }
 
     fn fail(&mut self, failure: Failure) {
@@ -527,7 +532,7 @@ impl Run {
         }
     }
 
-    /// Lists the shards again when an answer says that they have changed, or when it is long since they were.
+    /// Lists the shards again when an answer suggests that they have changed, or after a while.
     fn look_after_shards(&mut self) {
         let since = self.now().saturating_sub(self.listed_at);
         let is_due = since >= SHARDS_INTERVAL || (self.suspects_reshard && since >= SHARDS_INTERVAL_AT_LEAST);
@@ -540,13 +545,13 @@ impl Run {
         let (sender, acknowledged) = (Arc::clone(&self.sender), self.progress.acknowledged);
         self.sending.spawn(async move {
             let (connection, target) = (&sender.connection, &sender.target);
-            // First the shards: those of another stream are told by what is asked after them.
+            // Shards first: if the stream is replaced between the two calls, the creation time shows it.
             let listed = async { Ok((shards::map(connection, target).await?, shards::created_at(connection, target).await?)) };
             Done::Listed(Listing { acknowledged, found: listed.await })
         });
     }
 
-    /// Looks whether the target is still the one that the records went into, when all are sent.
+    /// Checks, once everything is sent, that the target is still the stream that took the records.
     fn confirm_target(&mut self) {
         let is_first = self.progress.trouble.is_none();
         if self.is_listing || (!is_first && self.now().saturating_sub(self.listed_at) < CONFIRM_INTERVAL) {
@@ -558,7 +563,7 @@ impl Run {
         self.sending.spawn(async move { Done::Confirmed(shards::created_at(&sender.connection, &sender.target).await) });
     }
 
-    /// Whether the target that was created then is the one that the records went into; ends the run if not.
+    /// Whether a target created at this time is the stream that took the records; ends the run if not.
     fn is_same_target(&mut self, created_at: Option<i64>, acknowledged: u64) -> bool {
         if self.target.created_at.zip(created_at).is_none_or(|(before, now)| before == now) {
             self.target.acknowledged = self.target.acknowledged.max(acknowledged);
@@ -591,7 +596,7 @@ impl Run {
         });
     }
 
-    /// Ends the run when the target has taken nothing for so long that waiting on is in vain.
+    /// Ends the run when the target has taken nothing for too long.
     fn give_up_if_vain(&mut self) {
         let now = self.now();
         let Some(trouble) = self.progress.trouble.clone() else {
@@ -600,12 +605,12 @@ impl Run {
         };
         let in_vain = now.saturating_sub(self.taken_at);
         if in_vain >= self.patience {
-            let detail = format!("it took nothing for {}; the last answer was: {trouble}", span(in_vain.as_secs()));
+            let detail = format!("it took nothing for {}; its last answer: {trouble}", span(in_vain.as_secs()));
             self.fail(Failure::refused(format!("put records into stream {}", self.sender.target), detail));
         }
     }
 
-    /// Tells how far it is.
+    /// Reports the progress.
     fn tell(&mut self) {
         let now = self.now();
         let passed = now.saturating_sub(self.told_at).as_secs_f64();
@@ -618,7 +623,7 @@ impl Run {
         let wait = self.lanes.waits_for(now).filter(|_| self.progress.trouble.is_none());
         let wait = wait.map(|(due, arrived)| Wait { takes: due.saturating_sub(now), arrived });
         self.progress.waits_for = wait.filter(|wait| wait.takes >= TOLD_WAIT);
-        // Until the window is full it is the mean of all that was.
+        // Until the window is full, the rate is the mean of everything so far.
         let weight = (passed / now.min(RATE_WINDOW).as_secs_f64().max(f64::EPSILON)).min(1.0);
         self.progress.lanes = self
             .lanes
@@ -626,7 +631,7 @@ impl Run {
             .into_iter()
             .map(|status| {
                 let rate = self.rates.entry(status.shard.clone()).or_default();
-                #[allow(clippy::cast_precision_loss, reason = "records of a tenth of a second")]
+                #[allow(clippy::cast_precision_loss, reason = "the records of a tenth of a second are few")]
                 let lately = status.acknowledged.saturating_sub(rate.acknowledged) as f64 / passed.max(f64::EPSILON);
                 rate.acknowledged = status.acknowledged;
                 rate.per_second += weight * (lately - rate.per_second);
@@ -653,7 +658,7 @@ impl Run {
             }
         };
         let Self { sender, progress, .. } = self;
-        // The journal's thread ends when its last pen is gone.
+        // The journal's thread ends once the last pen is dropped.
         drop(sender);
         let reason = failure.as_ref().map(ToString::to_string);
         let written = journal.end(RunEnd { state, reason }).await;

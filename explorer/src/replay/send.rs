@@ -1,4 +1,4 @@
-//! One batch on its way: written down, loaded, wrapped, put, and what became of it written down again.
+//! One batch in flight: written down, loaded, wrapped and put, and its result written down again.
 
 use super::worker::Worker;
 use crate::aws::connect::Connection;
@@ -13,11 +13,11 @@ use archiver::aws::failure::{AwsFailure, FailureKind};
 use archiver::format::envelope::{Envelope, Separator};
 use archiver::format::stream::StreamName;
 
-/// What is put around a payload.
+/// What is added around a payload.
 #[derive(Clone, Debug)]
 pub(super) struct Wrapping {
     separator: Option<Separator>,
-    /// The stream that records come from, where the envelope names it.
+    /// The stream that records come from, if the envelope names it.
     origin: Option<String>,
 }
 
@@ -27,7 +27,7 @@ impl Wrapping {
         Self { separator: plan.options.envelope.clone(), origin }
     }
 
-    /// Whether it says where a record came from.
+    /// Whether it names the origin of a record.
     fn needs_origin(&self) -> bool {
         self.separator.is_some()
     }
@@ -50,20 +50,20 @@ impl Wrapping {
         }
     }
 
-    /// Bytes of a record as it is put, key included.
+    /// Bytes of a record as it is put, including the key.
     pub(super) fn size_of(&self, record: &Loaded) -> u64 {
         let envelope = self.separator.as_ref().and_then(|separator| self.envelope(record).wrap(separator, &[]).ok());
         (record.partition_key.len() + record.data.len() + envelope.map_or(0, |envelope| envelope.len())) as u64
     }
 
-    /// Bytes that an ordinary record gets.
+    /// The bytes that an envelope adds to an ordinary record.
     pub(super) fn usual_bytes(&self) -> u64 {
         let ordinary = Loaded {
             partition_key: String::new(),
             explicit_hash_key: None,
             data: Vec::new(),
             origin: Origin {
-                // As long as Kinesis' own.
+                // As long as Kinesis' own numbers.
                 sequence_number: "4".repeat(56),
                 shard_id: "shardId-000000000000".to_owned(),
                 arrival: "1545084650.987".to_owned(),
@@ -72,9 +72,9 @@ impl Wrapping {
         self.size_of(&ordinary)
     }
 
-    /// Bytes that no record gets more of, unless it is damaged in an odd way.
+    /// The most bytes that an envelope adds, except to records that are damaged in odd ways.
     pub(super) fn longest_bytes(&self) -> u64 {
-        /// More than any envelope has: four short texts and the name of a stream.
+        /// More than any envelope needs for four short texts and the name of a stream.
         const LONGEST: u64 = 2 * 1024;
         if self.separator.is_some() { LONGEST } else { 0 }
     }
@@ -91,28 +91,28 @@ pub(super) struct Sender {
     pub(super) library: Worker<QueueReader>,
 }
 
-/// What a batch came to.
+/// The result of a batch.
 #[derive(Debug)]
 pub(super) enum Sent {
-    /// What became of each record.
+    /// The result of each record.
     Settled {
         /// In the order of the batch.
         results: Vec<PutResult>,
         /// Payload bytes acknowledged.
         bytes: u64,
-        /// Whether a record is in another shard than was expected, so that the shards have changed.
+        /// Whether a record went to another shard than expected, so the shards have changed.
         is_resharded: bool,
-        /// What Kinesis said of those that failed, if any did.
+        /// What Kinesis said about the records that failed, if any did.
         trouble: Option<String>,
     },
-    /// The call failed, and may succeed later. Whether any record was taken is known only where Kinesis has answered.
+    /// The call failed, and may succeed later. Only an answer from Kinesis says whether any record was taken.
     CallFailed(AwsFailure, bool),
     /// Nothing more can be sent.
     Broken(Failure),
 }
 
 impl Sender {
-    /// Sends a batch into these shards. So many of its records were in a call without an answer before, and are counted already.
+    /// Sends a batch into these shards. `unsure_before` of its records were already in a call without an answer, and are counted.
     pub(super) async fn send(&self, batch: &Batch, shards: &ShardMap, unsure_before: u64) -> Sent {
         let positions = batch.records.iter().map(|record| record.position).collect();
         let wanted = batch.records.clone();
@@ -137,7 +137,7 @@ impl Sender {
             Some(failure) if !may_pass(&failure) => {
                 Sent::Broken(Failure::of_call(format!("put records into stream {}", self.target), PERMISSION, failure))
             }
-            // What was settled before the call failed, one by one, is settled.
+            // Records that were settled one by one before the call failed stay settled.
             Some(failure) if put.results.iter().all(|result| *result == PutResult::Failed) => Sent::CallFailed(failure, is_unsure),
             failed => Sent::Settled {
                 results: put.results,
@@ -159,14 +159,14 @@ impl Sender {
         let size = (record.partition_key.len() + data.len()) as u64;
         if size > self.max_record_bytes {
             let (bytes, limit) = (count(size), count(self.max_record_bytes));
-            return Err(format!("with its key it has {bytes} bytes, but stream {} takes records of up to {limit}", self.target));
+            return Err(format!("with its key it has {bytes} bytes, but stream {} takes at most {limit}", self.target));
         }
         let Loaded { partition_key, explicit_hash_key, .. } = record;
         Ok((PutEntry { partition_key, explicit_hash_key, data }, payload_bytes))
     }
 
-    /// Puts records with one call. One that is refused as a whole is made again for each record alone, to find the one it is refused
-    /// for. Gives back the failure of a call that is to be repeated, or that ends the run.
+    /// Puts records with one call. If Kinesis refuses the call as a whole, each record is put alone, to find the one that it
+    /// refuses. Returns a failure that is to be retried, or that ends the run.
     async fn put(&self, loaded: Vec<Result<Loaded, String>>, put: &mut Put<'_>) -> Option<AwsFailure> {
         let (mut places, mut entries) = (Vec::with_capacity(loaded.len()), Vec::with_capacity(loaded.len()));
         for (place, record) in loaded.into_iter().enumerate() {
@@ -189,7 +189,7 @@ impl Sender {
             }
             Err(failure) if failure.kind != FailureKind::Refused => Some(failure),
             Err(failure) => match places.as_slice() {
-                // The call of a single record need not be made twice.
+                // A call with a single record need not be repeated.
                 [place] => {
                     put.pass_over(*place, failure.message);
                     None
@@ -199,7 +199,7 @@ impl Sender {
         }
     }
 
-    /// Puts records one by one. They are loaded again, since a call takes what it is given.
+    /// Puts records one by one. They are loaded again, because a call consumes them.
     async fn put_each_alone(&self, places: Vec<usize>, put: &mut Put<'_>) -> Option<AwsFailure> {
         for place in places {
             match self.put_alone(put.records[place]).await {
@@ -216,7 +216,7 @@ impl Sender {
         let with_origin = self.wrapping.needs_origin();
         let loaded = self.library.call(move |library| library.load(&[record], with_origin)).await;
         let loaded = loaded.map_err(|gone| unusable(gone.to_string()))?.map_err(|error| unusable(error.to_string()))?;
-        let loaded = loaded.into_iter().next().unwrap_or_else(|| Err("the plan no longer has it".to_owned()));
+        let loaded = loaded.into_iter().next().unwrap_or_else(|| Err("the record is no longer in the plan".to_owned()));
         let (entry, _) = loaded.and_then(|record| self.entry(record)).map_err(NotPut::Never)?;
         put_records(&self.connection, &self.target, vec![entry]).await.map_err(|failure| match failure.kind {
             FailureKind::Refused => NotPut::Never(failure.message),
@@ -227,23 +227,23 @@ impl Sender {
 
 /// Why a single record was not put.
 enum NotPut {
-    /// It can never be, for this reason.
+    /// It never can be, for this reason.
     Never(String),
     /// The call failed.
     Now(AwsFailure),
 }
 
-/// Whether the same call may succeed later: credentials that have expired are renewed by somebody, and loaded again for the next call.
+/// Whether the same call may succeed later. Expired credentials may be renewed, and are loaded again for the next call.
 fn may_pass(failure: &AwsFailure) -> bool {
     failure.is_transient() || failure.kind == FailureKind::Credentials
 }
 
-/// Whether a failure is Kinesis' own word, so that nothing was taken.
+/// Whether the failure is an answer from Kinesis, so nothing was taken.
 fn is_answer(failure: &AwsFailure) -> bool {
     !matches!(failure.kind, FailureKind::Network | FailureKind::TimedOut | FailureKind::Service)
 }
 
-/// What became of a batch so far.
+/// The results of a batch so far.
 struct Put<'b> {
     records: &'b [QueuedRecord],
     results: Vec<PutResult>,
@@ -296,7 +296,7 @@ impl<'b> Put<'b> {
         };
     }
 
-    /// What is to be written down of it.
+    /// What to write down about it.
     fn settled(&mut self, unanswered: u64) -> Settled {
         let number = |wanted: PutResult| self.results.iter().filter(|result| **result == wanted).count() as u64;
         let (throttled_puts, failed_puts) = (number(PutResult::Throttled), number(PutResult::Failed));

@@ -1,10 +1,10 @@
-//! A thread that owns something that waits for the disk, and does one job with it after the other.
+//! A thread that owns something slow, such as a file, and runs one job on it after the other.
 
 use std::io;
 use std::sync::mpsc;
 use tokio::sync::oneshot;
 
-/// Has jobs done. The thread ends when all of its handles are gone.
+/// Runs jobs. The thread ends when all handles are dropped.
 #[derive(Debug)]
 pub(super) struct Worker<T> {
     jobs: mpsc::Sender<Job<T>>,
@@ -12,9 +12,9 @@ pub(super) struct Worker<T> {
 
 type Job<T> = Box<dyn FnOnce(&mut T) + Send>;
 
-/// The thread is gone.
+/// The thread has ended.
 #[derive(Debug, thiserror::Error)]
-#[error("a thread of this program ended before its work was done")]
+#[error("an internal thread ended early")]
 pub(super) struct Gone;
 
 impl<T> Clone for Worker<T> {
@@ -32,13 +32,13 @@ impl<T: Send + 'static> Worker<T> {
         Ok(Self { jobs })
     }
 
-    /// Has a job done, and gives back what it came to.
+    /// Runs a job and returns its result.
     pub(super) async fn call<R: Send + 'static>(&self, job: impl FnOnce(&mut T) -> R + Send + 'static) -> Result<R, Gone> {
         let (answer, answered) = oneshot::channel();
         let job = move |owned: &mut T| {
-            // Nobody waits for it any more where the run has ended.
+            // After the end of the run, nothing waits for the result.
             if answer.send(job(owned)).is_err() {
-                tracing::trace!("a job was done for nobody");
+                tracing::trace!("no task waits for this result any more");
             }
         };
         self.jobs.send(Box::new(job)).map_err(|_| Gone)?;

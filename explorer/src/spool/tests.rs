@@ -1,4 +1,4 @@
-//! The spool gives back what was put, from the file and from the buffer.
+//! The spool returns what was put, from the file and from the buffer.
 
 #![allow(clippy::unwrap_used)]
 
@@ -64,11 +64,11 @@ fn a_disk_that_takes_nothing_is_told_with_its_folder_and_what_is_there_stays() {
     let mut spool = Spool::on(File::open(&path).unwrap(), folder.path());
     let first = spool.put(&order(1, 300)).unwrap();
     let error = spool.put(&order(2, BUFFER_BYTES)).unwrap_err().to_string();
-    assert!(error.starts_with(&format!("cannot keep records in {}: ", folder.path().display())), "{error}");
+    assert!(error.starts_with(&format!("cannot save records in {}: ", folder.path().display())), "{error}");
     assert_eq!(spool.len(), 1);
     assert_eq!(spool.get(first.place()).unwrap(), order(1, 300));
-    let full = named(&io::ErrorKind::StorageFull.into(), "keep records", folder.path()).to_string();
-    assert!(full.ends_with("; make room there, or set XDG_CACHE_HOME to another folder"), "{full}");
+    let full = named(&io::ErrorKind::StorageFull.into(), "save records", folder.path()).to_string();
+    assert!(full.ends_with("; free some space, or set XDG_CACHE_HOME to another folder"), "{full}");
 }
 
 fn any_item() -> impl Strategy<Value = StoredItem> {

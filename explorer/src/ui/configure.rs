@@ -1,4 +1,4 @@
-//! How a stream is archived: the form, the calls, and what became of them.
+//! The configure screen: the form, the calls, and their results.
 
 use super::theme::Theme;
 use super::{block, framed};
@@ -59,7 +59,7 @@ pub(super) fn draw(configure: &Configure, theme: &Theme, frame: &mut Frame<'_>, 
 
 /// Columns before a field's value.
 const LABEL_COLUMNS: u16 = 14;
-/// The TTL's line in the form while it is filled in.
+/// The TTL's line in the form.
 const TTL_ROW: u16 = 3;
 
 fn form_lines(configure: &Configure, theme: &Theme) -> Vec<Line<'static>> {

@@ -9,9 +9,9 @@ use ratatui::layout::Rect;
 use ratatui::text::{Line, Span};
 use ratatui::widgets::{Clear, Paragraph};
 
-/// What keys do while the help is shown.
+/// The keys while the help is scrollable.
 const SCROLLS: &str = " ↑ ↓ scroll, any other key closes ";
-/// The same where all of it is seen.
+/// The keys while all of the help fits.
 const CLOSES: &str = " any key closes ";
 
 pub(super) fn draw(model: &Model, scroll: usize, theme: &Theme, frame: &mut Frame<'_>, area: Rect) {
@@ -25,7 +25,7 @@ pub(super) fn draw(model: &Model, scroll: usize, theme: &Theme, frame: &mut Fram
     frame.render_widget(Paragraph::new(shown).block(block(" Keys ", theme).title_bottom(Line::from(hint).right_aligned())), popup);
 }
 
-/// What the keys do while it is shown.
+/// The keys while it is shown.
 pub(super) fn hint(help: &Help) -> &'static str {
     if help.last_first() > 0 { SCROLLS } else { CLOSES }
 }

@@ -1,4 +1,4 @@
-//! Draws the state. Only reads it; formats no more rows than fit the screen.
+//! Draws the state, read-only. Formats no more rows than fit the screen.
 
 mod configure;
 mod help;
@@ -23,11 +23,11 @@ use ratatui::widgets::{Block, BorderType, Clear, Paragraph, Wrap};
 use theme::Theme;
 use unicode_width::{UnicodeWidthChar as _, UnicodeWidthStr as _};
 
-/// Below this many columns nothing useful can be drawn.
+/// With fewer columns, nothing useful can be drawn.
 const MIN_COLUMNS: u16 = 40;
-/// Below this many rows nothing useful can be drawn.
+/// With fewer rows, nothing useful can be drawn.
 const MIN_ROWS: u16 = 10;
-/// Rows that a sentence in the bottom line takes at most.
+/// Most rows for a sentence in the bottom line.
 const MOST_NOTICE_ROWS: u16 = 4;
 
 /// Draws the whole screen.
@@ -65,14 +65,14 @@ pub fn draw(model: &Model, theme: &Theme, frame: &mut Frame<'_>) {
     show_only(frame.buffer_mut());
 }
 
-/// The door to the terminal for screens: whatever was drawn, no cell holds what a terminal obeys or nobody sees.
+/// Filters everything that screens send to the terminal: no cell contains control or invisible characters.
 fn show_only(buffer: &mut Buffer) {
     for cell in &mut buffer.content {
         let symbol = cell.symbol();
         if symbol.bytes().all(|byte| matches!(byte, b' '..=b'~')) {
             continue;
         }
-        // One character in place of it, since the cells beside it are where they are.
+        // Exactly one character, because the neighbouring cells stay where they are.
         if printable(symbol) != symbol {
             cell.set_symbol("·");
         }
@@ -112,7 +112,7 @@ fn draw_header(model: &Model, theme: &Theme, frame: &mut Frame<'_>, area: Rect) 
     frame.render_widget(Line::styled(running, theme.heading()), Rect { x: left.right(), width, ..area });
 }
 
-/// Texts side by side, cut where they do not fit; what is behind the cut is not shown.
+/// Texts side by side, cut off where the room ends.
 fn cut_line(spans: Vec<Span<'static>>, columns: usize) -> Line<'static> {
     let mut line = Line::default();
     for span in spans {
@@ -150,7 +150,7 @@ fn rate(per_second: f64) -> String {
     count(whole)
 }
 
-/// What has just happened, above the keys, until the next key.
+/// The latest notice, above the keys, until the next key.
 fn notice_lines(model: &Model, theme: &Theme, columns: u16) -> Vec<Line<'static>> {
     let (sentence, style) = match &model.notice {
         Some(Notice::Info(sentence)) => (sentence, theme.ok()),
@@ -161,7 +161,7 @@ fn notice_lines(model: &Model, theme: &Theme, columns: u16) -> Vec<Line<'static>
     rows.into_iter().map(|row| Line::styled(format!(" {row}"), style)).collect()
 }
 
-/// The keys that mean something now, as many as fit; the way back, the help and the way out always do.
+/// The possible keys, as many as fit. The keys for back, help and quit are always shown.
 fn key_line(model: &Model, theme: &Theme, columns: u16) -> Line<'static> {
     if matches!(model.overlay, Some(Overlay::Help(_))) {
         return Line::styled(help::hint(&Help::of(model)), theme.quiet());
@@ -196,7 +196,7 @@ fn draw_confirm_quit(model: &Model, theme: &Theme, frame: &mut Frame<'_>, area: 
     draw_question(" Quit? ", &sentences, "y quit   esc stay", theme, frame, area);
 }
 
-/// Asks something, in as many rows as that takes.
+/// Asks a question, in as many rows as it needs.
 fn draw_question(title: &'static str, sentences: &[String], keys: &'static str, theme: &Theme, frame: &mut Frame<'_>, area: Rect) {
     const COLUMNS: u16 = 60;
     let inner = usize::from(COLUMNS.min(area.width).saturating_sub(2));
@@ -208,7 +208,7 @@ fn draw_question(title: &'static str, sentences: &[String], keys: &'static str, 
     frame.render_widget(Paragraph::new(rows.into_iter().map(Line::from).collect::<Vec<_>>()).block(block(title, theme)), popup);
 }
 
-/// What can be copied of which record, key by key.
+/// What can be copied from the record, with its keys.
 fn draw_copy(model: &Model, theme: &Theme, frame: &mut Frame<'_>, area: Rect) {
     const COLUMNS: u16 = 44;
     let line = |binding: &Binding| {
@@ -234,13 +234,13 @@ fn block<'t>(title: impl Into<Line<'t>>, theme: &Theme) -> Block<'t> {
     Block::bordered().border_type(BorderType::Rounded).border_style(theme.quiet()).title(title.into().style(theme.heading()))
 }
 
-/// A title in a frame of so many columns inside, cut where it is longer.
+/// A title for a frame with this many columns, cut if it is longer.
 fn framed(title: &str, columns: usize) -> String {
     format!(" {} ", cut(title, columns.saturating_sub(2)))
 }
 
-/// What is seen of a line that is typed in so much room, and how many of its columns are hidden before that: one that is longer is
-/// shown from where the cursor can be seen.
+/// The visible part of a typed line, and how many columns before it are hidden. A line that is too long scrolls to keep the cursor
+/// visible.
 fn seen_of(line: &crate::app::line::Line, room: usize) -> (String, usize) {
     let text = printable(line.text());
     let hidden = line.cursor_column().saturating_sub(room - 1);
@@ -254,7 +254,7 @@ fn seen_of(line: &crate::app::line::Line, room: usize) -> (String, usize) {
     (cut(&seen, room).into_owned(), hidden)
 }
 
-/// The columns that a table's columns get, with a blank between two.
+/// The widths of a table's columns, with a blank between two.
 fn column_widths(widths: &[Constraint], columns: u16) -> Vec<usize> {
     let areas = Layout::horizontal(widths.iter().copied()).spacing(1).split(Rect { x: 0, y: 0, width: columns, height: 1 });
     areas.iter().map(|area| usize::from(area.width)).collect()
@@ -265,13 +265,13 @@ fn choice(name: &str, chosen: bool, theme: &Theme) -> Span<'static> {
     if chosen { Span::styled(format!("● {name}  "), theme.key()) } else { Span::styled(format!("○ {name}  "), theme.quiet()) }
 }
 
-/// A part of an area, in its middle.
+/// A centred part of an area.
 fn centred(area: Rect, columns: u16, rows: u16) -> Rect {
     let (width, height) = (columns.min(area.width), rows.min(area.height));
     Rect { x: area.x + (area.width - width) / 2, y: area.y + (area.height - height) / 2, width, height }
 }
 
-/// The first of the rows to draw, so that the cursor's row is among them.
+/// The first row to draw, so that the cursor's row is visible.
 fn first_visible(cursor: usize, rows: usize, height: usize) -> usize {
     cursor.saturating_sub(height / 2).min(rows.saturating_sub(height))
 }

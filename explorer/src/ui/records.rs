@@ -1,4 +1,4 @@
-//! The records of an archive, and beside them or below the detail of one.
+//! The list of records, with the detail of one beside or below it.
 
 mod arrivals;
 mod detail;
@@ -21,7 +21,7 @@ use ratatui::text::{Line, Span};
 use ratatui::widgets::{Cell, Clear, Paragraph, Row, Table, Wrap};
 use unicode_width::UnicodeWidthStr as _;
 
-/// Below so many rows the arrivals have no room.
+/// With fewer rows, arrivals are not shown.
 const MIN_ROWS_FOR_ARRIVALS: u16 = 8;
 
 pub(super) fn draw(model: &Model, records: &Records, theme: &Theme, frame: &mut Frame<'_>, area: Rect) {
@@ -30,7 +30,7 @@ pub(super) fn draw(model: &Model, records: &Records, theme: &Theme, frame: &mut 
         let [list, detail] = Layout::horizontal([Constraint::Fill(1), Constraint::Length(columns)]).areas(area);
         (list, detail)
     } else {
-        // Who reads the payload wants to see more of it.
+        // The side with the focus gets more room.
         let share = if records.pane == Pane::Detail && records.typing.is_none() { 25 } else { 50 };
         let [list, detail] = Layout::vertical([Constraint::Percentage(share), Constraint::Fill(1)]).areas(area);
         (list, detail)
@@ -109,7 +109,7 @@ fn marks(records: &Records) -> String {
     }
 }
 
-/// The line that is typed, and what is wrong with it; gives back how many rows that took.
+/// The line being typed, and its problem. Returns how many rows it took.
 fn draw_typing(records: &Records, typing: &Typing, theme: &Theme, frame: &mut Frame<'_>, area: Rect) -> u16 {
     let prompt = format!(" {}", typing.question.prompt());
     let hint = if typing.line.text().is_empty() { typing.question.hint() } else { "" };
@@ -171,7 +171,7 @@ fn draw_rows(model: &Model, records: &Records, theme: &Theme, frame: &mut Frame<
     let height = usize::from(area.height.saturating_sub(1));
     let first = first_visible(records.cursor, records.rows.len(), height);
     let last = (first + height).min(records.rows.len());
-    // A gap takes a row of its own.
+    // A gap takes its own row.
     let height = height.saturating_sub(gaps(model, records, first..last + 1).len());
     let first = first_visible(records.cursor, records.rows.len(), height);
     let last = (first + height).min(records.rows.len());
@@ -227,7 +227,7 @@ fn draw_rows(model: &Model, records: &Records, theme: &Theme, frame: &mut Frame<
     }
 }
 
-/// The times among these rows of which nothing was read, each with the rank of the row below it.
+/// The gaps among these rows, each with the row below it.
 fn gaps(model: &Model, records: &Records, shown: std::ops::Range<usize>) -> Vec<(usize, String)> {
     let again = if matches!(records.origin, Origin::Stream(_)) { "" } else { ", F5 reads again" };
     let text = |gap: &Gap| format!("┈┈ {} – {} was not read{again} ┈┈", model.times.short(gap.from), model.times.short(gap.until));
@@ -260,7 +260,7 @@ fn cells(
         Cell::from(cut(&printable(&record.id.partition_key), key_columns).into_owned()),
         Cell::from(shard),
         Cell::from(Line::from(record.size()).right_aligned()),
-        // A column more than there is says whether there is more.
+        // One more column than there is room shows whether there is more.
         Cell::from(cut(&format!("{damage}{}", preview(record, payload_columns + 1)), payload_columns).into_owned()),
     ]
 }

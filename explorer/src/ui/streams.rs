@@ -13,9 +13,9 @@ use ratatui::text::{Line, Span};
 use ratatui::widgets::{Cell, Paragraph, Row, Table, Wrap};
 
 const DASH: &str = "–";
-/// Rows that a sentence about the stream under the cursor takes at most.
+/// Most rows for a sentence about the stream under the cursor.
 const MOST_NOTE_ROWS: usize = 3;
-/// From so many columns on every column of the table is shown.
+/// From this width on, all columns of the table are shown.
 const COLUMNS_FOR_ALL: u16 = 112;
 
 pub(super) fn draw(model: &Model, theme: &Theme, frame: &mut Frame<'_>, area: Rect) {
@@ -149,7 +149,7 @@ fn cells(row: &StreamRow, is_current: bool, is_wide: bool, columns: &[usize], th
     let Some(overview) = &row.overview else {
         let state = match &row.failure {
             None => Span::styled("…", theme.quiet()),
-            // Of an account's streams somebody may have to do with a few only.
+            // A user often has access to only a few of an account's streams.
             Some(failure) if failure.kind == FailureKind::AccessDenied => {
                 Span::styled(if is_wide { "no permission" } else { "denied" }, theme.quiet())
             }

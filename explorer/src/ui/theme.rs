@@ -1,4 +1,4 @@
-//! Colours and weights by what they mean. Only the sixteen colours that every terminal theme defines, and none with NO_COLOR.
+//! Colours and weights by meaning. Only the sixteen colours of every terminal theme, and none with NO_COLOR.
 
 use crate::domain::text::json_text::Token;
 use ratatui::style::{Color, Modifier, Style};
@@ -10,13 +10,13 @@ pub struct Theme {
 }
 
 impl Theme {
-    /// With colours, or with weights alone.
+    /// With colours, or with weights only.
     #[must_use]
     pub fn new(coloured: bool) -> Self {
         Self { coloured }
     }
 
-    /// As the environment asked. Source: no-color.org.
+    /// As the environment asks. Source: no-color.org.
     #[must_use]
     pub fn from_environment() -> Self {
         Self::new(std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty()))

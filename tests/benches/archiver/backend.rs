@@ -1,5 +1,5 @@
-//! A Kinesis and a DynamoDB that answer at once, so that the client is what is measured. One of its own for each scenario. It
-//! looks into requests only as far as it must, except while it counts.
+//! A Kinesis and a DynamoDB that answer at once, so that the client is measured. Each scenario has its own. It parses requests only
+//! as far as needed, except while it counts.
 
 use crate::events::{Keys, STREAM};
 use crate::units;
@@ -19,19 +19,19 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
-/// Where a request says that it wants to know what it cost; the SDK writes it before or after all that is large.
+/// The marker of a request that asks for consumed capacity; the SDK writes it before or after everything large.
 const CAPACITY_WITHIN_BYTES: usize = 512;
 
-/// What the backend stands for.
+/// The behaviour of a backend.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Role {
     /// The stream's mode, by its tags.
     pub(crate) mode: ArchiveMode,
-    /// Whether the table has items under the keys that are written.
+    /// Whether the table already has items with the written keys.
     pub(crate) keys: Keys,
 }
 
-/// What a scenario asked of DynamoDB once it knew its settings.
+/// A scenario's requests to DynamoDB, once it knew its settings.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub(crate) struct Counts {
     /// Requests for items.
@@ -42,10 +42,10 @@ pub(crate) struct Counts {
     pub(crate) write_units: usize,
 }
 
-/// A running backend; it ends with this value.
+/// A running backend; dropping this value stops it.
 #[derive(Debug)]
 pub(crate) struct Backend {
-    /// Where it listens.
+    /// Its address.
     pub(crate) url: String,
     shared: Arc<Shared>,
     server: JoinHandle<()>,
@@ -67,7 +67,7 @@ impl Backend {
         Self::serve(role, listener, format!("http://127.0.0.1:{port}"))
     }
 
-    /// Starts over connections of another kind, at this URL.
+    /// Starts on another kind of connection, at this URL.
     pub(crate) fn serve<L>(role: Role, listener: L, url: String) -> Self
     where
         L: Listener,
@@ -84,12 +84,12 @@ impl Backend {
         Self { url, shared, server }
     }
 
-    /// Begins to count from nothing.
+    /// Starts counting from zero.
     pub(crate) fn count(&self) {
         *self.shared.counts.lock().expect("no panic") = Some(Counts::default());
     }
 
-    /// What was written since it began to count; it counts no more.
+    /// What was written since counting started; stops counting.
     pub(crate) fn counted(&self) -> Counts {
         self.shared.counts.lock().expect("no panic").take().unwrap_or_default()
     }
@@ -108,7 +108,7 @@ impl Drop for Backend {
     }
 }
 
-/// A listener on a free port of the loopback interface whose connections do not wait for more to send.
+/// A listener on a free loopback port; its connections send small answers at once.
 pub(crate) async fn listen() -> (impl Listener<Io = TcpStream, Addr = std::net::SocketAddr>, u16) {
     let listener = TcpListener::bind(("127.0.0.1", 0)).await.expect("a loopback port is free");
     let port = listener.local_addr().expect("a bound listener has an address").port();
@@ -162,7 +162,7 @@ pub(crate) fn table_name(role: Role) -> String {
     format!("{STREAM}-archive-{}", role.mode.as_str())
 }
 
-/// The answer to a request that reads or writes items, `None` where it is another one.
+/// The answer to a request that reads or writes items; `None` for other requests.
 fn write(role: Role, operation: &str, body: &[u8]) -> Option<String> {
     let capacity = |units: usize| {
         if wants_capacity(body) {
@@ -176,7 +176,7 @@ fn write(role: Role, operation: &str, body: &[u8]) -> Option<String> {
         "PutItem" | "UpdateItem" | "GetItem" => Some("{}".to_owned()),
         "BatchExecuteStatement" => {
             let responses: Vec<String> = statements(body).map(|text| response(role, text)).collect();
-            // Rather none than an answer that would pass for one to all of them.
+            // No answer is better than one that seems to cover all of them.
             (!responses.is_empty()).then(|| format!("{{\"Responses\":[{}]{}}}", responses.join(","), capacity(responses.len())))
         }
         _ => None,
@@ -188,7 +188,7 @@ fn wants_capacity(body: &[u8]) -> bool {
     ends.iter().any(|end| memmem::find(end, b"\"ReturnConsumedCapacity\"").is_some())
 }
 
-/// What follows each `"Statement":"`. Payloads are base64 and hold no quotation mark.
+/// The text after each `"Statement":"`. Payloads are base64 and contain no quotation mark.
 fn statements(body: &[u8]) -> impl Iterator<Item = &[u8]> {
     const NEEDLE: &[u8] = b"\"Statement\":\"";
     memmem::find_iter(body, NEEDLE).map(|start| &body[start + NEEDLE.len()..])

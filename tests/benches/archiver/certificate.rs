@@ -1,4 +1,5 @@
-//! TLS on the loopback interface: an authority made for this run, which the child process trusts as it does the system's.
+//! TLS on the loopback interface, with an authority created for this run, which the child process trusts in addition to the
+//! system's.
 
 use crate::backend::{self, Backend, Role};
 use axum::serve::Listener;
@@ -15,18 +16,18 @@ use tokio_rustls::rustls::crypto::aws_lc_rs;
 use tokio_rustls::rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
 use tokio_rustls::server::TlsStream;
 
-/// Where Debian and its like keep the certificates they trust; to load them is a part of the start.
+/// The certificates that Debian-based systems trust; loading them is part of the start.
 const SYSTEM_CERTIFICATES: &str = "/etc/ssl/certs/ca-certificates.crt";
 const HOST: &str = "localhost";
 
-/// A certificate for this host, and the file of authorities by which it is trusted.
+/// A certificate for this host, and the file with its authority.
 pub(crate) struct Certificate {
     config: Arc<ServerConfig>,
     trusted: NamedTempFile,
 }
 
 impl Certificate {
-    /// Makes both.
+    /// Creates both.
     pub(crate) fn make() -> Self {
         let mut authority = CertificateParams::default();
         authority.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);

@@ -1,5 +1,4 @@
-//! How long it takes from the start of the process until DynamoDB has answered its first write; over plain http, and over TLS as
-//! on Lambda.
+//! The time from the start of the process until DynamoDB has answered its first write, over plain http and over TLS as on Lambda.
 
 use crate::backend::{Backend, Role};
 use crate::certificate::Certificate;
@@ -19,16 +18,16 @@ const SHAPE: EventShape = EventShape { records: 100, payload_bytes: 200, keys: K
 pub(crate) enum Transport {
     /// As under test.
     Plain,
-    /// As on Lambda: the system's certificates are loaded, and two connections made.
+    /// As on Lambda: loads the system's certificates and opens two connections.
     Tls,
 }
 
 /// One start.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct ColdStart {
-    /// From just before the process was made to the answer of the first write.
+    /// From just before the process was started to the answer of the first write.
     pub(crate) wall: Duration,
-    /// Time on CPU of the process until then, or a moment later.
+    /// The process's CPU time until then, or a moment later.
     pub(crate) cpu: Duration,
 }
 
@@ -42,11 +41,11 @@ impl Transport {
     }
 }
 
-/// Starts the binary so many times.
+/// Starts the binary this many times.
 pub(crate) async fn measure(binary: &Path, transport: Transport, starts: usize) -> Vec<ColdStart> {
     let certificate = Certificate::make();
     let event = Events::new(SHAPE).next();
-    // The first one finds the files not yet in memory.
+    // The first start loads the files into memory.
     start(binary, transport, &certificate, event.clone()).await;
     let mut measured = Vec::with_capacity(starts);
     for _ in 0..starts {
@@ -63,7 +62,7 @@ async fn start(binary: &Path, transport: Transport, certificate: &Certificate, e
     let mut function = Function::start(binary, &backend, certificates, Some(event)).await;
     let answered = tokio::select! {
         answered = backend.first_write() => answered,
-        // It may have posted its answer first, but it must have written before.
+        // The answer may have been posted earlier, but only after a write.
         () = function.answered() => backend.first_write().await,
     };
     ColdStart { wall: answered - function.started, cpu: process::cpu_time(function.process()) }

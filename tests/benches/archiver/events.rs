@@ -1,5 +1,5 @@
-//! The events a scenario delivers: one ready-made body each, in which only the numbers that must grow from batch to batch are
-//! written anew. Outside the measured time, as making a batch is no work of the archiver's.
+//! The events of a scenario: one prepared body for each, in which only the growing numbers are rewritten. Not measured, because
+//! creating a batch is not the archiver's work.
 
 use axum::body::Bytes;
 use end_to_end::event::ReadRecord;
@@ -10,28 +10,28 @@ use serde_json::{Value, json};
 pub(crate) const STREAM: &str = "orders";
 const STREAM_ARN: &str = "arn:aws:kinesis:us-east-1:123456789012:stream/orders";
 const SHARD: &str = "shardId-000000000006";
-/// Beginning of every sequence number; digits of the batch's own make it 56.
+/// Start of every sequence number; the batch's own digits make it 56 long.
 const NUMBER_PREFIX: &str = "4959033827149025660855969253836157109592157";
 const COUNTED_DIGITS: usize = 13;
 const KEY_PREFIX: &str = "cust-";
 const KEY_DIGITS: usize = 9;
-/// Keys that share all the records of a batch.
+/// Keys for all records of a batch.
 const HOT_KEYS: usize = 10;
 /// 2018-12-17, as in the fixtures.
 const ARRIVAL_SECONDS: u32 = 1_545_084_650;
 
-/// Which partition keys the records of a batch have.
+/// The partition keys in a batch.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Keys {
-    /// One each, the same ones in every batch.
+    /// One for each record, the same in every batch.
     Distinct,
-    /// Ten for all.
+    /// Ten in total.
     Hot,
-    /// One each, which no batch before had.
+    /// One for each record, new in every batch.
     New,
 }
 
-/// What an event holds.
+/// The content of an event.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct EventShape {
     /// Its records.
@@ -42,20 +42,20 @@ pub(crate) struct EventShape {
     pub(crate) keys: Keys,
 }
 
-/// Makes the events of a scenario, one after the other.
+/// Creates a scenario's events, one after the other.
 #[derive(Debug)]
 pub(crate) struct Events {
     shape: EventShape,
     template: Vec<u8>,
-    /// Where each record's counted digits stand: in `sequenceNumber` and in `eventID`.
+    /// The positions of each record's growing digits: in `sequenceNumber` and in `eventID`.
     numbers: Vec<usize>,
-    /// Where each record's key has its digits.
+    /// The positions of the digits in each record's key.
     keys: Vec<usize>,
     delivered: usize,
 }
 
 impl Events {
-    /// Makes the body once.
+    /// Creates the body once.
     pub(crate) fn new(shape: EventShape) -> Self {
         let records: Vec<Value> = records(shape).map(|record| record.to_event_record(STREAM_ARN)).collect();
         let template = json!({ "Records": records }).to_string().into_bytes();
@@ -68,7 +68,7 @@ impl Events {
         Self { shape, template, numbers, keys, delivered: 0 }
     }
 
-    /// The next event: its sequence numbers are above all before it.
+    /// The next event; its sequence numbers exceed all earlier ones.
     pub(crate) fn next(&mut self) -> Bytes {
         let mut event = self.template.clone();
         for (place, start) in self.numbers.iter().enumerate() {

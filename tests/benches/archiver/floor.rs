@@ -1,5 +1,5 @@
-//! The least that the archiver's requests can cost: ready-made bodies, signed and posted, without the SDK. The benchmark's own
-//! program does it as a child process, one batch for each line it reads, and is measured like the archiver.
+//! The least that the archiver's requests can cost: prepared bodies, signed and posted, without the SDK. The benchmark's own
+//! program does this as a child process, one batch for each line that it reads, and is measured like the archiver.
 
 use crate::backend::{Backend, Role, table_name};
 use crate::events::{self, EventShape, Keys};
@@ -44,7 +44,7 @@ pub(crate) struct Floor {
     pub(crate) payload_bytes: usize,
     /// Items of a request; 1 is a PutItem.
     pub(crate) items: usize,
-    /// Requests at once, as many as the archiver has.
+    /// Requests at the same time, as many as the archiver sends.
     pub(crate) in_flight: usize,
 }
 
@@ -55,7 +55,7 @@ pub(crate) const FLOORS: [Floor; 3] = [
     Floor { name: "floor single 200 B", payload_bytes: 200, items: 1, in_flight: 48 },
 ];
 
-/// What the requests are for.
+/// The purpose of the requests.
 pub(crate) const ROLE: Role = Role { mode: ArchiveMode::All, keys: Keys::Distinct };
 
 /// The child process, seen from its parent.
@@ -67,7 +67,7 @@ pub(crate) struct FloorProcess {
 }
 
 impl FloorProcess {
-    /// Starts it for the floor at this place of the list.
+    /// Starts it for the floor with this index.
     pub(crate) fn start(index: usize, backend: &Backend) -> Self {
         let program = std::env::current_exe().expect("the program has a path");
         let mut process = Command::new(program)
@@ -100,7 +100,7 @@ impl Worker for FloorProcess {
 /// The child process itself: the arguments after [`ARGUMENT`].
 ///
 /// # Panics
-/// When they are not as its parent gives them, or a request fails.
+/// When they are not as its parent passes them, or a request fails.
 pub(crate) fn run(arguments: &[String]) {
     let [index, url] = arguments else { panic!("not started by the benchmark") };
     let floor = FLOORS[index.parse::<usize>().expect("a number")];

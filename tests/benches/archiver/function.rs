@@ -1,5 +1,5 @@
-//! The archiver's binary as a child process, and the Lambda Runtime API it talks to. Leaner than the tests' and without their
-//! limits: batches are delivered as large as asked for.
+//! The archiver's binary as a child process, with the Lambda Runtime API that it uses. Leaner than the tests' version and without
+//! its limits: batches may have any size.
 
 use crate::backend::{self, Backend};
 use axum::Router;
@@ -22,13 +22,13 @@ use tokio::task::JoinHandle;
 
 /// Time for one batch. Source: Lambda quotas, function timeout.
 const TIME_LIMIT: Duration = Duration::from_secs(900);
-/// Lines of the child's output that are kept to be shown.
+/// Lines of the child's output to keep for error messages.
 const KEPT_LINES: usize = 40;
 
-/// A running archiver; its process ends with this value.
+/// A running archiver; dropping this value kills its process.
 #[derive(Debug)]
 pub(crate) struct Function {
-    /// Just before the process was made.
+    /// Just before the process was started.
     pub(crate) started: Instant,
     process: Child,
     events: mpsc::Sender<Bytes>,
@@ -47,7 +47,7 @@ struct RuntimeApi {
 }
 
 impl Function {
-    /// Starts the binary with the environment Lambda gives and this backend; an event that is given lies ready before.
+    /// Starts the binary with Lambda's environment and this backend; an event, if given, is available at once.
     pub(crate) async fn start(binary: &Path, backend: &Backend, certificates: Option<&Path>, event: Option<Bytes>) -> Self {
         let (events, event_receiver) = mpsc::channel(1);
         let (answer_sender, answers) = mpsc::channel(1);
@@ -95,7 +95,7 @@ impl Function {
     /// Delivers an event and waits until all of it is archived.
     ///
     /// # Panics
-    /// When anything of it is not, or the process ends.
+    /// When it is not, or the process ends.
     pub(crate) async fn archive(&mut self, event: Bytes) {
         self.events.send(event).await.expect("the runtime API is there");
         self.answered().await;
@@ -104,7 +104,7 @@ impl Function {
     /// Waits until all of an event that was delivered is archived.
     ///
     /// # Panics
-    /// When anything of it is not, or the process ends.
+    /// When it is not, or the process ends.
     pub(crate) async fn answered(&mut self) {
         let answer = tokio::select! {
             answer = self.answers.recv() => answer.expect("the runtime API is there"),
@@ -177,7 +177,7 @@ async fn error(State(api): State<Arc<RuntimeApi>>, body: Bytes) -> StatusCode {
 
 impl RuntimeApi {
     async fn post(&self, answer: Answer) -> StatusCode {
-        // Where nobody waits any more, the benchmark ends.
+        // If nothing waits any more, the benchmark is ending.
         if self.answers.send(answer).await.is_ok() { StatusCode::ACCEPTED } else { StatusCode::GONE }
     }
 }

@@ -1,4 +1,4 @@
-//! What a report says of where it was made.
+//! The facts about the machine in a report.
 
 use std::process::Command;
 

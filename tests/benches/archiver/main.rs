@@ -1,8 +1,8 @@
-//! What the archiver costs: its real binary as a child process, between a Lambda Runtime API and an AWS that both answer at once,
-//! so that two commits can be compared. Started by `cargo bench --workspace --bench archiver`; it measures other binaries with
-//! `-- --bootstrap PATH`. Processor time is the measure to go by, wall time depends on the other side too. Linux only.
+//! The archiver's cost: its real binary as a child process, between a Lambda Runtime API and an AWS that both answer at once, so
+//! that two commits can be compared. Run `cargo bench --workspace --bench archiver`; `-- --bootstrap PATH` measures another binary.
+//! Compare processor time; wall time also depends on the other side. Linux only.
 
-// A benchmark that cannot be set up, or whose function fails, ends best where it happens.
+// If the setup or the function fails, a panic on the spot shows it best.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 #![allow(clippy::disallowed_macros, clippy::disallowed_methods, reason = "its figures are our own")]
 
@@ -79,7 +79,7 @@ async fn run(options: &Options) {
     }
 }
 
-/// In a process of its own, as its peak of memory is its own.
+/// In a separate process, so that its peak of memory is its own.
 async fn measure_scenario(binary: &Path, scenario: Scenario, effort: Effort) -> Cost {
     let Scenario { mode, shape } = scenario;
     let backend = Backend::start(Role { mode, keys: shape.keys }).await;

@@ -1,40 +1,40 @@
-//! Measuring a child process that does one batch after the other.
+//! Measures a child process that runs one batch after the other.
 
 use crate::backend::{Backend, Counts};
 use crate::process;
 use std::time::{Duration, Instant};
 
-/// A child process that does batches.
+/// A child process that runs batches.
 pub(crate) trait Worker {
     /// Its process.
     fn process(&self) -> u32;
 
-    /// Makes the next batch ready; not measured.
+    /// Prepares the next batch; not measured.
     fn prepare(&mut self);
 
-    /// Has the batch done.
+    /// Runs the batch.
     fn work(&mut self) -> impl Future<Output = ()>;
 }
 
-/// How long is measured.
+/// How long to measure.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Effort {
-    /// Rounds, of which the median counts.
+    /// Rounds; the median counts.
     pub(crate) rounds: usize,
-    /// A round ends when the child has been on CPU for so long,
+    /// A round ends when the child has used this much CPU time,
     pub(crate) cpu: Duration,
-    /// or has done so many batches.
+    /// or has run this many batches.
     pub(crate) batches: usize,
-    /// Batches before, not measured.
+    /// Warm-up batches, not measured.
     pub(crate) warm_up: usize,
 }
 
-/// What a batch costs.
+/// The cost of a batch.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Cost {
     /// CPU time for 1,000 records in the median round.
     pub(crate) cpu: Duration,
-    /// The same in the cheapest and in the dearest round.
+    /// The same in the cheapest and in the most expensive round.
     pub(crate) cpu_range: (Duration, Duration),
     /// Time from the delivery of a batch to its answer, in the median round.
     pub(crate) wall: Duration,
@@ -44,7 +44,7 @@ pub(crate) struct Cost {
     pub(crate) peak_memory_bytes: usize,
 }
 
-/// Measures batches of so many records.
+/// Measures batches of this many records.
 pub(crate) async fn measure(worker: &mut impl Worker, backend: &Backend, records: usize, effort: Effort) -> Cost {
     for _ in 0..effort.warm_up {
         worker.prepare();
@@ -87,7 +87,7 @@ async fn measure_round(worker: &mut impl Worker, effort: Effort) -> Round {
         worker.work().await;
         round.wall += started.elapsed();
         round.batches += 1;
-        // A thread that ended has taken its time with it.
+        // A thread that has ended is no longer counted.
         round.cpu = process::cpu_time(worker.process()).saturating_sub(before);
     }
     round

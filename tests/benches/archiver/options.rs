@@ -1,11 +1,11 @@
-//! What the command line asks for.
+//! The command line's options.
 
 use crate::measure::Effort;
 use clap::Parser;
 use std::path::PathBuf;
 use std::time::Duration;
 
-/// Measures what the archiver costs, with its real binary and an AWS that answers at once.
+/// Measures the archiver's cost, with its real binary and an AWS that answers at once.
 #[derive(Debug, Parser)]
 #[command(name = "cargo bench --workspace --bench archiver --")]
 pub(crate) struct Options {
@@ -21,21 +21,21 @@ pub(crate) struct Options {
     /// Given by `cargo bench`.
     #[arg(long, hide = true)]
     pub(crate) bench: bool,
-    /// Given by what only looks for tests.
+    /// Passed by tools that only list tests.
     #[arg(long, hide = true)]
     pub(crate) list: bool,
-    /// Given by what only tries benchmarks.
+    /// Passed by tools that only try benchmarks.
     #[arg(long, hide = true)]
     pub(crate) test: bool,
 }
 
 impl Options {
-    /// Whether `cargo test` or its like has started this, and not `cargo bench`.
+    /// Whether this was started by `cargo test` or a similar tool, rather than by `cargo bench`.
     pub(crate) fn is_no_measurement(&self) -> bool {
         !self.bench || self.list || self.test
     }
 
-    /// Whether the row is asked for.
+    /// Whether the row is selected.
     pub(crate) fn includes(&self, name: &str) -> bool {
         self.only.as_deref().is_none_or(|text| name.contains(text))
     }

@@ -1,10 +1,9 @@
-//! What Linux tells about a process: the time it was on a CPU, and the most memory it ever held. Source: proc(5).
+//! A process's CPU time and peak memory, from Linux. Source: proc(5).
 
 use std::path::Path;
 use std::time::Duration;
 
-/// Time on CPU of a process' threads, in the program and in the kernel. Threads that have ended are not in it: the archiver
-/// has one that stays.
+/// CPU time of a process's threads, in the program and in the kernel. Ended threads do not count; the archiver's one thread stays.
 ///
 /// # Panics
 /// When the process is gone.
@@ -32,7 +31,7 @@ pub(crate) fn peak_memory_bytes(process: u32) -> usize {
     kibibytes * 1_024
 }
 
-/// Whether this system tells all that.
+/// Whether this system provides these values.
 pub(crate) fn is_readable() -> bool {
     Path::new("/proc/self/schedstat").exists()
 }

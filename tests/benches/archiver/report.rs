@@ -1,4 +1,4 @@
-//! What is printed: plain text of fixed widths, so that two runs can be laid side by side.
+//! The report: plain text with fixed widths, so that two runs can be compared side by side.
 
 use crate::cold_start::ColdStart;
 use crate::machine;
@@ -6,11 +6,11 @@ use crate::measure::Cost;
 use std::path::Path;
 use std::time::Duration;
 
-/// Room for a row's name.
+/// Width of a row's name.
 const NAME_WIDTH: usize = 36;
 const BYTES_PER_MEGABYTE: usize = 1_000_000;
 
-/// Says what is measured, and where.
+/// Prints what is measured, and on which machine.
 pub(crate) fn print_header(binary: &Path) {
     machine::print();
     let size_bytes = std::fs::metadata(binary).unwrap_or_else(|error| panic!("{}: {error}", binary.display())).len();

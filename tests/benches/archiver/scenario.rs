@@ -1,4 +1,4 @@
-//! What is measured: every mode with every size of batch, of payload and kind of keys, and what little is measured besides.
+//! The scenarios: every mode with every size of batch, payload and kind of keys, and a few others.
 
 use crate::events::{EventShape, Keys};
 use archiver::format::settings::ArchiveMode;
@@ -36,7 +36,7 @@ impl fmt::Display for Scenario {
     }
 }
 
-/// All scenarios. In mode ALL no key is new: every record is written, whatever the table holds.
+/// All scenarios. In mode ALL keys are never new: every record is written, whatever the table holds.
 pub(crate) fn scenarios() -> Vec<Scenario> {
     let mut scenarios = Vec::new();
     for mode in [ArchiveMode::All, ArchiveMode::Latest] {

@@ -1,13 +1,13 @@
-//! What DynamoDB would charge for a request that writes. Source: DynamoDB developer guide, capacity consumption for write
+//! The write units that DynamoDB charges for a request. Source: DynamoDB developer guide, capacity consumption for write
 //! operations; item sizes and formats.
 
 use serde_json::{Map, Value};
 use std::collections::HashSet;
 
-/// Bytes of an item that one write unit pays for. Source: DynamoDB developer guide, provisioned capacity mode.
+/// Bytes of an item in one write unit. Source: DynamoDB developer guide, provisioned capacity mode.
 const UNIT_BYTES: usize = 1_024;
 
-/// Whether a PartiQL statement changes an item that is there.
+/// Whether a PartiQL statement changes an existing item.
 pub(crate) fn is_update(statement: &[u8]) -> bool {
     statement.get(..6).is_some_and(|verb| verb.eq_ignore_ascii_case(b"UPDATE"))
 }
@@ -31,8 +31,8 @@ pub(crate) fn of_request(operation: &str, body: &[u8], keys_are_new: bool) -> us
     }
 }
 
-/// A statement's item is only roughly known: the names are the statement's words that begin in lower case, `size` and the
-/// quoted table aside, the values its parameters; each counts once, however often a condition repeats it.
+/// The size of a statement's item is approximate. Its names are the statement's lower-case words, except `size` and the quoted
+/// table; its values are the parameters. Each counts once, however often a condition repeats it.
 fn of_statement(statement: &Value, keys_are_new: bool) -> usize {
     let text = statement["Statement"].as_str().unwrap_or_default();
     if keys_are_new && is_update(text.as_bytes()) {
@@ -55,7 +55,7 @@ fn item_bytes(item: &Value) -> usize {
     item.as_object().into_iter().flatten().map(|(name, value)| name.len() + value_bytes(value)).sum()
 }
 
-/// A text's bytes; about half a byte a digit and one more for a number. The archive has no other types.
+/// A text's bytes, or about half a byte for each digit of a number and one more. The archive has no other types.
 fn value_bytes(value: &Value) -> usize {
     match (value["S"].as_str(), value["N"].as_str()) {
         (Some(text), _) => text.len(),

@@ -1,5 +1,5 @@
-//! The benchmark's own program as a child process: as a server, or as what is measured, since processor time and peak of memory are
-//! told by process.
+//! The benchmark's own program as a child process: a server or the measured part, because CPU time and peak memory are counted by
+//! process.
 
 use crate::table::Table;
 use crate::{emulator, first_rows, pages, scans, screen};
@@ -10,39 +10,39 @@ use std::process::{Child, Command, Stdio};
 /// What a child serves.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Server {
-    /// Ready-made pages.
+    /// Prepared pages.
     Pages,
     /// The embedded emulator.
     Emulator,
 }
 
-/// What a child does.
+/// A child's task.
 #[derive(Clone, Debug)]
 pub(crate) enum Task {
-    /// Serves so many items until its stdin ends.
+    /// Serves this many items until its stdin ends.
     Serve(Server, usize),
     /// Measures scans.
     Scans {
-        /// Of this table.
+        /// The table.
         table: Table,
-        /// So many times.
+        /// How often.
         rounds: usize,
     },
-    /// Measures how soon there are rows.
+    /// Measures how soon rows appear.
     FirstRows {
-        /// Of this table.
+        /// The table.
         table: Table,
-        /// So many times.
+        /// How often.
         rounds: usize,
     },
     /// Measures a screen.
     Screen {
-        /// Of this table.
+        /// The table.
         table: Table,
     },
 }
 
-/// A server that runs; it ends with this value.
+/// A running server; dropping this value stops it.
 #[derive(Debug)]
 pub(crate) struct Running {
     process: Child,
@@ -58,7 +58,7 @@ impl Server {
         }
     }
 
-    /// Starts it, with so many items.
+    /// Starts it with this many items.
     pub(crate) fn start(self, items: usize) -> Running {
         let mut process = spawn(&Task::Serve(self, items));
         let mut url = String::new();
@@ -70,7 +70,7 @@ impl Server {
 }
 
 impl Running {
-    /// Where it listens.
+    /// Its address.
     pub(crate) fn url(&self) -> &str {
         &self.url
     }
@@ -85,7 +85,7 @@ impl Drop for Running {
 }
 
 impl Task {
-    /// The task that these arguments name, where they come from [`Self::arguments`].
+    /// The task in these arguments, if they come from [`Self::arguments`].
     pub(crate) fn of(arguments: &[String]) -> Option<Self> {
         let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
         let count = |text: &str| text.parse().expect("a count");
@@ -112,11 +112,11 @@ impl Task {
         arguments
     }
 
-    /// Does it, in the child; what is measured goes to stdout as JSON.
+    /// Runs the task in the child; the results go to stdout as JSON.
     pub(crate) async fn run(&self) {
         let measured = match self {
             Self::Serve(server, items) => {
-                // It ends with its parent, however that ends.
+                // It ends with its parent, even after a crash.
                 std::thread::spawn(|| {
                     let ended = std::io::stdin().read_to_end(&mut Vec::new());
                     std::process::exit(i32::from(ended.is_err()));
@@ -135,7 +135,7 @@ impl Task {
     }
 }
 
-/// Has a child measure something.
+/// Measures in a child process.
 pub(crate) fn measure(task: &Task) -> Value {
     let output = spawn(task).wait_with_output().expect("the child process ends");
     assert!(output.status.success(), "measuring failed: {task:?}");

@@ -1,4 +1,4 @@
-//! The embedded emulator with an archive in it, in a process of its own.
+//! The embedded emulator with an archive, in a separate process.
 
 use crate::items;
 use crate::table::TABLE;
@@ -12,10 +12,10 @@ use serde_json::Value;
 
 /// Items of a BatchWriteItem, as many as it accepts.
 const BATCH_ITEMS: usize = 25;
-/// Calls at once.
+/// Calls at the same time.
 const CALLS_AT_ONCE: usize = 4;
 
-/// Serves so many items until the process ends; tells its URL on stdout.
+/// Serves this many items until the process ends; prints its URL on stdout.
 pub(crate) async fn serve(items: usize) {
     let emulators = Emulators::in_memory().await.expect("the emulators start");
     let url = &emulators.endpoints.dynamodb;

@@ -1,5 +1,4 @@
-//! How soon there is something to see: the runner of the screens' effects, from the effect to the first message with entries, and
-//! the look-up of one record.
+//! How soon something is visible: from an effect to the first message with entries, and looking up one record.
 
 use crate::items;
 use crate::process;
@@ -16,8 +15,7 @@ use serde_json::{Value, json};
 use std::time::Instant;
 use tokio::sync::mpsc;
 
-/// Times in milliseconds, of every round: the first rows over new connections and over ones that are open, the rows of one key, and
-/// one record.
+/// Times in milliseconds, for every round: the first rows over new and over open connections, the rows of one key, and one record.
 pub(crate) async fn measure(table: &Table, rounds: usize) -> Value {
     let (mut new, mut open, mut key_rows, mut record) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
     for round in 0..rounds {
@@ -54,8 +52,8 @@ pub(crate) async fn measure(table: &Table, rounds: usize) -> Value {
     })
 }
 
-/// Waits until the emulator, which does one thing at a time, is done with pages that nobody waits for any more. The first reading is
-/// over new connections and has none before it.
+/// Waits until the emulator, which is sequential, has finished pages that nothing waits for any more. The first reading uses new
+/// connections, so there are none before it.
 async fn quiet(connection: &Connection, request: u64, key: &str) {
     for _ in 1..request {
         let found = archive::get(connection, TABLE, ArchiveMode::All, key, None).await;

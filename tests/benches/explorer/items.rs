@@ -1,4 +1,4 @@
-//! The items of the archive that is read, each made from its number: the higher the number, the later it arrived.
+//! The archive's items, each generated from its number: the higher the number, the later it arrived.
 
 use archiver::format::table::attribute;
 use base64::Engine as _;
@@ -11,10 +11,10 @@ pub(crate) const ITEM_BYTES: usize = 300;
 const PAYLOAD_BYTES: usize = 66;
 /// Records of one partition key.
 const RECORDS_OF_KEY: usize = 4;
-/// Between two arrivals: a million take a day.
+/// Between two arrivals; a million records cover a day.
 const INTERVAL_MILLISECONDS: usize = 86;
 const SHARDS: usize = 4;
-/// Of a sequence number, before the number of the item.
+/// The start of a sequence number, before the item's number.
 const SEQUENCE_PREFIX: &str = "4963180274";
 
 /// The partition key of an item.
@@ -22,7 +22,7 @@ pub(crate) fn key_of(number: usize) -> String {
     format!("cust-{:07}", number / RECORDS_OF_KEY)
 }
 
-/// The numbers of a key's items, the newest first.
+/// The numbers of a key's items, newest first.
 pub(crate) fn numbers_of_key(key: &str) -> impl Iterator<Item = usize> {
     let first = key.strip_prefix("cust-").and_then(|digits| digits.parse::<usize>().ok()).map(|place| place * RECORDS_OF_KEY);
     first.into_iter().flat_map(|first| (first..first + RECORDS_OF_KEY).rev())
@@ -49,7 +49,7 @@ pub(crate) fn keys_as_json(number: usize) -> String {
     )
 }
 
-/// Writes an item of an archive with so many, which ends now, in DynamoDB's JSON. The attributes stand in no order, as in its own.
+/// Writes an item of an archive with this many, ending now, in DynamoDB's JSON. The attributes are in no order, as in DynamoDB.
 pub(crate) fn write_json(text: &mut String, number: usize, items: usize, now: Timestamp) {
     use std::fmt::Write as _;
     let age = u64::try_from((items - number) * INTERVAL_MILLISECONDS).expect("a few days");

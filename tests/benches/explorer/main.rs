@@ -1,9 +1,8 @@
-//! What the explorer's reading costs and how soon it shows: its reader and its screens in child processes, on an archive of a
-//! million items that another child process answers from ready-made pages, and on the embedded emulator. A bare loop of the SDK
-//! reads the same segments in turn with the reader, so that the ratio holds on a busy machine, too. Started by
-//! `cargo bench --workspace --bench explorer`. Linux only.
+//! The cost and speed of the explorer's reading. Its reader and its screens run in child processes, on an archive of a million
+//! items, served by another child from prepared pages, and on the embedded emulator. A bare loop of the SDK reads the same segments
+//! in alternation, so that the ratio is valid on a busy machine too. Run `cargo bench --workspace --bench explorer`. Linux only.
 
-// A benchmark that cannot be set up, or whose reading fails, ends best where it happens.
+// If the setup or a reading fails, a panic on the spot shows it best.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 #![allow(clippy::disallowed_macros, clippy::disallowed_methods, reason = "its figures are our own")]
 

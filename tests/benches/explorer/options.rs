@@ -1,9 +1,9 @@
-//! What the command line asks for.
+//! The command line's options.
 
 use crate::child::Server;
 use clap::Parser;
 
-/// Measures what the explorer's reading costs, and how soon it shows.
+/// Measures the explorer's reading: its cost, and how soon rows appear.
 #[derive(Debug, Parser)]
 #[command(name = "cargo bench --workspace --bench explorer --")]
 pub(crate) struct Options {
@@ -13,40 +13,40 @@ pub(crate) struct Options {
     /// Only what contains this text: pages scan, pages first rows, pages screen, emulator scan, emulator first rows.
     #[arg(long, value_name = "TEXT")]
     pub(crate) only: Option<String>,
-    /// Items of the archive of ready-made pages; a million unless said otherwise.
+    /// Items in the archive of prepared pages; default is a million.
     #[arg(long, value_name = "NUMBER")]
     pub(crate) items: Option<usize>,
     /// Given by `cargo bench`.
     #[arg(long, hide = true)]
     pub(crate) bench: bool,
-    /// Given by what only looks for tests.
+    /// Passed by tools that only list tests.
     #[arg(long, hide = true)]
     pub(crate) list: bool,
-    /// Given by what only tries benchmarks.
+    /// Passed by tools that only try benchmarks.
     #[arg(long, hide = true)]
     pub(crate) test: bool,
 }
 
-/// What can be measured of an archive.
+/// The measurements on an archive.
 const PARTS: [&str; 3] = ["scan", "first rows", "screen"];
 
 impl Options {
-    /// Whether `cargo test` or its like has started this, and not `cargo bench`.
+    /// Whether this was started by `cargo test` or a similar tool, rather than by `cargo bench`.
     pub(crate) fn is_no_measurement(&self) -> bool {
         !self.bench || self.list || self.test
     }
 
-    /// Whether this part is asked for of this server.
+    /// Whether this measurement is selected for this server.
     pub(crate) fn includes(&self, server: &str, part: &str) -> bool {
         self.only.as_deref().is_none_or(|text| format!("{server} {part}").contains(text))
     }
 
-    /// Whether anything is asked for of this server.
+    /// Whether any measurement is selected for this server.
     pub(crate) fn asks_for(&self, server: &str) -> bool {
         PARTS.iter().any(|part| self.includes(server, part))
     }
 
-    /// Items of the ready-made pages.
+    /// Items in the prepared pages.
     pub(crate) fn items(&self) -> usize {
         self.items.unwrap_or(1_000_000)
     }
@@ -56,7 +56,7 @@ impl Options {
         if self.quick { 20_000 } else { 100_000 }
     }
 
-    /// Rounds in which every way of reading has its turn.
+    /// Rounds; each way of reading runs once in each.
     pub(crate) fn rounds(&self, server: Server) -> usize {
         match (self.quick, server) {
             (true, _) => 3,
@@ -65,12 +65,12 @@ impl Options {
         }
     }
 
-    /// Readings of which the first rows are awaited.
+    /// Readings whose first rows are timed.
     pub(crate) fn first_rows(&self) -> usize {
         if self.quick { 10 } else { 50 }
     }
 
-    /// Screens one after the other, each in a process of its own.
+    /// Screens to measure, each in a separate process.
     pub(crate) fn screens(&self) -> usize {
         if self.quick { 1 } else { 3 }
     }

@@ -1,5 +1,5 @@
-//! A DynamoDB that has all its items as text already, and answers pages of them without a copy, so that the client is what is
-//! measured. A process of its own, as its memory is not the reader's.
+//! A DynamoDB that has all items prepared as text, and serves pages without copying, so that the client is measured. A separate
+//! process, so that its memory does not count.
 
 use crate::items::{self, ITEM_BYTES};
 use crate::table::{SMALL_ITEMS, SMALL_TABLE};
@@ -21,10 +21,10 @@ const PAGE_BYTES: usize = 1024 * 1024;
 /// Bytes of a read unit; reading eventually consistently takes half of one. Source: DynamoDB developer guide, read capacity.
 const UNIT_BYTES: usize = 4 * 1024;
 
-/// The items in the order of the table's partitions, which is not that of their arrival.
+/// The items in the order of the table's partitions, which differs from their arrival.
 struct Pages {
     text: Bytes,
-    /// Where each begins in the text, and at last its end.
+    /// The start of each item in the text, and the end of the last.
     begins: Vec<usize>,
     /// The number of the item at each position.
     numbers: Vec<usize>,
@@ -32,7 +32,7 @@ struct Pages {
     positions: Vec<usize>,
 }
 
-/// Serves so many items until the process ends; tells its URL on stdout.
+/// Serves this many items until the process ends; prints its URL on stdout.
 pub(crate) async fn serve(items: usize) {
     let pages = Arc::new(Pages::of(items));
     let listener = TcpListener::bind(("127.0.0.1", 0)).await.expect("a loopback port is free");
@@ -101,7 +101,7 @@ impl Pages {
         Self::page(Bytes::from(items.join(",")), &(0..items.len()), None)
     }
 
-    /// An answer of parts that are sent as they lie.
+    /// An answer of parts that are sent without copying.
     fn page(text: Bytes, items: &Range<usize>, last: Option<usize>) -> Response {
         let count = items.len();
         let units = (count * ITEM_BYTES).div_ceil(UNIT_BYTES);

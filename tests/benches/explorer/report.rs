@@ -1,22 +1,22 @@
-//! What is printed: plain text of fixed widths, so that two runs can be laid side by side.
+//! The report: plain text with fixed widths, so that two runs can be compared side by side.
 
 use crate::scans::WAYS;
 use crate::spread::Spread;
 use serde_json::Value;
 
-/// Room for a row's name.
+/// Width of a row's name.
 const NAME_WIDTH: usize = 36;
 const BYTES_PER_MEGABYTE: f64 = 1_000_000.0;
-/// What is asked of a filtered scan, as a part of the bare loop's rate.
+/// Target for a filtered scan, as a share of the bare loop's rate.
 const ASKED_RATIO: f64 = 0.90;
-/// What is asked of the first rows, of a look-up and of a key's frame, in ms.
+/// Targets for the first rows, a lookup and a key's frame, in ms.
 const ASKED_FIRST_ROWS: f64 = 150.0;
 const ASKED_LOOK_UP: f64 = 20.0;
 const ASKED_FRAME: f64 = 16.0;
-/// What is asked of a screen's memory, in MB.
+/// Target for a screen's memory, in MB.
 const ASKED_MEMORY: f64 = 120.0;
 
-/// What [`crate::scans::measure`] found.
+/// The result of [`crate::scans::measure`].
 pub(crate) fn print_scans(measured: &Value) {
     println!();
     println!("{:NAME_WIDTH$} {:>9} {:>17} {:>9} {:>9} {:>7} {:>7}", "whole table", "items/s", "min-max", "CPU ms", "", "", "");
@@ -26,7 +26,7 @@ pub(crate) fn print_scans(measured: &Value) {
     };
     for (way, (name, filter)) in WAYS.iter().enumerate() {
         let (rates, cpu) = (Spread::of(rounds(way, 0)), Spread::of(rounds(way, 1)));
-        // Against the bare loop of the same round, as the machine is not always equally fast.
+        // Compared with the bare loop of the same round, because the machine's speed varies.
         let ratio = |figure: usize| Spread::of(rounds(way, figure).zip(rounds(0, figure)).map(|(own, bare)| own / bare)).median();
         let asked = filter.filter(|filter| !filter.is_empty()).map(|_| format!(">={ASKED_RATIO:.2}")).unwrap_or_default();
         println!(
@@ -40,7 +40,7 @@ pub(crate) fn print_scans(measured: &Value) {
     }
 }
 
-/// What [`crate::first_rows::measure`] found.
+/// The result of [`crate::first_rows::measure`].
 pub(crate) fn print_first_rows(measured: &Value) {
     print_time_columns("until something is there");
     for (name, asked) in [
@@ -53,7 +53,7 @@ pub(crate) fn print_first_rows(measured: &Value) {
     }
 }
 
-/// What [`crate::screen::measure`] found, several times.
+/// The results of [`crate::screen::measure`].
 pub(crate) fn print_screens(screens: &[Value]) {
     let all = |name: &str| {
         Spread::of(screens.iter().flat_map(|screen| match &screen[name] {

@@ -1,4 +1,4 @@
-//! Whole tables read: by a bare loop of the SDK, which is the least that it can cost, and by the reader, in turns.
+//! Reads whole tables, in alternation: with a bare loop of the SDK, which is the minimum cost, and with the reader.
 
 use crate::process;
 use crate::spread::milliseconds;
@@ -22,13 +22,13 @@ use std::time::Instant;
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 
-/// Segments read side by side, as many as the reader has.
+/// Segments read in parallel, as in the reader.
 const SEGMENTS_AT_ONCE: usize = 8;
-/// Bytes of a table for which the reader makes another segment, and within which numbers of them.
+/// Bytes of a table for each segment, as in the reader, and the limits for their number.
 const SEGMENT_BYTES: u64 = 16 * 1024 * 1024;
 const SEGMENTS: std::ops::RangeInclusive<u64> = 8..=200;
 
-/// The ways to read; the first one is what the others are held against.
+/// The ways to read; the others are compared with the first.
 pub(crate) const WAYS: [(&str, Option<&str>); 4] = [
     ("scan, bare SDK", None),
     ("scan, text: on no record", Some("text:needle-that-is-rare")),
@@ -36,7 +36,7 @@ pub(crate) const WAYS: [(&str, Option<&str>); 4] = [
     ("scan, all into a spool", Some("")),
 ];
 
-/// Reads in all ways so many times; gives back for each way its items a second and its CPU time for 1,000 items, in ms, of every round.
+/// Reads in all ways this many times. Returns each way's items a second and its CPU time for 1,000 items, in ms, for every round.
 pub(crate) async fn measure(table: &Table, rounds: usize) -> Value {
     let client = bare_client(&table.url);
     let connection = table.connect();
@@ -61,7 +61,7 @@ pub(crate) async fn measure(table: &Table, rounds: usize) -> Value {
     json!(measured)
 }
 
-/// A client that has nothing of the explorer.
+/// A client without any code of the explorer.
 pub(crate) fn bare_client(url: &str) -> aws_sdk_dynamodb::Client {
     let credentials = Credentials::new(KEY, KEY, None, None, "benchmark");
     let config = SdkConfig::builder()
@@ -119,7 +119,7 @@ async fn read_nothing(connection: &Connection, order: &ReadOrder) -> usize {
     read
 }
 
-/// As the screen reads: into a spool, what is kept of each record listed when there is a message.
+/// As the screen reads: into a spool, listing the entries of each message.
 async fn read_onto_spool(connection: &Connection, order: ReadOrder) -> usize {
     let (sender, mut messages) = mpsc::channel(256);
     let mut runner = Runner::new(connection.clone(), sender);

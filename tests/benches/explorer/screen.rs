@@ -1,5 +1,5 @@
-//! The records screen while a whole table is read onto it: the real state, drawn into memory, and the real effects; keys come from a
-//! thread of their own, as from a terminal. The steps are those of the program's event loop, which needs a terminal.
+//! The records screen while a whole table is read: with the real state, drawn into memory, and the real effects. Keys come from a
+//! separate thread, as from a terminal. The steps are those of the event loop, which needs a terminal.
 
 use crate::process;
 use crate::spread::milliseconds;
@@ -25,17 +25,17 @@ use std::time::{Duration, Instant};
 use tokio::sync::mpsc;
 use tokio::time::Interval;
 
-/// Messages that may wait, as in the program.
+/// Most messages that wait, as in the program.
 const MESSAGES_WAITING: usize = 256;
 /// The terminal.
 const SIZE: (u16, u16) = (120, 40);
 /// Between two keys.
 const KEY_INTERVAL: Duration = Duration::from_millis(50);
-/// Frames of which the drawing is measured where nothing else goes on.
+/// Frames to measure while nothing else runs.
 const FRAMES: usize = 400;
-/// Pages turned at the end and at the beginning when all is read.
+/// Pages to turn at the end and at the beginning once all is read.
 const PAGES_TURNED: usize = 300;
-/// How long nothing is done.
+/// How long to idle.
 const IDLE: Duration = Duration::from_secs(2);
 
 /// The program without its terminal.
@@ -52,17 +52,17 @@ struct Program {
 
 #[derive(Debug, Default)]
 struct Measured {
-    /// Taking in and drawing, each frame, in ms.
+    /// The time to handle and draw each frame, in ms.
     frames: Vec<f64>,
     /// From the key to its frame, in ms.
     keys: Vec<f64>,
-    /// From a key to the frame that shows the row which is then under the cursor, in ms.
+    /// From a key to the frame with the row that is then under the cursor, in ms.
     rows: Vec<f64>,
-    /// A key whose row was not in the spool's side of the screen yet.
+    /// A key whose row was not loaded yet.
     awaited: Option<Instant>,
 }
 
-/// Opens the screen, reads all, scrolls, and then does nothing.
+/// Opens the screen, reads everything, scrolls, and then idles.
 pub(crate) async fn measure(table: &Table) -> Value {
     let (keys, pressed) = mpsc::channel(MESSAGES_WAITING);
     let mut program = Program::start(table, pressed);
@@ -120,7 +120,7 @@ impl Program {
         }
     }
 
-    /// Opens an archive of few records, and closes it again; gives back the time of a frame.
+    /// Opens a small archive and closes it again; returns the time of a frame.
     async fn open_small(&mut self) -> f64 {
         self.open(source(SMALL_TABLE, SMALL_ITEMS));
         self.until(|program| program.records().reading == Reading::Complete).await;
@@ -171,7 +171,7 @@ impl Program {
         }
     }
 
-    /// What the event loop does again and again.
+    /// One step of the event loop.
     async fn step(&mut self) {
         let mut pressed_at = None;
         let message = tokio::select! {
@@ -221,7 +221,7 @@ impl Program {
         }
     }
 
-    /// The time of a frame, in ms, in the middle of many.
+    /// The mean time of a frame, in ms, over many.
     fn frame_time(&mut self) -> f64 {
         let mut times: Vec<Duration> = (0..FRAMES)
             .map(|frame| {
@@ -236,7 +236,7 @@ impl Program {
     }
 
     async fn idle(&mut self) -> Duration {
-        // What was asked for last is answered first.
+        // The latest request is answered first.
         let settled = tokio::time::Instant::now() + IDLE / 2;
         while tokio::time::timeout_at(settled, self.step()).await.is_ok() {}
         let cpu = process::cpu_time(std::process::id());
@@ -246,7 +246,7 @@ impl Program {
     }
 }
 
-/// Presses keys until nobody takes them.
+/// Presses keys until the receiver is gone.
 fn press(keys: &mpsc::Sender<(Instant, KeyEvent)>) {
     let typed = |text: &'static str| text.chars().map(KeyCode::Char);
     let round: Vec<KeyCode> = [KeyCode::PageDown; 6]

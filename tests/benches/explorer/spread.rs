@@ -1,13 +1,13 @@
-//! Figures that were measured many times.
+//! Statistics of repeated measurements.
 
 use std::time::Duration;
 
-/// Values in their order.
+/// Sorted values.
 #[derive(Clone, Debug)]
 pub(crate) struct Spread(Vec<f64>);
 
 impl Spread {
-    /// Of these values, at least one.
+    /// From these values, at least one.
     pub(crate) fn of(values: impl IntoIterator<Item = f64>) -> Self {
         let mut values: Vec<f64> = values.into_iter().collect();
         values.sort_by(f64::total_cmp);
@@ -15,32 +15,32 @@ impl Spread {
         Self(values)
     }
 
-    /// Of those in a JSON array.
+    /// From a JSON array.
     pub(crate) fn of_json(values: &serde_json::Value) -> Self {
         Self::of(values.as_array().expect("an array").iter().map(|value| value.as_f64().expect("a number")))
     }
 
-    /// The least.
+    /// The minimum.
     pub(crate) fn least(&self) -> f64 {
         self.0[0]
     }
 
-    /// The value in the middle.
+    /// The median.
     pub(crate) fn median(&self) -> f64 {
         self.0[self.0.len() / 2]
     }
 
-    /// The value that one in a hundred exceeds.
+    /// The 99th percentile.
     pub(crate) fn p99(&self) -> f64 {
         self.0[(self.0.len() * 99).div_ceil(100) - 1]
     }
 
-    /// The most.
+    /// The maximum.
     pub(crate) fn most(&self) -> f64 {
         self.0[self.0.len() - 1]
     }
 
-    /// How many there are.
+    /// The number of values.
     pub(crate) fn len(&self) -> usize {
         self.0.len()
     }

@@ -1,4 +1,4 @@
-//! The table that is read, as the children know it.
+//! The table to read, as the children know it.
 
 use explorer::aws::connect::Connection;
 use explorer::domain::decode::Recipe;
@@ -10,32 +10,32 @@ use jiff::tz::TimeZone;
 
 /// The name of the table.
 pub(crate) const TABLE: &str = "orders-archive-ALL";
-/// The name of one that is small; only the ready-made pages have it.
+/// The name of a small table; only the prepared pages have it.
 pub(crate) const SMALL_TABLE: &str = "few-archive-ALL";
-/// Items of the small one.
+/// Items in the small one.
 pub(crate) const SMALL_ITEMS: usize = 1_000;
 
 /// A server's table.
 #[derive(Clone, Debug)]
 pub(crate) struct Table {
-    /// Where DynamoDB listens.
+    /// The address of DynamoDB.
     pub(crate) url: String,
     /// Items of the table.
     pub(crate) items: usize,
 }
 
 impl Table {
-    /// Clients of its server, with no connection yet.
+    /// Clients for its server, without open connections.
     pub(crate) fn connect(&self) -> Connection {
         Connection::to_emulators(&self.url, &self.url, end_to_end::endpoints::REGION)
     }
 
-    /// The archive that it holds.
+    /// The archive in it.
     pub(crate) fn source(&self) -> ArchiveSource {
         source(TABLE, self.items)
     }
 
-    /// The order to read what matches.
+    /// The order to read matching records.
     pub(crate) fn order(&self, filter: &str) -> ReadOrder {
         let times = TimeContext { now: Timestamp::now(), zone: TimeZone::UTC };
         ReadOrder {
@@ -48,7 +48,7 @@ impl Table {
     }
 }
 
-/// The archive in a table of so many items.
+/// The archive in a table with this many items.
 pub(crate) fn source(table: &str, items: usize) -> ArchiveSource {
     let (stream, _) = table.split_once("-archive-").expect("the name of an archive's table");
     ArchiveSource {

@@ -1,4 +1,4 @@
-//! An archive that has all its items as text already, and answers pages of them without a copy.
+//! An archive that has all items prepared as text, and serves pages without copying.
 
 use archiver::format::table::attribute;
 use axum::body::{Body, Bytes};
@@ -23,10 +23,10 @@ const PAGE_BYTES: usize = 1024 * 1024;
 /// Bytes of an item as DynamoDB counts them: names, and values as they are stored.
 const ITEM_BYTES: usize = 620;
 
-/// The items in the order of the table's partitions, which is not that of their arrival.
+/// The items in the order of the table's partitions, which differs from their arrival.
 pub(crate) struct Archive {
     text: Bytes,
-    /// Where each begins in the text, and at last its end.
+    /// The start of each item in the text, and the end of the last.
     begins: Vec<usize>,
     numbers: Vec<usize>,
     positions: Vec<usize>,
@@ -112,7 +112,7 @@ fn write_item(text: &mut String, number: usize, begin: i64) {
     payload.extend(std::iter::repeat_n('x', PAYLOAD_BYTES - payload.len() - 2));
     payload.push_str(r#""}"#);
     let (seconds, milliseconds) = (begin + i64::try_from(number / 12).expect("a day"), number % 12 * 83);
-    // A key lies in one shard, as in a stream.
+    // A key is in one shard, as in a stream.
     let shard = number % KEYS % SHARDS;
     let item = json!({
         attribute::SHARD_ID: {"S": format!("shardId-{shard:012}")},

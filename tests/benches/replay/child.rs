@@ -1,25 +1,25 @@
-//! The benchmark's own program as a child process: as a server, or as what is measured, since processor time and peak of memory are
-//! told by process.
+//! The benchmark's own program as a child process: a server or the measured part, because CPU time and peak memory are counted by
+//! process.
 
 use crate::{measure as measuring, target};
 use serde_json::Value;
 use std::io::{BufRead as _, BufReader, Read as _};
 use std::process::{Child, Command, Stdio};
 
-/// What a child does. Where it takes servers, `urls` has DynamoDB's and Kinesis'.
+/// A child's task. If it uses servers, `urls` has DynamoDB's and Kinesis' addresses.
 #[derive(Clone, Debug)]
 pub(crate) enum Task<'t> {
     /// Serves an archive, and a Kinesis that answers at once.
     ServeAnswers { records: usize },
-    /// Serves an archive, and the emulator with its limits.
+    /// Serves an archive, and the emulator with Kinesis' limits.
     ServeLimits { records: usize },
-    /// Measures the making of a plan.
+    /// Measures planning.
     Plan { urls: &'t str, records: usize },
     /// Measures a run.
     Run { urls: &'t str, records: usize, sequence: &'t str, rate: &'t str },
 }
 
-/// A server that runs; it ends with this value.
+/// A running server; dropping this value stops it.
 #[derive(Debug)]
 pub(crate) struct Running {
     process: Child,
@@ -27,7 +27,7 @@ pub(crate) struct Running {
 }
 
 impl Running {
-    /// Where it listens.
+    /// Its addresses.
     pub(crate) fn urls(&self) -> &str {
         &self.urls
     }
@@ -42,7 +42,7 @@ impl Drop for Running {
 }
 
 impl<'t> Task<'t> {
-    /// The task that these arguments name, where they come from [`Self::arguments`].
+    /// The task in these arguments, if they come from [`Self::arguments`].
     pub(crate) fn of(arguments: &'t [String]) -> Option<Self> {
         let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
         let count = |text: &str| text.parse().expect("a count");
@@ -76,7 +76,7 @@ impl<'t> Task<'t> {
         Running { process, urls: urls.trim().to_owned() }
     }
 
-    /// Does it, in the child; what is measured goes to stdout as JSON.
+    /// Runs the task in the child; the results go to stdout as JSON.
     pub(crate) async fn run(&self) {
         let measured = match self {
             Self::ServeAnswers { records } => {
@@ -101,7 +101,7 @@ fn end_with_parent() {
     });
 }
 
-/// Has a child measure something.
+/// Measures in a child process.
 pub(crate) fn measure(task: &Task<'_>) -> Value {
     let output = spawn(task).wait_with_output().expect("the child process ends");
     assert!(output.status.success(), "measuring failed: {task:?}");

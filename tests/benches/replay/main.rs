@@ -1,8 +1,8 @@
-//! What a replay costs: a plan of a million records, from an archive of ready-made pages, and its runs into a target that answers at
-//! once, plan and journal included; and at full rate into the emulator with Kinesis' limits. Servers and what is measured are
-//! processes of their own. Started by `cargo bench --workspace --bench replay`. Linux only.
+//! The cost of a replay: planning a million records from an archive of prepared pages, and running the plan into a target that
+//! answers at once, including plan and journal; and running at full rate into the emulator with Kinesis' limits. Servers and
+//! measured parts are separate processes. Run `cargo bench --workspace --bench replay`. Linux only.
 
-// A benchmark that cannot be set up, or whose replay fails, ends best where it happens.
+// If the setup or the replay fails, a panic on the spot shows it best.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 #![allow(clippy::disallowed_macros, clippy::disallowed_methods, reason = "its figures are our own")]
 

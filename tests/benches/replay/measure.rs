@@ -1,4 +1,4 @@
-//! What is measured, each in a process of its own: the making of a plan, and a run.
+//! The measurements, each in a separate process: planning, and a run.
 
 use crate::archive::{PAYLOAD_BYTES, STREAM, TABLE};
 use crate::process;
@@ -51,7 +51,7 @@ struct Planned {
 }
 
 async fn make(connection: &Connection, records: usize, options: ReplayOptions) -> Planned {
-    // Where the user's own files are, and not in memory.
+    // In the same place as the user's own files, not in memory.
     let folder = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).expect("a folder");
     let plans = Plans::in_folder(folder.path());
     let (progress, mut told) = watch::channel((None::<PlanId>, PlanProgress::default()));
@@ -71,10 +71,10 @@ async fn make(connection: &Connection, records: usize, options: ReplayOptions) -
     Planned { folder, file, reading, sorting: begun.elapsed() - reading }
 }
 
-/// How fast a plan is made beside a mere reading of the same archive, how long its preflight takes, and the memory all that takes.
+/// The speed of planning compared with only reading the same archive, the duration of its preflight, and the memory for both.
 pub(crate) async fn plan(urls: &str, records: usize) -> Value {
     let connection = connect(urls);
-    // The first reading opens connections.
+    // The first reading opens the connections.
     let mut only_reading = Duration::ZERO;
     for _ in 0..2 {
         only_reading = read(&connection, records).await;
@@ -122,7 +122,7 @@ async fn read(connection: &Connection, records: usize) -> Duration {
     begun.elapsed()
 }
 
-/// How fast a plan is run, journal included.
+/// The speed of a run, including its journal.
 pub(crate) async fn run(urls: &str, records: usize, sequence: &str, rate: &str) -> Value {
     let connection = connect(urls);
     let sequence = if sequence == "none" { Sequence::None } else { Sequence::OfKey };

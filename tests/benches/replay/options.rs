@@ -1,8 +1,8 @@
-//! What the command line asks for.
+//! The command line's options.
 
 use clap::Parser;
 
-/// Measures what a replay costs.
+/// Measures the cost of a replay.
 #[derive(Debug, Parser)]
 #[command(name = "cargo bench --workspace --bench replay --")]
 pub(crate) struct Options {
@@ -15,31 +15,31 @@ pub(crate) struct Options {
     /// Given by `cargo bench`.
     #[arg(long, hide = true)]
     bench: bool,
-    /// Given by what only looks for tests.
+    /// Passed by tools that only list tests.
     #[arg(long, hide = true)]
     list: bool,
-    /// Given by what only tries benchmarks.
+    /// Passed by tools that only try benchmarks.
     #[arg(long, hide = true)]
     test: bool,
 }
 
 impl Options {
-    /// Whether `cargo test` or its like has started this, and not `cargo bench`.
+    /// Whether this was started by `cargo test` or a similar tool, rather than by `cargo bench`.
     pub(crate) fn is_no_measurement(&self) -> bool {
         !self.bench || self.list || self.test
     }
 
-    /// Whether this part is asked for.
+    /// Whether this measurement is selected.
     pub(crate) fn includes(&self, part: &str) -> bool {
         self.only.as_deref().is_none_or(|text| part.contains(text))
     }
 
-    /// Records of the plan.
+    /// Records in the plan.
     pub(crate) fn records(&self) -> usize {
         if self.quick { 100_000 } else { 1_000_000 }
     }
 
-    /// Records that are sent at the rate of two shards.
+    /// Records to send at the rate of two shards.
     pub(crate) fn limited_records(&self) -> usize {
         if self.quick { 10_000 } else { 60_000 }
     }

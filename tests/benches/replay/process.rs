@@ -1,12 +1,12 @@
-//! What Linux tells about this process: the time it was on a CPU, and the most memory it ever held. Source: proc(5).
+//! This process's CPU time and peak memory, from Linux. Source: proc(5).
 
 use std::path::Path;
 use std::time::Duration;
 
-/// The clock ticks of a second in which Linux counts processor time. Source: sysconf(_SC_CLK_TCK), the same on all that Rust runs on.
+/// Linux's clock ticks a second for CPU time. Source: sysconf(_SC_CLK_TCK), the same on all platforms that Rust supports.
 const TICKS: f64 = 100.0;
 
-/// Processor time so far, in the program and in the kernel, threads that have ended included: a run ends some.
+/// CPU time so far, in the program and in the kernel, including ended threads: a run ends some.
 ///
 /// # Panics
 /// When this is not Linux.
@@ -28,7 +28,7 @@ pub(crate) fn peak_memory_bytes() -> usize {
     kibibytes * 1_024
 }
 
-/// Whether this system tells all that.
+/// Whether this system provides these values.
 pub(crate) fn is_readable() -> bool {
     Path::new("/proc/self/stat").exists()
 }

@@ -1,18 +1,18 @@
-//! What is printed: plain text of fixed widths, so that two runs can be laid side by side.
+//! The report: plain text with fixed widths, so that two runs can be compared side by side.
 
 use crate::archive::PAYLOAD_BYTES;
 use serde_json::Value;
 
 const BYTES_PER_MEGABYTE: f64 = 1_000_000.0;
-/// What is asked of a run into a target that answers at once: records a second without an order, and with that of keys.
+/// Target for a run into a target that answers at once: records a second without an order, and with the order of keys.
 const ASKED_WITHOUT_ORDER: f64 = 100_000.0;
 const ASKED_WITH_ORDER: f64 = 60_000.0;
-/// What is asked of its processor time for 1,000 records, in ms.
+/// Target for its CPU time for 1,000 records, in ms.
 const ASKED_CPU: f64 = 10.0;
-/// What is asked of the time from the end of reading to the preflight, in seconds, and of all memory, in MB.
+/// Targets for the time from the end of reading to the preflight, in seconds, and for the memory, in MB.
 const ASKED_PREFLIGHT: f64 = 2.0;
 const ASKED_MEMORY: f64 = 100.0;
-/// What is asked of the limit of all shards, and what a shard takes a second.
+/// Target for the share of all shards' limits, and a shard's limit a second.
 const ASKED_SHARE: f64 = 0.95;
 const SHARD_RECORDS: f64 = 1_000.0;
 
@@ -24,7 +24,7 @@ fn line(name: &str, value: String, asked: &str) {
     println!("{name:44} {value:>14}   {asked}");
 }
 
-/// What [`crate::measure::plan`] found.
+/// The result of [`crate::measure::plan`].
 pub(crate) fn print_plan(measured: &Value) {
     let records = number(measured, "records");
     println!();
@@ -42,7 +42,7 @@ pub(crate) fn print_plan(measured: &Value) {
     line("bytes of the file for a record", format!("{:.0}", number(measured, "file") / records), "");
 }
 
-/// What [`crate::measure::run`] found, several times.
+/// The results of [`crate::measure::run`].
 pub(crate) fn print_runs(name: &str, runs: &[Value]) {
     let asked = if name.contains("none") { ASKED_WITHOUT_ORDER } else { ASKED_WITH_ORDER };
     println!();
@@ -62,13 +62,13 @@ pub(crate) fn print_runs(name: &str, runs: &[Value]) {
     line("peak memory, plan included, MB", format!("{peak:.0}"), &format!("asked <{ASKED_MEMORY:.0}"));
 }
 
-/// What [`crate::measure::run`] found with limits.
+/// The result of [`crate::measure::run`] with limits.
 pub(crate) fn print_limited(run: &Value, shards: u32) {
     println!();
     println!("run of {:.0} records into {shards} shards with Kinesis' limits, rate 100%", number(run, "records"));
     let rate = number(run, "records") / number(run, "sending");
     line("records/s", format!("{rate:.0}"), "");
-    // The one that has something to get to the end; the others have less and are done before.
+    // The shard with the most records; the others finish earlier.
     let busiest = number(run, "busiest shard") / number(run, "sending") / SHARD_RECORDS;
     line("busiest shard, of its limit", format!("{busiest:.3}"), &format!("asked >={ASKED_SHARE}"));
     line("throttled puts", format!("{:.0}", number(run, "throttled")), "asked 0");

@@ -1,4 +1,4 @@
-//! The servers: a Kinesis that answers at once, beside the archive, and the emulator with Kinesis' limits.
+//! The servers: a Kinesis that answers at once, next to the archive, and the emulator with Kinesis' limits.
 
 use crate::archive::{Archive, STREAM};
 use axum::Router;
@@ -23,7 +23,7 @@ pub(crate) const LIMITED_SHARDS: u32 = 2;
 /// The stream that is put into.
 pub(crate) const TARGET: &str = "orders-replay";
 
-/// Serves an archive of so many records and a Kinesis that answers at once.
+/// Serves an archive of this many records and a Kinesis that answers at once.
 pub(crate) async fn serve_answers(records: usize) {
     let app = Router::new().fallback(answer).with_state(Arc::new(Archive::of(records)));
     let (url, serving) = start(app).await;
@@ -50,7 +50,7 @@ async fn start(app: Router) -> (String, JoinHandle<()>) {
     (url, tokio::spawn(async move { axum::serve(listener, app).await.expect("the server goes on") }))
 }
 
-/// Where streams are made, makes source and target.
+/// Creates source and target, in the emulator.
 async fn create_streams(url: &str) {
     let connection = end_to_end::endpoints::Endpoints::at(url.to_owned(), url.to_owned());
     for name in [STREAM, TARGET] {
@@ -60,7 +60,7 @@ async fn create_streams(url: &str) {
     }
     let tags = [("StreamArchiveMode".to_owned(), "ALL".to_owned())].into();
     let tag = connection.kinesis.add_tags_to_stream().stream_name(STREAM).set_tags(Some(tags));
-    // A stream that is being made takes no tags.
+    // A stream that is being created takes no tags.
     end_to_end::wait::eventually("the stream is tagged", || async { tag.clone().send().await.ok() }).await;
 }
 
@@ -109,7 +109,7 @@ async fn answer(State(archive): State<Arc<Archive>>, headers: HeaderMap, body: B
     }
 }
 
-/// Says that each record is where its shard happens to be looked for: nobody reads them.
+/// Claims that each record is in the shard where it is looked for; nothing reads them.
 fn put_records(body: &[u8]) -> Response {
     let records = memmem::find_iter(body, b"\"PartitionKey\"").count();
     let mut text = String::with_capacity(records * 128 + 64);

@@ -1,4 +1,4 @@
-//! A call, as far as a script decides by it.
+//! A call, with what scripts need to decide.
 
 use axum::http::request::Parts;
 use serde_json::Value;
@@ -8,23 +8,23 @@ use serde_json::Value;
 pub struct Call {
     /// Its operation, such as `BatchWriteItem`.
     pub operation: String,
-    /// What it does to what.
+    /// Its kind and its object.
     pub kind: Kind,
     /// Its number among the calls of its kind since the script began, from 0.
     pub number: usize,
-    /// How many items or statements it holds.
+    /// The number of items or statements.
     pub items: usize,
     /// The request.
     pub body: Value,
-    /// The id of the access key that it is signed with.
+    /// The id of the access key that signed it.
     pub key: String,
     pub(super) is_dynamodb: bool,
 }
 
-/// What a call does to what, whichever operation does it.
+/// What a call does, whatever its operation.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Kind {
-    /// Writes items to a table: by items, by a batch of them, or by statements.
+    /// Writes items to a table: single items, a batch of them, or statements.
     Write(String),
     /// Describes a table.
     Describe(String),
@@ -41,7 +41,7 @@ impl Call {
         matches!(&self.kind, Kind::Write(written) if written == table)
     }
 
-    /// One of its puts or statements; the whole request, when it is of one item.
+    /// One of its puts or statements; the whole request if it has only one item.
     #[must_use]
     pub fn item(&self, place: usize) -> &Value {
         match self.operation.as_str() {

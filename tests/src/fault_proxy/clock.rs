@@ -1,4 +1,4 @@
-//! A service whose clock shows another time than ours, or the other way round: the caller's is the one that is wrong.
+//! A service whose clock differs from ours, or rather: the caller's clock is wrong.
 
 use crate::upstream::Answer;
 use axum::http::request::Parts;
@@ -9,12 +9,12 @@ use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::json;
 
-/// How old or new a signature may be. Source: IAM user guide, elements of an AWS API request signature.
+/// The largest difference in a signature's time. Source: IAM user guide, elements of an AWS API request signature.
 const TOLERANCE: SignedDuration = SignedDuration::from_mins(5);
 /// The form of `X-Amz-Date`.
 const SIGNED_TIME: &str = "%Y%m%dT%H%M%SZ";
 
-/// The answer to a call that was signed by a clock too far from the service's.
+/// The answer to a call that was signed with a clock too far from the service's.
 pub(super) fn refusal(ahead: SignedDuration, parts: &Parts) -> Option<Answer> {
     let now = Timestamp::now() + ahead;
     let signed = parts.headers.get("x-amz-date").and_then(|date| date.to_str().ok()).expect("a signed request");

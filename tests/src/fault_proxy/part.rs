@@ -1,4 +1,4 @@
-//! The part of a batch that is done, and the answer made of that part's and of errors for the rest.
+//! The part of a batch that is carried out, and an answer that combines its results with errors for the rest.
 
 use super::call::Call;
 use super::refusal::Refusal;
@@ -8,20 +8,20 @@ use serde_json::{Value, json};
 /// The operation whose statements succeed or fail one by one.
 pub(super) const BATCH_OF_STATEMENTS: &str = "BatchExecuteStatement";
 
-/// A call, and which of its items or statements are done.
+/// A call, and which of its items or statements are carried out.
 #[derive(Debug)]
 pub(super) struct Part<'c> {
     call: &'c Call,
     is_done: Vec<bool>,
 }
 
-/// The part whose places in the call are chosen.
+/// The part with the chosen places.
 pub(super) fn of(call: &Call, is_done: impl Fn(usize) -> bool) -> Part<'_> {
     Part { call, is_done: (0..call.items).map(is_done).collect() }
 }
 
 impl Part<'_> {
-    /// The request for the part; `None` where nothing is left.
+    /// The request for the part; `None` if it is empty.
     pub(super) fn request(&self) -> Option<Value> {
         if !self.is_done.contains(&true) {
             return None;
@@ -38,7 +38,7 @@ impl Part<'_> {
         Some(request)
     }
 
-    /// The answer to the whole call, made of the one to the part.
+    /// The answer to the whole call, built from the part's answer.
     pub(super) fn merge(&self, answer: Option<Answer>, call: &Call, refusal: Refusal) -> Answer {
         if answer.as_ref().is_some_and(|answer| !answer.status.is_success()) || !self.is_done.contains(&false) {
             return answer.expect("where nothing is refused, something is done");

@@ -1,4 +1,4 @@
-//! The errors that AWS answers with, in its own words.
+//! The errors that AWS answers with, in AWS's words.
 
 use super::call::{Call, Kind};
 use crate::endpoints::REGION;
@@ -12,13 +12,13 @@ const KEY_ARN: &str = "arn:aws:kms:us-east-1:123456789012:key/1234abcd-12ab-34cd
 /// Why a call is refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Refusal {
-    /// The table or the account takes no more for now.
+    /// The table or the account is throttled.
     ThroughputExceeded,
-    /// The same, said by the layer before the service.
+    /// The same, from the layer in front of the service.
     Throttled,
     /// The service failed: 500.
     ServerError,
-    /// The service is not to be had: 503.
+    /// The service is unavailable: 503.
     Unavailable,
     /// The function's role lacks the permission.
     AccessDenied,
@@ -28,7 +28,7 @@ pub enum Refusal {
     KeyDenied,
     /// The key that the table is encrypted with is disabled.
     KeyDisabled,
-    /// With a code and a message that would take over a terminal.
+    /// A code and a message with control sequences for a terminal.
     Hostile,
 }
 
@@ -43,7 +43,7 @@ impl Refusal {
         answer
     }
 
-    /// The answer to one of a batch of statements. Source of the codes: DynamoDB API reference, BatchStatementError.
+    /// The answer to one statement of a batch. Source of the codes: DynamoDB API reference, BatchStatementError.
     pub(super) fn of_statement(self, call: &Call, place: usize) -> Value {
         let code = match self {
             Self::ThroughputExceeded => "ProvisionedThroughputExceeded",
@@ -68,7 +68,7 @@ impl Refusal {
             Self::AccessDenied => (400, "com.amazon.coral.service#AccessDeniedException", "AccessDeniedException"),
             Self::NotFound => (400, "com.amazonaws.dynamodb.v20120810#ResourceNotFoundException", "ResourceNotFoundException"),
             Self::KeyDenied => (400, "com.amazonaws.dynamodb.v20120810#AccessDeniedException", "KMSAccessDeniedException"),
-            // So DynamoDB answers once the data key that it kept is too old, minutes after the key was disabled.
+            // DynamoDB answers like this once its cached data key expires, minutes after the key was disabled.
             Self::KeyDisabled => (400, "com.amazon.coral.validate#ValidationException", "KMSDisabledException"),
             Self::Hostile => (400, HOSTILE, HOSTILE),
         };

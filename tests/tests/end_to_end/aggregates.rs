@@ -1,5 +1,5 @@
-//! Aggregated records of the Kinesis Producer Library: in mode LATEST taken apart, so that each user key has its newest record; in
-//! mode ALL verbatim.
+//! Aggregated records of the Kinesis Producer Library: unpacked in mode LATEST, so that each user key has its newest record;
+//! unchanged in mode ALL.
 
 use archiver::format::aggregate::aggregate;
 use aws_sdk_dynamodb::types::AttributeValue;
@@ -20,7 +20,7 @@ in_both_ways!(
     an_aggregated_record_that_is_in_the_archive_as_a_whole_is_replaced_by_its_user_records,
 );
 
-/// Key, version and payload of what is expected.
+/// The expected key, version and payload.
 type Expected<'e> = (&'e str, &'e str, &'e [u8]);
 
 async fn latest(endpoints: &Endpoints) -> TestStream {
@@ -36,7 +36,7 @@ fn aggregated(sequence_number: &str, records: &[(&str, &[u8])]) -> ReadRecord {
     ReadRecord::new("a", sequence_number, &aggregate(&records))
 }
 
-/// Two aggregated records between plain ones of the same keys, and what is the newest of each key.
+/// Two aggregated records between plain ones with the same keys, and the newest of each key.
 fn mixed() -> (Vec<ReadRecord>, [Expected<'static>; 5]) {
     let records = vec![
         ReadRecord::new("cust-1", "8", b"plain, replaced"),
@@ -85,7 +85,7 @@ async fn all_holds_aggregated_records_verbatim(way: Way) {
 async fn latest_holds_the_newest_user_record_of_each_key(way: Way) {
     let endpoints = Endpoints::start().await;
     let (records, newest) = mixed();
-    // As one batch, as several, and as the producer never ordered them; each delivered once more in the end.
+    // As one batch, as several, and out of order; each delivered once more at the end.
     let mut shuffled = records.clone();
     fastrand::Rng::with_seed(20).shuffle(&mut shuffled);
     for (order, batch) in [(&records, 5), (&records, 1), (&records, 2), (&shuffled, 5), (&shuffled, 1)] {
@@ -171,7 +171,7 @@ async fn a_user_record_too_large_for_an_item_is_archived_in_parts_of_its_own(way
     let expected = [("9.3", "0"), ("9.3", "1"), ("9.4", "0"), ("9.4", "1")];
     assert_eq!(parts, expected.map(|(part_of, part)| (part_of.to_owned(), part.to_owned())).into());
 
-    // One is replaced by a large one, the other by a small one, and what was delivered before comes late.
+    // A large record replaces one, a small one the other, and earlier records arrive late.
     let newer = aggregated("10", &[("photo", &photo), ("scan", b"{}")]);
     for record in [&newer, &record] {
         function.archive(&event_of(&stream, std::slice::from_ref(record))).await;
@@ -181,7 +181,7 @@ async fn a_user_record_too_large_for_an_item_is_archived_in_parts_of_its_own(way
     assert_holds(&stream, &[("note", "9.1", b"{}"), ("photo", "11", b"plain"), ("scan", "10.1", b"{}")]).await;
 }
 
-/// The Node.js original did not take them apart, and their own key may be that of a user record.
+/// The Node.js original did not unpack them, and their own key may be a user record's.
 async fn an_aggregated_record_that_is_in_the_archive_as_a_whole_is_replaced_by_its_user_records(way: Way) {
     let endpoints = Endpoints::start().await;
     let stream = latest(&endpoints).await;

@@ -29,14 +29,14 @@ fn binary() -> &'static Path {
     Path::new(env!("CARGO_BIN_EXE_explorer-under-test"))
 }
 
-/// An empty local system, and the program pointed to it.
+/// An empty local system, and a program that uses it.
 async fn start() -> (RunningLocal, Explorer) {
     let local = RunningLocal::start(binary(), &["--no-demo"]).await;
     let explorer = Explorer::of(binary(), &local.endpoints);
     (local, explorer)
 }
 
-/// Kinesis and DynamoDB without an archiver, and the program pointed to them.
+/// Kinesis and DynamoDB without an archiver, and a program that uses them.
 async fn reach() -> (Endpoints, Explorer) {
     let endpoints = Endpoints::start().await;
     let explorer = Explorer::of(binary(), &endpoints);
@@ -55,7 +55,7 @@ fn long_number(place: usize) -> String {
     format!("4{place:055}")
 }
 
-/// The partition keys of records as JSON, in their order.
+/// The partition keys of records in JSON, in order.
 fn keys(records: &[serde_json::Value]) -> Vec<&str> {
     records.iter().map(|record| record["partition_key"].as_str().unwrap_or_default()).collect()
 }
@@ -65,7 +65,7 @@ async fn archived_stream(endpoints: &Endpoints, shards: i32) -> TestStream {
     TestStream::archived(endpoints, shards, &[("StreamArchiveMode", "ALL")], "ALL", Keys::OfModeAll).await
 }
 
-/// Waits until so many records of the stream are archived.
+/// Waits until this many records of the stream are archived.
 async fn until_archived(stream: &TestStream, records: usize) {
     eventually("the records are archived", || async { (stream.items("ALL").await.len() == records).then_some(()) }).await;
 }

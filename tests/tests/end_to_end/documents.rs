@@ -1,5 +1,5 @@
-//! The documents agree with the program and with each other: links lead somewhere, and `docs/cli.md` has every command and every
-//! field of its JSON.
+//! The documents agree with the program and each other: links work, and `docs/cli.md` has every command and every field of its
+//! JSON.
 
 use clap::{Command, CommandFactory as _};
 use explorer::commands::Arguments;
@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// Above this the README is no longer a door but a manual.
+/// A longer README is a manual instead of an introduction.
 const LONGEST_README_LINES: usize = 180;
 
 fn root() -> &'static Path {
@@ -48,7 +48,7 @@ fn prose(document: &str) -> impl Iterator<Item = &str> {
     })
 }
 
-/// The anchors of a document's headings, as GitHub makes them.
+/// The anchors of a document's headings, as GitHub forms them.
 fn anchors(document: &str) -> BTreeSet<String> {
     let headings = prose(document).filter(|line| line.starts_with('#'));
     headings
@@ -122,7 +122,7 @@ fn the_document_of_the_command_line_has_every_command() {
     }
 }
 
-/// The names that the fields of the structs in this source have as JSON, of those that are serialized.
+/// The JSON names of the serialized structs' fields in this source.
 fn json_fields(source: &str) -> BTreeSet<String> {
     let mut found = BTreeSet::new();
     for declared in source.split("#[derive(").skip(1) {

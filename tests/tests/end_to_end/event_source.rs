@@ -1,4 +1,4 @@
-//! The function behind an event source mapping, which polls, tries again, splits batches and gives up as Lambda's does.
+//! The function behind an event source mapping, which polls, retries, splits batches and gives up like Lambda's.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -71,7 +71,7 @@ async fn a_split_and_a_merge_while_archiving_lose_nothing(way: Way) {
         stream.put_all(&orders(1_000..2_000)).await;
         stream.merge("shardId-000000000001", "shardId-000000000002").await;
         stream.put_all(&orders(2_000..3_000)).await;
-        // The records of the last shard come last, and are there when those of all others are.
+        // The records of the last shard come last, so once they are there, all are.
         eventually("the last shard's records are archived", || async {
             let shards: BTreeSet<String> = stream.items(mode).await.iter().map(|item| text(item, "shardId").to_owned()).collect();
             shards.contains("shardId-000000000003").then_some(())
@@ -115,7 +115,7 @@ async fn what_cannot_be_archived_is_given_up_alone(way: Way) {
     for (mode, keys) in [("ALL", Keys::OfModeAll), ("LATEST", Keys::OfModeLatest)] {
         let stream = TestStream::archived(&endpoints, 1, &[("StreamArchiveMode", mode)], mode, keys).await;
         stream.put("cust-1", b"before").await;
-        // Nothing makes it small enough for an item, and there is no table for its parts.
+        // No compression makes it fit into an item, and there is no table for its parts.
         stream.put("cust-2", &noise(330_000, 2)).await;
         stream.put("cust-3", b"after").await;
         let function = Arc::new(Function::start(&endpoints, &way).await);

@@ -1,4 +1,4 @@
-//! What cannot be archived is reported, for its record alone or for the batch, in words that say what to do; nothing is lost.
+//! Records that cannot be archived are reported, alone or with their batch, in words that say what to do. Nothing is lost.
 
 use end_to_end::archive::Archive;
 use end_to_end::endpoints::Endpoints;
@@ -46,7 +46,7 @@ async fn a_bad_record_is_reported_alone_and_the_others_are_archived(way: Way) {
     }
 }
 
-/// DynamoDB takes 400 KB an item, and these have 440 KB in base64.
+/// An item may have 400 KB, and these have 440 KB in base64.
 async fn a_record_too_large_for_an_item_is_archived_compressed_or_in_parts(way: Way) {
     let endpoints = Endpoints::start().await;
     for (mode, keys) in [("ALL", Keys::OfModeAll), ("LATEST", Keys::OfModeLatest)] {
@@ -97,7 +97,7 @@ async fn a_missing_table_is_named_and_archiving_goes_on_when_it_is_there(way: Wa
     function.archive(&event).await;
     assert_eq!(stream.items("ALL").await.len(), 1);
 
-    // Also when it goes while the function knows it.
+    // The table may also be deleted while the function knows it.
     endpoints.dynamodb.delete_table().table_name(stream.table("ALL")).send().await.unwrap();
     assert_eq!(function.error(&event).await.error_type, "TableMissing");
 }
@@ -124,7 +124,7 @@ async fn an_unreadable_tag_is_named_and_nothing_is_written(way: Way) {
         assert!(error.message.starts_with(&beginning), "{}", error.message);
         assert_eq!((stream.items("ALL").await, stream.items("LATEST").await), (vec![], vec![]));
 
-        // The records are still there, and archived as soon as the tag is mended.
+        // The records are still there, and are archived once the tag is corrected.
         stream.tag(&[(tag, good)]).await;
         function.archive(&event).await;
         assert_eq!(stream.items("ALL").await.len(), 3);

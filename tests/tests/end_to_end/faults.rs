@@ -1,9 +1,8 @@
-//! What goes wrong between the function and AWS, fault by fault, with the real binary behind a proxy that makes them. Whatever
-//! happens: what can be archived is archived, what cannot is reported under its own number, the newest record of a key wins, and
-//! an error names the stream, the table, the cause and the remedy.
+//! Faults between the function and AWS, one by one, with the real binary behind a proxy. In all cases: what can be archived is
+//! archived, the rest is reported by number, the newest record of a key wins, and errors name the stream, the table, the cause and
+//! the remedy.
 
-/// Two tests of each scenario, one for each mode. With threads, so that an answer in time is not seen late because the emulator in
-/// this process is busy.
+/// Two tests of each scenario, one for each mode. With threads, so that a busy emulator in this process does not delay an answer.
 macro_rules! in_both_modes {
     ($($scenario:ident),+ $(,)?) => {
         mod mode_all {
@@ -47,7 +46,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::ops::Range;
 use std::time::Duration;
 
-/// A stream and its archive, and the proxies through which the function reaches them; the tests themselves go past them.
+/// A stream and its archive, and the proxies between them and the function; the tests themselves bypass the proxies.
 struct Scene {
     endpoints: Endpoints,
     kinesis: FaultProxy,
@@ -56,7 +55,7 @@ struct Scene {
     mode: ArchiveMode,
 }
 
-/// What an event source mapping learns: the numbers to deliver again, or that it is the whole batch.
+/// What an event source mapping learns: the numbers to deliver again, or that the whole batch failed.
 type Delivered = Result<BTreeSet<String>, FunctionError>;
 
 impl Scene {
@@ -67,7 +66,7 @@ impl Scene {
         scene
     }
 
-    /// A stream that is to be archived in this mode.
+    /// A stream that will be archived in this mode.
     async fn without_table(mode: ArchiveMode) -> Self {
         let endpoints = Endpoints::start().await;
         let kinesis = FaultProxy::start(&endpoints.kinesis_url).await;
@@ -77,7 +76,7 @@ impl Scene {
         Self { endpoints, kinesis, dynamodb, stream, mode }
     }
 
-    /// A stream that is archived in this mode, large records too.
+    /// A stream that is archived in this mode, including large records.
     async fn with_parts(mode: ArchiveMode) -> Self {
         let scene = Self::of(mode).await;
         scene.stream.create_parts_table().await;
@@ -101,19 +100,19 @@ impl Scene {
         self.stream.table("parts")
     }
 
-    /// A new process that knows nothing yet.
+    /// A new process with empty caches.
     async fn function(&self) -> Bootstrap {
         let Way::Binary(binary) = crate::binary() else { unreachable!("the binary is asked for") };
         Bootstrap::start(&Endpoints::at(self.kinesis.url.clone(), self.dynamodb.url.clone()), &binary).await
     }
 
-    /// From now on the writes to the archive's table fail as this says.
+    /// From now on, writes to the archive's table fail like this.
     fn writes(&self, fault: impl Fn(&Call) -> Fault + Send + Sync + 'static) {
         let table = self.table();
         self.dynamodb.follow(move |call| if call.is_write_to(&table) { fault(call) } else { Fault::Pass });
     }
 
-    /// From now on the writes to the table of parts fail as this says.
+    /// From now on, writes to the parts table fail like this.
     fn writes_of_parts(&self, fault: impl Fn(&Call) -> Fault + Send + Sync + 'static) {
         let table = self.parts_table();
         self.dynamodb.follow(move |call| if call.is_write_to(&table) { fault(call) } else { Fault::Pass });
@@ -127,7 +126,7 @@ impl Scene {
         numbers_in(&function.invoke_within(&event_of(&self.stream, records), time_limit).await?)
     }
 
-    /// Delivers a batch that must be archived as a whole.
+    /// Delivers a batch that must be archived completely.
     async fn archive(&self, function: &Bootstrap, records: &[ReadRecord]) {
         let failed = self.deliver(function, records).await.expect("the batch does not fail as a whole");
         assert!(failed.is_empty(), "{} not archived: {:#?}", failed.len(), function.log());
@@ -141,7 +140,7 @@ impl Scene {
         }
     }
 
-    /// The archive holds these records, in mode LATEST the newest of each key, and nothing else.
+    /// The archive holds exactly these records, in mode LATEST the newest of each key.
     async fn assert_complete(&self, records: &[ReadRecord]) {
         let expected: BTreeMap<_, _> = match self.mode {
             ArchiveMode::All => records.iter().map(|record| (key_of(record), record.data())).collect(),
@@ -154,7 +153,7 @@ impl Scene {
         assert!(found == expected, "an item holds another record's data");
     }
 
-    /// The same where records may be in parts, all of which are there; gives back the parts that belong to none.
+    /// The same for records in parts, which must all be there; returns parts without an item.
     async fn assert_restored(&self, records: &[ReadRecord]) -> BTreeSet<(String, usize)> {
         let archive = Archive::of(&self.stream, self.mode.as_str()).await;
         let expected: BTreeMap<_, _> = match self.mode {
@@ -167,8 +166,8 @@ impl Scene {
         archive.orphans
     }
 
-    /// Every record that is not reported is in the archive, in mode LATEST it or a newer one of its key; nothing is there that was
-    /// not delivered, and nothing is reported that was not.
+    /// Every record that is not reported is in the archive, in mode LATEST it or a newer one of its key. The archive and the report
+    /// contain only delivered records.
     async fn assert_nothing_lost(&self, delivered: &[ReadRecord], reported: &BTreeSet<String>) {
         let records: BTreeMap<_, _> = delivered.iter().map(|record| (key_of(record), record.data())).collect();
         let found = self.archived().await;
@@ -194,7 +193,7 @@ impl Scene {
     }
 }
 
-/// Orders of so many customers, in the order of their sequence numbers, which have as many digits as those of Kinesis.
+/// Orders from this many customers, in order, with sequence numbers as long as Kinesis'.
 fn orders(numbers: Range<usize>, customers: usize) -> Vec<ReadRecord> {
     let order = |number: usize| ReadRecord {
         shard_id: "shardId-000000000000".to_owned(),
@@ -229,23 +228,23 @@ fn newest_of_each_key(records: &[ReadRecord]) -> HashMap<&str, &ReadRecord> {
     newest
 }
 
-/// The numbers in an answer of the form that Lambda wants.
+/// The numbers in an answer in Lambda's form.
 fn numbers_in(answer: &serde_json::Value) -> Delivered {
     let failures = answer["batchItemFailures"].as_array().expect("an answer has batchItemFailures");
     Ok(failures.iter().map(|failure| failure["itemIdentifier"].as_str().expect("an itemIdentifier").to_owned()).collect())
 }
 
-/// The reads of tags fail like this.
+/// Reads of tags fail like this.
 fn reads_of_tags(fault: impl Fn(&Call) -> Fault + Send + Sync + 'static) -> impl Fn(&Call) -> Fault + Send + Sync + 'static {
     move |call| if call.kind == Kind::Tags { fault(call) } else { Fault::Pass }
 }
 
-/// The descriptions of tables fail like this.
+/// Descriptions of tables fail like this.
 fn descriptions(fault: impl Fn(&Call) -> Fault + Send + Sync + 'static) -> impl Fn(&Call) -> Fault + Send + Sync + 'static {
     move |call| if matches!(call.kind, Kind::Describe(_)) { fault(call) } else { Fault::Pass }
 }
 
-/// An error names all of these and the service's own words, and after them says what to do.
+/// An error contains all of these and the service's own words, and then says what to do.
 fn assert_says(error: &FunctionError, names: &[&str], cause: &str, remedy: &str) {
     for name in names {
         assert!(error.message.contains(name), "{name} is not named: {error:#?}");

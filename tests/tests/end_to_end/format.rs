@@ -1,4 +1,4 @@
-//! The items are those that readers of older archives know, to the letter.
+//! Items are exactly what readers of older archives know.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -72,7 +72,7 @@ async fn a_payload_of_every_byte_value_is_archived_unchanged(way: Way) {
     let endpoints = Endpoints::start().await;
     let stream = TestStream::archived(&endpoints, 1, &[("StreamArchiveMode", "ALL")], "ALL", Keys::OfModeAll).await;
     let every_byte: Vec<u8> = (0..=u8::MAX).collect();
-    // All lengths of base64's last group, too.
+    // Also covers all lengths of base64's last group.
     let payloads: Vec<Vec<u8>> = (0..4).map(|cut| every_byte[cut..].to_vec()).chain([b"\x00".to_vec(), vec![0xff; 3]]).collect();
     for payload in &payloads {
         stream.put("sensor-1", payload).await;

@@ -1,4 +1,4 @@
-//! Records that are too large for one item: compressed, or in parts, which come and go with their item.
+//! Records that are too large for one item: compressed, or in parts, which are written and deleted with their item.
 
 use archiver::format::payload::PART_TEXT_BYTES;
 use end_to_end::archive::{ATTRIBUTES, Archive};
@@ -35,7 +35,7 @@ async fn archive(function: &Function, stream: &TestStream, records: &[ReadRecord
     function.archive(&event_of(stream, records)).await;
 }
 
-/// The archive holds these records and nothing else.
+/// The archive holds exactly these records.
 async fn assert_holds(stream: &TestStream, mode: &str, records: &[&ReadRecord]) {
     let archive = Archive::of(stream, mode).await;
     assert_eq!(archive.orphans, BTreeSet::new());
@@ -44,7 +44,7 @@ async fn assert_holds(stream: &TestStream, mode: &str, records: &[&ReadRecord]) 
     assert!(archive.records.iter().all(|(key, record)| &record.payload == expected[key]), "another payload than was put");
 }
 
-/// Each in parts of the event's text, verbatim.
+/// Each in parts of the event's text, unchanged.
 async fn assert_in_parts(stream: &TestStream, mode: &str, records: &[ReadRecord]) {
     assert_holds(stream, mode, &records.iter().collect::<Vec<_>>()).await;
     let archive = Archive::of(stream, mode).await;
@@ -68,13 +68,13 @@ async fn large_records_are_archived_in_parts_that_expire_with_their_item(way: Wa
         let stream = archived(&endpoints, mode, keys, &[("ArchiveTTL", "expireSeconds=3600")]).await;
         stream.put("small", b"{}").await;
         stream.put("photo", &noise(310_000, 1)).await;
-        // Key and payload together are the largest record that a stream takes unless it is told otherwise.
+        // Key and payload together are the default limit of a record.
         stream.put("scan", &noise(1024 * 1024 - "scan".len(), 2)).await;
         let function = Function::start(&endpoints, &way).await;
 
         let records = stream.records().await;
         archive(&function, &stream, &records).await;
-        // An event of 5.6 MB, and Lambda takes 6.
+        // An event of 5.6 MB; Lambda takes 6.
         let film = ReadRecord::new("film", "49590338271490256608559692538361571095921575989136588898", &noise(4 * 1024 * 1024, 3));
         archive(&function, &stream, std::slice::from_ref(&film)).await;
 
@@ -82,7 +82,7 @@ async fn large_records_are_archived_in_parts_that_expire_with_their_item(way: Wa
     }
 }
 
-/// The largest that Kinesis takes. No event of Lambda's holds it, but whoever calls the library may pass it.
+/// The largest record that Kinesis takes. It does not fit an event of Lambda's, but a caller of the library may pass it.
 #[tokio::test]
 async fn the_largest_record_is_archived_in_parts() {
     let endpoints = Endpoints::start().await;
@@ -101,7 +101,7 @@ async fn what_is_too_large_even_when_compressed_is_in_parts_of_its_compressed_fo
     let endpoints = Endpoints::start().await;
     for (mode, keys) in MODES {
         let stream = archived(&endpoints, mode, keys, &[]).await;
-        // Hexadecimal digits, which compression makes half as large.
+        // Hexadecimal digits, which compress to half their size.
         let digits: String = noise(600_000, 5).iter().map(|byte| format!("{byte:02x}")).collect();
         let record = ReadRecord::new("report", "5", digits.as_bytes());
 
@@ -115,7 +115,7 @@ async fn what_is_too_large_even_when_compressed_is_in_parts_of_its_compressed_fo
     }
 }
 
-/// Large, larger, small, compressed, large again: whatever is replaced takes its parts along.
+/// Large, larger, small, compressed, large again: a replaced record's parts go too.
 async fn latest_keeps_the_parts_of_what_it_holds_and_of_nothing_else(way: Way) {
     let endpoints = Endpoints::start().await;
     let stream = archived(&endpoints, "LATEST", Keys::OfModeLatest, &[]).await;
@@ -147,7 +147,7 @@ async fn latest_keeps_the_parts_of_what_it_holds_and_of_nothing_else(way: Way) {
     assert_holds(&stream, "LATEST", &[&other, &batch[1]]).await;
 }
 
-/// Megabytes are not written to be deleted at once: without the table of parts, every try to write one would be reported.
+/// Parts are not written just to be deleted: without the parts table, every attempt would be reported.
 async fn an_older_large_record_writes_no_parts(way: Way) {
     let endpoints = Endpoints::start().await;
     let stream = archived(&endpoints, "LATEST", Keys::OfModeLatest, &[]).await;
@@ -200,7 +200,7 @@ async fn a_newer_large_record_lives_by_the_settings_of_its_own_time(way: Way) {
     assert_eq!(expires().await, None);
 }
 
-/// A mode that was changed: both archives hold the same record in parts, of one table.
+/// After a change of mode, both archives hold the same record, with parts in the same table.
 async fn what_latest_deletes_is_not_what_all_keeps(way: Way) {
     let endpoints = Endpoints::start().await;
     let stream = archived(&endpoints, "ALL", Keys::OfModeAll, &[]).await;

@@ -1,5 +1,5 @@
-//! The archiver end to end: records put into Kinesis, delivered to the function, found in DynamoDB. Every scenario runs twice,
-//! through the library's handler and through the real binary; those with faults between the two, through the binary alone. And the
+//! The archiver end to end: records are put into Kinesis, delivered to the function, and found in DynamoDB. Every scenario runs
+//! twice, through the library's handler and through the real binary; scenarios with faults in between use only the binary. Also the
 //! explorer's command line, as its real binary.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
@@ -7,7 +7,7 @@
 
 use end_to_end::function::Way;
 
-/// Two tests of each scenario, one for each way to the function.
+/// Two tests of each scenario, one for each way to run the function.
 macro_rules! in_both_ways {
     ($($scenario:ident),+ $(,)?) => {
         mod through_the_handler {
@@ -45,7 +45,7 @@ mod template;
 mod terminal;
 mod ttl;
 
-/// Names another binary of the function than the one built with these tests, such as the release's.
+/// Names a function binary other than the one built with these tests, such as the release's.
 const BOOTSTRAP: &str = "END_TO_END_BOOTSTRAP";
 
 fn handler() -> Way {

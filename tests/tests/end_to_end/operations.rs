@@ -1,4 +1,4 @@
-//! What the function tells those who run it: one line a batch, which CloudWatch reads as metrics, and never a payload.
+//! The function's log: one line for each batch, which CloudWatch reads as metrics, and never a payload.
 
 use archiver::format::aggregate::aggregate;
 use archiver::format::envelope::{Envelope, Separator};
@@ -16,7 +16,7 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 const MODES: [(&str, Keys); 2] = [("ALL", Keys::OfModeAll), ("LATEST", Keys::OfModeLatest)];
-/// Of all metrics those that only the machine decides.
+/// Metrics that depend only on the machine.
 const MEASURED: [&str; 3] = ["milliseconds", "write_units", "newest_record_age"];
 
 async fn start(endpoints: &Endpoints) -> Bootstrap {
@@ -31,7 +31,7 @@ async fn archived(endpoints: &Endpoints, mode: &str, keys: Keys, tags: &[(&str, 
     stream
 }
 
-/// The lines of the log that are reports, once there are so many; each line is JSON.
+/// The log's reports, once there are this many; each line is JSON.
 async fn reports(function: &Bootstrap, count: usize) -> Vec<Value> {
     let reports = || -> Vec<Value> {
         let log = function.log();
@@ -43,8 +43,8 @@ async fn reports(function: &Bootstrap, count: usize) -> Vec<Value> {
     found
 }
 
-/// The report is one that CloudWatch takes, and has these counts; those that are not named are 0. Source: CloudWatch user guide,
-/// embedded metric format specification.
+/// CloudWatch accepts the report, and it has these counts; all others are 0. Source: CloudWatch user guide, embedded metric format
+/// specification.
 fn assert_reports(report: &Value, stream: &TestStream, message: &str, counts: &[(&str, usize)]) {
     let directives = report["_aws"]["CloudWatchMetrics"].as_array().expect("a list of directives");
     let dimensions = [json!([[DIMENSION]]), json!([[FUNCTION_DIMENSION]])];
@@ -109,7 +109,7 @@ async fn each_batch_is_one_line_with_its_counts() {
         assert_reports(&reports[0], &stream, "batch archived", &first);
         assert_reports(&reports[1], &stream, "batch archived", &again);
         assert!(reports.iter().all(|report| report["table"] == stream.table(mode) && report["level"] == "INFO"));
-        // Nothing else is said of batches that are archived.
+        // Archived batches log nothing else.
         assert_eq!(function.log().len(), 2, "{:#?}", function.log());
     }
 }
@@ -167,10 +167,10 @@ async fn a_batch_that_is_archived_in_part_or_not_at_all_says_so() {
     }
 }
 
-/// Seen in every text that somebody may log, decoded or as base64.
+/// Recognisable in every text that may be logged, decoded or as base64.
 const MARKER: &str = "iban DE02120300000000202051";
 
-/// However a batch fails, no part of a payload is in the log, nor in what Lambda is told.
+/// However a batch fails, no part of a payload appears in the log or in the answer to Lambda.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn no_payload_is_in_the_log_whatever_fails() {
     let endpoints = Endpoints::start().await;
@@ -187,7 +187,7 @@ async fn no_payload_is_in_the_log_whatever_fails() {
         let stream = TestStream::archived(&endpoints, 1, &[("StreamArchiveMode", mode.as_str())], mode.as_str(), keys).await;
         let dynamodb = FaultProxy::start(&endpoints.dynamodb_url).await;
         let function = start(&Endpoints::at(endpoints.kinesis_url.clone(), dynamodb.url.clone())).await;
-        // Its base64 stands in the payload's, since it begins at a multiple of three.
+        // Its base64 appears in the payload's, because it starts at a multiple of three.
         let payload = MARKER.repeat(3).into_bytes();
         let large = [payload.clone(), noise(400_000, 1)].concat();
         let packed = aggregate(&[("cust-5", None, &payload), ("cust-6", None, &large)]);

@@ -1,4 +1,4 @@
-//! Lambda delivers at least once, and again from the lowest failed record: late, twice, old after new. The archive is the same.
+//! Lambda delivers at least once, and again from the lowest failed record: late, twice, out of order. The archive stays the same.
 
 use end_to_end::endpoints::Endpoints;
 use end_to_end::event::{ReadRecord, event_of, fixture};
@@ -62,7 +62,7 @@ async fn records_delivered_twice_are_archived_once(way: Way) {
     let records = orders(&stream).await;
     let function = Function::start(&endpoints, &way).await;
 
-    // Within one batch, overlapping the batch before, and all of it once more.
+    // Within one batch, overlapping the previous batch, and everything once more.
     let twice: Vec<ReadRecord> = records.iter().flat_map(|record| [record.clone(), record.clone()]).collect();
     for batch in twice.chunks(130).chain(records.windows(300).step_by(100)) {
         function.archive(&event_of(&stream, batch)).await;
@@ -76,7 +76,7 @@ async fn records_delivered_twice_are_archived_once(way: Way) {
     }
 }
 
-/// As texts, "9" would come after "10".
+/// As text, "9" sorts after "10".
 async fn sequence_numbers_are_compared_by_value(way: Way) {
     let endpoints = Endpoints::start().await;
     let tags = [("StreamArchiveMode", "LATEST")];
@@ -96,7 +96,7 @@ async fn sequence_numbers_are_compared_by_value(way: Way) {
         assert_eq!(stream.latest("LATEST").await["cust-42"], (newest.to_owned(), record(newest).data()));
     }
 
-    // One digit more than the one before it, both of the length that Kinesis gives.
+    // One digit more than the previous one, both as long as Kinesis' numbers.
     function.archive(&fixture("growing_numbers.json", &stream)).await;
     let (number, data) = &stream.latest("LATEST").await["cust-7"];
     assert_eq!(number, "100000000000000000000000000000000000000000000000000000002");

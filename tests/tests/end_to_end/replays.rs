@@ -1,5 +1,5 @@
-//! Records that were replayed into the stream they came from, with the envelope that the explorer gives them: archived once more,
-//! or left out where the stream's tag says so.
+//! Records that were replayed into their own stream with the explorer's envelope: archived again, or skipped if the stream's tag
+//! says so.
 
 use archiver::format::aggregate::aggregate;
 use archiver::format::envelope::{Envelope, Separator};
@@ -13,7 +13,7 @@ in_both_ways!(replays_are_archived_unless_the_tag_says_otherwise, replays_into_t
 
 const MODES: [(&str, Keys); 2] = [("ALL", Keys::OfModeAll), ("LATEST", Keys::OfModeLatest)];
 
-/// A record of this payload, replayed from this stream, or from the one that it is put into.
+/// A record with this payload, replayed from this stream, or from the one that it is put into.
 fn replayed(source: Option<&str>, separator: &str, payload: &[u8]) -> Vec<u8> {
     let envelope = Envelope {
         original_approximate_arrival_timestamp: "1545084650.987".to_owned(),

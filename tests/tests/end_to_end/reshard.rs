@@ -1,4 +1,4 @@
-//! Shards come and go while a stream is archived.
+//! Shards open and close while a stream is archived.
 
 use end_to_end::capability;
 use end_to_end::endpoints::Endpoints;
@@ -48,7 +48,7 @@ async fn a_split_and_a_merge_lose_nothing_and_the_newest_stays_the_newest(way: W
     }
 }
 
-/// Puts orders, and notes what is the newest of each key from now on.
+/// Puts orders, and notes the newest of each key.
 async fn put_orders(stream: &TestStream, time: usize, newest: &mut HashMap<String, String>) {
     for number in time * ORDERS_A_TIME..(time + 1) * ORDERS_A_TIME {
         let record = ReadRecord {
@@ -63,7 +63,7 @@ async fn put_orders(stream: &TestStream, time: usize, newest: &mut HashMap<Strin
     }
 }
 
-/// Delivers all shards from their beginnings, the youngest first: the worst a mapping could do that lost its checkpoints.
+/// Delivers all shards from the start, the youngest first: the worst that a mapping without checkpoints could do.
 async fn archive_anew(stream: &TestStream, function: &Function) {
     for shard in stream.shard_ids().await.iter().rev() {
         for batch in stream.records_of_shard(shard).await.chunks(100) {

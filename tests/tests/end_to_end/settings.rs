@@ -1,4 +1,4 @@
-//! A stream's tags choose the table, in whatever case they or the table were written.
+//! A stream's tags choose the table, whatever the case of the tags or the table.
 
 use end_to_end::endpoints::Endpoints;
 use end_to_end::event::fixture;

@@ -47,7 +47,7 @@ fn files_import_in_one_direction_only() {
         let mut arrows = sources.arrows();
         assert!(arrows.len() > 40, "{name}: imports are no longer found");
         let all = arrows.clone();
-        // A module's own files may use what it defines: they are its parts.
+        // A module's own files may use what it defines.
         arrows.retain(|(from, to)| !from.starts_with(&format!("{to}::")) && to != "lib");
         let circles = circles(arrows);
         let circles: Vec<_> = circles.iter().filter(|(from, to)| reaches(&circles, to, from)).collect();
@@ -77,7 +77,7 @@ fn room(module: &str) -> &str {
     module.split("::").next().unwrap_or(module)
 }
 
-/// What is left when files that nothing imports, and files that import nothing, are taken away again and again.
+/// What remains after repeatedly removing files that nothing imports and files that import nothing.
 fn circles(mut arrows: BTreeSet<(String, String)>) -> BTreeSet<(String, String)> {
     loop {
         let importing: BTreeSet<String> = arrows.iter().map(|(from, _)| from.clone()).collect();
@@ -136,7 +136,7 @@ impl Sources {
         arrows
     }
 
-    /// The file that defines what the path names in this module; `None` for what another crate defines.
+    /// The file that defines what the path names in this module; `None` for another crate.
     fn file_of(&self, module: &str, path: &[String], depth: usize) -> Option<String> {
         let mut at = module.to_owned();
         let mut names = path.iter().peekable();
@@ -217,7 +217,7 @@ impl File {
     }
 }
 
-/// The names that an import makes known, with their whole paths.
+/// The names that an import introduces, with their full paths.
 fn tree<'t>(
     tokens: &mut std::iter::Peekable<impl Iterator<Item = &'t str>>,
     before: &[String],
@@ -253,7 +253,7 @@ fn tree<'t>(
 /// The place after the item that starts with the attribute here.
 fn after_item(tokens: &[String], from: usize) -> usize {
     let mut at = from;
-    // Attributes, and what stands in their brackets.
+    // Skips attributes, with their brackets.
     while tokens[at] == "#" {
         at += tokens[at..].iter().position(|token| token == "]").expect("an attribute ends") + 1;
     }

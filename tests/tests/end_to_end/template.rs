@@ -1,5 +1,5 @@
-//! The template grants what the code calls, and nothing more: to the function, and to people who use the explorer. Its names are the
-//! code's. (What the template comes to as CloudFormation is checked by `.ci/check_template.py`.)
+//! The template grants exactly what the code calls, to the function and to people who use the explorer. Its names match the code's.
+//! `.ci/check_template.py` checks the translated template.
 
 use archiver::format::settings::ArchiveMode;
 use archiver::format::stream::StreamName;
@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 const TEMPLATE: &str = include_str!("../../../template.yaml");
 const PERMISSIONS: &str = include_str!("../../../docs/permissions.md");
 
-/// The files of the function that post to AWS: the name of each call stands in their targets, what statements they execute in the bodies.
+/// The function's files that call AWS: call names are in their targets, statements in the bodies.
 const POSTED: &str = include_str!("../../../archiver/src/aws/post.rs");
 const BODIES: &str = include_str!("../../../archiver/src/store/dynamodb/requests.rs");
 
@@ -84,7 +84,7 @@ fn set<const COUNT: usize>(actions: [&str; COUNT]) -> Actions {
     actions.map(str::to_owned).into()
 }
 
-/// What the function calls in a service. Executing statements is no permission by itself: each kind of statement has its own.
+/// The function's calls to a service. Executing statements needs no permission itself; each kind of statement has its own.
 fn posted(service: &str) -> Actions {
     let begin = format!("\"{service}.");
     let targets = POSTED.split(&begin).skip(1).filter_map(|rest| rest.split_once('"'));
@@ -106,7 +106,8 @@ fn archiving() -> Actions {
 fn the_role_may_do_what_the_code_and_the_mapping_do() {
     let role = resource("ArchiverIAMRole");
     assert_eq!(granted(role, "dynamodb"), archiving());
-    // What a mapping needs. Source: Lambda developer guide, process Kinesis records, permissions; the consumer's are of fan-out.
+    // Permissions of a mapping. Source: Lambda developer guide, process Kinesis records, permissions; the consumer's are for
+    // fan-out.
     let mapping = ["DescribeStream", "DescribeStreamSummary", "GetRecords", "GetShardIterator", "ListShards"];
     let fan_out = ["DescribeStreamConsumer", "SubscribeToShard"];
     let needed: Actions =
@@ -133,10 +134,10 @@ fn an_operator_of_the_explorer_may_do_what_configuring_replaying_and_recovering_
     let operator = resource("ExplorerOperator");
     let mut changing = granted(statement(operator, "ConfigureStreams"), "kinesis");
     changing.extend(granted(statement(operator, "ChangeArchives"), "dynamodb"));
-    // Configuring, and the archiver's calls but those that readers have.
+    // Configuring, and the archiver's calls, except those that readers have.
     let writing: Actions = archiving().difference(&calls_of(&READING)).cloned().collect();
     assert_eq!(changing, calls(CONFIGURING).into_iter().chain(writing).collect());
-    // A target is described, its tags, shards and latest records are read.
+    // A target's description, tags, shards and latest records are read.
     let target = calls_of(
         REPLAYING
             .iter()
@@ -148,13 +149,13 @@ fn an_operator_of_the_explorer_may_do_what_configuring_replaying_and_recovering_
     let methods = RECOVERING.split("self.place.").skip(1).filter_map(|rest| rest.split_once('(')).map(|(method, _)| method);
     let objects: Actions = methods.filter(|method| VERBS.iter().any(|verb| method.starts_with(verb))).map(pascal_case).collect();
     assert_eq!(objects, set(["DeleteObject", "GetObject", "ListObjectsV2"]));
-    // The permission to list has a name of its own.
+    // The permission to list has another name.
     let needed = objects.into_iter().map(|call| if call == "ListObjectsV2" { "ListBucket".to_owned() } else { call });
     assert_eq!(granted(operator, "s3"), needed.collect());
     assert!(!operator.contains("Resource: \"*\""));
 }
 
-/// The explorer's files that know the SDKs, without what only tests call, which stands behind what they are compiled for.
+/// The explorer's files that know the SDKs, up to their test code.
 fn sources() -> Vec<(PathBuf, String)> {
     let mut sources = Vec::new();
     let mut folders = vec![Path::new(env!("CARGO_MANIFEST_DIR")).join("../explorer/src/aws")];
@@ -174,7 +175,7 @@ fn sources() -> Vec<(PathBuf, String)> {
     sources
 }
 
-/// So that no file of calls is forgotten above.
+/// Every file with calls is in a list above.
 #[test]
 fn every_call_of_the_explorer_is_read_here() {
     let called: Actions = sources().iter().flat_map(|(_, source)| calls(source)).collect();
@@ -182,7 +183,7 @@ fn every_call_of_the_explorer_is_read_here() {
     assert_eq!(called.difference(&known).collect::<Vec<_>>(), Vec::<&String>::new());
 }
 
-/// So that a stream of another account is not taken for one of this account of the same name.
+/// Otherwise a stream of another account could be confused with this account's stream of the same name.
 #[test]
 fn every_call_that_names_a_stream_sends_its_arn_too() {
     for (path, source) in sources() {

@@ -1,4 +1,4 @@
-//! The screens in a terminal of their own: stopped, continued and left, as a shell does it.
+//! The screens in their own terminal: stopped, continued and left as in a shell.
 
 use end_to_end::wait::eventually;
 use rustix::process::{Pid, Signal, kill_process};
@@ -16,10 +16,10 @@ const ENTERS: &str = "\u{1b}[?1049h";
 const LEAVES: &str = "\u{1b}[?1049l";
 const SHOWS_CURSOR: &str = "\u{1b}[?25h";
 const STOPS_BRACKETED_PASTE: &str = "\u{1b}[?2004l";
-/// Stands on every screen.
+/// Appears on every screen.
 const HEADER: &str = "kinesis archives";
 
-/// The program in a terminal, which remembers all that was written to it.
+/// The program in a terminal that records everything written to it.
 struct Terminal {
     program: Child,
     terminal: File,
@@ -47,7 +47,7 @@ impl Terminal {
             .stdin(open())
             .stdout(open())
             .stderr(open())
-            // A job of its own, as in a shell.
+            // Its own job, as in a shell.
             .process_group(0)
             .spawn()
             .unwrap();
@@ -56,7 +56,7 @@ impl Terminal {
         let (mut reader, seen) = (terminal.try_clone().unwrap(), Arc::clone(&written));
         std::thread::spawn(move || {
             let mut bytes = [0; 4096];
-            // The end of the program ends the terminal with an error.
+            // When the program ends, the terminal reports an error.
             while let Ok(read) = reader.read(&mut bytes) {
                 seen.lock().unwrap().extend_from_slice(&bytes[..read]);
             }
@@ -78,7 +78,7 @@ impl Terminal {
         String::from_utf8_lossy(&self.written.lock().unwrap()).into_owned()
     }
 
-    /// Whether keys come one by one and are not shown by the terminal itself.
+    /// Whether keys arrive one by one, without echo.
     fn is_raw(&self) -> bool {
         !tcgetattr(&self.terminal).unwrap().local_modes.intersects(LocalModes::ICANON | LocalModes::ECHO)
     }
@@ -92,7 +92,7 @@ impl Terminal {
         eventually(what, || async { is_so(self).then_some(()) }).await;
     }
 
-    /// It has given the terminal back as it was, and stopped.
+    /// It has restored the terminal, and stopped.
     async fn has_left(&self) {
         self.until("the program is stopped", Self::is_stopped).await;
         self.until("the screen is left", |terminal| {
@@ -103,7 +103,7 @@ impl Terminal {
         assert!(!self.is_raw(), "the shell gets a terminal that is still raw");
     }
 
-    /// It has taken the terminal over, and drawn all.
+    /// It has taken the terminal over again, and redrawn everything.
     async fn has_entered(&self) {
         let has_drawn = |terminal: &Self| {
             let written = terminal.written();
@@ -136,7 +136,7 @@ async fn the_terminal_is_given_back_while_the_program_is_stopped_and_all_is_draw
     terminal.send(Signal::CONT);
     terminal.has_entered().await;
 
-    // Whoever stops it like this leaves it no time to restore anything, and a shell sets its own mode.
+    // A kill like this leaves no time to restore anything, and a shell sets its own mode.
     terminal.send(Signal::STOP);
     terminal.until("the program is stopped", Terminal::is_stopped).await;
     let mut cooked = tcgetattr(&terminal.terminal).unwrap();

@@ -1,4 +1,4 @@
-//! Items expire as long after they were archived as the stream's tag says, and only then.
+//! Items expire as long after archiving as the stream's tag says, and only then.
 
 use end_to_end::capability;
 use end_to_end::endpoints::Endpoints;
@@ -37,7 +37,7 @@ async fn an_expired_item_goes_and_the_others_stay(way: Way) {
     assert_eq!(streams[2].items("ALL").await.len(), 1);
 }
 
-/// A LATEST item is replaced, not changed: else it would keep the `expireAfter` of the record before it.
+/// A LATEST item is replaced, not updated; otherwise it would keep the previous record's `expireAfter`.
 async fn a_newer_record_lives_by_the_settings_of_its_own_time(way: Way) {
     let endpoints = Endpoints::start().await;
     let tags = [("StreamArchiveMode", "LATEST"), ("ArchiveTTL", "expireSeconds=3600")];

@@ -25,7 +25,7 @@ fn bytes_of_hex(hex: &str) -> Vec<u8> {
     (0..hex.len()).step_by(2).map(|at| u8::from_str_radix(&hex[at..at + 2], 16).unwrap()).collect()
 }
 
-/// What a payload holds, in the form in which it was put; and all of it must lie in the payload.
+/// What a payload holds, in the form in which it was put; all of it must point into the payload.
 fn unpack(payload: &[u8]) -> Option<Vec<Put<'_>>> {
     let within = payload.as_ptr_range();
     let aggregate = Aggregate::parse(payload)?;
@@ -152,7 +152,7 @@ fn a_message_against_the_rules_is_an_ordinary_payload() {
         ("a key that is no text", b"\x12\x01\xff"),
     ];
     for (what, fields) in broken {
-        // Behind a good record as well as before it, and with one more so that the tables may grow.
+        // After a good record as well as before it, with one more record so that the tables may grow.
         for parts in [[KEYS, RECORD, RECORD, fields], [KEYS, fields, RECORD, RECORD]] {
             assert_eq!(unpack(&with_magic_and_sum(&parts.concat())), None, "{what}");
         }

@@ -1,4 +1,4 @@
-//! The handler over tables and tags in memory, which fail on purpose.
+//! The handler with in-memory tables and tags, which fail on purpose.
 
 mod model;
 
@@ -15,7 +15,7 @@ const TIME: Duration = Duration::from_secs(10);
 
 type Tags = Result<Vec<(String, String)>, AwsFailure>;
 
-/// Answers to tag reads, the last of them again and again.
+/// Answers to tag reads; the last one repeats.
 #[derive(Debug)]
 struct ScriptedTags(Mutex<Vec<Tags>>);
 
@@ -42,7 +42,7 @@ fn archiver<'s>(answers: &[Tags], database: &'s MemoryDatabase) -> Archiver<Scri
     Archiver::new(ScriptedTags(Mutex::new(answers.to_vec())), database, DEFAULT_REFRESH)
 }
 
-/// An event of records, each a partition key and a sequence number, which is its payload too.
+/// An event of records: pairs of partition key and sequence number, which is also the payload.
 fn event(records: &[(&str, u128)]) -> String {
     let records: Vec<serde_json::Value> = records
         .iter()
@@ -102,7 +102,7 @@ async fn a_record_that_is_refused_is_reported_alone_and_the_rest_is_written() {
     assert_eq!(failed_numbers(&archiver, &batch).await, ["2", "4"]);
     assert_eq!(count(&database, ArchiveMode::All), 3);
 
-    // Lambda delivers again from the lowest number on.
+    // Lambda delivers again from the lowest number.
     database.state.lock().unwrap().refused.clear();
     archive_whole(&archiver, &batch).await;
     assert_eq!(count(&database, ArchiveMode::All), 5);
@@ -120,7 +120,7 @@ async fn numbers_are_reported_and_stored_as_they_were_delivered_and_compared_by_
         };
         let batch = spelled(&[("cust-1", 7), ("cust-1", 8), ("cust-2", 9)], &[("7", "007"), ("8", "7"), ("9", "0009")]);
         database.state.lock().unwrap().refused.extend(["007".to_owned(), "7".to_owned(), "0009".to_owned()]);
-        // One number spelled in two ways is two records, and Lambda looks for the text.
+        // One number in two spellings is two records, because Lambda compares the text.
         assert_eq!(failed_numbers(&archiver, &batch).await, ["007", "7", "0009"], "mode {mode}");
         database.state.lock().unwrap().refused.clear();
         archive_whole(&archiver, &batch).await;
@@ -247,7 +247,7 @@ async fn the_table_spelled_as_the_tag_comes_first_then_the_one_with_the_right_ke
         ("ALL", &[("orders-archive-all", ArchiveMode::All)], "orders-archive-all"),
         (
             "LATEST",
-            // Node wrote rows of mode ALL into a table of this name.
+            // The Node.js archiver wrote items of mode ALL into a table of this name.
             &[("orders-archive-LATEST", ArchiveMode::All), ("orders-archive-latest", ArchiveMode::Latest)],
             "orders-archive-latest",
         ),

@@ -1,4 +1,4 @@
-//! The arrivals of the rows in spans of time: all together, by shard, and the way from one span to the next.
+//! The rows' arrivals in buckets of time, in total and by shard, and moving between buckets.
 
 use super::{HistogramView, Records};
 use crate::app::ids::SpoolId;
@@ -6,32 +6,32 @@ use crate::domain::listing::entry::ShardIndex;
 use crate::domain::listing::histogram::Buckets;
 use std::collections::BTreeMap;
 
-/// Buckets that arrivals are shown in, at the most.
+/// Most buckets to show.
 const MAX_BUCKETS: usize = 240;
 /// Columns of a shard's name before its bars.
 pub const SHARD_COLUMNS: usize = 6;
 
-/// The arrivals of each shard.
+/// The arrivals by shard.
 #[derive(Debug)]
 pub struct ByShard {
     /// The rows that were counted.
     of: (SpoolId, usize),
-    /// The spans of time.
+    /// The buckets.
     pub buckets: Buckets,
-    /// How many records of each shard arrived in each.
+    /// How many records of each shard arrived in each bucket.
     pub counts: BTreeMap<ShardIndex, Vec<usize>>,
 }
 
 impl Records {
-    /// The buckets that the arrivals are shown in.
+    /// The buckets to show arrivals in.
     #[must_use]
     pub fn buckets(&self, most: usize) -> Option<Buckets> {
         Buckets::of(&self.rows.listing, most.min(MAX_BUCKETS))
     }
 
-    /// Goes to the newest record of the next later bucket that has any, or of the next earlier one.
+    /// Goes to the newest record of the next later or earlier bucket that is not empty.
     pub(super) fn go_to_bucket(&mut self, by: isize) {
-        // As they are drawn.
+        // The same buckets as on the screen.
         let taken = if self.histogram == HistogramView::ByShard { SHARD_COLUMNS + 1 } else { 2 };
         let Some(buckets) = self.buckets(self.room.list_columns.saturating_sub(taken)) else {
             return;
@@ -57,7 +57,7 @@ impl Records {
         self.by_shard.as_ref()
     }
 
-    /// Counts the records of each shard, where that is shown and they have changed: so that drawing need not look at each.
+    /// Counts each shard's records, if they are shown and have changed, so that drawing need not.
     pub(super) fn count_by_shard(&mut self) {
         if self.histogram != HistogramView::ByShard {
             self.by_shard = None;

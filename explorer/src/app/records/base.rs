@@ -1,5 +1,5 @@
-//! Another filter on a screen, and the way back: what was read before it was typed is set aside, so that to undo it costs nothing, and
-//! where that was all there is, what matches is picked from it without a call to AWS.
+//! Changes a screen's filter, and undoes that. The earlier rows are set aside, so that undoing costs nothing. If they are all
+//! records there are, the new rows are picked from them without a call to AWS.
 
 use super::reading::{READ_AHEAD, Tally};
 use super::{Following, Origin, Reading, Records, Rows};
@@ -10,7 +10,7 @@ use crate::domain::listing::entry::Place;
 use crate::domain::reading::picking::PickOrder;
 use jiff::Timestamp;
 
-/// What was shown before a filter was typed.
+/// The view before a filter was typed.
 #[derive(Debug)]
 pub(super) struct Base {
     filter: RecordFilter,
@@ -34,19 +34,19 @@ impl Base {
 }
 
 impl Records {
-    /// Whether a filter was typed on this screen that can be undone.
+    /// Whether a typed filter can be undone.
     #[must_use]
     pub fn is_narrowed(&self) -> bool {
         self.filter != self.own_filter
     }
 
-    /// Whether the rows are picked from what was read before, which costs nothing.
+    /// Whether the rows were picked from earlier ones, which costs nothing.
     #[must_use]
     pub fn is_picked(&self) -> bool {
         self.base.as_ref().is_some_and(|base| base.rows.spool == self.rows.spool)
     }
 
-    /// Shows what another filter lets through.
+    /// Applies another filter.
     pub(in crate::app) fn filter_by(
         &mut self,
         filter: RecordFilter,
@@ -74,7 +74,7 @@ impl Records {
         effects
     }
 
-    /// Shows again what was shown before a filter was typed, with the cursor on the record where it is.
+    /// Restores the view before the filter, with the cursor on the same record if possible.
     pub(in crate::app) fn undo_filter(&mut self, [request, follow]: [RequestId; 2], now: Timestamp) -> Vec<Effect> {
         if !self.is_narrowed() {
             return Vec::new();
@@ -109,10 +109,10 @@ impl Records {
         effects
     }
 
-    /// Sets aside what is shown, or where that is narrowed already throws it away, and leaves no rows.
+    /// Sets the rows aside, or drops them if they are filtered already, and leaves none.
     fn set_aside(&mut self, request: RequestId) -> Vec<Effect> {
         if self.base.is_some() || self.fresh.is_some() {
-            // While it is read again, what is shown is neither old nor new, and not kept.
+            // While reading again, the rows are neither old nor new, so they are not kept.
             return self.start_over(request);
         }
         let mut effects: Vec<Effect> = self.stop_following().into_iter().collect();
@@ -139,7 +139,7 @@ impl Records {
         effects
     }
 
-    /// Picks what matches from what was read before, where that was all there is and nothing was left out of it.
+    /// Picks matching records from the earlier rows, if those are complete.
     fn pick(&mut self, request: RequestId) -> Option<Effect> {
         let base = self.base.as_mut()?;
         let is_whole = base.reading == Reading::Complete && !base.is_stale && !base.is_spool_full && base.filter.is_everything();
@@ -159,7 +159,7 @@ impl Records {
         Some(Effect::Records(RecordsEffect::Pick { request, spool: self.rows.spool, order: Box::new(order) }))
     }
 
-    /// Exchanges what is shown for what was set aside.
+    /// Swaps the current view with the one set aside.
     fn exchange(&mut self, base: &mut Base) {
         use std::mem::swap;
         swap(&mut self.filter, &mut base.filter);
@@ -175,7 +175,7 @@ impl Records {
         swap(&mut self.has_followed, &mut base.has_followed);
     }
 
-    /// Does with what was set aside what belongs to this question of its.
+    /// Applies a message to the view set aside, if it belongs there.
     pub(super) fn in_base<T>(&mut self, request: RequestId, work: impl FnOnce(&mut Self) -> T) -> Option<T> {
         let mut base = self.base.take_if(|base| base.reading.request() == Some(request))?;
         self.exchange(&mut base);
@@ -185,12 +185,12 @@ impl Records {
         Some(done)
     }
 
-    /// Whether answers to this question are awaited, for what is shown or for what was set aside.
+    /// Whether this request is awaited, by the current view or the one set aside.
     pub(in crate::app) fn awaits(&self, request: RequestId) -> bool {
         self.reading.request() == Some(request) || self.base.as_ref().is_some_and(|base| base.reading.request() == Some(request))
     }
 
-    /// Answers about rows are no longer awaited.
+    /// Ignores answers about rows from now on.
     fn forget_questions(&mut self) {
         self.rows.forget_asked();
         self.range_from = None;
@@ -199,19 +199,19 @@ impl Records {
         self.anchor = None;
     }
 
-    /// Throws a spool away, unless what was set aside lies in it.
+    /// Drops a spool, unless the view set aside uses it.
     pub(super) fn dropped(&self, spool: SpoolId) -> Option<Effect> {
         let is_used = self.rows.spool == spool || self.base.as_ref().is_some_and(|base| base.rows.spool == spool);
         (!is_used).then_some(Effect::Records(RecordsEffect::DropSpool(spool)))
     }
 
-    /// What is to be thrown away with the screen, of what was set aside.
+    /// What to drop with the screen of the view set aside.
     pub(super) fn close_base(&mut self) -> Vec<Effect> {
         let spool = self.base.take().map(|base| base.rows.spool).filter(|spool| *spool != self.rows.spool);
         spool.map(|spool| Effect::Records(RecordsEffect::DropSpool(spool))).into_iter().collect()
     }
 
-    /// Where all rows lie that were set aside and are in the same spool as those that are shown.
+    /// The places of all rows set aside, if they are in the current spool.
     pub(super) fn places_in_base(&self, from_ms: i64) -> Vec<Place> {
         let base = self.base.as_ref().filter(|base| base.rows.spool == self.rows.spool);
         let entries = base.into_iter().flat_map(|base| base.rows.listing.from(0));

@@ -1,4 +1,4 @@
-//! What the keys do on the records screen.
+//! Handles commands on the records screen.
 
 use super::{Following, HistogramView, Origin, Pane, Question, Reading, Records, Typing};
 use crate::app::command::{Move, RecordsCommand};
@@ -9,24 +9,24 @@ use crate::domain::filter::RecordFilter;
 use crate::domain::record::show::View;
 use jiff::Timestamp;
 
-/// Rows before the end of what is read at which more is read.
+/// When the cursor is this close to the end of the rows, more are read.
 const READ_MARGIN: usize = 50;
 
-/// What comes of a command.
+/// The result of a command.
 #[derive(Debug)]
 pub(in crate::app) enum CommandOutcome {
-    /// This is to be done.
+    /// Effects.
     Effects(Vec<Effect>),
-    /// Another records screen is opened.
+    /// Open another records screen.
     Open(Origin, RecordFilter),
-    /// A replay of these records is prepared.
+    /// Prepare a replay of these records.
     Replay,
-    /// What of the record is copied is asked.
+    /// Ask what to copy.
     Copy,
 }
 
 impl Records {
-    /// Does what a command means on this screen.
+    /// Handles a command on this screen.
     pub(in crate::app) fn run(
         &mut self,
         command: RecordsCommand,
@@ -104,7 +104,7 @@ impl Records {
         self.typing = Some(typing);
     }
 
-    /// Moves the cursor or the detail. Reads further where reading has paused by itself and the cursor has come near the end.
+    /// Moves the cursor or the detail. Reads on if reading has paused and the cursor is near the end.
     pub(in crate::app) fn go(&mut self, to: Move, page: usize, request: RequestId, now: Timestamp) -> Vec<Effect> {
         if self.pane == Pane::Detail {
             if let Some(detail) = &mut self.showing.detail {

@@ -1,4 +1,4 @@
-//! The record under the cursor: how it is shown, and where one is in it.
+//! The record under the cursor: its view, and the position in it.
 
 use crate::app::effect::{Effect, RecordsEffect};
 use crate::app::ids::RequestId;
@@ -9,7 +9,7 @@ use crate::domain::record::{Record, RecordId};
 use archiver::format::stream::StreamName;
 use std::sync::Arc;
 
-/// A payload of so many characters of archived text is decoded and laid out at once; a larger one elsewhere, so that no key waits.
+/// Payloads up to this many characters are decoded and laid out at once. Larger ones are done elsewhere, so that keys never wait.
 const SHOWN_AT_ONCE: usize = 32 * 1024;
 
 /// The record under the cursor.
@@ -17,22 +17,22 @@ const SHOWN_AT_ONCE: usize = 32 * 1024;
 pub struct Detail {
     /// Which record.
     pub id: RecordId,
-    /// How it is shown, or is going to be.
+    /// Its current or requested view.
     pub options: ShowOptions,
-    /// The record it is held against, if any.
+    /// The record to compare with, if any.
     pub against: Option<RecordId>,
     /// Its payload.
     pub payload: Payload,
     /// The row of the payload that the cursor is on.
     pub row: usize,
-    /// What was looked for in it.
+    /// The text last searched for in it.
     searched: String,
 }
 
-/// The payload of the record under the cursor. No other record's is held beside the items' own texts.
+/// The payload of the record under the cursor. Other records' payloads are not kept beyond their items.
 #[derive(Debug)]
 pub enum Payload {
-    /// It is being read and laid out, or will be.
+    /// It is being read and laid out, or soon will be.
     Reading,
     /// It could not be read.
     Failed(NoPayload),
@@ -41,7 +41,7 @@ pub enum Payload {
 }
 
 impl Detail {
-    /// The payload, where it was read.
+    /// The payload, if it was read.
     #[must_use]
     pub fn decoded(&self) -> Option<&Decoded> {
         match &self.payload {
@@ -50,7 +50,7 @@ impl Detail {
         }
     }
 
-    /// What is shown of the payload, where it was read.
+    /// The shown document or diff, if the payload was read.
     #[must_use]
     pub fn body(&self) -> Option<&Body> {
         match &self.payload {
@@ -59,13 +59,13 @@ impl Detail {
         }
     }
 
-    /// Rows of what is shown.
+    /// Rows of the shown content.
     #[must_use]
     pub fn rows(&self) -> usize {
         self.body().map_or(0, Body::rows)
     }
 
-    /// The same to be changed.
+    /// The same, mutable.
     pub(super) fn body_mut(&mut self) -> Option<&mut Body> {
         match &mut self.payload {
             Payload::Shown(shown) => Some(&mut shown.body),
@@ -73,14 +73,13 @@ impl Detail {
         }
     }
 
-    /// Keeps the cursor on a row that is there.
+    /// Keeps the cursor within the rows.
     pub(super) fn keep_row(&mut self) {
         self.row = self.row.min(self.rows().saturating_sub(1));
     }
 }
 
-/// Shows the record under the cursor, and asks for what takes a while: one at a time, so that a cursor that runs through many large
-/// ones costs little.
+/// Shows the record under the cursor. Slow payloads are requested one at a time, so moving quickly over many of them is cheap.
 #[derive(Debug, Default)]
 pub(super) struct Showing {
     pub(super) detail: Option<Detail>,
@@ -88,7 +87,7 @@ pub(super) struct Showing {
 }
 
 impl Showing {
-    /// Brings the detail to a record, shown so; asks for it where it is large, in parts, or held against another.
+    /// Switches the detail to a record and a view. Requests its payload if that is large, split or compared.
     pub(super) fn bring(
         &mut self,
         record: Option<&Arc<Record>>,
@@ -139,7 +138,7 @@ impl Showing {
         Some(Effect::Records(RecordsEffect::ShowPayload { request, order: Box::new(order) }))
     }
 
-    /// Takes a payload that was asked for; what is no longer wanted is dropped, and what is asked for again with the next message.
+    /// Takes a payload that was requested. Outdated ones are dropped; a wanted one is requested again with the next message.
     pub(super) fn shown(&mut self, request: RequestId, result: Result<Box<Shown>, NoPayload>) {
         let Some((_, id, options, against)) = self.asked.take_if(|(asked, ..)| *asked == request) else {
             return;
@@ -163,7 +162,7 @@ impl Showing {
         self.asked.as_ref().is_some_and(|(asked, ..)| *asked == request)
     }
 
-    /// Looks for a text in what is shown, unless that is done.
+    /// Searches the shown content, unless that is done.
     pub(super) fn search(&mut self, needle: &str) {
         if let Some(detail) = &mut self.detail
             && detail.searched != needle
@@ -175,14 +174,14 @@ impl Showing {
         }
     }
 
-    /// Lets a payload that could not be read be asked for again.
+    /// Allows a payload that could not be read to be requested again.
     pub(super) fn try_again(&mut self) {
         if self.detail.as_ref().is_some_and(|detail| matches!(detail.payload, Payload::Failed(_))) {
             self.detail = None;
         }
     }
 
-    /// Lays out in so many columns what is there; folds stay, and the cursor stays on its line.
+    /// Lays out the content in this many columns. Folds stay, and the cursor stays on its line.
     pub(super) fn resize(&mut self, columns: usize) {
         let Some(detail) = &mut self.detail else {
             return;
@@ -199,9 +198,9 @@ impl Showing {
     }
 }
 
-/// Whether a payload is decoded and laid out in no time: a packed one may unpack to a thousand times its size.
+/// Whether a payload can be decoded and laid out instantly. A compressed one may expand a thousandfold.
 pub(super) fn is_small(record: &Record) -> bool {
-    /// How the base64 texts of gzip, zstd, zlib and aggregated records begin.
+    /// How gzip, zstd, zlib and aggregated records begin in base64.
     const PACKED: [&str; 6] = ["H4s", "KLUv", "eJ", "eN", "eA", "84m"];
     let is_packed = record.item.encoding.is_some()
         || record.item.data.as_deref().is_some_and(|text| PACKED.iter().any(|start| text.starts_with(start)));

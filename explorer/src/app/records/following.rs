@@ -1,4 +1,4 @@
-//! New records that come in by themselves, into the rows of a records screen.
+//! Follows new records into the rows of a records screen.
 
 use super::{Following, Origin, Records};
 use crate::app::effect::{Effect, RecordsEffect};
@@ -15,7 +15,7 @@ use jiff::Timestamp;
 use std::sync::Arc;
 
 impl Records {
-    /// Begins to take in new records as they come, from where reading or following ended before.
+    /// Starts following, from where reading or following ended.
     pub(in crate::app) fn follow(&mut self, request: RequestId, now: Timestamp) -> Option<Effect> {
         let (stream, followed) = match &self.origin {
             Origin::Stream(stream) => (stream.clone(), Followed::Stream),
@@ -28,7 +28,7 @@ impl Records {
         self.following = Following::On(request, FollowStatus::default());
         let overlap = if followed == Followed::Stream { STREAM_OVERLAP } else { ARCHIVE_OVERLAP };
         let (from, there) = match self.rows.covered {
-            // Nothing was shown of the stream before.
+            // Nothing of the stream was shown before.
             None => (FollowFrom::Now, Vec::new()),
             Some(covered) => {
                 let (from, gap) = follow_after(covered, now, overlap);
@@ -43,14 +43,14 @@ impl Records {
         Some(Effect::Records(RecordsEffect::Follow { request, spool: self.rows.spool, there, order: Box::new(order) }))
     }
 
-    /// Where the rows lie that arrived since then.
+    /// The places of rows that arrived since then.
     fn arrived_since(&self, from: Timestamp) -> Vec<Place> {
         let from = from.as_millisecond();
         let shown = self.rows.listing.from(0).take_while(|entry| entry.arrived_ms >= from).map(|entry| entry.place());
         shown.chain(self.places_in_base(from)).collect()
     }
 
-    /// Takes in no more new records.
+    /// Stops following.
     pub(in crate::app) fn stop_following(&mut self) -> Option<Effect> {
         match std::mem::take(&mut self.following) {
             Following::On(request, _) => Some(Effect::Stop(request)),
@@ -64,7 +64,7 @@ impl Records {
             Following::On(following, known) if *following == request => *known = *status,
             Following::Off | Following::On(..) | Following::Failed(_) => return,
         }
-        // What was read from the archive in the same moment is there already.
+        // The archive may have been read at the same moment, so some may be there.
         let entries = self.new_among(entries);
         self.has_followed = true;
         self.rows.covered = self.rows.covered.max(status.reached);
@@ -72,8 +72,8 @@ impl Records {
         self.add(entries);
     }
 
-    /// Those that are not among the rows yet. Only in mode ALL is a number that of one record: in LATEST, user records of an aggregated
-    /// one share it.
+    /// New records that are not among the rows. Only in mode ALL does a number identify a record; in LATEST, user records of an
+    /// aggregated record share it.
     pub(super) fn new_among(&self, entries: &[Entry]) -> Vec<Entry> {
         if self.origin.archive().is_some_and(|archive| archive.mode == ArchiveMode::Latest) {
             return entries.to_vec();

@@ -1,4 +1,4 @@
-//! Marking records on the records screen, one by one or a range of them.
+//! Marks records on the records screen, one by one or as a range.
 
 use super::Records;
 use crate::app::command::Move;
@@ -20,14 +20,14 @@ impl Records {
         Ok(())
     }
 
-    /// The ranks that a mark would be put on, while a range is being marked.
+    /// The rows of the range being marked.
     #[must_use]
     pub fn range(&self) -> Option<std::ops::RangeInclusive<usize>> {
         let from = self.rows.listing.rank_of(&self.range_from?).ok()?;
         Some(from.min(self.cursor)..=from.max(self.cursor))
     }
 
-    /// Begins a range at the cursor, or marks the one that ends there.
+    /// Starts a range at the cursor, or marks the range that ends there.
     pub(super) fn mark_range(&mut self, request: RequestId) -> Result<Vec<Effect>, String> {
         let Some(range) = self.range() else {
             self.range_from = self.rows.listing.get(self.cursor);
@@ -48,7 +48,7 @@ impl Records {
         self.marking == Some(request) || self.rows.waits_for(request)
     }
 
-    /// Takes rows that were read, to be shown or to be marked.
+    /// Takes loaded rows, to show or to mark them.
     pub(in crate::app) fn rows_read(
         &mut self,
         Reply { request, result }: Reply<Result<LoadedRows, Failure>>,

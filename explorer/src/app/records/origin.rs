@@ -6,14 +6,14 @@ use archiver::format::stream::StreamName;
 /// Where the records of a screen come from.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Origin {
-    /// What can be read: an archive or a file.
+    /// Something to read: an archive or a file.
     Read(Source),
-    /// What comes into a stream from now on.
+    /// New records of a stream.
     Stream(StreamName),
 }
 
 impl Origin {
-    /// The stream, where it is of one.
+    /// The stream, if there is one.
     #[must_use]
     pub fn stream(&self) -> Option<&StreamName> {
         match self {
@@ -23,7 +23,7 @@ impl Origin {
         }
     }
 
-    /// The archive, where it is one.
+    /// The archive, if it is one.
     #[must_use]
     pub fn archive(&self) -> Option<&ArchiveSource> {
         match self {
@@ -32,7 +32,7 @@ impl Origin {
         }
     }
 
-    /// What it is called: the stream's name, or the file's.
+    /// Its name: the stream's, or the file's.
     #[must_use]
     pub fn name(&self) -> String {
         match self {

@@ -1,4 +1,4 @@
-//! What the keys do in the payload of the record under the cursor.
+//! Handles commands in the payload of the record under the cursor.
 
 use super::{Question, Records};
 use crate::app::command::PayloadCommand;
@@ -7,7 +7,7 @@ use crate::domain::record::show::Body;
 use serde_json::Value;
 
 impl Records {
-    /// Does what a command means in the payload.
+    /// Handles a command in the payload.
     pub(in crate::app) fn run_in_payload(&mut self, command: PayloadCommand) -> Result<(), String> {
         match command {
             PayloadCommand::Fold => self.fold(),
@@ -64,10 +64,10 @@ impl Records {
         };
         let path = document.path_at(detail.row).ok_or_else(no_field)?;
         let term = match document.scalar_at(detail.row) {
-            // Readable, without the escapes that it may have.
+            // Without JSON escapes, for readability.
             Some(text) if text.starts_with('"') => match serde_json::from_str::<Value>(text) {
                 Ok(text) => format!("json:{path}=={text}"),
-                Err(_) => return Err("the text on this line is no Unicode, and cannot be looked for".to_owned()),
+                Err(_) => return Err("the text on this line is not valid Unicode, so it cannot be searched for".to_owned()),
             },
             Some(number_or_word) => format!("json:{path}=={number_or_word}"),
             None => format!("json:{path}"),

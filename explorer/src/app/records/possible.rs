@@ -9,7 +9,7 @@ use archiver::format::settings::ArchiveMode;
 use std::sync::Arc;
 
 impl Records {
-    /// Whether a command is possible now; otherwise why not.
+    /// Whether a command is possible now, otherwise why not.
     pub(in crate::app) fn check(&self, command: RecordsCommand) -> Result<(), String> {
         match command {
             RecordsCommand::MarkAll | RecordsCommand::InvertMarks => match &self.origin {
@@ -90,7 +90,7 @@ impl Records {
         }
     }
 
-    /// Whether the line that is typed can be completed.
+    /// Whether the typed line can be completed.
     pub(in crate::app) fn check_completing(&self) -> Result<(), String> {
         match self.typing.as_ref().map(|typing| typing.question) {
             None | Some(Question::Filter) => Ok(()),
@@ -117,7 +117,7 @@ impl Records {
         }
     }
 
-    /// Whether what is looked for is not in the payload that is shown.
+    /// Whether the searched text is not in the shown payload.
     fn finds_nothing(&self) -> bool {
         let body = self.detail().and_then(|detail| detail.body());
         !self.search.is_empty() && matches!(body, Some(Body::Document(document)) if document.matches() == 0)

@@ -1,4 +1,4 @@
-//! How far the records of a screen are read, what that has cost, and how much more is wanted.
+//! The reading of a screen's records: its state, its cost, and how far it should go.
 
 use super::{Origin, Records, Rows};
 use crate::app::effect::{Effect, RecordsEffect};
@@ -10,25 +10,25 @@ use crate::domain::reading::{Position, ReadEnding, ReadOrder, ReadProgress, Sour
 use jiff::Timestamp;
 use std::time::Duration;
 
-/// Reading pauses by itself when so many records are there that match: enough to look around in, and cheap.
+/// Reading pauses after this many matching records: enough to look around, and cheap.
 pub(super) const READ_AHEAD: usize = 5_000;
 
-/// How far reading is.
+/// The state of a reading.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Reading {
-    /// It goes on.
+    /// It runs.
     Running(RequestId),
-    /// It was asked to stop, and its last answer is awaited.
+    /// It was asked to stop, and its last message is awaited.
     Stopping(RequestId),
-    /// There is more, from here.
+    /// It paused; there is more from here.
     Partial(Position),
-    /// All was read.
+    /// Everything was read.
     Complete,
-    /// It failed; it can go on from here.
+    /// It failed; it can resume from here.
     Failed(Failure, Position),
 }
 
-/// What was read so far, over all the times reading went on.
+/// The totals so far, including earlier readings that were resumed.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Tally {
     before: ReadProgress,
@@ -38,7 +38,7 @@ pub struct Tally {
 }
 
 impl Reading {
-    /// The request whose answers are awaited.
+    /// The awaited request.
     #[must_use]
     pub fn request(&self) -> Option<RequestId> {
         match self {
@@ -59,19 +59,19 @@ impl Reading {
 }
 
 impl Tally {
-    /// Reading has begun or goes on: what was read so far stays counted.
+    /// A reading starts or resumes; earlier totals stay.
     pub(super) fn go_on(&mut self) {
         let total = self.total();
         *self = Self { before: total, time_before: self.time(), latest: ReadProgress::default(), latest_time: Duration::ZERO };
     }
 
-    /// Reading is so far, so long after it went on.
+    /// Updates the running reading's totals.
     pub(super) fn reached(&mut self, progress: ReadProgress, elapsed: Duration) {
         self.latest = progress;
         self.latest_time = elapsed;
     }
 
-    /// All that was read.
+    /// The totals.
     #[must_use]
     pub fn total(&self) -> ReadProgress {
         let (before, latest) = (&self.before, &self.latest);
@@ -87,7 +87,7 @@ impl Tally {
         }
     }
 
-    /// The time it took, without the pauses.
+    /// Its duration, without pauses.
     #[must_use]
     pub fn time(&self) -> Duration {
         self.time_before + self.latest_time
@@ -103,7 +103,7 @@ impl Tally {
 }
 
 impl Records {
-    /// Reads from the beginning, as of now, into the newest spool, or follows where there is nothing to be read.
+    /// Reads from the start into a new spool, with the times of now; follows if there is nothing to read.
     pub(super) fn begin(&mut self, request: RequestId, now: Timestamp) -> Vec<Effect> {
         self.fixed = self.filter.fixed(now);
         if let Some(effect) = self.read_from(Position::Beginning, request) {
@@ -115,7 +115,7 @@ impl Records {
         self.follow(request, now).into_iter().collect()
     }
 
-    /// Reads again from the beginning; what is shown stays until there is as much again.
+    /// Reads again from the start; the old rows stay until there are as many new ones.
     pub(in crate::app) fn refresh(&mut self, request: RequestId, now: Timestamp) -> Vec<Effect> {
         let was_complete = self.reading == Reading::Complete;
         let mut effects = self.abandon_reading();
@@ -129,13 +129,13 @@ impl Records {
             effects.push(Effect::Records(RecordsEffect::DropSpool(unfinished.spool)));
         }
         self.tally = Tally::default();
-        // Who saw all sees all again, though it has grown.
+        // If everything was read before, everything is read again, even if it has grown.
         self.wanted = (!was_complete).then(|| READ_AHEAD.max(self.rows.len()));
         effects.extend(self.begin(request, now));
         effects
     }
 
-    /// Throws away what was read, in an empty spool.
+    /// Drops the rows, and starts with an empty spool.
     pub(super) fn start_over(&mut self, request: RequestId) -> Vec<Effect> {
         let mut effects = self.abandon_reading();
         effects.extend(self.stop_following());
@@ -159,7 +159,7 @@ impl Records {
         request.map(Effect::Stop).into_iter().collect()
     }
 
-    /// Reads on from a position, where there is something to be read.
+    /// Reads from a position, if there is something to read.
     fn read_from(&mut self, from: Position, request: RequestId) -> Option<Effect> {
         let order = self.order(from)?;
         self.reading = Reading::Running(request);
@@ -168,7 +168,7 @@ impl Records {
         Some(Effect::Records(RecordsEffect::Read { request, spool, order: Box::new(order) }))
     }
 
-    /// What is to be read to see all that match, from a position on; nothing where records only come in.
+    /// The order for all matching records from a position on; `None` if records are only followed.
     #[must_use]
     pub(in crate::app) fn order(&self, from: Position) -> Option<ReadOrder> {
         match &self.origin {
@@ -180,7 +180,7 @@ impl Records {
         }
     }
 
-    /// Takes records that were read; asks for no more when there are enough.
+    /// Takes records that were read; pauses when there are enough.
     pub(in crate::app) fn records_read(&mut self, reply: Reply<FoundRecords>) -> Option<Effect> {
         let request = reply.request;
         if self.reading.request() != Some(request) {
@@ -196,7 +196,7 @@ impl Records {
             }
             None => {
                 self.rows.shards = shards;
-                // What came in while it was followed is read again.
+                // Followed records are read again.
                 let entries = if self.has_followed { self.new_among(&entries) } else { entries };
                 self.add(entries);
                 self.rows.len()
@@ -210,7 +210,7 @@ impl Records {
         None
     }
 
-    /// Takes the end of a reading; a failure is given back where rows are on the screen, since it has no other place there.
+    /// Takes the end of a reading. Returns a failure if rows are shown, since the screen then shows it nowhere else.
     pub(in crate::app) fn read_ended(&mut self, reply: Reply<ReadEnd>) -> (Vec<Effect>, Option<Failure>) {
         let request = reply.request;
         if self.reading.request() != Some(request) {
@@ -228,7 +228,7 @@ impl Records {
         };
         let dropped = self.fresh.take().map(|fresh| {
             if failure.is_some() && fresh.is_empty() {
-                // What was there before is still worth more.
+                // The old rows are still better.
                 self.is_stale = !self.rows.is_empty();
                 fresh.spool
             } else {
@@ -239,7 +239,7 @@ impl Records {
         (effects, failure.filter(|_| !self.rows.is_empty()))
     }
 
-    /// Shows other rows in place of those there are, whose spool is given back; the cursor stays on its record, as far as it is there.
+    /// Replaces the rows and returns their spool; the cursor stays on its record if possible.
     pub(super) fn show(&mut self, rows: Rows) -> SpoolId {
         let current = self.rows.listing.get(self.cursor).filter(|_| self.cursor > 0);
         let before = std::mem::replace(&mut self.rows, rows);
@@ -248,7 +248,7 @@ impl Records {
         before.spool
     }
 
-    /// Adds rows in their places; the cursor stays on its record, or at the top where it never left it.
+    /// Adds rows in order; the cursor stays on its record, or at the top if it never moved.
     pub(super) fn add(&mut self, entries: Vec<Entry>) {
         let current = self.anchor.or_else(|| self.rows.listing.get(self.cursor).filter(|_| self.cursor > 0));
         self.rows.listing.add(entries);
@@ -257,10 +257,10 @@ impl Records {
         }
     }
 
-    /// How much was read of all there is, as far as that can be told: of an archive by what DynamoDB counted up to six hours ago, of a
-    /// file by its size. Never all of it before the end.
+    /// The share that was read, if known: for an archive by DynamoDB's count, which may be six hours old, for a file by its size.
+    /// Never 100% before the end.
     #[must_use]
-    #[allow(clippy::cast_precision_loss, reason = "a share")]
+    #[allow(clippy::cast_precision_loss, reason = "an approximate share is enough")]
     pub fn share_read(&self) -> Option<f64> {
         let total = self.tally.total();
         if let Some(base) = self.base.as_ref().filter(|_| self.is_picked()) {
@@ -270,28 +270,28 @@ impl Records {
         let (read, of) = match (&self.origin, self.filter.key()) {
             (Origin::Read(Source::File(_)), _) => (total.segments_done as f64, total.segments as f64),
             (Origin::Read(Source::Archive(_)), None) => (total.read as f64, self.about_items as f64),
-            // Of one key's items nobody knows how many there are; nor of what comes in.
+            // The number of items of one key is unknown, and so is the number of new records.
             (Origin::Read(Source::Archive(_)), Some(_)) | (Origin::Stream(_), _) => return None,
         };
-        // More than there were when they were counted says nothing.
+        // If there are more than DynamoDB counted, the count is useless.
         (read > 0.0 && read <= of && self.reading != Reading::Complete).then_some((read / of).min(0.99))
     }
 
-    /// How long reading to the end takes from now on, where it goes on to the end.
+    /// How long reading to the end will take, if it reads to the end.
     #[must_use]
-    #[allow(clippy::cast_precision_loss, reason = "an estimate")]
+    #[allow(clippy::cast_precision_loss, reason = "an estimate is enough")]
     pub fn time_left(&self) -> Option<Duration> {
-        /// Before this the speed says little.
+        /// The speed is meaningless before this.
         const SOONEST: Duration = Duration::from_secs(3);
         let goes_on = matches!(self.reading, Reading::Running(_)) && self.wanted.is_none();
         let share = self.share_read().filter(|_| goes_on && self.tally.time() >= SOONEST)?;
         Duration::try_from_secs_f64(self.tally.time().as_secs_f64() * (1.0 - share) / share).ok()
     }
 
-    /// Reads on from where reading ended, so much further or to the end.
+    /// Resumes reading, for another batch or to the end.
     pub(in crate::app) fn read_more(&mut self, to_the_end: bool, request: RequestId, now: Timestamp) -> Vec<Effect> {
         if self.is_stale || (self.is_picked() && matches!(self.reading, Reading::Failed(..))) {
-            // What is shown lies before another reading than the one that failed.
+            // The old rows belong to another reading than the one that failed.
             return self.refresh(request, now);
         }
         let from = match &self.reading {
@@ -308,7 +308,7 @@ impl Records {
         self.read_from(from, request).into_iter().collect()
     }
 
-    /// Stops reading; what was found stays.
+    /// Stops reading; the rows stay.
     pub(in crate::app) fn stop_reading(&mut self) -> Option<Effect> {
         let Reading::Running(request) = self.reading else {
             return None;

@@ -1,4 +1,4 @@
-//! The rows of a records screen: an entry of each record that was read, and the records themselves around the cursor only.
+//! The rows of a records screen: an entry for each record, and the records themselves only around the cursor.
 
 use crate::app::effect::{Effect, RecordsEffect};
 use crate::app::ids::{RequestId, SpoolId};
@@ -11,35 +11,35 @@ use jiff::Timestamp;
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
-/// Screens of rows that are kept loaded before the cursor, and as many behind it.
+/// Screens of rows that are kept loaded before and after the cursor.
 const SCREENS_AROUND: usize = 3;
 
 /// The rows.
 #[derive(Debug)]
 pub struct Rows {
-    /// Where the records are.
+    /// The spool that holds the records.
     pub spool: SpoolId,
-    /// An entry of each.
+    /// An entry for each.
     pub listing: Listing,
     /// The names of the shards that the entries refer to.
     pub shards: Arc<[String]>,
-    /// What arrived before this is among them, as far as it was read and as it was archived soon.
+    /// Everything that arrived before this is among them, as far as it was read and archived in time.
     pub covered: Option<Timestamp>,
-    /// Times of which nothing was read.
+    /// Periods that were not read.
     pub gaps: Vec<Gap>,
-    /// Whether records lie in the spool that are none of these.
+    /// Whether the spool also holds records that are not rows.
     pub(super) are_some: bool,
     loaded: HashMap<Place, Arc<Record>>,
     asked: Option<RequestId>,
     asked_for: Vec<Place>,
-    /// Asked for, but left in the spool since others were large; they are asked for again only when they are seen.
+    /// Requested but not loaded, because others were large. Requested again only when visible.
     left: HashSet<Place>,
-    /// The spool cannot be read; asking again would fail again.
+    /// The spool cannot be read; another request would fail too.
     is_broken: bool,
 }
 
 impl Rows {
-    /// None yet.
+    /// No rows.
     #[must_use]
     pub fn new(spool: SpoolId) -> Self {
         Self {
@@ -57,7 +57,7 @@ impl Rows {
         }
     }
 
-    /// None yet of those that lie in this spool.
+    /// No rows yet from this spool.
     pub(super) fn none_of_them(&mut self) -> Self {
         self.are_some = true;
         Self {
@@ -69,18 +69,18 @@ impl Rows {
         }
     }
 
-    /// Whether so many are held that no more are read.
+    /// Whether the list is full.
     pub(super) fn is_full(&self) -> bool {
         self.len() >= MAX_ENTRIES
     }
 
-    /// No answer is awaited any more.
+    /// Ignores all answers from now on.
     pub(super) fn forget_asked(&mut self) {
         self.asked = None;
         self.asked_for.clear();
     }
 
-    /// How many there are.
+    /// The number of rows.
     #[must_use]
     pub fn len(&self) -> usize {
         self.listing.len()
@@ -92,13 +92,13 @@ impl Rows {
         self.listing.is_empty()
     }
 
-    /// The record of a rank, where it is loaded.
+    /// The record in a row, if it is loaded.
     #[must_use]
     pub fn get(&self, rank: usize) -> Option<&Arc<Record>> {
         self.loaded.get(&self.listing.get(rank)?.place())
     }
 
-    /// The rank of an entry: of the same record, which in another spool is in another place; or of the one that stands where it would.
+    /// The row of an entry's record, which has another place in another spool, or the row where it would be.
     pub(super) fn rank_near(&self, entry: &Entry) -> usize {
         let listing = &self.listing;
         let rank = match listing.rank_of(entry) {
@@ -117,12 +117,12 @@ impl Rows {
         self.loaded.values()
     }
 
-    /// Asks for the rows that are seen around the cursor, and for some more, where they are not loaded.
+    /// Requests the rows visible around the cursor, and some more, if they are not loaded.
     pub(super) fn ask(&mut self, cursor: usize, screen: usize, request: RequestId) -> Option<Effect> {
         if self.asked.is_some() || self.is_broken {
             return None;
         }
-        // The cursor stands anywhere on the screen, so that the seen rows may lie on either side of it.
+        // The cursor may be anywhere on the screen, so visible rows may be on either side.
         let seen = self.places(cursor, screen);
         let near = self.places(cursor, screen * SCREENS_AROUND);
         let is_missing = |place: &Place| !self.loaded.contains_key(place);
@@ -145,7 +145,7 @@ impl Rows {
         self.asked == Some(request)
     }
 
-    /// Takes the rows that were asked for, if they were.
+    /// Takes requested rows, if they are awaited.
     ///
     /// # Errors
     /// What is wrong with the spool.
@@ -161,7 +161,7 @@ impl Rows {
         Ok(())
     }
 
-    /// The places of the rows around the cursor, the nearest first.
+    /// The places of the rows around the cursor, nearest first.
     fn places(&self, cursor: usize, distance: usize) -> Vec<Place> {
         let first = cursor.saturating_sub(distance);
         let mut places: Vec<(usize, Place)> = self

@@ -1,4 +1,4 @@
-//! Which records a command takes: the marked ones, wherever they are, or all that match the filter; and how many those are.
+//! The records that a command uses: the marked ones, or all that match the filter; and their number.
 
 use super::Records;
 use crate::domain::decode::Recipe;
@@ -7,7 +7,7 @@ use crate::domain::listing::marks::Marks;
 use crate::domain::text::count;
 use jiff::Timestamp;
 
-/// How many of the marked records the filter hides, and of what that was counted.
+/// How many marked records the filter hides, and what that was counted from.
 #[derive(Debug, Default)]
 pub(super) struct HiddenMarks {
     hidden: usize,
@@ -15,13 +15,13 @@ pub(super) struct HiddenMarks {
 }
 
 impl Records {
-    /// Marked records that the filter does not let through.
+    /// Marked records that the filter hides.
     #[must_use]
     pub fn hidden_marks(&self) -> usize {
         self.hidden_marks.hidden
     }
 
-    /// Counts the marked records that the filter hides, where marks or filter have changed.
+    /// Counts the marked records that the filter hides, if marks or filter have changed.
     pub(super) fn count_hidden_marks(&mut self, now: Timestamp) {
         let Marks::Some(marked) = &self.marks else {
             self.hidden_marks = HiddenMarks::default();
@@ -32,7 +32,7 @@ impl Records {
             return;
         }
         let is_counted = self.hidden_marks.of.as_ref().is_some_and(|(marks, filter, recipe)| {
-            // With each message at most one key, so that a mark that is taken away and one that is set are seen one by one.
+            // A message has at most one key press, so removing one mark and adding another are two changes.
             (*marks, filter, recipe) == (marked.len(), &self.fixed, &self.recipe)
         });
         if is_counted {
@@ -43,7 +43,7 @@ impl Records {
         self.hidden_marks = HiddenMarks { hidden, of: Some((marked.len(), self.fixed.clone(), self.recipe.clone())) };
     }
 
-    /// What an export takes, in words.
+    /// What an export includes, in words.
     #[must_use]
     pub fn taken(&self) -> String {
         let but = |except: usize| if except == 0 { String::new() } else { format!(" but {}", count(except as u64)) };

@@ -1,4 +1,4 @@
-//! What comes of the lines that are typed on the records screen.
+//! Handles the lines typed on the records screen.
 
 use super::{Pane, Question, Records, Typing};
 use crate::app::effect::{Effect, RecordsEffect};
@@ -16,7 +16,7 @@ use archiver::format::sequence::SequenceNumber;
 use std::path::{Path, PathBuf};
 
 impl Records {
-    /// Takes the line that was typed.
+    /// Handles a typed line.
     pub(in crate::app) fn apply_line(&mut self, times: &TimeContext, home: Option<&Path>, requests: [RequestId; 2]) -> LineOutcome {
         let Some(typing) = &mut self.typing else {
             return LineOutcome::Nothing;
@@ -78,7 +78,7 @@ impl Records {
         let Some(Body::Document(document)) = detail.body_mut() else {
             return LineOutcome::Told("a diff cannot be searched; D shows the payload again".to_owned());
         };
-        // Looked for again with the next message, for then every payload is.
+        // The next message searches it, like every payload.
         let matches = document.search(&self.search);
         if self.search.is_empty() {
             return LineOutcome::Nothing;
@@ -97,7 +97,7 @@ impl Records {
     fn jump_to(&mut self, target: Target, request: RequestId) -> Vec<Effect> {
         match target {
             Target::Time(milliseconds) => {
-                // The newest that is no later than that.
+                // The newest record that is not later.
                 self.anchor = None;
                 let later = self.rows.listing.count_since(milliseconds.saturating_add(1));
                 self.cursor = later.min(self.rows.len().saturating_sub(1));
@@ -112,7 +112,7 @@ impl Records {
         }
     }
 
-    /// Goes to the row that was looked for.
+    /// Goes to the row that was found.
     pub(in crate::app) fn row_found(&mut self, request: RequestId, result: Result<Option<Entry>, Failure>) -> Result<(), String> {
         if self.finding.take_if(|finding| *finding == request).is_none() {
             return Ok(());
@@ -130,39 +130,39 @@ impl Records {
     }
 }
 
-/// What comes of a line that was typed.
+/// The result of a typed line.
 #[derive(Debug)]
 pub(in crate::app) enum LineOutcome {
-    /// Nothing more.
+    /// Nothing else.
     Nothing,
-    /// Another filter holds.
+    /// The filter changed.
     Filtered(Vec<Effect>),
-    /// Something is to be done.
+    /// Effects.
     Effects(Vec<Effect>),
-    /// Payloads are decoded in another way.
+    /// Payloads are decoded differently.
     Decoded,
-    /// Records are to be written there.
+    /// Export records there.
     Export(PathBuf, ExportFormat),
-    /// Something is to be told.
+    /// A sentence for the user.
     Told(String),
 }
 
-/// Where the cursor is to go.
+/// Where to move the cursor.
 enum Target {
-    /// To what arrived no later than this, epoch milliseconds.
+    /// To the newest record that arrived no later than this, in epoch milliseconds.
     Time(i64),
     /// To a record.
     Record(SoughtRecord),
 }
 
-/// The file that records are to be written to, and its format.
+/// The file to export to, and its format.
 fn export_path(text: &str, home: Option<&Path>) -> Result<(PathBuf, ExportFormat), String> {
     let path = path_of(text, home).map_err(|error| error.to_string())?;
     let format = ExportFormat::of_path(&path).map_err(|error| error.to_string())?;
     Ok((path, format))
 }
 
-/// Reads where the cursor is to go: `key:…`, `seq:…`, or a time.
+/// Parses the target of a jump: `key:…`, `seq:…`, or a time.
 fn jump(text: &str, times: &TimeContext) -> Result<Target, String> {
     match text.split_once(':') {
         Some(("key", key)) if !key.is_empty() => Ok(Target::Record(SoughtRecord::Key(key.trim_matches('"').to_owned()))),

@@ -1,4 +1,4 @@
-//! The line that is typed on the records screen: what it is for, what could complete it, and what is wrong with it.
+//! The line being typed on the records screen: its purpose, its completions and its problem.
 
 use crate::app::line::Line;
 use crate::domain::filter::{Completion, History, Known, complete, json_paths};
@@ -7,38 +7,38 @@ use std::collections::BTreeSet;
 use std::ops::Range;
 use std::sync::Arc;
 
-/// What a typed line is for.
+/// The purpose of a typed line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Question {
-    /// Which records are shown.
+    /// The filter.
     Filter,
-    /// Where the cursor goes.
+    /// A jump of the cursor.
     Jump,
-    /// What is looked for in the payload.
+    /// A search in the payload.
     Search,
-    /// How payloads are decoded.
+    /// The decoders of payloads.
     Decode,
-    /// Where records are written to.
+    /// The file of an export.
     Export,
 }
 
-/// A line that is being typed.
+/// A line being typed.
 #[derive(Clone, Debug)]
 pub struct Typing {
-    /// What for.
+    /// Its purpose.
     pub question: Question,
     /// The line.
     pub line: Line,
-    /// What is wrong with it, and with which bytes of it.
+    /// What is wrong with it, and which bytes are.
     pub mistake: Option<(Range<usize>, String)>,
-    /// What could stand at the cursor.
+    /// The completions at the cursor.
     pub completions: Vec<Completion>,
-    /// The line that was being typed, while one goes through those applied before.
+    /// The typed line, while previous ones are shown.
     own: Option<String>,
 }
 
 impl Question {
-    /// What is asked, for the prompt.
+    /// The prompt.
     #[must_use]
     pub fn prompt(self) -> &'static str {
         match self {
@@ -50,7 +50,7 @@ impl Question {
         }
     }
 
-    /// What may be typed, while nothing is.
+    /// A hint for an empty line.
     #[must_use]
     pub fn hint(self) -> &'static str {
         match self {
@@ -64,17 +64,17 @@ impl Question {
 }
 
 impl Typing {
-    /// A line to answer a question with.
+    /// A line for a purpose.
     #[must_use]
     pub fn new(question: Question, text: impl Into<String>) -> Self {
         Self { question, line: Line::with(text), mistake: None, completions: Vec::new(), own: None }
     }
 
-    /// Finds what could stand at the cursor, from what the rows on the screen show.
+    /// Finds completions at the cursor from the rows on the screen.
     pub(super) fn find_completions<'r>(&mut self, records: impl Iterator<Item = &'r Arc<Record>>, text: Option<&str>) {
-        /// So many say it all; more would only hide the list.
+        /// Most completions; more would hide the list.
         const MOST: usize = 6;
-        /// Paths of the document under the cursor that are offered.
+        /// Most paths offered from the document under the cursor.
         const MOST_PATHS: usize = 200;
         if self.question != Question::Filter {
             return;
@@ -92,7 +92,7 @@ impl Typing {
         self.completions.truncate(MOST);
     }
 
-    /// Goes through the lines applied before, from the one being typed and back to it.
+    /// Goes to the previous or next applied line, and back to the typed one.
     pub(in crate::app) fn go_through(&mut self, history: &History, to_older: bool) {
         let line = self.line.text();
         let text = if to_older { history.previous(line) } else { history.next(line) };
@@ -110,7 +110,7 @@ impl Typing {
         self.line = Line::with(text);
     }
 
-    /// Takes the first completion.
+    /// Inserts the first completion.
     pub(in crate::app) fn complete(&mut self) {
         if self.completions.is_empty() {
             return;

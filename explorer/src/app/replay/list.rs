@@ -1,4 +1,4 @@
-//! The replays: those that run here, and the history, as the files tell it.
+//! The replays: those in this process, and the history from the files.
 
 use crate::app::command::ReplaysCommand;
 use crate::app::effect::{Effect, ReplaysEffect, WantedDetails};
@@ -9,14 +9,14 @@ use crate::domain::replay::plan::{Control, Listed, PlanId, PlanState, PlanSummar
 use crate::domain::replay::progress::{Progress, RunOutcome};
 use std::collections::VecDeque;
 
-/// All replays that are known.
+/// All known replays.
 #[derive(Debug, Default)]
 pub struct Replays {
-    /// The newest first.
+    /// Newest first.
     pub rows: Vec<ReplayRow>,
-    /// Why they could not be read anew.
+    /// Why the last reading of the history failed.
     pub failure: Option<Failure>,
-    /// Whether they were ever read.
+    /// Whether the history was ever read.
     pub is_read: bool,
     reading: Option<RequestId>,
 }
@@ -26,18 +26,18 @@ pub struct Replays {
 pub struct ReplayRow {
     /// Its id.
     pub id: PlanId,
-    /// What its file tells, or why it cannot be read.
+    /// Its file's summary, or why that cannot be read.
     pub plan: Result<PlanSummary, String>,
-    /// How it goes, where it runs in this program.
+    /// Its progress, if it runs in this process.
     pub live: Option<Live>,
 }
 
-/// A replay that runs in this program.
+/// A replay that runs in this process.
 #[derive(Debug, Default)]
 pub struct Live {
-    /// How far it is.
+    /// Its progress.
     pub progress: Progress,
-    /// What it was told, and has not done yet.
+    /// A request that it has not carried out yet.
     pub control: Option<Control>,
     /// Records acknowledged in each of the last seconds.
     pub rates: VecDeque<u64>,
@@ -49,15 +49,15 @@ pub struct Live {
 pub struct ReplaysScreen {
     /// The replay under the cursor.
     pub selected: Option<PlanId>,
-    /// What of it is listed beside its numbers.
+    /// Which records are listed for it.
     pub details: Option<(PlanId, ReplayDetails)>,
-    /// What was asked for.
+    /// The pending request.
     asked: Option<(RequestId, PlanId)>,
-    /// The first line of the list that is shown.
+    /// The first visible line.
     pub scroll: usize,
 }
 
-/// Seconds that the rate's chart goes back.
+/// Seconds that the chart of the rate goes back.
 const CHART_SECONDS: usize = 120;
 
 impl Replays {
@@ -71,12 +71,12 @@ impl Replays {
         self.rows.iter_mut().find(|row| row.id == *id)
     }
 
-    /// Those that run in this program.
+    /// Those that run in this process.
     pub fn running_here(&self) -> impl Iterator<Item = (&PlanId, &Live)> {
         self.rows.iter().filter_map(|row| Some((&row.id, row.live.as_ref()?)))
     }
 
-    /// Asks for all of them, unless they are being read.
+    /// Requests the history, unless it is being read.
     pub(in crate::app) fn read(&mut self, request: RequestId) -> Option<Effect> {
         if self.reading.is_some() {
             return None;
@@ -85,7 +85,7 @@ impl Replays {
         Some(Effect::Replays(ReplaysEffect::List { request }))
     }
 
-    /// Takes what the files tell. What runs here goes on being told of by itself.
+    /// Takes the history. Replays in this process keep reporting by themselves.
     pub(in crate::app) fn listed(&mut self, Reply { request, result }: Reply<Result<Listed<String>, Failure>>) {
         if self.reading.take_if(|reading| *reading == request).is_none() {
             return;
@@ -97,14 +97,14 @@ impl Replays {
                 let mut before = std::mem::take(&mut self.rows);
                 let mut live_of = |id: &PlanId| before.iter_mut().find(|row| row.id == *id).and_then(|row| row.live.take());
                 self.rows = all.into_iter().map(|(id, plan)| ReplayRow { live: live_of(&id), id, plan }).collect();
-                // One that began a moment ago, and is not in the list yet.
+                // It began a moment ago, and is not in the history yet.
                 self.rows.splice(0..0, before.into_iter().filter(|row| row.live.is_some()));
             }
             Err(failure) => self.failure = Some(failure),
         }
     }
 
-    /// Takes note that a replay runs here now.
+    /// Adds a replay that runs in this process.
     pub(in crate::app) fn started(&mut self, plan: PlanSummary) {
         let plan = PlanSummary { state: PlanState::Running, ..plan };
         let live = Some(Live {
@@ -128,7 +128,7 @@ impl Replays {
         }
     }
 
-    /// Takes how a run ended, into what is known until the file is read again.
+    /// Takes the end of a run; shown until the file is read again.
     pub(in crate::app) fn ended(&mut self, id: &PlanId, result: &Result<RunOutcome, Failure>) {
         let Some(row) = self.get_mut(id) else {
             return;
@@ -145,14 +145,14 @@ impl Replays {
         }
     }
 
-    /// Notes that a replay was told something.
+    /// Notes a request to a replay.
     pub(in crate::app) fn asked(&mut self, id: &PlanId, control: Control) {
         if let Some(live) = self.get_mut(id).and_then(|row| row.live.as_mut()) {
             live.control = Some(control);
         }
     }
 
-    /// Notes the rates of the second that has passed.
+    /// Adds the rates of the last second.
     pub(in crate::app) fn tick(&mut self) {
         for live in self.rows.iter_mut().filter_map(|row| row.live.as_mut()) {
             let acknowledged = live.progress.acknowledged_now;
@@ -166,7 +166,7 @@ impl Replays {
 }
 
 impl ReplayRow {
-    /// Where it stands.
+    /// Its state.
     #[must_use]
     pub fn state(&self) -> Option<PlanState> {
         match (&self.live, &self.plan) {
@@ -223,7 +223,7 @@ impl ReplaysScreen {
         }
     }
 
-    /// Asks what became of the records of the replay under the cursor.
+    /// Requests the records of the replay under the cursor.
     pub(in crate::app) fn ask(&mut self, replays: &Replays, request: RequestId, what: WantedDetails) -> Option<Effect> {
         let replay = self.current(replays)?.id.clone();
         self.asked = Some((request, replay.clone()));

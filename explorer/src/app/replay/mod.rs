@@ -1,4 +1,4 @@
-//! The screens around replays: the form, what the replay would do, and the list.
+//! The replay screens: the form, the review and the list.
 
 pub mod list;
 pub mod review;

@@ -1,4 +1,4 @@
-//! What a replay would do, before it does: its plan is made, shown with what it comes to, and begins when that is confirmed.
+//! The review of a replay: plans it, shows the plan, and starts it after confirmation.
 
 use crate::app::ids::RequestId;
 use crate::app::keymap::Context;
@@ -12,46 +12,46 @@ use crate::domain::replay::progress::PlanProgress;
 /// The screen.
 #[derive(Debug)]
 pub struct ReplayReview {
-    /// How far it is.
+    /// The current step.
     pub step: ReviewStep,
-    /// Whether the replay has begun before, so that this goes on with it.
+    /// Whether the replay has begun before and is resumed.
     pub is_resumed: bool,
-    /// What the records screen showed of the records that are planned.
+    /// What the records screen showed.
     pub shown: Option<ScreenCounts>,
-    /// The first line that is shown.
+    /// The first visible line.
     pub scroll: usize,
 }
 
-/// How far the screen is.
+/// The steps of the screen.
 #[derive(Debug)]
 pub enum ReviewStep {
     /// The records are being read.
     Planning {
-        /// The question.
+        /// The awaited request.
         request: RequestId,
-        /// How far that is.
+        /// The progress.
         progress: PlanProgress,
     },
-    /// The target is being looked at.
+    /// The target is being checked.
     Looking {
-        /// The question.
+        /// The awaited request.
         request: RequestId,
     },
-    /// All is known.
+    /// The plan and its target are checked.
     Ready {
-        /// What.
+        /// The result.
         preflight: Box<Preflight>,
-        /// The target's name, where it is to be typed.
+        /// The target's name, if it must be typed.
         name: Line,
-        /// What is wrong with that.
+        /// What is wrong with the confirmation.
         problem: Option<String>,
     },
-    /// It cannot be known.
+    /// Checking failed.
     Failed(Failure),
 }
 
 impl ReplayReview {
-    /// The records are being read for this question.
+    /// Starts with reading the records for this request.
     #[must_use]
     pub fn planning(request: RequestId) -> Self {
         Self {
@@ -62,13 +62,13 @@ impl ReplayReview {
         }
     }
 
-    /// A plan that is there is looked at for this question.
+    /// Starts with checking an existing plan for this request.
     #[must_use]
     pub fn looking(request: RequestId, is_resumed: bool) -> Self {
         Self { step: ReviewStep::Looking { request }, is_resumed, shown: None, scroll: 0 }
     }
 
-    /// Where its keys are looked up.
+    /// The context for its keys.
     #[must_use]
     pub fn context(&self) -> Context {
         match &self.step {
@@ -84,7 +84,7 @@ impl ReplayReview {
         matches!(&self.step, ReviewStep::Ready { preflight, .. } if preflight.needs_name && !self.is_resumed)
     }
 
-    /// The line that keys go to.
+    /// The line with the focus.
     pub(in crate::app) fn line(&mut self) -> Option<&mut Line> {
         match &mut self.step {
             ReviewStep::Ready { name, .. } => Some(name),
@@ -92,7 +92,7 @@ impl ReplayReview {
         }
     }
 
-    /// The plan that is shown.
+    /// The shown plan.
     #[must_use]
     pub fn plan(&self) -> Option<&PlanId> {
         match &self.step {
@@ -101,7 +101,7 @@ impl ReplayReview {
         }
     }
 
-    /// The question that an answer is awaited for.
+    /// The awaited request.
     #[must_use]
     pub fn awaits(&self) -> Option<RequestId> {
         match &self.step {
@@ -118,7 +118,7 @@ impl ReplayReview {
         }
     }
 
-    /// Takes what is known; whether it was awaited.
+    /// Takes the result; returns whether it was awaited.
     pub(in crate::app) fn known(&mut self, request: RequestId, result: Result<Box<Preflight>, Failure>) -> bool {
         if self.awaits() != Some(request) {
             return false;
@@ -130,7 +130,7 @@ impl ReplayReview {
         true
     }
 
-    /// The plan, where what was typed or pressed confirms it.
+    /// The plan, if the input confirms it.
     pub(in crate::app) fn confirm(&mut self) -> Option<Box<Preflight>> {
         let is_typing = self.is_typing();
         let ReviewStep::Ready { preflight, name, problem } = &mut self.step else {
@@ -140,7 +140,7 @@ impl ReplayReview {
             *problem = Some(format!("type {} to start", preflight.plan.target));
             return None;
         }
-        // One that is resumed with nothing left still has its target looked at.
+        // A resumed replay with nothing left still checks its target.
         if preflight.plan.left() == 0 && !self.is_resumed {
             *problem = Some("there is nothing to send".to_owned());
             return None;

@@ -1,4 +1,4 @@
-//! A replay before it is planned: which records, into which stream, and how they are put.
+//! The form before a replay is planned: which records, into which stream, and how.
 
 use crate::app::command::{FormCommand, Move};
 use crate::app::keymap::Context;
@@ -23,49 +23,49 @@ use std::sync::Arc;
 /// The state of the screen.
 #[derive(Debug)]
 pub struct ReplaySetup {
-    /// What is read.
+    /// The source.
     pub source: Source,
-    /// The stream that the records came from, where that is known.
+    /// The stream that the records came from, if known.
     pub stream: Option<StreamName>,
-    /// How payloads are decoded when the filter looks into them.
+    /// How the filter decodes payloads.
     pub recipe: Recipe,
-    /// What is marked.
+    /// The marks.
     pub marks: Marks,
-    /// The filter of the records screen.
+    /// The records screen's filter.
     pub filter: RecordFilter,
     /// What the records screen showed.
     pub shown: Option<ScreenCounts>,
-    /// Whether the marked ones are replayed, and not all that match.
+    /// Whether to replay the marked records instead of all that match.
     pub only_marked: bool,
     /// Part of the target's name.
     pub target: Line,
-    /// Place among the streams that contain it; `None` until one was typed or chosen.
+    /// The index among the streams that contain it; `None` until one is typed or chosen.
     pub target_cursor: Option<usize>,
-    /// Whether each record gets an envelope.
+    /// Whether records get an envelope.
     pub envelope: bool,
-    /// The envelope's separator; empty is the default.
+    /// The envelope's separator; empty for the default.
     pub separator: Line,
-    /// How fast, as typed.
+    /// The rate, as typed.
     pub rate: Line,
-    /// When, as typed.
+    /// The timing, as typed.
     pub timing: Line,
-    /// Which records wait for which.
+    /// Which order is kept.
     pub sequence: Sequence,
-    /// A time, as typed, of which only the state is replayed; empty for every record.
+    /// A time, as typed, whose state is replayed; empty for every record.
     pub state_as_of: Line,
-    /// How many at the most, as typed; empty for all.
+    /// The limit, as typed; empty for all.
     pub limit: Line,
     /// Whether expired items are replayed too.
     pub include_expired: bool,
-    /// Whether aggregated records are put as they are.
+    /// Whether aggregated records are put without unpacking.
     pub keep_aggregated: bool,
-    /// The field that keys go to.
+    /// The field with the focus.
     pub field: Field,
-    /// What is wrong in it, a sentence.
+    /// What is wrong in it.
     pub problem: Option<String>,
-    /// The plan that was made of it last, which serves again while the same records are chosen.
+    /// The last plan; used again while the same records are chosen.
     pub planned: Option<(PlanId, Box<ReplayOrder>)>,
-    /// What was ordered last.
+    /// The last order.
     pub(in crate::app) ordered: Option<Box<ReplayOrder>>,
 }
 
@@ -74,25 +74,25 @@ pub struct ReplaySetup {
 pub enum Field {
     /// Which records.
     Records,
-    /// The state as of a time.
+    /// State as of a time.
     StateAsOf,
-    /// How many.
+    /// Limit.
     Limit,
-    /// Expired items too, or not.
+    /// Expired items.
     Expired,
-    /// Aggregated records taken apart, or as they are.
+    /// Aggregated records.
     Aggregated,
-    /// Into which stream.
+    /// Target stream.
     Target,
-    /// With an envelope or without.
+    /// Envelope.
     Envelope,
-    /// What separates envelope and payload.
+    /// Envelope's separator.
     Separator,
-    /// How fast.
+    /// Rate.
     Rate,
-    /// When.
+    /// Timing.
     Timing,
-    /// Which records wait for which.
+    /// Order.
     Sequence,
 }
 
@@ -111,27 +111,27 @@ pub const FIELDS: [Field; 11] = [
     Field::Sequence,
 ];
 
-/// What is to be replayed.
+/// What to replay.
 #[derive(Clone, Debug)]
 pub struct ReplayFrom {
-    /// What is read.
+    /// The source.
     pub source: Source,
-    /// The stream that the records came from, where that is known.
+    /// The stream that the records came from, if known.
     pub stream: Option<StreamName>,
     /// How payloads are decoded.
     pub recipe: Recipe,
-    /// What is marked.
+    /// The marks.
     pub marks: Marks,
-    /// What else could be replayed: all that match.
+    /// The filter for all that match.
     pub filter: RecordFilter,
-    /// What is seen of it.
+    /// What the screen shows.
     pub shown: Option<ScreenCounts>,
 }
 
-/// What the records screen shows when a replay is asked for.
+/// What the records screen shows when a replay is requested.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ScreenCounts {
-    /// Records that match the filter, as far as they are read.
+    /// Matching records read so far.
     pub records: u64,
     /// Whether all are read.
     pub is_all_read: bool,
@@ -156,7 +156,7 @@ impl ScreenCounts {
 }
 
 impl ReplaySetup {
-    /// The form for an archive or a file: the marked records where there are any, else all that match.
+    /// The form for an archive or a file: the marked records if there are any, otherwise all that match.
     #[must_use]
     pub fn open(from: ReplayFrom) -> Self {
         let ReplayFrom { source, stream, recipe, marks, filter, shown } = from;
@@ -187,7 +187,7 @@ impl ReplaySetup {
         }
     }
 
-    /// Where its keys are looked up.
+    /// The context for its keys.
     #[must_use]
     pub fn context(&self) -> Context {
         Context::Form
@@ -199,7 +199,7 @@ impl ReplaySetup {
         self.line_of(self.field).is_some()
     }
 
-    /// The line of a field that has one.
+    /// The line of a field, if it has one.
     #[must_use]
     pub fn line_of(&self, field: Field) -> Option<&Line> {
         match field {
@@ -213,7 +213,7 @@ impl ReplaySetup {
         }
     }
 
-    /// The line that keys go to.
+    /// The line with the focus.
     pub(in crate::app) fn line(&mut self) -> Option<&mut Line> {
         match self.field {
             Field::Target => Some(&mut self.target),
@@ -226,7 +226,7 @@ impl ReplaySetup {
         }
     }
 
-    /// The streams that the typed text leaves to choose from: the one of just that name first, the source itself last.
+    /// The streams that contain the typed text: an exact match first, the source itself last.
     #[must_use]
     pub fn targets<'s>(&self, streams: &'s Streams) -> Vec<&'s StreamName> {
         let wanted = self.target.text().to_lowercase();
@@ -241,7 +241,7 @@ impl ReplaySetup {
         names
     }
 
-    /// Takes a command on the form; gives back the order when it is to be planned.
+    /// Handles a command in the form; returns the order when it should be planned.
     pub(in crate::app) fn command(
         &mut self,
         command: FormCommand,
@@ -259,15 +259,15 @@ impl ReplaySetup {
                 }
                 Err(sentence) => self.problem = Some(sentence),
             },
-            // The line is emptied where it is typed.
+            // Typing clears the line elsewhere.
             FormCommand::Clear => {}
         }
         None
     }
 
-    /// Moves among the streams to choose from, or from field to field.
+    /// Moves between the streams to choose from, or between fields.
     pub(in crate::app) fn go(&mut self, to: Move, streams: &Streams) {
-        /// Streams that a page moves over.
+        /// Streams in a page.
         const PAGE: usize = 5;
         if self.field == Field::Target {
             let targets = self.targets(streams).len();
@@ -280,7 +280,7 @@ impl ReplaySetup {
         }
     }
 
-    /// Changes the field under the cursor, where it has values to choose from.
+    /// Changes the field under the cursor, if it has choices.
     fn change(&mut self) {
         match self.field {
             Field::Records => self.only_marked = !self.only_marked && !self.marks.is_empty(),
@@ -370,7 +370,7 @@ impl ReplaySetup {
         }
     }
 
-    /// What was on the screen of the records that are chosen, where that can be held against what a plan has.
+    /// What the screen showed of the chosen records, if it can be compared with a plan.
     pub(in crate::app) fn shown_of_chosen(&self) -> Option<ScreenCounts> {
         let shown = self.shown?;
         if !self.limit.text().trim().is_empty() || !self.state_as_of.text().trim().is_empty() {
@@ -385,7 +385,7 @@ impl ReplaySetup {
         }
     }
 
-    /// The plan that was made before of the same records.
+    /// The existing plan for the same records.
     pub(in crate::app) fn plan_for(&self, order: &ReplayOrder) -> Option<&PlanId> {
         let (plan, known) = self.planned.as_ref()?;
         let is_same = known.source == order.source

@@ -1,4 +1,4 @@
-//! A believable world for the tests of screens: streams, records, a clock that stands still, and keys typed as text.
+//! Fixtures for the tests of screens: streams, records, a clock that stands still, and keys typed as text.
 
 use crate::app::effect::{Effect, RecordsEffect, ReplaysEffect, StreamsEffect};
 use crate::app::ids::RequestId;
@@ -39,7 +39,7 @@ pub(crate) fn name(text: &str) -> StreamName {
     StreamName::parse(text).unwrap()
 }
 
-/// The model as it is before anything was read.
+/// The model before anything was read.
 pub(crate) fn model(columns: u16, rows: u16) -> Model {
     let times = TimeContext { now: now(), zone: TimeZone::fixed(jiff::tz::offset(1)) };
     let session = Session { region: "eu-west-1".to_owned(), profile: Some("prod".to_owned()), ..Session::default() };
@@ -76,7 +76,7 @@ fn archived(mode: ArchiveMode, ttl_seconds: u64) -> Configuration {
     Configuration::Archived(ArchiveSettings::new(mode, Ttl::from_seconds(ttl_seconds)))
 }
 
-/// Streams in every state an archive can be in.
+/// Streams in every state of an archive.
 pub(crate) fn overviews() -> Vec<StreamOverview> {
     let bad_tag = ArchiveSettings::from_tags(&name("audit"), [("StreamArchiveMode", "everything")]).unwrap_err();
     vec![
@@ -97,7 +97,7 @@ pub(crate) fn archive_of_deleted(stream: &str) -> StreamOverview {
     StreamOverview::of_deleted(known.name, known.table.unwrap())
 }
 
-/// The same streams as [`model_with_streams`] has, and below them what is left of `orders-2019`.
+/// The streams of [`model_with_streams`], and below them the archive that `orders-2019` left.
 pub(crate) fn model_with_deleted(columns: u16, rows: u16) -> Model {
     let mut model = model_with_streams(columns, rows);
     let effects = press(&mut model, "F5");
@@ -152,7 +152,7 @@ pub(crate) fn record(place: u32, payload: &[u8]) -> Record {
     })
 }
 
-/// Orders, and one record each of what else may be found.
+/// Orders, and one record of each other kind.
 pub(crate) fn records() -> Vec<Record> {
     let mut records: Vec<Record> = (0..60)
         .map(|place| {
@@ -172,13 +172,13 @@ pub(crate) fn records() -> Vec<Record> {
     records
 }
 
-/// A record whose payload is in so many parts.
+/// A record whose payload is in this many parts.
 pub(crate) fn split_record(place: u32, parts: u32) -> Record {
     let item = record(place, b"").item;
     Record::new(StoredItem { parts: Some(parts), encoding: Some("gzip".to_owned()), ..item })
 }
 
-/// A record whose payload the archiver has compressed.
+/// A record that the archiver has compressed.
 pub(crate) fn compressed_record(place: u32, payload: &[u8]) -> Record {
     let packed = Packer::default().pack(Data::Bytes(payload.into()), Compression::Gzip, usize::MAX);
     assert!(packed.is_gzip);
@@ -187,7 +187,7 @@ pub(crate) fn compressed_record(place: u32, payload: &[u8]) -> Record {
     Record::new(StoredItem { data: Some(packed.text.into_owned()), encoding, sub_sequence_number: Some(3), ..item })
 }
 
-/// The request of the only effect there is, which shows a record.
+/// The request of the only effect, which shows a record.
 pub(crate) fn show_request(effects: &[Effect]) -> RequestId {
     match effects {
         [Effect::Records(RecordsEffect::ShowPayload { request, .. })] => *request,
@@ -209,7 +209,7 @@ pub(crate) fn read_request(effects: &[Effect]) -> RequestId {
     }
 }
 
-/// Records in a spool: each lies in the place of its number.
+/// Records in a spool; each has the place of its number.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct TestSpool(Vec<Arc<Record>>);
 
@@ -222,7 +222,7 @@ impl TestSpool {
         new.iter().zip(first..).map(|(record, place)| Entry::new(record, Place(place), shard(record))).collect()
     }
 
-    /// Answers what asks for rows, and what that leads to; gives back the other effects.
+    /// Answers requests for rows, and what follows; returns the other effects.
     pub(crate) fn serve(&self, model: &mut Model, effects: Vec<Effect>) -> Vec<Effect> {
         let mut others = Vec::new();
         for effect in effects {
@@ -239,7 +239,7 @@ impl TestSpool {
         others
     }
 
-    /// Presses keys, and answers what asks for rows.
+    /// Presses keys, and answers requests for rows.
     pub(crate) fn press(&self, model: &mut Model, keys: &str) -> Vec<Effect> {
         let mut others = Vec::new();
         for key in keys.split(' ') {
@@ -249,7 +249,7 @@ impl TestSpool {
         others
     }
 
-    /// Brings records into the model as a reading does.
+    /// Delivers records to the model like a reading.
     pub(crate) fn read(&mut self, model: &mut Model, request: RequestId, records: Vec<Record>) -> Vec<Effect> {
         let matched = records.len() as u64;
         let matched_bytes = records.iter().filter_map(|record| record.payload_size).sum();
@@ -272,7 +272,7 @@ impl TestSpool {
         self.serve(model, effects)
     }
 
-    /// Answers a question for what matches of what was read: these of its entries.
+    /// Answers a picking: these of its entries match.
     pub(crate) fn pick(&self, model: &mut Model, effects: &[Effect], picks: impl Fn(&Record) -> bool) -> Vec<Effect> {
         let [Effect::Records(RecordsEffect::Pick { request, order, .. })] = effects else {
             panic!("nothing is picked: {effects:?}")
@@ -306,7 +306,7 @@ pub(crate) fn middle() -> Position {
     Position::Scan(vec![SegmentPosition::Done, SegmentPosition::NotBegun])
 }
 
-/// A model with these records open, all read, and what else is to be done.
+/// A model with these records open and fully read, and the remaining effects.
 pub(crate) fn model_with(columns: u16, rows: u16, records: Vec<Record>) -> (Model, TestSpool, Vec<Effect>) {
     let mut model = model_with_streams(columns, rows);
     let mut spool = TestSpool::default();
@@ -316,7 +316,7 @@ pub(crate) fn model_with(columns: u16, rows: u16, records: Vec<Record>) -> (Mode
     (model, spool, effects)
 }
 
-/// A model with the archive of `orders` open and read in part.
+/// A model with the archive of `orders` open and partly read.
 pub(crate) fn model_read_in_part(columns: u16, rows: u16) -> (Model, TestSpool) {
     let mut model = model_with_streams(columns, rows);
     let mut spool = TestSpool::default();
@@ -332,7 +332,7 @@ pub(crate) fn model_with_records(columns: u16, rows: u16) -> (Model, TestSpool) 
     (model, spool)
 }
 
-/// Presses keys, parted by blanks: names of keys, characters with `ctrl-`, and anything else is typed.
+/// Presses keys, separated by blanks: names of keys, characters with `ctrl-`; anything else is typed.
 pub(crate) fn press(model: &mut Model, keys: &str) -> Vec<Effect> {
     let mut effects = Vec::new();
     for word in keys.split(' ') {
@@ -364,7 +364,7 @@ fn keys_of(word: &str) -> Vec<KeyEvent> {
     vec![KeyEvent::new(code, KeyModifiers::NONE)]
 }
 
-/// The records screen on top.
+/// The top records screen.
 pub(crate) fn open_records(model: &Model) -> &Records {
     match model.screens.last() {
         Some(Screen::Records(records)) => records,
@@ -372,7 +372,7 @@ pub(crate) fn open_records(model: &Model) -> &Records {
     }
 }
 
-/// What the bottom line says.
+/// The text of the bottom line.
 pub(crate) fn sentence(model: &Model) -> &str {
     match &model.notice {
         Some(Notice::Info(sentence) | Notice::Error(sentence)) => sentence,
@@ -380,7 +380,7 @@ pub(crate) fn sentence(model: &Model) -> &str {
     }
 }
 
-/// The text of the payload that is shown.
+/// The text of the shown payload.
 pub(crate) fn shown(model: &Model) -> Option<&str> {
     open_records(model).detail()?.decoded()?.text()
 }
@@ -392,7 +392,7 @@ pub(crate) fn show_with(model: &mut Model, effects: &[Effect], payload: Result<V
     update(model, Message::Records(RecordsMessage::PayloadShown(Reply { request: *request, result })))
 }
 
-/// What a plan of so many records comes to, into a stream of four shards.
+/// The preflight of a plan with this many records, into a stream of four shards.
 pub(crate) fn preflight_of(plan: PlanSummary) -> Box<Preflight> {
     let target = preflight::target(&plan.target, Configuration::NotArchived, 4);
     let glimpse = |number: u64| Glimpse {
@@ -408,7 +408,7 @@ pub(crate) fn preflight_of(plan: PlanSummary) -> Box<Preflight> {
     Box::new(Preflight::new(plan, &target, load))
 }
 
-/// A plan of so many records of `orders`.
+/// A plan of this many records of `orders`.
 pub(crate) fn plan_into(target: &str, records: u64) -> PlanSummary {
     let mut plan = preflight::plan(target, records);
     plan.created_at = now() - Duration::from_secs(90);
@@ -433,7 +433,7 @@ pub(crate) fn after_a_run(plan: PlanSummary, state: PlanState, acknowledged: u64
     PlanSummary { state, acknowledged, runs: vec![run], ..plan }
 }
 
-/// Answers the effect that makes a plan; gives back the plan.
+/// Answers the effect that creates a plan; returns the plan.
 pub(crate) fn planned(model: &mut Model, effects: &[Effect], records: u64) -> PlanSummary {
     let found = effects.iter().find_map(|effect| match effect {
         Effect::Replays(ReplaysEffect::Plan { request, order }) => Some((*request, order)),

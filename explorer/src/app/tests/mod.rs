@@ -1,4 +1,4 @@
-//! Stories of the whole app, told in keys and answers.
+//! Stories of the whole app, as keys and answers.
 
 pub(crate) mod fixtures;
 mod payload;

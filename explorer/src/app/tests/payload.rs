@@ -1,4 +1,4 @@
-//! What people do with the payload of a record, told in keys.
+//! Working with a record's payload, as keys.
 
 use super::fixtures::{
     compressed_record, model_with, model_with_records, open_records, read_request, record, sentence, show_request, show_with,
@@ -142,7 +142,7 @@ fn a_field_is_asked_for_by_the_value_on_its_line_whatever_the_others_are() {
     for term in ["$.big==12345678901234567890123", "$.dup==1", "$.dup==2", "$.exp==1e400", "", r#"$.by=="Jürgen""#, "$.on==true"] {
         spool.press(&mut model, "j =");
         if term.is_empty() {
-            assert_eq!(sentence(&model), "the text on this line is no Unicode, and cannot be looked for");
+            assert_eq!(sentence(&model), "the text on this line is not valid Unicode, so it cannot be searched for");
             continue;
         }
         assert_eq!(open_records(&model).typing.as_ref().unwrap().line.text(), format!("json:{term}"));

@@ -1,4 +1,4 @@
-//! What people do with the records of an archive, told in keys.
+//! Working with an archive's records, as keys.
 
 use super::fixtures::{
     TestSpool, middle, model_read_in_part, model_with, model_with_records, model_with_streams, name, now, open_records, press,

@@ -1,4 +1,4 @@
-//! What people do around replays, told in keys.
+//! Working with replays, as keys.
 
 use super::fixtures::{
     after_a_run, model_with_records, model_with_streams, name, open_records, plan_into, planned, preflight_of, press, read_request,

@@ -1,4 +1,4 @@
-//! What people do with the screens, told in keys.
+//! Working with the screens, as keys.
 
 use super::fixtures::{
     TestSpool, archive_of_deleted, local_addresses, middle, model, model_with_deleted, model_with_records, model_with_streams,

@@ -1,11 +1,11 @@
-//! What has happened to the configuration of a stream, on whichever screen.
+//! Handles messages about a stream's configuration, on whichever screen.
 
 use crate::app::effect::Effect;
 use crate::app::message::{ConfigureMessage, Reply};
 use crate::app::model::{Model, Notice, Screen};
 use crate::domain::failure::Failure;
 
-/// Takes what has happened.
+/// Handles a message.
 pub(in crate::app) fn take(model: &mut Model, message: ConfigureMessage) -> Vec<Effect> {
     match message {
         ConfigureMessage::Planned(reply) => {

@@ -1,4 +1,4 @@
-//! Copying a part of the record under the cursor.
+//! Copies a part of the record under the cursor.
 
 use crate::app::command::CopyCommand;
 use crate::app::effect::Effect;
@@ -7,10 +7,10 @@ use crate::domain::record::item_json::item_json;
 use crate::domain::record::show::copied;
 use crate::domain::text::size;
 
-/// More is not sent to a clipboard: terminals cut it off or ignore it. Source: xterm takes 1 MB, tmux and others less or as much.
+/// Most bytes sent to a clipboard; terminals cut off or ignore more. Source: xterm takes 1 MB, tmux and others no more.
 const MAX_COPIED_BYTES: u64 = 700 * 1024;
 
-/// Copies what was chosen of the record under the cursor.
+/// Copies the chosen part of the record under the cursor.
 pub(in crate::app) fn copy(model: &mut Model, command: CopyCommand) -> Vec<Effect> {
     let Some(Screen::Records(records)) = model.screens.last() else {
         return Vec::new();
@@ -22,7 +22,7 @@ pub(in crate::app) fn copy(model: &mut Model, command: CopyCommand) -> Vec<Effec
         CopyCommand::Payload => match records.detail().and_then(|detail| detail.decoded()) {
             Some(decoded) => ("the payload", copied(decoded)),
             None => {
-                model.notice = Some(Notice::Error("the payload is not read".to_owned()));
+                model.notice = Some(Notice::Error("the payload has not been read yet".to_owned()));
                 return Vec::new();
             }
         },

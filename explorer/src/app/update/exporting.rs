@@ -1,4 +1,4 @@
-//! Writing records to a file while other screens are used.
+//! Exports records to a file while other screens are used.
 
 use crate::app::effect::Effect;
 use crate::app::message::{ExportMessage, Reply};
@@ -11,7 +11,7 @@ use crate::domain::text::{counted, size};
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 
-/// Asks for the marked records, or all that match, to be written to a file.
+/// Requests an export of the marked records, or of all that match.
 pub(in crate::app) fn export(model: &mut Model, path: PathBuf, format: ExportFormat) -> Vec<Effect> {
     let request = model.next_request();
     let Some(Screen::Records(records)) = model.screens.last() else {
@@ -31,7 +31,7 @@ pub(in crate::app) fn export(model: &mut Model, path: PathBuf, format: ExportFor
             let order = Box::new(ReadOrder { filter: filter.clone(), ..order });
             Exports::Matching { order, except: except.keys().cloned().collect() }
         }
-        // What has come in since is nowhere to be read again.
+        // New records of a stream cannot be read again.
         (_, None) => {
             model.notice =
                 Some(Notice::Error("mark the records to export: new records of a stream cannot be read again".to_owned()));
@@ -43,7 +43,7 @@ pub(in crate::app) fn export(model: &mut Model, path: PathBuf, format: ExportFor
     vec![Effect::Export { request, order: Box::new(ExportOrder { what, stream, path, format, form: PayloadForm::Both }) }]
 }
 
-/// Takes what has happened to an export.
+/// Handles a message about an export.
 pub(in crate::app) fn take(model: &mut Model, message: ExportMessage) {
     match message {
         ExportMessage::Progressed(Reply { request, result }) => {

@@ -1,4 +1,4 @@
-//! Going back, closing what lies over a screen, and quitting.
+//! Going back, closing overlays, and quitting.
 
 use crate::app::effect::{Effect, ReplaysEffect};
 use crate::app::line::Line;
@@ -6,7 +6,7 @@ use crate::app::model::{Model, Overlay, Screen};
 use crate::app::records::Pane;
 use crate::domain::replay::plan::{Control, PlanId};
 
-/// Quits, or asks whether to while something runs. Closes what lies over the screen's own content first.
+/// Quits, or asks first while something runs. Closes an overlay of the screen's content first.
 pub(in crate::app) fn quit(model: &mut Model) {
     if close(model) {
         return;
@@ -18,7 +18,7 @@ pub(in crate::app) fn quit(model: &mut Model) {
     }
 }
 
-/// Quits, as was confirmed: pauses what runs.
+/// Quits after confirmation, and pauses what runs.
 pub(in crate::app) fn quit_confirmed(model: &mut Model) -> Vec<Effect> {
     model.quit = true;
     let export = model.export.as_ref().map(|export| Effect::Stop(export.request));
@@ -26,7 +26,7 @@ pub(in crate::app) fn quit_confirmed(model: &mut Model) -> Vec<Effect> {
     model.running_replays().map(pause).chain(export).collect()
 }
 
-/// Closes what lies over the screen's own content; false where nothing does.
+/// Closes what covers the screen's content; false if nothing does.
 fn close(model: &mut Model) -> bool {
     match model.screens.last_mut() {
         Some(Screen::Records(records)) => std::mem::take(&mut records.is_compared),
@@ -63,7 +63,7 @@ pub(in crate::app) fn back(model: &mut Model) -> Vec<Effect> {
             }
             return match model.screens.pop() {
                 Some(Screen::Records(mut left)) => left.close(),
-                // A plan that nobody waits for is not made to its end.
+                // Stop a planning whose result is no longer needed.
                 Some(Screen::ReplayReview(left)) => left.awaits().map(Effect::Stop).into_iter().collect(),
                 None | Some(Screen::Configure(_) | Screen::ReplaySetup(_) | Screen::Replays(_)) => Vec::new(),
             };

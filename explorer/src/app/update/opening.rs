@@ -1,4 +1,4 @@
-//! Opening records screens, and asking for the files that they show.
+//! Opens records screens, and asks for files to open.
 
 use crate::app::effect::Effect;
 use crate::app::model::{Model, Notice, Screen};
@@ -40,7 +40,7 @@ pub(in crate::app) fn open_file(model: &mut Model) -> Vec<Effect> {
     }
 }
 
-/// Asks for the name of a file. One that could not be opened is there to be mended.
+/// Asks for the name of a file. If the last one could not be opened, its name can be corrected.
 pub(in crate::app) fn ask_for_file(model: &mut Model) {
     model.streams.opening = Some(std::mem::take(&mut model.streams.opened));
 }

@@ -1,4 +1,4 @@
-//! What the records screens have to do with the rest of the state.
+//! Connects the records screens with the rest of the state.
 
 use super::opening::open;
 use crate::app::command::{PayloadCommand, RecordsCommand};
@@ -20,7 +20,7 @@ pub(in crate::app) fn ask(model: &mut Model) -> Vec<Effect> {
     }
 }
 
-/// Brings what has happened to the records screen that waits for it.
+/// Passes a message to the records screen that awaits it.
 pub(in crate::app) fn take(model: &mut Model, message: RecordsMessage) -> Vec<Effect> {
     let mut told = None;
     let mut effects = Vec::new();
@@ -77,7 +77,7 @@ pub(in crate::app) fn take(model: &mut Model, message: RecordsMessage) -> Vec<Ef
     effects
 }
 
-/// Does what a command means on the records screen on top.
+/// Handles a command on the top records screen.
 pub(in crate::app) fn run(model: &mut Model, command: RecordsCommand) -> Vec<Effect> {
     let request = model.next_request();
     let Some(Screen::Records(records)) = model.screens.last_mut() else {
@@ -93,7 +93,7 @@ pub(in crate::app) fn run(model: &mut Model, command: RecordsCommand) -> Vec<Eff
     Vec::new()
 }
 
-/// Does what a command means in the payload of the record under the cursor.
+/// Handles a command in the payload of the record under the cursor.
 pub(in crate::app) fn run_in_payload(model: &mut Model, command: PayloadCommand) {
     if let Some(Screen::Records(records)) = model.screens.last_mut()
         && let Err(sentence) = records.run_in_payload(command)
@@ -102,7 +102,7 @@ pub(in crate::app) fn run_in_payload(model: &mut Model, command: PayloadCommand)
     }
 }
 
-/// Opens the form for a replay of what the screen on top shows, or has marked.
+/// Opens the form to replay what the top screen shows or has marked.
 fn prepare_replay(model: &mut Model) {
     if let Some(Screen::Records(records)) = model.screens.last()
         && let Origin::Read(source) = &records.origin

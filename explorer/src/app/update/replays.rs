@@ -1,4 +1,4 @@
-//! What happens around replays, over all screens: plans are made and looked at, runs begin, go on and end, and the history is read.
+//! Handles replays across all screens: planning, checking, running, ending, and the history.
 
 use crate::app::command::{Move, ReplaysCommand};
 use crate::app::effect::{Effect, ReplaysEffect, WantedDetails};
@@ -14,10 +14,10 @@ use crate::domain::replay::preflight::Preflight;
 use crate::domain::replay::progress::RunOutcome;
 use crate::domain::text::count;
 
-/// Seconds between two readings of the history, while it is on top.
+/// Seconds between two refreshes of the history while it is on top.
 const REFRESH_SECONDS: i64 = 2;
 
-/// Takes what has happened to replays.
+/// Handles a message about replays.
 pub(in crate::app) fn take(model: &mut Model, message: ReplaysMessage) -> Vec<Effect> {
     match message {
         ReplaysMessage::Listed(reply) => {
@@ -63,13 +63,13 @@ fn reviews(model: &mut Model) -> impl Iterator<Item = &mut ReplayReview> {
     })
 }
 
-/// Reads the history again from time to time, while somebody looks at it.
+/// Refreshes the history regularly while it is visible.
 pub(in crate::app) fn tick(model: &mut Model) -> Option<Effect> {
     let is_due = model.times.now.as_second() % REFRESH_SECONDS == 0;
     if is_due && matches!(model.screens.last(), Some(Screen::Replays(_))) { read(model).pop() } else { None }
 }
 
-/// Reads the history, unless that is under way.
+/// Requests the history, unless it is being read.
 pub(in crate::app) fn read(model: &mut Model) -> Vec<Effect> {
     let request = model.next_request();
     model.replays.read(request).into_iter().collect()
@@ -83,14 +83,14 @@ pub(in crate::app) fn show(model: &mut Model, selected: Option<PlanId>) -> Vec<E
     read(model)
 }
 
-/// Makes a plan of what the form asks for, or looks at the one that was made of the same records.
+/// Plans the form's order, or checks the existing plan for the same records.
 pub(in crate::app) fn plan(model: &mut Model, order: Box<ReplayOrder>, request: RequestId) -> Vec<Effect> {
     let Some(Screen::ReplaySetup(setup)) = model.screens.last_mut() else {
         return Vec::new();
     };
     let known = setup.plan_for(&order).cloned();
     let outdated = setup.planned.take().map(|(plan, _)| plan).filter(|_| known.is_none());
-    // What is planned of it is known when the plan is there.
+    // The plan itself knows what it contains.
     setup.planned = known.clone().map(|plan| (plan, order.clone()));
     setup.ordered = Some(order.clone());
     let shown = setup.shown_of_chosen();
@@ -108,7 +108,7 @@ pub(in crate::app) fn plan(model: &mut Model, order: Box<ReplayOrder>, request: 
 fn plan_checked(model: &mut Model, request: RequestId, result: Result<Option<Box<Preflight>>, Failure>) -> Vec<Effect> {
     let result = match result {
         Ok(Some(preflight)) => Ok(preflight),
-        // Whoever stopped it has left its screen.
+        // The user who stopped it has left its screen.
         Ok(None) => return Vec::new(),
         Err(failure) => Err(failure),
     };
@@ -122,7 +122,7 @@ fn plan_checked(model: &mut Model, request: RequestId, result: Result<Option<Box
     reviews(model).for_each(|review| {
         review.known(request, result.clone());
     });
-    // The form below knows that there is a plan of its records now.
+    // The form below can now use this plan.
     if is_new && let Some(plan) = plan {
         for screen in &mut model.screens {
             if let Screen::ReplaySetup(setup) = screen
@@ -135,7 +135,7 @@ fn plan_checked(model: &mut Model, request: RequestId, result: Result<Option<Box
     Vec::new()
 }
 
-/// Runs the plan that is shown, where what was typed or pressed confirms it.
+/// Runs the shown plan, if the input confirms it.
 pub(in crate::app) fn begin(model: &mut Model) -> Vec<Effect> {
     let is_read_only = model.session.read_only;
     let Some(Screen::ReplayReview(review)) = model.screens.last_mut() else {
@@ -151,7 +151,7 @@ pub(in crate::app) fn begin(model: &mut Model) -> Vec<Effect> {
     let id = preflight.plan.id.clone();
     let run = Effect::Replays(ReplaysEffect::Run(Box::new(preflight.plan.clone())));
     model.replays.started(preflight.plan);
-    // Form and review have done their work.
+    // Form and review are no longer needed.
     model.screens.pop();
     if matches!(model.screens.last(), Some(Screen::ReplaySetup(_))) {
         model.screens.pop();
@@ -165,7 +165,7 @@ pub(in crate::app) fn begin(model: &mut Model) -> Vec<Effect> {
     effects
 }
 
-/// Does what a command means on the list of replays.
+/// Handles a command on the list of replays.
 pub(in crate::app) fn run(model: &mut Model, command: ReplaysCommand) -> Vec<Effect> {
     let request = model.next_request();
     let Some(Screen::Replays(screen)) = model.screens.last_mut() else {
@@ -190,13 +190,13 @@ pub(in crate::app) fn run(model: &mut Model, command: ReplaysCommand) -> Vec<Eff
     Vec::new()
 }
 
-/// Shows what a plan that exists would do.
+/// Shows an existing plan for review.
 fn review(model: &mut Model, replay: PlanId, request: RequestId, is_resumed: bool) -> Effect {
     model.screens.push(Screen::ReplayReview(Box::new(ReplayReview::looking(request, is_resumed))));
     Effect::Replays(ReplaysEffect::CheckPlan { request, replay, choice: None })
 }
 
-/// Moves the cursor in the list of replays, or scrolls what is listed of one.
+/// Moves the cursor in the list of replays, or scrolls the listed records.
 pub(in crate::app) fn go(screen: &mut ReplaysScreen, replays: &Replays, to: Move, page: usize) {
     if screen.details.is_some() {
         screen.scroll = to.apply(screen.scroll, page, usize::MAX);
@@ -206,7 +206,7 @@ pub(in crate::app) fn go(screen: &mut ReplaysScreen, replays: &Replays, to: Move
     screen.selected = replays.rows.get(cursor).map(|row| row.id.clone());
 }
 
-/// Cancels or removes the replay under the cursor, as was confirmed.
+/// Cancels or deletes the replay under the cursor after confirmation.
 pub(in crate::app) fn confirmed(model: &mut Model, overlay: Overlay) -> Vec<Effect> {
     let Some(Screen::Replays(screen)) = model.screens.last() else {
         return Vec::new();

@@ -1,4 +1,4 @@
-//! What the keys do on the list of streams.
+//! Handles commands on the list of streams.
 
 use super::opening::{ask_for_file, open};
 use crate::app::command::StreamsCommand;
@@ -13,14 +13,14 @@ use crate::domain::listing::marks::Marks;
 use crate::domain::reading::{ArchiveSource, Source};
 use crate::domain::stream::overview::StreamOverview;
 
-/// Asks for all streams again.
+/// Requests all streams again.
 pub(in crate::app) fn refresh(model: &mut Model) -> Effect {
     model.refreshed_at = Some(model.times.now);
     let request = model.next_request();
     model.streams.refresh(request)
 }
 
-/// Does what a command means on the list of streams.
+/// Handles a command on the list of streams.
 pub(in crate::app) fn run(model: &mut Model, command: StreamsCommand) -> Vec<Effect> {
     let current = model.streams.current().and_then(|row| row.overview.clone());
     match command {

@@ -1,4 +1,4 @@
-//! What the keys do in the line that is typed on a screen, and what comes of it.
+//! Handles commands in a line being typed, and its result.
 
 use super::exporting::export;
 use super::opening::open_file;
@@ -7,7 +7,7 @@ use crate::app::effect::Effect;
 use crate::app::model::{Model, Notice, Screen};
 use crate::app::records::{LineOutcome, Question};
 
-/// Does what a command means in the line that is typed.
+/// Handles a command in the line being typed.
 pub(in crate::app) fn run(model: &mut Model, command: TypingCommand) -> Vec<Effect> {
     match model.screens.last() {
         None => run_on_streams(model, command),
@@ -20,7 +20,7 @@ fn run_on_streams(model: &mut Model, command: TypingCommand) -> Vec<Effect> {
     match command {
         TypingCommand::Apply if model.streams.opening.is_some() => return open_file(model),
         TypingCommand::Apply => model.streams.typing = false,
-        // Only the filter of records is completed, and has lines to go back to.
+        // Only the filter of records has completions and previous lines.
         TypingCommand::Complete | TypingCommand::OlderLine | TypingCommand::NewerLine => {}
     }
     Vec::new()

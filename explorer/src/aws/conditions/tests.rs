@@ -1,4 +1,4 @@
-//! What DynamoDB lets pass, held against what matches; and how that is written.
+//! Compares what DynamoDB returns with what matches, and checks how conditions are written.
 
 #![allow(clippy::unwrap_used)]
 
@@ -23,7 +23,7 @@ fn written(line: &str, mode: ArchiveMode) -> (Option<&'static str>, Option<Strin
     let values = values.unwrap_or_default().into_iter().map(|(placeholder, value)| {
         (placeholder, value.as_s().map_or_else(|_| value.as_n().unwrap().clone(), |text| format!("'{text}'")))
     });
-    // The longest placeholder first, for :v1 begins :v10.
+    // The longest placeholder first, because :v10 begins with :v1.
     let mut placeholders: Vec<(String, String)> = names.chain(values).collect();
     placeholders.sort_by_key(|(placeholder, _)| std::cmp::Reverse(placeholder.len()));
     for (placeholder, stands_for) in placeholders {
@@ -44,7 +44,7 @@ fn a_key_is_asked_for_with_its_numbers_where_their_order_is_that_of_texts() {
     for (line, mode, key, others) in [
         (several.as_str(), All, range, None),
         (one.as_str(), All, range, None),
-        // An emulator's, which may have leading zeros.
+        // An emulator's number, which may have leading zeros.
         ("key:a seq:10..99", All, "#key = :key", None),
         ("key:a seq:9..10", All, "#key = :key", None),
         ("key:a seq:10..", All, "#key = :key", None),
@@ -120,7 +120,7 @@ mod emulated {
         AttributeValue::N(digits.to_owned())
     }
 
-    /// One ordinary item, and for each attribute items that have it in every way that was ever seen, and some that never were.
+    /// One ordinary item, and for each attribute, items with every known form of it and some unknown ones.
     fn odd_items() -> Vec<Attributes> {
         let packed = STANDARD.encode(aggregate(&[("user-1", None, b"{}")]));
         let odd = [
@@ -252,13 +252,13 @@ mod emulated {
                 passed.unwrap().iter().map(|item| item["partitionKey"].as_s().unwrap().clone()).collect();
             let matcher = filter.matcher(now());
             for record in &records {
-                // What cannot be told is counted, and so it must pass as well. Parts are not there to tell.
+                // What cannot be decided is counted, so it must pass too. There are no parts to read here.
                 let answer = match record.payload() {
                     Some(payload) => matcher.of_record(record, payload.ok().as_deref(), &Recipe::default(), now()),
                     None => matcher.of_item(record, now()),
                 };
                 let is_held_back = !passed.contains(&record.id.partition_key);
-                // What begins with a digit and is no number is compared as the text that it is.
+                // A value that begins with a digit but is not a number is compared as text.
                 let is_no_number = line.starts_with("seq:") && record.item.problems.iter().any(|problem| problem.contains("1 000"));
                 assert!(answer == Answer::No || !is_held_back || is_no_number, "{line} holds back {:?}", record.item);
             }

@@ -1,5 +1,5 @@
-//! What the answers to calls always have. One without it is not from AWS, or was cut, and would pass for an empty archive, a table
-//! that is not there, or the end of a stream.
+//! What a valid answer always contains. An answer without it is not from AWS or was truncated; it would look like an empty archive,
+//! a missing table or the end of a stream.
 
 use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use std::borrow::Cow;
@@ -15,9 +15,9 @@ enum Want {
     Text,
     Number,
     Flag,
-    /// A list, each of whose elements is such.
+    /// A list in which every element has this shape.
     List(&'static Want),
-    /// An object with these fields, and any others.
+    /// An object with at least these fields.
     Object(&'static [(&'static str, Want)]),
 }
 
@@ -67,7 +67,7 @@ const ALWAYS_SENT: [(&str, Want); 12] = [
     ("ListStreams", Object(&[("StreamNames", List(&Text)), ("HasMoreStreams", Flag)])),
     ("ListTables", Object(&[("TableNames", List(&Text))])),
     ("ListTagsForStream", Object(&[("Tags", List(&Object(&[("Key", Text)]))), ("HasMoreTags", Flag)])),
-    // Where only a count is asked for there are no items.
+    // A call that asks only for a count gets no items.
     ("Query", Object(&[("ScannedCount", Number), ("Count", Number)])),
     ("Scan", Object(&[("ScannedCount", Number), ("Count", Number)])),
 ];
@@ -75,9 +75,9 @@ const ALWAYS_SENT: [(&str, Want); 12] = [
 /// What is wrong with an answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Fault {
-    /// It has no such field, or null in its place.
+    /// The field is missing or null.
     Missing(&'static str),
-    /// It is something else altogether.
+    /// It is something else entirely.
     Strange,
 }
 
@@ -103,13 +103,13 @@ fn fault(body: &[u8], want: &'static Want) -> Option<Fault> {
     }
 }
 
-/// A look at one value.
+/// The check of one value.
 #[derive(Clone, Copy)]
 struct Look<'f> {
     want: &'static Want,
-    /// The field it stands in.
+    /// The field that contains it.
     name: Option<&'static str>,
-    /// The first fault that was found.
+    /// The first fault found.
     found: &'f RefCell<Option<Fault>>,
 }
 
@@ -195,7 +195,7 @@ impl<'de> Visitor<'de> for Look<'_> {
                 &[]
             }
         };
-        // No object here has as many fields.
+        // No object here has that many fields.
         let mut seen = 0_u32;
         while let Some(key) = entries.next_key::<Cow<'de, str>>()? {
             match fields.iter().position(|(name, _)| *name == key) {

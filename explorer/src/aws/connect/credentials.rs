@@ -1,5 +1,5 @@
-//! Credentials that are loaded once and kept, and loaded afresh, files and all, when they expire or AWS refuses them: a file may have
-//! been renewed meanwhile. The SDK's own providers read a file once and for ever.
+//! Keeps credentials after loading them. Loads them again, including the files, when they expire or AWS refuses them, because a
+//! file may have been renewed. The SDK's own providers read a file only once.
 
 use super::files::CliFiles;
 use super::http::{Http, Refusals};
@@ -14,15 +14,15 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 use tokio::sync::Mutex;
 
-/// Credentials that expire sooner are loaded again.
+/// Credentials that expire within this time are loaded again.
 const EXPIRY_MARGIN: Duration = Duration::from_secs(60);
-/// So long after AWS has refused credentials the same ones are tried once more: new ones are not known everywhere at once.
+/// How long refused credentials are not tried again. New ones take a while to be known everywhere.
 const TRY_AGAIN_AFTER: Duration = Duration::from_secs(5);
 
-/// Where credentials are loaded from.
+/// Where to load credentials from.
 #[derive(Debug)]
 struct Origin {
-    /// The profile that was named by an option.
+    /// The profile named by an option.
     profile: Option<String>,
     region: Region,
     use_fips: Option<bool>,
@@ -30,7 +30,7 @@ struct Origin {
     http: Http,
 }
 
-/// Gives out credentials.
+/// Provides credentials.
 #[derive(Clone, Debug)]
 pub(super) struct Renewing(Arc<Inner>);
 
@@ -42,13 +42,13 @@ struct Inner {
 }
 
 impl Renewing {
-    /// Credentials of this profile, or of whatever the AWS CLI would take.
+    /// Credentials of this profile, or those that the AWS CLI would use.
     pub(super) fn new(profile: Option<String>, config: &SdkConfig, region: Region, http: Http, refusals: Refusals) -> Self {
         let origin = Origin { profile, region, use_fips: config.use_fips(), use_dual_stack: config.use_dual_stack(), http };
         Self(Arc::new(Inner { origin, kept: Mutex::default(), refusals }))
     }
 
-    /// Loads them, so that a want of them is told at once.
+    /// Loads them, so that missing ones are reported at once.
     ///
     /// # Errors
     /// A sentence.
@@ -66,7 +66,7 @@ impl ProvideCredentials for Renewing {
     {
         let inner = Arc::clone(&self.0);
         future::ProvideCredentials::new(async move {
-            // A call that is given up meanwhile must not make a process or a person begin again.
+            // A cancelled call must not make a process or a person start again.
             let loading = tokio::spawn(async move { inner.current().await });
             let loaded = loading.await.map_err(CredentialsError::unhandled)?;
             loaded.map_err(CredentialsError::provider_error)
@@ -75,7 +75,7 @@ impl ProvideCredentials for Renewing {
 }
 
 impl Inner {
-    /// Those that are kept, as long as they are good.
+    /// The cached credentials, while they are valid.
     async fn current(&self) -> Result<Credentials, String> {
         let mut kept = self.kept.lock().await;
         let refusal = kept.as_ref().and_then(|kept| self.refusals.of(kept.access_key_id()));
@@ -86,7 +86,7 @@ impl Inner {
         }
         let loaded = match (self.origin.load().await, kept.as_ref()) {
             (Ok(loaded), _) => loaded,
-            // They are good for a moment more.
+            // They are valid for a little longer.
             (Err(_), Some(kept)) if refusal.is_none() && !expires_within(kept, Duration::ZERO) => return Ok(kept.clone()),
             (Err(sentence), _) => return Err(sentence),
         };
@@ -101,7 +101,7 @@ impl Inner {
 }
 
 impl Origin {
-    /// Loads them from where the files and variables say now.
+    /// Loads them from the current files and variables.
     async fn load(&self) -> Result<Credentials, String> {
         let files = CliFiles::read(self.profile.as_deref()).await;
         files.check()?;
@@ -112,7 +112,7 @@ impl Origin {
             .with_use_dual_stack(self.use_dual_stack)
             .with_http_client(self.http.clone());
         let provider = match (files.only_profile(), files.named_profile()) {
-            // As with the AWS CLI, a profile that an option names counts more than credentials in variables.
+            // As in the AWS CLI, a profile named by an option takes precedence over credentials in variables.
             (Some(profile), _) => {
                 let provider = ProfileFileCredentialsProvider::builder().configure(&config).profile_name(profile);
                 SharedCredentialsProvider::new(provider.build())

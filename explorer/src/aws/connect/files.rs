@@ -1,5 +1,5 @@
-//! What the AWS CLI's files and variables say of credentials: which profile is used, where its credentials come from, how long that may
-//! take, and, where they cannot be had, what is to be done about it. Reads files, asks nobody.
+//! What the AWS CLI's files and variables say about credentials: which profile is used, where its credentials come from, how long
+//! that may take, and what to do if there are none. Reads only files.
 
 use archiver::aws::failure::innermost;
 use aws_config::profile::{Profile, ProfileSet};
@@ -12,23 +12,23 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-/// How long credentials are waited for that are configured: a profile may ask a process, a browser or a person.
+/// How long to wait for configured credentials: a profile may need a process, a browser or a person.
 const PATIENCE: Duration = Duration::from_secs(60);
-/// How long they are waited for where nothing is configured, so that only the machine itself could have some.
+/// How long to wait when nothing is configured, so that only the machine itself can have credentials.
 const PATIENCE_FOR_NONE: Duration = Duration::from_secs(2);
-/// Profiles named where the wanted one is not there.
+/// Most profiles listed when the wanted one does not exist.
 const PROFILES_NAMED: usize = 8;
-/// Profiles that borrow credentials from one another, at most.
+/// Most profiles in a chain of source profiles.
 const LONGEST_CHAIN: usize = 8;
 
-/// The files, and which profile of them is used.
+/// The files, and the profile in use.
 #[derive(Debug)]
 pub(super) struct CliFiles {
     config: File,
     credentials: File,
     profiles: ProfileSet,
     profile: String,
-    /// How the profile was named, where it was.
+    /// How the profile was named, if it was.
     named_by: Option<NamedBy>,
     variables: Variables,
     /// What is wrong with the files.
@@ -44,12 +44,12 @@ enum NamedBy {
 #[derive(Debug, Default)]
 struct File {
     path: PathBuf,
-    /// The variable that names it, where one does.
+    /// The variable that names it, if one does.
     variable: Option<&'static str>,
     text: Option<String>,
 }
 
-/// What variables say of credentials.
+/// What variables say about credentials.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 struct Variables {
     keys: bool,
@@ -71,7 +71,7 @@ enum Source {
 }
 
 impl CliFiles {
-    /// Reads the files, for the profile of this name or the one that the variables name.
+    /// Reads the files, for the named profile or the one that the variables name.
     pub(super) async fn read(profile: Option<&str>) -> Self {
         let variable = ["AWS_PROFILE", "AWS_DEFAULT_PROFILE"].into_iter().find_map(variable);
         let named_by = match (profile, &variable) {
@@ -103,17 +103,17 @@ impl CliFiles {
         }
     }
 
-    /// The profile, where one was named.
+    /// The profile, if one was named.
     pub(super) fn named_profile(&self) -> Option<&str> {
         self.named_by.map(|_| self.profile.as_str())
     }
 
-    /// The profile whose credentials count more than those in variables, as with the AWS CLI: one that an option names.
+    /// The profile that takes precedence over credentials in variables, as in the AWS CLI: one named by an option.
     pub(super) fn only_profile(&self) -> Option<&str> {
         self.named_by.filter(|named_by| *named_by == NamedBy::Option).map(|_| self.profile.as_str())
     }
 
-    /// Finds out what no call could mend.
+    /// Finds mistakes that would make every call fail.
     ///
     /// # Errors
     /// A sentence.
@@ -130,7 +130,7 @@ impl CliFiles {
         }
     }
 
-    /// The file of certificates to trust, and what names it.
+    /// The file of trusted certificates, and what names it.
     pub(super) fn ca_bundle(&self) -> Option<(PathBuf, String)> {
         let of_variable = variable("AWS_CA_BUNDLE").map(|path| (path, "AWS_CA_BUNDLE".to_owned()));
         let of_profile = || {
@@ -146,7 +146,7 @@ impl CliFiles {
         if self.source().is_some() { PATIENCE } else { PATIENCE_FOR_NONE }
     }
 
-    /// Whose credentials they are, and where they come from: "profile default (credential_process)".
+    /// Whose credentials they are and where they come from: "profile default (credential_process)".
     pub(super) fn whose(&self) -> String {
         match self.source() {
             Some(Source::Variables) => "AWS_ACCESS_KEY_ID".to_owned(),
@@ -171,7 +171,7 @@ impl CliFiles {
         if self.source().is_some_and(|source| source.is_of_profile()) {
             if has("mfa_serial") && is_refused {
                 return format!(
-                    "profile {profile} wants a code (mfa_serial), which explorer cannot ask for: {cause}; sign in with: eval \"$(aws \
+                    "profile {profile} needs an MFA code (mfa_serial), which explorer cannot ask for: {cause}; sign in with: eval \"$(aws \
                      configure export-credentials --profile {profile} --format env)\", and leave the profile out here"
                 );
             }
@@ -184,7 +184,7 @@ impl CliFiles {
                 }
                 if is_refused {
                     return format!(
-                        "profile {profile} gets no credentials by SSO: {cause}; check its sso_account_id and sso_role_name"
+                        "profile {profile} gets no credentials through SSO: {cause}; check its sso_account_id and sso_role_name"
                     );
                 }
             }
@@ -212,7 +212,7 @@ impl CliFiles {
         }
     }
 
-    /// Why credentials that came too late are not there.
+    /// Why credentials did not arrive in time.
     pub(super) fn too_late(&self) -> String {
         let seconds = self.patience().as_secs();
         match self.source() {
@@ -224,14 +224,14 @@ impl CliFiles {
         }
     }
 
-    /// What AWS has refused, and what to do about it.
+    /// What AWS refused, and what to do about it.
     pub(super) fn refused(&self, words: &str) -> String {
         let remedy = match self.source() {
-            Some(Source::Variables) => "set other ones, and start again".to_owned(),
+            Some(Source::Variables) => "set new ones, and start again".to_owned(),
             Some(Source::Sso) => format!("sign in with: {}", self.sso_login()),
             Some(Source::Login) => format!("sign in with: aws login{}", self.option()),
-            Some(_) => "renew them; they are read again with the next call".to_owned(),
-            None => "the machine has to renew them".to_owned(),
+            Some(_) => "renew them; the next call reads them again".to_owned(),
+            None => "the machine must renew them".to_owned(),
         };
         format!("AWS refuses the credentials of {}: {words}; {remedy}", self.whose())
     }
@@ -245,7 +245,7 @@ impl CliFiles {
         if self.named_by.is_some() && self.profile != "default" { format!(" --profile {}", self.profile) } else { String::new() }
     }
 
-    /// The profile, and those that it borrows credentials from.
+    /// The profile, followed by its source profiles.
     fn chain(&self) -> Vec<&Profile> {
         let mut chain: Vec<&Profile> = Vec::new();
         let mut next = self.profiles.get_profile(&self.profile);
@@ -283,7 +283,7 @@ impl CliFiles {
 
     fn file_names(&self) -> String {
         let name = |file: &File| match file.variable {
-            Some(variable) if file.text.is_none() => format!("{} ({variable}, which is not there)", file.path.display()),
+            Some(variable) if file.text.is_none() => format!("{} ({variable}, which does not exist)", file.path.display()),
             Some(variable) => format!("{} ({variable})", file.path.display()),
             None => file.path.display().to_string(),
         };
@@ -299,7 +299,7 @@ impl CliFiles {
         let mut names: Vec<&str> = self.profiles.profiles().collect();
         names.sort_unstable();
         match names.as_slice() {
-            [] => format!("{missing}; they have no profile at all"),
+            [] => format!("{missing}; they have no profiles"),
             names if names.len() <= PROFILES_NAMED => format!("{missing}; there are: {}", names.join(", ")),
             names => format!("{missing}; there are {} others: aws configure list-profiles", names.len()),
         }
@@ -316,7 +316,7 @@ impl Source {
 }
 
 impl File {
-    /// The file that a variable names, or else the one below `~/.aws`; and what is wrong with it. One that is not there is empty.
+    /// The file that a variable names, or the one in `~/.aws`; and what is wrong with it. A missing file counts as empty.
     fn read(variable_name: &'static str, name: &str) -> (Self, Option<String>) {
         let named = variable(variable_name);
         let path = in_home(named.as_deref().unwrap_or(&format!("~/.aws/{name}")));
@@ -355,12 +355,12 @@ fn causes<'e>(error: &'e (dyn Error + 'static)) -> impl Iterator<Item = &'e (dyn
     std::iter::successors(Some(error), |error| (*error).source())
 }
 
-/// All that an error and its causes say.
+/// An error and all its causes, as text.
 fn said(error: &CredentialsError) -> String {
     causes(error).map(words_of).collect::<Vec<_>>().join("\n")
 }
 
-/// What an error comes down to, in one line.
+/// The root cause of an error, in one line.
 fn words(error: &CredentialsError) -> String {
     one_line(&words_of(innermost(error)))
 }
@@ -382,7 +382,7 @@ fn one_line(text: &str) -> String {
     }
 }
 
-/// How a process failed: its exit status, and the first line it said.
+/// How a process failed: its exit status, and the first line of its output.
 fn of_process(said: &str) -> Option<String> {
     const BEGINNING: &str = "external process";
     let rest = said.split(BEGINNING).nth(1)?;
@@ -395,13 +395,13 @@ fn of_process(said: &str) -> Option<String> {
     }
 }
 
-/// What is the matter with a session of SSO, where that is the reason.
+/// What is wrong with an SSO session, if that is the reason.
 fn of_session(profile: &str, said: &str) -> Option<String> {
     if is_expired(said) || said.contains("UnauthorizedException") {
         return Some(format!("the SSO session of profile {profile} has expired"));
     }
     let is_missing = ["failed to read", "No such file", "cached SSO token"].iter().any(|words| said.contains(words));
-    is_missing.then(|| format!("nobody is signed in to the SSO session of profile {profile}"))
+    is_missing.then(|| format!("profile {profile} is not signed in to its SSO session"))
 }
 
 fn is_expired(said: &str) -> bool {
@@ -486,13 +486,13 @@ mod tests {
                 sso,
                 Some("dev"),
                 "failed to read `/home/me/.aws/sso/cache/1.json`",
-                "nobody is signed in to the SSO session of profile dev; sign in with: aws sso login --profile dev",
+                "profile dev is not signed in to its SSO session; sign in with: aws sso login --profile dev",
             ),
             (
                 sso,
                 Some("dev"),
                 "ForbiddenException: No access",
-                "profile dev gets no credentials by SSO: ForbiddenException: No access; check its sso_account_id and sso_role_name",
+                "profile dev gets no credentials through SSO: ForbiddenException: No access; check its sso_account_id and sso_role_name",
             ),
             (
                 role,
@@ -523,7 +523,7 @@ mod tests {
         }
         let denied = files(&mfa, Some("admin")).await.explain(&failed("AccessDenied: no"));
         assert!(
-            denied.starts_with("profile admin wants a code (mfa_serial), which explorer cannot ask for: AccessDenied: no; "),
+            denied.starts_with("profile admin needs an MFA code (mfa_serial), which explorer cannot ask for: AccessDenied: no; "),
             "{denied}"
         );
         assert!(denied.contains("aws configure export-credentials --profile admin"), "{denied}");
@@ -539,7 +539,7 @@ mod tests {
         for (config, profile, sentence) in [
             (config, "nobody", format!("there is no profile nobody in {files_or}; there are: default, prod")),
             (config, "bare", format!("there is no profile bare in {files_or}; in /home/me/.aws/config it must be [profile bare]")),
-            ("", "nobody", format!("there is no profile nobody in {files_or}; they have no profile at all")),
+            ("", "nobody", format!("there is no profile nobody in {files_or}; they have no profiles")),
         ] {
             assert_eq!(files(config, Some(profile)).await.check(), Err(sentence));
         }

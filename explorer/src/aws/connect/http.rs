@@ -1,5 +1,5 @@
-//! The HTTP connections of all clients. They trust the certificates that the user names, note which credentials AWS refuses, and take
-//! no answer that AWS never gives: one without its content would count as the end of an archive, one without end would fill memory.
+//! The HTTP connections of all clients. They trust the user's certificates, note which credentials AWS refuses, and reject answers
+//! that AWS never gives: a truncated answer would look like the end of an archive, and an endless one would fill the memory.
 
 use super::content::fault_of;
 use archiver::aws::failure::{AwsFailure, FailureKind, UnusableAnswer};
@@ -32,16 +32,16 @@ use std::time::{Duration, Instant};
 /// The largest answers, in bytes. A page has 1 MB as DynamoDB counts it, and several times that as JSON. Source: DynamoDB API
 /// reference, Query and Scan.
 const LARGEST_ANSWER: usize = 16 * 1024 * 1024;
-/// Of GetRecords: 10 MiB of payloads in base64, and keys and numbers of 10,000 records. Source: Kinesis API reference, GetRecords.
+/// For GetRecords: 10 MiB of payload in base64, plus keys and numbers of 10,000 records. Source: Kinesis API reference, GetRecords.
 const LARGEST_RECORDS: usize = 32 * 1024 * 1024;
-/// Of BatchGetItem: 16 MB as DynamoDB counts it. Source: DynamoDB API reference, BatchGetItem.
+/// For BatchGetItem: 16 MB as DynamoDB counts it. Source: DynamoDB API reference, BatchGetItem.
 const LARGEST_BATCH: usize = 64 * 1024 * 1024;
-/// Of an error, of any service.
+/// For an error, from any service.
 const LARGEST_ERROR: usize = 1024 * 1024;
-/// How long a connection may take that no client of an SDK makes.
+/// Timeout of a connection outside the SDK's clients.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
 
-/// Credentials that AWS has refused.
+/// Credentials that AWS refused.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Refusal {
     /// The id of the access key.
@@ -52,17 +52,17 @@ pub(super) struct Refusal {
     pub(super) at: Instant,
 }
 
-/// The last credentials that AWS has refused, seen by all connections.
+/// The last credentials that AWS refused, shared by all connections.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Refusals(Arc<Mutex<Option<Refusal>>>);
 
 impl Refusals {
-    /// The refusal of this key.
+    /// The refusal of this key, if any.
     pub(super) fn of(&self, key: &str) -> Option<Refusal> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).clone().filter(|refusal| refusal.key == key)
     }
 
-    /// Forgets it: the key is to be tried again.
+    /// Forgets the refusal, so that the key is tried again.
     pub(super) fn forget(&self) {
         *self.0.lock().unwrap_or_else(PoisonError::into_inner) = None;
     }
@@ -72,12 +72,12 @@ impl Refusals {
     }
 }
 
-/// Certificates that are trusted besides those of the system.
+/// Certificates to trust besides the system's.
 #[derive(Clone, Debug)]
 pub(super) struct Trusted(TrustStore);
 
 impl Trusted {
-    /// Those of a file; `named_by` is the variable or the setting that names it.
+    /// Reads a file; `named_by` is the variable or setting that names it.
     ///
     /// # Errors
     /// A sentence that names the file.
@@ -87,15 +87,15 @@ impl Trusted {
         let mut store = TrustStore::default();
         let (mut scratch, mut count) = (RootCertStore::empty(), 0);
         for certificate in CertificateDer::pem_slice_iter(&pem) {
-            let certificate = certificate.map_err(|error| format!("{named_by} names {file}, which is no PEM file: {error}"))?;
-            // A bundle may have old ones that nobody can use any more.
+            let certificate = certificate.map_err(|error| format!("{named_by} names {file}, which is not a PEM file: {error}"))?;
+            // A bundle may have old certificates that nothing can use any more.
             if scratch.add(certificate.clone()).is_ok() {
                 store.add_pem_certificate(pem_of(&certificate));
                 count += 1;
             }
         }
         if count == 0 {
-            return Err(format!("{named_by} names {file}, which holds no certificate in PEM"));
+            return Err(format!("{named_by} names {file}, which contains no PEM certificate"));
         }
         Ok(Self(store))
     }
@@ -117,7 +117,7 @@ pub(super) struct Http {
 }
 
 impl Http {
-    /// Connections through the proxy that the environment names.
+    /// Connections through the proxy in the environment.
     pub(super) fn new(trusted: Option<Trusted>, refusals: Refusals) -> Self {
         Self::through(ProxyConfig::from_env(), trusted, refusals)
     }
@@ -146,7 +146,7 @@ impl Http {
         ArchiverHttp::of(self.connector())
     }
 
-    /// Connections for calls that no client of an SDK makes.
+    /// Connections for calls outside the SDK's clients.
     pub(super) fn connector(&self) -> SharedHttpConnector {
         let settings = HttpConnectorSettings::builder().connect_timeout(CONNECT_TIMEOUT).build();
         let connector = connector(Connector::builder().connector_settings(settings), &self.tls, &self.proxy);
@@ -173,7 +173,7 @@ impl HttpClient for Http {
     }
 }
 
-/// Looks at answers before anybody else does.
+/// Checks answers before the SDK sees them.
 #[derive(Debug)]
 struct Watching {
     inner: SharedHttpConnector,
@@ -195,7 +195,7 @@ impl HttpConnector for Watching {
             let status = answer.status().as_u16();
             let most = match operation.as_str() {
                 _ if status >= 400 => LARGEST_ERROR,
-                // An object of S3 may have any size.
+                // An S3 object may have any size.
                 "" => return Ok(answer),
                 "GetRecords" => LARGEST_RECORDS,
                 "BatchGetItem" => LARGEST_BATCH,
@@ -216,7 +216,7 @@ impl HttpConnector for Watching {
     }
 }
 
-/// The answer with all of its body.
+/// The answer with its whole body.
 pub(in crate::aws) async fn whole(mut answer: HttpResponse, most: usize, operation: &str) -> Result<HttpResponse, ConnectorError> {
     let too_large = || {
         let megabytes = most / 1024 / 1024;
@@ -260,12 +260,12 @@ struct ErrorBody<'b> {
     code: Cow<'b, str>,
     #[serde(borrow, default)]
     message: Cow<'b, str>,
-    /// Some errors spell it so.
+    /// Some errors spell it like this.
     #[serde(borrow, default, rename = "Message")]
     capital_message: Cow<'b, str>,
 }
 
-/// An error that a service answered with, as JSON or XML.
+/// An error from a service, as JSON or XML.
 pub(in crate::aws) fn failure_of(answer: &HttpResponse) -> AwsFailure {
     let body = answer.body().bytes().unwrap_or_default();
     let text = String::from_utf8_lossy(body);
@@ -286,8 +286,8 @@ pub(in crate::aws) fn failure_of(answer: &HttpResponse) -> AwsFailure {
     AwsFailure::of_answer(code, &message, answer.status().as_u16())
 }
 
-/// Has a call repeated that was refused for its credentials, since there may be newer ones. Where there are none, the credentials'
-/// provider says so, and it is not repeated again.
+/// Repeats calls that were refused for their credentials, because there may be newer ones. If there are none, the provider fails
+/// and the call is not repeated again.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct RefusedCredentials;
 
@@ -365,9 +365,9 @@ mod tests {
         let path = folder.path().join("ca.pem");
         let error = |path: &Path| Trusted::of_file(path, "AWS_CA_BUNDLE").unwrap_err();
         assert!(error(&path).contains("ca.pem, which cannot be read: "), "{}", error(&path));
-        fs::write(&path, "nothing of use").unwrap();
-        assert!(error(&path).ends_with("ca.pem, which holds no certificate in PEM"), "{}", error(&path));
+        fs::write(&path, "nothing useful").unwrap();
+        assert!(error(&path).ends_with("ca.pem, which contains no PEM certificate"), "{}", error(&path));
         fs::write(&path, "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n").unwrap();
-        assert!(error(&path).ends_with("ca.pem, which holds no certificate in PEM"), "{}", error(&path));
+        assert!(error(&path).ends_with("ca.pem, which contains no PEM certificate"), "{}", error(&path));
     }
 }

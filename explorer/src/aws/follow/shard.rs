@@ -1,4 +1,4 @@
-//! The shards of a stream, each read by a task of its own from where following begins to its end, and then its children.
+//! A stream's shards. Each has its own task, which reads it from the starting point to its end; then its children follow.
 
 use crate::aws::connect::Connection;
 use crate::aws::shard_reader::{ShardCalls, ShardPage, ShardReader, ShardStart};
@@ -21,32 +21,32 @@ use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 
-/// Between two reads of a shard. It allows five a second to all its readers. Source: Kinesis API reference, GetRecords.
+/// Between two reads of a shard. All its readers share five a second. Source: Kinesis API reference, GetRecords.
 const READ_INTERVAL: Duration = Duration::from_secs(1);
-/// Records of a read: as many as are put into a shard in two seconds. Source: Kinesis developer guide, quotas.
+/// Records in a read: what a shard takes in two seconds. Source: Kinesis developer guide, quotas.
 const MAX_RECORDS: i32 = 2_000;
-/// Pages that wait to be looked at; the readers wait when there are more.
+/// Most pages that wait to be processed; then the readers wait.
 const PAGES_WAITING: usize = 4;
-/// First iterators asked for at once.
+/// Iterators requested at the same time at the start.
 const ITERATORS_AT_ONCE: usize = 16;
 
-/// What a followed shard had at one time.
+/// One page of a followed shard.
 #[derive(Debug)]
 pub(super) struct FollowedPage {
     shard: String,
-    /// Its records as the archive would hold them.
+    /// Its records, as the archive would store them.
     pub(super) items: Vec<StoredItem>,
     behind: Option<Duration>,
-    /// All that arrived before this is in this page or in one before.
+    /// Everything that arrived before this is in this page or an earlier one.
     reached: Timestamp,
 }
 
-/// What happens to a stream.
+/// An event of a stream.
 #[derive(Debug)]
 pub(super) enum ShardEvent {
     /// A shard was read.
     Read(FollowedPage),
-    /// A shard has come to its end.
+    /// A shard has ended.
     Ended(String),
 }
 
@@ -54,8 +54,8 @@ pub(super) enum ShardEvent {
 #[derive(Debug)]
 pub(super) struct Shards {
     stream: StreamName,
-    /// Where children are read from. Those of shards that were open lately are read whole, but one may also be older than the time
-    /// from which the stream is followed.
+    /// Where children are read from. Children of recently open shards are read completely, but a child may also be older than the
+    /// time from which the stream is followed.
     children: ShardStart,
     readers: JoinSet<Result<String, Failure>>,
     pages: mpsc::Receiver<FollowedPage>,
@@ -64,12 +64,12 @@ pub(super) struct Shards {
     known: HashSet<String>,
     ended: HashSet<String>,
     behind: HashMap<String, Option<Duration>>,
-    /// Up to when each shard that is being read was read.
+    /// How far each open shard was read.
     reached: HashMap<String, Timestamp>,
     from: Timestamp,
 }
 
-/// Reads one shard, and hands its pages over.
+/// Reads one shard and delivers its pages.
 struct PageReader {
     shard: String,
     reader: ShardReader,
@@ -77,7 +77,7 @@ struct PageReader {
 }
 
 impl Shards {
-    /// Begins to follow: what arrives after this is read.
+    /// Starts to follow; what arrives after this is read.
     pub(super) async fn begin(connection: &Connection, order: &FollowOrder) -> Result<Self, Failure> {
         let (sender, pages) = mpsc::channel(PAGES_WAITING);
         let now = Timestamp::now();
@@ -99,15 +99,15 @@ impl Shards {
         };
         let listed = list(connection, &shards.stream, &operation(&shards.stream)).await?;
         let ids: HashSet<&str> = listed.iter().map(|shard| shard.shard_id.as_str()).collect();
-        // From now on only the open ones count; from a time on children follow their parents.
+        // From now on, only open shards count; from a time on, children follow their parents.
         let begins = |shard: &&Shard| match order.from {
             FollowFrom::Now => is_open(shard),
             FollowFrom::At(_) => parents(shard).all(|parent| !ids.contains(parent)),
         };
-        // An iterator that expires before anything has arrived must not skip what does meanwhile.
+        // An iterator that expires before the first record must not skip records.
         let resume = ShardStart::At(from);
         let first: Vec<String> = listed.iter().filter(begins).map(|shard| shard.shard_id.clone()).collect();
-        // What was closed before is no child to be found later.
+        // Shards that were already closed are not new children.
         if order.from == FollowFrom::Now {
             shards.known.extend(listed.iter().filter(|shard| !is_open(shard)).map(|shard| shard.shard_id.clone()));
             shards.ended.extend(shards.known.iter().cloned());
@@ -128,10 +128,10 @@ impl Shards {
         Ok(shards)
     }
 
-    /// What happens next; pages wait while they are not taken.
+    /// The next event. While it is not polled, pages wait.
     pub(super) async fn next(&mut self, takes_pages: bool) -> Result<ShardEvent, Failure> {
         tokio::select! {
-            // There is always a sender: ours.
+            // `self` owns a sender, so there always is one.
             Some(page) = self.pages.recv(), if takes_pages => {
                 self.behind.insert(page.shard.clone(), page.behind);
                 self.reached.entry(page.shard.clone()).and_modify(|reached| *reached = page.reached.max(*reached));
@@ -148,10 +148,10 @@ impl Shards {
         }
     }
 
-    /// Follows the children of a shard that has ended, as soon as all their parents have.
+    /// Follows the children of an ended shard, once all their parents have ended.
     pub(super) async fn go_on_after(&mut self, connection: &Connection, ended: String) -> Result<(), Failure> {
         self.behind.remove(&ended);
-        // What the parent has was read to its end, and the children begin there.
+        // The parent was read to its end, and its children begin there.
         let reached = self.reached.remove(&ended).unwrap_or(self.from);
         self.ended.insert(ended);
         for shard in list(connection, &self.stream, &operation(&self.stream)).await? {
@@ -166,12 +166,12 @@ impl Shards {
         Ok(())
     }
 
-    /// How far the shard that is farthest behind is; `None` where none says so.
+    /// The time reached by the shard that is furthest behind; `None` if none says so.
     pub(super) fn behind_latest(&self) -> Option<Duration> {
         self.behind.values().copied().max().flatten()
     }
 
-    /// All that arrived before this was taken, as far as the shards say.
+    /// Everything that arrived before this was read, as far as the shards say.
     pub(super) fn reached(&self) -> Option<Timestamp> {
         self.reached.values().copied().min()
     }
@@ -196,7 +196,7 @@ impl Shards {
 }
 
 impl PageReader {
-    /// Reads until the shard has ended, or nobody takes its pages; gives back its name.
+    /// Reads until the shard ends or nothing takes its pages. Returns its name.
     async fn run(mut self) -> Result<String, Failure> {
         loop {
             let (began, asked_at) = (Instant::now(), Timestamp::now());
@@ -204,7 +204,8 @@ impl PageReader {
                 return Ok(self.shard);
             };
             let items: Vec<StoredItem> = records.into_iter().map(|record| item_of(record, &self.shard)).collect();
-            // Without a word of how far behind it is, a shard is read as far as what it gave, or to its end where it gave nothing.
+            // If Kinesis does not say how far behind the reader is, the shard counts as read up to its last record, or to its end
+            // if it had none.
             let latest = items.last().and_then(|item| item.arrival.as_ref()?.milliseconds());
             let latest = latest.and_then(|milliseconds| Timestamp::from_millisecond(milliseconds).ok());
             let reached = match (behind_latest, latest) {
@@ -228,7 +229,7 @@ fn parents(shard: &Shard) -> impl Iterator<Item = &str> {
     [&shard.parent_shard_id, &shard.adjacent_parent_shard_id].into_iter().flatten().map(String::as_str)
 }
 
-/// A record as the archive would hold it.
+/// A record as the archive would store it.
 fn item_of(record: Record, shard: &str) -> StoredItem {
     let mut problems = Vec::new();
     let number = SequenceNumber::parse(record.sequence_number).map_err(|error| problems.push(error.to_string())).ok();
@@ -243,7 +244,7 @@ fn item_of(record: Record, shard: &str) -> StoredItem {
     }
 }
 
-/// Epoch seconds with their fraction, as the event source has them.
+/// Epoch seconds with a fraction, as in the event source.
 fn arrival_of(at: &DateTime) -> Option<ArrivalTime> {
     ArrivalTime::parse(&format!("{}.{:03}", at.secs(), at.subsec_nanos() / 1_000_000)).ok()
 }

@@ -30,7 +30,7 @@ struct Tail {
 }
 
 impl Tail {
-    /// Follows; returns when what is put from now on is not missed.
+    /// Starts following; returns once new records are not missed.
     async fn begin(connection: &Connection, followed: Followed, from: FollowFrom) -> Self {
         let order = FollowOrder {
             stream: StreamName::parse("orders").unwrap(),
@@ -49,7 +49,7 @@ impl Tail {
         tail
     }
 
-    /// Takes at least one batch, and more until it is so.
+    /// Takes at least one batch, and more until the condition holds.
     async fn until(&mut self, is_so: impl Fn(&Self) -> bool) {
         let take = async {
             loop {
@@ -62,7 +62,7 @@ impl Tail {
             }
         };
         let taken = tokio::time::timeout(PATIENCE, take).await;
-        assert!(taken.is_ok(), "in vain: {} records, then {:?}", self.records.len(), self.last);
+        assert!(taken.is_ok(), "timed out: {} records, then {:?}", self.records.len(), self.last);
     }
 
     fn numbers(&self) -> Vec<u32> {
@@ -141,7 +141,7 @@ async fn a_stream_is_followed_from_a_time_and_the_index_has_its_records_in_their
     let mut tail = Tail::begin(&connection, Followed::Stream, FollowFrom::At(earlier)).await;
     tail.until(|tail| tail.records.len() >= 30).await;
     assert_eq!(tail.numbers(), (0..30).collect::<Vec<_>>());
-    // The emulator's arrival times are whole seconds, so that only the numbers tell most of these apart.
+    // The emulator's arrival times are whole seconds, so only the numbers order most of these.
     let mut entries: Vec<(Entry, u32)> =
         tail.records.iter().zip(0..).map(|(record, number)| (Entry::new(record, Place(0), 0), number)).collect();
     entries.sort();

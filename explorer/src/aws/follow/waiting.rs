@@ -1,4 +1,4 @@
-//! Records of a stream that are expected in its archive, and when each is looked for next: soon at first, then after growing pauses.
+//! Records of a stream that are expected in its archive, and when to look for each: soon at first, then after growing pauses.
 
 use crate::aws::archive::key_attributes;
 use crate::domain::reading::following::MISSING_AFTER;
@@ -13,21 +13,21 @@ use std::collections::HashMap;
 use std::time::Duration;
 use tokio::time::Instant;
 
-/// Before a record is looked for the first time; doubled with every time.
+/// Before the first lookup of a record; doubled each time.
 const FIRST_PAUSE: Duration = Duration::from_millis(500);
-/// Between two times that a record is looked for, at most.
+/// Longest time between two lookups of a record.
 const LONGEST_PAUSE: Duration = Duration::from_secs(10);
-/// Records waited for; a few hundred bytes each.
+/// Most records to wait for, each with a few hundred bytes.
 const MAX_WAITING: usize = 50_000;
 
-/// The key under which a record is expected; the number only where it is part of the key.
+/// The key under which a record is expected, with its number only if that is part of the key.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(super) struct Key {
     partition_key: String,
     number: Option<SequenceNumber>,
 }
 
-/// What tells an older record of a key from a newer one.
+/// Orders the records of a key by age.
 type Version = (SequenceNumber, Option<u64>);
 
 #[derive(Debug)]
@@ -39,7 +39,7 @@ struct Expected {
     pause: Duration,
 }
 
-/// The records that are waited for.
+/// The records that are expected.
 #[derive(Debug)]
 pub(super) struct Waiting {
     mode: ArchiveMode,
@@ -47,7 +47,7 @@ pub(super) struct Waiting {
     missing: u64,
 }
 
-/// The items that an archive of this mode will hold of a record: in mode LATEST those of the user records in an aggregated one.
+/// The items that an archive of this mode will hold for a record: in mode LATEST, one for each user record of an aggregated one.
 pub(super) fn expected_of(item: StoredItem, mode: ArchiveMode) -> Vec<StoredItem> {
     let text = item.data.as_deref().filter(|text| mode == ArchiveMode::Latest && may_be_aggregated(text));
     let payload = text.and_then(|text| STANDARD.decode(text).ok());
@@ -64,7 +64,7 @@ pub(super) fn expected_of(item: StoredItem, mode: ArchiveMode) -> Vec<StoredItem
 }
 
 impl Key {
-    /// As DynamoDB has it.
+    /// The key in DynamoDB's form.
     pub(super) fn to_attributes(&self) -> Attributes {
         key_attributes(&self.partition_key, self.number.as_ref().map(SequenceNumber::as_str))
     }
@@ -97,7 +97,7 @@ impl Waiting {
         self.expected.len() >= MAX_WAITING
     }
 
-    /// Expects a record from now on. In mode LATEST it takes the place of an older one of its key.
+    /// Expects a record from now on. In mode LATEST it replaces an older one of its key.
     pub(super) fn expect(&mut self, item: &StoredItem, now: Instant) {
         let Some((key, version)) = self.named(item) else {
             return;
@@ -113,20 +113,20 @@ impl Waiting {
         }
     }
 
-    /// When the next one is due.
+    /// When the next lookup is due.
     pub(super) fn next_due(&self) -> Option<Instant> {
         self.expected.values().map(|expected| expected.due).min()
     }
 
-    /// Those to look for now, the oldest first.
+    /// The records to look up now, oldest first.
     pub(super) fn due(&self, now: Instant) -> Vec<Key> {
         let mut due: Vec<(&Key, &Expected)> = self.expected.iter().filter(|(_, expected)| expected.due <= now).collect();
         due.sort_by_key(|(_, expected)| expected.since);
         due.into_iter().map(|(key, _)| key.clone()).collect()
     }
 
-    /// Takes note of items that are there, and gives back those that were expected. In mode LATEST a newer one ends the wait for an
-    /// older one, and is itself given back when the stream has come to it.
+    /// Notes items that were found, and returns the expected ones. In mode LATEST, a newer item ends the wait for an older one, and
+    /// is returned once the stream has reached it.
     pub(super) fn found(&mut self, items: impl Iterator<Item = StoredItem>) -> Vec<StoredItem> {
         let mut found = Vec::new();
         for item in items {
@@ -143,7 +143,7 @@ impl Waiting {
         found
     }
 
-    /// Looks for what is still expected of these later, or no more.
+    /// Schedules the next lookup of these, or gives up on them.
     pub(super) fn not_found(&mut self, keys: &[Key], now: Instant) {
         for key in keys {
             let Some(expected) = self.expected.get_mut(key) else {

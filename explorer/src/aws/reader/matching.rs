@@ -1,6 +1,6 @@
-//! What of a page matches the filter. Nearly nothing does where somebody searches, so an item is made into a record only when its
-//! payload is known to match; the parts of those too large for an item are read, a bounded number at a time. Payloads are looked into
-//! beside the async workers, which must stay free for whoever wants to stop it.
+//! Which items of a page match the filter. In a search nearly none do, so an item becomes a record only once its payload matches.
+//! The parts of large records are read a few at a time. Payloads are checked outside the async workers, which must stay free to
+//! handle a stop.
 
 use crate::aws::connect::Connection;
 use crate::aws::payload::read_payload;
@@ -23,12 +23,12 @@ use jiff::Timestamp;
 use std::sync::Arc;
 use tokio::sync::Semaphore;
 
-/// Parts read at a time by all who read one order; each is up to 400 KB, and as much again when it is decoded.
+/// Most parts read at a time for one order; each has up to 400 KB, and takes the same again when decoded.
 const PARTS_AT_ONCE: u32 = 40;
-/// Records in parts looked at side by side for one page.
+/// Split records checked at the same time for one page.
 const SPLIT_RECORDS_AT_ONCE: usize = 8;
 
-/// Holds items against a filter.
+/// Checks items against a filter.
 pub(super) struct PageMatcher {
     connection: Connection,
     stream: StreamName,
@@ -36,7 +36,7 @@ pub(super) struct PageMatcher {
     parts: Semaphore,
 }
 
-/// What of it works on payloads.
+/// The part that checks payloads.
 struct Looks {
     matcher: Matcher,
     recipe: Recipe,
@@ -44,18 +44,18 @@ struct Looks {
     includes_unreadable: bool,
 }
 
-/// What is left of a page.
+/// What remains of a page.
 #[derive(Debug, Default)]
 pub(super) struct Matched {
     pub(super) records: Vec<Record>,
-    /// Those that the filter could not look into.
+    /// Those that the filter could not read.
     pub(super) unsearchable: u64,
 }
 
 enum Verdict {
     Matches(Box<Record>),
     Differs,
-    /// What the filter asks for cannot be read; with the record where it is taken all the same.
+    /// The filter's field cannot be read; with the record if it is included anyway.
     Unsearchable(Option<Box<Record>>),
     /// Its payload is in parts, and decides.
     InParts(Box<Record>),
@@ -76,10 +76,10 @@ impl PageMatcher {
         }
     }
 
-    /// What of these items matches, in their order, and how many of them the filter could not look into.
+    /// The matching items, in order, and how many items the filter could not read.
     ///
     /// # Errors
-    /// When parts cannot be read for now, or nobody wants it any more.
+    /// When parts cannot be read for now, or the result is no longer needed.
     pub(super) async fn pick(&self, items: Vec<Attributes>) -> Result<Matched, Broken> {
         let looks = Arc::clone(&self.looks);
         let verdicts = if looks.matcher.needs_payload() {
@@ -107,7 +107,7 @@ impl PageMatcher {
         Ok(sifted)
     }
 
-    /// Reads the parts where they decide.
+    /// Reads the parts if they decide.
     async fn decide(&self, verdict: Verdict) -> Result<Verdict, Failure> {
         let Verdict::InParts(record) = verdict else {
             return Ok(verdict);
@@ -116,7 +116,7 @@ impl PageMatcher {
             Place::Parts(parts) => parts.count.min(PARTS_AT_ONCE),
             Place::Item | Place::Unclear(_) => 1,
         };
-        // The semaphore is never closed, and without a permit there would only be more at once.
+        // The semaphore is never closed. Without a permit, only more parts would be read at once.
         let _turn = self.parts.acquire_many(count).await;
         let payload = with_retries(|| async {
             match read_payload(&self.connection, &self.stream, &record).await {
@@ -131,8 +131,8 @@ impl PageMatcher {
 }
 
 impl Looks {
-    /// Looks at what items hold, in their order, unless that is not wanted any more. All of a page is parsed at once, so that only what
-    /// matched is in memory when something is waited for.
+    /// Checks items in order, unless the result is no longer needed. Parses the whole page at once, so that only matches stay in
+    /// memory during a wait.
     fn look_at_all(&self, items: Vec<Attributes>, cancelled: &Cancelled) -> Vec<Verdict> {
         let mut payload = Vec::new();
         let mut verdicts = Vec::new();
@@ -148,7 +148,7 @@ impl Looks {
         verdicts
     }
 
-    /// Looks at what the item holds. Nearly all payloads are decoded into the one buffer, and their items dropped as they came.
+    /// Checks one item. Reuses one buffer to decode nearly all payloads, and drops items at once.
     fn look_at(&self, item: Attributes, payload: &mut Vec<u8>) -> Verdict {
         let text = if self.matcher.needs_payload() { plain_data(&item) } else { None };
         let of_payload = text.and_then(|text| {
@@ -188,8 +188,8 @@ impl Looks {
     }
 }
 
-/// The text of a payload that stands in its item as it is, which nearly all do. Going through the few attributes takes less time than
-/// asking for four of them by name.
+/// The text of a payload that is stored whole in its item, like nearly all. Iterating over the few attributes is faster than four
+/// lookups by name.
 fn plain_data(item: &Attributes) -> Option<&str> {
     let mut data = None;
     for (name, value) in item {

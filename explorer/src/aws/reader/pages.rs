@@ -1,4 +1,4 @@
-//! One page of items after the other, by Query or by Scan, with the filter's conditions as far as DynamoDB can hold them.
+//! Pages of items, by Query or Scan, with as much of the filter as DynamoDB can check.
 
 use crate::aws::archive::{cursor_attributes, cursor_of, items_of};
 use crate::aws::conditions::Conditions;
@@ -14,49 +14,49 @@ use archiver::format::table::attribute;
 use aws_sdk_dynamodb::types::{ConsumedCapacity, ReturnConsumedCapacity};
 use jiff::Timestamp;
 
-/// Which items of a table.
+/// Which items of a table to read.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Slice {
-    /// Those of the filter's key, newest first.
+    /// The items of the filter's key, newest first.
     Key,
-    /// Those of a segment, in no order.
+    /// The items of a segment, in no order.
     Segment {
-        /// Which one, from 0.
+        /// Its index, from 0.
         segment: usize,
-        /// How many there are.
+        /// The number of segments.
         total: usize,
     },
 }
 
-/// A page of items as they came.
+/// A page of items, unprocessed.
 pub(super) struct ItemPage {
-    /// What DynamoDB's conditions let pass.
+    /// Items that pass DynamoDB's conditions.
     pub(super) items: Vec<Attributes>,
-    /// Items DynamoDB read for it.
+    /// Items that DynamoDB read for it.
     pub(super) read: u64,
-    /// Read units it took.
+    /// Read units that it used.
     pub(super) units: f64,
-    /// Where the next one begins.
+    /// Where the next page begins.
     pub(super) next: Option<PageCursor>,
 }
 
-/// Sees to it that pages lead on: whoever is led back to where they were would read for ever.
+/// Checks that pages move forward; a reader in a loop would never end.
 #[derive(Debug, Default)]
 pub(super) struct Progress {
-    /// A place that was seen, a later one after 1, 2, 4, 8, … pages, so that a ring of any length is noticed.
+    /// A position seen before, replaced after 1, 2, 4, 8, … pages, so that a loop of any length is noticed.
     seen: Option<PageCursor>,
     pages: u64,
     until: u64,
 }
 
 impl Progress {
-    /// Takes note of where the next page begins.
+    /// Notes where the next page begins.
     ///
     /// # Errors
-    /// When that was seen before.
+    /// When that position was seen before.
     pub(super) fn step(&mut self, table: &str, next: Option<&PageCursor>) -> Result<(), Failure> {
         if next.is_some() && self.seen.as_ref() == next {
-            return Err(Failure::refused(format!("read table {table}"), "DynamoDB gives the same pages again and again"));
+            return Err(Failure::refused(format!("read table {table}"), "DynamoDB returns the same pages again and again"));
         }
         self.pages += 1;
         if self.pages > self.until {
@@ -74,7 +74,7 @@ pub(super) struct Pages {
     conditions: Conditions,
 }
 
-/// What the answers to both calls have in common.
+/// The common parts of both calls' answers.
 struct Answer {
     items: Option<Vec<Attributes>>,
     count: i32,
@@ -97,7 +97,7 @@ impl Pages {
         }
     }
 
-    /// Reads a page, at most so many items or 1 MB of them, as often as it takes.
+    /// Reads a page: up to 1 MB or this many items. Retries as needed.
     pub(super) async fn read(&self, slice: Slice, from: Option<&PageCursor>, limit: Option<i32>) -> Result<ItemPage, Failure> {
         let operation = || format!("read table {}", self.table);
         let answer = with_retries(|| async {
@@ -125,7 +125,7 @@ impl Pages {
             Slice::Segment { .. } => "Scan",
         };
         let items = items_of(items, count, call, attribute::PARTITION_KEY).map_err(|fault| Failure::refused(operation(), fault))?;
-        // Without a filter these are all that was read; an emulator may count one more, for which the page had no room.
+        // Without a filter, these are all that were read; an emulator may count one more that did not fit.
         let read = if self.conditions.others.is_none() { items.len() as u64 } else { u64::try_from(scanned).unwrap_or(0) };
         Ok(ItemPage { items, read, units: capacity.and_then(|capacity| capacity.capacity_units).unwrap_or(0.0), next })
     }

@@ -1,4 +1,4 @@
-//! Reading archives of the emulator, whole and broken off at any moment.
+//! Reads archives of the emulator, completely and with stops at any moment.
 
 #![allow(clippy::unwrap_used, clippy::panic)]
 
@@ -36,7 +36,7 @@ struct Archive {
     _emulators: Emulators,
 }
 
-/// What a reading gave.
+/// The result of a reading.
 struct Gathered {
     records: Vec<Record>,
     progress: ReadProgress,
@@ -51,7 +51,7 @@ impl Archive {
         Self { connection, _emulators: emulators }
     }
 
-    /// Orders with these numbers; seventeen customers have them in turn.
+    /// Orders with these numbers, from seventeen customers in turn.
     async fn with_orders(numbers: std::ops::Range<u32>) -> Self {
         let archive = Self::empty().await;
         archive.write(TABLE, numbers.map(|number| order(number, &payload(number), Compression::None))).await;
@@ -124,7 +124,7 @@ async fn read_archive(
     read(connection, source, order, batches, stop).await
 }
 
-/// Reads, and stops when what was gathered so far says so.
+/// Reads, and stops when the records so far satisfy the condition.
 async fn read_until(connection: &Connection, order: &ReadOrder, stops: impl Fn(&[Record]) -> bool) -> Gathered {
     let (batches, mut taken) = mpsc::channel(1);
     let (stop, stopped) = watch::channel(false);
@@ -244,7 +244,7 @@ async fn a_stop_is_answered_though_nobody_takes_what_was_read() {
     assert_eq!((all.len(), first.records.len() + rest.records.len()), (3_000, 3_000));
 }
 
-/// A record in two parts, as the archiver writes one; the second part is only written where it is asked for.
+/// A record in two parts, as the archiver writes it; the second part is written only on request.
 async fn write_in_parts(archive: &Archive, number: u32, payload: &str, is_whole: bool) {
     let mut item = order(number, "", Compression::None);
     item.insert("recordParts".to_owned(), AttributeValue::N("2".to_owned()));

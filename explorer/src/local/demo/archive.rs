@@ -1,4 +1,4 @@
-//! Makes the tables of a demo stream's archive, as a user would: by the calls of a configuration.
+//! Creates the tables of a demo stream's archive with the same calls as a user's configuration.
 
 use crate::aws::configure::make;
 use crate::aws::connect::Connection;
@@ -9,7 +9,7 @@ use archiver::format::settings::{ArchiveSettings, Ttl};
 use archiver::format::stream::StreamName;
 use archiver::format::table::{TableKeys, archive_table_name, parts_table_name};
 
-/// Makes the tables that the settings name, with their TTL, where they are missing; whether the records' own was.
+/// Creates the tables for these settings, with TTL, if they are missing. Returns whether it created the records' own table.
 pub(super) async fn make_tables(
     connection: &Connection,
     stream: &StreamName,
@@ -21,7 +21,7 @@ pub(super) async fn make_tables(
     Ok(made)
 }
 
-/// `false` where there is one already, which stays as it is.
+/// Returns false if the table exists; an existing table is not changed.
 async fn make_table(connection: &Connection, table: String, keys: TableKeys, ttl: Option<Ttl>) -> Result<bool, SetupError> {
     if describe_table(connection, &table).await?.is_some() {
         return Ok(false);

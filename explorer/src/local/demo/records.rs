@@ -1,4 +1,4 @@
-//! Makes the demo's records: what shops, devices and services put into streams.
+//! Generates the demo's records: what shops, devices and services put into streams.
 
 use flate2::Compression;
 use flate2::write::GzEncoder;
@@ -7,9 +7,9 @@ use serde_json::{Value, json};
 use std::collections::VecDeque;
 use std::io::Write as _;
 
-/// Orders on their way at any time.
+/// Open orders at any time.
 const OPEN_ORDERS: usize = 30;
-/// Begins every telemetry frame.
+/// The start of every telemetry frame.
 const FRAME_MAGIC: &[u8; 4] = b"TLM1";
 
 const CATALOGUE: [(&str, &str, u32); 8] = [
@@ -41,7 +41,7 @@ pub(super) enum Kind {
     Click,
 }
 
-/// Makes records, the same ones for the same seed but for the times in them.
+/// Generates records. The same seed gives the same records, except for their times.
 #[derive(Debug)]
 pub(super) struct Generator {
     random: fastrand::Rng,
@@ -61,13 +61,13 @@ struct Order {
 }
 
 impl Generator {
-    /// Orders are numbered from `first_order` on.
+    /// Numbers orders from `first_order`.
     pub(super) fn new(seed: u64, first_order: u64) -> Self {
         let random = fastrand::Rng::with_seed(seed);
         Self { random, next_order: 10_001 + first_order, open_orders: VecDeque::new(), frames: 0 }
     }
 
-    /// The partition key and the payload of a record made at that time.
+    /// The partition key and the payload of a record at this time.
     pub(super) fn record(&mut self, kind: Kind, now: Timestamp) -> (String, Vec<u8>) {
         match kind {
             Kind::Order => self.order(now),
@@ -78,7 +78,7 @@ impl Generator {
         }
     }
 
-    /// A new order, or the next thing that happens to an open one: it is paid, then shipped.
+    /// A new order, or the next event of an open one: paid, then shipped.
     fn order(&mut self, now: Timestamp) -> (String, Vec<u8>) {
         let is_new = self.open_orders.len() < OPEN_ORDERS / 2 || (self.open_orders.len() < OPEN_ORDERS && self.random.u8(..3) == 0);
         let (order, status) = match if is_new { None } else { self.open_orders.pop_front() } {
@@ -146,7 +146,7 @@ impl Generator {
         (device, payload.to_string().into_bytes())
     }
 
-    /// What a subscription filter of CloudWatch Logs puts into a stream.
+    /// The format that a subscription filter of CloudWatch Logs puts into a stream.
     fn logs(&mut self, now: Timestamp) -> (String, Vec<u8>) {
         let service = SERVICES[self.random.usize(..SERVICES.len())];
         let log_stream = format!("{service}/task-{}", self.random.u8(1..=4));
@@ -187,7 +187,7 @@ impl Generator {
         line.to_string()
     }
 
-    /// Magic, version, channel count, vehicle, frame number, epoch milliseconds, channels as 32-bit floats, raw bus bytes: all in
+    /// Magic, version, channel count, vehicle, frame number, epoch milliseconds, channels as 32-bit floats, raw bus bytes, all in
     /// little endian.
     fn telemetry(&mut self, now: Timestamp) -> (String, Vec<u8>) {
         let vehicle = self.random.u16(1..=12);
@@ -234,7 +234,7 @@ fn seconds_of(time: Timestamp) -> String {
     time.strftime("%Y-%m-%dT%H:%M:%SZ").to_string()
 }
 
-/// Compresses in memory, where writing cannot fail; should it, the bytes go uncompressed.
+/// Compresses in memory, where writing cannot fail; if it did, the bytes would stay uncompressed.
 fn gzip(bytes: &[u8]) -> Vec<u8> {
     let mut encoder = GzEncoder::new(Vec::new(), Compression::default());
     match encoder.write_all(bytes).and_then(|()| encoder.finish()) {

@@ -1,4 +1,4 @@
-//! Live records: a few a second over all streams of the demo.
+//! Live records: a few a second across all demo streams.
 
 use super::SEED;
 use super::records::{Generator, Kind};
@@ -11,7 +11,7 @@ use std::time::Duration;
 
 /// Pause between two records.
 const INTERVAL: Duration = Duration::from_millis(300);
-/// Who gets the next record, in turn.
+/// Which stream gets the next record, in turn.
 const TURNS: [(&str, Kind); 10] = [
     ("orders", Kind::Order),
     ("device-status", Kind::DeviceStatus),
@@ -25,9 +25,9 @@ const TURNS: [(&str, Kind); 10] = [
     ("telemetry", Kind::Telemetry),
 ];
 
-/// Puts records until it is told to stop.
+/// Puts records until it is stopped.
 pub(crate) async fn run(client: Client, mut stop: StopSignal) {
-    // Other records in every run, so that an archive kept between runs does not get the same orders again.
+    // A new seed in every run, so that an archive kept between runs does not get the same orders again.
     let run = u64::try_from(Timestamp::now().as_second()).unwrap_or(SEED);
     let mut generator = Generator::new(SEED ^ run, run);
     for (stream, kind) in TURNS.into_iter().cycle() {
@@ -39,7 +39,7 @@ pub(crate) async fn run(client: Client, mut stop: StopSignal) {
         let put = client.put_record().stream_name(stream).partition_key(key).data(Blob::new(data)).send().await;
         match put.map_err(AwsFailure::from) {
             Ok(_) => {}
-            // The stream was deleted by whoever is trying things out.
+            // The user has deleted the stream.
             Err(failure) if failure.kind == FailureKind::NotFound => {}
             Err(failure) => tracing::debug!(stream, %failure, "cannot put a live record"),
         }

@@ -1,4 +1,4 @@
-//! News of records put, for readers that can be told: an idle shard then costs next to nothing, and a record is delivered at once.
+//! Notifies readers of new records. An idle shard then costs almost nothing, and records are delivered at once.
 
 use archiver::format::stream::StreamName;
 use std::collections::HashMap;
@@ -12,7 +12,7 @@ pub struct Arrivals(Arc<watch::Sender<Puts>>);
 #[derive(Debug, Default)]
 struct Puts {
     by_stream: HashMap<String, u64>,
-    /// Puts into it is not known which stream.
+    /// Puts into an unknown stream.
     anywhere: u64,
 }
 
@@ -23,7 +23,7 @@ impl Default for Arrivals {
 }
 
 impl Arrivals {
-    /// Says that records were put; `None` where it is not known into which stream.
+    /// Reports that records were put; `None` if the stream is not known.
     pub fn announce(&self, stream: Option<String>) {
         self.0.send_modify(|puts| match stream {
             Some(stream) => *puts.by_stream.entry(stream).or_default() += 1,
@@ -31,14 +31,14 @@ impl Arrivals {
         });
     }
 
-    /// Puts until now that may concern the stream.
+    /// Number of puts so far that may concern the stream.
     pub(super) fn count(&self, stream: &StreamName) -> u64 {
         self.0.borrow().count(stream)
     }
 
-    /// Returns when there are more puts than that.
+    /// Returns once there are more puts than that.
     pub(super) async fn more_than(&self, count: u64, stream: &StreamName) {
-        // The sender is in `self`, so the wait cannot end for want of one.
+        // `self` owns the sender, so the wait cannot end early.
         self.0.subscribe().wait_for(|puts| puts.count(stream) > count).await.ok();
     }
 }

@@ -1,4 +1,4 @@
-//! What to do after an invocation: acknowledge, try again, split or give up. Decides only; it knows no clock and calls nobody.
+//! Decides what to do after an invocation: acknowledge, retry, split or give up. It knows no clock and makes no calls.
 
 use crate::domain::lambda::event::StreamRecord;
 use archiver::format::sequence::SequenceNumber;
@@ -6,22 +6,22 @@ use archiver::function::response::BatchResponse;
 use std::collections::VecDeque;
 use std::time::Duration;
 
-/// Bytes of an invocation's payload. Source: Lambda developer guide, quotas, synchronous invocations.
+/// Most bytes in an invocation's payload. Source: Lambda developer guide, quotas, synchronous invocations.
 const MAX_PAYLOAD_BYTES: usize = 6 * 1024 * 1024;
 
-/// When a batch that failed is tried again, split, or given up. By default it is tried until it succeeds, as by a mapping without
-/// limits: a stream whose tags cannot be read or whose table is missing keeps its records until somebody has put that right.
+/// When a failed batch is retried, split, or given up. By default it is retried until it succeeds, like a mapping without limits:
+/// if a stream's tags cannot be read or its table is missing, its records wait until that is fixed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct RetryPolicy {
-    /// How often a batch that failed is tried again; `None` without end. Splitting does not count.
+    /// How often a failed batch is retried; `None` without limit. Splitting does not count.
     pub maximum_retry_attempts: Option<u32>,
-    /// Records that arrived longer ago are given up instead of delivered; `None` never.
+    /// Older records are given up instead of delivered; `None` never gives up.
     pub maximum_record_age: Option<Duration>,
-    /// Whether a batch that failed as a whole is split in two, so that one bad record is found and stands alone.
+    /// Whether a batch that failed as a whole is split in two, to isolate a bad record.
     pub bisect_batch_on_function_error: bool,
 }
 
-/// The records read from a shard that are neither acknowledged nor given up, in order, in the batches to deliver next.
+/// The records read from a shard that are neither acknowledged nor given up, in the batches to deliver next.
 #[derive(Debug)]
 pub(super) struct Backlog {
     policy: RetryPolicy,
@@ -34,18 +34,18 @@ struct PendingBatch {
     failed_tries: u32,
 }
 
-/// What an answer came to.
+/// What follows from an answer.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Step {
     /// Everything up to this number is done.
     pub(super) acknowledged: Option<SequenceNumber>,
     /// These go to the failure destination.
     pub(super) given_up: Option<GivenUp>,
-    /// The next batch has failed so often already: wait before it is tried.
+    /// How often the next batch has failed already; wait before retrying it.
     pub(super) failed_tries: u32,
 }
 
-/// Records that are not delivered any more.
+/// Records that are no longer delivered.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct GivenUp {
     /// Never empty.
@@ -54,7 +54,7 @@ pub(super) struct GivenUp {
     pub(super) invocations: u32,
 }
 
-/// Why records are not delivered any more, in Lambda's words.
+/// Why records are no longer delivered, in Lambda's words.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum GivenUpCondition {
     RetryAttemptsExhausted,
@@ -71,7 +71,7 @@ impl GivenUpCondition {
 }
 
 impl Backlog {
-    /// Records of one shard in order, cut into batches that fit into an invocation.
+    /// One shard's records in order, cut into batches that fit into an invocation.
     pub(super) fn new(policy: RetryPolicy, records: Vec<StreamRecord>) -> Self {
         let mut batches: VecDeque<PendingBatch> = VecDeque::new();
         let mut free_bytes = 0;
@@ -94,7 +94,7 @@ impl Backlog {
         self.batches.front().map(|batch| batch.records.as_slice())
     }
 
-    /// Takes out the records at the front of the next batch that are too old to be delivered.
+    /// Takes the records that are too old out of the front of the next batch.
     pub(super) fn give_up_old(&mut self, now_milliseconds: i64) -> Option<GivenUp> {
         let longest = i64::try_from(self.policy.maximum_record_age?.as_millis()).unwrap_or(i64::MAX);
         let batch = self.batches.front_mut()?;
@@ -131,7 +131,7 @@ impl Backlog {
             self.split(rest, has_advanced, failed_tries);
             return step;
         }
-        // What stands at the front now has failed once; tries that got the front forward are not held against it.
+        // The record that is now first has failed once; tries in which the batch made progress do not count against it.
         let failed_tries = if has_advanced { 1 } else { failed_tries.saturating_add(1) };
         match self.policy.maximum_retry_attempts {
             Some(maximum) if failed_tries > maximum => {
@@ -146,7 +146,7 @@ impl Backlog {
         step
     }
 
-    /// A batch that advanced is split where it stopped, any other in the middle. Splitting does not count as a try.
+    /// Splits a batch that made progress where it stopped, any other in the middle. Splitting does not count as a retry.
     fn split(&mut self, mut records: Vec<StreamRecord>, has_advanced: bool, failed_tries: u32) {
         if has_advanced {
             self.batches.push_front(PendingBatch { records, failed_tries: 0 });
@@ -158,11 +158,11 @@ impl Backlog {
     }
 }
 
-/// Where the lowest reported number stands in the batch. An identifier that is empty or of no record in it fails the whole batch.
+/// The place of the lowest reported number in the batch. If an identifier is empty or matches no record, the whole batch fails.
 fn first_failed(records: &[StreamRecord], response: &BatchResponse) -> Option<usize> {
     let place_of = |identifier: &str| records.iter().position(|record| record.sequence_number.as_str() == identifier);
     let places = response.batch_item_failures.iter().map(|failure| place_of(&failure.item_identifier).unwrap_or(0));
-    // Records of a shard are in the order of their numbers, so the first place is the lowest number.
+    // Records of a shard are in order, so the first place is the lowest number.
     places.min()
 }
 

@@ -1,4 +1,4 @@
-//! How far the records of each shard are done: archived, or given up to the failure destination.
+//! How far each shard's records are done: archived, or in the failure destination.
 
 use super::lineage::Shard;
 use archiver::format::record::ShardId;
@@ -8,8 +8,8 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use tokio::sync::watch;
 
-/// The checkpoints of all mappings, kept while the process runs: a stream whose tags are taken off and put on again is read on
-/// from where it stood, as by a mapping that was disabled and enabled.
+/// The checkpoints of all mappings, for as long as the process runs. If a stream's tags are removed and added again, reading
+/// resumes where it stopped, as with a mapping that was disabled and enabled.
 #[derive(Clone, Debug)]
 pub struct Checkpoints(Arc<watch::Sender<HashMap<ShardKey, Position>>>);
 
@@ -33,14 +33,14 @@ impl Default for Checkpoints {
 }
 
 impl Checkpoints {
-    /// Returns when the record of this number in a shard is done.
+    /// Returns once the record with this number is done.
     pub async fn reached(&self, stream: &StreamName, shard: &ShardId, number: &SequenceNumber) {
         let is_reached = |positions: &HashMap<ShardKey, Position>| {
             positions.iter().any(|(key, position)| {
                 key.stream == *stream && key.shard == *shard && position.done.as_ref().is_some_and(|done| done >= number)
             })
         };
-        // The sender is in `self`, so the wait cannot end for want of one.
+        // `self` owns the sender, so the wait cannot end early.
         self.0.subscribe().wait_for(is_reached).await.ok();
     }
 

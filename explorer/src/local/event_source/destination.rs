@@ -1,4 +1,4 @@
-//! The failure destination: a file for every batch that was given up, with the records themselves, as Lambda writes to S3.
+//! The failure destination: a file for every failed batch, with its records, as Lambda writes to S3.
 
 use super::backlog::GivenUp;
 use crate::domain::lambda::event::{Source, StreamRecord, event_of};
@@ -50,9 +50,9 @@ struct BatchInfo<'g> {
     stream_arn: &'g str,
 }
 
-/// Writes the batch as `<folder>/<stream>/<shard>/<time>-<random>.json` and gives the file's path back.
+/// Writes the batch to `<folder>/<stream>/<shard>/<time>-<random>.json` and returns the file's path.
 ///
-/// `last_error` is what the function said last, if it said anything.
+/// `last_error` is the function's last error, if it returned one.
 pub(super) async fn write(folder: &Path, source: &Source, given_up: &GivenUp, last_error: Option<&str>) -> io::Result<PathBuf> {
     let now = Timestamp::now();
     let content = content_of(source, given_up, last_error, now)?;

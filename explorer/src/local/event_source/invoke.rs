@@ -8,12 +8,12 @@ use archiver::store::database::Database;
 use std::future::Future;
 use std::time::Duration;
 
-/// Time an invocation of the archiver gets, as the deployed function has by default.
+/// How long an invocation of the archiver may take, the default of the deployed function.
 const INVOCATION_TIME: Duration = Duration::from_secs(60);
 
-/// Something that takes a batch of records as Lambda's function does.
+/// Takes batches of records as a Lambda function does.
 pub trait Invoke: Send + Sync + 'static {
-    /// Takes one event. An error is a failed invocation: no record of the batch counts as done.
+    /// Handles one event. An error is a failed invocation: no record of the batch counts as done.
     fn invoke(&self, event: String) -> impl Future<Output = Result<BatchResponse, String>> + Send;
 }
 

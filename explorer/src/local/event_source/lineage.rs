@@ -1,12 +1,12 @@
-//! Which shards of a stream may be read: a child only after its parents, or a key's records would be delivered out of order.
+//! Which shards of a stream may be read. A child must wait for its parents, or a key's records would be delivered out of order.
 
 use archiver::format::record::ShardId;
 
-/// A shard as ListShards has it.
+/// A shard as ListShards returns it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Shard {
     pub(super) id: ShardId,
-    /// Its first sequence number, which tells the shards of a stream from those of an earlier one of the same name.
+    /// Its first sequence number. Distinguishes the stream's shards from those of an earlier stream with the same name.
     pub(super) starts_at: String,
     pub(super) parents: Vec<ShardId>,
 }
@@ -22,8 +22,8 @@ impl From<aws_sdk_kinesis::types::Shard> for Shard {
     }
 }
 
-/// The shards to start reading now: not exhausted, and every parent that still exists is. GetRecords may not name a shard's
-/// children, so the whole list is looked at again whenever a shard is exhausted.
+/// The shards to start reading now: those that are not exhausted and whose remaining parents are. GetRecords may not name a shard's
+/// children, so the whole list is checked whenever a shard is exhausted.
 pub(super) fn startable(shards: &[Shard], is_exhausted: impl Fn(&Shard) -> bool) -> Vec<&Shard> {
     let is_unread = |parent: &ShardId| shards.iter().any(|shard| shard.id == *parent && !is_exhausted(shard));
     shards.iter().filter(|shard| !is_exhausted(shard) && !shard.parents.iter().any(is_unread)).collect()

@@ -1,4 +1,4 @@
-//! The mapping of one stream: a reader for every shard that may be read, through splits and merges.
+//! The mapping of one stream: a reader for every shard that may be read, across splits and merges.
 
 use super::EventSourceConfig;
 use super::checkpoint::Checkpoints;
@@ -14,7 +14,7 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::task::{Id, JoinSet};
 
-/// Pause before the shards are listed again though none is exhausted: what a list should have had may come late.
+/// Pause before the shards are listed again even if none is exhausted: a list may be out of date.
 const RELIST_INTERVAL: Duration = Duration::from_secs(5);
 
 /// Delivers the records of one stream to a function.
@@ -27,22 +27,22 @@ pub struct Mapping<I> {
     pub invoker: Arc<I>,
     /// How they are delivered.
     pub config: Arc<EventSourceConfig>,
-    /// How far they are delivered, also by an earlier mapping of the stream.
+    /// How far they are delivered, including by an earlier mapping of the stream.
     pub checkpoints: Checkpoints,
 }
 
-/// The readers at work. Dropping it ends them.
+/// The running readers. Dropping it stops them.
 #[derive(Default)]
 struct Readers {
     tasks: JoinSet<(Shard, Ended)>,
     shards: HashMap<Id, Shard>,
-    /// Shards whose readers were told to stop.
+    /// Shards whose readers were stopped.
     stopped: Vec<Shard>,
 }
 
 impl<I: Invoke> Mapping<I> {
-    /// Runs until it is told to stop, and then until every record that is in the stream by then is delivered or has failed.
-    /// Dropping the future ends it at once; what was not acknowledged is delivered again by the next mapping.
+    /// Runs until it is stopped, then until every record then in the stream is delivered or has failed. Dropping the future stops
+    /// it at once; the next mapping delivers again what was not acknowledged.
     pub async fn run(self, mut stop: StopSignal) {
         let mut readers = Readers::default();
         loop {
@@ -117,7 +117,7 @@ impl<I: Invoke> Mapping<I> {
                 }
             }
             Err(error) => {
-                tracing::error!(stream = %self.stream, %error, "the reader of a shard broke off and is started again");
+                tracing::error!(stream = %self.stream, %error, "the reader of a shard failed and is restarted");
                 readers.shards.remove(&error.id());
             }
         }

@@ -1,4 +1,4 @@
-//! Reads one shard from its checkpoint to its end, and delivers what it reads.
+//! Reads one shard from its checkpoint to its end, and delivers its records.
 
 use super::backlog::{Backlog, GivenUp};
 use super::checkpoint::Checkpoints;
@@ -18,9 +18,9 @@ use jiff::Timestamp;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// Pause before a batch is tried for the second time; doubled with every further try.
+/// Pause before a batch is retried the first time; doubled with every retry.
 const FIRST_RETRY_DELAY: Duration = Duration::from_millis(100);
-/// Records put close together are delivered together: so long after the first of them.
+/// Records put close together are delivered together: the reader waits this long after the first one.
 const GATHERING_TIME: Duration = Duration::from_millis(20);
 /// Records one GetRecords call gives at most. Source: Kinesis API reference, GetRecords.
 const MAX_RECORDS_READ: usize = 10_000;
@@ -28,9 +28,9 @@ const MAX_RECORDS_READ: usize = 10_000;
 /// How the reading of a shard ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Ended {
-    /// The shard is closed and every record of it is done.
+    /// The shard is closed and all its records are done.
     Exhausted,
-    /// It was told to end; every record it had read is done, or will be delivered again.
+    /// It was stopped; every record it had read is done, or will be delivered again.
     Stopped,
 }
 
@@ -51,11 +51,11 @@ struct Page {
 }
 
 impl<I: Invoke> ShardReader<I> {
-    /// Reads until the shard is exhausted. When told to stop it first delivers what the shard has.
+    /// Reads until the shard is exhausted. When stopped, it first delivers what the shard has.
     pub(super) async fn run(mut self) -> Ended {
         let mut iterator = None;
         loop {
-            // Before the read: what is put during it may not be in it.
+            // Noted before the read: records put during the read may be missing from it.
             let puts = self.config.arrivals.as_ref().map(|arrivals| arrivals.count(self.stream.stream_name()));
             let page = match self.read(iterator.take()).await {
                 Ok(page) => page,
@@ -122,20 +122,20 @@ impl<I: Invoke> ShardReader<I> {
         };
         let output = match calls.records(&iterator).await? {
             Some(output) => output,
-            None => return Err(Failure::refused(calls.operation, "its iterator has expired")),
+            None => return Err(Failure::refused(calls.operation, "its iterator expired; the shard is read again")),
         };
         let records = output.records.into_iter().map(stream_record).collect::<Result<Vec<_>, _>>();
         let records = records.map_err(|error| Failure::refused(calls.operation, error.to_string()))?;
         Ok(Page { records, next_iterator: output.next_shard_iterator })
     }
 
-    /// Behind what is done.
+    /// Just after the last record that is done.
     fn start(&self) -> ShardStart {
         let done = self.checkpoints.done(self.stream.stream_name(), &self.shard);
         done.map_or(ShardStart::Oldest, |done| ShardStart::After(done.clone()))
     }
 
-    /// Delivers until every record is acknowledged or given up; `false` when it was told to stop before that.
+    /// Delivers until every record is acknowledged or given up; `false` if it was stopped before that.
     async fn deliver(&mut self, records: Vec<StreamRecord>) -> bool {
         let source = Source { stream: self.stream.clone(), shard: self.shard.id.clone() };
         let mut backlog = Backlog::new(self.config.retry, records);
@@ -174,28 +174,28 @@ impl<I: Invoke> ShardReader<I> {
         self.invoker.invoke(event).await
     }
 
-    /// Says once what keeps a batch back, not with every try.
+    /// Warns once about a batch that is held up, not with every retry.
     fn report(&self, answer: &Result<BatchResponse, String>, failed_tries: u32) {
         let (stream, shard) = (self.stream.stream_name(), &self.shard.id);
         match answer {
-            Err(error) if failed_tries == 1 => tracing::warn!(%stream, %shard, error, "batch failed and will be tried again"),
+            Err(error) if failed_tries == 1 => tracing::warn!(%stream, %shard, error, "batch failed and will be retried"),
             Err(error) => tracing::debug!(%stream, %shard, error, failed_tries, "batch failed again"),
             Ok(response) => {
                 let failed = response.batch_item_failures.len();
-                tracing::warn!(%stream, %shard, failed, failed_tries, "records failed and will be tried again");
+                tracing::warn!(%stream, %shard, failed, failed_tries, "records failed and will be retried");
             }
         }
     }
 
-    /// Writes to the failure destination, until that succeeds: only there are these records kept. `false` when it was told to stop
-    /// before that.
+    /// Writes to the failure destination until that succeeds, because these records are kept nowhere else. `false` if it was
+    /// stopped before that.
     async fn put_aside(&mut self, source: &Source, given_up: &GivenUp, last_error: Option<&str>) -> bool {
         loop {
             match destination::write(&self.config.failures, source, given_up, last_error).await {
                 Ok(file) => {
                     let records = given_up.records.len();
                     let condition = given_up.condition.as_str();
-                    tracing::error!(stream = %source.stream, records, condition, last_error, file = %file.display(), "records given up");
+                    tracing::error!(stream = %source.stream, records, condition, last_error, file = %file.display(), "records moved to the failure destination");
                     if let Some(last) = given_up.records.last() {
                         self.advance(last.sequence_number.clone());
                     }

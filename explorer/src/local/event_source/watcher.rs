@@ -1,4 +1,4 @@
-//! Runs a mapping for every stream that carries an archive tag, from the moment it does until it does no more.
+//! Runs a mapping for every stream for as long as it carries an archive tag.
 
 use super::EventSourceConfig;
 use super::checkpoint::Checkpoints;
@@ -18,17 +18,17 @@ use tokio::task::{AbortHandle, JoinSet};
 
 /// Stream names asked for in one ListStreams call. Source: Kinesis API reference, ListStreams allows up to 10,000.
 const NAMES_PER_PAGE: i32 = 100;
-/// Tag reads in flight at once.
+/// Tag reads at the same time.
 const TAG_READS_IN_FLIGHT: usize = 8;
 
 pub type StreamTags = BTreeMap<String, String>;
-/// Every stream there is, with its tags.
+/// All streams, with their tags.
 pub type Inventory = BTreeMap<StreamName, StreamTags>;
 
 /// Watches the streams of an account.
 #[derive(Debug)]
 pub struct Watcher<I> {
-    /// Lists and reads the streams.
+    /// Lists and describes the streams.
     pub client: Client,
     /// Gets the records.
     pub invoker: Arc<I>,
@@ -36,15 +36,15 @@ pub struct Watcher<I> {
     pub config: Arc<EventSourceConfig>,
     /// How far they are delivered.
     pub checkpoints: Checkpoints,
-    /// Pause between two looks at the streams.
+    /// Pause between two checks of the streams.
     pub interval: Duration,
-    /// Says that a look pays now.
+    /// Wakes the watcher when streams may have changed.
     pub changed: Arc<Notify>,
-    /// Gets what each look shows, when that is new.
+    /// Gets the result of each check, if it is new.
     pub inventory: watch::Sender<Inventory>,
 }
 
-/// The mappings at work. Dropping it ends them.
+/// The running mappings. Dropping it stops them.
 #[derive(Default)]
 struct Mappings {
     tasks: JoinSet<()>,
@@ -52,7 +52,7 @@ struct Mappings {
 }
 
 impl<I: Invoke> Watcher<I> {
-    /// Runs until it is told to stop, and then until the mappings have delivered what is there.
+    /// Runs until it is stopped, then until the mappings have delivered what is there.
     pub async fn run(self, mut stop: StopSignal) {
         let mut mappings = Mappings::default();
         while !stop.is_stopping() {
@@ -65,7 +65,7 @@ impl<I: Invoke> Watcher<I> {
                         is_new
                     });
                 }
-                Err(failure) => tracing::warn!(%failure, "cannot look at the streams"),
+                Err(failure) => tracing::warn!(%failure, "cannot list the streams"),
             }
             tokio::select! {
                 () = tokio::time::sleep(self.interval) => {}
@@ -84,7 +84,7 @@ impl<I: Invoke> Watcher<I> {
             async move {
                 match stream_tags(&self.client, &name).await {
                     Ok(tags) => Some((name, tags)),
-                    // A stream just deleted, or a read that failed: what is known stays, and what is unknown waits.
+                    // The stream was just deleted, or a read failed. Keep what is known; an unknown stream has to wait.
                     Err(failure) => {
                         tracing::debug!(stream = %name, %failure, "cannot read the stream's tags");
                         known_tags.map(|tags| (name, tags))
@@ -102,7 +102,7 @@ impl<I: Invoke> Watcher<I> {
         mappings.running.retain(|stream, mapping| {
             let stays = inventory.get(stream).is_some_and(is_archived);
             if !stays {
-                tracing::info!(%stream, "stream is archived no more");
+                tracing::info!(%stream, "the stream is no longer archived");
                 mapping.abort();
             }
             stays && !mapping.is_finished()
@@ -111,7 +111,7 @@ impl<I: Invoke> Watcher<I> {
             if mappings.running.contains_key(stream) {
                 continue;
             }
-            tracing::info!(%stream, "stream is archived from now on");
+            tracing::info!(%stream, "the stream is archived from now on");
             let mapping = Mapping {
                 client: self.client.clone(),
                 stream: stream.clone(),
@@ -124,7 +124,7 @@ impl<I: Invoke> Watcher<I> {
     }
 }
 
-/// Whether the tags ask for an archive, readable or not.
+/// Whether the tags ask for an archive, even with invalid values.
 #[must_use]
 pub fn is_archived(tags: &StreamTags) -> bool {
     tags.keys().any(|key| is_archive_tag(key))
@@ -133,7 +133,7 @@ pub fn is_archived(tags: &StreamTags) -> bool {
 async fn stream_names(client: &Client) -> Result<Vec<StreamName>, AwsFailure> {
     let mut names: Vec<String> = Vec::new();
     loop {
-        // Emulators give no token, so every page but the first starts after the last name.
+        // Emulators return no token, so every page after the first starts after the last name.
         let start = names.last().cloned();
         let page = client.list_streams().limit(NAMES_PER_PAGE).set_exclusive_start_stream_name(start).send().await?;
         let is_last = !page.has_more_streams || page.stream_names.is_empty();

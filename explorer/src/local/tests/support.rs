@@ -1,4 +1,4 @@
-//! A started system with its connection, and what the tests do with it.
+//! A running system with its connection, and what the tests do with it.
 
 use crate::aws::connect::Connection;
 use crate::local::{LocalOptions, LocalSystem};
@@ -24,7 +24,7 @@ pub(super) struct Local {
     connection: Connection,
 }
 
-/// What the tests look at of an archived item.
+/// The parts of an archived item that the tests check.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Item {
     pub(super) key: String,
@@ -32,14 +32,14 @@ pub(super) struct Item {
     pub(super) payload: String,
 }
 
-/// Looks again and again until it is so.
+/// Polls until the condition holds.
 pub(super) async fn eventually<F: Future<Output = bool>>(what: &str, is_so: impl Fn() -> F) {
     let poll = async {
         while !is_so().await {
             tokio::time::sleep(Duration::from_millis(25)).await;
         }
     };
-    tokio::time::timeout(PATIENCE, poll).await.unwrap_or_else(|_| panic!("in vain: {what}"));
+    tokio::time::timeout(PATIENCE, poll).await.unwrap_or_else(|_| panic!("timed out: {what}"));
 }
 
 /// Seventeen keys, so that several records have one key.
@@ -109,7 +109,7 @@ impl Local {
         self.connection.kinesis.remove_tags_from_stream().stream_name(stream).tag_keys(tag).send().await.unwrap();
     }
 
-    /// Puts numbered records; gives back where each of them is.
+    /// Puts numbered records; returns where each of them went.
     pub(super) async fn put(&self, stream: &str, numbers: Range<u32>) -> Vec<(ShardId, SequenceNumber)> {
         let mut places = Vec::new();
         let entries: Vec<PutRecordsRequestEntry> = numbers

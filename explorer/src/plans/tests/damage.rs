@@ -1,4 +1,5 @@
-//! Files of replays that are damaged, moved, linked or made by somebody else: what is sent of them is what was planned, or nothing.
+//! Replay files that are damaged, moved, linked or created by something else: what is sent from them is what was planned, or
+//! nothing.
 
 use super::*;
 use crate::domain::replay::ReplayOptions;
@@ -11,7 +12,7 @@ use std::path::Path;
 use std::sync::LazyLock;
 use tempfile::TempDir;
 
-/// What a consumer gets of a plan: the records in their order, and what decides how they are put.
+/// What a consumer gets from a plan: the records in order, and what decides how they are put.
 #[derive(Debug, PartialEq)]
 struct Received {
     records: Vec<Loaded>,
@@ -19,7 +20,7 @@ struct Received {
     options: ReplayOptions,
 }
 
-/// Sends what is left of a plan, as a run does, to nobody.
+/// Reads what is left of a plan, as a run does, without sending it.
 fn received(file: &PlanFile) -> Result<Received, String> {
     let (journal, plan) = begun(file).map_err(|error| error.to_string())?;
     let mut reader = QueueReader::open(file).map_err(|error| error.to_string())?;
@@ -39,7 +40,7 @@ fn received(file: &PlanFile) -> Result<Received, String> {
     Ok(Received { records, target: (plan.target, plan.target_arn, plan.stream), options: plan.options })
 }
 
-/// The bytes of a plan of some records, and of one that was paused when half of them were sent; their ids, and what they send.
+/// The bytes of a plan with some records, and of one that was paused when half of them were sent; their ids, and what they send.
 struct Sound {
     bytes: Vec<u8>,
     id: PlanId,
@@ -81,7 +82,7 @@ proptest! {
         let sound = &SOUND[which];
         let mut bytes = sound.bytes.clone();
         for (at, flipped) in flips {
-            // What is not zero is what is used; changes there tell more.
+            // Bytes that are not zero are in use, so changing them tests more.
             let used: Vec<usize> = (0..bytes.len()).filter(|at| bytes[*at] != 0).collect();
             bytes[*at.get(&used)] ^= flipped;
         }
@@ -106,22 +107,25 @@ fn some(folder: &TempDir) -> PlanFile {
 #[test]
 fn rows_that_are_lost_or_changed_are_noticed_before_anything_is_sent() {
     for (sql, part) in [
-        ("DELETE FROM queue", "its queue has not as many records as the plan"),
-        ("UPDATE queue SET entries = substr(entries, 1, 96)", "a part of its queue is not what was written"),
-        ("UPDATE queue SET first = first + 1", "a part of its queue is not what was written"),
-        ("UPDATE record SET data = x'00' WHERE id = 2", "the record is not what was written"),
-        ("UPDATE record SET partition_key = 'cust-2' WHERE id = 2", "the record is not what was written"),
-        ("UPDATE record SET explicit_hash_key = '7' WHERE id = 2", "the record is not what was written"),
-        ("UPDATE record SET arrival = '7' WHERE id = 2", "the record is not what was written"),
-        ("UPDATE record SET data = 7 WHERE id = 2", "the record is not what was written"),
-        ("UPDATE record SET data = NULL WHERE id = 2", "the record is not what was written"),
-        ("DELETE FROM record WHERE id = 2", "the record is not in it"),
-        ("UPDATE shard SET name = 'shardId-000000000009'", "the record is not what was written"),
-        ("UPDATE replay SET separator = '|'", "what it says of the plan is not what was written"),
-        ("UPDATE replay SET counts = replace(counts, '\"records\":5', '\"records\":4')", "what it says of the plan"),
-        ("UPDATE replay SET acknowledged = 1", "its receipts are not as many as it counted"),
-        ("INSERT INTO receipt VALUES (4611686018427387904, 0, 0, NULL, NULL); UPDATE replay SET passed_over = 1", "a receipt"),
-        ("INSERT INTO receipt VALUES (3, 3, 0, NULL, NULL); UPDATE replay SET passed_over = 1", "a receipt is not what was"),
+        ("DELETE FROM queue", "its queue and its plan have different numbers of records"),
+        ("UPDATE queue SET entries = substr(entries, 1, 96)", "a part of its queue was changed"),
+        ("UPDATE queue SET first = first + 1", "a part of its queue was changed"),
+        ("UPDATE record SET data = x'00' WHERE id = 2", "the record was changed"),
+        ("UPDATE record SET partition_key = 'cust-2' WHERE id = 2", "the record was changed"),
+        ("UPDATE record SET explicit_hash_key = '7' WHERE id = 2", "the record was changed"),
+        ("UPDATE record SET arrival = '7' WHERE id = 2", "the record was changed"),
+        ("UPDATE record SET data = 7 WHERE id = 2", "the record was changed"),
+        ("UPDATE record SET data = NULL WHERE id = 2", "the record was changed"),
+        ("DELETE FROM record WHERE id = 2", "the record is missing"),
+        ("UPDATE shard SET name = 'shardId-000000000009'", "the record was changed"),
+        ("UPDATE replay SET separator = '|'", "its description of the plan was changed"),
+        ("UPDATE replay SET counts = replace(counts, '\"records\":5', '\"records\":4')", "its description of the plan was changed"),
+        ("UPDATE replay SET acknowledged = 1", "its receipts do not match its counts"),
+        (
+            "INSERT INTO receipt VALUES (4611686018427387904, 0, 0, NULL, NULL); UPDATE replay SET passed_over = 1",
+            "a receipt was changed",
+        ),
+        ("INSERT INTO receipt VALUES (3, 3, 0, NULL, NULL); UPDATE replay SET passed_over = 1", "a receipt was changed"),
     ] {
         let folder = tempfile::tempdir().unwrap();
         let file = some(&folder);
@@ -146,7 +150,7 @@ fn a_file_with_other_tables_is_refused_before_they_are_read() {
         let file = some(&folder);
         changed(&file, sql);
         let error = file.summary().unwrap_err().to_string();
-        assert!(error.contains("its tables are not those of a replay"), "{sql}: {error}");
+        assert!(error.contains("its tables do not match a replay's"), "{sql}: {error}");
         assert_eq!(Plans::in_folder(folder.path()).list().unwrap().len(), 1);
         file.remove().unwrap();
     }
@@ -158,10 +162,10 @@ fn plans_of_other_versions_say_which_program_they_are_for() {
     let file = some(&folder);
     changed(&file, "PRAGMA user_version = 1");
     let error = file.summary().unwrap_err().to_string();
-    assert!(error.contains("was made by an older version of the explorer; finish the replay with that one, or plan"), "{error}");
+    assert!(error.contains("an older version of the explorer created the file"), "{error}");
     changed(&file, "PRAGMA user_version = 3");
     let error = file.summary().unwrap_err().to_string();
-    assert!(error.contains("was made by a newer version of the explorer"), "{error}");
+    assert!(error.contains("a newer version of the explorer created the file"), "{error}");
 }
 
 fn file_named(folder: &Path, name: &str) -> PlanFile {
@@ -173,7 +177,7 @@ fn a_plan_with_a_second_name_is_not_run() {
     let (folder, elsewhere) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
     let file = some(&folder);
     let id = file.id().as_str();
-    // One that differs from whatever the id is.
+    // A name that differs from the id, whatever that is.
     let other = format!("{}.replay", if id == "abcdef" { "abcdee" } else { "abcdef" });
     let same = format!("{id}.replay");
     let refused = |file: &PlanFile, part: &str| {
@@ -205,7 +209,7 @@ async fn a_plan_that_lost_its_log_does_not_count_as_not_begun() {
     pen.sending(1, vec![0]).await.unwrap();
     pen.settled(1, Settled { receipts: vec![receipt(&entries[0])], ..Settled::default() }).await.unwrap();
     pen.sending(2, vec![1, 2]).await.unwrap();
-    // Copied as it lies there when the program is killed.
+    // Copied as it is when the process is killed.
     let name = file.path().file_name().unwrap().to_str().unwrap();
     std::fs::copy(file.path(), elsewhere.path().join(name)).unwrap();
     let moved = file_named(elsewhere.path(), file.id().as_str());
@@ -213,7 +217,7 @@ async fn a_plan_that_lost_its_log_does_not_count_as_not_begun() {
         assert!(matches!(error, PlanError::LogMissing { .. }), "{error}");
         assert!(error.to_string().contains(&format!("{name}-wal")), "{error}");
     }
-    // With its log it is what it was, however often it is looked at.
+    // With its log it is intact, however often it is read.
     let log = format!("{name}-wal");
     std::fs::remove_file(elsewhere.path().join(&log)).ok();
     std::fs::copy(folder.path().join(&log), elsewhere.path().join(&log)).unwrap();
@@ -224,7 +228,7 @@ async fn a_plan_that_lost_its_log_does_not_count_as_not_begun() {
     let (resumed, plan) = begun(&moved).unwrap();
     assert_eq!((plan.acknowledged, plan.maybe_repeated), (1, 2));
     resumed.end(RunEnd { state: PlanState::Paused, reason: None }).await.unwrap();
-    // Once it has ended the file is whole by itself.
+    // Once the run has ended, the file is complete by itself.
     std::fs::remove_file(elsewhere.path().join(&log)).ok();
     assert_eq!((moved.summary().unwrap().state, moved.summary().unwrap().acknowledged), (PlanState::Paused, 1));
     drop(journal);
@@ -235,5 +239,5 @@ fn what_is_no_file_is_listed_and_holds_nobody_up() {
     let folder = tempfile::tempdir().unwrap();
     std::fs::create_dir(folder.path().join("abc123.replay")).unwrap();
     let listed = Plans::in_folder(folder.path()).list().unwrap();
-    assert!(listed[0].1.as_ref().unwrap_err().to_string().contains("is no ordinary file"), "{listed:?}");
+    assert!(listed[0].1.as_ref().unwrap_err().to_string().contains("is not a regular file"), "{listed:?}");
 }

@@ -1,4 +1,4 @@
-//! Several who want something of one replay at once: one runs it, and what was cancelled does not run.
+//! Several processes that want something from one replay at the same time: one runs it, and a cancelled replay does not run.
 
 use super::*;
 use crate::domain::replay::plan::{Control, PlanState};
@@ -32,7 +32,7 @@ fn of_several_that_begin_at_once_or_in_turn_one_runs_and_the_others_are_told_who
                 barrier.wait();
                 let begun = Journal::begin(&file, Timestamp::now(), &confirmed, None);
                 let (journal, _) = begun.map_err(|error| error.to_string())?;
-                // In some rounds the others find it at work, in some at its end.
+                // In some rounds the others find it running, in some at its end.
                 end(journal, if round % 2 == 0 { PlanState::Finished } else { PlanState::Paused });
                 Ok(())
             };
@@ -41,10 +41,7 @@ fn of_several_that_begin_at_once_or_in_turn_one_runs_and_the_others_are_told_who
         });
         assert_eq!(begun.iter().filter(|begun| begun.is_ok()).count(), 1, "{begun:?}");
         for refused in begun.iter().filter_map(|begun| begun.as_ref().err()) {
-            assert!(
-                refused.contains("is worked on by another process: ") || refused.contains(" has run it meanwhile"),
-                "{refused}"
-            );
+            assert!(refused.contains("another process works on replay ") || refused.contains(" has run it meanwhile"), "{refused}");
         }
         assert_eq!(file.summary().unwrap().runs.len(), 1);
     }
@@ -78,7 +75,7 @@ fn what_was_cancelled_does_not_run_whoever_was_first() {
             (run.join().unwrap(), cancel.join().unwrap())
         });
         assert_eq!(file.summary().unwrap().state, PlanState::Cancelled, "it ran: {ran}, it was {stood:?}");
-        assert_eq!(ran, stood == PlanState::Running, "either it was cancelled at rest, or whoever ran it was told");
+        assert_eq!(ran, stood == PlanState::Running, "either it was cancelled at rest, or its run got the request");
         let late = Journal::begin(&file, Timestamp::now(), &confirmed, None).unwrap_err().to_string();
         assert!(ran || late == "it was cancelled; plan it again", "{late}");
         assert!(begun(&file).unwrap_err().to_string().contains("it was cancelled"));
@@ -91,11 +88,11 @@ fn a_cancel_that_its_program_did_not_live_to_see_holds() {
     let file = some(&folder);
     let (journal, _) = begun(&file).unwrap();
     file.control(Control::Cancel).unwrap();
-    // The program ends without a word.
+    // The process ends without a word.
     drop(journal);
     let deadline = Instant::now() + Duration::from_secs(20);
     while file.summary().unwrap().state == PlanState::Running {
-        assert!(Instant::now() < deadline, "it is held for ever");
+        assert!(Instant::now() < deadline, "the file is never released");
         std::thread::yield_now();
     }
     assert!(begun(&file).unwrap_err().to_string().contains("it was cancelled"));
@@ -118,7 +115,7 @@ fn what_was_changed_since_it_was_confirmed_is_not_run() {
         &confirmed.target_arn,
         &confirmed.options,
     );
-    assert!(refused.unwrap_err().to_string().contains("its target stays as it is"));
+    assert!(refused.unwrap_err().to_string().contains("its target cannot change"));
 }
 
 #[test]

@@ -12,10 +12,10 @@ use ratatui::text::{Line, Span};
 use ratatui::widgets::Paragraph;
 use unicode_width::UnicodeWidthStr as _;
 
-/// Shards that get a line each.
+/// Most shards with their own line.
 const MOST_SHARDS: usize = 6;
 
-/// Draws the bars above the rows, and gives back how many rows that took.
+/// Draws the bars above the rows, and returns how many rows they took.
 pub(super) fn draw(model: &Model, records: &Records, theme: &Theme, frame: &mut Frame<'_>, area: Rect) -> u16 {
     let together = || records.buckets(usize::from(area.width).saturating_sub(2)).map(|buckets| (buckets, None));
     let by_shard = || records.by_shard().map(|by_shard| (by_shard.buckets, Some(&by_shard.counts)));
@@ -50,7 +50,7 @@ pub(super) fn draw(model: &Model, records: &Records, theme: &Theme, frame: &mut 
     rows
 }
 
-/// A name and its bars, the one with the cursor's record standing out.
+/// A name and its bars; the bar with the cursor's record is highlighted.
 fn bar_line(name: String, counts: &[usize], current: Option<usize>, theme: &Theme) -> Line<'static> {
     let bars: Vec<char> = bars(counts).chars().collect();
     let text = |range: &[char]| range.iter().collect::<String>();
@@ -66,7 +66,7 @@ fn bar_line(name: String, counts: &[usize], current: Option<usize>, theme: &Them
     Line::from(spans)
 }
 
-/// From when to when, and how long a bar is.
+/// The period, and the length of one bar.
 fn scale(model: &Model, buckets: &Buckets, indent: usize, columns: usize) -> String {
     let time = |bucket: usize| buckets.time_of(bucket).map_or_else(|| "?".to_owned(), |at| model.times.short(at));
     let text = format!("{} ─ {}, {}", time(0), time(buckets.count), buckets.per());

@@ -1,4 +1,4 @@
-//! The detail of one record: its payload, and what the archive says of it.
+//! The detail of one record: its payload and its attributes.
 
 use super::super::theme::Theme;
 use super::super::{block, first_visible, framed};
@@ -19,7 +19,7 @@ use ratatui::text::{Line, Span};
 use ratatui::widgets::{Paragraph, Wrap};
 use unicode_width::UnicodeWidthStr as _;
 
-/// Columns of an attribute's name, with the blank behind it.
+/// Columns for an attribute's name, including a blank.
 const LABEL_COLUMNS: usize = 10;
 
 pub(super) fn draw(model: &Model, records: &Records, theme: &Theme, frame: &mut Frame<'_>, area: Rect) {
@@ -43,7 +43,7 @@ pub(super) fn draw(model: &Model, records: &Records, theme: &Theme, frame: &mut 
     let attributes = attribute_lines(model, record, decoded, usize::from(inner.width), theme);
     let most = if is_focused { inner.height / 3 } else { inner.height * 2 / 3 };
     let attribute_rows = u16::try_from(attributes.len()).unwrap_or(inner.height).min(most);
-    // A line between payload and attributes, where there is room for one.
+    // A blank line between payload and attributes, if there is room.
     let rule_rows = u16::from(model.is_wide());
     let [payload, rule, below] =
         Layout::vertical([Constraint::Fill(1), Constraint::Length(rule_rows), Constraint::Length(attribute_rows)]).areas(inner);
@@ -85,7 +85,7 @@ fn title(model: &Model, records: &Records, detail: &Detail) -> String {
     format!("{breadcrumb}{view}")
 }
 
-/// What the record is held against.
+/// The record it is compared with.
 fn compared(model: &Model, records: &Records) -> String {
     let Some(other) = records.compared_with() else {
         return "diff".to_owned();
@@ -100,7 +100,7 @@ fn compared(model: &Model, records: &Records) -> String {
     }
 }
 
-/// Where the cursor is, or what differs.
+/// The position of the cursor, or the number of differences.
 fn place(records: &Records, detail: &Detail) -> String {
     match detail.body() {
         None => String::new(),
@@ -169,7 +169,7 @@ fn spans(pieces: &[Piece], theme: &Theme) -> Vec<Span<'static>> {
     pieces.iter().map(|piece| Span::styled(piece.text.clone(), style(piece))).collect()
 }
 
-/// Every attribute of the item but the payload, then what is wrong with it.
+/// The item's attributes, except the payload, followed by its problems.
 fn attribute_lines(model: &Model, record: &Record, decoded: Option<&Decoded>, columns: usize, theme: &Theme) -> Vec<Line<'static>> {
     let item = &record.item;
     let unknown = || "–".to_owned();
@@ -203,7 +203,7 @@ fn attribute_lines(model: &Model, record: &Record, decoded: Option<&Decoded>, co
     let mut lines: Vec<Line<'static>> = Vec::new();
     for (name, value) in named.chain(others) {
         let name = printable(&name);
-        // A name that leaves no room for a value stands above it.
+        // If the name leaves no room for the value, the value goes below it.
         let mut label = if name.width() < LABEL_COLUMNS { fitted(&name, LABEL_COLUMNS) } else { format!("{name} ") };
         if label.width() > columns / 2 {
             lines.extend(pieces(&name, columns).into_iter().map(|piece| Line::styled(piece, theme.quiet())));

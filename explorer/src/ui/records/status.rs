@@ -1,4 +1,4 @@
-//! How far the records were read and what that cost, in as many words as there is room for; and what stands in place of rows.
+//! The status of reading and its cost, in as many words as fit; and the text shown when there are no rows.
 
 use super::super::theme::Theme;
 use crate::app::records::{Following, Origin, Reading, Records};
@@ -9,7 +9,7 @@ use ratatui::style::Style;
 use ratatui::text::Line;
 use unicode_width::UnicodeWidthStr as _;
 
-/// The line below the list: what matters most stays when room is scarce.
+/// The line below the list. When room is scarce, the most important words stay.
 pub(super) fn line(records: &Records, room: usize, theme: &Theme) -> Line<'static> {
     let (words, style) = match (&records.following, &records.origin) {
         (_, Origin::Stream(_)) => following(records, theme),
@@ -17,7 +17,7 @@ pub(super) fn line(records: &Records, room: usize, theme: &Theme) -> Line<'stati
         (Following::On(..) | Following::Failed(_), Origin::Read(_)) => {
             let (mut words, mut style) = following(records, theme);
             if !records.is_all_read() {
-                // What comes in does not make a part the whole.
+                // New records do not make a partial list complete.
                 words.truncate(1);
                 words.extend(reading(records));
                 style = reading_style(records, theme);
@@ -46,7 +46,7 @@ fn reading_style(records: &Records, theme: &Theme) -> Style {
     }
 }
 
-/// The words, the most important first.
+/// The words, most important first.
 fn reading(records: &Records) -> Vec<String> {
     let total = records.tally.total();
     let (shown, read) = (count(records.rows.len() as u64), count(total.read));
@@ -101,7 +101,7 @@ fn following(records: &Records, theme: &Theme) -> (Vec<String>, Style) {
             if status.missing > 0 {
                 words.push(format!("{} never archived", count(status.missing)));
             }
-            // Items say it in whole seconds.
+            // Items have it in whole seconds.
             words.extend(status.lag.map(|lag| format!("archived within {} s", lag.as_secs() + 1)));
             let behind = status.behind_latest.map(|behind| behind.as_secs()).filter(|seconds| *seconds > 0);
             words.extend(behind.map(|seconds| format!("{} behind", span(seconds))));
@@ -110,7 +110,7 @@ fn following(records: &Records, theme: &Theme) -> (Vec<String>, Style) {
     }
 }
 
-/// A share that is an estimate.
+/// An estimated share.
 fn percent(share: f64) -> String {
     match whole(share * 100.0) {
         0 => "under 1 %".to_owned(),
@@ -123,10 +123,10 @@ fn whole(number: f64) -> u64 {
     number.max(0.0) as u64
 }
 
-/// What is said where there are no rows.
+/// The text when there are no rows.
 pub(super) fn instead_of_rows(records: &Records) -> String {
     let filter = printable(&records.filter.title()).into_owned();
-    // Where nothing was found, it may be for another reason than that there is nothing.
+    // If nothing was found, there may be another reason than that nothing matches.
     let hint = records.fixed.hint().map(|hint| format!("\n\nA hint: {}.", printable(&hint))).unwrap_or_default();
     match (&records.reading, &records.origin, &records.following) {
         (_, Origin::Stream(stream), Following::On(..)) => format!("Waiting for records of stream {stream} …"),

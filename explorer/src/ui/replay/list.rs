@@ -1,4 +1,4 @@
-//! The replays: those that run and the history, and how the chosen one goes.
+//! The replays, running and past, and the status of the selected one.
 
 use crate::app::message::ReplayDetails;
 use crate::app::model::{Model, Overlay};
@@ -20,7 +20,7 @@ use ratatui::widgets::{Clear, LineGauge, Paragraph, Sparkline, Wrap};
 
 /// Columns of a lane's bar.
 const BAR_COLUMNS: usize = 12;
-/// Columns from which lanes stand in two columns.
+/// From this width on, lanes are in two columns.
 const TWO_COLUMNS: u16 = 100;
 
 pub(in crate::ui) fn draw(model: &Model, screen: &ReplaysScreen, theme: &Theme, frame: &mut Frame<'_>, area: Rect) {
@@ -44,7 +44,7 @@ pub(in crate::ui) fn draw(model: &Model, screen: &ReplaysScreen, theme: &Theme, 
     }
 }
 
-/// Records a second over all lanes, lately.
+/// Records a second over all lanes, recently.
 pub(in crate::ui) fn rate_of(progress: &Progress) -> f64 {
     progress.lanes.iter().map(|lane| lane.rate).sum()
 }
@@ -141,7 +141,7 @@ fn draw_live(model: &Model, live: &Live, theme: &Theme, frame: &mut Frame<'_>, a
     let lane_rows = u16::try_from(progress.lanes.len().div_ceil(columns)).unwrap_or(u16::MAX);
     let numbers = number_lines(model, progress, theme);
     let number_rows = u16::try_from(numbers.len()).unwrap_or(u16::MAX);
-    // Where there is little room the lanes are cut, and then the chart goes.
+    // If room is scarce, lanes are cut off first, then the chart.
     let chart_rows = if area.height >= number_rows + 8 { 3 } else { 0 };
     let [bar, text, lanes, chart] = Layout::vertical([
         Constraint::Length(1),
@@ -249,7 +249,7 @@ fn lane_line(lane: &LaneProgress, fastest: f64, theme: &Theme) -> Line<'static> 
 fn draw_at_rest(model: &Model, row: &ReplayRow, plan: &PlanSummary, theme: &Theme, frame: &mut Frame<'_>, area: Rect) {
     let [bar, rest] = Layout::vertical([Constraint::Length(1), Constraint::Fill(1)]).areas(area);
     let settled = plan.acknowledged + plan.passed_over;
-    #[allow(clippy::cast_precision_loss, reason = "a share")]
+    #[allow(clippy::cast_precision_loss, reason = "an approximate share is enough")]
     let ratio = if plan.counts.records == 0 { 0.0 } else { settled as f64 / plan.counts.records as f64 };
     draw_bar(ratio, state_style(row, theme), theme, frame, bar);
     let label = |name: &str, value: String| {
@@ -355,7 +355,7 @@ fn passed_over_line(record: &PassedOver, theme: &Theme) -> Line<'static> {
     ])
 }
 
-/// Asks whether the replay under the cursor is to be ended for good, or removed.
+/// Asks whether to cancel or delete the replay under the cursor.
 pub(in crate::ui) fn draw_question(model: &Model, overlay: Overlay, theme: &Theme, frame: &mut Frame<'_>, area: Rect) {
     let Some(crate::app::model::Screen::Replays(screen)) = model.screens.last() else {
         return;

@@ -1,4 +1,4 @@
-//! What a replay would do, before it does.
+//! The review before a replay.
 
 use crate::app::model::Model;
 use crate::app::replay::review::{ReplayReview, ReviewStep};
@@ -120,7 +120,7 @@ fn lines_of(
             Span::raw(printable(&value).into_owned()),
         ])
     };
-    // First, so that they are seen on a short screen, too.
+    // First, so that they are visible on a short screen too.
     let mut lines: Vec<Line<'static>> =
         warnings.iter().map(|warning| Line::styled(format!("▲ {}", printable(warning)), theme.warning())).collect();
     lines.push(row("records", plan.selection.clone()));
@@ -138,7 +138,7 @@ fn lines_of(
     lines
 }
 
-/// What was seen, and what is planned beyond that.
+/// What the screen showed, and what the plan has beyond that.
 fn came_since(shown: ScreenCounts, selected: u64) -> String {
     let seen = count(shown.records);
     match selected.checked_sub(shown.records) {
@@ -149,7 +149,7 @@ fn came_since(shown: ScreenCounts, selected: u64) -> String {
     }
 }
 
-/// A record before it goes.
+/// A record before it is sent.
 fn glimpse(model: &Model, record: &Glimpse) -> String {
     let arrived = ArrivalTime::parse(&record.arrival).ok().and_then(|arrival| arrival.milliseconds());
     let arrived = arrived.and_then(|at| Timestamp::from_millisecond(at).ok());
@@ -164,7 +164,7 @@ fn cut(text: &str, columns: usize) -> String {
     }
 }
 
-/// What each shard gets, with a bar for its part of the hottest one's.
+/// Each shard's share of records, with a bar relative to the hottest one.
 fn shard_lines(preflight: &Preflight, theme: &Theme, columns: usize) -> Vec<Line<'static>> {
     const BAR_COLUMNS: usize = 20;
     let hottest = preflight.hottest().map_or(0, |shard| shard.records).max(1);

@@ -1,4 +1,4 @@
-//! A replay before it is planned: the form.
+//! The form before a replay is planned.
 
 use crate::app::model::Model;
 use crate::app::replay::setup::{FIELDS, Field, ReplaySetup, ScreenCounts};
@@ -17,7 +17,7 @@ use ratatui::widgets::{Paragraph, Wrap};
 
 /// Columns before a field's value.
 const LABEL_COLUMNS: u16 = 16;
-/// Streams shown to choose from.
+/// Most streams shown to choose from.
 const TARGETS_SHOWN: usize = 4;
 
 pub(in crate::ui) fn draw(model: &Model, setup: &ReplaySetup, theme: &Theme, frame: &mut Frame<'_>, area: Rect) {
@@ -48,7 +48,7 @@ pub(in crate::ui) fn draw(model: &Model, setup: &ReplaySetup, theme: &Theme, fra
         Some(sentence) => Line::styled(printable(sentence).into_owned(), theme.error()),
         None => Line::styled("enter reads the records and shows the plan; nothing is sent yet", theme.quiet()),
     });
-    // On a short screen the field that keys go to is shown all the same.
+    // On a short screen, the field with the focus stays visible.
     let above = cursor.map_or(0, |(_, row)| (row + 2).saturating_sub(inner.bottom()));
     if let Some((column, row)) = cursor {
         frame.set_cursor_position((column, row - above));
@@ -113,7 +113,7 @@ fn label(setup: &ReplaySetup, field: Field, theme: &Theme) -> Span<'static> {
     Span::styled(format!("{cursor}{name:<14}"), if is_current { theme.key() } else { theme.quiet() })
 }
 
-/// What could be typed into a line, where it does not say so itself.
+/// A hint for a line, unless the line explains itself.
 fn hint(setup: &ReplaySetup, field: Field) -> String {
     let is_empty = setup.line_of(field).is_none_or(|line| line.text().is_empty());
     let hint = match field {
@@ -132,7 +132,7 @@ fn hint(setup: &ReplaySetup, field: Field) -> String {
     }
 }
 
-/// How many of all that match are seen.
+/// How many of all that match are on the screen.
 fn seen(shown: Option<ScreenCounts>) -> String {
     match shown {
         Some(ScreenCounts { records, is_all_read: true, .. }) => format!(": {} on the screen", count(records)),
@@ -141,7 +141,7 @@ fn seen(shown: Option<ScreenCounts>) -> String {
     }
 }
 
-/// What is marked, in a few words.
+/// The marks, in a few words.
 fn marked(marks: &Marks, shown: Option<ScreenCounts>) -> String {
     match marks {
         Marks::Some(records) => {

@@ -1,4 +1,4 @@
-//! Text that would take over a terminal, through every screen, read as the bytes that a terminal gets.
+//! Control sequences through every screen, checked in the bytes that a terminal gets.
 
 use crate::app::effect::{ConfigureEffect, Effect, ReplaysEffect};
 use crate::app::ids::RequestId;
@@ -27,7 +27,7 @@ use std::io::{self, Write};
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 
-/// None of these sequences is one that drawing needs.
+/// Drawing needs none of these sequences.
 const HOSTILE: &str = "evil\u{1b}[6n\u{1b}]0;title\u{7}\u{9b}6n\u{9d}0;t\u{9c}\u{85}\u{8}\u{7f}\r\u{202e}\u{2066}\u{200b}\u{ad}\u{feff}\u{e0041}\u{2028}";
 const UNSEEN: [char; 7] = ['\u{202e}', '\u{2066}', '\u{200b}', '\u{ad}', '\u{feff}', '\u{e0041}', '\u{2028}'];
 const SCREENS: [&str; 6] = ["streams", "records", "configure", "replay setup", "replay review", "replays"];
@@ -45,7 +45,7 @@ impl Write for Terminated {
     }
 }
 
-/// What a terminal gets when the state is drawn.
+/// The bytes that a terminal gets when the state is drawn.
 fn sent(model: &Model) -> String {
     let written = Terminated::default();
     let (columns, rows) = model.size;
@@ -56,7 +56,7 @@ fn sent(model: &Model) -> String {
     String::from_utf8(bytes).unwrap()
 }
 
-/// Without the sequences that move the cursor, choose colours, and show or hide the cursor.
+/// Without the sequences that move, show or hide the cursor, or choose colours.
 fn without_drawing(sent: &str) -> String {
     let mut pieces = sent.split("\u{1b}[");
     let mut left = pieces.next().unwrap().to_owned();

@@ -1,4 +1,4 @@
-//! Every screen in its states, as it looks at two sizes.
+//! Every screen in its states, at two sizes.
 
 use crate::app::effect::{ConfigureEffect, Effect, RecordsEffect, ReplaysEffect, StreamsEffect};
 use crate::app::message::{
@@ -78,7 +78,7 @@ fn plain_http() {
     check("plain_http", |columns, rows| {
         let before = model(columns, rows);
         let warning =
-            "what is read and sent goes to http://10.0.0.7:4566 unencrypted, and others on the way can change it; use https";
+            "the connection to http://10.0.0.7:4566 is not encrypted, so others on the network can read and change it; use https";
         let session = crate::app::model::Session { warning: Some(warning.to_owned()), ..before.session };
         crate::app::model::Model::new(session, before.size, before.times)
     });
@@ -230,7 +230,7 @@ fn records_filter_with_a_mistake() {
     });
 }
 
-/// A record in parts under the cursor, and one that is stored compressed; what is to be shown.
+/// A split record under the cursor, and a compressed one; returns the effects.
 fn stored_otherwise(columns: u16, rows: u16) -> (Model, TestSpool, Vec<Effect>) {
     let json = format!("{{\"id\":\"o-1\",\"note\":\"{}\"}}", "paid ".repeat(50));
     let records = vec![split_record(2, 36), compressed_record(1, json.as_bytes()), record(0, b"{\"id\":\"o-0\"}")];
@@ -271,7 +271,7 @@ fn records_partial() {
     });
 }
 
-/// A search that has found some records and goes on.
+/// A running search that has found some records.
 fn searching(columns: u16, rows: u16) -> (Model, TestSpool) {
     let (mut model, mut spool) = model_read_in_part(columns, rows);
     let request = read_request(&spool.press(&mut model, "/ text:paid space after:2026-11-20T10:00Z enter"));
@@ -480,7 +480,7 @@ fn configure_form() {
     });
 }
 
-/// The screen with the calls that make `clickstream` expire over a damaged table.
+/// The screen with the calls that turn on expiry for `clickstream`, whose table is damaged.
 fn configure_review(columns: u16, rows: u16) -> Model {
     let mut model = model_with_streams(columns, rows);
     model.streams.selected = Some(name("clickstream"));
@@ -602,7 +602,7 @@ fn running_replay(columns: u16, rows: u16) -> Model {
     model
 }
 
-/// The history as its files tell it.
+/// The history, as its files have it.
 fn history(model: &mut Model, plans: Vec<PlanSummary>) {
     let effects = press(model, "R");
     let [Effect::Replays(ReplaysEffect::List { request })] = effects.as_slice() else { panic!("{effects:?}") };
@@ -652,7 +652,7 @@ fn replays_running_and_ended() {
             partition_key: "cust-7".to_owned(),
             sequence_number: "4963".to_owned(),
             sub_sequence_number: None,
-            reason: "with its key it has 2 000 000 bytes, but stream audit takes records of up to 1 048 576".to_owned(),
+            reason: "with its key it has 2 000 000 bytes, but stream audit takes at most 1 048 576".to_owned(),
         };
         let result = Ok(ReplayDetails::PassedOver(vec![record]));
         update(&mut model, Message::Replays(ReplaysMessage::DetailsRead(Reply { request: *request, result })));

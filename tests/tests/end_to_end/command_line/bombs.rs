@@ -1,4 +1,4 @@
-//! Small records that unpack to gigabytes: what is read, printed and exported of them takes little memory.
+//! Small records that unpack to gigabytes: reading, printing and exporting them takes little memory.
 
 use super::binary;
 use archiver::format::aggregate::aggregate;
@@ -20,8 +20,8 @@ fn gzip(content: &[u8]) -> Vec<u8> {
     encoder.finish().unwrap()
 }
 
-/// Runs a command and takes what it prints piece by piece. Gives back how much that was, and the most memory that the program had by
-/// then: it cannot end before the last piece is taken.
+/// Runs a command and reads its output piece by piece. Returns the size of the output, and the program's peak memory before the
+/// last piece is read; it cannot end earlier.
 async fn printed_and_peak_kib(explorer: &Explorer, arguments: &[&str]) -> (usize, u64) {
     let mut process = explorer.command(arguments).spawn().unwrap();
     let status = format!("/proc/{}/status", process.id().unwrap());
@@ -44,7 +44,7 @@ async fn printed_and_peak_kib(explorer: &Explorer, arguments: &[&str]) -> (usize
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_small_record_that_unpacks_to_gigabytes_takes_little_memory() {
-    // Sixty parts after one another are one content, and packed in no time.
+    // Sixty parts in a row are one content, and quick to compress.
     let bomb = gzip(&gzip(&vec![b' '; 1 << 20]).repeat(60));
     let records: Vec<(&str, Option<&str>, &[u8])> = vec![("cust-1", None, &bomb); 100];
     let payload = aggregate(&records);

@@ -167,7 +167,7 @@ async fn payloads_are_decoded_and_their_bytes_are_exact() {
             assert_eq!(record["payload"], *decoded, "{key}");
         }
     }
-    // Numbers stay as they were written, whatever a reader would make of them.
+    // Numbers stay as they were written, even if a JSON reader would change them.
     let get = explorer.run(&["get", &stream.name, "json", "--output", "json"]).await.succeeded();
     assert!(get.stdout.contains(r#""payload":{"id":12345678901234567890,"total":1.10}"#), "{get:#?}");
     assert_eq!(get.stdout.lines().count(), 1);
@@ -177,7 +177,7 @@ async fn payloads_are_decoded_and_their_bytes_are_exact() {
 async fn a_reader_that_goes_ends_the_command_quietly() {
     let (local, explorer) = start().await;
     let stream = archived_stream(&local.endpoints, 1).await;
-    // More than a pipe holds.
+    // More than fits into a pipe.
     let records: Vec<(String, Vec<u8>)> = (0..500).map(|number| (format!("cust-{number}"), vec![b'x'; 400])).collect();
     stream.put_all(&records).await;
     until_archived(&stream, records.len()).await;

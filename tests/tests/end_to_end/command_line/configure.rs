@@ -17,7 +17,7 @@ fn tags_of<const COUNT: usize>(tags: [(&str, &str); COUNT]) -> BTreeMap<String, 
     tags.map(|(key, value)| (key.to_owned(), value.to_owned())).into()
 }
 
-/// Key schema of a table, `None` where it does not exist.
+/// Key schema of a table; `None` if it does not exist.
 async fn keys(endpoints: &Endpoints, table: &str) -> Option<Vec<String>> {
     let table = endpoints.dynamodb.describe_table().table_name(table).send().await.ok()?.table?;
     Some(table.key_schema?.into_iter().map(|key| format!("{} {}", key.key_type.as_str(), key.attribute_name)).collect())
@@ -147,7 +147,7 @@ async fn mode_latest_gets_a_table_of_its_own() {
         number += 1;
         let (stream, explorer) = (&stream, &explorer);
         async move {
-            // The archiver may go by the settings it has read before for a moment.
+            // The archiver may use earlier settings for a moment.
             stream.put("cust-42", format!("{{\"order\":{number}}}").as_bytes()).await;
             let record = explorer.run(&["get", &stream.name, "cust-42", "--output", "json"]).await;
             (record.code == Some(0) && record.json()["payload"]["order"].as_i64() > Some(1)).then_some(())

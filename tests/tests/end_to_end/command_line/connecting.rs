@@ -1,4 +1,4 @@
-//! Connecting as the AWS CLI does with the same files: credentials, certificates, permissions, ARNs; and answers that AWS never gives.
+//! Connecting like the AWS CLI with the same files: credentials, certificates, permissions, ARNs; and answers that AWS never gives.
 
 use super::{archived_stream, binary, reach_alone};
 use axum::Router;
@@ -21,7 +21,7 @@ use tokio_rustls::rustls::ServerConfig;
 use tokio_rustls::rustls::crypto::aws_lc_rs;
 use tokio_rustls::rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
 
-/// Until a sentence is there that tells what is wrong.
+/// How soon the error must appear.
 const PROMPT: Duration = Duration::from_secs(6);
 const EXPIRED: &str = r#"{"__type":"ExpiredTokenException","message":"The security token included in the request is expired"}"#;
 
@@ -47,7 +47,7 @@ impl Files {
 
     fn write_keys(&self, key: &str) {
         let text = format!("[default]\naws_access_key_id = {key}\naws_secret_access_key = secret\naws_session_token = token\n");
-        // As the AWS CLI does it, so that nobody reads half a file.
+        // Replaces the file as the AWS CLI does, so that no reader sees half of it.
         self.write("new", &text);
         fs::rename(self.path("new"), self.path("credentials")).unwrap();
     }
@@ -95,7 +95,7 @@ async fn why_there_are_no_credentials_is_said_of_the_default_profile_too() {
     for (profile, options) in [("default", &[][..]), ("dev", &["--profile", "dev"])] {
         let section = if profile == "default" { "[default]".to_owned() } else { format!("[profile {profile}]") };
         for (settings, parts) in [
-            (sso, ["nobody is signed in to the SSO session of profile", "aws sso login"]),
+            (sso, ["is not signed in to its SSO session", "aws sso login"]),
             (failing, ["credential_process of profile", "failed (exit status: 3): no session, log in"]),
         ] {
             let files = Files::with_config(&format!("{section}\nregion = eu-west-1\n{settings}"));
@@ -124,7 +124,7 @@ async fn why_there_are_no_credentials_is_said_of_the_default_profile_too() {
     let finished = files.read_by(nowhere()).with("AWS_PROFILE", "nobody").run(&["streams"]).await;
     let sentence = finished.sentence(1);
     assert!(sentence.contains("there is no profile nobody in ") && sentence.ends_with("; there are: prod"), "{sentence}");
-    assert!(sentence.contains("credentials (AWS_SHARED_CREDENTIALS_FILE, which is not there)"), "{sentence}");
+    assert!(sentence.contains("credentials (AWS_SHARED_CREDENTIALS_FILE, which does not exist)"), "{sentence}");
 }
 
 #[tokio::test]
@@ -140,7 +140,7 @@ async fn a_profile_that_wants_a_code_says_so() {
     for (mfa, part) in [
         (
             "mfa_serial = arn:aws:iam::123456789012:mfa/someone\n",
-            "profile admin wants a code (mfa_serial), which explorer cannot ask for",
+            "profile admin needs an MFA code (mfa_serial), which explorer cannot ask for",
         ),
         ("", "profile admin cannot assume arn:aws:iam::123456789012:role/admin: AccessDenied: MultiFactorAuthentication failed"),
     ] {
@@ -153,7 +153,7 @@ async fn a_profile_that_wants_a_code_says_so() {
     }
 }
 
-/// A proxy that refuses the key `AKIDOLD` for the calls that are asked about.
+/// A proxy that refuses the key `AKIDOLD` for the selected calls.
 async fn refusing_the_old_key(url: &str, operation: &'static str) -> FaultProxy {
     let proxy = FaultProxy::start(url).await;
     proxy.follow(move |call| {
@@ -181,7 +181,7 @@ async fn keys_in_a_file_are_read_again_when_aws_refuses_them() {
     tail.interrupt().await;
     tail.ended().await;
 
-    // Where nothing was renewed, that is said soon.
+    // If the credentials were not renewed, the error comes soon.
     files.write_keys("AKIDOLD");
     let dynamodb = refusing_the_old_key(&endpoints.dynamodb_url, "").await;
     let explorer = explorer.with("AWS_ENDPOINT_URL_DYNAMODB", &dynamodb.url);
@@ -236,14 +236,14 @@ async fn who_reads_one_archive_needs_neither_a_list_of_streams_nor_kinesis() {
     kinesis.follow(|_| Fault::Refuse(Refusal::AccessDenied));
     for command in commands {
         let finished = explorer.run(command).await.succeeded();
-        let note = format!("table {} is read, found by its name, since: ", stream.table("ALL"));
+        let note = format!("reading table {}, found by its name, because: ", stream.table("ALL"));
         assert!(finished.stderr.contains(&note) && finished.stderr.contains("kinesis:DescribeStreamSummary"), "{finished:#?}");
     }
     let missing = explorer.run(&["records", "no-such-stream"]).await;
     assert!(missing.sentence(1).contains("it needs the permission kinesis:DescribeStreamSummary"), "{missing:#?}");
 }
 
-/// An authority, and a server behind TLS that it vouches for, which passes everything on.
+/// An authority, and a TLS server with its certificate that passes everything on.
 async fn behind_tls(url: &str) -> (String, String) {
     let mut authority = CertificateParams::default();
     authority.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
@@ -264,7 +264,7 @@ async fn behind_tls(url: &str) -> (String, String) {
         while let Ok((stream, _)) = listener.accept().await {
             let acceptor = acceptor.clone();
             tokio::spawn(async move {
-                // Whoever does not trust it closes the connection.
+                // A client that does not trust it closes the connection.
                 let Ok(mut outside) = acceptor.accept(stream).await else { return };
                 let mut inside = TcpStream::connect(behind).await.unwrap();
                 tokio::io::copy_bidirectional(&mut outside, &mut inside).await.ok();
@@ -349,7 +349,7 @@ async fn a_stream_of_another_account_is_called_by_its_arn() {
     records_in(&source, &endpoints, 2).await;
     let foreign = format!("arn:aws:kinesis:{REGION}:999999999999:stream/{}", target.name);
     let kinesis = FaultProxy::start(&endpoints.kinesis_url).await;
-    // As Kinesis describes it: by its own ARN to whoever names that, and to nobody else.
+    // Kinesis describes a stream in another account only by its ARN.
     let described = foreign.clone();
     kinesis.follow(move |call| match (call.operation.as_str(), call.body["StreamARN"].as_str()) {
         ("DescribeStreamSummary", Some(arn)) if arn == described => Fault::Say(
@@ -420,7 +420,7 @@ async fn an_archive_outlives_its_stream() {
     let into = explorer.run(&["replay", "plan", &target.name, "--to", &stream.name]).await;
     assert_ne!(into.code, Some(0), "{into:#?}");
 
-    // Who may not list tables sees the streams that there are.
+    // A user who may not list tables still sees the streams.
     let dynamodb = FaultProxy::start(&endpoints.dynamodb_url).await;
     dynamodb.follow(|call| if call.operation == "ListTables" { Fault::Refuse(Refusal::AccessDenied) } else { Fault::Pass });
     let listed = explorer.with("AWS_ENDPOINT_URL_DYNAMODB", &dynamodb.url).run(&["streams"]).await.succeeded();
@@ -473,27 +473,27 @@ async fn an_answer_without_content_is_never_taken_for_all_there_is() {
             assert!(sentence.contains(&format!("the answer to {operation} has no ")), "{status} {body:?}: {sentence}");
         }
     }
-    // Whatever an answer has in place of its content, and whatever its size.
+    // Whatever replaces an answer's content, and whatever its size.
     let padded = format!(r#"{{"Padding":"{}"}}"#, "x".repeat(70_000));
     let target = TestStream::create(&endpoints, 1).await;
     let replay = ["replay", "run", stream.name.as_str(), "key:cust-1", "--to", target.name.as_str(), "--yes", "--patience", "1s"];
     let item = r#"{"partitionKey":{"S":"cust-1"}}"#;
     for (operation, body, command, words) in [
-        ("Scan", r#"{"ScannedCount":0,"Count":0,"Items":null}"#, &records[..], "has no items, not even none"),
+        ("Scan", r#"{"ScannedCount":0,"Count":0,"Items":null}"#, &records[..], "has no list of items"),
         ("Scan", r#"{"ScannedCount":null,"Count":null,"Items":null}"#, &records, "the answer to Scan has no ScannedCount"),
-        ("Scan", r#"{"ScannedCount":100,"Count":100,"Items":[]}"#, &records, "the answer to Scan counts 100 items and has none"),
+        ("Scan", r#"{"ScannedCount":100,"Count":100,"Items":[]}"#, &records, "the answer to Scan counts 100 items but has none"),
         ("Scan", r#"{"ScannedCount":1,"Count":1,"Items":[{}]}"#, &records, "the answer to Scan has an item without partitionKey"),
         ("Scan", padded.as_str(), &records, "the answer to Scan has no ScannedCount"),
         ("Scan", "null", &records, "the answer to Scan is not what DynamoDB sends"),
-        ("Query", r#"{"ScannedCount":0,"Count":0}"#, &get, "has no items, not even none"),
-        ("Query", &format!(r#"{{"ScannedCount":2,"Count":2,"Items":[{item}]}}"#), &of_key, "counts 2 items and has 1"),
+        ("Query", r#"{"ScannedCount":0,"Count":0}"#, &get, "has no list of items"),
+        ("Query", &format!(r#"{{"ScannedCount":2,"Count":2,"Items":[{item}]}}"#), &of_key, "counts 2 items but has 1"),
         ("DescribeTable", r#"{"Table":null}"#, &records, "the answer to DescribeTable has no Table"),
         ("DescribeTable", r#"{"Table":{"TableName":"t","TableStatus":"ACTIVE"}}"#, &records, "has no KeySchema"),
         ("ListStreams", r#"{"StreamNames":null,"HasMoreStreams":false}"#, &streams, "has no StreamNames"),
-        ("ListStreams", r#"{"StreamNames":[],"HasMoreStreams":true}"#, &streams, "there are more streams, and names none"),
+        ("ListStreams", r#"{"StreamNames":[],"HasMoreStreams":true}"#, &streams, "there are more streams, but names none"),
         ("ListTagsForStream", r#"{"Tags":null,"HasMoreTags":false}"#, &records, "has no Tags"),
         ("ListTagsForStream", r#"{"Tags":[{}],"HasMoreTags":false}"#, &records, "has no Key"),
-        ("ListTagsForStream", r#"{"Tags":[],"HasMoreTags":true}"#, &records, "there are more tags, and has none"),
+        ("ListTagsForStream", r#"{"Tags":[],"HasMoreTags":true}"#, &records, "there are more tags, but has none"),
         ("ListShards", "<html>", &replay, "the answer to ListShards is not what Kinesis sends"),
         ("ListShards", r#"{"Shards":[]}"#, &replay, "Kinesis lists no shard"),
         ("PutRecords", r#"{"FailedRecordCount":0,"Records":[{"SequenceNumber":"","ShardId":""}]}"#, &replay, "took nothing"),
@@ -509,7 +509,7 @@ async fn an_answer_without_content_is_never_taken_for_all_there_is() {
         assert!(!finished.stdout.contains("finished"), "{operation}: {finished:#?}");
     }
     kinesis.heal();
-    // A list that is not whole makes no stream a deleted one.
+    // An incomplete list does not make a stream count as deleted.
     kinesis.follow(|call| match call.operation.as_str() {
         "ListStreams" => Fault::Say(200, r#"{"StreamNames":[],"HasMoreStreams":false}"#.to_owned()),
         _ => Fault::Pass,
@@ -528,7 +528,7 @@ async fn an_answer_without_content_is_never_taken_for_all_there_is() {
     let page = json!({ "Items": [], "Count": 0, "ScannedCount": 0, "LastEvaluatedKey": key }).to_string();
     dynamodb.follow(move |call| if call.operation == "Scan" { Fault::Say(200, page.clone()) } else { Fault::Pass });
     let endless = explorer.run(&records).await;
-    assert!(endless.sentence(1).contains("DynamoDB gives the same pages again and again"), "{endless:#?}");
+    assert!(endless.sentence(1).contains("DynamoDB returns the same pages again and again"), "{endless:#?}");
 
     let large = format!(r#"{{"Items":[],"Count":0,"ScannedCount":0,"Padding":"{}"}}"#, "x".repeat(17 * 1024 * 1024));
     dynamodb.follow(move |call| if call.operation == "Scan" { Fault::Say(200, large.clone()) } else { Fault::Pass });
@@ -542,7 +542,7 @@ async fn plain_http_to_other_machines_is_warned_of() {
     archived_stream(&endpoints, 1).await;
     let loopback = explorer.with("AWS_ACCESS_KEY_ID", "AKIDEXAMPLE");
     assert_eq!(loopback.run(&["streams"]).await.succeeded().stderr, "");
-    // The same sockets, by an address that is not the loopback interface's own.
+    // The same sockets, at an address outside the loopback interface.
     let other = |url: &str| url.replace("127.0.0.1", "0.0.0.0");
     let (kinesis, dynamodb) = (other(&endpoints.kinesis_url), other(&endpoints.dynamodb_url));
     let explorer = loopback.with("AWS_ENDPOINT_URL_KINESIS", &kinesis).with("AWS_ENDPOINT_URL_DYNAMODB", &dynamodb);
@@ -550,7 +550,7 @@ async fn plain_http_to_other_machines_is_warned_of() {
     assert_eq!(
         warned,
         format!(
-            "Warning: what is read and sent goes to {kinesis} and {dynamodb} unencrypted, and others on the way can change it; use https\n"
+            "Warning: the connection to {kinesis} and {dynamodb} is not encrypted, so others on the network can read and change it; use https\n"
         )
     );
 }

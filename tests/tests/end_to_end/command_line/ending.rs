@@ -1,4 +1,4 @@
-//! Commands that are ended before they are done: at once, and never as if they had been.
+//! Commands that are stopped early: they end at once, and never look complete.
 
 use super::{archived_stream, binary, long_number, reach};
 use base64::Engine as _;
@@ -13,7 +13,7 @@ use serde_json::json;
 use std::io::Write as _;
 use std::time::Duration;
 
-/// From the end of what was waited for until the program has gone.
+/// From the stop until the program has ended.
 const PROMPT: Duration = Duration::from_secs(4);
 
 /// An archive whose second page of one key, or whose every page of all keys, never comes.
@@ -74,7 +74,7 @@ async fn a_reader_that_goes_ends_reading_before_there_is_anything_to_print() {
     assert!(ended.took < PROMPT, "{ended:#?}");
 }
 
-/// A small payload of which a search unpacks as much as it may.
+/// A small payload that a search unpacks to the limit.
 fn bomb() -> Vec<u8> {
     let mut encoder = GzEncoder::new(Vec::new(), Compression::default());
     encoder.write_all(&vec![b' '; 16 * 1024 * 1024]).unwrap();

@@ -1,4 +1,4 @@
-//! What cannot be done is said in one sentence, soon, and with an exit code.
+//! A command that fails says so in one sentence, soon, and with an exit code.
 
 use super::{archived_stream, binary, reach_alone, start};
 use end_to_end::command_line::{Explorer, Finished};
@@ -8,10 +8,10 @@ use end_to_end::stream::{Keys, TestStream};
 use std::net::TcpListener;
 use std::time::Duration;
 
-/// Until the sentence is there.
+/// How soon the sentence must appear.
 const PROMPT: Duration = Duration::from_secs(4);
 
-/// The sentence, where it is all that is said.
+/// The sentence, if it is the only output.
 fn only_sentence(finished: &Finished, code: i32) -> &str {
     let sentence = finished.sentence(code);
     assert_eq!((finished.stderr.lines().count(), finished.stdout.as_str()), (1, ""), "{finished:#?}");
@@ -19,7 +19,7 @@ fn only_sentence(finished: &Finished, code: i32) -> &str {
     sentence
 }
 
-/// The URL of a port that nobody listens on.
+/// The URL of a port that nothing listens on.
 fn nobody() -> String {
     let listener = TcpListener::bind(("127.0.0.1", 0)).unwrap();
     format!("http://{}", listener.local_addr().unwrap())
@@ -73,7 +73,7 @@ async fn a_profile_may_take_its_time_once() {
     let (_local, explorer) = start().await;
     let folder = tempfile::tempdir().unwrap();
     let config = folder.path().join("config");
-    // Longer than the first answer may take, so that the credentials are asked for no second time.
+    // Longer than the first answer may take, so that the credentials are not requested twice.
     let process = r#"sh -c 'sleep 3; echo "{\"Version\":1,\"AccessKeyId\":\"a\",\"SecretAccessKey\":\"b\"}"'"#;
     std::fs::write(&config, format!("[profile slow]\ncredential_process = {process}\n")).unwrap();
     let explorer = explorer.with("AWS_CONFIG_FILE", config.to_str().unwrap());
@@ -153,7 +153,7 @@ async fn archives_that_are_not_as_they_should_be() {
     assert!(streams.stderr.contains(&wrong_keys.table("LATEST")), "{streams:#?}");
 }
 
-/// As the reader's policy of one stack has it, in an account with other streams.
+/// Permissions as in one stack's reader policy, in an account with other streams.
 #[tokio::test]
 async fn streams_that_one_has_nothing_to_do_with() {
     let (endpoints, explorer) = reach_alone().await;

@@ -1,4 +1,4 @@
-//! Exports: written whole or not at all, and read again as an archive is.
+//! Exports: written completely or not at all, and read back like an archive.
 
 use super::{archived_stream, binary, reach};
 use archiver::format::aggregate::aggregate;
@@ -112,7 +112,7 @@ async fn a_file_that_is_there_is_replaced_only_where_that_is_asked_for() {
     assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1);
 }
 
-/// A file as `export` writes it, with so many records.
+/// A file as `export` writes it, with this many records.
 fn exported(folder: &Path, records: usize) -> PathBuf {
     let line = |number| format!("{{\"partition_key\":\"cust-{number}\",\"sequence_number\":\"{number}\",\"data\":\"aGk=\"}}\n");
     let path = folder.join("orders.jsonl");
@@ -120,7 +120,7 @@ fn exported(folder: &Path, records: usize) -> PathBuf {
     path
 }
 
-/// Runs the program in a shell that has done something before: `ulimit -f 8`.
+/// Runs the program in a shell after another command: `ulimit -f 8`.
 async fn run_after(first: &str, arguments: &[&str], home: &Path) -> Output {
     let script = format!("{first}; exec \"$@\"");
     let mut shell = tokio::process::Command::new("sh");
@@ -156,7 +156,7 @@ async fn a_pipe_is_waited_for_and_a_device_stays_what_it_is() {
     assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 2);
 }
 
-/// What a script of bash prints that runs the program as `explorer`.
+/// The output of a bash script that runs the program as `explorer`.
 async fn bash(script: &str, home: &Path) -> Output {
     let script = format!("explorer() {{ {:?} \"$@\"; }}; {script}", binary());
     let mut bash = tokio::process::Command::new("bash");

@@ -1,4 +1,4 @@
-//! Finding records by a filter, in whatever form they are stored, and what is read for it.
+//! Filters find records however they are stored, and read no more than needed.
 
 use super::{archived_stream, keys, long_number, reach};
 use archiver::format::aggregate::aggregate;
@@ -131,7 +131,7 @@ async fn of_one_key_the_newest_records_are_read_and_no_others() {
     }
     let proxy = FaultProxy::start(&endpoints.dynamodb_url).await;
     let explorer = Explorer::of(super::binary(), &endpoints).with("AWS_ENDPOINT_URL_DYNAMODB", &proxy.url);
-    // Whoever needs a second page waits for ever.
+    // A second page would never arrive.
     proxy.follow(|call| if call.body["ExclusiveStartKey"].is_null() { Fault::Pass } else { Fault::HangBefore });
     let records = explorer.json_lines(&["records", &stream.name, "key:cust-42", "--limit", "2"]).await;
     let numbers: Vec<&Value> = records.iter().map(|record| &record["sequence_number"]).collect();
@@ -243,7 +243,7 @@ async fn what_cannot_be_looked_into_is_counted_and_neither_matches_nor_does_not(
             let arguments = [&["replay", "plan"], from, &["-json:$.status==\"paid\"", "--to", &target.name], options].concat();
             explorer.json(&arguments).await
         };
-        // Two whole ones and a user record; the other one of that record cannot be told either.
+        // Two whole records and a user record; the other user record cannot be decided either.
         let left_out = plan(&[]).await;
         assert_eq!((&left_out["records"], &left_out["unsearchable"]), (&json!(3), &json!(3)), "{left_out}");
         let included = plan(&["--include-unreadable"]).await;

@@ -1,5 +1,5 @@
-//! Text that would take over a terminal, from every side and through every command: none of it reaches standard output or standard
-//! error raw. Read as bytes, since that is what a terminal gets.
+//! Control sequences from every source and through every command: none of them reach standard output or standard error. Outputs are
+//! read as bytes, as a terminal gets them.
 
 use super::{archived_stream, binary, long_number};
 use clap::{Arg, ArgAction, Command, CommandFactory as _};
@@ -19,20 +19,20 @@ use std::process::Stdio;
 use std::time::{Duration, Instant};
 use tempfile::TempDir;
 
-/// How long a command that does not end by itself may take to print something.
+/// How long an endless command may take to print something.
 const PATIENCE: Duration = Duration::from_secs(5);
-/// How long any command may run. What it printed until then is read all the same.
+/// The longest that any command may run. Its output until then is still checked.
 const LONGEST_RUN: Duration = Duration::from_secs(40);
-/// Between two looks.
+/// Between two checks.
 const PAUSE: Duration = Duration::from_millis(10);
 
-/// What a command printed.
+/// A command's output.
 struct Printed {
     stdout: Vec<u8>,
     stderr: Vec<u8>,
 }
 
-/// The services behind proxies, an archive full of hostile items, and the program that finds them.
+/// The services behind proxies, an archive full of hostile items, and a program that uses them.
 struct World {
     endpoints: Endpoints,
     kinesis: FaultProxy,
@@ -60,7 +60,7 @@ fn commands() -> BTreeMap<String, Command> {
     found
 }
 
-/// Arguments with which a command does its work.
+/// Arguments with which a command succeeds.
 fn usual(world: &World, path: &str) -> Vec<String> {
     let (stream, target) = (world.stream.name.as_str(), world.target.name.as_str());
     let place = world.folder.path().join("failed").display().to_string();
@@ -103,7 +103,7 @@ impl World {
         let table = self.stream.table("ALL");
         let text = format!("a text {HOSTILE}");
         let quoted = serde_json::to_string(&text).unwrap();
-        // JSON in which what it allows raw is raw.
+        // JSON that contains, unescaped, everything that JSON allows unescaped.
         let raw_json = format!("{{\"{HOSTILE_NAME}\": [\"{HOSTILE_NAME}\", 1]}}");
         let packed = rmp_map(&text);
         let envelope = format!(
@@ -172,7 +172,7 @@ impl World {
         fs::write(failed.join(format!("none-\u{1b}[31m-{HOSTILE_NAME}")), HOSTILE).unwrap();
     }
 
-    /// Runs a command to its end; one that has none until it has printed something of the data, or for a while.
+    /// Runs a command to its end; an endless one until it has printed some data, or for a while.
     async fn run(&self, explorer: &Explorer, arguments: &[String]) -> Printed {
         let output = tempfile::tempdir().unwrap();
         let [stdout, stderr] = ["stdout", "stderr"].map(|name| output.path().join(name));
@@ -195,10 +195,10 @@ impl World {
         Printed { stdout: fs::read(&stdout).unwrap(), stderr: fs::read(&stderr).unwrap() }
     }
 
-    /// Runs a command, and finds nothing hostile in what it prints, which in the form of JSON is JSON.
+    /// Runs a command and checks that its output is harmless, and that JSON output is JSON.
     async fn check(&self, explorer: &Explorer, arguments: &[String], what: &str) -> Printed {
         let printed = self.run(explorer, arguments).await;
-        // The payload that `get` prints below the first empty line has lines of its own.
+        // The payload that `get` prints after the first empty line has its own lines.
         let has_payload = arguments[0] == "get" && !arguments.contains(&"json".to_owned());
         let end = memchr::memmem::find(&printed.stdout, b"\n\n").filter(|_| has_payload).unwrap_or(printed.stdout.len());
         let (fields, payload) = printed.stdout.split_at(end);
@@ -209,7 +209,7 @@ impl World {
         }
         if arguments.ends_with(&["--output".to_owned(), "json".to_owned()]) && arguments[0] != "keys" {
             let text = String::from_utf8(printed.stdout.clone()).unwrap();
-            // What was ended may have been in the middle of a line.
+            // A killed command may have stopped in the middle of a line.
             for line in text.split_inclusive('\n').filter(|line| line.ends_with('\n')) {
                 assert!(serde_json::from_str::<Value>(line).is_ok(), "{what}: {arguments:?} prints no JSON: {line}");
             }
@@ -222,7 +222,7 @@ impl World {
         [self.check(explorer, arguments, what).await, self.check(explorer, &json, what).await]
     }
 
-    /// The program pointed to the proxies, with a state folder of this world.
+    /// The program with the proxies, and this world's state folder.
     fn explorer(&self) -> Explorer {
         explorer(&self.kinesis, &self.dynamodb, self.folder.path())
     }
@@ -307,7 +307,7 @@ async fn hostile_answers_of_s3_reach_no_terminal() {
     }
 }
 
-/// Every argument of every command, and what is in the environment.
+/// Every argument of every command, and every variable.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn hostile_arguments_and_variables_reach_no_terminal() {
     let world = World::new().await;
@@ -370,7 +370,7 @@ async fn hostile_arguments_and_variables_reach_no_terminal() {
     }
 }
 
-/// Files: exported and read again under hostile names, and plans in each of whose texts something hostile stands.
+/// Files: exported and read back under hostile names, and plans with hostile texts everywhere.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn hostile_files_and_plans_reach_no_terminal() {
     let world = World::new().await;
@@ -406,7 +406,7 @@ async fn hostile_files_and_plans_reach_no_terminal() {
     .unwrap();
     world.check_both(&world.explorer, &owned(&["records", "--file", "hostile.jsonl"]), "a broken file").await;
 
-    // A replay that the target's answers have failed, and what can be done with it.
+    // A replay that failed because of the target's answers, and every command for it.
     world.kinesis.follow(|call| if call.operation == "PutRecords" { Fault::Refuse(Refusal::Hostile) } else { Fault::Pass });
     let run = owned(&["replay", "run", stream, "--to", target, "--yes", "--output", "json"]);
     world.check(&world.explorer, &run, "a replay").await;

@@ -6,7 +6,7 @@ use end_to_end::stream::TestStream;
 use serde_json::Value;
 use std::time::{Duration, Instant};
 
-/// From the signal until the process has gone.
+/// From the signal until the process has ended.
 const TIME_TO_END: Duration = Duration::from_secs(5);
 
 #[tokio::test]
@@ -57,7 +57,7 @@ async fn a_data_folder_keeps_archives_between_runs() {
     assert!(busy.sentence(1).contains(&path), "{busy:#?}");
     assert_eq!(local.terminate().await.code(), Some(0));
 
-    // What was in the stream when it was ended, too.
+    // Including what was in the stream when it was stopped.
     let found = explorer.json(&[&["get", &stream.name, "cust-42"], &kept[..]].concat()).await;
     assert_eq!(found["payload"], serde_json::json!({}));
 

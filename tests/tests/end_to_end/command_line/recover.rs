@@ -1,4 +1,4 @@
-//! Recovering what a mapping gave up, from a bucket as Lambda fills it and from a folder.
+//! Recovering a mapping's failed batches, from a bucket as Lambda fills it and from a folder.
 
 use super::{archived_stream, reach};
 use archiver::format::sequence::SequenceNumber;
@@ -16,11 +16,11 @@ use std::collections::BTreeSet;
 use std::os::unix::ffi::OsStrExt as _;
 use std::sync::Arc;
 
-/// Gives up at once, whole batches.
+/// Gives up whole batches at once.
 const NO_PATIENCE: RetryPolicy =
     RetryPolicy { maximum_retry_attempts: Some(0), maximum_record_age: None, bisect_batch_on_function_error: false };
 
-/// Delivers what is in the stream by a mapping without patience, and puts what that gives up where Lambda would.
+/// Delivers the stream's records without retries, and puts failed batches where Lambda would.
 async fn give_up(endpoints: &Endpoints, stream: &TestStream, bucket: &Bucket) -> Vec<Value> {
     let function = Arc::new(Function::start(endpoints, &Way::Handler).await);
     let given_up = RunningMapping::start(endpoints, stream, &function, NO_PATIENCE).finish().await;
@@ -30,13 +30,13 @@ async fn give_up(endpoints: &Endpoints, stream: &TestStream, bucket: &Bucket) ->
     given_up
 }
 
-/// The key of an object, as Lambda makes it.
+/// An object's key, as Lambda forms it.
 fn key(batch: &Value, place: usize) -> String {
     let shard = batch["KinesisBatchInfo"]["shardId"].as_str().unwrap();
     format!("aws/lambda/6e2e5d54-4a2d-4f2c-9d3a-2d1f3c0a9b11/{shard}/2026-11-26T10.00.00-{place:08x}.json")
 }
 
-/// The same with a bucket, of whose S3 the program is told.
+/// The same with a bucket; the program knows its S3.
 async fn reach_with_bucket() -> (Endpoints, Explorer, Bucket) {
     let (endpoints, explorer) = reach().await;
     let bucket = Bucket::create().await;
@@ -48,7 +48,7 @@ fn orders(count: usize) -> Vec<(String, Vec<u8>)> {
     (0..count).map(|number| (format!("cust-{}", number % 7), format!(r#"{{"order":{number}}}"#).into_bytes())).collect()
 }
 
-/// What Lambda writes of a batch, whoever made its event.
+/// What Lambda writes about a batch, whatever created its event.
 fn batch_of(stream: &TestStream, records: &[ReadRecord]) -> Value {
     let number = |record: Option<&ReadRecord>| record.map(|record| record.sequence_number.clone()).unwrap_or_default();
     json!({
@@ -127,7 +127,7 @@ async fn a_record_that_is_archived_already_stays_as_it_is() {
     let records: Vec<ReadRecord> = (8..120).map(record).collect();
     let function = Function::start(&endpoints, &Way::Handler).await;
     function.archive(&event_of(&stream, &records[..40])).await;
-    // As an archive has it that was written long ago.
+    // As in an archive from long ago.
     let expiry = "1790000000";
     for item in stream.items("ALL").await {
         let update = endpoints.dynamodb.update_item().table_name(stream.table("ALL"));
@@ -231,16 +231,16 @@ async fn what_cannot_be_recovered_stays_and_says_why_while_the_rest_goes_on() {
     outcomes.sort_by_key(|outcome| outcome["object"].as_str().unwrap().to_owned());
     let reasons: Vec<&str> = outcomes.iter().map(|outcome| outcome["reason"].as_str().unwrap_or_default()).collect();
     assert!(
-        reasons[0].contains("1 of its records are no longer in the stream") || reasons[0].contains("cannot read shard"),
+        reasons[0].contains("the stream no longer has 1 of its records") || reasons[0].contains("cannot read shard"),
         "{reasons:#?}"
     );
     assert!(reasons[1].contains("choose its --profile and --region"), "{reasons:#?}");
     assert!(reasons[2].contains("too large for one item") && reasons[2].contains(&stream.table("parts")), "{reasons:#?}");
     assert_eq!(reasons[3], "it is no batch of a Kinesis stream that Lambda gave up");
     assert_eq!(reasons[4], "");
-    assert_eq!(reasons[5], "the batch is said to have 5 records, and 1 are in it");
-    assert_eq!(reasons[6], "the batch is said to have 2 records, and 0 are in it");
-    assert_eq!(reasons[7], "1 of its records say to be of another stream");
+    assert_eq!(reasons[5], "the batch should have 5 records, but it has 1");
+    assert_eq!(reasons[6], "the batch should have 2 records, but it has 0");
+    assert_eq!(reasons[7], "1 of its records belongs to another stream");
     assert!(reasons[8].starts_with("it is a batch of a Kinesis stream that cannot be read: invalid type"), "{reasons:#?}");
     let counts = |outcome: &Value| ["archived", "present", "failed"].map(|name| outcome[name].as_u64().unwrap_or(99));
     let counted: Vec<[u64; 3]> = [2, 4, 5, 6, 7].iter().map(|place| counts(&outcomes[*place])).collect();
@@ -254,7 +254,7 @@ async fn what_cannot_be_recovered_stays_and_says_why_while_the_rest_goes_on() {
     assert_eq!(archived, ["11", "12", "9"].map(str::to_owned).into());
 }
 
-/// As Lambda writes it: the event is last.
+/// As Lambda writes it, with the event last.
 fn written(batch: &Value) -> String {
     let mut batch = batch.clone();
     let event = batch.as_object_mut().unwrap().remove("payload").unwrap();
@@ -262,7 +262,7 @@ fn written(batch: &Value) -> String {
     format!(r#"{},"payload":{event}}}"#, before.strip_suffix('}').unwrap())
 }
 
-/// Events have megabytes, and what is told of a batch stands before its event: a list of many batches is there at once.
+/// Events have megabytes, and a batch's facts precede its event: listing many batches is fast.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn listing_batches_reads_no_events() {
     let (endpoints, explorer, bucket) = reach_with_bucket().await;
@@ -285,7 +285,7 @@ async fn listing_batches_reads_no_events() {
     assert_eq!(bucket.keys().await, [key(&batch, 1)]);
 }
 
-/// A script that reads no further must not end what it began.
+/// A script that stops reading must not stop the recovery.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_is_recovered_does_not_depend_on_a_reader() {
     let (endpoints, explorer) = reach().await;
@@ -303,7 +303,7 @@ async fn what_is_recovered_does_not_depend_on_a_reader() {
     }
 }
 
-/// The files are gone for good: each that is deleted has its row, whenever it is stopped.
+/// Deleted files are gone for good, so each has its row, whenever the command is stopped.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_is_deleted_until_ctrl_c_is_told() {
     let (endpoints, explorer) = reach().await;
@@ -331,7 +331,7 @@ async fn what_is_deleted_until_ctrl_c_is_told() {
     assert!(said.contains(&format!("{rows}batchesdone,{rows}deleted,{left}notfinished")) && left > 0, "{finished:#?}");
 }
 
-/// What another function failed at is its own, though the records are in the archive.
+/// Another function's failed batches stay its own, even if the records are in the archive.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn failures_of_another_function_stay() {
     let (endpoints, explorer) = reach().await;
@@ -381,7 +381,7 @@ async fn recovering_ends_where_nothing_can_be_reached() {
     assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 10);
 }
 
-/// One object that cannot be read, or not be deleted, is told and does not keep the others back.
+/// An object that cannot be read or deleted is reported, and does not hold up the others.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_file_that_cannot_be_read_does_not_keep_the_others_back() {
     let (endpoints, explorer) = reach().await;
@@ -410,7 +410,7 @@ async fn a_file_that_cannot_be_read_does_not_keep_the_others_back() {
     assert_eq!((&recovered[0]["present"], &recovered[0]["deleted"]), (&json!(1), &json!(true)));
 }
 
-/// A name that is no text is one like any other; what lies somewhere else is neither archived nor deleted.
+/// A name that is not text works like any other; a link to somewhere else is neither archived nor deleted.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn files_of_any_name_are_recovered_and_links_are_not_followed() {
     let (endpoints, explorer) = reach().await;
@@ -436,7 +436,7 @@ async fn files_of_any_name_are_recovered_and_links_are_not_followed() {
     assert_eq!(stream.items("ALL").await.len(), 1);
     assert!(!no_text.exists() && elsewhere.path().join("deeper/batch").exists());
     assert!(third.path().join("file").exists() && folder.path().join("other").is_symlink());
-    // One that is named is meant, and what it leads to is what goes.
+    // A link that the user names is followed, and its target is deleted.
     for (name, left) in [("link", elsewhere.path().join("deeper/batch")), ("other", third.path().join("file"))] {
         let named = folder.path().join(name);
         let recovered = explorer.json_lines(&["recover", named.to_str().unwrap(), "--archive", "--yes"]).await;
@@ -468,7 +468,7 @@ async fn the_records_of_a_pointer_are_read_from_the_stream() {
     let counts = |outcome: &Value| ["archived", "present", "failed"].map(|name| outcome[name].as_u64().unwrap());
     assert_eq!((counts(&outcomes[0]), counts(&outcomes[1])), ([15, 0, 0], [5, 2, 3]));
     let reason = outcomes[1]["reason"].as_str().unwrap();
-    assert_eq!(reason, "the batch is only a pointer, and 3 of its records are no longer in the stream");
+    assert_eq!(reason, "the batch is only a pointer, and the stream no longer has 3 of its records");
     let items = stream.items_by_number("ALL").await;
     assert_eq!(items.len(), 20);
     for record in &records[5..25] {
@@ -521,7 +521,7 @@ async fn recovering_asks_first_and_names_what_is_wrong() {
         (
             vec!["recover", "failed-records"],
             1,
-            "cannot list folder failed-records: No such file or directory (os error 2); a bucket is written s3://failed-records",
+            "cannot list folder failed-records: No such file or directory (os error 2); if you mean a bucket, write s3://failed-records",
         ),
     ] {
         let finished = explorer.run(&arguments).await;
@@ -529,7 +529,7 @@ async fn recovering_asks_first_and_names_what_is_wrong() {
     }
     let unclear = explorer.run(&["recover", "s3://"]).await;
     assert_eq!(unclear.code, Some(2));
-    assert!(unclear.stderr.contains("\"s3://\" names no bucket; use s3://BUCKET"), "{unclear:#?}");
+    assert!(unclear.stderr.contains("\"s3://\" is not a bucket; use s3://BUCKET"), "{unclear:#?}");
     let other_key = explorer.with("AWS_SECRET_ACCESS_KEY", &format!("not {KEY}"));
     if std::env::var(end_to_end::bucket::S3_URL).is_err() {
         let finished = other_key.run(&["recover", &place]).await;

@@ -1,4 +1,4 @@
-//! Replays: what arrives, in which order, and what is said of it.
+//! Replays: what arrives, in which order, and what is reported.
 
 use super::{archived_stream, start, until_archived};
 use end_to_end::command_line::{ArchivedItem, Explorer};
@@ -7,7 +7,7 @@ use end_to_end::stream::{TestStream, text};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 
-/// About the largest payload that fits one item of a table, which holds it in base64.
+/// Nearly the largest payload that fits one item, which stores it in base64.
 const LARGE_BYTES: usize = 290_000;
 
 async fn replay(explorer: &Explorer, source: &TestStream, target: &TestStream, options: &[&str]) -> Value {

@@ -1,5 +1,5 @@
-//! Replays whose program is killed, whose network is lost and whose disk is full in the middle: gone on with, they send exactly what is
-//! missing. `REPLAY_KILLS` says how often one is killed; a few times unless it is set.
+//! Replays whose process is killed, whose network fails or whose disk fills up: once resumed, they send exactly what is missing.
+//! `REPLAY_KILLS` sets how often one is killed; the default is a few times.
 
 use super::reach;
 use super::replay_plans::{arrived, assert_all_once_and_in_order, exported, plan_file, text};
@@ -11,18 +11,18 @@ use std::collections::BTreeMap;
 use std::os::unix::process::ExitStatusExt as _;
 use std::time::Duration;
 
-/// Kills when nobody asks for more.
+/// The default number of kills.
 const KILLS: usize = 6;
-/// The longest that a run goes before it is killed.
+/// The longest that a run lasts before it is killed.
 const LONGEST_RUN: Duration = Duration::from_millis(700);
-/// Batches on their way at a time, as [`explorer::replay::BATCHES_IN_FLIGHT`] has it, and records of a batch.
+/// Batches in flight, as in [`explorer::replay::BATCHES_IN_FLIGHT`], and records in a batch.
 const MOST_IN_FLIGHT: u64 = explorer::replay::BATCHES_IN_FLIGHT as u64 * 500;
 
 async fn show(explorer: &Explorer, id: &str) -> Value {
     explorer.json(&["replay", "show", id]).await
 }
 
-/// Starts it, kills it after a random while; whether that came before its end.
+/// Starts it and kills it after a random time; returns whether it was killed before its end.
 async fn killed(explorer: &Explorer, arguments: &[&str]) -> bool {
     let mut command = explorer.command(arguments);
     let mut process = command.stdout(std::process::Stdio::null()).stderr(std::process::Stdio::null()).spawn().expect("it starts");
@@ -33,7 +33,7 @@ async fn killed(explorer: &Explorer, arguments: &[&str]) -> bool {
     }
     process.start_kill().expect("it is a child");
     let status = process.wait().await.expect("it is a child");
-    // It may have come to its end in the meantime.
+    // It may have ended meanwhile.
     status.signal() == Some(9)
 }
 
@@ -47,7 +47,7 @@ async fn whenever_it_is_killed_what_is_missing_is_sent_and_no_more_than_was_in_f
     println!("killed {done} times");
 }
 
-/// One replay, killed until it has come to its end, or so often; gives back how often it was.
+/// Kills a replay up to this often, until it finishes; returns how often it was killed.
 async fn replay_killed_again_and_again(kills: usize) -> usize {
     const RECORDS: usize = 4_000;
     let (endpoints, explorer) = reach().await;
@@ -83,7 +83,8 @@ async fn replay_killed_again_and_again(kills: usize) -> usize {
     killed_times
 }
 
-/// Every record is there, and a second time only directly behind the first, before its key's next one; gives back how many are.
+/// Every record arrived, duplicates only directly after the first and before the key's next record; returns the number of
+/// duplicates.
 fn assert_repeated_in_place(arrived: &BTreeMap<String, Vec<usize>>, records: usize) -> u64 {
     let mut repeated = 0;
     let mut once = BTreeMap::new();
@@ -130,7 +131,7 @@ async fn a_disk_that_is_full_stops_the_run_and_it_is_gone_on_with_when_there_is_
     let folder = tempfile::tempdir().unwrap();
     let file = exported(folder.path(), 3_000, 100);
     let id = text(&plan_file(&explorer, &file, &target, &["--rate", "max"]).await, "id").to_owned();
-    // No file of this process may grow beyond 160 KiB, and it is told so instead of being ended.
+    // No file of this process may exceed 160 KiB; it gets an error instead of a fatal signal.
     let binary = super::binary().display().to_string();
     let script = format!("trap '' XFSZ; ulimit -f 320; exec '{binary}' replay run {id} --yes");
     let inner = explorer.command(&[]);
@@ -143,7 +144,7 @@ async fn a_disk_that_is_full_stops_the_run_and_it_is_gone_on_with_when_there_is_
     assert!(said.contains("cannot write the journal: ") && said.contains(&format!("{id}.replay")), "{said}");
 
     let state = show(&explorer, &id).await;
-    // Whether there was room to write how it ended is a matter of a few bytes.
+    // A few bytes decide whether there was room to write the end.
     assert!(["failed", "interrupted"].contains(&text(&state, "state")), "{state}");
     assert!(state["sent"].as_u64() > Some(0) && state["left"].as_u64() > Some(0), "{state}");
     let ran = explorer.json(&["replay", "resume", &id, "--yes"]).await;

@@ -1,4 +1,4 @@
-//! The life of a replay on the command line: planned, shown, run, paused, gone on with, cancelled, looked up and removed.
+//! The life of a replay on the command line: planned, shown, run, paused, resumed, cancelled, looked up and deleted.
 
 use super::{archived_stream, long_number, reach, start, until_archived};
 use archiver::format::aggregate::aggregate;
@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-/// A file of so many records as an export has them, over so many keys.
+/// An exported file with this many records, spread over this many keys.
 pub(super) fn exported(folder: &Path, records: usize, keys: usize) -> PathBuf {
     let line = |number: usize| {
         json!({
@@ -200,7 +200,7 @@ async fn a_target_that_was_recreated_is_not_resumed_into() {
         (!resumed.stderr.contains("there is no such stream") && !resumed.stderr.contains("no open shard")).then_some(resumed)
     })
     .await;
-    assert!(resumed.sentence(1).contains("was deleted and recreated since it began"), "{resumed:#?}");
+    assert!(resumed.sentence(1).contains("was deleted and recreated since the replay began"), "{resumed:#?}");
     let refused = explorer.run(&["replay", "cancel", &id, "--yes", "--read-only"]).await;
     assert_eq!(refused.sentence(2), "--read-only is set: nothing can be changed");
 }

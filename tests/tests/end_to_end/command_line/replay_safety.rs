@@ -1,5 +1,5 @@
-//! Replays that must not do harm: what nothing is left of, what lasts too long, a target that is another one, several at once, files that
-//! are damaged, credentials that expire.
+//! Replays that must do no harm: nothing left to send, too long a duration, a replaced target, several at once, damaged files,
+//! expired credentials.
 
 use super::replay_plans::{arrived, assert_all_once_and_in_order, exported, plan_file, text, until_sent};
 use super::{archived_stream, long_number, reach};
@@ -126,8 +126,7 @@ async fn of_several_processes_that_resume_a_plan_one_runs() {
     assert_eq!(ran.len(), 1, "{resumed:#?}");
     for refused in resumed.iter().filter(|resumed| resumed.code != Some(0)) {
         let sentence = refused.sentence(1);
-        let reasons =
-            ["is worked on by another process", "has run it meanwhile", "it is running", "it is finished", "were changed"];
+        let reasons = ["another process works on", "has run it meanwhile", "it is running", "it is finished", "were changed"];
         assert!(reasons.iter().any(|reason| sentence.contains(reason)), "{sentence}");
     }
     assert_all_once_and_in_order(&arrived(&target).await, 300);
@@ -138,7 +137,7 @@ async fn a_target_that_is_recreated_during_a_run_is_noticed_before_it_is_finishe
     let (endpoints, explorer) = reach().await;
     let target = TestStream::create(&endpoints, 1).await;
     let folder = tempfile::tempdir().unwrap();
-    // A pause, in which the stream becomes another one.
+    // A pause in which the stream is replaced.
     let file = arrived_at(folder.path(), &[json!(1_545_084_650), json!(1_545_084_665)]);
     let id = text(&plan_file(&explorer, &file, &target, &["--timing", "recorded"]).await, "id").to_owned();
     let running = explorer.start(&["replay", "run", &id, "--yes", "--output", "json"]);
@@ -158,7 +157,7 @@ async fn a_target_that_is_recreated_during_a_run_is_noticed_before_it_is_finishe
     assert_eq!(text(&ended.json(), "state"), "failed");
     assert!(!ended.stderr.contains("replay resume"), "{ended:#?}");
     let resumed = explorer.run(&["replay", "resume", &id, "--yes"]).await;
-    assert!(resumed.sentence(1).contains("was deleted and recreated since it began"), "{resumed:#?}");
+    assert!(resumed.sentence(1).contains("was deleted and recreated since the replay began"), "{resumed:#?}");
 }
 
 #[tokio::test]
@@ -174,7 +173,7 @@ async fn a_target_that_is_deleted_ends_the_run_that_puts_into_it() {
 
     let ended = running.ended().await;
 
-    let words = format!("stream {} was deleted; the 1 record sent went with it; plan it again", target.name);
+    let words = format!("stream {} was deleted; the 1 record that was sent is lost; plan it again", target.name);
     assert!(ended.sentence(1).ends_with(&words), "{ended:#?}");
     assert!(!ended.stderr.contains("replay resume"), "{ended:#?}");
 }
@@ -257,7 +256,7 @@ async fn a_plan_that_finds_no_room_says_where_and_leaves_nothing_behind() {
     let folder = tempfile::tempdir().unwrap();
     let file = exported(folder.path(), 3_000, 10).display().to_string();
     let (binary, to) = (super::binary().display().to_string(), &target.name);
-    // Units of 512 bytes: not even the log's index; the log's index and not the records.
+    // In units of 512 bytes: too little for the log's index; enough for that, but not for the records.
     for limit in [16, 320] {
         let script = format!("ulimit -f {limit}; exec '{binary}' replay plan --file '{file}' --to {to}");
         let inner = explorer.command(&[]);
@@ -267,7 +266,7 @@ async fn a_plan_that_finds_no_room_says_where_and_leaves_nothing_behind() {
         let output = output.expect("a shell");
         let said = String::from_utf8_lossy(&output.stderr);
         assert_eq!(output.status.code(), Some(1), "{said}");
-        assert!(said.contains("no space is left for") && said.contains("make room in"), "{limit}: {said}");
+        assert!(said.contains("no space left for") && said.contains("free some space in"), "{limit}: {said}");
         assert!(explorer.json_lines(&["replay", "list"]).await.is_empty(), "{limit}: {said}");
     }
 }

@@ -1,4 +1,4 @@
-//! Records that are stored compressed, in parts, or as one of an aggregated record: read back and replayed as they were put.
+//! Records that are stored compressed, in parts, or as user records: read back and replayed as they were put.
 
 use super::{archived_stream, start};
 use archiver::format::payload::{PART_TEXT_BYTES, parts};
@@ -36,7 +36,7 @@ async fn write(local: &RunningLocal, stream: &TestStream, key: &str, number: &st
     item.write_stored(&local.endpoints, &stream.table("ALL"), storage).await;
 }
 
-/// Writes the text of a payload in parts, but for those left out, and its item. Gives back how many parts there should be.
+/// Writes a payload's text in parts, except those left out, and its item. Returns the number of parts there should be.
 async fn write_in_parts(
     local: &RunningLocal,
     stream: &TestStream,
@@ -76,7 +76,7 @@ async fn however_a_payload_is_stored_it_is_read_as_it_was_put() {
     let scan = noise(PART_TEXT_BYTES, 1);
     let count = write_in_parts(&local, &stream, ("parts", "13"), &STANDARD.encode(&scan), None, &[]).await;
     assert_eq!(count, 2);
-    // What the archiver compressed may itself be a gzip, which belongs to the payload.
+    // A payload that is itself gzip may be compressed again by the archiver.
     let producers = STANDARD.decode(&packed).unwrap();
     write_in_parts(&local, &stream, ("gzip parts", "14"), &gzip(&producers), Some("gzip"), &[]).await;
 
@@ -192,7 +192,7 @@ async fn the_largest_record_is_replayed_where_the_target_takes_it() {
     let scan = noise(LARGEST_BYTES - "scan".len(), 3);
     let count = write_in_parts(&local, &stream, ("scan", "11"), &STANDARD.encode(&scan), None, &[]).await;
     assert_eq!(count, 36);
-    // Small as it is stored, and as large as the others when it is put.
+    // Small in the archive, and as large as the others when it is put.
     let empty = vec![b' '; LARGEST_BYTES - "empty".len()];
     let packed = gzip(&empty);
     let storage = Storage { data: Some(&packed), encoding: Some("gzip"), ..Storage::default() };

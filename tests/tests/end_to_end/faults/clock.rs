@@ -1,4 +1,4 @@
-//! A function whose clock is wrong: AWS refuses what it signs, and says what the time is.
+//! A function whose clock is wrong: AWS refuses its signatures, and says what time it is.
 
 use super::{Scene, orders};
 use archiver::format::settings::ArchiveMode;

@@ -1,4 +1,4 @@
-//! Two processes that write the same keys at once, as when shards were split or a batch timed out and goes on in its old
+//! Two processes that write the same keys at the same time, as after a split, or when a batch timed out and still runs in its old
 //! container.
 
 use super::{Scene, orders};
@@ -17,7 +17,7 @@ in_both_modes!(
 
 const SEEDS: [u64; 3] = [20, 26, 11];
 
-/// Overlapping batches in an order of their own.
+/// Overlapping batches, each in its own order.
 fn shuffled(records: &[ReadRecord], seed: u64) -> Vec<Vec<ReadRecord>> {
     let mut batches: Vec<_> = records.windows(120).step_by(60).map(<[ReadRecord]>::to_vec).collect();
     let mut random = fastrand::Rng::with_seed(seed);
@@ -46,7 +46,7 @@ async fn two_processes_at_once_leave_the_newest_of_each_key(mode: ArchiveMode) {
     }
 }
 
-/// Keys that are new in every batch: what each process reads or expects of them is over before its write arrives.
+/// Keys that are new in every batch: what a process has read is out of date before its write arrives.
 async fn two_processes_that_both_find_no_item_leave_the_newest_of_each_key(mode: ArchiveMode) {
     let scene = Scene::of(mode).await;
     let (one, other) = (scene.function().await, scene.function().await);
@@ -74,7 +74,7 @@ async fn two_processes_that_both_find_no_item_leave_the_newest_of_each_key(mode:
     assert!(is_race || mode == ArchiveMode::All, "no key was inserted by both");
 }
 
-/// The first process has sent its writes, and they arrive when the second has long been done with newer ones.
+/// The first process's writes arrive long after the second has written newer records.
 async fn a_batch_left_behind_does_not_replace_what_is_newer(mode: ArchiveMode) {
     let scene = Scene::of(mode).await;
     let records = orders(0..200, 50);

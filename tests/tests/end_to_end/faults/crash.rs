@@ -1,4 +1,4 @@
-//! A process that ends in the middle of a batch, and the batch delivered again to another one.
+//! A process that dies in the middle of a batch, which is then delivered to another.
 
 use super::{Scene, orders, reads_of_tags};
 use archiver::format::settings::ArchiveMode;
@@ -54,7 +54,7 @@ async fn a_process_killed_in_the_middle_of_its_writes_loses_nothing(mode: Archiv
     }
 }
 
-/// As many processes as it takes: each gets a little further, and the next begins where none of them has reported anything.
+/// As many processes as needed: each gets a little further, and none has reported anything.
 async fn a_process_killed_again_and_again_loses_nothing(mode: ArchiveMode) {
     let scene = Scene::of(mode).await;
     let records = orders(0..1_000, 600);

@@ -1,4 +1,4 @@
-//! An invocation with little time left: the answer comes before Lambda ends the function, and tells the truth.
+//! An invocation with little time left: a correct answer comes before Lambda kills the function.
 
 use super::{Scene, orders};
 use archiver::format::settings::ArchiveMode;

@@ -1,4 +1,4 @@
-//! Batches that come twice, late, or with a record that nobody can read.
+//! Batches that come twice or late, or with an unreadable record.
 
 use super::{Scene, newest_of_each_key, numbers_in, orders};
 use archiver::format::settings::ArchiveMode;
@@ -13,7 +13,7 @@ in_both_modes!(
     a_record_without_a_number_fails_the_batch_after_the_others_are_archived,
 );
 
-/// Makes a good record of an event a bad one.
+/// Breaks a record of an event.
 type Spoil = fn(&mut Value);
 
 async fn a_batch_delivered_again_changes_nothing(mode: ArchiveMode) {

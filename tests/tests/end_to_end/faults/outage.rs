@@ -1,4 +1,4 @@
-//! A service that fails, connections that break or hang, answers that are lost.
+//! A service that fails, connections that break or hang, lost answers.
 
 use super::{Scene, descriptions, orders, reads_of_tags};
 use archiver::format::settings::ArchiveMode;
@@ -14,10 +14,10 @@ in_both_modes!(
     all_faults_at_once_lose_nothing,
 );
 
-/// Less than Lambda gives the function, so that a call that waits for its deadline is seen.
+/// Less than Lambda gives the function, so that a call that waits for its deadline is noticed.
 const TIME_LIMIT: Duration = Duration::from_secs(40);
 
-/// A batch is archived as a whole, in spite of these faults.
+/// A batch is archived completely, despite these faults.
 async fn is_archived(mode: ArchiveMode, fault: impl Fn(&Call) -> Fault + Send + Sync + 'static) {
     let scene = Scene::of(mode).await;
     let records = orders(0..400, 200);

@@ -1,5 +1,5 @@
-//! Large records, whose parts are written before their item: whatever happens between the two, no item is without all of its parts,
-//! and the record is whole once it was delivered again.
+//! Large records, whose parts are written before their item. Whatever happens in between, no item lacks a part, and the record is
+//! complete once it was delivered again.
 
 use super::crash::deliver_and_kill;
 use super::{Scene, numbers_of};
@@ -27,7 +27,7 @@ in_both_modes!(
 
 const SHORT: Duration = Duration::from_millis(2_500);
 
-/// Records around a large one, whose key has an older large one in the archive already.
+/// Records around a large one, whose key already has an older large record in the archive.
 struct Batch {
     older: ReadRecord,
     records: Vec<ReadRecord>,
@@ -43,12 +43,12 @@ impl Batch {
         Self { older: ReadRecord::new("scan", "9", &noise(700_000, 9)), records }
     }
 
-    /// All of them, in the order of their numbers.
+    /// All of them, in order.
     fn all(&self) -> Vec<ReadRecord> {
         std::iter::once(&self.older).chain(&self.records).cloned().collect()
     }
 
-    /// What there is while the large one is not.
+    /// What is in the archive without the large one.
     fn without_large(&self) -> Vec<ReadRecord> {
         self.all().into_iter().filter(|record| record.sequence_number != "11").collect()
     }
@@ -103,7 +103,7 @@ async fn without_the_table_of_parts_a_large_record_is_reported_alone_and_the_log
     assert_eq!(scene.assert_restored(&batch.records).await, none());
 }
 
-/// A batch is archived as a whole, in spite of these faults of the parts' writes.
+/// A batch is archived completely, despite these faults in writing parts.
 async fn is_archived(mode: ArchiveMode, fault: impl Fn(&Call) -> Fault + Send + Sync + 'static) -> BTreeSet<(String, usize)> {
     let scene = Scene::with_parts(mode).await;
     let batch = Batch::new();
@@ -163,7 +163,7 @@ async fn parts_that_fail_for_ever_hold_back_no_other_record(mode: ArchiveMode) {
     }
 }
 
-/// As with a role from before there were parts.
+/// A role from before there were parts.
 async fn a_denied_look_at_what_is_stored_is_told_with_the_permission_that_is_needed(mode: ArchiveMode) {
     let scene = Scene::with_parts(mode).await;
     let batch = Batch::new();
@@ -211,7 +211,7 @@ async fn an_item_that_fails_after_its_parts_is_completed_by_the_next_delivery(mo
     }
 }
 
-/// Nobody can tell then what was replaced, so that its parts may stay behind; but nothing else, and what is there is whole.
+/// It is unknown what was replaced, so parts may be left over, but nothing else; and what is there is complete.
 async fn an_item_whose_answers_are_lost_is_archived(mode: ArchiveMode) {
     for lost in [1, usize::MAX] {
         let scene = Scene::with_parts(mode).await;
@@ -233,7 +233,7 @@ async fn an_item_whose_answers_are_lost_is_archived(mode: ArchiveMode) {
     }
 }
 
-/// Some of the parts are there when the time is over, or all of them.
+/// When time runs out, some or all of the parts are written.
 async fn a_deadline_in_the_middle_of_the_parts_leaves_the_archive_as_it_was(mode: ArchiveMode) {
     let ends: [fn() -> Fault; 3] = [|| Fault::HangBefore, || Fault::HangAfter, || Fault::Slow(Duration::from_secs(20))];
     for end in ends {
@@ -255,7 +255,7 @@ async fn a_deadline_in_the_middle_of_the_parts_leaves_the_archive_as_it_was(mode
     }
 }
 
-/// One process after the other, each killed a little later; the last one when all but the answer is done.
+/// One process after the other, each killed a little later; the last after everything except the answer.
 async fn a_process_killed_between_first_part_and_item_leaves_the_archive_as_it_was(mode: ArchiveMode) {
     let scene = Scene::with_parts(mode).await;
     let batch = Batch::new();
@@ -281,7 +281,7 @@ async fn a_process_killed_between_first_part_and_item_leaves_the_archive_as_it_w
     assert!(left.iter().all(|(part_of, _)| part_of == "9.LATEST" && mode == ArchiveMode::Latest), "{left:?}");
 }
 
-/// Each delivers what the other does, in an order of its own.
+/// Each delivers the same records in its own order.
 async fn two_processes_with_large_records_of_one_key_leave_the_newest_and_nothing_else(mode: ArchiveMode) {
     for seed in [3, 14] {
         let scene = Scene::with_parts(mode).await;

@@ -1,4 +1,4 @@
-//! The proxy itself: what it says of a call is what was done of it.
+//! The proxy itself: its answer to a call matches what was done.
 
 use archiver::format::settings::ArchiveMode;
 use aws_sdk_dynamodb::Client;
@@ -41,7 +41,7 @@ async fn keys_there(scene: &Scene) -> BTreeSet<String> {
 #[tokio::test]
 async fn the_statements_that_are_refused_are_those_that_are_not_done() {
     let scene = Scene::of(ArchiveMode::Latest).await;
-    // The second is there already: that error is the service's own, and stays in its place.
+    // The second exists already: that is the service's own error, and keeps its place.
     scene.endpoints.dynamodb.put_item().table_name(scene.table()).item("partitionKey", text("cust-1")).send().await.unwrap();
     scene.writes(|_| Fault::RefuseSome(Refusal::Throttled, Box::new(|place| place % 2 == 0)));
 

@@ -1,5 +1,5 @@
-//! Random records, batches, orders and faults, with the real binary and database: delivered until nothing fails, ALL is the set that
-//! was put, and LATEST the newest of each key. Each case follows from its seed, but for what runs at once in it.
+//! Random records, batches, orders and faults, with the real binary and database. Once nothing fails any more, ALL has exactly the
+//! records that were put, and LATEST the newest of each key. A seed determines each case, except for concurrency.
 
 use super::{Scene, numbers_in};
 use archiver::format::aggregate::aggregate;
@@ -15,17 +15,17 @@ use std::ops::Range;
 use std::sync::Mutex;
 use std::time::Duration;
 
-/// Cases at once; most of their time is spent waiting.
+/// Cases at the same time; they mostly wait.
 const CASES_AT_ONCE: usize = 3;
-/// Deliveries of one batch after which the faults are over.
+/// Faults end after this many deliveries of a batch.
 const FAULTY_DELIVERIES: usize = 3;
-/// Of these deliveries; what fails then is reported soon.
+/// After this many of them, failures are reported soon.
 const SHORT: Duration = Duration::from_millis(1_500);
 
-/// A user record, or one that is no aggregate's: key and payload.
+/// A user record or an ordinary record: key and payload.
 type Put = (String, Vec<u8>);
 
-/// A record of the stream, and the user records inside it, where it is aggregated.
+/// A record of the stream, and its user records if it is aggregated.
 struct Record {
     read: ReadRecord,
     user_records: Option<Vec<Put>>,
@@ -40,7 +40,7 @@ struct Case {
     batches: Vec<Vec<usize>>,
 }
 
-/// Names the case of a test that fails, wherever it does.
+/// Names the case of a failing test.
 struct Named(u64, ArchiveMode);
 
 impl Drop for Named {
@@ -80,7 +80,7 @@ fn small(random: &mut Rng) -> Vec<u8> {
 
 fn payload(random: &mut Rng) -> Vec<u8> {
     match random.u8(0..35) {
-        // Too large for an item, for two parts or three.
+        // Too large for an item, with two parts or three.
         0 => noise(random.usize(310_000..800_000), random.u64(..)),
         1 => vec![b'x'; random.usize(310_000..500_000)],
         2..8 => vec![b'x'; random.usize(100..2_000)],
@@ -124,7 +124,7 @@ impl Case {
                 }
                 let records: Vec<ReadRecord> = rest.iter().map(|place| self.records[*place].read.clone()).collect();
                 let answer = function.invoke_within(&event_of(&scene.stream, &records), time_limit).await;
-                // The whole batch comes again after an error, else what has the lowest failed number or a higher one.
+                // After an error the whole batch comes again, otherwise records from the lowest failed number.
                 let failed = match answer.map(|answer| numbers_in(&answer)) {
                     Ok(failed) => failed.expect("an answer's numbers"),
                     Err(_) if is_faulty => continue,
@@ -142,7 +142,7 @@ impl Case {
     async fn assert_archived(&self, scene: &Scene) {
         let seed = self.seed;
         let archive = Archive::of(&scene.stream, self.mode.as_str()).await;
-        // What failed after it was written, or before it was to be deleted, may have left parts behind.
+        // A failure after a write, or before a delete, may leave parts behind.
         let leaves_none = self.mode == ArchiveMode::All || !self.has_faults;
         assert!(!leaves_none || archive.orphans.is_empty(), "seed {seed}: {:?}", archive.orphans);
         let (found, expected) = (archive.payloads(), self.expected());
@@ -190,7 +190,7 @@ impl Record {
     }
 }
 
-/// A fault now and then: of writes of items and parts, and of the reads between them.
+/// An occasional fault in writing items and parts, or in the reads between them.
 fn faults(seed: u64) -> impl Fn(&Call) -> Fault + Send + Sync + 'static {
     let random = Mutex::new(Rng::with_seed(seed));
     move |call| {
@@ -201,7 +201,7 @@ fn faults(seed: u64) -> impl Fn(&Call) -> Fault + Send + Sync + 'static {
         let passing = [Refusal::ThroughputExceeded, Refusal::Throttled, Refusal::ServerError, Refusal::Unavailable];
         let refusal = *random.choice(&passing).expect("one of them");
         let mask = random.u32(..);
-        // Rare ones, but for parts, which are few.
+        // Rare, except for parts, which are few.
         let is_harsh = mask.is_multiple_of(4) || matches!(&call.kind, Kind::Write(table) if table.ends_with("-archive-parts"));
         match random.u8(0..24) {
             0..4 => Fault::RefuseSome(refusal, Box::new(move |place| mask & (1 << place) != 0)),

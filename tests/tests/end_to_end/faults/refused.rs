@@ -1,4 +1,4 @@
-//! What does not pass by itself: permissions, keys, tables that are not there. The batch fails, and the error says what to do.
+//! Faults that do not end by themselves: permissions, keys, missing tables. The batch fails, and the error says what to do.
 
 use super::{Scene, assert_says, descriptions, orders};
 use archiver::format::settings::ArchiveMode;
@@ -14,8 +14,8 @@ in_both_modes!(
     a_table_that_goes_in_the_middle_of_a_batch_fails_the_batch,
 );
 
-/// All writes fail like this, by every form of the answer: nothing is written, the error says so, and archiving goes on when the
-/// fault has ended.
+/// All writes fail like this, in every form of the answer: nothing is written, the error says so, and archiving resumes when the
+/// fault ends.
 async fn all_writes_are_refused(mode: ArchiveMode, refusal: Refusal, cause: &str, remedy: &str) {
     let forms: [fn(Refusal) -> Fault; 2] = [Fault::Refuse, Fault::RefuseEach];
     for form in forms {
@@ -90,7 +90,7 @@ async fn a_table_removed_later_fails_the_batch_until_it_is_there_again(mode: Arc
     scene.delete_table().await;
     let records = orders(60..120, 60);
 
-    // The first error is that of the writes, the second that of looking for the table anew.
+    // The first error comes from the writes, the second from describing the table again.
     for _ in 0..2 {
         let error = scene.error(&function, &records).await;
         assert_eq!(error.error_type, "TableMissing", "{error:#?}");

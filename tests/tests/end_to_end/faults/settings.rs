@@ -1,5 +1,5 @@
-//! Tags that cannot be read, tables that cannot be described, for a while or for ever. Nothing is guessed. That the last good
-//! settings serve on while reading them again fails is a test of the cache: its time is too long to wait for here.
+//! Unreadable tags and tables, temporarily or for ever. Nothing is guessed. The cache's own tests check that the last good settings
+//! stay valid while reading fails: that takes too long here.
 
 use super::{Scene, assert_says, descriptions, orders, reads_of_tags};
 use archiver::format::settings::ArchiveMode;
@@ -18,7 +18,7 @@ in_both_modes!(
 
 const SHORT: Duration = Duration::from_secs(3);
 
-/// Tags and table can be read at the sixth try, which comes within seconds.
+/// Tags and table can be read at the sixth attempt, within seconds.
 async fn is_archived(mode: ArchiveMode, fault: fn(&Call) -> Fault) {
     let scene = Scene::of(mode).await;
     let records = orders(0..60, 60);
@@ -43,8 +43,8 @@ async fn settings_that_fail_for_a_while_are_read_within_the_batch(mode: ArchiveM
     .await;
 }
 
-/// The batch fails before its deadline, the error names stream, tags and cause, nothing is written, and archiving goes on when
-/// the fault has ended.
+/// The batch fails before its deadline, the error names stream, tags and cause, nothing is written, and archiving resumes when the
+/// fault ends.
 async fn tags_fail_the_batch(mode: ArchiveMode, fault: fn() -> Fault, cause: &str, remedy: &str) {
     let scene = Scene::of(mode).await;
     let records = orders(0..60, 60);

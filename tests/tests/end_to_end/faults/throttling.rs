@@ -1,4 +1,4 @@
-//! A table that takes no more for a while, or for ever, all of its writes or those of one hot key.
+//! A table that is throttled, temporarily or for ever, for all writes or for one hot key.
 
 use super::{Scene, numbers_of, orders};
 use archiver::format::aggregate::aggregate;
@@ -46,7 +46,7 @@ async fn writes_unprocessed_for_a_while_are_all_archived(mode: ArchiveMode) {
     tokio::join!(is_archived(mode, some(Refusal::ThroughputExceeded)), is_archived(mode, some(Refusal::Throttled)));
 }
 
-/// Of each call but one write fails, in mode LATEST each statement with an error of its own.
+/// In each call, all writes but one fail; in mode LATEST, each statement with its own error.
 async fn writes_taken_one_at_a_time_for_a_while_are_all_archived(mode: ArchiveMode) {
     let one = |call: &Call| {
         let number = call.number;
@@ -106,7 +106,7 @@ async fn a_key_throttled_for_ever_holds_back_no_other(mode: ArchiveMode) {
     scene.assert_complete(&records).await;
 }
 
-/// Writes of one partition key that a table takes in a second, as if an item collection had its own limit.
+/// Writes a second that a table takes for one partition key, as if an item collection had its own limit.
 const UNITS_A_SECOND: f64 = 60.0;
 
 /// The Kinesis Producer Library puts all aggregated records under the key "a".

@@ -1,5 +1,5 @@
-//! The whole archiver against a model: random records, batches, orders and faults, delivered again as Lambda delivers. In the end
-//! ALL is the set that was put, and LATEST the newest of each key.
+//! The whole archiver against a model: random records, batches, orders and faults, with Lambda's redeliveries. In the end ALL has
+//! exactly the records that were put, and LATEST the newest of each key.
 
 use super::{ORDERS, ScriptedTags, tags};
 use crate::format::aggregate::aggregate;
@@ -11,9 +11,9 @@ use serde_json::json;
 use std::collections::BTreeMap;
 use std::sync::{LazyLock, Mutex};
 
-/// Deliveries of one batch after which every fault is over.
+/// Faults end after this many deliveries of a batch.
 const FAULTY_DELIVERIES: usize = 4;
-/// Random bytes, which no compression makes smaller: enough for an item of three parts.
+/// Random, incompressible bytes: enough for an item with three parts.
 static NOISE: LazyLock<Vec<u8>> = LazyLock::new(|| {
     let mut random = fastrand::Rng::with_seed(7);
     (0..1_000_000).map(|_| random.u8(..)).collect()
@@ -22,9 +22,9 @@ static NOISE: LazyLock<Vec<u8>> = LazyLock::new(|| {
 #[derive(Clone, Debug)]
 enum Payload {
     Small(Vec<u8>),
-    /// Which gzip makes small, of so many bytes.
+    /// Compressible, with this many bytes.
     Compressible(usize),
-    /// Too large for an item, of so many bytes.
+    /// Too large for an item, with this many bytes.
     Noise(usize),
     /// User records: key and payload.
     Aggregate(Vec<(String, Vec<u8>)>),
@@ -43,10 +43,10 @@ struct Case {
     mode: ArchiveMode,
     compresses: bool,
     tells_stored: bool,
-    /// Digits that the numbers begin with, so that some cases grow a digit on the way.
+    /// The number of digits at the start, so that some cases grow a digit on the way.
     first_number: u128,
     puts: Vec<Put>,
-    /// Places in `puts`, in the order of delivery, some of them twice.
+    /// Indices into `puts`, in the order of delivery, some of them twice.
     deliveries: Vec<usize>,
     batch_size: usize,
     faults: Vec<Fault>,
@@ -91,7 +91,7 @@ impl Case {
         json!({ "Records": records }).to_string()
     }
 
-    /// What the archive must hold in the end, by the keys of its items.
+    /// The expected archive, by the keys of its items.
     fn expected(&self) -> BTreeMap<(String, String), Vec<u8>> {
         let mut delivered: Vec<usize> = self.deliveries.clone();
         delivered.sort_unstable();
@@ -134,7 +134,7 @@ impl Case {
                 }
                 assert!(deliveries < FAULTY_DELIVERIES + 3, "delivered {deliveries} times without a fault");
                 let answer = archiver.handle(&self.event(&rest), Deadline::after(Duration::from_secs(3))).await;
-                // The whole batch comes again after an error, else what has the lowest failed number or a higher one.
+                // After an error the whole batch comes again, otherwise records from the lowest failed number.
                 let Ok(answer) = answer else { continue };
                 let failed = answer.batch_item_failures.iter();
                 match failed.map(|failure| failure.item_identifier.parse::<u128>().unwrap()).min() {
@@ -184,7 +184,7 @@ fn fault() -> impl Strategy<Value = Fault> {
 }
 
 fn case() -> impl Strategy<Value = Case> {
-    // Kinesis' own numbers have no leading zeros; an emulator's may, of any number.
+    // Kinesis' own numbers have no leading zeros; an emulator's may have any number of them.
     let zeros = prop_oneof![Just(0..1_usize), Just(0..2), Just(0..4)];
     let puts = zeros.prop_flat_map(|zeros| {
         let put = (key(), payload(), zeros).prop_map(|(key, payload, zeros)| Put { key, payload, zeros });
@@ -229,7 +229,7 @@ proptest! {
         for (key, payload) in &found {
             prop_assert!(payload == &expected[key], "{:?} has another payload", key);
         }
-        // Only an answer that was lost can leave parts behind: nobody then knows what was replaced.
+        // Only a lost answer can leave parts behind, because then it is unknown what was replaced.
         if database.state.lock().unwrap().lost_answers == 0 {
             prop_assert_eq!(database.orphans(&table), vec![]);
         }

@@ -1,4 +1,4 @@
-//! Reading from a DynamoDB that fails as it is told to.
+//! Reads from a DynamoDB that fails on demand.
 
 #![allow(clippy::unwrap_used, clippy::panic)]
 
@@ -19,7 +19,7 @@ const PATIENCE: Duration = Duration::from_secs(60);
 /// Pages of each segment, one item each.
 const PAGES: usize = 5;
 
-/// Serves a table whose answers to some calls, counted from 1, are these instead.
+/// Serves a table that gives these answers to some calls, counted from 1.
 async fn serve(faults: Vec<(usize, StatusCode, &'static str)>) -> Connection {
     let calls = Arc::new(AtomicUsize::new(0));
     let answer = move |body: Bytes| {
@@ -54,7 +54,7 @@ fn page(request: &Value) -> Value {
     page
 }
 
-/// All that is read, going on after each failure, and the failures.
+/// Everything that is read, resuming after each failure, and the failures.
 async fn read_through(connection: &Connection) -> (Vec<(String, String)>, Vec<Failure>) {
     let stream = StreamName::parse("orders").unwrap();
     let source = ArchiveSource { stream, table: "orders-archive-ALL".to_owned(), mode: ArchiveMode::All, about_bytes: 0 };
