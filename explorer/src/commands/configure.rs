@@ -12,32 +12,32 @@ use clap::Args;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use serde::Serialize;
 
-/// Which stream, and how it is to be archived.
+/// The stream, and how to archive it.
 #[derive(Args, Clone, Debug)]
 pub(super) struct ConfigureArguments {
-    /// The stream, by its name or ARN
+    /// Name or ARN of the stream
     stream: StreamName,
-    /// ALL keeps every record, LATEST the newest of each partition key
+    /// ALL keeps every record; LATEST keeps the newest record of each partition key
     #[arg(long, required_unless_present = "remove", ignore_case = true)]
     mode: Option<ArchiveMode>,
-    /// How long items are kept: seconds, a number with s, m, h, d or w, or none for ever; without it that stays as it is
+    /// How long to keep items: seconds, a number with s, m, h, d or w, or none for ever [default: unchanged]
     #[arg(long, conflicts_with = "remove")]
     ttl: Option<TtlArgument>,
-    /// Whether records that replays with an envelope put back into the stream are archived again; without it that stays as it is
+    /// Whether to archive records that were replayed into this stream with an envelope [default: unchanged, or keep]
     #[arg(long, conflicts_with = "remove", value_parser = replays_parser(), ignore_case = true)]
     replays: Option<Replays>,
-    /// Whether payloads are stored compressed where that makes them smaller; without it that stays as it is
+    /// Whether to compress payloads if that makes them smaller [default: unchanged, or none]
     #[arg(long, conflicts_with = "remove", value_parser = compression_parser(), ignore_case = true)]
     compression: Option<Compression>,
-    /// Remove the archive tags; what is archived stays
+    /// Stop archiving: remove the archive tags; archived records stay
     #[arg(long, conflicts_with = "mode")]
     remove: bool,
-    /// Do not ask
+    /// Do not ask for confirmation
     #[arg(long)]
     yes: bool,
 }
 
-/// How long items are to be kept.
+/// How long to keep items.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum TtlArgument {
     ForEver,
@@ -73,7 +73,7 @@ fn compression_parser() -> impl TypedValueParser<Value = Compression> {
     PossibleValuesParser::new([Compression::None.as_str(), Compression::Gzip.as_str()]).map(of)
 }
 
-/// What was done, as JSON.
+/// The result, as JSON.
 #[derive(Debug, Serialize)]
 struct ConfiguredJson {
     stream: String,
@@ -85,13 +85,13 @@ struct ConfiguredJson {
     /// `none`, `gzip`, or null when the tags were removed.
     compression: Option<&'static str>,
     table: Option<String>,
-    /// The calls that were made, in order; empty when nothing was to be changed.
+    /// The calls that were made, in order; empty if nothing had to change.
     calls: Vec<String>,
     warnings: Vec<String>,
 }
 
 impl ConfigureArguments {
-    /// What is wanted, with the present settings where no others are named.
+    /// The wanted settings; those that are not given stay as they are.
     fn wanted(&self, present: Option<&ArchiveSettings>) -> Wanted {
         let Some(mode) = self.mode else {
             return Wanted::NotArchived;
@@ -139,7 +139,7 @@ pub(super) async fn run(connection: &Connection, arguments: ConfigureArguments, 
             calls,
             warnings: plan.warnings,
         }),
-        Output::Table if calls.is_empty() => output::print(&format!("stream {stream} is configured like this already")),
+        Output::Table if calls.is_empty() => output::print(&format!("stream {stream} is already configured like this")),
         Output::Table => output::print(&format!("stream {stream} is configured")),
     }
 }

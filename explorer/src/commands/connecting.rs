@@ -1,4 +1,4 @@
-//! The options of all commands, and the connection that they ask for.
+//! The options that all commands have, and the connection that they describe.
 
 use super::{CommandError, Online, Output, output};
 #[cfg(feature = "local")]
@@ -10,29 +10,29 @@ use std::io::{self, IsTerminal as _};
 use std::path::PathBuf;
 use std::time::Instant;
 
-/// What every command takes.
+/// Options of every command.
 #[derive(Args, Debug)]
 #[command(next_help_heading = "Common options")]
 pub(super) struct CommonOptions {
-    /// Profile of the AWS CLI's files
+    /// AWS profile
     #[arg(long, global = true)]
     profile: Option<String>,
     /// AWS region
     #[arg(long, global = true)]
     region: Option<String>,
-    /// Endpoint of both services, such as http://127.0.0.1:4566
+    /// Endpoint of the AWS services, such as http://127.0.0.1:4566
     #[arg(long, global = true, value_name = "URL")]
     endpoint_url: Option<String>,
-    /// Change nothing: neither configuration nor streams
+    /// Refuse to change anything
     #[arg(long, global = true)]
     pub(super) read_only: bool,
-    /// Run on emulators inside this process, with demo streams; needs no AWS account
+    /// Run on built-in emulators with demo streams; needs no AWS account
     #[arg(long, global = true, conflicts_with_all = ["profile", "region", "endpoint_url"])]
     pub(super) local: bool,
-    /// Keep the local archives in this folder between runs (with --local or the command local)
+    /// Keep local archives in this folder between runs, with --local or `explorer local`
     #[arg(long, global = true, value_name = "FOLDER")]
     pub(super) data_dir: Option<PathBuf>,
-    /// How results are printed
+    /// Output format
     #[arg(long, global = true, value_enum, default_value_t = Output::Table)]
     pub(super) output: Output,
 }
@@ -44,18 +44,18 @@ impl CommonOptions {
         self.profile.is_some() || self.region.is_some() || self.endpoint_url.is_some()
     }
 
-    /// Refuses a folder for local archives where there are none.
+    /// Refuses a folder for local archives if the command has none.
     ///
     /// # Errors
     /// A sentence for the user.
     pub(super) fn check_data_dir(&self) -> Result<(), CommandError> {
         if self.data_dir.is_some() && !self.local {
-            return Err(CommandError::Usage("--data-dir keeps local archives; use it with --local".to_owned()));
+            return Err(CommandError::Usage("--data-dir is for local archives; add --local".to_owned()));
         }
         Ok(())
     }
 
-    /// Refuses what changes something where nothing may be changed.
+    /// Refuses a command that changes something if `--read-only` is set.
     ///
     /// # Errors
     /// A sentence for the user.
@@ -67,7 +67,7 @@ impl CommonOptions {
     }
 }
 
-/// Connects to AWS, or to the endpoints that are named, and does what is asked for there.
+/// Connects to AWS, or to the given endpoints, and runs the command there.
 pub(super) async fn run_on_aws(common: CommonOptions, task: Online, started: Instant) -> Result<(), CommandError> {
     let CommonOptions { profile, region, endpoint_url, .. } = &common;
     let options = ConnectOptions { profile: profile.clone(), region: region.clone(), endpoint_url: endpoint_url.clone() };
@@ -76,13 +76,13 @@ pub(super) async fn run_on_aws(common: CommonOptions, task: Online, started: Ins
         require_terminal()?;
     }
     let waiting = |whose: &str| {
-        if output::tell(&format!("waiting for the credentials of {whose}; ctrl-c ends it")).is_err() {
-            tracing::debug!("nobody hears what is waited for");
+        if output::tell(&format!("waiting for the credentials of {whose}; press ctrl-c to stop")).is_err() {
+            tracing::debug!("standard error is closed: nobody sees that credentials are being loaded");
         }
     };
     let connection = Connection::to_aws(&options, waiting).await?;
     match &task {
-        // Other commands find out with their own first calls, for which they have the permission.
+        // Other commands fail with their own first calls: they may lack permission for this check.
         Online::Screens | Online::Streams(_) => connection.check().await?,
         Online::Read(..) | Online::Tail(_) | Online::Configure(_) | Online::Recover(_) | Online::Replay(_) => {}
     }
@@ -92,7 +92,7 @@ pub(super) async fn run_on_aws(common: CommonOptions, task: Online, started: Ins
     task.run(&common, connection, None, started).await
 }
 
-/// Starts the local system, and does what is asked for there.
+/// Starts the local system and runs the command there.
 #[cfg(feature = "local")]
 pub(super) async fn run_local(common: CommonOptions, task: Online, started: Instant) -> Result<(), CommandError> {
     let opens_screens = matches!(task, Online::Screens);
@@ -127,5 +127,5 @@ fn require_terminal() -> Result<(), CommandError> {
     if terminal::stdout_is_terminal() && io::stdin().is_terminal() {
         return Ok(());
     }
-    Err(CommandError::Usage("the screens need a terminal; in scripts use a command, explorer --help lists them".to_owned()))
+    Err(CommandError::Usage("the screens need a terminal; in scripts, use a command (see explorer --help)".to_owned()))
 }

@@ -4,33 +4,33 @@ use crate::domain::failure::Failure;
 use crate::files::ExportError;
 use std::io;
 
-/// What printing tries. That nobody reads on is no failure of this one.
+/// The operation of printing. A closed pipe here is not a failure.
 pub(super) const PRINT: &str = "write to standard output";
 
 /// Why a command failed.
 #[derive(Debug, thiserror::Error)]
 pub enum CommandError {
-    /// A call failed, or what was asked for cannot be.
+    /// A call failed, or the request cannot be fulfilled.
     #[error(transparent)]
     Failure(#[from] Failure),
     /// The terminal, a file or standard output failed.
     #[error("cannot {operation}: {source}")]
     Io {
-        /// What was tried.
+        /// The operation that failed.
         operation: &'static str,
-        /// What came of it.
+        /// Why it failed.
         source: io::Error,
     },
-    /// What was asked for makes no sense as it is.
+    /// The arguments are wrong.
     #[error("{0}")]
     Usage(String),
-    /// There is no such thing.
+    /// Nothing was found.
     #[error("{0}")]
     NotFound(String),
-    /// What was checked is not as it should be.
+    /// The check found problems.
     #[error("{0}")]
     Problems(String),
-    /// It was ended before it was done; the sentence says what that means for what was printed.
+    /// It was stopped before it was done; the sentence says what that means for the output.
     #[error("{0}")]
     Stopped(&'static str),
     /// The local system failed.
@@ -40,7 +40,7 @@ pub enum CommandError {
 }
 
 impl CommandError {
-    /// The program's exit code, `None` where the reader of a pipe has gone and nothing is wrong.
+    /// The program's exit code; `None` if the reader of a pipe has gone, which is not an error.
     #[must_use]
     pub fn exit_code(&self) -> Option<u8> {
         match self {
@@ -48,7 +48,7 @@ impl CommandError {
             Self::Usage(_) => Some(2),
             Self::NotFound(_) => Some(3),
             Self::Problems(_) => Some(4),
-            // As shells say it of what ctrl-c has ended: 128 and the number of SIGINT.
+            // What shells report after ctrl-c: 128 plus the number of SIGINT.
             Self::Stopped(_) => Some(130),
             Self::Failure(_) | Self::Io { .. } => Some(1),
             #[cfg(feature = "local")]
@@ -62,7 +62,7 @@ impl From<ExportError> for CommandError {
         match error {
             ExportError::NobodyReads => Self::Io { operation: PRINT, source: io::ErrorKind::BrokenPipe.into() },
             ExportError::Exists(path) => {
-                let sentence = format!("{} exists already; choose another name, or add --overwrite", path.display());
+                let sentence = format!("{} already exists; choose another name, or add --overwrite", path.display());
                 Self::Failure(Failure::refused("export", sentence))
             }
             error @ ExportError::NobodyReadsPipe(_) => Self::Failure(Failure::refused("export", error.to_string())),

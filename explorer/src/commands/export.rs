@@ -17,34 +17,34 @@ use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-/// Between two looks whether somebody reads a pipe.
+/// How often to check whether a pipe has a reader.
 const PIPE_INTERVAL: Duration = Duration::from_millis(50);
 
-/// Which records, and where to.
+/// Which records, and where to write them.
 #[derive(Args, Clone, Debug)]
 pub(super) struct ExportArguments {
     #[command(flatten)]
     selection: SelectionArguments,
-    /// The file to write, or - for standard output. A new file is for you alone (mode 600); devices and pipes are written as they are
+    /// File to write, or - for standard output. Only you can read a new file (mode 600); devices and pipes are written directly
     #[arg(long, value_name = "FILE")]
     to: PathBuf,
-    /// How it is written; without it the name says so: .jsonl, .ndjson, .json or .csv
+    /// File format [default: by the extension .jsonl, .ndjson, .json or .csv]
     #[arg(long, value_enum)]
     format: Option<FormatArgument>,
-    /// How payloads are written
+    /// How to write payloads
     #[arg(long, value_enum, default_value_t = PayloadArgument::Both)]
     payload: PayloadArgument,
-    /// Write CSV for Excel: with a byte order mark, and an apostrophe before what it would take for a number or a date
+    /// Write CSV for Excel: with a byte order mark, and an apostrophe before values that Excel would turn into numbers or dates
     #[arg(long)]
     excel: bool,
-    /// Replace a file that is there. It keeps its mode; a link stays, and what it leads to is replaced
+    /// Replace an existing file. It keeps its mode; a symbolic link stays, and its target is replaced
     #[arg(long)]
     overwrite: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 enum FormatArgument {
-    /// One JSON object a line, which can be read again
+    /// One JSON object per line; --file reads it again
     Jsonl,
     /// For spreadsheets
     Csv,
@@ -52,15 +52,15 @@ enum FormatArgument {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 enum PayloadArgument {
-    /// Every byte as it was put into the stream
+    /// The original bytes, in base64
     Base64,
-    /// As JSON or text where it is that, otherwise in base64
+    /// As JSON or text if possible, otherwise in base64
     Decoded,
     /// Both
     Both,
 }
 
-/// The same, understood.
+/// The same, interpreted.
 #[derive(Clone, Debug)]
 pub(super) struct ExportRequest {
     chosen: Chosen,
@@ -70,7 +70,7 @@ pub(super) struct ExportRequest {
     for_excel: bool,
 }
 
-/// Where to.
+/// Where to write.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Destination {
     StandardOutput,
@@ -91,12 +91,12 @@ struct ExportedJson {
     read: u64,
     /// Read units that DynamoDB counted.
     read_units: f64,
-    /// Records that the filter could not look into.
+    /// Records that the filter could not search.
     unsearchable: u64,
 }
 
 impl ExportArguments {
-    /// Understands them.
+    /// Interprets the arguments.
     ///
     /// # Errors
     /// Says what is wrong.
@@ -141,7 +141,7 @@ pub(super) async fn run(source: RecordSource, request: ExportRequest, output: Ou
         }
     };
     let mut exporter = Exporter { payloads: &opened.payloads, sink, is_printed: to == Destination::StandardOutput };
-    // Without a limit it does not matter in which order they are: whoever reads them again orders them.
+    // Without a limit, the order does not matter: reading the file again sorts the records.
     let sequence = Sequence { as_found: chosen.limit.is_none(), limit: chosen.limit };
     let progress = read(&opened, sequence, &mut exporter, meter).await?;
     let Exported { records, bytes } = exporter.sink.finish()?;
@@ -167,14 +167,14 @@ pub(super) async fn run(source: RecordSource, request: ExportRequest, output: Ou
     complete(&opened, &progress)
 }
 
-/// Opens the place. A named pipe that nobody reads yet is waited for, as the shell does; ctrl-c ends that.
+/// Opens the file. Like a shell, it waits for the reader of a named pipe, until ctrl-c.
 async fn sink_to(path: &Path, replaces: bool, options: ExportOptions) -> Result<ExportSink, CommandError> {
     let mut is_told = false;
     loop {
         match ExportSink::to_file(path, replaces, options.clone()) {
             Err(ExportError::NobodyReadsPipe(_)) => {
                 if !std::mem::replace(&mut is_told, true) {
-                    output::tell(&format!("waiting for somebody to read {}; ctrl-c stops", path.display()))?;
+                    output::tell(&format!("waiting for a reader of {}; press ctrl-c to stop", path.display()))?;
                 }
                 tokio::time::sleep(PIPE_INTERVAL).await;
             }
@@ -183,14 +183,14 @@ async fn sink_to(path: &Path, replaces: bool, options: ExportOptions) -> Result<
     }
 }
 
-/// A file is not exported over itself, whatever was said of replacing and by whatever name.
+/// Refuses to export a file over itself, under any name, even with `--overwrite`.
 fn refuse_source(opened: &Opened, to: &Path) -> Result<(), CommandError> {
     let is_source = opened.source.file().zip(to.metadata().ok()).is_some_and(|(from, to)| {
         let from = from.metadata();
         from.is_file() && (from.dev(), from.ino()) == (to.dev(), to.ino())
     });
     if is_source {
-        return Err(Failure::refused("export", format!("{} is the file that is read", to.display())).into());
+        return Err(Failure::refused("export", format!("{} is the file that is being read", to.display())).into());
     }
     Ok(())
 }
@@ -208,7 +208,7 @@ impl Taker for Exporter<'_> {
     }
 
     fn flush(&mut self) -> Result<(), CommandError> {
-        // Nobody waits for a file before it is whole.
+        // A file appears only when it is complete.
         if self.is_printed { Ok(self.sink.flush()?) } else { Ok(()) }
     }
 }

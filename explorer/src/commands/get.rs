@@ -24,30 +24,30 @@ use archiver::format::aggregate::Aggregate;
 use clap::Args;
 use std::path::PathBuf;
 
-/// Which record, and how it is printed.
+/// Which record, and how to print it.
 #[derive(Args, Clone, Debug)]
 pub(super) struct GetArguments {
-    /// The stream, by its name or ARN; left out with --file
+    /// Name or ARN of the stream; leave it out with --file
     #[arg(value_name = "STREAM")]
     stream: String,
-    /// The partition key
+    /// Partition key
     #[arg(value_name = "KEY", required_unless_present = "file")]
     key: Option<String>,
-    /// The sequence number
+    /// Sequence number [default: the newest record of the key]
     #[arg(value_name = "SEQUENCE_NUMBER")]
     sequence_number: Option<String>,
-    /// Read a file of exported JSON Lines in place of an archive; needs no AWS
+    /// Read an exported JSON Lines file instead of an archive, or - for standard input; needs no AWS
     #[arg(long, value_name = "FILE")]
     file: Option<PathBuf>,
-    /// How the payload is decoded, such as: gzip > msgpack. Without it that is recognised
+    /// How to decode the payload, such as "gzip > msgpack" [default: recognised by content]
     #[arg(long, value_name = "STEPS")]
     decode: Option<Recipe>,
-    /// Write the payload's bytes and nothing else; with --decode what that leaves of them
+    /// Write only the payload's bytes; with --decode, the decoded bytes
     #[arg(long, conflicts_with = "output")]
     raw: bool,
 }
 
-/// The same, understood.
+/// The same, interpreted.
 #[derive(Clone, Debug)]
 pub(super) struct GetRequest {
     chosen: Chosen,
@@ -58,19 +58,19 @@ pub(super) struct GetRequest {
 }
 
 impl GetArguments {
-    /// Understands them.
+    /// Interprets the arguments.
     ///
     /// # Errors
     /// Says what is wrong.
     pub(super) fn understood(&self) -> Result<(NamedSource, GetRequest), CommandError> {
         let (source, key, sequence_number) = match (&self.file, &self.key) {
             (Some(_), Some(_)) if self.sequence_number.is_some() => {
-                let sentence = "with --file the stream is left out: a key, and perhaps a sequence number";
+                let sentence = "with --file, name no stream: give the key and, if needed, the sequence number";
                 return Err(CommandError::Usage(sentence.to_owned()));
             }
             (Some(file), second) => (NamedSource::File(file.clone()), self.stream.clone(), second.clone()),
             (None, Some(key)) => (NamedSource::Stream(stream_named(&self.stream)?), key.clone(), self.sequence_number.clone()),
-            (None, None) => return Err(CommandError::Usage("no key is named".to_owned())),
+            (None, None) => return Err(CommandError::Usage("the partition key is missing".to_owned())),
         };
         if key.is_empty() {
             return Err(CommandError::Usage("the key is empty; a partition key has at least one character".to_owned()));
@@ -100,7 +100,7 @@ pub(super) async fn run(source: RecordSource, request: GetRequest, output: Outpu
     complete(&opened, &progress)
 }
 
-/// The record, and how far it was read for it.
+/// The record, and how far it had to read.
 async fn find(opened: &Opened, request: &GetRequest) -> Result<(Record, ReadProgress), CommandError> {
     let GetRequest { key, sequence_number, .. } = request;
     let mut progress = ReadProgress::default();
@@ -123,11 +123,11 @@ async fn find(opened: &Opened, request: &GetRequest) -> Result<(Record, ReadProg
             OpenedSource::Archive { archive, .. } => format!("table {}", archive.table),
             OpenedSource::File(file) => format!("file {}", file.path().display()),
         };
-        CommandError::NotFound(format!("{place} holds no record of key {key}{number}"))
+        CommandError::NotFound(format!("{place} has no record with key {key}{number}"))
     })
 }
 
-/// Takes the first record with a number, or the first of all.
+/// Takes the first record with this number, or simply the first.
 struct First<'n> {
     number: Option<&'n str>,
     found: Option<Record>,
@@ -146,7 +146,7 @@ impl Taker for First<'_> {
     }
 }
 
-/// The payload's bytes, or what a recipe leaves of them.
+/// The payload's bytes, decoded if there is a recipe.
 fn raw(record: &Record, payload: Result<Vec<u8>, NoPayload>, recipe: Option<&Recipe>) -> Result<Vec<u8>, CommandError> {
     let failed = |reason: String| CommandError::from(Failure::refused("write the payload", reason));
     let payload = payload.map_err(|reason| failed(reason.to_string()))?;
@@ -200,7 +200,7 @@ fn print_user_records(aggregate: &Aggregate<'_>, recipe: &Recipe) -> Result<(), 
     let (beginnings, decoder) = (Beginnings::default(), Decoder::default());
     for record in aggregate.user_records() {
         let preview = match recipe {
-            // What is recognised is found at its beginning.
+            // Formats are recognised by the beginning.
             Recipe::Detected => preview_of_beginning(&beginnings.of(record.data, true), PREVIEW_COLUMNS),
             Recipe::Steps(_) => preview_of(&decoder.decode(record.data.to_vec(), false, &recipe, 0), PREVIEW_COLUMNS),
         };

@@ -1,4 +1,4 @@
-//! Work that ends at once when somebody presses ctrl-c or closes the pipe that it prints to.
+//! Work that stops at once on ctrl-c, or when the pipe that it prints to is closed.
 
 use super::CommandError;
 use crate::domain::failure::Failure;
@@ -10,22 +10,22 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
 use tokio::task::JoinError;
 
-/// How long work that was ended may take to clean up. What hangs in a pipe that nobody empties never does.
+/// How long stopped work may take to clean up. Work that is blocked on a full pipe never does.
 const GRACE: Duration = Duration::from_millis(500);
 
-/// How long work that was told to stop may take to come to a good place.
+/// How long work that was asked to stop may take to finish its current step.
 const TIME_TO_STOP: Duration = Duration::from_secs(5);
 
-/// Whether work has nothing more to do when standard output is closed.
+/// Whether a closed standard output ends the work.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Prints {
-    /// All that comes of it is printed.
+    /// Its whole result is printed, so it ends.
     Everything,
-    /// It has another end than that.
+    /// It has another result, so it continues.
     OnlyASummary,
 }
 
-/// Does the work, which is dropped where it is when it is ended from outside; `stopped` is what that means.
+/// Runs the work, and drops it when it is stopped from outside; `stopped` is then the result.
 pub(super) async fn interruptible(
     work: impl Future<Output = Result<(), CommandError>> + Send + 'static,
     prints: Prints,
@@ -41,14 +41,14 @@ pub(super) async fn interruptible(
     };
     task.abort();
     match tokio::time::timeout(GRACE, task).await {
-        // It was done in the last moment, all the same.
+        // It finished at the last moment.
         Ok(Ok(done)) => done,
         Ok(Err(_)) | Err(_) => ended,
     }
 }
 
-/// Does work that can be stopped only between two of its steps: it is told to, and ends with what that means for it. What does not
-/// stop in time is dropped where it is; `dropped` is what that means.
+/// Runs work that can be stopped only between two steps. When it is asked to stop, it returns its own result. If it does not stop in
+/// time, it is dropped; `dropped` is then the result.
 pub(super) async fn stoppable<W>(work: impl FnOnce(Stop) -> W, dropped: CommandError) -> Result<(), CommandError>
 where
     W: Future<Output = Result<(), CommandError>> + Send + 'static,
@@ -70,7 +70,7 @@ where
 }
 
 fn crashed(error: JoinError) -> Result<(), CommandError> {
-    Err(Failure::refused("go on", error.to_string()).into())
+    Err(Failure::refused("continue", error.to_string()).into())
 }
 
 /// Tells work to stop.
@@ -78,18 +78,18 @@ fn crashed(error: JoinError) -> Result<(), CommandError> {
 pub(super) struct Stop(watch::Receiver<bool>);
 
 impl Stop {
-    /// Does one step, unless it is to be stopped before or meanwhile: `None` then.
+    /// Runs one step; `None` if a stop was requested before or meanwhile.
     pub(super) async fn unless_stopped<T>(&mut self, step: impl Future<Output = T>) -> Option<T> {
         tokio::select! {
             biased;
-            // Without anybody to tell it, it goes on.
+            // If the sender is gone, the work continues.
             Ok(_) = self.0.wait_for(|stops| *stops) => None,
             done = step => Some(done),
         }
     }
 }
 
-/// Waits for ctrl-c, or for whoever ends processes politely.
+/// Waits for ctrl-c or another signal that ends a command politely.
 async fn signalled() -> Result<(), CommandError> {
     Signals::listen()?.next().await;
     Ok(())
@@ -99,7 +99,7 @@ async fn signalled() -> Result<(), CommandError> {
 pub(super) struct Signals {
     interrupt: Signal,
     terminate: Signal,
-    /// None where whoever started the program has it ignored, as `nohup` does.
+    /// `None` if the parent process had it ignored, as `nohup` does.
     hang_up: Option<Signal>,
 }
 
@@ -137,9 +137,9 @@ fn ignores(kind: SignalKind) -> bool {
     1_u64.checked_shl(bit).is_some_and(|bit| ignored & bit != 0)
 }
 
-/// Waits until nobody reads standard output any more. A file is always written to, and cannot be waited for.
+/// Waits until standard output has no reader any more. For a file, this never happens.
 async fn reader_gone() {
-    // Only watched, never written through, so that it matters neither whether it blocks nor what it is.
+    // Only watched, never written to, so its kind and whether it blocks do not matter.
     let watched = terminal::stdout_descriptor().and_then(Sender::from_owned_fd_unchecked);
     if let Ok(stdout) = watched
         && stdout.ready(Interest::ERROR).await.is_ok()

@@ -16,7 +16,7 @@ struct EndpointsJson<'e> {
 
 pub(super) async fn run(common: CommonOptions, demo: bool) -> Result<(), CommandError> {
     if common.names_aws() {
-        let sentence = "the local system is of no profile, region or endpoint; leave those options out";
+        let sentence = "the local system takes no --profile, --region or --endpoint-url";
         return Err(CommandError::Usage(sentence.to_owned()));
     }
     let failed = |source| CommandError::Io { operation: "listen for signals", source };

@@ -1,5 +1,5 @@
-//! The command line: the same rules and the same calls as the screens, printed for people or as JSON. One file a subcommand: its
-//! arguments and what it does. Here it is found out what a command takes: only files, or AWS as well.
+//! The command line: the same rules and calls as the screens, printed for people or as JSON. Each subcommand has a file with its
+//! arguments and its work. This module decides what a command needs: only files, or AWS as well.
 
 mod configure;
 mod connecting;
@@ -38,9 +38,10 @@ use std::time::Instant;
 
 /// Browse, configure and replay Kinesis archives.
 ///
-/// Without a command it opens the screens. Region, profile, credentials and endpoints come from the same options, variables and
-/// files as for the AWS CLI. Exit codes: 0 done, 1 failed (one sentence on stderr), 2 wrong usage, 3 nothing found,
-/// 4 problems found by streams --check, 130 stopped by ctrl-c before it was done.
+/// Without a command, explorer opens its screens. It finds region, profile, credentials and endpoints where the AWS CLI finds them.
+///
+/// Exit codes: 0 done, 1 failed (one sentence on stderr), 2 wrong usage, 3 nothing found, 4 problems found by streams --check,
+/// 130 stopped by ctrl-c before it was done.
 #[derive(Debug, Parser)]
 #[command(name = "explorer", bin_name = "explorer", version, about, max_term_width = 120)]
 pub struct Arguments {
@@ -64,36 +65,36 @@ enum Command {
     Streams(streams::StreamsArguments),
     /// Print the records of an archive, newest first
     Records(records::RecordsArguments),
-    /// Print one record: the newest of a key, or the one with this sequence number
+    /// Print one record: the newest of a key, or the one with a given sequence number
     Get(get::GetArguments),
-    /// Print new records of a stream, or of its archive, as they come; ctrl-c ends it
+    /// Print new records of a stream or its archive as they arrive, until you press ctrl-c
     Tail(tail::TailArguments),
-    /// Write the records of an archive to a file of JSON Lines or CSV
+    /// Export records of an archive to a JSON Lines or CSV file
     Export(export::ExportArguments),
-    /// Choose how a stream is archived: shows the calls, asks, makes them
+    /// Choose how a stream is archived; shows the calls and asks before making them
     Configure(configure::ConfigureArguments),
-    /// List what Lambda gave up and put into a failure destination, and archive it after all
+    /// List the batches Lambda gave up on, and archive them
     Recover(recover::RecoverArguments),
-    /// Put records of an archive into a stream again: plan, run, pause, resume, look up
+    /// Replay records of an archive into a stream: plan, run, pause, resume, inspect
     #[command(subcommand)]
     Replay(replay::ReplayCommand),
-    /// Run the local system without screens: prints its endpoints as one line of JSON when all is ready, and stays until ended
+    /// Run the local system without screens, until you press ctrl-c; prints its endpoints as one line of JSON once it is ready
     Local {
         /// Start empty, without demo streams
         #[arg(long)]
         no_demo: bool,
     },
-    /// Print the keys of the screens
+    /// Print the keyboard shortcuts of the screens
     Keys,
 }
 
-/// What is asked for, by what it takes.
+/// A command, by what it needs.
 enum Task {
     Offline(Offline),
     Online(Online),
 }
 
-/// What takes no AWS.
+/// Commands that work without AWS.
 enum Offline {
     Keys,
     Local { demo: bool },
@@ -102,7 +103,7 @@ enum Offline {
     ListFailures(PathBuf, recover::RecoverArguments),
 }
 
-/// What takes a connection.
+/// Commands that need a connection.
 enum Online {
     Screens,
     Streams(streams::StreamsArguments),
@@ -117,24 +118,24 @@ impl Arguments {
     /// The arguments of this process.
     ///
     /// # Errors
-    /// When they are wrong, or ask for help.
+    /// Wrong arguments, or a request for help.
     pub fn of_process() -> Result<Self, clap::Error> {
         Self::try_parse_from(negated::as_options(std::env::args_os()))
     }
 
-    /// Whether the screens are asked for, which own the terminal then.
+    /// Whether this opens the screens, which then own the terminal.
     #[must_use]
     pub fn opens_screens(&self) -> bool {
         self.command.is_none()
     }
 
-    /// Whether what fails of batches is a result.
+    /// Whether the command itself reports the batches that fail.
     #[must_use]
     pub fn tells_failures(&self) -> bool {
         matches!(self.command, Some(Command::Recover(_)))
     }
 
-    /// Does what is asked for.
+    /// Runs the command.
     ///
     /// # Errors
     /// A sentence for the user.
@@ -149,12 +150,12 @@ impl Arguments {
 }
 
 impl Task {
-    /// Understands what is asked for as far as that is possible without a connection.
+    /// Interprets the command as far as possible without a connection.
     ///
     /// # Errors
-    /// Says what is wrong with it.
+    /// Says what is wrong with the arguments.
     fn of(command: Option<Command>, common: &CommonOptions) -> Result<Self, CommandError> {
-        // Where what is asked for is local anyway, that it stays is no mistake.
+        // These never connect to AWS, so `--data-dir` is harmless here.
         match &command {
             Some(Command::Keys | Command::Local { .. } | Command::Replay(replay::ReplayCommand::History(_))) => {}
             None | Some(_) => common.check_data_dir()?,
@@ -187,7 +188,7 @@ impl Task {
             Some(Command::Recover(arguments)) => match arguments.only_lists_folder() {
                 Some(folder) => Self::Offline(Offline::ListFailures(folder, arguments)),
                 None if arguments.deletes() && common.local && common.data_dir.is_none() => {
-                    let sentence = "what --local archives ends with the command; add --data-dir FOLDER, or --keep";
+                    let sentence = "the archive of --local is gone when the command ends; add --data-dir FOLDER or --keep";
                     return Err(CommandError::Usage(sentence.to_owned()));
                 }
                 None => Self::Online(Online::Recover(arguments)),

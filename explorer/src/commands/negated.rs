@@ -1,5 +1,5 @@
 //! Conditions that begin with a minus, such as `-is:expired`. The parser of arguments takes them for options, so they are handed to
-//! it as the values of one. What may be an option is left as it is, so that a slip of the fingers is named and not searched for.
+//! it as the values of one. What may be an option stays as it is, so that a typo is reported and not searched for.
 
 use std::ffi::OsString;
 

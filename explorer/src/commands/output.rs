@@ -10,7 +10,7 @@ use unicode_width::UnicodeWidthStr as _;
 /// Standard output, in sentences.
 pub(super) const STANDARD_OUTPUT: &str = "standard output";
 
-/// Rows from which a table's columns get their widths.
+/// Rows that are measured for the widths of a table's columns.
 const MEASURED_ROWS: usize = 200;
 
 /// Prints many lines, several with one call.
@@ -38,7 +38,7 @@ fn not_printed(source: io::Error) -> CommandError {
     CommandError::Io { operation: PRINT, source }
 }
 
-/// Prints rows in columns as they come. The first rows say how wide they are; a cell that is wider moves what follows in its row.
+/// Prints rows in columns as they come. The first rows set the widths; a wider cell shifts the rest of its row.
 #[derive(Debug)]
 pub(super) struct Columns<const COUNT: usize> {
     lines: Lines,
@@ -55,7 +55,7 @@ impl<const COUNT: usize> Columns<COUNT> {
         Self { lines: Lines::default(), widths: [0; COUNT], waiting: vec![headings], is_measured: false }
     }
 
-    /// The same, so wide at least: for rows that are printed as they come, where what comes is known.
+    /// With these minimum widths, for rows that are printed one by one when their widths are known.
     pub(super) fn at_least(self, widths: [usize; COUNT]) -> Self {
         Self { widths, ..self }
     }
@@ -66,7 +66,7 @@ impl<const COUNT: usize> Columns<COUNT> {
         if self.is_measured || self.waiting.len() > MEASURED_ROWS { self.print_waiting() } else { Ok(()) }
     }
 
-    /// Prints now, whatever there is to go by, but a heading not alone.
+    /// Prints the waiting rows now, but never the heading alone.
     pub(super) fn flush(&mut self) -> Result<(), CommandError> {
         if self.is_measured || self.waiting.len() > 1 {
             self.print_waiting()?;
@@ -74,7 +74,7 @@ impl<const COUNT: usize> Columns<COUNT> {
         self.lines.flush()
     }
 
-    /// Prints what is left, if only the heading.
+    /// Prints the rest, even if that is only the heading.
     pub(super) fn finish(mut self) -> Result<(), CommandError> {
         self.print_waiting()?;
         self.lines.flush()
@@ -133,7 +133,7 @@ fn aligned(row: &[String], widths: &[usize]) -> String {
     line
 }
 
-/// Asks before something is changed; without a terminal to ask on, `--yes` must say it.
+/// Asks before something is changed. Without a terminal to ask on, `--yes` is required.
 pub(super) fn confirm(question: &str, yes: bool) -> Result<(), CommandError> {
     if yes {
         return Ok(());
@@ -144,7 +144,7 @@ pub(super) fn confirm(question: &str, yes: bool) -> Result<(), CommandError> {
     }
 }
 
-/// Asks for a name to be typed before something large is done; without a terminal to ask on, `--yes` must say it.
+/// Asks the user to type a name before something large is done. Without a terminal to ask on, `--yes` is required.
 pub(super) fn confirm_name(why: &str, name: &str, yes: bool) -> Result<(), CommandError> {
     if yes {
         return Ok(());
@@ -152,13 +152,13 @@ pub(super) fn confirm_name(why: &str, name: &str, yes: bool) -> Result<(), Comma
     if ask(&format!("{why} ({name}): "))? == name {
         return Ok(());
     }
-    Err(CommandError::Usage("that is not its name; nothing was sent".to_owned()))
+    Err(CommandError::Usage("the name does not match; nothing was sent".to_owned()))
 }
 
-/// Asks on the terminal; gives back what was typed.
+/// Asks on the terminal and returns what was typed.
 fn ask(question: &str) -> Result<String, CommandError> {
     if !io::stdin().is_terminal() {
-        return Err(CommandError::Usage("nobody is there to confirm; add --yes".to_owned()));
+        return Err(CommandError::Usage("there is no terminal to confirm on; add --yes".to_owned()));
     }
     let failed = |source| CommandError::Io { operation: "ask for confirmation", source };
     terminal::ask(question).map_err(failed)?;
@@ -167,12 +167,12 @@ fn ask(question: &str) -> Result<String, CommandError> {
     Ok(answer.trim().to_owned())
 }
 
-/// Says several lines as [`tell`] does, but keeps the blanks before them.
+/// Writes several lines to standard error, as [`tell`] does.
 pub(super) fn tell_lines(lines: &[String]) -> Result<(), CommandError> {
     lines.iter().try_for_each(|line| tell(line))
 }
 
-/// Says something to the person at the terminal, beside the results. Where nobody listens the work goes on.
+/// Writes a sentence to standard error, apart from the results. A closed standard error does not stop the work.
 pub(super) fn tell(sentence: &str) -> Result<(), CommandError> {
     match terminal::say(sentence) {
         Err(source) if source.kind() != io::ErrorKind::BrokenPipe => {

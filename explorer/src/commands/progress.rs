@@ -1,13 +1,13 @@
-//! How far work is, on one line of a terminal's standard error that is written again and again and leaves nothing behind.
+//! A progress line on standard error, if that is a terminal. Each update replaces the line, and nothing of it remains.
 
 use crate::domain::reading::ReadProgress;
 use crate::domain::text::count;
 use crate::terminal;
 use std::time::{Duration, Instant};
 
-/// Between two lines.
+/// Between two updates.
 const INTERVAL: Duration = Duration::from_millis(100);
-/// What takes longer is said to be waited for.
+/// After this time, the line says how long the current step has taken.
 const MOMENT: Duration = Duration::from_secs(2);
 
 /// The line.
@@ -18,17 +18,17 @@ pub(super) struct Meter {
 }
 
 impl Meter {
-    /// For work that prints as it goes, where the line would stand between its lines if both go to a terminal.
+    /// For work that prints results as it goes: there is no line if it would mix with results on the same terminal.
     pub(super) fn beside_results() -> Self {
         Self { is_wanted: terminal::stderr_is_terminal() && !terminal::stdout_is_terminal(), shown_at: None }
     }
 
-    /// For work that prints only when it is done, or to a file.
+    /// For work that prints only at the end, or to a file.
     pub(super) fn before_results() -> Self {
         Self { is_wanted: terminal::stderr_is_terminal(), shown_at: None }
     }
 
-    /// Shows how far it is, unless that was shown a moment ago.
+    /// Shows the progress, unless it was updated a moment ago.
     pub(super) fn show(&mut self, sentence: impl FnOnce() -> String) {
         let is_due = self.shown_at.is_none_or(|shown_at| shown_at.elapsed() >= INTERVAL);
         if self.is_wanted && is_due {
@@ -37,7 +37,7 @@ impl Meter {
         }
     }
 
-    /// Does the next piece of work; while that takes longer than a moment, shows the sentence and how long it has taken.
+    /// Runs the next step. If that takes longer than a moment, shows the sentence and the time it has taken so far.
     pub(super) async fn waiting<T>(&mut self, sentence: &str, work: impl Future<Output = T>) -> T {
         let began = Instant::now();
         let mut work = std::pin::pin!(work);
@@ -45,12 +45,12 @@ impl Meter {
             match tokio::time::timeout(MOMENT / 2, &mut work).await {
                 Ok(done) => return done,
                 Err(_) if began.elapsed() < MOMENT => {}
-                Err(_) => self.show(|| format!("{sentence}; at the next one for {} s", began.elapsed().as_secs())),
+                Err(_) => self.show(|| format!("{sentence}; waiting for the next one, {} s", began.elapsed().as_secs())),
             }
         }
     }
 
-    /// Takes the line away, before something else is printed.
+    /// Removes the line before something else is printed.
     pub(super) fn clear(&mut self) {
         if self.shown_at.take().is_some() {
             self.write("");
@@ -58,7 +58,7 @@ impl Meter {
     }
 
     fn write(&mut self, text: &str) {
-        // Progress that cannot be shown is no reason to end.
+        // The work continues even if its progress cannot be shown.
         self.is_wanted &= terminal::show(text).is_ok();
     }
 }
@@ -69,7 +69,7 @@ impl Drop for Meter {
     }
 }
 
-/// How far reading is: matched, read, share and read units.
+/// The progress of reading: matched, read, share and read units.
 pub(super) fn sentence(progress: &ReadProgress) -> String {
     let ReadProgress { read, matched, units, segments_done, segments, .. } = *progress;
     let mut sentence = format!("{} matched of {} read", count(matched), count(read));

@@ -1,5 +1,5 @@
-//! Reading what was chosen and handing it on, in memory that does not grow with it: as it is found where any order will do, otherwise
-//! over a spool, from which it comes newest first when all is read.
+//! Reads the selected records and hands them on, in constant memory: as they are found if any order will do, otherwise through a
+//! spool, newest first, once everything is read.
 
 use super::CommandError;
 use super::output;
@@ -10,7 +10,7 @@ use crate::domain::failure::Failure;
 use crate::domain::listing::entry::{Entry, NO_SHARD, Place};
 use crate::domain::reading::{ReadEnding, ReadOrder, ReadProgress, Source};
 use crate::domain::record::Record;
-use crate::domain::text::count;
+use crate::domain::text::{count, counted};
 use crate::spool::Spool;
 use std::collections::BinaryHeap;
 use std::io;
@@ -19,22 +19,22 @@ use tokio::sync::watch;
 /// In which order records are wanted, and how many.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Sequence {
-    /// As they are found, which is sooner; otherwise newest first.
+    /// As they are found, which prints sooner; otherwise newest first.
     pub(super) as_found: bool,
-    /// At most so many: those found first, or the newest.
+    /// At most this many: those found first, or the newest.
     pub(super) limit: Option<usize>,
 }
 
-/// Whoever records are read for.
+/// A consumer of the records that are read.
 pub(super) trait Taker: Send {
     /// Takes the next record.
     fn take(&mut self, record: &Record) -> impl Future<Output = Result<(), CommandError>> + Send;
 
-    /// Hands on what was taken: it may be a while until more comes.
+    /// Passes on what was taken, because the next record may take a while.
     fn flush(&mut self) -> Result<(), CommandError>;
 }
 
-/// Reads records and hands them to the taker; gives back how far reading came, which is all of it unless there is a limit.
+/// Reads records and hands them to the taker. Returns how far it read: to the end, unless there is a limit.
 pub(super) async fn read(
     opened: &Opened,
     sequence: Sequence,
@@ -45,7 +45,7 @@ pub(super) async fn read(
     let (stop, stopped) = watch::channel(false);
     let (taker_of_batches, passing_of_batches, meter_of_batches) = (&mut *taker, &mut passing, &mut meter);
     let reading = opened.source.read_into(&opened.order, stopped, |mut batches| async move {
-        // Dropped at the end, so that nothing is read on when there is enough or a record could not be taken.
+        // Dropping it stops the reading, when there are enough records or one could not be taken.
         let _stop = stop;
         let mut progress = ReadProgress::default();
         while let Some(batch) = batches.recv().await {
@@ -70,7 +70,7 @@ pub(super) async fn read(
     passing.hand_over_waiting(taker).await?;
     taker.flush()?;
     if progress.unsearchable > 0 {
-        output::tell(&could_not_be_looked_into(progress.unsearchable))?;
+        output::tell(&could_not_be_searched(progress.unsearchable))?;
     }
     if progress.matched == 0 {
         opened.order.filter.hint().map_or(Ok(()), |hint| output::tell(&hint))?;
@@ -78,27 +78,28 @@ pub(super) async fn read(
     Ok(progress)
 }
 
-/// That a filter has no answer for so many records.
-pub(super) fn could_not_be_looked_into(number: u64) -> String {
-    let records = if number == 1 { "1 record".to_owned() } else { format!("{} records", count(number)) };
-    format!("{records} could not be looked into and may match or not; is:unreadable lists what cannot be read")
+/// Says that this many records may match the filter, because they could not be searched.
+pub(super) fn could_not_be_searched(number: u64) -> String {
+    let records = counted(number, "record", "records");
+    format!("{records} could not be searched and may match; is:unreadable lists all unreadable records")
 }
 
-/// Fails where lines of a file were left out, when the others are handed on.
+/// Fails if lines of a file were skipped, after the other records were handed on.
 pub(super) fn complete(opened: &Opened, progress: &ReadProgress) -> Result<(), CommandError> {
     let (Some(file), Some(sentence)) = (opened.source.file(), progress.bad_lines.sentence()) else {
         return Ok(());
     };
-    let (operation, read) = (format!("read all of file {}", file.path().display()), count(progress.read));
-    Err(Failure::refused(operation, format!("{sentence}; its {read} other records were read")).into())
+    let operation = format!("read all of file {}", file.path().display());
+    let read = counted(progress.read, "other record was", "other records were");
+    Err(Failure::refused(operation, format!("{sentence}; its {read} read")).into())
 }
 
-/// Whether records come newest first by themselves: those of one key do.
+/// Whether the source returns records newest first. For a single key it does.
 fn comes_in_order(order: &ReadOrder) -> bool {
     matches!(order.source, Source::Archive(_)) && order.filter.key().is_some()
 }
 
-/// Hands records on at once or lets them wait, as their order asks for it.
+/// Hands records on at once, or keeps them until everything is read, depending on the order.
 struct Passing {
     sequence: Sequence,
     is_in_order: bool,
@@ -108,8 +109,8 @@ struct Passing {
 
 impl Passing {
     async fn pass(&mut self, record: &Record, taker: &mut impl Taker) -> Result<(), CommandError> {
-        // DynamoDB orders numbers as texts, which is their order only where they have the same length. Those of another length come
-        // from emulators.
+        // DynamoDB sorts sequence numbers as text, which is their order only if they have the same length. Other lengths come from
+        // emulators.
         let number = &record.id.sequence_number;
         let is_next = self.is_in_order && number.len() == REAL_NUMBER_DIGITS && !number.starts_with('0');
         if self.sequence.as_found || is_next {
@@ -129,14 +130,14 @@ impl Passing {
         };
         let left = self.sequence.limit.map_or(usize::MAX, |limit| limit - self.taken);
         for entry in self.waiting.entries.into_sorted_vec().into_iter().take(left) {
-            let record = spool.get(entry.place()).map_err(|source| Failure::refused("print what was found", source.to_string()))?;
+            let record = spool.get(entry.place()).map_err(|source| Failure::refused("print the records", source.to_string()))?;
             taker.take(&record).await?;
         }
         Ok(())
     }
 }
 
-/// Records that are handed on when all are read.
+/// Records that are handed on once everything is read.
 #[derive(Default)]
 struct Waiting {
     spool: Option<Spool>,
@@ -151,15 +152,15 @@ impl Waiting {
         if is_full && self.entries.peek().is_some_and(|oldest| *oldest < compared) {
             return Ok(());
         }
-        let failed = |source: io::Error| Failure::refused("order what was found", source.to_string());
+        let failed = |source: io::Error| Failure::refused("sort the records", source.to_string());
         let spool = match &mut self.spool {
             Some(spool) => spool,
             None => self.spool.insert(Spool::new().map_err(failed)?),
         };
         if spool.is_full() {
             let found = count(self.entries.len() as u64);
-            let sentence = format!("there are more than {found} records; ask for fewer, or add --unordered");
-            return Err(Failure::refused("order what was found", sentence).into());
+            let sentence = format!("there are more than {found} records; narrow the filter, or add --unordered");
+            return Err(Failure::refused("sort the records", sentence).into());
         }
         self.entries.push(spool.put(record).map_err(failed)?);
         if is_full {

@@ -1,28 +1,28 @@
-//! The commands that read records of an archive or a file, which are ended at once when they are to end.
+//! The commands that read records of an archive or a file. Ctrl-c stops them at once.
 
 use super::interrupt::{Prints, interruptible};
 use super::selection::RecordSource;
 use super::{CommandError, Output, export, get, records};
 
-/// What is done with the records.
+/// What to do with the records.
 #[derive(Clone, Debug)]
 pub(super) enum ReadCommand {
-    /// They are printed.
+    /// Print them.
     Records(records::RecordsRequest),
-    /// One of them is printed.
+    /// Print one of them.
     Get(get::GetRequest),
-    /// They are written to a file.
+    /// Write them to a file.
     Export(export::ExportRequest),
 }
 
 impl ReadCommand {
-    /// Does it.
+    /// Runs it.
     ///
     /// # Errors
-    /// A sentence for the user, also where it was ended before all was read.
+    /// A sentence for the user, also if it was stopped before everything was read.
     pub(super) async fn run(self, source: RecordSource, output: Output) -> Result<(), CommandError> {
-        let partial = Err(CommandError::Stopped("stopped; what was printed is not all"));
-        let nothing = Err(CommandError::Stopped("stopped before all was read; nothing was printed"));
+        let partial = Err(CommandError::Stopped("stopped; the printed results are incomplete"));
+        let nothing = Err(CommandError::Stopped("stopped before everything was read; nothing was printed"));
         match self {
             Self::Records(request) => {
                 let stopped = if request.prints_at_once() { partial } else { nothing };
@@ -33,7 +33,7 @@ impl ReadCommand {
                 let (prints, stopped) = match &request.to {
                     export::Destination::StandardOutput => (Prints::Everything, partial),
                     export::Destination::File { .. } => {
-                        (Prints::OnlyASummary, Err(CommandError::Stopped("stopped; nothing is left of the export")))
+                        (Prints::OnlyASummary, Err(CommandError::Stopped("stopped; the incomplete export was deleted")))
                     }
                 };
                 interruptible(export::run(source, request, output), prints, stopped).await

@@ -14,20 +14,20 @@ use crate::domain::time::TimeContext;
 use crate::files::record_json::RecordJson;
 use clap::Args;
 
-/// Columns of a payload's beginning in a table.
+/// Width of the payload's beginning in a table, in columns.
 pub(super) const PREVIEW_COLUMNS: usize = 60;
 
-/// Which records, and how they are printed.
+/// Which records, and how to print them.
 #[derive(Args, Clone, Debug)]
 pub(super) struct RecordsArguments {
     #[command(flatten)]
     selection: SelectionArguments,
-    /// Print records as they are found: sooner, in any order
+    /// Print records as they are found: sooner, but in no order
     #[arg(long)]
     unordered: bool,
 }
 
-/// The same, understood.
+/// The same, interpreted.
 #[derive(Clone, Debug)]
 pub(super) struct RecordsRequest {
     chosen: Chosen,
@@ -35,14 +35,14 @@ pub(super) struct RecordsRequest {
 }
 
 impl RecordsRequest {
-    /// Whether records are printed before all are read.
+    /// Whether records are printed before everything is read.
     pub(super) fn prints_at_once(&self) -> bool {
         self.unordered || self.chosen.filter.key().is_some()
     }
 }
 
 impl RecordsArguments {
-    /// Understands them.
+    /// Interprets the arguments.
     ///
     /// # Errors
     /// Says what is wrong.
@@ -52,7 +52,7 @@ impl RecordsArguments {
     }
 }
 
-/// Prints the records that were chosen.
+/// Prints the selected records.
 pub(super) async fn run(source: RecordSource, request: RecordsRequest, output: Output) -> Result<(), CommandError> {
     let RecordsRequest { chosen, unordered } = request;
     let opened = chosen.open(source).await?;
@@ -79,7 +79,7 @@ enum Form {
 }
 
 impl Printer {
-    /// For records whose payloads are there.
+    /// For records with these payloads.
     pub(super) fn new(payloads: Payloads, output: Output) -> Self {
         let form = match output {
             Output::Json => Form::Json(Lines::default()),
@@ -88,7 +88,7 @@ impl Printer {
         Self { payloads, times: local_times(), form }
     }
 
-    /// Prints what is left.
+    /// Prints the rest.
     pub(super) fn finish(self) -> Result<(), CommandError> {
         match self.form {
             Form::Json(mut lines) => lines.flush(),
@@ -107,7 +107,7 @@ impl Taker for Printer {
             }
             Form::Table(columns) => {
                 let payload = match recipe {
-                    // What is recognised is found at its beginning.
+                    // Formats are recognised by the beginning.
                     Recipe::Detected => preview(record, PREVIEW_COLUMNS),
                     Recipe::Steps(_) => {
                         let payload = self.payloads.of(record).await?;

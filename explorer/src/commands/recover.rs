@@ -25,26 +25,26 @@ use reading::{Extent, Found, Problem, read};
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 
-/// What is to be recovered, and how.
+/// What to recover, and how.
 #[derive(Args, Clone, Debug)]
 pub(super) struct RecoverArguments {
-    /// The failure destination: s3://BUCKET (what Lambda put below aws/lambda/), s3://BUCKET/PREFIX, or a folder or file with copies
-    /// of its objects
+    /// Failure destination: s3://BUCKET (everything below aws/lambda/, where Lambda writes), s3://BUCKET/PREFIX, or a folder or file
+    /// with copies of its objects
     #[arg(value_name = "PLACE")]
     place: FailurePlace,
-    /// Only what is of this stream
+    /// Only batches of this stream, by name or ARN
     #[arg(long)]
     stream: Option<StreamName>,
-    /// Only what this function failed at: its name or its ARN, with a version or alias for what that one failed at
+    /// Only batches of this function, by name or ARN; with a version or alias, only batches of that one
     #[arg(long)]
     function: Option<String>,
-    /// Archive the records, and delete the batches whose records are all archived; without it the batches are only listed
+    /// Archive the records, and delete batches whose records are all archived [default: only list the batches]
     #[arg(long)]
     archive: bool,
-    /// Delete nothing
+    /// Keep archived batches instead of deleting them
     #[arg(long, requires = "archive")]
     keep: bool,
-    /// Do not ask
+    /// Do not ask for confirmation
     #[arg(long, requires = "archive")]
     yes: bool,
 }
@@ -55,12 +55,12 @@ impl RecoverArguments {
         self.archive
     }
 
-    /// Whether it deletes what it has archived.
+    /// Whether it deletes archived batches.
     pub(super) fn deletes(&self) -> bool {
         self.archive && !self.keep
     }
 
-    /// The folder to be listed, where no more is asked for: that needs no AWS.
+    /// The folder, if it only has to be listed: that needs no AWS.
     pub(super) fn only_lists_folder(&self) -> Option<PathBuf> {
         match &self.place {
             FailurePlace::Folder(folder) if !self.archive => Some(folder.clone()),
@@ -68,7 +68,7 @@ impl RecoverArguments {
         }
     }
 
-    /// Whether what is found is asked for. What is no batch is of no stream and function; what cannot be read may be of any.
+    /// Whether the object is wanted. What is not a batch has no stream or function; what cannot be read may belong to any.
     fn wants(&self, found: &Found) -> bool {
         match &found.batch {
             Ok(batch) => {
@@ -84,14 +84,14 @@ impl RecoverArguments {
     }
 
     fn nothing_there(&self) -> String {
-        format!("there is nothing in {}", self.place)
+        format!("nothing found in {}", self.place)
     }
 
     fn nothing_of_these(&self) -> String {
-        let stream = self.stream.as_ref().map(|stream| format!("of stream {stream}"));
-        let function = self.function.as_ref().map(|function| format!("of function {function}"));
-        let whose = [stream, function].into_iter().flatten().collect::<Vec<_>>().join(" and ");
-        format!("nothing in {} is {whose}", self.place)
+        let stream = self.stream.as_ref().map(|stream| format!(" of stream {stream}"));
+        let function = self.function.as_ref().map(|function| format!(" of function {function}"));
+        let whose = [stream, function].into_iter().flatten().collect::<Vec<_>>().join(" and");
+        format!("no batches{whose} in {}", self.place)
     }
 
     fn question(&self, choice: &Choice, region: &str) -> String {
@@ -117,9 +117,9 @@ pub(super) async fn run(connection: Connection, arguments: RecoverArguments, out
     if choice.is_empty() {
         return print_nothing(&arguments.nothing_of_these(), output);
     }
-    // Another function's failures are not the archiver's, though the records may be in the archive.
+    // Batches of another function were not the archiver's to archive, even if it archives the same stream.
     if let Some(functions) = choice.several_functions() {
-        let sentence = format!("what is there is not of one function, but of {functions}; choose one by its ARN with --function");
+        let sentence = format!("there are batches of several functions: {functions}; choose one by its ARN with --function");
         return Err(CommandError::Usage(sentence));
     }
     if !choice.batches.is_empty() {
@@ -135,10 +135,10 @@ pub(super) async fn run(connection: Connection, arguments: RecoverArguments, out
 }
 
 fn stopped() -> CommandError {
-    CommandError::Stopped("stopped; what was archived is archived, run it again for the rest")
+    CommandError::Stopped("stopped; archived records stay archived, run it again for the rest")
 }
 
-/// Finds out what is asked for, and hands it on as it is found.
+/// Finds the wanted objects, and hands each on as it is found.
 async fn choose(
     store: &FailureStore,
     objects: Vec<Object>,
@@ -160,13 +160,13 @@ async fn choose(
     Ok(choice)
 }
 
-/// Lists what is in a folder, as [`run`] does.
+/// Lists the batches in a folder, as [`run`] does.
 pub(super) async fn list_folder(folder: PathBuf, arguments: RecoverArguments, output: Output) -> Result<(), CommandError> {
     list(FailureStore::Folder(folder), arguments, output).await
 }
 
 async fn list(store: FailureStore, arguments: RecoverArguments, output: Output) -> Result<(), CommandError> {
-    let stopped = Err(CommandError::Stopped("stopped before all was listed"));
+    let stopped = Err(CommandError::Stopped("stopped; the list is incomplete"));
     interruptible(list_objects(store, arguments, output), Prints::Everything, stopped).await
 }
 
@@ -201,20 +201,20 @@ async fn list_objects(store: FailureStore, arguments: RecoverArguments, output: 
                 return Ok(());
             }
             let which = if choice.several_functions().is_some() { " --function ARN" } else { "" };
-            let archive = format!("when the cause is mended, archive them: the same with --archive{which}");
-            output::tell(&format!("The function's log says what each failed for; {archive}"))
+            let archive = format!("Fix the cause, then archive them: run the same command with --archive{which}");
+            output::tell(&format!("The function's log says why each batch failed. {archive}"))
         }
     }
 }
 
-/// The batches that are archived now, and where to.
+/// The batches to archive, and how.
 struct Work {
     connection: Connection,
     store: FailureStore,
     choice: Choice,
     keeps: bool,
     output: Output,
-    /// What has become of them so far, for whoever stops it.
+    /// The result so far, in case the work is stopped.
     total: Arc<Mutex<Total>>,
 }
 
@@ -252,15 +252,15 @@ impl Work {
                     let Some(recovered) = stop.unless_stopped(recovering).await else {
                         break Err(stopped());
                     };
-                    // To its end, for what is deleted to be told.
+                    // Not stoppable, so that deleted batches are always reported.
                     archiving.settle(&found.object, batch, recovered).await
                 }
-                Ok(_) => archiving.leave("it is another batch than the one that was asked about"),
+                Ok(_) => archiving.leave("it has changed since it was listed, and is now of another stream or function"),
                 Err(problem) => archiving.pass_over(problem),
             };
             archiving.total.unfinished = all - place - 1;
             share(&archiving.total);
-            // A row of the table, on the same terminal.
+            // The row goes to the same terminal.
             meter.clear();
             printer.print(&found, outcome)?;
             meter.show(|| archiving.sentence(all));

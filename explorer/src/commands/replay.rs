@@ -22,7 +22,7 @@ use archiver::format::stream::StreamName;
 use clap::{Args, Subcommand, ValueEnum};
 use std::time::Duration;
 
-/// What of replays is asked for.
+/// The subcommands.
 #[derive(Debug, Subcommand)]
 pub(super) enum ReplayCommand {
     #[command(flatten)]
@@ -31,26 +31,26 @@ pub(super) enum ReplayCommand {
     History(HistoryCommand),
 }
 
-/// What takes a source, a target, or both.
+/// Commands that need a source, a target, or both.
 #[derive(Debug, Subcommand)]
 pub(super) enum RunCommand {
-    /// Read the records and show what a replay of them would do; nothing is sent
+    /// Plan a replay: read the records and show what would happen; sends nothing
     Plan(PlanArguments),
-    /// Run a plan, by its id; with --to plan records of an archive and run that
+    /// Run a plan, by its id; with --to, plan and run in one step
     Run {
         #[command(flatten)]
         plan: PlanArguments,
         #[command(flatten)]
         running: RunningArguments,
     },
-    /// Go on with a replay that was paused, has failed, or whose program has ended
+    /// Resume a replay that was paused, failed or was interrupted
     Resume {
-        /// Its id, or the beginning of it
+        /// Id of the replay, or its beginning
         id: PlanId,
-        /// Another rate from now on
+        /// Rate from now on, as for run [default: unchanged]
         #[arg(long)]
         rate: Option<Rate>,
-        /// Another timing from now on
+        /// Timing from now on, as for run [default: unchanged]
         #[arg(long)]
         timing: Option<Timing>,
         #[command(flatten)]
@@ -58,111 +58,111 @@ pub(super) enum RunCommand {
     },
 }
 
-/// What takes only the files of replays.
+/// Commands that need only the plans' files.
 #[derive(Debug, Subcommand)]
 pub(super) enum HistoryCommand {
-    /// Pause a replay that runs in this program or another
+    /// Pause a running replay, in whichever process it runs
     Pause {
-        /// Its id, or the beginning of it
+        /// Id of the replay, or its beginning
         id: PlanId,
     },
-    /// End a replay for good; what is sent stays sent
+    /// Cancel a replay for good; records already sent stay in the target
     Cancel {
-        /// Its id, or the beginning of it
+        /// Id of the replay, or its beginning
         id: PlanId,
-        /// Do not ask
+        /// Do not ask for confirmation
         #[arg(long)]
         yes: bool,
     },
-    /// List the replays, the newest first
+    /// List replays, newest first
     List,
-    /// Show a replay: what it does, how far it is, its runs, what was passed over
+    /// Show a replay: its settings, progress, runs and skipped records
     Show {
-        /// Its id, or the beginning of it
+        /// Id of the replay, or its beginning
         id: PlanId,
-        /// What became of the record of this sequence number, as it was in the stream it came from
+        /// Show what became of the record that had this sequence number in its original stream
         #[arg(long, value_name = "SEQUENCE_NUMBER")]
         record: Option<String>,
-        /// Print what became of every record, in the order of the plan
+        /// Show what became of every record, in the order of the plan
         #[arg(long, conflicts_with = "record")]
         receipts: bool,
     },
-    /// Remove a replay from the history, and its file
+    /// Remove a replay from the history and delete its file
     Remove {
-        /// Its id, or the beginning of it
+        /// Id of the replay, or its beginning
         id: PlanId,
-        /// Do not ask
+        /// Do not ask for confirmation
         #[arg(long)]
         yes: bool,
     },
 }
 
-/// What is to be planned.
+/// What to plan.
 #[derive(Args, Clone, Debug)]
 pub(super) struct PlanArguments {
     #[command(flatten)]
     selection: SelectionArguments,
-    /// The stream to put the records into
+    /// Stream to replay into, by name or ARN
     #[arg(long, value_name = "STREAM")]
     to: Option<StreamName>,
-    /// Only the last record of each key that arrived at this time or before it; takes an archive of mode ALL
+    /// Only the last record of each key that arrived at this time or earlier; needs an archive in mode ALL
     #[arg(long, value_name = "TIME")]
     state_as_of: Option<String>,
-    /// Replay also items that are expired and only not deleted yet
+    /// Also replay items that have expired but are not deleted yet
     #[arg(long)]
     include_expired: bool,
-    /// Replay also records that the filter could not look into: their payload is cut, damaged or broken JSON
+    /// Also replay records that the filter could not search, because their payload is cut, damaged or broken JSON
     #[arg(long)]
     include_unreadable: bool,
-    /// Put aggregated records as they are, instead of taking them apart; consumers lose those whose shard is another one
+    /// Send aggregated records whole instead of taking them apart; consumers lose user records that belong to another shard
     #[arg(long)]
     as_stored: bool,
     #[command(flatten)]
     options: OptionArguments,
 }
 
-/// How records are put.
+/// How to send the records.
 #[derive(Args, Clone, Debug)]
 pub(super) struct OptionArguments {
     /// Put an envelope before each payload that says where it came from
     #[arg(long)]
     envelope: bool,
-    /// What separates envelope and payload; the control character 0x1E when not given
+    /// Text that separates envelope and payload [default: the control character 0x1E]
     #[arg(long, requires = "envelope")]
     separator: Option<Separator>,
-    /// How fast: a share of each shard's capacity such as 50%, records a second such as 800/s, or max [default: 50%]
+    /// How fast to send: a share of each shard's capacity such as 50%, records per second such as 800/s, or max [default: 50%]
     #[arg(long)]
     rate: Option<Rate>,
-    /// When: fast, recorded (with the pauses between arrivals), or 10x as fast as recorded [default: fast]
+    /// When to send: fast, recorded (keeps the pauses between arrivals), or 10x (ten times as fast as recorded) [default: fast]
     #[arg(long)]
     timing: Option<Timing>,
-    /// Which records wait for which [default: key]
+    /// Which order to keep [default: key]
     #[arg(long, value_enum)]
     order: Option<OrderArgument>,
 }
 
-/// Which records wait for which.
+/// Which order to keep.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 enum OrderArgument {
-    /// Those of a partition key arrive one after the other
+    /// Records of a partition key arrive in their order
     Key,
-    /// None does, which is faster for few keys
+    /// No order; faster for few keys
     None,
 }
 
-/// How a run goes on the command line.
+/// How to run on the command line.
 #[derive(Args, Clone, Copy, Debug)]
 pub(super) struct RunningArguments {
-    /// Give up when the stream has taken nothing for so long
+    /// Fail if the target takes no record for this long
     #[arg(long, value_name = "SPAN", default_value = "10m", value_parser = patience)]
     patience: Duration,
-    /// Do not ask
+    /// Do not ask for confirmation
     #[arg(long)]
     yes: bool,
 }
 
 impl OptionArguments {
-    /// The options with these in place of what is there.
+    /// Replaces the known options with those that are given.
     fn over(&self, known: ReplayOptions) -> ReplayOptions {
         let separator = || self.separator.clone().unwrap_or_default();
         ReplayOptions {
@@ -178,13 +178,13 @@ impl OptionArguments {
     }
 }
 
-/// A span of time, as a TTL is typed.
+/// A span of time, typed like a TTL.
 fn patience(text: &str) -> Result<Duration, String> {
     let span = text.parse::<Ttl>().map(|span| Duration::from_secs(span.seconds()));
-    span.map_err(|_| format!("\"{text}\" is no span of time; give seconds, or a number with s, m or h, such as 30s or 10m"))
+    span.map_err(|_| format!("\"{text}\" is not a time span; use seconds, or a number with s, m or h, such as 30s or 10m"))
 }
 
-/// A plan that is to be made, understood.
+/// A request for a plan, interpreted.
 #[derive(Debug)]
 struct PlanRequest {
     source: NamedSource,
@@ -197,10 +197,8 @@ struct PlanRequest {
 
 impl PlanArguments {
     fn understood(&self) -> Result<PlanRequest, CommandError> {
-        let target = self
-            .to
-            .clone()
-            .ok_or_else(|| CommandError::Usage("--to is missing: it names the stream to put the records into".to_owned()))?;
+        let target =
+            self.to.clone().ok_or_else(|| CommandError::Usage("--to is missing; it names the stream to replay into".to_owned()))?;
         let state_as_of = match &self.state_as_of {
             Some(text) => Some(local_times().parse(text).map_err(|error| CommandError::Usage(error.to_string()))?),
             None => None,
@@ -224,19 +222,19 @@ impl PlanArguments {
         })
     }
 
-    /// The id of a plan, where that and nothing else is named.
+    /// The id of a plan, if that and nothing else is given.
     fn plan_id(&self) -> Result<PlanId, CommandError> {
         let named = self.selection.only_stream();
         let id = named.as_deref().map(PlanId::parse).and_then(Result::ok);
         id.ok_or_else(|| {
-            let sentence = "name a plan by its id, or a stream and with --to the stream to put its records into";
+            let sentence = "name a plan by its id, or a stream to read and, with --to, the stream to replay into";
             CommandError::Usage(sentence.to_owned())
         })
     }
 }
 
 impl RunCommand {
-    /// Whether it changes a stream. To make a plan and look at it changes nothing.
+    /// Whether it changes a stream. Planning changes nothing.
     pub(super) fn changes_something(&self) -> bool {
         match self {
             Self::Plan(_) => false,
@@ -267,7 +265,7 @@ impl RunCommand {
 }
 
 impl HistoryCommand {
-    /// Whether it changes what runs elsewhere, or the history.
+    /// Whether it changes a running replay or the history.
     pub(super) fn changes_something(&self) -> bool {
         match self {
             Self::List | Self::Show { .. } => false,
@@ -295,7 +293,7 @@ fn plans() -> Result<Plans, CommandError> {
     Plans::of_user().map_err(of_file)
 }
 
-/// A file's error, as the command line says it.
+/// The error of a plan's file, as an error of the command.
 fn of_file(error: PlanError) -> CommandError {
     match error {
         PlanError::Missing(_) => CommandError::NotFound(error.to_string()),

@@ -1,4 +1,4 @@
-//! Which records a command is about: where they are read, what they must be and how many of them.
+//! Which records a command reads: their source, the filter, and how many.
 
 use super::{CommandError, local_times, negated, output};
 use crate::aws::connect::Connection;
@@ -23,7 +23,7 @@ use unicode_width::UnicodeWidthStr as _;
 /// Which records.
 #[derive(Args, Clone, Debug)]
 pub(super) struct RangeArguments {
-    /// Only records of this partition key
+    /// Only records with this partition key
     #[arg(long)]
     pub(super) key: Option<String>,
     /// Only records that arrived at this time or later: 2026-11-20T10:00Z, 2026-11-20, epoch seconds, or 1h for an hour ago
@@ -32,40 +32,40 @@ pub(super) struct RangeArguments {
     /// Only records that arrived before this time
     #[arg(long, value_name = "TIME")]
     pub(super) before: Option<String>,
-    /// At most so many, the newest ones
+    /// At most this many records, newest first
     #[arg(long, value_name = "COUNT")]
     pub(super) limit: Option<NonZeroUsize>,
 }
 
-/// Where records are read, and which.
+/// The source of the records, and which of them to take.
 #[derive(Args, Clone, Debug)]
 pub(super) struct SelectionArguments {
-    /// The stream, by its name or ARN; left out with --file
+    /// Name or ARN of the stream; leave it out with --file
     #[arg(value_name = "STREAM", required_unless_present = "file")]
     stream: Option<String>,
-    /// What the records must be, each argument one condition: after:1h 'json:$.status=="paid"' 'text:not found' -is:expired
+    /// Conditions that records must meet, one per argument: after:1h 'json:$.status=="paid"' 'text:not found' -is:expired
     #[arg(value_name = "FILTER")]
     filter: Vec<String>,
     #[command(flatten)]
     negated: Negated,
-    /// Read a file of exported JSON Lines in place of an archive, or - for standard input; needs no AWS
+    /// Read an exported JSON Lines file instead of an archive, or - for standard input; needs no AWS
     #[arg(long, value_name = "FILE")]
     pub(super) file: Option<PathBuf>,
     #[command(flatten)]
     range: RangeArguments,
-    /// How payloads are decoded, such as: gzip > msgpack. Without it they are recognised
+    /// How to decode payloads, such as "gzip > msgpack" [default: recognised by content]
     #[arg(long, value_name = "STEPS")]
     decode: Option<Recipe>,
 }
 
-/// Conditions that begin with a minus, which would be taken for options where they stand.
+/// Conditions that begin with a minus, which clap would take for options.
 #[derive(Args, Clone, Debug, Default)]
 pub(super) struct Negated {
     #[arg(long = negated::OPTION, value_name = "FILTER", hide = true, allow_hyphen_values = true)]
     conditions: Vec<String>,
 }
 
-/// Where records are read, as it was named.
+/// The source of the records, as it was named.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum NamedSource {
     /// A stream's archive.
@@ -74,7 +74,7 @@ pub(super) enum NamedSource {
     File(PathBuf),
 }
 
-/// The same, with the connection where that takes one.
+/// The same, with a connection if it needs one.
 #[derive(Clone, Debug)]
 pub(super) enum RecordSource {
     Archive { connection: Connection, stream: StreamName },
@@ -107,7 +107,7 @@ pub(super) struct Payloads {
 }
 
 impl SelectionArguments {
-    /// What stands in the stream's place, where nothing else is chosen.
+    /// The first argument, if nothing else was given.
     pub(super) fn only_stream(&self) -> Option<String> {
         let RangeArguments { key, after, before, limit } = &self.range;
         let has_range = key.is_some() || after.is_some() || before.is_some() || limit.is_some();
@@ -119,16 +119,16 @@ impl SelectionArguments {
         self.stream.clone().filter(|_| !has_more)
     }
 
-    /// Understands it.
+    /// Interprets the arguments.
     ///
     /// # Errors
-    /// Says what is wrong, of a filter after showing where.
+    /// Says what is wrong. A mistake in a filter is marked first.
     pub(super) fn understood(&self) -> Result<(NamedSource, Chosen), CommandError> {
         let (source, filter) = match (&self.file, &self.stream) {
-            // What would be the stream is the filter's first word.
+            // The first argument is not a stream here, but the filter's first condition.
             (Some(file), word) => (NamedSource::File(file.clone()), word.iter().chain(&self.filter).cloned().collect::<Vec<_>>()),
             (None, Some(stream)) => (NamedSource::Stream(stream_named(stream)?), self.filter.clone()),
-            (None, None) => return Err(CommandError::Usage("neither a stream nor --file is named".to_owned())),
+            (None, None) => return Err(CommandError::Usage("name a stream, or a file with --file".to_owned())),
         };
         let chosen = Chosen {
             filter: self.range.added_to(filter_of(&filter, &self.negated)?)?,
@@ -140,12 +140,12 @@ impl SelectionArguments {
 }
 
 impl RangeArguments {
-    /// The filter with these options, of which the line must not say other things.
+    /// Adds these options to the filter, which must not already have the same conditions.
     fn added_to(&self, mut filter: RecordFilter) -> Result<RecordFilter, CommandError> {
         let times = local_times();
         let usage = |error: &dyn Display| CommandError::Usage(error.to_string());
         let once = |option: &str, is_there: bool| match is_there {
-            true => Err(CommandError::Usage(format!("both --{option} and {option}: are given; leave one of them out"))),
+            true => Err(CommandError::Usage(format!("--{option} and {option}: are both given; leave one out"))),
             false => Ok(()),
         };
         if let Some(key) = &self.key {
@@ -168,7 +168,7 @@ impl RangeArguments {
 }
 
 impl NamedSource {
-    /// With the connection of a command that has one.
+    /// Adds the connection.
     pub(super) fn with(self, connection: &Connection) -> RecordSource {
         match self {
             Self::Stream(stream) => RecordSource::Archive { connection: connection.clone(), stream },
@@ -177,7 +177,7 @@ impl NamedSource {
     }
 }
 
-/// An open source, and the stream whose records it has, where that is known.
+/// An open source, and the stream of its records, if that is known.
 pub(super) type SourceOfStream = (OpenedSource, Option<StreamName>);
 
 impl RecordSource {
@@ -205,12 +205,12 @@ impl RecordSource {
 /// A stream's archive, to read from.
 ///
 /// # Errors
-/// When there is none, or nobody can tell.
+/// If there is none, or if that cannot be found out.
 pub(super) async fn archive_of(connection: &Connection, stream: &StreamName) -> Result<(ArchiveTable, ArchiveMode), CommandError> {
     let (table, note) = archive_to_read(connection, stream).await?;
     match table.and_then(|table| table.mode().map(|mode| (table, mode))) {
         Some(found) => {
-            // The archive that is there is read all the same.
+            // The archive can be read in spite of the note.
             note.map_or(Ok(()), |note| output::tell(&note))?;
             Ok(found)
         }
@@ -247,7 +247,7 @@ impl Chosen {
 }
 
 impl Payloads {
-    /// The payload, or why it is not there; what cannot be read for now is no property of the record and ends the command.
+    /// The payload, or why the record has none. A failed call ends the command, because it says nothing about the record.
     pub(super) async fn of(&self, record: &Record) -> Result<Result<Vec<u8>, NoPayload>, CommandError> {
         Ok(self.source.payload_of(record).await?)
     }
@@ -256,15 +256,15 @@ impl Payloads {
 /// A stream as it was typed: by its name or its ARN.
 ///
 /// # Errors
-/// When no stream can have it.
+/// If no stream can have this name.
 pub(super) fn stream_named(text: &str) -> Result<StreamName, CommandError> {
     text.parse::<StreamName>().map_err(|error| CommandError::Usage(error.to_string()))
 }
 
-/// The filter of arguments, each of which is one condition. Its times are those of now, so that it says what was read.
+/// Reads a filter from arguments, one condition each. Relative times are fixed now, so that the filter says what was read.
 ///
 /// # Errors
-/// Says what is wrong, after showing where.
+/// Says what is wrong, after marking where.
 pub(super) fn filter_of(conditions: &[String], negated: &Negated) -> Result<RecordFilter, CommandError> {
     let times = local_times();
     let arguments: Vec<&str> = conditions.iter().chain(&negated.conditions).map(String::as_str).collect();
@@ -277,13 +277,13 @@ pub(super) fn filter_of(conditions: &[String], negated: &Negated) -> Result<Reco
     }
 }
 
-/// The arguments, and below them what marks the mistake in one of them.
+/// The arguments, and below them a line that marks the mistake.
 fn marked(arguments: &[&str], place: usize, mistake: &InvalidFilter) -> [String; 2] {
     let columns = |text: &str| printable(text).width();
     let (mut shown, mut before) = (String::new(), 0);
     for (other, argument) in arguments.iter().enumerate() {
         let separator = if other > 0 { " " } else { "" };
-        // As a shell takes it for one.
+        // Quoted as in a shell.
         let quote = if argument.is_empty() || argument.contains(char::is_whitespace) { "'" } else { "" };
         if other == place {
             before = columns(&shown) + separator.len() + quote.len();
@@ -292,7 +292,7 @@ fn marked(arguments: &[&str], place: usize, mistake: &InvalidFilter) -> [String;
     }
     let (span, argument) = (mistake.span(), arguments.get(place).copied().unwrap_or_default());
     before += columns(argument.get(..span.start).unwrap_or_default());
-    // At the end of the argument something is missing.
+    // An empty span means that something is missing at the end.
     let marks = columns(argument.get(span).unwrap_or_default()).max(1);
     [format!("  {}", printable(&shown)), format!("  {}{}", " ".repeat(before), "^".repeat(marks))]
 }
@@ -303,7 +303,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_mistake_is_marked_where_it_stands() {
+    fn a_mistake_is_marked_where_it_is() {
         for (arguments, shown, marks) in [
             (&["key:cust-42", "afer:1h"][..], "key:cust-42 afer:1h", "              ^^^^^"),
             (&["key:zürich", "日本", "is:old"], "key:zürich 日本 is:old", "                     ^^^"),
@@ -317,12 +317,12 @@ mod tests {
     }
 
     #[test]
-    fn an_option_and_the_line_do_not_say_two_things() {
+    fn an_option_and_the_same_condition_are_not_both_allowed() {
         let range = RangeArguments { key: Some("cust-1".to_owned()), after: None, before: None, limit: None };
         let line = |line: &str| RecordFilter::parse(line, &local_times()).unwrap();
         for twice in ["key:cust-2", "key:cust-*"] {
             let error = range.added_to(line(twice)).unwrap_err().to_string();
-            assert_eq!(error, "both --key and key: are given; leave one of them out");
+            assert_eq!(error, "--key and key: are both given; leave one out");
         }
         assert_eq!(range.added_to(line("is:gzip")).unwrap().key(), Some("cust-1"));
     }

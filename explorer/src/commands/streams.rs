@@ -16,10 +16,10 @@ use serde::Serialize;
 /// Streams described at once.
 const STREAMS_AT_ONCE: usize = 8;
 
-/// What is listed.
+/// What to list.
 #[derive(Args, Clone, Copy, Debug)]
 pub(super) struct StreamsArguments {
-    /// End with exit code 4 where the archive of a stream has a problem
+    /// Exit with code 4 if an archive has a problem
     #[arg(long)]
     check: bool,
 }
@@ -45,7 +45,7 @@ pub(super) struct StreamJson {
     items: Option<u64>,
     size_bytes: Option<u64>,
     health: Option<Health>,
-    /// What is wrong, or why nothing is known, as a sentence.
+    /// What is wrong, or why the stream could not be read, as a sentence.
     problem: Option<String>,
 }
 
@@ -73,7 +73,7 @@ impl From<&StreamOverview> for StreamJson {
     }
 }
 
-/// The mode that the tags name, or of a deleted stream that of its table.
+/// The mode of the tags; for a deleted stream, that of its table.
 fn mode_of(overview: &StreamOverview) -> Option<ArchiveMode> {
     let of_table = || overview.table.as_ref().filter(|_| overview.is_deleted)?.mode();
     overview.mode().or_else(of_table)
@@ -93,7 +93,7 @@ pub(super) async fn run(connection: &Connection, arguments: StreamsArguments, ou
     let archives = async {
         match archives_without_stream(connection, &names).await {
             Ok(archives) => (archives, None),
-            // Not everybody may list tables.
+            // Listing tables may not be permitted.
             Err(failure) if is_denied(&failure) => (Vec::new(), None),
             Err(failure) => (Vec::new(), Some(failure)),
         }
@@ -104,7 +104,7 @@ pub(super) async fn run(connection: &Connection, arguments: StreamsArguments, ou
     });
     let reads = futures::stream::iter(reads).buffered(STREAMS_AT_ONCE).collect::<Vec<StreamRead>>();
     let (mut streams, (archives, unlisted)) = tokio::join!(reads, archives);
-    // A stream that was deleted since it was listed is no failure.
+    // A stream that was deleted since it was listed is not a failure.
     streams.retain(|(_, result)| !result.as_ref().is_err_and(|failure| failure.kind == FailureKind::NotFound));
     streams.extend(archives.into_iter().map(|archive| (archive.name.clone(), Ok(archive))));
     match output {
@@ -123,9 +123,9 @@ pub(super) async fn run(connection: &Connection, arguments: StreamsArguments, ou
         }
     }
     if let Some(failure) = &unlisted {
-        output::tell(&format!("archives of deleted streams may be missing here: {failure}"))?;
+        output::tell(&format!("archives of deleted streams may be missing from this list: {failure}"))?;
     }
-    // Somebody who has to do with some of the account's streams may not see into the others, which is no failure.
+    // Permission for only some of the account's streams is not a failure.
     let checked = checked(&streams);
     let sees_some = streams.iter().any(|(_, result)| result.is_ok());
     let mut failures = streams.into_iter().filter_map(|(_, result)| result.err());
@@ -140,7 +140,7 @@ pub(super) async fn run(connection: &Connection, arguments: StreamsArguments, ou
     }
 }
 
-/// Whether all is well with the streams, as far as one sees into them.
+/// Whether all streams that could be read are healthy.
 fn checked(streams: &[StreamRead]) -> Result<(), CommandError> {
     let overviews = || streams.iter().filter_map(|(_, result)| result.as_ref().ok());
     let problems = overviews().filter(|overview| overview.problem().is_some()).count();
@@ -156,7 +156,7 @@ fn is_denied(failure: &Failure) -> bool {
     failure.kind == FailureKind::AccessDenied
 }
 
-/// A stream, and what could be read of it.
+/// A stream, and its overview if it could be read.
 type StreamRead = (StreamName, Result<StreamOverview, Failure>);
 
 fn as_json((name, result): &StreamRead) -> StreamJson {

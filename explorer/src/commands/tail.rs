@@ -2,7 +2,7 @@
 
 use super::interrupt::{Prints, interruptible};
 use super::output;
-use super::reading::{Taker as _, could_not_be_looked_into};
+use super::reading::{Taker as _, could_not_be_searched};
 use super::records::Printer;
 use super::selection::{Negated, Payloads, archive_of, filter_of, stream_named};
 use super::{CommandError, Output, local_times};
@@ -14,7 +14,7 @@ use crate::domain::decode::Recipe;
 use crate::domain::reading::following::{
     FollowBatch, FollowEnding, FollowFrom, FollowOrder, FollowStatus, Followed, MISSING_AFTER,
 };
-use crate::domain::text::count;
+use crate::domain::text::counted;
 use crate::domain::time::span;
 use crate::sources::PayloadSource;
 use archiver::aws::failure::FailureKind;
@@ -25,41 +25,41 @@ use tokio::sync::{mpsc, watch};
 
 /// Batches that may wait to be printed.
 const BATCHES_WAITING: usize = 4;
-/// A delay that is worth a word.
+/// A delay that is reported.
 const LONG_DELAY: Duration = Duration::from_secs(60);
 
-/// What is followed.
+/// What to follow.
 #[derive(Args, Clone, Debug)]
 pub(super) struct TailArguments {
-    /// The stream, by its name or ARN
+    /// Name or ARN of the stream
     #[arg(value_name = "STREAM")]
     stream: String,
-    /// What the records must be, as for the command records
+    /// Conditions that records must meet, one per argument, as for `explorer records`
     #[arg(value_name = "FILTER")]
     filter: Vec<String>,
     #[command(flatten)]
     negated: Negated,
-    /// Print records when they are seen in the archive, not when they are in the stream
+    /// Print records when they reach the archive, not when they reach the stream
     #[arg(long)]
     archived: bool,
-    /// Begin with what arrived at this time, as far as the stream still has it: 1h for an hour ago
+    /// Start with records that arrived at this time, if the stream still has them: 1h for an hour ago [default: now]
     #[arg(long, value_name = "TIME")]
     since: Option<String>,
-    /// How payloads are decoded, such as: gzip > msgpack. Without it they are recognised
+    /// How to decode payloads, such as "gzip > msgpack" [default: recognised by content]
     #[arg(long, value_name = "STEPS")]
     decode: Option<Recipe>,
 }
 
-/// The same, understood.
+/// The same, interpreted.
 #[derive(Clone, Debug)]
 pub(super) struct TailRequest {
     archived: bool,
-    /// Of the stream itself.
+    /// For the stream itself.
     order: FollowOrder,
 }
 
 impl TailArguments {
-    /// Understands them.
+    /// Interprets the arguments.
     ///
     /// # Errors
     /// Says what is wrong.
@@ -77,11 +77,11 @@ impl TailArguments {
     }
 }
 
-/// Finds out soon what would fail later.
+/// Fails early if following would fail later.
 async fn check(connection: &Connection, stream: &StreamName) -> Result<(), CommandError> {
     match shards::check(connection, stream).await {
         Err(failure) if failure.kind == FailureKind::NotFound => {
-            // Says whether only its archive is left.
+            // Says so if only the archive is left.
             overview_of_archive(connection, stream).await?.check_stream().map_err(CommandError::NotFound)?;
             Err(failure.into())
         }
@@ -89,7 +89,7 @@ async fn check(connection: &Connection, stream: &StreamName) -> Result<(), Comma
     }
 }
 
-/// Prints records as they come. There is no other end than that somebody ends it.
+/// Prints records as they arrive, until it is stopped from outside.
 pub(super) async fn run_until_ended(connection: Connection, request: TailRequest, output: Output) -> Result<(), CommandError> {
     interruptible(run(connection, request, output), Prints::Everything, Ok(())).await
 }
@@ -139,21 +139,22 @@ async fn run(connection: Connection, request: TailRequest, output: Output) -> Re
 fn beginning(order: &FollowOrder) -> String {
     let stream = &order.stream;
     match &order.followed {
-        Followed::Stream => format!("following stream {stream}; ctrl-c ends it"),
-        Followed::Archive { table, .. } => format!("following stream {stream} as it is archived in table {table}; ctrl-c ends it"),
+        Followed::Stream => format!("following stream {stream}; press ctrl-c to stop"),
+        Followed::Archive { table, .. } => {
+            format!("following stream {stream} as it is archived in table {table}; press ctrl-c to stop")
+        }
     }
 }
 
-/// What is worth a word of how things stand now.
+/// Changes of the status that are worth reporting.
 fn news(before: &FollowStatus, now: &FollowStatus) -> Vec<String> {
     let mut sentences = Vec::new();
     if now.unsearchable > before.unsearchable {
-        sentences.push(could_not_be_looked_into(now.unsearchable - before.unsearchable));
+        sentences.push(could_not_be_searched(now.unsearchable - before.unsearchable));
     }
     if now.missing > before.missing {
-        let (records, minutes) = (count(now.missing - before.missing), span(MISSING_AFTER.as_secs()));
-        sentences
-            .push(format!("{records} records are not in the archive {minutes} after they were put; they are no longer waited for"));
+        let (records, minutes) = (counted(now.missing - before.missing, "record", "records"), span(MISSING_AFTER.as_secs()));
+        sentences.push(format!("{records} did not reach the archive within {minutes}; no longer waiting for them"));
     }
     let is_long = |delay: Option<Duration>| delay.is_some_and(|delay| delay >= LONG_DELAY);
     let of = |delay: Option<Duration>| span(delay.unwrap_or_default().as_secs());
@@ -163,8 +164,8 @@ fn news(before: &FollowStatus, now: &FollowStatus) -> Vec<String> {
         (true, true) | (false, false) => {}
     }
     match (is_long(before.behind_latest), is_long(now.behind_latest)) {
-        (false, true) => sentences.push(format!("what is printed is {} behind the stream", of(now.behind_latest))),
-        (true, false) => sentences.push("what is printed has caught up with the stream".to_owned()),
+        (false, true) => sentences.push(format!("the output is {} behind the stream", of(now.behind_latest))),
+        (true, false) => sentences.push("the output has caught up with the stream".to_owned()),
         (true, true) | (false, false) => {}
     }
     sentences
@@ -175,20 +176,20 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_delay_is_told_when_it_begins_and_when_it_is_over() {
+    fn a_delay_is_reported_when_it_begins_and_when_it_is_over() {
         let prompt = FollowStatus { lag: Some(Duration::from_secs(2)), ..FollowStatus::default() };
         let late = FollowStatus { lag: Some(Duration::from_secs(90)), ..prompt };
         assert_eq!(news(&prompt, &late), ["the archive is 1 min 30 s behind the stream"]);
         assert!(news(&late, &late).is_empty());
         assert_eq!(news(&late, &prompt), ["the archive has caught up with the stream"]);
         let behind = FollowStatus { behind_latest: Some(Duration::from_secs(7_200)), ..prompt };
-        assert_eq!(news(&prompt, &behind), ["what is printed is 2 h 0 min behind the stream"]);
+        assert_eq!(news(&prompt, &behind), ["the output is 2 h 0 min behind the stream"]);
     }
 
     #[test]
-    fn what_never_came_into_the_archive_is_told() {
+    fn records_that_never_reached_the_archive_are_reported() {
         let before = FollowStatus { missing: 2, ..FollowStatus::default() };
-        let sentence = "3 records are not in the archive 5 min 0 s after they were put; they are no longer waited for";
+        let sentence = "3 records did not reach the archive within 5 min 0 s; no longer waiting for them";
         assert_eq!(news(&before, &FollowStatus { missing: 5, ..before }), [sentence]);
     }
 }

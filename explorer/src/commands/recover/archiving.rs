@@ -1,4 +1,4 @@
-//! Archiving what was found, batch by batch: what becomes of each, what is deleted then, and when there is no more use in going on.
+//! Archives the batches one by one: counts the results, deletes archived batches, and decides when it is useless to continue.
 
 use super::printing::{OutcomeJson, Total, grouped, of};
 use super::reading::Problem;
@@ -9,7 +9,7 @@ use crate::recovery::failures::FailureStore;
 use crate::recovery::{Recovered, Recovery};
 use archiver::aws::failure::FailureKind;
 
-/// Batches in a row of which nothing can be archived, after which there is no more hope for the others.
+/// After this many batches in a row without an archived record, the rest is not tried.
 const HOPELESS: usize = 5;
 
 /// Archives batches.
@@ -20,17 +20,17 @@ pub(super) struct Archiving<'c> {
     hopeless: usize,
     undeleted: Option<Failure>,
     pub(super) total: Total,
-    /// Why there is no use in going on.
+    /// Why it is useless to continue.
     pub(super) ended: Option<Failure>,
 }
 
 impl<'c> Archiving<'c> {
-    /// Archives from this store, which keeps what is archived or does not.
+    /// Archives from this store, and keeps or deletes archived batches.
     pub(super) fn new(recovery: Recovery<'c>, store: FailureStore, keeps: bool) -> Self {
         Self { recovery, store, keeps, hopeless: 0, undeleted: None, total: Total::default(), ended: None }
     }
 
-    /// Counts what became of a batch, and deletes it when all of it is archived.
+    /// Counts the result of a batch, and deletes it if all its records are archived.
     pub(super) async fn settle(
         &mut self,
         object: &Object,
@@ -59,7 +59,7 @@ impl<'c> Archiving<'c> {
         outcome
     }
 
-    /// Counts what is no batch, or cannot be read.
+    /// Counts an object that is not a batch, or cannot be read.
     pub(super) fn pass_over(&mut self, problem: &Problem) -> OutcomeJson {
         match problem {
             Problem::NoBatch(sentence) => {
@@ -70,19 +70,19 @@ impl<'c> Archiving<'c> {
         }
     }
 
-    /// Leaves what may be a batch where it is.
+    /// Counts an object that may be a batch, and stays.
     pub(super) fn leave(&mut self, why: &str) -> OutcomeJson {
         self.total.left += 1;
         OutcomeJson::new(&Err(why.to_owned()))
     }
 
-    /// How far it is with so many batches, in words.
+    /// The progress, given the number of all batches, in words.
     pub(super) fn sentence(&self, all: usize) -> String {
         let Total { unfinished, done, .. } = self.total;
         format!("{} of {}, {} done", grouped(all - unfinished), of(all, "batch", "batches"), grouped(done))
     }
 
-    /// What it came to as a whole.
+    /// The result as a whole.
     pub(super) fn finish(self) -> Result<(), Failure> {
         let left = self.total.left;
         let undeleted = self.undeleted.map(|failure| failure.to_string());
@@ -92,13 +92,13 @@ impl<'c> Archiving<'c> {
         incomplete.map_or(Ok(()), Err)
     }
 
-    /// Archives a batch; the event is the batch's, where it has one.
+    /// Archives a batch. The event is in the batch, unless it is only a pointer.
     pub(super) async fn recover(&mut self, batch: &FailedBatch, event: Option<&str>) -> Result<Recovered, String> {
         let recovered = self.recovery.recover(batch, event).await;
         if let Err(error) = &recovered
             && error.is_of_the_connection()
         {
-            self.ended = Some(Failure::refused("go on", error.to_string()));
+            self.ended = Some(Failure::refused("continue", error.to_string()));
         }
         recovered.map_err(|error| error.to_string())
     }
@@ -111,8 +111,9 @@ impl<'c> Archiving<'c> {
         self.hopeless += 1;
         if self.hopeless == HOPELESS {
             let reason = reason.as_deref().unwrap_or_default();
-            let sentence = format!("of {HOPELESS} batches in a row nothing could be archived, of the last since {reason}");
-            self.ended = Some(Failure::refused("go on", sentence));
+            let sentence =
+                format!("no record of {HOPELESS} batches in a row could be archived; the last one failed with: {reason}");
+            self.ended = Some(Failure::refused("continue", sentence));
         }
     }
 

@@ -1,4 +1,4 @@
-//! What of a failure destination is asked for: which objects, of whom, and how much that is.
+//! The objects of a failure destination that are wanted: how many, and of which streams and functions.
 
 use super::printing::{grouped, of};
 use super::reading::{Found, Problem};
@@ -8,17 +8,17 @@ use crate::domain::text::{printable, size};
 use std::collections::{BTreeMap, BTreeSet};
 use unicode_width::UnicodeWidthStr as _;
 
-/// Streams and functions that are named one by one.
+/// Streams and functions that are listed one by one.
 const MAX_GROUPS: usize = 20;
 /// Streams that a sentence names.
 const NAMED_STREAMS: usize = 5;
 
-/// The objects that are asked for.
+/// The wanted objects.
 #[derive(Default)]
 pub(super) struct Choice {
     /// The batches.
     pub(super) batches: Vec<Object>,
-    /// What is no batch, or cannot be read and may be one; never to be archived, whatever is read later.
+    /// Objects that are not batches, or cannot be read. They are never archived, even if they can be read later.
     pub(super) others: Vec<(Object, Problem)>,
     /// The widest stream and object.
     pub(super) widths: [usize; 2],
@@ -26,7 +26,7 @@ pub(super) struct Choice {
     groups: BTreeMap<Group, Size>,
 }
 
-/// What one function failed at of one stream.
+/// The batches of one stream that one function failed on.
 #[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
 struct Group {
     stream: String,
@@ -75,17 +75,17 @@ impl Choice {
         }
     }
 
-    /// Whether nothing is.
+    /// Whether there are none.
     pub(super) fn is_empty(&self) -> bool {
         self.batches.is_empty() && self.others.is_empty()
     }
 
-    /// Whether the batch is of a stream and function of which something was chosen.
+    /// Whether batches of the same stream and function were chosen.
     pub(super) fn includes(&self, batch: &FailedBatch) -> bool {
         self.groups.contains_key(&Group::of(batch))
     }
 
-    /// The functions and how much is of each, where there are several.
+    /// The functions and how much each has, if there are several.
     pub(super) fn several_functions(&self) -> Option<String> {
         let mut functions = BTreeMap::<&str, Size>::new();
         for (group, size) in &self.groups {
@@ -95,7 +95,7 @@ impl Choice {
         (functions.len() > 1).then(|| told().collect::<Vec<_>>().join(" and "))
     }
 
-    /// How much is of which stream and function, a line each, where there are several.
+    /// How much each stream and function has, a line each, if there are several.
     pub(super) fn groups(&self) -> Vec<String> {
         if self.groups.len() < 2 {
             return Vec::new();
@@ -108,15 +108,15 @@ impl Choice {
         lines
     }
 
-    /// How much it is, in words: of whom, where that can be said shortly.
+    /// How much there is, in words; with streams and function if they are few.
     pub(super) fn sentence(&self) -> String {
         let streams: BTreeSet<&str> = self.groups.keys().map(|group| group.stream.as_str()).collect();
         let named = streams.iter().take(NAMED_STREAMS).copied().collect::<Vec<_>>().join(", ");
         let mut of_whom = match streams.len() {
             0 => String::new(),
             1 => format!(" of stream {named}"),
-            2..=NAMED_STREAMS => format!(" of the streams {named}"),
-            more => format!(" of the streams {named} and {} more", grouped(more - NAMED_STREAMS)),
+            2..=NAMED_STREAMS => format!(" of streams {named}"),
+            more => format!(" of streams {named} and {} more", grouped(more - NAMED_STREAMS)),
         };
         if let Some(Group { function, .. }) = self.groups.keys().next().filter(|_| self.groups.len() == 1) {
             of_whom.push_str(&format!(" and function {function}"));
@@ -126,12 +126,16 @@ impl Choice {
         format!("{total} ({}){of_whom}", size(self.bytes))
     }
 
-    /// What is no batch, or perhaps none, in words behind that.
+    /// How many objects are not batches or cannot be read, in words that follow the sentence.
     pub(super) fn others_sentence(&self) -> String {
         let mut sentence = String::new();
         let unreadable = self.others.iter().filter(|(_, problem)| matches!(problem, Problem::Unreadable(_))).count();
-        for (number, what) in [(self.others.len() - unreadable, "no batch of a stream"), (unreadable, "unreadable")] {
+        for (number, one, many) in [
+            (self.others.len() - unreadable, "not a batch of a stream", "not batches of a stream"),
+            (unreadable, "unreadable", "unreadable"),
+        ] {
             if number > 0 {
+                let what = if number == 1 { one } else { many };
                 sentence.push_str(&format!("; {} {what}", of(number, "object is", "objects are")));
             }
         }
@@ -166,20 +170,20 @@ mod tests {
         choice
     }
 
-    /// It may be readable a moment later, when nobody was asked about it.
+    /// It may be readable a moment later, but the user was not asked about it.
     #[test]
-    fn what_could_not_be_read_is_not_among_the_batches() {
+    fn unreadable_objects_are_not_among_the_batches() {
         let unreadable = found("b", Err(Problem::Unreadable("no permission".to_owned())));
-        let other = found("c", Err(Problem::NoBatch("it is no batch".to_owned())));
+        let other = found("c", Err(Problem::NoBatch("it is not a batch".to_owned())));
         let choice = choice([found("a", Ok(batch("orders", "archiver"))), unreadable, other]);
         assert_eq!(choice.batches.iter().map(|object| object.name.as_str()).collect::<Vec<_>>(), ["a"]);
-        assert_eq!(choice.others_sentence(), "; 1 object is no batch of a stream; 1 object is unreadable");
+        assert_eq!(choice.others_sentence(), "; 1 object is not a batch of a stream; 1 object is unreadable");
         assert!(choice.includes(&batch("orders", "archiver:2")));
         assert!(!choice.includes(&batch("orders", "billing")) && !choice.includes(&batch("audit", "archiver")));
     }
 
     #[test]
-    fn how_much_is_of_whom_is_told() {
+    fn the_sentence_says_how_much_belongs_to_which_stream_and_function() {
         let one = choice(["a", "b"].map(|name| found(name, Ok(batch("orders", "archiver:live")))));
         assert_eq!(one.several_functions(), None);
         let function = "arn:aws:lambda:us-east-2:123456789012:function:";
@@ -188,11 +192,11 @@ mod tests {
         let two = choice([found("a", Ok(batch("orders", "archiver"))), found("b", Ok(batch("audit", "billing")))]);
         let told = format!("{function}archiver (1 batch, 20 records) and {function}billing (1 batch, 20 records)");
         assert_eq!(two.several_functions(), Some(told));
-        assert_eq!(two.sentence(), "2 batches, 40 records (2.0 KiB) of the streams audit, orders");
+        assert_eq!(two.sentence(), "2 batches, 40 records (2.0 KiB) of streams audit, orders");
         let same = choice(["archiver", "billing"].map(|function| found("a", Ok(batch("orders", function)))));
         assert_eq!(same.sentence(), "2 batches, 40 records (2.0 KiB) of stream orders");
         let many = choice(('a'..='g').map(|name| found("a", Ok(batch(&name.to_string(), "archiver")))));
-        assert_eq!(many.sentence(), "7 batches, 140 records (6.8 KiB) of the streams a, b, c, d, e and 2 more");
+        assert_eq!(many.sentence(), "7 batches, 140 records (6.8 KiB) of streams a, b, c, d, e and 2 more");
         assert_eq!(two.groups()[0], format!("stream audit, function {function}billing: 1 batch, 20 records"));
     }
 }

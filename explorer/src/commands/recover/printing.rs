@@ -1,4 +1,4 @@
-//! What is said of batches and of what became of them: as rows for people, as JSON for scripts.
+//! Batches and their results: as rows for people, as JSON for scripts.
 
 use super::reading::{Found, Problem};
 use super::{CommandError, Output, output};
@@ -28,7 +28,7 @@ pub(super) struct BatchJson {
     last_sequence_number: Option<String>,
     first_arrival: Option<String>,
     last_arrival: Option<String>,
-    /// False where only a pointer is in it.
+    /// False if it only has a pointer.
     has_records: Option<bool>,
     /// Why it cannot be read, as a sentence.
     problem: Option<String>,
@@ -36,7 +36,7 @@ pub(super) struct BatchJson {
     outcome: Option<OutcomeJson>,
 }
 
-/// What became of a batch, as JSON; the counts are null where it failed as a whole.
+/// The result of a batch, as JSON; the counts are null if it failed as a whole.
 #[derive(Debug, Default, Serialize)]
 pub(super) struct OutcomeJson {
     archived: Option<usize>,
@@ -44,26 +44,26 @@ pub(super) struct OutcomeJson {
     superseded: Option<usize>,
     skipped: Option<usize>,
     failed: Option<usize>,
-    /// Why not all are archived, or why the batch is not deleted.
+    /// Why not all records are archived, or why the batch is not deleted.
     pub(super) reason: Option<String>,
     pub(super) deleted: bool,
 }
 
-/// What became of all.
+/// The result of all batches.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Total {
     pub(super) recovered: Recovered,
     pub(super) done: usize,
     pub(super) deleted: usize,
-    /// With records that are not archived.
+    /// Batches with records that are not archived.
     pub(super) left: usize,
-    /// No batches.
+    /// Objects that are not batches.
     pub(super) others: usize,
-    /// Not come to, or not to the end.
+    /// Batches that were not reached, or not finished.
     pub(super) unfinished: usize,
 }
 
-/// Prints what became of batches. That nobody reads it any more is no reason to leave the others where they are.
+/// Prints the results of batches. If standard output is closed, the other batches are still archived.
 pub(super) struct OutcomePrinter {
     output: Output,
     lines: Lines,
@@ -72,9 +72,9 @@ pub(super) struct OutcomePrinter {
 }
 
 impl OutcomePrinter {
-    /// For streams and objects as wide as this.
+    /// For streams and objects of this width.
     pub(super) fn new(output: Output, [stream, object]: [usize; 2]) -> Self {
-        let headings = ["ARCHIVED", "THERE BEFORE", "SUPERSEDED", "SKIPPED", "FAILED", "STREAM", "OBJECT"];
+        let headings = ["ARCHIVED", "ALREADY THERE", "SUPERSEDED", "SKIPPED", "FAILED", "STREAM", "OBJECT"];
         let columns = Columns::new(headings).at_least([0, 0, 0, 0, 0, stream, object]);
         Self { output, lines: Lines::default(), columns, has_reader: true }
     }
@@ -94,7 +94,7 @@ impl OutcomePrinter {
     fn print_row(&mut self, found: &Found, outcome: &OutcomeJson) -> Result<(), CommandError> {
         self.columns.row(outcome_row(found, outcome))?;
         self.columns.flush()?;
-        // A sentence of any length, for which no column has room.
+        // The reason may be too long for a column.
         outcome.reason.as_ref().map_or(Ok(()), |reason| output::print(&format!("  └ {}", printable(reason))))
     }
 
@@ -117,22 +117,23 @@ impl OutcomePrinter {
     }
 }
 
-/// What became of all, in words.
+/// The result, in words.
 pub(super) fn summary(total: &Total) -> String {
     let Recovered { archived, present, superseded, skipped, failed, .. } = total.recovered;
-    let mut summary = format!("{} archived, {} there before", of(archived, "record", "records"), of(present, "was", "were"));
-    for (number, what) in [(superseded, "superseded by newer ones"), (skipped, "replays left out"), (failed, "failed")] {
+    let mut summary = format!("{} archived, {} already there", of(archived, "record", "records"), grouped(present));
+    for (number, what) in [(superseded, "superseded by newer ones"), (skipped, "skipped as replays"), (failed, "failed")] {
         if number > 0 {
             summary.push_str(&format!(", {} {what}", grouped(number)));
         }
     }
     summary.push_str(&format!("; {} done, {} deleted", of(total.done, "batch", "batches"), grouped(total.deleted)));
-    for (number, what) in
-        [(total.left, "not archived whole"), (total.unfinished, "not finished"), (total.others, "passed over that are no batches")]
-    {
+    for (number, what) in [(total.left, "not fully archived"), (total.unfinished, "not finished")] {
         if number > 0 {
             summary.push_str(&format!(", {} {what}", grouped(number)));
         }
+    }
+    if total.others > 0 {
+        summary.push_str(&format!("; {} skipped: not a batch", of(total.others, "object", "objects")));
     }
     summary
 }
@@ -164,10 +165,10 @@ pub(super) fn row(found: &Found, times: &TimeContext) -> [String; 6] {
         Err(problem) => {
             let dash = || "–".to_owned();
             let what = match problem {
-                Problem::NoBatch(_) => "no batch",
+                Problem::NoBatch(_) => "not a batch",
                 Problem::Unreadable(_) => "unreadable",
             };
-            // The last column has room for a sentence of any length.
+            // Only the last column has room for a long sentence.
             [dash(), dash(), dash(), dash(), what.to_owned(), format!("{object}: {}", printable(problem.sentence()))]
         }
     }

@@ -1,4 +1,4 @@
-//! Reading what the failure destination holds: some objects ahead, in their order.
+//! Reads the objects of the failure destination in their order, some of them ahead.
 
 use crate::aws::bucket::Object;
 use crate::domain::failure::Failure;
@@ -11,30 +11,30 @@ use futures::StreamExt as _;
 use std::sync::Arc;
 use tokio::sync::Semaphore;
 
-/// Batches read whole at once; each may have 6 MB, and as much again while it is taken apart.
+/// Batches read whole at the same time; each may have 6 MB, and takes as much again while it is parsed.
 const READ_AHEAD: usize = 2;
-/// Beginnings of batches read at once.
+/// Beginnings of batches read at the same time.
 const BEGINNINGS_AHEAD: usize = 32;
-/// Bytes in which everything stands that Lambda tells of a batch; its names and the function's error have limits far below.
+/// Bytes that hold everything Lambda says about a batch; its names and the function's error are limited to much less.
 const BEGINNING_BYTES: u64 = 8 * 1024;
-/// Bytes of the largest batch there can be, generously: an event has 6 MB, as a text in JSON twice that at the most. Source: Lambda
+/// Bytes of the largest possible batch, generously: an event has 6 MB, and at most twice that as a text in JSON. Source: Lambda
 /// quotas, invocation payload.
 const MAX_BATCH_BYTES: u64 = 32 * 1024 * 1024;
 
-/// An object, and what it holds.
+/// An object, and the batch in it.
 pub(super) struct Found {
     pub(super) object: Object,
     pub(super) batch: Result<FailedBatch, Problem>,
 }
 
-/// The same with the batch's event, where it has one and all was read.
+/// The same, with the batch's event if it has one and was read whole.
 pub(super) type Read = (Found, Option<String>);
 
-/// Why an object is no batch to archive, as a sentence.
+/// Why an object cannot be archived, as a sentence.
 pub(super) enum Problem {
-    /// It is something else.
+    /// It is not a batch.
     NoBatch(String),
-    /// It may be one.
+    /// It may be a batch.
     Unreadable(String),
 }
 
@@ -49,21 +49,21 @@ impl Problem {
 /// How much of an object is read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Extent {
-    /// What tells of the batch, where it stands at the beginning.
+    /// The description of the batch, if that is at the beginning.
     Beginning,
-    /// All.
+    /// Everything.
     Whole,
 }
 
-/// Reads the objects, each with its place among them; those that are gone are passed over. What cannot be read is told of the
-/// object; only where nothing can be reached it ends.
+/// Reads the objects, each with its place among them, and skips those that are gone. An object that cannot be read is returned with the
+/// reason; only a lost connection ends it.
 pub(super) fn read(
     store: FailureStore,
     objects: Vec<Object>,
     extent: Extent,
 ) -> impl futures::Stream<Item = (usize, Result<Read, Failure>)> {
     let wholes = Arc::new(Semaphore::new(READ_AHEAD));
-    // Tasks of their own, which go on reading while a batch is archived.
+    // Tasks of their own, which continue while a batch is archived.
     let reads = objects.into_iter().map(move |object| {
         let (store, wholes) = (store.clone(), Arc::clone(&wholes));
         async move { tokio::spawn(async move { read_one(&store, object, extent, &wholes).await }).await }
@@ -72,15 +72,15 @@ pub(super) fn read(
         Extent::Beginning => BEGINNINGS_AHEAD,
         Extent::Whole => READ_AHEAD,
     };
-    let crashed = |error: tokio::task::JoinError| Err(Failure::refused("read on", error.to_string()));
+    let crashed = |error: tokio::task::JoinError| Err(Failure::refused("read the next object", error.to_string()));
     let read = futures::stream::iter(reads).buffered(ahead).enumerate();
     read.filter_map(move |(place, read)| std::future::ready(read.unwrap_or_else(crashed).transpose().map(|read| (place, read))))
 }
 
-/// `None` for what is gone since it was listed: somebody else has recovered it.
+/// `None` if the object is gone since it was listed: another process has recovered it.
 async fn read_one(store: &FailureStore, mut object: Object, extent: Extent, wholes: &Semaphore) -> Result<Option<Read>, Failure> {
     if object.size_bytes > MAX_BATCH_BYTES {
-        let problem = format!("it has {}, which no batch has", size(object.size_bytes));
+        let problem = format!("it has {}, which is too large for a batch", size(object.size_bytes));
         return Ok(Some((Found { object, batch: Err(Problem::Unreadable(problem)) }, None)));
     }
     let (batch, event) = match read_batch(store, &mut object, extent, wholes).await {
@@ -94,7 +94,7 @@ async fn read_one(store: &FailureStore, mut object: Object, extent: Extent, whol
     Ok(Some((Found { object, batch }, event)))
 }
 
-/// With the event only where all is asked for.
+/// With the event only if everything is wanted.
 async fn read_batch(
     store: &FailureStore,
     object: &mut Object,

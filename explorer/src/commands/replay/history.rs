@@ -1,4 +1,4 @@
-//! What the files of replays tell: `explorer replay list`, `show`, `pause`, `cancel` and `remove`.
+//! Commands that work on plans' files: `explorer replay list`, `show`, `pause`, `cancel` and `remove`.
 
 use super::of_file;
 use super::passed_over::{LISTED, PassedOverJson};
@@ -6,16 +6,16 @@ use crate::commands::output::{self, Columns, Lines};
 use crate::commands::{CommandError, Output, local_times};
 use crate::domain::failure::Failure;
 use crate::domain::replay::plan::{Control, PlanId, PlanState, PlanSummary, RecordTrace, RunRecord, TraceEnd};
-use crate::domain::text::{count, printable, size};
+use crate::domain::text::{count, counted, printable, size};
 use crate::domain::time::TimeContext;
 use crate::plans::{PlanFile, Plans};
 use serde::Serialize;
 use std::time::Duration;
 use tokio::time::Instant;
 
-/// How long a process may take to do what it is asked for.
+/// How long a process may take to pause or cancel.
 const WISH_TIME: Duration = Duration::from_secs(60);
-/// Between two looks whether it has.
+/// How often to check whether it has.
 const LOOK_INTERVAL: Duration = Duration::from_millis(100);
 
 /// A replay, as JSON.
@@ -60,7 +60,7 @@ struct RunJson {
     maybe_repeated: u64,
 }
 
-/// A replay and what was passed over in it, as JSON.
+/// A replay and its skipped records, as JSON.
 #[derive(Debug, Serialize)]
 struct ShownJson {
     #[serde(flatten)]
@@ -159,7 +159,7 @@ impl From<RecordTrace> for JourneyJson {
     }
 }
 
-/// Prints the replays, one object a line in JSON.
+/// Prints the replays, in JSON one object per line.
 pub(super) fn list(plans: &Plans, output: Output) -> Result<(), CommandError> {
     let all = plans.list().map_err(of_file)?;
     match output {
@@ -228,7 +228,7 @@ pub(super) async fn show(
         Output::Table => {
             lines_of(&plan).iter().try_for_each(|line| output::print(&printable(line)))?;
             for record in passed_over {
-                let sentence = format!("passed over   {} {}: {}", record.partition_key, record.sequence_number, record.reason);
+                let sentence = format!("skipped       {} {}: {}", record.partition_key, record.sequence_number, record.reason);
                 output::print(&printable(&sentence))?;
             }
             Ok(())
@@ -247,15 +247,22 @@ fn lines_of(plan: &PlanSummary) -> Vec<String> {
         row("how", plan.options.to_string()),
         row("sent", format!("{} of {}, {}", count(plan.acknowledged), count(plan.counts.records), size(plan.acknowledged_bytes))),
         row("left", count(plan.left())),
-        row("failed", format!("{} for good", count(plan.passed_over + plan.counts.damaged))),
-        row("repeated", format!("{} throttled puts, {} failed puts", count(plan.throttled_puts), count(plan.failed_puts))),
+        row("skipped", count(plan.passed_over + plan.counts.damaged)),
+        row(
+            "repeated",
+            format!(
+                "{}, {}",
+                counted(plan.throttled_puts, "throttled put", "throttled puts"),
+                counted(plan.failed_puts, "failed put", "failed puts")
+            ),
+        ),
         row("maybe twice", count(plan.maybe_repeated)),
     ];
     for run in &plan.runs {
         let ended = match (run.ended_at, run.ending) {
             (Some(at), Some(ending)) => format!("{} at {}", ending.as_str(), times.long(at)),
-            _ if plan.state == PlanState::Running => "runs".to_owned(),
-            _ => "its program ended".to_owned(),
+            _ if plan.state == PlanState::Running => "running".to_owned(),
+            _ => "interrupted".to_owned(),
         };
         let reason = run.reason.as_ref().map(|reason| format!(": {reason}")).unwrap_or_default();
         let sent = count(run.acknowledged);
@@ -290,12 +297,12 @@ fn sentence_of(trace: &RecordTrace) -> String {
     let end = match &trace.end {
         TraceEnd::Waiting => "not sent".to_owned(),
         TraceEnd::Acknowledged { shard_id, sequence_number } => format!("→ {shard_id} {sequence_number}"),
-        TraceEnd::PassedOver(reason) => format!("passed over: {reason}"),
+        TraceEnd::PassedOver(reason) => format!("skipped: {reason}"),
     };
     format!("{} {} {}{place} {end}", trace.partition_key, trace.shard_id, trace.sequence_number)
 }
 
-/// Has a replay paused, and waits until it is.
+/// Asks the process that runs a replay to pause it, and waits until it has.
 pub(super) async fn pause(plans: &Plans, id: &PlanId, output: Output) -> Result<(), CommandError> {
     let file = plans.find(id).map_err(of_file)?;
     let state = file.control(Control::Pause).map_err(of_file)?;
@@ -306,7 +313,7 @@ pub(super) async fn pause(plans: &Plans, id: &PlanId, output: Output) -> Result<
     tell_state(&until_at_rest(&file).await?, output)
 }
 
-/// Has a replay cancelled, and waits until it is.
+/// Cancels a replay. If a process runs it, asks that process and waits.
 pub(super) async fn cancel(plans: &Plans, id: &PlanId, yes: bool, output: Output) -> Result<(), CommandError> {
     let file = plans.find(id).map_err(of_file)?;
     let plan = file.summary().map_err(of_file)?;
@@ -314,9 +321,9 @@ pub(super) async fn cancel(plans: &Plans, id: &PlanId, yes: bool, output: Output
         let sentence = format!("replay {} cannot be cancelled: it is {}", plan.id, plan.state.as_str());
         return Err(CommandError::Usage(sentence));
     }
-    let left = count(plan.left());
-    output::confirm(&format!("End replay {} for good? {left} records will not be sent.", plan.id), yes)?;
-    // Whoever ran it may have ended before it was told.
+    let left = counted(plan.left(), "record", "records");
+    output::confirm(&format!("Cancel replay {} for good? {left} will not be sent.", plan.id), yes)?;
+    // The process that ran it may have ended before it read the request.
     let state = loop {
         file.control(Control::Cancel).map_err(of_file)?;
         let state = until_at_rest(&file).await?;
@@ -331,7 +338,7 @@ fn can_be_cancelled(state: PlanState) -> bool {
     state.is_at_work() || state.can_resume() || state == PlanState::Planned
 }
 
-/// Waits until no process works on a replay. A plan that is no longer wanted is gone then.
+/// Waits until no process works on a replay. A cancelled plan without a run is deleted by then.
 async fn until_at_rest(file: &PlanFile) -> Result<PlanState, CommandError> {
     let deadline = Instant::now() + WISH_TIME;
     while file.path().exists() {
@@ -340,7 +347,7 @@ async fn until_at_rest(file: &PlanFile) -> Result<PlanState, CommandError> {
             return Ok(state);
         }
         if Instant::now() >= deadline {
-            let sentence = format!("its process has not done so within {} s", WISH_TIME.as_secs());
+            let sentence = format!("its process did not stop within {} s", WISH_TIME.as_secs());
             return Err(Failure::refused(format!("stop replay {}", file.id()), sentence).into());
         }
         tokio::time::sleep(LOOK_INTERVAL).await;
@@ -358,7 +365,7 @@ fn tell_state(state: &PlanState, output: Output) -> Result<(), CommandError> {
 /// Removes a replay from the history.
 pub(super) fn remove(plans: &Plans, id: &PlanId, yes: bool) -> Result<(), CommandError> {
     let file = plans.find(id).map_err(of_file)?;
-    let question = format!("Remove replay {} and its file? Its records can then not be looked up any more.", file.id());
+    let question = format!("Remove replay {} and delete its file? You can then no longer look up its records.", file.id());
     output::confirm(&question, yes)?;
     file.remove().map_err(of_file)?;
     output::print("removed")

@@ -1,9 +1,9 @@
-//! Records that a replay cannot put, as JSON.
+//! Records that a replay skipped, as JSON.
 
 use crate::domain::replay::plan::PassedOver;
 use serde::Serialize;
 
-/// Records passed over that are listed at the end of a run; `explorer replay show --receipts` lists all.
+/// Skipped records that are listed at the end of a run; `explorer replay show --receipts` lists all.
 pub(super) const LISTED: usize = 1_000;
 
 #[derive(Debug, Serialize)]

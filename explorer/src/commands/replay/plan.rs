@@ -26,25 +26,25 @@ use tokio::sync::watch;
 /// A plan, as JSON.
 #[derive(Debug, Serialize)]
 pub(super) struct PlannedJson {
-    /// Null where there is nothing to replay, and so no plan was kept.
+    /// Null if there is nothing to replay, because then no plan is kept.
     id: Option<String>,
     file: Option<String>,
-    /// The stream the records come from, where that is known.
+    /// The stream that the records come from, if that is known.
     stream: Option<String>,
-    /// The table or the file they were read from.
+    /// The table or file that they were read from.
     source: String,
     target: String,
     selection: String,
-    /// Items read, and what that took.
+    /// Items read, and the read units for them.
     read: u64,
     read_units: f64,
     records: u64,
     payload_bytes: u64,
     expired_left_out: u64,
-    /// Aggregated records that were taken apart, and what came out of them.
+    /// Aggregated records that were taken apart, and the user records from them.
     aggregated: u64,
     user_records: u64,
-    /// Left out because a later record of the key is there, or more than the limit.
+    /// Left out for a later record of the key, or because of the limit.
     superseded: u64,
     damaged: u64,
     unsearchable: u64,
@@ -54,7 +54,7 @@ pub(super) struct PlannedJson {
     first_arrival: Option<String>,
     last_arrival: Option<String>,
     shards: Vec<ShardJson>,
-    /// At the least, at the chosen rate.
+    /// Minimum duration at the chosen rate.
     seconds: f64,
     calls: u64,
     payload_units: u64,
@@ -67,14 +67,14 @@ pub(super) struct PlannedJson {
     /// `key` or `none`.
     order: &'static str,
     warnings: Vec<String>,
-    /// The first records that go.
+    /// The first records to be sent.
     first: Vec<GlimpseJson>,
 }
 
-/// What there was instead of a plan, as JSON.
+/// The result if there is nothing to replay, as JSON.
 #[derive(Debug, Serialize)]
 pub(super) struct NothingJson {
-    /// No plan was kept, and so nothing can be run.
+    /// Null, because no plan was kept.
     id: Option<String>,
     state: &'static str,
     stream: Option<String>,
@@ -92,7 +92,7 @@ pub(super) struct NothingJson {
     superseded: u64,
     damaged: u64,
     unsearchable: u64,
-    /// Why there is nothing.
+    /// Why there is nothing to replay.
     reason: String,
     passed_over: Vec<PassedOverJson>,
 }
@@ -208,7 +208,7 @@ fn tell_nothing(nothing: Nothing, output: Output) -> Result<(), CommandError> {
     Ok(())
 }
 
-/// Makes a plan and shows what it comes to.
+/// Makes a plan and shows it.
 pub(super) async fn run(connection: &Connection, plans: &Plans, request: PlanRequest, output: Output) -> Result<(), CommandError> {
     let (file, preflight) = make(connection, plans, request, output).await?;
     match output {
@@ -216,13 +216,13 @@ pub(super) async fn run(connection: &Connection, plans: &Plans, request: PlanReq
         Output::Table => {
             lines_of(&preflight).iter().try_for_each(|line| output::print(line))?;
             output::print("")?;
-            output::print(&format!("Nothing is sent yet. Run it with: explorer replay run {}", preflight.plan.id))
+            output::print(&format!("Nothing has been sent yet. Run the plan with: explorer replay run {}", preflight.plan.id))
         }
     }
 }
 
-/// Makes a plan, with its progress on a terminal's standard error. Ctrl-c ends it, and nothing is left of it; nor is anything where the
-/// target cannot be looked at, or where there is nothing to replay.
+/// Makes a plan, with its progress on a terminal's standard error. Nothing of the plan remains after ctrl-c, if the target cannot be
+/// inspected, or if there is nothing to replay.
 pub(super) async fn make(
     connection: &Connection,
     plans: &Plans,
@@ -262,7 +262,7 @@ pub(super) async fn make(
             tell_nothing(*nothing, output)?;
             return Err(CommandError::NotFound("nothing to replay".to_owned()));
         }
-        Planned::Stopped => return Err(CommandError::Stopped("stopped before all was read; nothing is left of the plan")),
+        Planned::Stopped => return Err(CommandError::Stopped("stopped before everything was read; the plan was discarded")),
     };
     match replay::preflight(connection, plans, &file).await {
         Ok(preflight) => Ok((file, preflight)),
@@ -273,7 +273,7 @@ pub(super) async fn make(
     }
 }
 
-/// What is asked for, and the open source it is read from.
+/// The order for the planner, and the open source that it reads.
 async fn order_of(connection: &Connection, request: PlanRequest) -> Result<(ReplayOrder, OpenedSource), CommandError> {
     let PlanRequest { source, matching, target, include_expired, keep_aggregated, options } = request;
     let (opened, stream) = source.with(connection).open().await?;
@@ -284,10 +284,10 @@ async fn order_of(connection: &Connection, request: PlanRequest) -> Result<(Repl
 
 fn show_progress(progress: &PlanProgress) {
     let line = if progress.is_sorting {
-        format!("{} records are read; putting them in order", count(progress.planned))
+        format!("read {}; sorting", counted(progress.planned, "record", "records"))
     } else {
         format!(
-            "read {}, chosen {}, {}, {:.0} % of the source, {:.1} read units; ctrl-c stops",
+            "read {}, chosen {}, {}, {:.0} % of the source, {:.1} read units; press ctrl-c to stop",
             count(progress.read),
             count(progress.planned),
             size(progress.bytes),
@@ -298,18 +298,18 @@ fn show_progress(progress: &PlanProgress) {
     show_line(&line);
 }
 
-/// What a plan comes to, for people.
+/// A plan, for people.
 pub(super) fn lines_of(preflight: &Preflight) -> Vec<String> {
     let Preflight { plan, load, warnings, .. } = preflight;
     let counts = plan.counts;
     let row = |name: &str, value: String| format!("{name:<12} {value}");
     let mut lines = vec![
         format!("Replay {} of {} from {} into stream {}", plan.id, plan.selection, plan.source, plan.target),
-        row("records", format!("{}, {} of payload", count(counts.records), size(counts.bytes))),
+        row("records", format!("{} ({} of payload)", count(counts.records), size(counts.bytes))),
     ];
     lines.extend(preflight.rows(&local_times()).into_iter().map(|(name, value)| row(name, value)));
     lines.extend(glimpses(&load.first).into_iter().map(|(name, value)| row(name, value)));
-    lines.push(row("costs", format!("{} payload units, {}", count(load.units), preflight.cost())));
+    lines.push(row("costs", format!("{}, {}", counted(load.units, "payload unit", "payload units"), preflight.cost())));
     for shard in &load.shards {
         lines.push(row("", format!("{}  {}, {}", shard.shard, counted(shard.records, "record", "records"), size(shard.bytes))));
     }
@@ -317,7 +317,7 @@ pub(super) fn lines_of(preflight: &Preflight) -> Vec<String> {
     lines
 }
 
-/// The first records that go, a row each.
+/// The first records to be sent, a row each.
 fn glimpses(first: &[Glimpse]) -> Vec<(&'static str, String)> {
     let times = local_times();
     let row = |(place, record): (usize, &Glimpse)| {
@@ -330,7 +330,7 @@ fn glimpses(first: &[Glimpse]) -> Vec<(&'static str, String)> {
     first.iter().enumerate().map(row).collect()
 }
 
-/// Says what a plan comes to, beside the results.
+/// Shows a plan on standard error.
 pub(super) fn tell_preflight(preflight: &Preflight) -> Result<(), CommandError> {
     lines_of(preflight).iter().try_for_each(|line| tell(line))
 }

@@ -15,7 +15,7 @@ use crate::domain::replay::preflight::Preflight;
 use crate::domain::replay::progress::{Progress, RunOutcome, Wait};
 use crate::domain::replay::timing::{Timing, long_span};
 use crate::domain::replay::{ReplayOptions, preflight::MANY_RECORDS};
-use crate::domain::text::{count, size};
+use crate::domain::text::{count, counted, size};
 use crate::domain::time::span;
 use crate::files::is_standard_input;
 use crate::plans::{PlanFile, Plans};
@@ -27,7 +27,7 @@ use serde::Serialize;
 use std::time::Duration;
 use tokio::sync::watch;
 
-/// The pauses between two arrivals that are told where nobody sees the progress.
+/// Pauses between two arrivals from this length on are reported if there is no progress line.
 const LONG_WAIT: Duration = Duration::from_secs(60);
 
 /// How a run ended, as JSON.
@@ -39,15 +39,15 @@ struct RanJson {
     target: String,
     /// `finished`, `paused`, `cancelled` or `failed`.
     state: &'static str,
-    /// Records of the plan, those that cannot be restored included.
+    /// Records of the plan, including those that cannot be restored.
     total: u64,
     /// Records that the target has acknowledged, over all runs.
     sent: u64,
-    /// Records passed over for good; they are listed in `passed_over`.
+    /// Records skipped for good; `passed_over` lists them.
     failed: u64,
-    /// Records that are still to go.
+    /// Records still to be sent.
     left: u64,
-    /// Puts of single records in this run that a shard throttled, and that failed otherwise.
+    /// Puts of single records in this run that were throttled, and that failed for another reason.
     throttled_puts: u64,
     repeated_puts: u64,
     /// Records that may be in the target twice, over all runs.
@@ -61,7 +61,7 @@ struct RanJson {
     passed_over: Vec<PassedOverJson>,
 }
 
-/// Plans records and runs the plan, when that is confirmed.
+/// Plans a replay and runs it once that is confirmed.
 pub(super) async fn plan_and_run(
     connection: &Connection,
     plans: &Plans,
@@ -73,20 +73,20 @@ pub(super) async fn plan_and_run(
         && !running.yes
         && is_standard_input(path)
     {
-        let sentence = "the records come from standard input, so nobody can confirm there; add --yes, or make a plan first";
+        let sentence = "the records come from standard input, so you cannot confirm there; add --yes, or make a plan first";
         return Err(CommandError::Usage(sentence.to_owned()));
     }
     let (file, preflight) = make(connection, plans, request, output).await?;
     if let Some(refusal) = preflight.refusal() {
         tell_preflight(&preflight)?;
-        // It was made for this run alone.
+        // The plan was made only for this run.
         file.remove().map_err(of_file)?;
         return Err(Failure::refused("run the replay", refusal).into());
     }
     confirm_and_run(connection, &file, &preflight, running, output).await
 }
 
-/// Runs a plan that has not begun.
+/// Runs a plan that has not started.
 pub(super) async fn run(
     connection: &Connection,
     plans: &Plans,
@@ -99,7 +99,9 @@ pub(super) async fn run(
     let plan = file.summary().map_err(of_file)?;
     if plan.state.can_resume() {
         let (id, state) = (&plan.id, plan.state.as_str());
-        return Err(CommandError::Usage(format!("replay {id} has begun and is {state}; go on with: explorer replay resume {id}")));
+        return Err(CommandError::Usage(format!(
+            "replay {id} has already started and is {state}; resume it with: explorer replay resume {id}"
+        )));
     }
     replay::check(&plan)?;
     choose(&file, &plan, options.over(plan.options.clone()))?;
@@ -107,7 +109,7 @@ pub(super) async fn run(
     confirm_and_run(connection, &file, &preflight, running, output).await
 }
 
-/// Goes on with a replay that has begun.
+/// Resumes a replay that has started.
 pub(super) async fn resume(
     connection: &Connection,
     plans: &Plans,
@@ -120,7 +122,7 @@ pub(super) async fn resume(
     let plan = file.summary().map_err(of_file)?;
     if plan.state == PlanState::Planned {
         let id = &plan.id;
-        return Err(CommandError::Usage(format!("replay {id} has not begun; begin with: explorer replay run {id}")));
+        return Err(CommandError::Usage(format!("replay {id} has not started; start it with: explorer replay run {id}")));
     }
     replay::check(&plan)?;
     let options = ReplayOptions {
@@ -130,10 +132,10 @@ pub(super) async fn resume(
     };
     choose(&file, &plan, options)?;
     let preflight = replay::preflight(connection, plans, &file).await?;
-    let left = count(preflight.plan.left());
-    output::tell(&format!("Replay {} into stream {}: {left} records are left", plan.id, plan.target))?;
+    let left = counted(preflight.plan.left(), "record is", "records are");
+    output::tell(&format!("Replay {} into stream {}: {left} left", plan.id, plan.target))?;
     preflight.warnings.iter().try_for_each(|warning| output::tell(&format!("Warning: {warning}")))?;
-    output::confirm("Go on?", running.yes)?;
+    output::confirm("Resume?", running.yes)?;
     run_visibly(connection, &file, &preflight, running, output).await
 }
 
@@ -157,7 +159,7 @@ async fn confirm_and_run(
     let confirmed = match preflight.needs_name {
         true => {
             let why = format!(
-                "It goes into its own source, replays everything, or more than {} records: type the target's name to start",
+                "This replay goes into its own source, takes everything, or has more than {} records. Type the target's name to start",
                 count(MANY_RECORDS)
             );
             output::confirm_name(&why, target, running.yes)
@@ -165,14 +167,14 @@ async fn confirm_and_run(
         false => output::confirm("Start?", running.yes),
     };
     if let Err(error) = confirmed {
-        output::tell(&format!("The plan is kept; explorer replay run {} runs it", preflight.plan.id))?;
+        output::tell(&format!("The plan is kept; run it with: explorer replay run {}", preflight.plan.id))?;
         return Err(error);
     }
     run_visibly(connection, file, preflight, running, output).await
 }
 
-/// Runs the replay with its progress on a terminal's standard error. Ctrl-c, or whoever ends processes politely, pauses it and waits for
-/// the calls in flight; a second ctrl-c does not wait.
+/// Runs the replay with its progress on a terminal's standard error. Ctrl-c or another polite signal pauses it and waits for the calls in
+/// flight; a second one does not wait.
 async fn run_visibly(
     connection: &Connection,
     file: &PlanFile,
@@ -209,37 +211,37 @@ async fn run_visibly(
             () = signals.next() => {}
         }
         if is_stopped {
-            let sentence = "stopped without waiting; explorer replay resume goes on";
+            let sentence = "stopped without waiting; explorer replay resume continues it";
             return Err(CommandError::Stopped(sentence));
         }
         is_stopped = true;
         control.send_replace(Some(Control::Pause));
-        // The terminal may be what is gone.
-        let said =
-            output::tell("").and_then(|()| output::tell("pausing; the calls in flight are waited for, ctrl-c again does not wait"));
+        // The terminal itself may be gone.
+        let said = output::tell("")
+            .and_then(|()| output::tell("pausing: waiting for the calls in flight; press ctrl-c again to stop at once"));
         if said.is_err() {
-            tracing::debug!("nobody reads that the replay is being paused");
+            tracing::debug!("standard error is closed: nobody sees that the replay is being paused");
         }
     };
     report(file, preflight, outcome, is_stopped, output)
 }
 
-/// What the replay waits for and until when.
+/// Which record the replay waits for, and until when.
 fn waiting(wait: Wait) -> String {
     let times = local_times();
     let arrived = Timestamp::from_millisecond(wait.arrived).map_or_else(|_| wait.arrived.to_string(), |at| times.long(at));
     let until = SignedDuration::try_from(wait.takes).ok().and_then(|takes| times.now.checked_add(takes).ok());
     let until = until.map_or_else(|| "for ever".to_owned(), |at| format!("until {}", times.long(at)));
-    format!("waits {until} ({}) for the record that arrived {arrived}", long_span(wait.takes))
+    format!("waiting {until} ({}) for the record that arrived {arrived}", long_span(wait.takes))
 }
 
-/// Says once of each long pause between two arrivals what is waited for, where there is no line that shows it.
+/// Reports each long pause between two arrivals once, if there is no progress line.
 fn tell_long_wait(progress: &Progress, told: &mut Option<i64>) {
     let is_new = |wait: &Wait| wait.takes >= LONG_WAIT && *told != Some(wait.arrived);
     if let Some(wait) = progress.waits_for.filter(is_new) {
         *told = Some(wait.arrived);
         if output::tell(&waiting(wait)).is_err() {
-            tracing::debug!("nobody reads what the replay waits for");
+            tracing::debug!("standard error is closed: nobody sees what the replay waits for");
         }
     }
 }
@@ -255,12 +257,12 @@ fn progress_line(progress: &Progress) -> String {
     let times = local_times();
     let reached = progress.reached.and_then(|at| Timestamp::from_millisecond(at).ok());
     let reached = reached.map(|at| format!(", reached {}", times.short(at))).unwrap_or_default();
-    let waits = progress.lanes.iter().filter(|lane| !lane.status.paused_for.is_zero()).count();
-    let waits = if waits > 0 { format!(", {waits} shards throttled") } else { String::new() };
+    let throttled = progress.lanes.iter().filter(|lane| !lane.status.paused_for.is_zero()).count() as u64;
+    let throttled = if throttled > 0 { format!(", {} throttled", counted(throttled, "shard", "shards")) } else { String::new() };
     let pause = progress.waits_for.map(|wait| format!(", {}", waiting(wait))).unwrap_or_default();
-    let trouble = progress.trouble.as_ref().map(|trouble| format!(", trying again: {trouble}")).unwrap_or_default();
+    let trouble = progress.trouble.as_ref().map(|trouble| format!(", retrying: {trouble}")).unwrap_or_default();
     format!(
-        "sent {} of {}, {:.0} %, {}/s{left}{reached}{waits}{pause}{trouble}",
+        "sent {} of {}, {:.0} %, {}/s{left}{reached}{throttled}{pause}{trouble}",
         count(progress.acknowledged),
         count(progress.total),
         (progress.ratio() * 100.0).floor(),
@@ -302,36 +304,36 @@ fn report(
         })?,
         Output::Table => {
             output::print(&format!(
-                "{}: {} of {} records sent to {}, {} in {:.1} s; {failed} failed for good, {} expired and left out",
+                "{}: {} of {} records sent to {}, {} in {:.1} s; {} skipped, {} expired and left out",
                 state.as_str(),
                 count(progress.acknowledged),
                 count(progress.total + plan.counts.damaged),
                 plan.target,
                 size(progress.bytes),
                 progress.running.as_secs_f64(),
+                count(failed),
                 count(plan.counts.expired_left_out)
             ))?;
             if progress.maybe_repeated > 0 {
-                let records = count(progress.maybe_repeated);
-                output::tell(&format!(
-                    "{records} records may be there twice, since nobody knows what became of the calls that had them"
-                ))?;
+                let records = counted(progress.maybe_repeated, "record", "records");
+                output::tell(&format!("{records} may be in the target twice, because calls with them got no answer"))?;
             }
             for PassedOver { partition_key, sequence_number, reason, .. } in passed_over {
                 output::tell(&format!("{partition_key} {sequence_number}: {reason}"))?;
             }
         }
     }
-    let again = format!("go on with: explorer replay resume {}", plan.id);
+    let again = format!("resume it with: explorer replay resume {}", plan.id);
     match (state, failure) {
         (_, Some(failure)) if progress.is_target_gone => Err(failure.into()),
         (_, Some(failure)) => {
-            output::tell(&format!("{} records are left; {again}", count(progress.left())))?;
+            let left = counted(progress.left(), "record is", "records are");
+            output::tell(&format!("{left} left; {again}"))?;
             Err(failure.into())
         }
         (PlanState::Finished, None) if failed == 0 => Ok(()),
         (PlanState::Finished, None) => {
-            Err(Failure::refused(format!("replay {failed} of the records"), "they are listed with their reasons").into())
+            Err(Failure::refused(format!("replay {} of the records", count(failed)), "each is listed with its reason").into())
         }
         _ if is_stopped => {
             output::tell(&again)?;

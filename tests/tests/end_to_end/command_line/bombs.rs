@@ -59,7 +59,7 @@ async fn a_small_record_that_unpacks_to_gigabytes_takes_little_memory() {
     assert!(printed > 60 << 20 && printed < 70 << 20, "{printed} bytes are printed");
     assert!(peak > 0 && peak < MOST_KIB, "{peak} KiB are taken");
     let found = explorer.run(&["records", "--file", file, "text:paid"]).await;
-    assert!(found.stderr.contains("1 record could not be looked into"), "{}", found.stderr);
+    assert!(found.stderr.contains("1 record could not be searched"), "{}", found.stderr);
     let listed = explorer.run(&["get", "--file", file, "cust-1"]).await.succeeded().stdout;
     assert_eq!(listed.lines().filter(|line| line.contains("cust-1")).count(), 101, "{listed}");
 }

@@ -66,7 +66,7 @@ async fn a_record_put_is_found_within_two_seconds() {
         if get.code == Some(0) {
             return Some(get.json());
         }
-        assert!(get.sentence(3).contains("holds no record of key cust-of-this-test"), "{get:#?}");
+        assert!(get.sentence(3).contains("has no record with key cust-of-this-test"), "{get:#?}");
         assert!(asked_after < TIME_TO_ARCHIVE, "not found {asked_after:?} after it was put");
         None
     })

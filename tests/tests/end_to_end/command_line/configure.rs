@@ -66,7 +66,7 @@ async fn a_stream_is_archived_as_configured_from_its_first_record_on() {
     let again = explorer.json(&["configure", name, "--mode", "all", "--ttl", "3600", "--yes"]).await;
     assert_eq!((calls(&again), &again["ttl_seconds"]), (vec![], &json!(3600)));
     let said = explorer.run(&["configure", name, "--mode", "ALL", "--ttl", "60m"]).await.succeeded();
-    assert!(said.stdout.contains("is configured like this already"), "{said:#?}");
+    assert!(said.stdout.contains("is already configured like this"), "{said:#?}");
 
     let longer = explorer.json(&["configure", name, "--mode", "ALL", "--ttl", "2h", "--yes"]).await;
     assert_eq!((calls(&longer).len(), &longer["ttl_seconds"]), (1, &json!(7200)));
@@ -164,7 +164,7 @@ async fn nothing_is_changed_without_a_yes() {
     let configure = ["configure", &stream.name, "--mode", "ALL"];
 
     let unasked = explorer.run(&configure).await;
-    assert_eq!(unasked.sentence(2), "nobody is there to confirm; add --yes");
+    assert_eq!(unasked.sentence(2), "there is no terminal to confirm on; add --yes");
     let read_only = explorer.run(&[&configure[..], &["--yes", "--read-only"]].concat()).await;
     assert_eq!(read_only.sentence(2), "--read-only is set: nothing can be changed");
     let replay = explorer.run(&["replay", "run", &stream.name, "--to", &stream.name, "--yes", "--read-only"]).await;

@@ -78,7 +78,7 @@ async fn the_default_profile_may_take_its_time_as_a_named_one_may() {
     let explorer = files.read_by(explorer);
     let finished = explorer.run(&["streams"]).await.succeeded();
     assert!(finished.stdout.starts_with("STREAM"), "{finished:#?}");
-    assert_eq!(finished.stderr, "waiting for the credentials of profile default (credential_process); ctrl-c ends it\n");
+    assert_eq!(finished.stderr, "waiting for the credentials of profile default (credential_process); press ctrl-c to stop\n");
 
     let mut waiting = explorer.start(&["streams"]);
     assert!(waiting.said().await.starts_with("waiting for the credentials"));
@@ -521,7 +521,7 @@ async fn an_answer_without_content_is_never_taken_for_all_there_is() {
     kinesis.heal();
     dynamodb.follow(|call| if call.operation == "ListTables" { Fault::Say(200, "null".to_owned()) } else { Fault::Pass });
     let told = explorer.run(&streams).await.succeeded();
-    assert!(told.stderr.contains("archives of deleted streams may be missing here"), "{told:#?}");
+    assert!(told.stderr.contains("archives of deleted streams may be missing from this list"), "{told:#?}");
     assert_eq!(explorer.run(&["streams", "--check"]).await.code, Some(1));
 
     let key = json!({ "partitionKey": { "S": "cust-1" }, "sequenceNumber": { "S": "1" } });

@@ -42,14 +42,14 @@ async fn ctrl_c_ends_a_read_and_a_partial_result_is_not_taken_for_all() {
     proxy.until("the archive is read", |seen| seen.iter().any(|seen| seen.call.operation == "Scan")).await;
     running.interrupt().await;
     let ended = running.ended().await;
-    assert_eq!(ended.sentence(130), "stopped before all was read; nothing was printed");
+    assert_eq!(ended.sentence(130), "stopped before everything was read; nothing was printed");
     assert!(ended.stdout.is_empty() && ended.took < PROMPT, "{ended:#?}");
 
     let mut running = explorer.start(&["records", &stream.name, "key:cust-42", "--output", "json"]);
     running.printed().await;
     running.interrupt().await;
     let ended = running.ended().await;
-    assert_eq!(ended.sentence(130), "stopped; what was printed is not all");
+    assert_eq!(ended.sentence(130), "stopped; the printed results are incomplete");
     assert!(ended.took < PROMPT, "{ended:#?}");
 }
 

@@ -112,7 +112,7 @@ async fn streams_and_records_that_are_not_there() {
         assert_eq!(sentence, "cannot describe stream no-such-stream: there is no such stream in region us-east-1", "{command:?}");
     }
     let finished = explorer.run(&["get", &source.name, "cust-42"]).await;
-    assert!(only_sentence(&finished, 3).contains("holds no record of key cust-42"), "{finished:#?}");
+    assert!(only_sentence(&finished, 3).contains("has no record with key cust-42"), "{finished:#?}");
     let finished = explorer.run(&["get", &source.name, "cust-42", "17"]).await;
     assert!(only_sentence(&finished, 3).contains("and sequence number 17"), "{finished:#?}");
     assert_eq!(explorer.run(&["records", "no stream's name"]).await.code, Some(2));

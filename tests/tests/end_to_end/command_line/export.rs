@@ -57,14 +57,14 @@ async fn an_export_is_read_as_the_archive_it_comes_from() {
         assert_eq!(alone.json(&[&["get", "--file", file], arguments].concat()).await, from_archive);
     }
     let none = alone.run(&["get", "--file", file, "cust-9"]).await;
-    assert!(none.sentence(3).ends_with("holds no record of key cust-9"), "{none:#?}");
+    assert!(none.sentence(3).ends_with("has no record with key cust-9"), "{none:#?}");
 
     let again = folder.path().join("again.jsonl");
     let exported = alone.json(&["export", "--file", file, "key:cust-1", "--to", again.to_str().unwrap()]).await;
     assert_eq!((&exported["records"], &exported["read_units"]), (&json!(2), &json!(0.0)));
     assert_eq!(std::fs::read_to_string(&again).unwrap().lines().count(), 2);
     let itself = alone.run(&["export", "--file", file, "--to", file, "--overwrite"]).await;
-    assert!(itself.sentence(1).contains("is the file that is read"), "{itself:#?}");
+    assert!(itself.sentence(1).contains("is the file that is being read"), "{itself:#?}");
     let missing = alone.run(&["records", "--file", "/nowhere/orders.jsonl"]).await;
     assert!(missing.sentence(1).contains("/nowhere/orders.jsonl"), "{missing:#?}");
 }
@@ -103,7 +103,7 @@ async fn a_file_that_is_there_is_replaced_only_where_that_is_asked_for() {
     std::fs::write(&path, "precious").unwrap();
     let arguments = ["export", &stream.name, "--limit", "1", "--to", path.to_str().unwrap()];
     let refused = explorer.run(&arguments).await;
-    assert!(refused.sentence(1).ends_with("exists already; choose another name, or add --overwrite"), "{refused:#?}");
+    assert!(refused.sentence(1).ends_with("already exists; choose another name, or add --overwrite"), "{refused:#?}");
     assert_eq!(std::fs::read_to_string(&path).unwrap(), "precious");
     let people = explorer.run(&[&arguments[..], &["--overwrite"]].concat()).await.succeeded();
     assert!(people.stdout.starts_with("exported 1 record, ") && people.stdout.ends_with("orders.csv\n"), "{people:#?}");
@@ -140,7 +140,7 @@ async fn a_pipe_is_waited_for_and_a_device_stays_what_it_is() {
     assert!(std::process::Command::new("mkfifo").arg(&pipe).status().unwrap().success());
     let explorer = Explorer::bare(binary());
     let mut running = explorer.start(&["export", "--file", source, "--to", pipe.to_str().unwrap(), "--overwrite"]);
-    assert!(running.said().await.contains("waiting for somebody to read"));
+    assert!(running.said().await.contains("waiting for a reader of"));
     let read = tokio::task::spawn_blocking({
         let pipe = pipe.clone();
         move || std::fs::read_to_string(pipe).unwrap()
@@ -219,7 +219,7 @@ async fn nobody_can_confirm_where_standard_input_holds_the_records() {
     let (_endpoints, explorer) = reach().await;
     let arguments = ["replay", "run", "--file", "-", "--to", "orders-replay"];
     let refused = explorer.run(&arguments).await;
-    assert!(refused.sentence(2).ends_with("so nobody can confirm there; add --yes, or make a plan first"), "{refused:#?}");
+    assert!(refused.sentence(2).ends_with("so you cannot confirm there; add --yes, or make a plan first"), "{refused:#?}");
 }
 
 #[tokio::test]
@@ -280,6 +280,6 @@ async fn an_export_that_is_ended_leaves_nothing() {
     proxy.until("the archive is read", |seen| seen.iter().any(|seen| seen.call.operation == "Scan")).await;
     running.interrupt().await;
     let ended = running.ended().await;
-    assert_eq!(ended.sentence(130), "stopped; nothing is left of the export");
+    assert_eq!(ended.sentence(130), "stopped; the incomplete export was deleted");
     assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0);
 }

@@ -232,11 +232,11 @@ async fn what_cannot_be_looked_into_is_counted_and_neither_matches_nor_does_not(
             assert_eq!(keys(&found), expected, "{filter} of {from:?}");
             let word = match unsearchable {
                 0 => "",
-                1 => "1 record could not be looked into",
-                2 => "2 records could not be looked into",
-                _ => "3 records could not be looked into",
+                1 => "1 record could not be searched",
+                2 => "2 records could not be searched",
+                _ => "3 records could not be searched",
             };
-            assert_eq!(finished.stderr.contains("could not be looked into"), unsearchable > 0, "{filter}: {finished:#?}");
+            assert_eq!(finished.stderr.contains("could not be searched"), unsearchable > 0, "{filter}: {finished:#?}");
             assert!(finished.stderr.contains(word), "{filter} of {from:?}: {finished:#?}");
         }
         let plan = async |options: &[&str]| {

@@ -114,7 +114,7 @@ async fn what_was_given_up_is_listed_with_its_reasons_and_archived_when_the_caus
         assert_eq!(text(item, "recordData"), record.data());
     }
     assert_eq!(bucket.keys().await, Vec::<String>::new());
-    let nothing = format!("there is nothing in {}/aws/lambda/\n", bucket.place());
+    let nothing = format!("nothing found in {}/aws/lambda/\n", bucket.place());
     assert_eq!(explorer.run(&["recover", &bucket.place()]).await.succeeded().stdout, nothing);
 }
 
@@ -177,7 +177,7 @@ async fn in_mode_latest_what_is_recovered_late_replaces_nothing_newer() {
 
     let table = explorer.run(&["recover", &bucket.place(), "--archive", "--yes"]).await.succeeded();
     assert!(
-        table.stderr.contains("1 record archived, 0 were there before, 2 superseded by newer ones; 1 batch done, 1 deleted"),
+        table.stderr.contains("1 record archived, 0 already there, 2 superseded by newer ones; 1 batch done, 1 deleted"),
         "{table:#?}"
     );
     let latest = stream.latest("LATEST").await;
@@ -352,7 +352,7 @@ async fn failures_of_another_function_stay() {
     assert!(!folder.path().join("1").exists() && folder.path().join("2").exists());
     assert_eq!(explorer.json_lines(&["recover", place, "--function", "billing"]).await.len(), 1);
     let other = explorer.run(&["recover", place, "--function", "audit", "--archive"]).await.succeeded();
-    assert_eq!(other.stdout, format!("nothing in {place} is of function audit\n"));
+    assert_eq!(other.stdout, format!("no batches of function audit in {place}\n"));
 }
 
 /// Without DynamoDB no batch is tried after the first, and nothing is deleted.
@@ -509,7 +509,7 @@ async fn recovering_asks_first_and_names_what_is_wrong() {
     bucket.put(&key(&batch, 0), batch.to_string()).await;
     let place = bucket.place();
     for (arguments, code, sentence) in [
-        (vec!["recover", &place, "--archive"], 2, "nobody is there to confirm; add --yes"),
+        (vec!["recover", &place, "--archive"], 2, "there is no terminal to confirm on; add --yes"),
         (vec!["recover", &place, "--archive", "--yes", "--read-only"], 2, "--read-only is set: nothing can be changed"),
         (
             vec!["recover", &place, "--archive", "--yes", "--local"],

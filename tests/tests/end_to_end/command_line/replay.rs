@@ -171,7 +171,7 @@ async fn a_replay_into_its_own_stream_warns() {
     until_archived(&source, 1).await;
 
     let asked = explorer.run(&["replay", "run", &source.name, "--to", &source.name]).await;
-    assert_eq!(asked.sentence(2), "nobody is there to confirm; add --yes");
+    assert_eq!(asked.sentence(2), "there is no terminal to confirm on; add --yes");
     assert!(asked.stderr.contains("Warning: The target is the source"), "{asked:#?}");
     assert_eq!(source.records().await.len(), 1);
 

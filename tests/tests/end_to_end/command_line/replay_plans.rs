@@ -128,7 +128,7 @@ async fn another_process_pauses_a_replay_and_it_is_gone_on_with() {
     let file = exported(folder.path(), 900, 30);
     let id = text(&plan_file(&explorer, &file, &target, &["--rate", "60/s"]).await, "id").to_owned();
     let early = explorer.run(&["replay", "resume", &id, "--yes"]).await;
-    assert!(early.sentence(2).contains("has not begun; begin with: explorer replay run"), "{early:#?}");
+    assert!(early.sentence(2).contains("has not started; start it with: explorer replay run"), "{early:#?}");
 
     let running = explorer.start(&["replay", "run", &id, "--yes"]);
     until_sent(&explorer, &id, 20).await;
@@ -139,7 +139,7 @@ async fn another_process_pauses_a_replay_and_it_is_gone_on_with() {
     let paused = explorer.json(&["replay", "pause", &id]).await;
     assert_eq!(text(&paused, "state"), "paused");
     let ended = running.ended().await;
-    assert!(ended.sentence(1).contains(&format!("it was paused; go on with: explorer replay resume {id}")), "{ended:#?}");
+    assert!(ended.sentence(1).contains(&format!("it was paused; resume it with: explorer replay resume {id}")), "{ended:#?}");
     let again = explorer.run(&["replay", "pause", &id]).await;
     assert!(again.sentence(2).ends_with("is not running: it is paused"), "{again:#?}");
 
@@ -322,5 +322,5 @@ async fn a_part_of_an_archive_is_replayed_by_the_language_of_filters() {
     let nameless = explorer.run(&["replay", "plan", &source.name]).await;
     assert!(nameless.sentence(2).starts_with("--to is missing"), "{nameless:#?}");
     let neither = explorer.run(&["replay", "run", &source.name]).await;
-    assert!(neither.sentence(2).starts_with("name a plan by its id, or a stream and with --to"), "{neither:#?}");
+    assert!(neither.sentence(2).starts_with("name a plan by its id, or a stream to read and, with --to"), "{neither:#?}");
 }

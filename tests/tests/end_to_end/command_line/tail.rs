@@ -16,7 +16,7 @@ async fn records_that_are_put_are_printed_as_they_come() {
     let stream = TestStream::create(&endpoints, 2).await;
     stream.put("cust-0", b"before").await;
     let mut running = explorer.start(&["tail", &stream.name, "json:$.status==\"paid\"", "--output", "json"]);
-    assert_eq!(running.said().await, format!("following stream {}; ctrl-c ends it", stream.name));
+    assert_eq!(running.said().await, format!("following stream {}; press ctrl-c to stop", stream.name));
     for (key, status) in [("cust-1", "open"), ("cust-2", "paid"), ("cust-3", "open"), ("cust-4", "paid")] {
         stream.put(key, json!({ "status": status }).to_string().as_bytes()).await;
         if status == "paid" {
