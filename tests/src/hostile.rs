@@ -42,7 +42,7 @@ pub fn harm_in(output: &[u8]) -> Option<String> {
 #[must_use]
 pub fn obeyed_in(output: &[u8]) -> Option<String> {
     let Ok(text) = std::str::from_utf8(output) else {
-        return Some("it is no UTF-8".to_owned());
+        return Some("it is not UTF-8".to_owned());
     };
     let is_harmful = |character: &char| {
         let is_end_of_line = matches!(character, '\n' | '\t');

@@ -20,13 +20,13 @@ pub(super) struct ConfigureArguments {
     /// ALL keeps every record; LATEST keeps the newest record of each partition key
     #[arg(long, required_unless_present = "remove", ignore_case = true)]
     mode: Option<ArchiveMode>,
-    /// How long to keep items: seconds, a number with s, m, h, d or w, or none for ever [default: unchanged]
+    /// How long to keep items: seconds, a number with s, m, h, d or w, or none for ever [default: unchanged, or none for a new archive]
     #[arg(long, conflicts_with = "remove")]
     ttl: Option<TtlArgument>,
-    /// Whether to archive records that were replayed into this stream with an envelope [default: unchanged, or keep]
+    /// Whether to archive records that were replayed into this stream with an envelope [default: unchanged, or keep for a new archive]
     #[arg(long, conflicts_with = "remove", value_parser = replays_parser(), ignore_case = true)]
     replays: Option<Replays>,
-    /// Whether to compress payloads if that makes them smaller [default: unchanged, or none]
+    /// Whether to compress payloads if that makes them smaller [default: unchanged, or none for a new archive]
     #[arg(long, conflicts_with = "remove", value_parser = compression_parser(), ignore_case = true)]
     compression: Option<Compression>,
     /// Stop archiving: remove the archive tags; archived records stay

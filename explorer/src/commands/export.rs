@@ -44,7 +44,7 @@ pub(super) struct ExportArguments {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 enum FormatArgument {
-    /// One JSON object per line; --file reads it again
+    /// One JSON object per line, which --file can read
     Jsonl,
     /// For spreadsheets
     Csv,
@@ -56,7 +56,7 @@ enum PayloadArgument {
     Base64,
     /// As JSON or text if possible, otherwise in base64
     Decoded,
-    /// Both
+    /// Both of these
     Both,
 }
 

@@ -36,14 +36,14 @@ pub(super) enum ReplayCommand {
 pub(super) enum RunCommand {
     /// Plan a replay: read the records and show what would happen; sends nothing
     Plan(PlanArguments),
-    /// Run a plan, by its id; with --to, plan and run in one step
+    /// Run a plan by its id, given in place of STREAM; with --to, plan and run in one step
     Run {
         #[command(flatten)]
         plan: PlanArguments,
         #[command(flatten)]
         running: RunningArguments,
     },
-    /// Resume a replay that was paused, failed or was interrupted
+    /// Resume a paused, failed or interrupted replay
     Resume {
         /// Id of the replay, or its beginning
         id: PlanId,
@@ -61,7 +61,7 @@ pub(super) enum RunCommand {
 /// Commands that need only the plans' files.
 #[derive(Debug, Subcommand)]
 pub(super) enum HistoryCommand {
-    /// Pause a running replay, in whichever process it runs
+    /// Pause a running replay, even one of another process
     Pause {
         /// Id of the replay, or its beginning
         id: PlanId,
@@ -124,10 +124,10 @@ pub(super) struct PlanArguments {
 /// How to send the records.
 #[derive(Args, Clone, Debug)]
 pub(super) struct OptionArguments {
-    /// Put an envelope before each payload that says where it came from
+    /// Put an envelope before each payload that says where the record came from
     #[arg(long)]
     envelope: bool,
-    /// Text that separates envelope and payload [default: the control character 0x1E]
+    /// Text before and after the envelope [default: the control character 0x1E]
     #[arg(long, requires = "envelope")]
     separator: Option<Separator>,
     /// How fast to send: a share of each shard's capacity such as 50%, records per second such as 800/s, or max [default: 50%]
@@ -144,16 +144,16 @@ pub(super) struct OptionArguments {
 /// Which order to keep.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 enum OrderArgument {
-    /// Records of a partition key arrive in their order
+    /// The order of each partition key
     Key,
-    /// No order; faster for few keys
+    /// No order, which is faster for few keys
     None,
 }
 
 /// How to run on the command line.
 #[derive(Args, Clone, Copy, Debug)]
 pub(super) struct RunningArguments {
-    /// Fail if the target takes no record for this long
+    /// Fail if the target takes no record for this long: seconds, or a number with s, m or h
     #[arg(long, value_name = "SPAN", default_value = "10m", value_parser = patience)]
     patience: Duration,
     /// Do not ask for confirmation

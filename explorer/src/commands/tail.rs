@@ -42,7 +42,7 @@ pub(super) struct TailArguments {
     /// Print records when they reach the archive, not when they reach the stream
     #[arg(long)]
     archived: bool,
-    /// Start with records that arrived at this time, if the stream still has them: 1h for an hour ago [default: now]
+    /// Start at this time, if the stream reaches back that far: 1h for an hour ago [default: now]
     #[arg(long, value_name = "TIME")]
     since: Option<String>,
     /// How to decode payloads, such as "gzip > msgpack" [default: recognised by content]

@@ -1,5 +1,5 @@
-//! What a payload is: its base64 undone, then as many layers as can be recognised or as somebody has named, each with a bound on what
-//! it may grow to, and the user record of an aggregated one that is asked for. Whoever shows, searches or exports records calls it.
+//! Decodes a payload: base64 first, then the layers that are recognised or named in a recipe, each limited in size, and the requested
+//! user record of an aggregated record. Called to show, search and export records.
 
 mod beginning;
 mod budget;
@@ -74,7 +74,7 @@ pub enum Layer {
     Utf16,
     /// A JSON string with JSON in it.
     JsonString,
-    /// So many bytes that somebody has named to be left off.
+    /// This many bytes, skipped by a recipe.
     Skipped(u32),
     /// JSON, one value or several.
     Json,
@@ -101,9 +101,9 @@ pub struct Decoded {
     pub layers: Vec<Layer>,
     /// The innermost bytes.
     pub content: Vec<u8>,
-    /// Which of them are its text, where it is text or JSON: without a byte order mark before it and zeros behind it.
+    /// The part of it that is text, if it is text or JSON: without a byte order mark before it and zeros after it.
     pub text: Range<usize>,
-    /// What is shown in the content's place: JSON that shows the same as MessagePack, CBOR or protobuf, or text of another encoding.
+    /// The text that is shown instead of the content: the JSON form of MessagePack, CBOR or protobuf, or text of another encoding.
     pub rendition: Option<String>,
     /// Which user record of an aggregated record this is.
     pub user_record: Option<UserRecordPlace>,
@@ -235,8 +235,8 @@ impl Default for Decoder {
 }
 
 impl Decoder {
-    /// Decodes a payload as somebody asks for it; `user_record` is the place, from 0, of the one that is shown of an aggregated record,
-    /// the last where there are not so many.
+    /// Decodes a payload by a recipe. Of an aggregated record, `user_record` is the place, from 0, of the user record to show, or the
+    /// last if there are fewer.
     #[must_use]
     pub fn decode(&self, payload: Vec<u8>, is_stored_gzip: bool, recipe: &Recipe, user_record: usize) -> Decoded {
         let payload_size = payload.len() as u64;
@@ -275,8 +275,8 @@ pub fn decode_payload(payload: Vec<u8>) -> Decoded {
     decode_with(payload, false, &Recipe::Detected, 0)
 }
 
-/// Decodes a payload as somebody asks for it; `user_record` is the place, from 0, of the one that is shown of an aggregated record, the
-/// last where there are not so many.
+/// Decodes a payload by a recipe. Of an aggregated record, `user_record` is the place, from 0, of the user record to show, or the last
+/// if there are fewer.
 #[must_use]
 pub fn decode_with(payload: Vec<u8>, is_stored_gzip: bool, recipe: &Recipe, user_record: usize) -> Decoded {
     Decoder::default().decode(payload, is_stored_gzip, recipe, user_record)
@@ -288,8 +288,8 @@ pub fn visit_contents(payload: &[u8], recipe: &Recipe, visit: &mut dyn FnMut(&Co
     open(payload, recipe, |opened| opened.visit(&mut |_, content| visit(content)))
 }
 
-/// The user records of an aggregated record, in their order, so many from the place `first` on; empty for any other payload. All at once
-/// may take far more memory than the payload, since many may share one key.
+/// The user records of an aggregated record in their order, this many from the place `first` on; empty for any other payload. All of
+/// them may take far more memory than the payload, because many may share one key.
 #[must_use]
 pub fn user_records(payload: &[u8], recipe: &Recipe, first: usize, most: usize) -> Vec<UserRecordPlace> {
     let in_aggregate = |aggregate: Aggregate<'_>| {

@@ -1,5 +1,5 @@
 //! What differs between two texts, line by line, as rows to read: lines kept, removed and added, with the words that differ
-//! within a line. For JSON, the caller passes the lines that a document lays out, so that a moved blank is no difference.
+//! within a line. For JSON, the caller passes the lines of a document, so that a moved blank is not a difference.
 
 #[cfg(test)]
 mod tests;
@@ -55,7 +55,7 @@ pub enum Change {
 pub struct DiffRow {
     /// What it is of.
     pub change: Change,
-    /// What stands before its text.
+    /// The sign before its text.
     pub sign: &'static str,
     /// What is shown behind the sign, left to right; what differs within the line is marked as a match.
     pub pieces: Vec<Piece>,
@@ -121,7 +121,7 @@ impl Diff {
         self.is_exact
     }
 
-    /// Lays it out in rows of so many columns, its sign among them, at least ten; before, it has no rows.
+    /// Lays it out in rows of this many columns, including the sign, at least ten. Before that, it has no rows.
     pub fn lay_out(&mut self, columns: usize) {
         let columns = columns.saturating_sub(SIGN_COLUMNS).clamp(MIN_COLUMNS, usize::from(u16::MAX));
         if self.layout.columns() != columns {
@@ -135,7 +135,7 @@ impl Diff {
         self.layout.rows()
     }
 
-    /// A row; `None` where there is none.
+    /// A row, if there is one.
     #[must_use]
     pub fn row(&self, row: usize) -> Option<DiffRow> {
         let place = self.layout.line_of(&self.entries, row)?;

@@ -114,7 +114,7 @@ impl Document {
         }
     }
 
-    /// Lays it out in rows of so many columns, at least eight; before, it has no rows.
+    /// Lays it out in rows of this many columns, at least eight. Before that, it has no rows.
     pub fn lay_out(&mut self, columns: usize) {
         let columns = columns.clamp(MIN_COLUMNS, usize::from(u16::MAX));
         if self.layout.columns() == columns {
@@ -137,7 +137,7 @@ impl Document {
         }
     }
 
-    /// A row, with nothing in it where there is none.
+    /// A row; an empty one if there is none.
     #[must_use]
     pub fn row(&self, row: usize) -> Row {
         let Some(lines) = self.body.source() else {
@@ -172,7 +172,7 @@ impl Document {
         self.toggle_line(line)
     }
 
-    /// Folds every object and list that has so many others around it or more, and unfolds the rest.
+    /// Folds every object and list at this depth or deeper, and unfolds the rest.
     pub fn fold_all(&mut self, depth: usize) {
         if let Body::Json(json) = &mut self.body {
             let changed = json.fold_from(depth);
@@ -188,7 +188,7 @@ impl Document {
     }
 
     /// Looks for a text in the whole payload, folded or not, and returns how often it is there. Case matters where the text has an
-    /// upper-case letter; characters beyond ASCII are found escaped (`\u00fc`), too; in hex, digits (`0d 0a`) are looked for as
+    /// upper-case letter; characters beyond ASCII are found escaped (`\u00fc`), too; in hex, digits (`0d 0a`) are searched as
     /// bytes, too. An empty text is nowhere.
     pub fn search(&mut self, needle: &str) -> usize {
         self.matches = match self.body.source() {
@@ -198,7 +198,7 @@ impl Document {
         self.matches.len()
     }
 
-    /// How often what was last looked for is there.
+    /// How many matches the last search has.
     #[must_use]
     pub fn matches(&self) -> usize {
         self.matches.len()
@@ -237,7 +237,7 @@ impl Document {
         })
     }
 
-    /// What stands on a row, for finding it again.
+    /// The place that a row shows, to find it again.
     #[must_use]
     pub fn place_of(&self, row: usize) -> Place {
         match self.body.source() {
@@ -249,7 +249,7 @@ impl Document {
         }
     }
 
-    /// The row on which this stands now, or that hides it.
+    /// The row that shows this place now, or hides it.
     #[must_use]
     pub fn row_of(&self, place: Place) -> usize {
         let Some(lines) = self.body.source() else {
@@ -289,7 +289,7 @@ impl Document {
         Some(json.path(self.layout.line_of(json, row)?.line))
     }
 
-    /// The JSON string, number or word on a row, as it stands; `None` on a row of anything else.
+    /// The JSON string, number or word on a row, unchanged; `None` if the row has none.
     #[must_use]
     pub fn scalar_at(&self, row: usize) -> Option<&str> {
         let json = self.json()?;

@@ -1,4 +1,4 @@
-//! Writing records to a file: which, where to, and in which form.
+//! Exporting records to a file: which records, which file, and in which form.
 
 use super::decode::Recipe;
 use super::reading::ReadOrder;
@@ -8,14 +8,14 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-/// What is to be written.
+/// The order for an export.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ExportOrder {
     /// Which records.
     pub what: Exports,
-    /// The stream they were put into, where that is known.
+    /// The stream they come from, if that is known.
     pub stream: Option<StreamName>,
-    /// The file; it must not be there yet.
+    /// The file; it must not exist yet.
     pub path: PathBuf,
     pub format: ExportFormat,
     /// How payloads are written.
@@ -30,11 +30,11 @@ pub enum Exports {
         recipe: Recipe,
         records: Vec<Arc<Record>>,
     },
-    /// All that are found, read anew.
+    /// All that match, read from the source again.
     Matching {
-        /// What is read.
+        /// What to read.
         order: Box<ReadOrder>,
-        /// What is left out all the same.
+        /// Records that are left out although they match.
         except: BTreeSet<RecordId>,
     },
 }
@@ -42,7 +42,7 @@ pub enum Exports {
 /// How an exported file is written.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum ExportFormat {
-    /// One JSON object a line; it can be opened again.
+    /// One JSON object per line; it can be opened again.
     #[default]
     JsonLines,
     /// A table with a heading.
@@ -52,34 +52,34 @@ pub enum ExportFormat {
 /// How payloads are written.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum PayloadForm {
-    /// As base64, every byte as it was put into the stream.
+    /// The original bytes, in base64.
     Base64,
-    /// As what they decode to where that is JSON or text, otherwise as base64.
+    /// Decoded, if that is JSON or text, otherwise in base64.
     Decoded,
     /// Both.
     #[default]
     Both,
 }
 
-/// How far an export is.
+/// The progress of an export.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Exported {
     /// Records written.
     pub records: u64,
-    /// Bytes written for them, the heading included.
+    /// Bytes written, including the heading.
     pub bytes: u64,
 }
 
-/// The name of a file does not say in which format it is to be.
+/// The extension of a file name does not say which format to write.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("exports end in .jsonl, .ndjson or .json for JSON Lines, or in .csv; .{0} is none of these")]
 pub struct UnknownFormat(String);
 
 impl ExportFormat {
-    /// The format that a file's name asks for: CSV for `.csv`, JSON Lines for `.jsonl`, `.ndjson`, `.json` and names without an ending.
+    /// The format of a file name: CSV for `.csv`, JSON Lines for `.jsonl`, `.ndjson`, `.json` and names without an extension.
     ///
     /// # Errors
-    /// When it has another ending.
+    /// If it has another extension.
     pub fn of_path(path: &Path) -> Result<Self, UnknownFormat> {
         let Some(ending) = path.extension().map(|ending| ending.to_string_lossy().to_lowercase()) else {
             return Ok(Self::JsonLines);

@@ -1,6 +1,6 @@
-//! Which records of an archive are asked for: the filter line of the records screen and the options of the command line. A filter
-//! is a list of conditions that all must hold. Reading a line is `parse`, holding records against it is `matcher`, in three answers: a
-//! record that cannot be read neither matches nor does not; what of it DynamoDB can decide is worked out by whoever calls DynamoDB.
+//! Filters for records: the filter line of the records screen and the options of the command line. A filter is a list of conditions that
+//! must all hold. `parse` reads a line, and `matcher` applies it to records. There are three answers, because a record that cannot be
+//! read neither matches nor fails to match. The caller of DynamoDB works out which conditions DynamoDB can decide.
 
 mod answer;
 mod complete;
@@ -56,7 +56,7 @@ pub(crate) struct Condition {
 /// What a condition asks of a record.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Test {
-    /// Its partition key; only negated, the one that must hold stands apart.
+    /// Its partition key; only negated, because the one that must hold is a field of its own.
     Key(KeyPattern),
     /// Its partition key, or that of a user record in an aggregated record.
     UserKey(KeyPattern),
@@ -84,7 +84,7 @@ impl RecordFilter {
         parse::parse(line, times)
     }
 
-    /// Reads arguments of the shell, each of which is one condition with its whole value: `key:order 42`.
+    /// Reads arguments of the shell; each is one condition with its whole value: `key:order 42`.
     ///
     /// # Errors
     /// Says in which argument the mistake is, and where, what is wrong and what could stand there.
@@ -107,8 +107,8 @@ impl RecordFilter {
         }
     }
 
-    /// The same with the times that its times are now, so that it stays what it is. A reading uses one present from its beginning to
-    /// its end.
+    /// The same filter with relative times fixed, so that it no longer moves with the present. One reading uses one present to its
+    /// end.
     #[must_use]
     pub fn fixed(&self, now: Timestamp) -> Self {
         let fixed = |time: Option<Timestamp>| time.map(TypedTime::At);
@@ -151,7 +151,7 @@ impl RecordFilter {
         }
     }
 
-    /// The time at which its records arrived at the earliest, seen from now.
+    /// The earliest time at which its records can have arrived, seen from now.
     #[must_use]
     pub fn after(&self, now: Timestamp) -> Option<Timestamp> {
         self.after.as_ref().map(|after| after.at(now))

@@ -1,4 +1,4 @@
-//! What AWS bills, in US dollars in the region us-east-1. The only file with prices: whoever checks them against the price lists changes
+//! What AWS bills, in US dollars in the region us-east-1. The only file with prices: if you check them against the price lists, change
 //! the date below.
 //!
 //! Sources: Kinesis Data Streams pricing; DynamoDB pricing, on-demand capacity. As of November 2026.

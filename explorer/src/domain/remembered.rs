@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 /// What is remembered.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Memory {
-    /// How the payloads of a stream are decoded, where somebody chose that, by the stream's name.
+    /// How the payloads of a stream are decoded, if the user chose that, by the stream's name.
     pub recipes: BTreeMap<String, Recipe>,
     /// The filter lines that were applied.
     pub filters: History,

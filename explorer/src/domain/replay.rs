@@ -1,4 +1,4 @@
-//! A replay: what is to be put again, where and how. The rules of one are in the modules below; files, calls and screens are elsewhere.
+//! A replay: which records to send, where and how. The submodules hold its rules; files, calls and screens are elsewhere.
 
 pub mod hash_key;
 pub mod lanes;
@@ -24,22 +24,22 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use timing::Timing;
 
-/// What a replay is to do.
+/// The order for a replay.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ReplayOrder {
-    /// Where the records are read.
+    /// The source of the records.
     pub source: Source,
-    /// The stream they were put into at first, where that is known.
+    /// Their original stream, if that is known.
     pub stream: Option<StreamName>,
     /// Which records.
     pub selection: Selection,
-    /// Also items that are expired and only not deleted yet.
+    /// Also items that have expired but are not deleted yet.
     pub include_expired: bool,
-    /// Put aggregated records as they were archived, instead of taking them apart.
+    /// Send aggregated records whole, instead of taking them apart.
     pub keep_aggregated: bool,
-    /// The stream they are put into.
+    /// The stream they are sent to.
     pub target: StreamName,
-    /// How they are put.
+    /// How they are sent.
     pub options: ReplayOptions,
 }
 
@@ -48,28 +48,28 @@ pub struct ReplayOrder {
 #[allow(clippy::large_enum_variant, reason = "there is one at a time")]
 pub enum Selection {
     Marked(Vec<Arc<Record>>),
-    /// Whatever the source holds that matches.
+    /// All records of the source that match.
     Matching(Matching),
 }
 
-/// What is to be found by reading the source.
+/// Which records of the source match.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Matching {
-    /// What the records must be.
+    /// The filter that records must match.
     pub filter: RecordFilter,
-    /// How payloads are decoded when the filter looks into them.
+    /// How payloads are decoded for the filter.
     pub recipe: Recipe,
-    /// Also records that the filter cannot look into.
+    /// Also records that the filter cannot search.
     pub include_unreadable: bool,
-    /// What is left out all the same.
+    /// Records that are left out although they match.
     pub except: BTreeSet<RecordId>,
-    /// At most so many, the newest.
+    /// At most this many, the newest.
     pub limit: Option<u64>,
-    /// Only the last record of each key that arrived at this time or before it.
+    /// Only the last record of each key that arrived at this time or earlier.
     pub state_as_of: Option<Timestamp>,
 }
 
-/// How records are put; may be chosen anew as long as the replay has not begun, the rate and the timing at any time.
+/// How records are sent. All options can be changed until the replay starts, rate and timing at any time.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct ReplayOptions {
     /// The separator of the envelope each record gets, if any does.
@@ -78,7 +78,7 @@ pub struct ReplayOptions {
     pub rate: Rate,
     /// As fast as the rate allows, or as recorded.
     pub timing: Timing,
-    /// Which records wait for which.
+    /// Which order to keep.
     pub sequence: Sequence,
 }
 
@@ -115,7 +115,7 @@ impl ReplayOrder {
 }
 
 impl Matching {
-    /// Whether nothing narrows it down.
+    /// Whether it has neither filter nor limit.
     #[must_use]
     pub fn is_everything(&self) -> bool {
         self.filter.is_everything() && self.limit.is_none() && self.state_as_of.is_none()
@@ -138,7 +138,7 @@ impl std::fmt::Display for Selection {
         if !filter.is_everything() {
             write!(formatter, " with {filter}")?;
             if *include_unreadable {
-                formatter.write_str(" or that it cannot look into")?;
+                formatter.write_str(" or that it cannot search")?;
             }
         }
         if !except.is_empty() {

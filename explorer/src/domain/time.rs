@@ -14,7 +14,7 @@ pub struct InvalidTime {
     text: String,
 }
 
-/// What a text says that is epoch milliseconds, as other programs write them: nobody means a time thousands of years ahead.
+/// A hint if a text looks like epoch milliseconds, as other programs write them: a time thousands of years ahead is not meant.
 fn in_seconds(text: &str) -> String {
     match milliseconds(text.trim()) {
         Some(milliseconds) => {
@@ -48,7 +48,7 @@ pub const SHORT_COLUMNS: u16 = 16;
 /// A date of another year that is no further away than this is known without it.
 const DATES_WITHOUT_YEAR: SignedDuration = SignedDuration::from_hours(180 * 24);
 
-/// A time as it was typed: one that is what it is, or one that is counted back from a present that goes on.
+/// A time as it was typed: a fixed one, or one that is counted back from the moving present.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum TypedTime {
     /// This one.
@@ -60,7 +60,7 @@ pub enum TypedTime {
         /// How long.
         span: SignedDuration,
     },
-    /// The beginning of a day, so many days before the present one.
+    /// The beginning of the day this many days ago.
     Day {
         /// As typed.
         typed: String,
@@ -72,7 +72,7 @@ pub enum TypedTime {
 }
 
 impl TypedTime {
-    /// The time, seen from a present. To the second where it is counted back: nobody means the nanosecond at which a key was pressed.
+    /// The time, seen from a present. Times that are counted back are cut to the second.
     #[must_use]
     pub fn at(&self, now: Timestamp) -> Timestamp {
         match self {
@@ -200,7 +200,7 @@ impl TimeContext {
     }
 
     /// The time of day where the date is today's; otherwise the date, too; with its year and to the minute where it is long ago. It
-    /// takes [`SHORT_COLUMNS`] at the most.
+    /// takes at most [`SHORT_COLUMNS`].
     #[must_use]
     pub fn short(&self, at: Timestamp) -> String {
         let local = at.to_zoned(self.zone.clone());

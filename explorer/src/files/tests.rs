@@ -162,11 +162,11 @@ async fn a_line_that_is_no_record_is_named_and_counted_and_those_around_it_are_r
     assert_eq!(keys, ["cust-1", "", "cust-2"]);
     assert_eq!(records[1].item.problems, ["partition_key is 7, which is not a text", "data is 3, which is not a text"]);
     let sentence = progress.bad_lines.sentence().unwrap();
-    assert_eq!(sentence, "2 lines are no records; line 4, the first of them: it is no JSON object, see column 2");
+    assert_eq!(sentence, "2 lines are not records; the first is line 4: it is not a JSON object, see column 2");
     for (content, expected) in [
-        (b"[1]\n".as_slice(), "line 1 is no record: it is no JSON object, see column "),
-        (b"{\"partition_key\":\"a\"", "line 1 is no record: it is no JSON object, see column 20"),
-        (b"{}\n\xff\n{}", "line 2 is no record: it is no UTF-8"),
+        (b"[1]\n".as_slice(), "line 1 is not a record: it is not a JSON object, see column "),
+        (b"{\"partition_key\":\"a\"", "line 1 is not a record: it is not a JSON object, see column 20"),
+        (b"{}\n\xff\n{}", "line 2 is not a record: it is not UTF-8"),
     ] {
         std::fs::write(&path, content).unwrap();
         let (_, _, progress) = read_so_far(&path, RecordFilter::default(), Position::Beginning, usize::MAX).await;
@@ -195,7 +195,7 @@ async fn what_lies_behind_a_line_that_is_too_long_is_read() {
     let (records, ending, progress) = read_so_far(&path, RecordFilter::default(), Position::Beginning, usize::MAX).await;
     let keys: Vec<&str> = records.iter().map(|record| record.id.partition_key.as_str()).collect();
     assert_eq!((keys, ending), (vec!["before", "behind"], ReadEnding::Complete));
-    assert_eq!(progress.bad_lines.sentence().unwrap(), "line 2 is no record: it is too long");
+    assert_eq!(progress.bad_lines.sentence().unwrap(), "line 2 is not a record: it is too long");
 }
 
 #[tokio::test]

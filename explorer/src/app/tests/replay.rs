@@ -118,8 +118,8 @@ fn what_cannot_be_is_refused_before_anything_is_read() {
         ("orders-rep tab tab tab tab tab tab space tab abc enter", "cannot be the separator"),
         ("orders-rep tab tab tab x enter", "\"x\" is not a number of records"),
         ("orders-rep tab tab soon enter", "soon"),
-        ("orders-rep shift-tab shift-tab shift-tab ctrl-u 200% enter", "\"200%\" is no rate"),
-        ("orders-rep shift-tab shift-tab ctrl-u slow enter", "\"slow\" is no timing"),
+        ("orders-rep shift-tab shift-tab shift-tab ctrl-u 200% enter", "\"200%\" is not a rate"),
+        ("orders-rep shift-tab shift-tab ctrl-u slow enter", "\"slow\" is not a timing"),
     ] {
         let (mut model, _) = model_with_records(120, 40);
         press(&mut model, "r");

@@ -28,7 +28,7 @@ pub struct Beginning {
 pub enum AggregateSize {
     /// So many.
     Known(u64),
-    /// More than were looked at.
+    /// More than were examined.
     NotCounted,
 }
 
@@ -82,7 +82,7 @@ fn of(mut peeling: Peeling<'_>, aggregate: Option<AggregateSize>) -> Beginning {
 /// Whether a payload that begins so, or is no more than that, is shown as it is: text at first sight, in which nothing else is packed.
 #[must_use]
 pub fn is_plain(start: &[u8], is_whole: bool) -> bool {
-    /// Part of what stands behind a separator at the beginning of a replayed record.
+    /// Part of what follows a separator at the beginning of a replayed record.
     const ENVELOPE: &[u8] = b"{\"original";
     let is_enough = is_whole || start.len() >= PLAIN_BYTES;
     let is_bare = !start.starts_with(&BYTE_ORDER_MARK) && !start.trim_ascii_start().starts_with(b"\"");

@@ -1,5 +1,5 @@
-//! Bytes that a record may yet be unpacked to: one count for all its user records and layers together, since a small record can hold
-//! a hundred bombs.
+//! How many bytes a record may still be unpacked to: one budget for all its user records and layers, because a small record can hold a
+//! hundred bombs.
 
 use std::cell::Cell;
 
@@ -18,7 +18,7 @@ impl Budget {
         Self { most, left: Cell::new(most), each: usize::MAX }
     }
 
-    /// So many bytes, and no more than so many for each layer, for whoever wants beginnings.
+    /// This many bytes, and a limit for each layer, for callers that need only beginnings.
     pub(super) fn with_each(most: usize, each: usize) -> Self {
         Self { each, ..Self::of(most) }
     }

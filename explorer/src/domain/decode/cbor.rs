@@ -29,7 +29,7 @@ pub(super) fn detect(content: &[u8], most: usize) -> Result<String, Unreadable> 
     }
 }
 
-/// The JSON of what somebody says is CBOR: one value, or several after one another (RFC 8742), a line each.
+/// The JSON of CBOR that a recipe names: one value, or several in a row (RFC 8742), a line each.
 pub(super) fn read(content: &[u8], most: usize) -> Result<String, Unreadable> {
     render(content, false, most)
 }
@@ -46,7 +46,7 @@ pub(super) fn after_first(content: &[u8], most: usize) -> Option<&[u8]> {
     (is_telling && reader.whole_value().is_ok()).then_some(reader.rest)
 }
 
-/// Whether a map or a list begins here that goes on behind the end.
+/// Whether a map or a list begins here that continues after the end.
 pub(super) fn is_cut(content: &[u8], most: usize) -> bool {
     let is_first = matches!(content, [0x81..=0x9f | 0xa1..=0xbf, ..]);
     is_first && render(content, true, most) == Err(Unreadable::Cut)
@@ -58,7 +58,7 @@ fn render(content: &[u8], is_strict: bool, most: usize) -> Result<String, Unread
     reader.whole_value()?;
     while !reader.rest.is_empty() {
         if is_strict && (is_odd(reader.rest) || is_odd(content)) {
-            return Err(Unreadable::Invalid("something follows its end"));
+            return Err(Unreadable::Invalid("more bytes follow its end"));
         }
         reader.rendition.next_value()?;
         reader.whole_value()?;
@@ -131,7 +131,7 @@ impl<'p> Reader<'p> {
         self.rendition.push("]")
     }
 
-    /// The header of what stands at this place of a map or a list; `None` at its end, which is a count or a break.
+    /// The header at this place of a map or a list; `None` at its end, which is a count or a break.
     fn next_of(&mut self, count: Option<usize>, place: usize) -> Result<Option<Header>, Unreadable> {
         if count == Some(place) {
             return Ok(None);

@@ -1,9 +1,9 @@
 //! Whether bytes are text, and which: UTF-8 without oddities, UTF-8 with control characters or a few broken ones, or Windows-1252. The
-//! beginning decides, so that whoever has no more than that comes to the same answer.
+//! beginning decides, so a caller that has only the beginning gets the same answer.
 
 use std::borrow::Cow;
 
-/// Bytes that are looked at to tell text from other bytes. Whoever has so many of a content knows as much as who has all of it.
+/// Bytes that are examined to tell text from other bytes. The answer is the same for a longer content.
 pub(super) const TELLING_BYTES: usize = 8 * 1024;
 
 /// Bytes read as text.
@@ -45,12 +45,12 @@ pub(super) fn read(bytes: &[u8], is_all: bool) -> Option<Reading<'_>> {
     }
     if is_windows_1252(beginning) {
         let text = Cow::Owned(bytes.iter().map(|byte| of_windows_1252(*byte)).collect());
-        return Some(Reading { text, note: Some("it is not UTF-8, and read as Windows-1252"), is_whole: true });
+        return Some(Reading { text, note: Some("it is not UTF-8, but shown as Windows-1252"), is_whole: true });
     }
     is_broken_json(beginning).then(|| read_utf8(bytes, is_all))
 }
 
-/// A text without control characters, of which the last character is cut off.
+/// A text without control characters whose last character is cut off.
 pub(super) fn read_cut(bytes: &[u8]) -> Option<Reading<'_>> {
     let is_cut = std::str::from_utf8(bytes).is_err_and(|error| error.error_len().is_none());
     let is_text = || valid(bytes, true).is_some_and(|text| !text.is_empty() && has_no_controls(text));
@@ -74,12 +74,12 @@ fn valid(bytes: &[u8], is_cut: bool) -> Option<&str> {
 }
 
 fn read_utf8(bytes: &[u8], is_all: bool) -> Reading<'_> {
-    let broken = "it is not all UTF-8: \u{fffd} stands for what is not";
+    let broken = "it is not all UTF-8: \u{fffd} marks invalid bytes";
     let cut = "its last character is cut off, or it is not UTF-8";
     match std::str::from_utf8(bytes) {
         Ok(text) => Reading {
             text: Cow::Borrowed(text),
-            note: (!has_no_controls(text)).then_some("signs stand for its control characters"),
+            note: (!has_no_controls(text)).then_some("symbols stand for its control characters"),
             is_whole: true,
         },
         Err(error) if !is_all && error.error_len().is_none() => {

@@ -1,4 +1,4 @@
-//! What CloudWatch Logs sends to a stream: gzipped JSON with the events of one log stream, several of them where Firehose has joined
+//! What CloudWatch Logs sends to a stream: gzipped JSON with the events of one log stream, or several of these if Firehose has joined
 //! them. Source: CloudWatch Logs user guide, subscription filters.
 
 use super::{Decoded, Layer};

@@ -1,5 +1,5 @@
-//! A payload's innermost contents for whoever searches them: their bytes at once, and only when somebody asks what is shown in the
-//! bytes' place. It never builds what nobody asks for, since hundreds of thousands of contents are searched a second.
+//! A payload's innermost contents, for searching: their bytes at once, and the text that is shown instead of the bytes only on request.
+//! It builds nothing else, because hundreds of thousands of contents are searched per second.
 
 use super::format::{self, Format};
 use super::{Layer, Step};
@@ -14,7 +14,7 @@ pub struct Content<'c> {
     is_all: bool,
     /// Whether what is neither JSON nor text may hold more than its bytes show.
     doubt: Doubt,
-    /// The format that somebody has named.
+    /// The format that the recipe names.
     named: Option<Step>,
     /// Bytes that what is shown in its place may have.
     most: usize,
@@ -46,7 +46,7 @@ impl Doubt {
     }
 }
 
-/// What the content is, and whether that is what somebody has named.
+/// What the content is, and whether the recipe named that.
 #[derive(Debug)]
 struct Named {
     format: Format,
@@ -87,7 +87,7 @@ impl<'c> Content<'c> {
     }
 
     /// Whether this is all of it, and known for what it is. Where it is not, something could not be read: a layer was damaged or cut, a
-    /// bound was reached, or a step that somebody has named failed. What is not found in it may be there all the same.
+    /// bound was reached, or a step of the recipe failed. What is not found in it may still be in the payload.
     #[must_use]
     pub fn is_whole(&self) -> bool {
         // No value of a binary format begins like JSON does.

@@ -1,5 +1,5 @@
-//! What the innermost content is, and how it is shown: text first, since most payloads are, then the binary formats, each only where
-//! all of the content is values of it and nothing else fits as well, then text with oddities.
+//! Recognises the innermost content: text first, because most payloads are text; then the binary formats, each only if the whole content
+//! fits it and no other format fits, too; then text with oddities.
 
 use super::characters::{self, begins_clean};
 use super::recipe::Step;
@@ -12,22 +12,22 @@ use std::ops::Range;
 /// What a content is.
 #[derive(Debug)]
 pub(super) struct Format {
-    /// What is shown as the last layer.
+    /// The last layer.
     pub(super) kind: Layer,
-    /// The part of the content that is its text, where it is text: a mark before it or zeros behind it are none.
+    /// The part of the content that is its text, if it is text: without a byte order mark before it and zeros after it.
     pub(super) text: Range<usize>,
     /// The text that is shown in its place: JSON of a binary format, or text of another encoding.
     pub(super) rendition: Option<String>,
-    /// What is odd about it.
+    /// A note about what is odd.
     pub(super) note: Option<String>,
-    /// Whether what it holds is known.
+    /// Whether its contents are known.
     pub(super) is_known: bool,
 }
 
-/// A content of which only the beginning is there.
+/// A content that is only a beginning.
 #[derive(Debug)]
 pub(super) struct Begun<'c> {
-    /// What it is, where the beginning says so.
+    /// What it is, if the beginning says so.
     pub(super) kind: Option<Layer>,
     /// Its text, as far as it goes.
     pub(super) text: Option<Cow<'c, str>>,
@@ -36,7 +36,7 @@ pub(super) struct Begun<'c> {
 /// Fewer characters before zeros are rather a number than a text.
 const MIN_PADDED_TEXT: usize = 4;
 
-/// What the content is, as far as can be told; JSON in its place has so many bytes at most.
+/// What the content is, if that can be recognised; its JSON form has at most this many bytes.
 pub(super) fn detect(content: &[u8], most: usize) -> Format {
     let text = text_range(content);
     let inner = &content[text.clone()];
@@ -48,7 +48,7 @@ pub(super) fn detect(content: &[u8], most: usize) -> Format {
     if is_sure {
         return format;
     }
-    // Of a text that is nothing but zeros there is nothing to read.
+    // A text of nothing but zeros has nothing to read.
     match characters::read(inner, true) {
         Some(reading) => {
             let rendition = match reading.text {
@@ -62,7 +62,7 @@ pub(super) fn detect(content: &[u8], most: usize) -> Format {
     }
 }
 
-/// What a content is of which this is the beginning. Whatever is said holds for all of it.
+/// What the content is that begins like this. The answer holds for all of it.
 pub(super) fn detect_beginning(content: &[u8]) -> Begun<'_> {
     let inner = content.strip_prefix(&BYTE_ORDER_MARK).unwrap_or(content);
     let is_enough = content.len() >= characters::TELLING_BYTES + BYTE_ORDER_MARK.len();
@@ -79,7 +79,7 @@ pub(super) fn detect_beginning(content: &[u8]) -> Begun<'_> {
     }
 }
 
-/// What is shown of a content of which no more than the beginning was unpacked.
+/// What is shown of a content if only its beginning was unpacked.
 pub(super) fn of_beginning(content: &[u8]) -> Format {
     let Begun { kind, text } = detect_beginning(content);
     let start = if content.starts_with(&BYTE_ORDER_MARK) { BYTE_ORDER_MARK.len() } else { 0 };
@@ -90,7 +90,7 @@ pub(super) fn of_beginning(content: &[u8]) -> Format {
     }
 }
 
-/// The content as what somebody says it is.
+/// The content in the format that the recipe names.
 pub(super) fn named(step: Step, content: &[u8], most: usize) -> Result<Format, String> {
     let shown = |kind, shown: Result<String, Unreadable>| match shown {
         Ok(shown) => Ok(Format { rendition: Some(shown), ..Format::plain(kind, content) }),
@@ -145,18 +145,18 @@ pub(super) fn named(step: Step, content: &[u8], most: usize) -> Result<Format, S
     }
 }
 
-const TOO_DEEP: &str = "its JSON is nested too deep for other programs, and shown as text";
+const TOO_DEEP: &str = "its JSON is nested too deeply for other programs, so it is shown as text";
 
 fn detect_text(inner: &[u8]) -> Option<Format> {
     if !begins_clean(inner, true) {
-        // A control character behind what tells text from bytes may stand in JSON.
+        // A control character after the examined bytes may be inside JSON.
         let Ok(text) = std::str::from_utf8(inner) else {
             return characters::read_cut(inner).map(|reading| Format::of_reading(reading, inner));
         };
         return json_text::is_json(text).then(|| Format::plain(Layer::Json, inner));
     }
     let Ok(text) = std::str::from_utf8(inner) else {
-        // It begins as text does, and more than that nobody reads of a list.
+        // It begins like text, and a list shows no more than that.
         return characters::read(inner, true).map(|reading| Format::of_reading(reading, inner));
     };
     Some(match json_text::kind_of(text) {
@@ -167,7 +167,7 @@ fn detect_text(inner: &[u8]) -> Option<Format> {
     })
 }
 
-/// What the content is of the binary formats, and whether it is that rather than a text with oddities.
+/// The binary format of the content, and whether that is likelier than a text with oddities.
 fn detect_binary(content: &[u8], most: usize) -> (Format, bool) {
     let detectors = [
         (Layer::MessagePack, message_pack::detect as fn(&[u8], usize) -> Result<String, Unreadable>),
@@ -187,13 +187,13 @@ fn detect_binary(content: &[u8], most: usize) -> (Format, bool) {
             Err(Unreadable::Cut | Unreadable::TooDeep | Unreadable::TooMany(_) | Unreadable::Invalid(_)) => {}
         }
     }
-    // Numbers alone may as well be the letters that they stand for.
+    // Numbers alone may as well be letters.
     let is_text_as_well = |shown: &str| !shown.contains('"') && characters::read(content, true).is_some();
     let several = |names: &[&str]| {
         let names = names.join(" and as ");
-        unknown(format!("it can be read as {names}: name the one that it is to have it decoded"))
+        unknown(format!("it can be read as {names}: name the right step to decode it"))
     };
-    let maybe = |kind: Layer| unknown(format!("it may be {kind}, or any other bytes: name what it is to have it decoded"));
+    let maybe = |kind: Layer| unknown(format!("it may be {kind}, or any other bytes: name the right step to decode it"));
     match found.as_mut_slice() {
         [] => match (unread_rest(content, most), doubtful) {
             (Some((note, is_sure)), _) => (unknown(note), is_sure),
@@ -210,13 +210,13 @@ fn detect_binary(content: &[u8], most: usize) -> (Format, bool) {
     }
 }
 
-/// Formats of which several values may follow each other: what follows the first value, and whether one begins that is cut off.
+/// Formats that may hold several values in a row: what follows the first value, and whether the next one is cut off.
 type Values = (Layer, fn(&[u8], usize) -> Option<&[u8]>, fn(&[u8], usize) -> bool);
 const VALUES: [Values; 2] =
     [(Layer::MessagePack, message_pack::after_first, message_pack::is_cut), (Layer::Cbor, cbor::after_first, cbor::is_cut)];
 
-/// What is wrong with a content that begins with a value of a format, or says that it is of one, and is not read to its end; and
-/// whether there is no doubt that it is not text.
+/// What is wrong with a content that begins with a value of a format or with its signature, but cannot be read to its end; and whether
+/// it is certainly not text.
 fn unread_rest(content: &[u8], most: usize) -> Option<(String, bool)> {
     if let Some(error) = cbor::why_not(content, most) {
         return Some((format!("looks like {}, but {error}", Layer::Cbor), true));
@@ -236,7 +236,7 @@ fn unread_rest(content: &[u8], most: usize) -> Option<(String, bool)> {
     })
 }
 
-/// Another format that the content is in, with nothing but blanks and zeros behind its end.
+/// Another format that the content fits, with nothing but blanks and zeros after its end.
 fn as_well_but_for_padding(content: &[u8], found: Layer, most: usize) -> Option<Layer> {
     let is_padded = |rest: &[u8]| !rest.is_empty() && is_padding(rest);
     let mut others = VALUES.into_iter().filter(|(kind, _, _)| *kind != found);
@@ -247,7 +247,7 @@ fn is_padding(rest: &[u8]) -> bool {
     rest.iter().all(|byte| *byte == 0 || byte.is_ascii_whitespace())
 }
 
-/// Whether every value in the content is one byte, such as lists of small numbers are, and as any bytes can be.
+/// Whether every value in the content is one byte, as in lists of small numbers. Any bytes can look like that.
 fn is_byte_each(content: &[u8], shown: &str) -> bool {
     let opened = shown.bytes().filter(|byte| matches!(byte, b'[' | b'{')).count();
     let values = shown.split(['[', ']', '{', '}', ',', ':', '\n']).filter(|value| !value.is_empty()).count();
@@ -260,7 +260,7 @@ fn may_be_binary(beginning: &[u8]) -> bool {
     matches!(beginning, [0x80..=0xbf | 0xdc..=0xdf, ..] | [0xd9, 0xd9, 0xf7, ..]) || protobuf::may_go_on(beginning)
 }
 
-/// Where the text stands in a content that may have a byte order mark before and zeros behind it.
+/// Where the text is in a content that may have a byte order mark before it and zeros after it.
 fn text_range(content: &[u8]) -> Range<usize> {
     let start = if content.starts_with(&BYTE_ORDER_MARK) { BYTE_ORDER_MARK.len() } else { 0 };
     if content.last().is_none_or(|last| *last != 0 && !last.is_ascii_whitespace()) {
@@ -276,14 +276,14 @@ fn text_range(content: &[u8]) -> Range<usize> {
     if is_rather_text { start..end + zeros } else { start..content.len() }
 }
 
-/// What stands before and behind the text.
+/// What comes before and after the text.
 fn margins(content: &[u8], text: &Range<usize>) -> Option<String> {
-    let mark = (text.start > 0).then(|| "a byte order mark stands before it".to_owned());
+    let mark = (text.start > 0).then(|| "a byte order mark precedes it".to_owned());
     let zeros = content[text.end..].iter().filter(|byte| **byte == 0).count();
     let behind = match zeros {
         0 => None,
-        1 => Some("a zero byte stands behind it".to_owned()),
-        several => Some(format!("{several} zero bytes stand behind it")),
+        1 => Some("a zero byte follows it".to_owned()),
+        several => Some(format!("{several} zero bytes follow it")),
     };
     joined(mark, behind)
 }
@@ -295,14 +295,14 @@ fn joined(note: Option<String>, another: Option<String>) -> Option<String> {
     }
 }
 
-/// Why a text is no JSON, in the reader's words.
+/// Why a text is not JSON, in the parser's words.
 fn why_not(text: &str) -> String {
     let mut values = serde_json::Deserializer::from_str(text).into_iter::<serde::de::IgnoredAny>();
-    values.find_map(Result::err).map_or_else(|| "it is no JSON".to_owned(), |error| error.to_string())
+    values.find_map(Result::err).map_or_else(|| "it is not JSON".to_owned(), |error| error.to_string())
 }
 
 impl Format {
-    /// Text of which some bytes are not UTF-8.
+    /// Text with some bytes that are not UTF-8.
     fn of_reading(reading: characters::Reading<'_>, content: &[u8]) -> Self {
         Self {
             note: reading.note.map(str::to_owned),
@@ -316,7 +316,7 @@ impl Format {
         Self { kind, text: 0..content.len(), rendition: None, note: None, is_known: true }
     }
 
-    /// The text of the content, or what is shown in its place; `None` where it is neither.
+    /// The text of the content, or the text that is shown instead, if there is one.
     pub(super) fn shown<'f>(&'f self, content: &'f [u8]) -> Option<&'f str> {
         match (&self.rendition, self.kind) {
             (Some(rendition), _) => Some(rendition),

@@ -25,7 +25,7 @@ pub(super) fn detect(content: &[u8], most: usize) -> Result<String, Unreadable> 
     if is_container(content) { render(content, true, most) } else { Err(Unreadable::Invalid("it is neither a map nor a list")) }
 }
 
-/// The JSON of what somebody says is MessagePack: one value or several after one another, a line each.
+/// The JSON of MessagePack that a recipe names: one value or several in a row, a line each.
 pub(super) fn read(content: &[u8], most: usize) -> Result<String, Unreadable> {
     render(content, false, most)
 }
@@ -37,7 +37,7 @@ pub(super) fn after_first(content: &[u8], most: usize) -> Option<&[u8]> {
     (is_telling && reader.value(0).is_ok()).then_some(reader.rest)
 }
 
-/// Whether a map or a list begins here that goes on behind the end.
+/// Whether a map or a list begins here that continues after the end.
 pub(super) fn is_cut(content: &[u8], most: usize) -> bool {
     let is_first = matches!(content, [0x81..=0x8f | 0x91..=0x9f | 0xdc..=0xdf, ..]);
     is_first && render(content, true, most) == Err(Unreadable::Cut)
@@ -49,7 +49,7 @@ fn render(content: &[u8], is_strict: bool, most: usize) -> Result<String, Unread
     while !reader.rest.is_empty() {
         let is_odd = |value: &[u8]| !is_container(value) || matches!(value, [0x80 | 0x90, ..]);
         if is_strict && (is_odd(reader.rest) || is_odd(content)) {
-            return Err(Unreadable::Invalid("something follows its end"));
+            return Err(Unreadable::Invalid("more bytes follow its end"));
         }
         reader.rendition.next_value()?;
         reader.value(0)?;

@@ -1,5 +1,5 @@
-//! A payload with its layers off, for whoever asks more than one thing of it: the user records of an aggregated record, wherever the
-//! layers lead to one, or the one content. All of it is unpacked within one bound.
+//! A payload without its layers, for callers that ask several questions about it: the user records of an aggregated record, or the one
+//! content. All of it is unpacked within one limit.
 
 use super::budget::Budget;
 use super::packed::Packing;
@@ -44,7 +44,7 @@ impl<'o> Opened<'o> {
         self.aggregate.as_ref()
     }
 
-    /// Whether it cannot be told if this is an aggregated record: what says so is damaged or cut.
+    /// Whether this may be an aggregated record, which cannot be decided because the payload is damaged or cut.
     #[must_use]
     pub fn is_damaged_aggregate(&self) -> bool {
         self.aggregate.is_none() && self.may_be_aggregate

@@ -1,5 +1,5 @@
-//! Compressed content, unpacked as far as a bound allows, so that a bomb does no harm, and as far as it can be read: what is cut or
-//! damaged loses nothing that stands before.
+//! Unpacks compressed content: up to a limit, so that a bomb does no harm, and as far as it can be read. If it is cut or damaged,
+//! everything before that is kept.
 
 use flate2::{Decompress, FlushDecompress, Status};
 use std::io;
@@ -39,7 +39,7 @@ const MAX_ZSTD_WINDOW_BITS: u32 = 26;
 const STEP_BYTES: usize = 32 * 1024;
 /// The largest window of deflate, as a power of two. Source: RFC 1951.
 const DEFLATE_WINDOW_BITS: u8 = 15;
-/// How the parts of gzip and of Zstandard begin, several of which may follow each other. Source: RFC 1952 and 8878.
+/// The first bytes of a gzip member and of a Zstandard frame; several may follow each other. Source: RFC 1952 and 8878.
 const GZIP_START: [u8; 3] = [0x1f, 0x8b, 8];
 const ZSTD_START: [u8; 4] = [0x28, 0xb5, 0x2f, 0xfd];
 
@@ -55,7 +55,7 @@ impl Packing {
         }
     }
 
-    /// The content, up to so many bytes. As much of it comes back whatever the bound: a smaller one gives its beginning.
+    /// The content, up to this many bytes. A smaller limit returns a shorter beginning of the same content.
     pub(super) fn unpack(self, packed: &[u8], most: usize) -> Unpacked<'_> {
         let mut content = Vec::new();
         let mut rest = packed;
@@ -102,7 +102,7 @@ fn inflate<'p>(mut decompress: Decompress, packed: &'p [u8], content: &mut Vec<u
         let room = (most - content.len()).saturating_add(1).min(STEP_BYTES);
         let (taken, given) = (decompress.total_in(), decompress.total_out());
         let result = decompress.decompress(rest, &mut step[..room], FlushDecompress::None);
-        // What came before an error is there all the same.
+        // The bytes before the error are valid.
         let since = |now: u64, then: u64| usize::try_from(now - then).unwrap_or_default();
         let (taken, given) = (since(decompress.total_in(), taken), since(decompress.total_out(), given));
         rest = rest.get(taken..).unwrap_or_default();

@@ -1,6 +1,6 @@
-//! Layers taken off a payload one after the other: those that are detected, or those that a recipe names, until nothing is left to
-//! take off or a bound is reached. An aggregated record is where it halts, since what goes on from there are its user records. Lists,
-//! details, searches and exports all peel here; they differ only in how much they unpack.
+//! Removes the layers of a payload one by one, as detected or as a recipe names them, until none is left or a limit is reached. It stops
+//! at an aggregated record, because each user record continues on its own. Lists, details, searches and exports all use it; they differ
+//! only in how much they unpack.
 
 use super::budget::Budget;
 use super::characters::{self, begins_clean};
@@ -19,7 +19,7 @@ use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 use md5::{Digest as _, Md5};
 use std::borrow::Cow;
 
-/// A payload, and what was taken off it.
+/// A payload, and the layers that were removed.
 #[derive(Clone, Debug)]
 pub(super) struct Peeling<'p> {
     content: Cow<'p, [u8]>,
@@ -31,7 +31,7 @@ pub(super) struct Peeling<'p> {
     no_zlib: Option<String>,
     /// Whether nothing of it was left unread.
     is_whole: bool,
-    /// Whether the content goes to its end, and is not cut by a bound of ours.
+    /// Whether the content is complete, and not cut by a limit of the explorer.
     is_all: bool,
     next: Next<'p>,
     budget: &'p Budget,
@@ -39,7 +39,7 @@ pub(super) struct Peeling<'p> {
     steps: usize,
 }
 
-/// What is to be taken off next.
+/// The next layer to remove.
 #[derive(Clone, Copy, Debug)]
 enum Next<'r> {
     Detected,
@@ -47,7 +47,7 @@ enum Next<'r> {
     Nothing,
 }
 
-/// Where peeling came to a halt.
+/// Where peeling stopped.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Halt {
     /// At what may be an aggregated record.
@@ -97,7 +97,7 @@ impl<'p> Peeling<'p> {
         }
     }
 
-    /// The same of a payload of which this is all, or the beginning.
+    /// The same for a whole payload or its beginning.
     pub(super) fn begun(self, is_all: bool) -> Self {
         Self { is_all, ..self }
     }
@@ -142,11 +142,11 @@ impl<'p> Peeling<'p> {
         self.is_all
     }
 
-    /// Goes on behind an aggregated record that is none, or is damaged.
+    /// Continues after something that only looks like an aggregated record, or is a damaged one.
     pub(super) fn pass_by_aggregate(&mut self) {
         match self.next {
             Next::Detected => {
-                let why = if has_good_digest(&self.content) { "what is in it cannot be read" } else { "its MD5 does not match" };
+                let why = if has_good_digest(&self.content) { "its contents cannot be read" } else { "its MD5 does not match" };
                 self.next = Next::Nothing;
                 self.miss(format!("looks like an aggregated record, but {why}"));
             }
@@ -154,11 +154,11 @@ impl<'p> Peeling<'p> {
         }
     }
 
-    /// Takes layers off, as many as there are.
+    /// Removes all layers.
     pub(super) fn peel(&mut self) -> Halt {
         while let Some(step) = self.next_step() {
             if self.steps == MAX_STEPS {
-                self.miss(format!("more than {MAX_STEPS} layers are not taken off"));
+                self.miss(format!("only the first {MAX_STEPS} layers are removed"));
                 self.next = Next::Nothing;
                 break;
             }
@@ -169,7 +169,7 @@ impl<'p> Peeling<'p> {
             if let Err(error) = self.take_off(step) {
                 match self.next {
                     Next::Detected if step == Step::Kpl => {
-                        self.miss("what looks like an aggregated record inside a user record is not taken apart".to_owned());
+                        self.miss("an aggregated record inside a user record is not taken apart".to_owned());
                     }
                     // Two bytes alone do not make it likely that it was zlib, where it can be something else.
                     Next::Detected if step == Step::Zlib => self.no_zlib = Some(error),
@@ -277,11 +277,13 @@ impl<'p> Peeling<'p> {
             End::Whole(tail) => after_end(packing, tail),
             End::Bound => Some((format!("only the first {} of the record are unpacked", size(self.budget.most() as u64)), true)),
             End::Cut if !self.is_all => None,
-            End::Cut => Some((format!("the {} is cut off: this is what can be read", packing.layer()), true)),
-            End::Damaged(why) => Some((format!("the {} is damaged ({why}): this is what can be read", packing.layer()), true)),
+            End::Cut => Some((format!("the {} is cut off: only the beginning can be read", packing.layer()), true)),
+            End::Damaged(why) => {
+                Some((format!("the {} is damaged ({why}): only the beginning can be read", packing.layer()), true))
+            }
         };
         self.is_all = match end {
-            // Behind the end of a beginning another part may stand.
+            // After the end of a beginning, another part may follow.
             End::Whole(tail) => self.is_all || packing == Packing::Zlib || tail.len() >= MAX_START_BYTES,
             End::Damaged(_) => true,
             End::Cut => self.is_all,
@@ -328,20 +330,20 @@ impl<'p> Peeling<'p> {
             self.is_all = false;
             self.miss(format!("only the first {} of the record are converted", size(self.budget.most() as u64)));
         } else if !converted.is_good && self.is_all {
-            self.miss("it is not all UTF-16: \u{fffd} stands for what is not".to_owned());
+            self.miss("it is not all UTF-16: \u{fffd} marks invalid bytes".to_owned());
         }
         Ok(())
     }
 
     fn unquote(&mut self) -> Result<(), String> {
         let taken = if self.is_detected() { unquoted::detect(&self.content) } else { unquoted::read(&self.content) };
-        let taken = taken.ok_or("it is no JSON string")?;
+        let taken = taken.ok_or("it is not a JSON string")?;
         self.replace(taken.content, Layer::JsonString);
         match taken.end {
             unquoted::End::Whole => {}
             unquoted::End::Cut if !self.is_all => {}
-            unquoted::End::Cut => self.miss("the string is cut off: this is what can be read".to_owned()),
-            unquoted::End::Damaged => self.miss("the string is damaged: this is what can be read".to_owned()),
+            unquoted::End::Cut => self.miss("the string is cut off: only the beginning can be read".to_owned()),
+            unquoted::End::Damaged => self.miss("the string is damaged: only the beginning can be read".to_owned()),
             unquoted::End::Trailing(bytes) => self.miss(format!("{} after the string are left out", bytes_of(bytes))),
         }
         Ok(())
@@ -384,7 +386,7 @@ impl<'p> Peeling<'p> {
         }
     }
 
-    /// What the payload is found to be.
+    /// The result.
     pub(super) fn into_decoded(mut self, payload_size: u64) -> Decoded {
         let format = self.format();
         if let Some(note) = format.note {
@@ -402,9 +404,9 @@ impl<'p> Peeling<'p> {
         }
         if format.kind == Layer::Binary && self.is_detected() {
             if self.layers.iter().any(|layer| matches!(layer, Layer::Registry(_))) {
-                self.add_note("only its schema explains these bytes".to_owned());
+                self.add_note("these bytes cannot be read without their schema".to_owned());
             } else if let Some(schema) = registry::suspect(&self.content) {
-                self.add_note(format!("it may begin with the header of a registry: {schema}"));
+                self.add_note(format!("it may begin with a schema registry's header: {schema}"));
             }
         }
         self.layers.push(format.kind);
@@ -445,13 +447,13 @@ impl<'p> Peeling<'p> {
         if self.is_all { format::detect(&self.content, most) } else { format::of_beginning(&self.content) }
     }
 
-    /// Stays with what came before a step.
+    /// Keeps the result before a failed step.
     fn fail(&mut self, step: Step, error: &str) {
         self.next = Next::Nothing;
         self.miss(format!("{step}: {error}"));
     }
 
-    /// Takes note of what is not read.
+    /// Notes what is not read.
     fn miss(&mut self, note: String) {
         self.is_whole = false;
         self.add_note(note);

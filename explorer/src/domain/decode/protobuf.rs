@@ -37,11 +37,11 @@ pub(super) fn detect(content: &[u8], most: usize) -> Result<String, Unreadable> 
     match is_plausible(&fields) {
         true => read(content, most),
         false if is_bare(&fields) => Err(Unreadable::Doubtful),
-        false => Err(Unreadable::Invalid("it is not likely to be one")),
+        false => Err(Unreadable::Invalid("it is unlikely to be one")),
     }
 }
 
-/// The JSON of what somebody says is a message.
+/// The JSON of a message, if a recipe names the format.
 pub(super) fn read(content: &[u8], most: usize) -> Result<String, Unreadable> {
     let mut rendition = Rendition::within(most);
     let mut left = MAX_FIELDS;
@@ -56,14 +56,14 @@ pub(super) fn detect_delimited(content: &[u8], most: usize) -> Result<String, Un
     for message in messages(content) {
         let fields = fields_of(message?, &mut { MAX_FIELDS })?;
         if !is_consistent(&fields) {
-            return Err(Unreadable::Invalid("it is not likely to be messages"));
+            return Err(Unreadable::Invalid("it is unlikely to be messages"));
         }
         is_any_telling |= is_plausible(&fields);
     }
-    if is_any_telling { read_delimited(content, most) } else { Err(Unreadable::Invalid("it is not likely to be messages")) }
+    if is_any_telling { read_delimited(content, most) } else { Err(Unreadable::Invalid("it is unlikely to be messages")) }
 }
 
-/// The JSON of what somebody says is messages, each after its length; a line each.
+/// The JSON of messages that each follow their length, if a recipe names the format; a line each.
 pub(super) fn read_delimited(content: &[u8], most: usize) -> Result<String, Unreadable> {
     let mut rendition = Rendition::within(most);
     let mut left = MAX_FIELDS;
@@ -117,7 +117,7 @@ fn is_consistent(fields: &[Field<'_>]) -> bool {
     is_usual && types.windows(2).all(|pair| pair[0].0 != pair[1].0)
 }
 
-/// The fields of bytes that are a message inside another one, as far as can be told.
+/// The fields of a message inside another one, if the bytes look like one.
 fn nested<'m>(bytes: &'m [u8], left: &mut usize) -> Option<Vec<Field<'m>>> {
     let mut still_left = *left;
     let fields = fields_of(bytes, &mut still_left).ok().filter(|fields| is_consistent(fields))?;
@@ -210,17 +210,17 @@ fn next_field<'m>(rest: &mut &'m [u8]) -> Result<Field<'m>, Unreadable> {
     let tag = varint(rest)?;
     let number = tag >> 3;
     if number == 0 || number > MAX_FIELD_NUMBER {
-        return Err(Unreadable::Invalid("it has a field number that there is not"));
+        return Err(Unreadable::Invalid("it has an invalid field number"));
     }
     let value = match tag & 7 {
         0 => Value::Number(varint(rest)?),
         1 => Value::Fixed64(take(rest)?),
         2 => Value::Bytes(bytes(rest)?),
         5 => Value::Fixed32(take(rest)?),
-        3 | 4 => return Err(Unreadable::Invalid("it has a group, which is not read")),
-        _ => return Err(Unreadable::Invalid("it has a field of a type that there is not")),
+        3 | 4 => return Err(Unreadable::Invalid("it has a group, which is not supported")),
+        _ => return Err(Unreadable::Invalid("it has a field of an unknown type")),
     };
-    let number = u32::try_from(number).map_err(|_| Unreadable::Invalid("it has a field number that there is not"))?;
+    let number = u32::try_from(number).map_err(|_| Unreadable::Invalid("it has an invalid field number"))?;
     Ok(Field { number, value })
 }
 
@@ -256,7 +256,7 @@ fn varint(rest: &mut &[u8]) -> Result<u64, Unreadable> {
 }
 
 impl Field<'_> {
-    /// Bytes that it takes at the least.
+    /// The minimum number of bytes that it takes.
     fn len(&self) -> usize {
         let number_bytes =
             |number: u64| usize::try_from((u64::BITS - number.leading_zeros()).div_ceil(7).max(1)).unwrap_or_default();
@@ -340,7 +340,7 @@ mod tests {
             (b"\x12\xff\xff\xff\xff\xff\xff\xff\xff\xff\x01", "ends too early"),
             (b"\x00\x01", "field number"),
             (b"\x0b\x0c", "group"),
-            (b"\x0e\x01", "type that there is not"),
+            (b"\x0e\x01", "a field of an unknown type"),
             (b"\x08\x80\x00", "padded"),
         ] {
             let error = read(bytes, MOST).unwrap_err().to_string();

@@ -1,4 +1,4 @@
-//! Which decoders are applied to a payload: those that are detected, or those that somebody has named, as in `gzip > msgpack`.
+//! Which decoders are applied to a payload: the detected ones, or those that the user names, as in `gzip > msgpack`.
 
 use std::fmt;
 use std::str::FromStr;
@@ -34,11 +34,11 @@ pub enum Step {
     Glue,
     /// Takes the header of Confluent's schema registry off.
     Confluent,
-    /// Makes UTF-16 with a byte order mark UTF-8.
+    /// Converts UTF-16 with a byte order mark to UTF-8.
     Utf16,
     /// Takes the text out of a JSON string.
     Unquote,
-    /// Leaves so many bytes at the beginning off.
+    /// Skips this many bytes at the beginning.
     Skip(u32),
     /// Shows JSON.
     Json,
@@ -60,19 +60,19 @@ pub enum Step {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidRecipe {
     /// It names nothing.
-    #[error("no step is named; known are {}, and {DETECTED} alone", known())]
+    #[error("name a step; known are {}, and {DETECTED} alone", known())]
     Empty,
     /// It names a step that there is not.
     #[error("\"{name}\" is not a step; known are {}, and {DETECTED} alone", known())]
     UnknownStep { name: String },
-    /// A step that shows the content stands before others.
-    #[error("{0} shows the content, so that no step can follow it")]
+    /// A step that shows the content comes before others.
+    #[error("{0} shows the content, so no step can follow it")]
     NotLast(Step),
     /// A step that needs a number has none.
-    #[error("{SKIP} wants the number of bytes to leave off, such as: {SKIP} 5")]
+    #[error("{SKIP} needs the number of bytes to skip, such as: {SKIP} 5")]
     NoCount,
     /// It has more steps than are taken.
-    #[error("more than {MAX_STEPS} steps are not taken")]
+    #[error("at most {MAX_STEPS} steps are possible")]
     TooLong,
 }
 
@@ -160,7 +160,7 @@ impl Recipe {
     /// Reads `detected`, or the names of steps with `>` between them.
     ///
     /// # Errors
-    /// When a name is not known, nothing is named, or a step stands where it cannot.
+    /// If a name is unknown, nothing is named, or a step is in a place where it cannot be.
     pub fn parse(text: &str) -> Result<Self, InvalidRecipe> {
         if text.trim().eq_ignore_ascii_case(DETECTED) {
             return Ok(Self::Detected);
@@ -281,13 +281,13 @@ pub(super) mod tests {
              skip N, json, text, msgpack, cbor, protobuf, delimited, hex, and detected alone"
         );
         for text in ["skip", "skip x", "skip -1", "skip 5000000000"] {
-            assert_eq!(error(text), "skip wants the number of bytes to leave off, such as: skip 5");
+            assert_eq!(error(text), "skip needs the number of bytes to skip, such as: skip 5");
         }
         assert!(error("gzip 5").starts_with("\"gzip 5\" is not a step"));
-        assert!(error("  ").starts_with("no step is named; known are kpl"));
+        assert!(error("  ").starts_with("name a step; known are kpl"));
         assert!(error("gzip >").starts_with("\"\" is not a step"));
-        assert_eq!(error("json > gzip"), "json shows the content, so that no step can follow it");
-        assert_eq!(error(&["gzip"; 9].join(">")), "more than 8 steps are not taken");
+        assert_eq!(error("json > gzip"), "json shows the content, so no step can follow it");
+        assert_eq!(error(&["gzip"; 9].join(">")), "at most 8 steps are possible");
     }
 
     proptest! {

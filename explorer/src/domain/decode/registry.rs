@@ -1,5 +1,5 @@
-//! The headers that schema registries put before a payload: which schema it was written by. What follows is JSON, or bytes that only
-//! the schema explains.
+//! The headers that schema registries put before a payload, with the id of its schema. What follows is JSON, or bytes that cannot be
+//! read without the schema.
 
 use super::packed::Packing;
 use std::fmt;
@@ -14,12 +14,12 @@ pub(super) struct Header {
     pub(super) is_packed: bool,
 }
 
-/// Which schema a payload was written by.
+/// The schema that a payload was written with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Schema {
     /// A version of a schema in the AWS Glue Schema Registry, by its UUID.
     Glue([u8; 16]),
-    /// A schema in Confluent's registry, or in one that speaks its language, by its number.
+    /// A schema in Confluent's registry or a compatible one, by its number.
     Confluent(u32),
 }
 
@@ -52,7 +52,7 @@ pub(super) fn suspect(content: &[u8]) -> Option<Schema> {
     (is_usual && content.len() > header.length).then_some(header.schema)
 }
 
-/// Glue's header, where somebody says that it is there.
+/// Glue's header, if a recipe names it.
 pub(super) fn glue(content: &[u8]) -> Option<Header> {
     let (header, _) = content.split_first_chunk::<GLUE_HEADER_BYTES>()?;
     let [3, compression @ (0 | 5), uuid @ ..] = header else {
@@ -61,7 +61,7 @@ pub(super) fn glue(content: &[u8]) -> Option<Header> {
     Some(Header { schema: Schema::Glue(*uuid), length: GLUE_HEADER_BYTES, is_packed: *compression == 5 })
 }
 
-/// Confluent's header, where somebody says that it is there.
+/// Confluent's header, if a recipe names it.
 pub(super) fn confluent(content: &[u8]) -> Option<Header> {
     let [0, a, b, c, d, ..] = *content else {
         return None;

@@ -12,7 +12,7 @@ pub(super) struct Rendition {
     most: usize,
 }
 
-/// Why bytes cannot be shown as what somebody takes them for.
+/// Why bytes cannot be shown in a format.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub(super) enum Unreadable {
     #[error("it ends too early")]
@@ -33,7 +33,7 @@ pub(super) enum Unreadable {
 pub(super) const MAX_DEPTH: usize = 100;
 
 impl Rendition {
-    /// Nothing yet, and never more than so many bytes.
+    /// Empty, and limited to this many bytes.
     pub(super) fn within(most: usize) -> Self {
         Self { text: Vec::new(), most }
     }

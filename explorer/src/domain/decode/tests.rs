@@ -355,7 +355,7 @@ fn an_aggregated_record_that_is_damaged_is_not_whole() {
     for bytes in [&two[..5], &two[..two.len() / 2], &two[..two.len() - 1], &[&two, &b"\n"[..]].concat()] {
         assert_not_whole(bytes, "base64 › binary", note);
     }
-    assert_not_whole(&aggregate(&[]), "base64 › binary", "looks like an aggregated record, but what is in it cannot be read");
+    assert_not_whole(&aggregate(&[]), "base64 › binary", "looks like an aggregated record, but its contents cannot be read");
     let again = aggregate(&[("a", None, &two)]);
     assert_not_whole(&again, "base64 › KPL 1/1 › binary", "an aggregated record inside a user record is not taken apart");
     assert!(read_whole(&two).0);
@@ -504,7 +504,7 @@ fn a_step_that_fails_leaves_what_came_before() {
         ("base64", b"{}".to_vec(), "base64 › JSON", "base64: "),
         ("skip 3", b"{}".to_vec(), "base64 › JSON", "skip 3: there are only 2 bytes"),
         ("glue", b"{}".to_vec(), "base64 › JSON", "glue: there is no such header"),
-        ("unquote", b"{}".to_vec(), "base64 › JSON", "unquote: it is no JSON string"),
+        ("unquote", b"{}".to_vec(), "base64 › JSON", "unquote: it is not a JSON string"),
         ("cbor", MESSAGE_PACK[..5].to_vec(), "base64 › binary", "cbor: "),
         ("msgpack", MESSAGE_PACK[..5].to_vec(), "base64 › binary", "msgpack: it ends too early"),
     ] {
@@ -538,17 +538,17 @@ fn what_is_odd_is_said_and_nothing_is_lost_for_it() {
         ([gzip(json), b"\n".to_vec()].concat(), "{\"id\":1}", true, "1 byte follows the end of the gzip (0a)"),
         ([zstd(json), vec![0; 9]].concat(), "{\"id\":1}", true, "9 bytes follow the end of the zstd (00 00 00 00 00 00 00 00 …)"),
         ([zlib(json), b"more".to_vec()].concat(), "{\"id\":1}", false, "4 bytes follow the end of the zlib (6d 6f 72 65)"),
-        (gzip(json)[..20].to_vec(), "{\"id\":1}", false, "the gzip is cut off: this is what can be read"),
-        (wrong_sum, "{\"id\":1}", false, "the gzip is damaged (incorrect data check): this is what can be read"),
-        (b"\xef\xbb\xbf{\"id\":1}".to_vec(), "{\"id\":1}", true, "a byte order mark stands before it"),
-        (b"{\"id\":1}\0".to_vec(), "{\"id\":1}", true, "a zero byte stands behind it"),
-        (b"{\"id\":1}\n\0\0".to_vec(), "{\"id\":1}\n", true, "2 zero bytes stand behind it"),
+        (gzip(json)[..20].to_vec(), "{\"id\":1}", false, "the gzip is cut off: only the beginning can be read"),
+        (wrong_sum, "{\"id\":1}", false, "the gzip is damaged (incorrect data check): only the beginning can be read"),
+        (b"\xef\xbb\xbf{\"id\":1}".to_vec(), "{\"id\":1}", true, "a byte order mark precedes it"),
+        (b"{\"id\":1}\0".to_vec(), "{\"id\":1}", true, "a zero byte follows it"),
+        (b"{\"id\":1}\n\0\0".to_vec(), "{\"id\":1}\n", true, "2 zero bytes follow it"),
         (b"{\"id\":NaN}".to_vec(), "{\"id\":NaN}", true, "it has NaN or Infinity for a number, as Python writes them"),
         (br#"{"a":"\uD83d"}"#.to_vec(), r#"{"a":"\uD83d"}"#, true, "a text in it has half a character, which some readers refuse"),
-        ([GLUE, b"\x02\x08paid"].concat(), "", true, "only its schema explains these bytes"),
-        (b"done\x07".to_vec(), "done\u{7}", true, "signs stand for its control characters"),
-        (b"M\xfcller".to_vec(), "Müller", true, "it is not UTF-8, and read as Windows-1252"),
-        (br#""{\"id\":1"#.to_vec(), "{\"id\":1", false, "the string is cut off: this is what can be read"),
+        ([GLUE, b"\x02\x08paid"].concat(), "", true, "these bytes cannot be read without their schema"),
+        (b"done\x07".to_vec(), "done\u{7}", true, "symbols stand for its control characters"),
+        (b"M\xfcller".to_vec(), "Müller", true, "it is not UTF-8, but shown as Windows-1252"),
+        (br#""{\"id\":1"#.to_vec(), "{\"id\":1", false, "the string is cut off: only the beginning can be read"),
     ] {
         let decoded = decode_payload(payload.clone());
         assert_eq!(decoded.text().unwrap_or_default(), text, "{note}");
@@ -558,10 +558,10 @@ fn what_is_odd_is_said_and_nothing_is_lost_for_it() {
     for (payload, note) in [
         (
             &b"\x0a\x0a\x08order-41\x0a\x0a\x08order-42"[..],
-            "it can be read as protobuf and as protobuf messages: name the one that it is",
+            "it can be read as protobuf and as protobuf messages: name the right step",
         ),
-        (b"\x93abc", "it can be read as MessagePack and as text: name the one that it is"),
-        (b"\0\0\0\0\x07\x02\x08paid", "it may begin with the header of a registry: Confluent schema registry, schema 7"),
+        (b"\x93abc", "it can be read as MessagePack and as text: name the right step"),
+        (b"\0\0\0\0\x07\x02\x08paid", "it may begin with a schema registry's header: Confluent schema registry, schema 7"),
     ] {
         let decoded = decode_payload(payload.to_vec());
         assert_eq!(decoded.text(), None);
@@ -609,7 +609,7 @@ fn layers_without_end_are_left_on() {
     let nested = (0..20).fold(b"{}".to_vec(), |inner, _| gzip(&inner));
     let decoded = decode_payload(nested);
     assert_eq!(decoded.layers.len(), 10);
-    assert_eq!(decoded.note.unwrap(), "more than 8 layers are not taken off");
+    assert_eq!(decoded.note.unwrap(), "only the first 8 layers are removed");
 }
 
 #[test]

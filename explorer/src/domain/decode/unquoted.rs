@@ -2,7 +2,7 @@
 
 use crate::domain::text::json_text::{self, BYTE_ORDER_MARK};
 
-/// What stands in the quotes.
+/// What is inside the quotes.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Unquoted {
     pub(super) content: Vec<u8>,
@@ -18,7 +18,7 @@ pub(super) enum End {
     Cut,
     /// At something that no string can have.
     Damaged,
-    /// At the last quote, which so many bytes follow.
+    /// At the last quote, which this many bytes follow.
     Trailing(usize),
 }
 
@@ -39,7 +39,7 @@ pub(super) fn detect(content: &[u8]) -> Option<Unquoted> {
     (is_json || detect(&unquoted.content).is_some()).then_some(unquoted)
 }
 
-/// The text of what somebody says is a string.
+/// The text of a string that a recipe names.
 pub(super) fn read(content: &[u8]) -> Option<Unquoted> {
     start_of(content).map(unquote)
 }

@@ -1,4 +1,4 @@
-//! UTF-16 that says so by a byte order mark, made UTF-8.
+//! Converts UTF-16 with a byte order mark to UTF-8.
 
 use super::characters::{TELLING_BYTES, begins_clean};
 
@@ -27,7 +27,7 @@ pub(super) fn detect(content: &[u8], is_all: bool) -> bool {
         && begins_clean(&start.content, !is_cut)
 }
 
-/// The text, up to so many bytes of it; `None` without a mark.
+/// The text, up to this many bytes; `None` without a mark.
 pub(super) fn read(content: &[u8], most: usize) -> Option<Converted> {
     let converted = convert(units(content)?, most);
     let is_good = converted.is_good && content.len().is_multiple_of(2);

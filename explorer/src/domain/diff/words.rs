@@ -3,7 +3,7 @@
 use similar::{Algorithm, DiffOp, capture_diff_slices};
 use std::ops::Range;
 
-/// Longer lines are not compared word by word: it is done anew for each row that is shown.
+/// Longer lines are not compared word by word, because each shown row repeats the comparison.
 const MAX_LINE_BYTES: usize = 512;
 
 /// The bytes of `line` that `other` has not, where the two are much alike; else none, for all of it would be marked.

@@ -64,7 +64,7 @@ impl Shape {
         text
     }
 
-    /// The row of these bytes, of which some are marked.
+    /// The row of these bytes, some of them marked.
     pub(super) fn pieces(self, bytes: &[u8], offset: usize, matches: &[Range<usize>]) -> Vec<Piece> {
         let mut pieces = Pieces(Vec::new());
         let match_at = |at: usize| matches.iter().position(|range| range.contains(&(offset + at)));

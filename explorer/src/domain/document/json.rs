@@ -19,7 +19,7 @@ pub(crate) struct Json {
 /// One line: the value `"key": 1,`, a bracket that opens, one that closes.
 #[derive(Clone, Copy)]
 struct Line {
-    /// Its first byte: of the key, or of the value where there is none.
+    /// Its first byte: of the key, or of the value if there is no key.
     start: u32,
     /// Where the value begins; of a bracket, the line of the other one.
     link: u32,
@@ -85,7 +85,7 @@ impl Json {
         self.content.get(range).unwrap_or_default()
     }
 
-    /// The key as it stands, with its quotes; empty where there is none.
+    /// The key unchanged, with its quotes; empty if there is none.
     pub(super) fn key(&self, line: usize) -> &[u8] {
         self.lines.get(line).map_or(&[], |line| self.key_of(*line))
     }
@@ -98,7 +98,7 @@ impl Json {
         before.strip_suffix(b":").unwrap_or(before).trim_ascii_end()
     }
 
-    /// The string, number or word on this line, as it stands.
+    /// The string, number or word on this line, unchanged.
     pub(super) fn scalar(&self, line: usize) -> Option<&str> {
         let line = self.lines.get(line).filter(|line| line.kind == Kind::Value)?;
         std::str::from_utf8(self.slice(line.value_start()..line.value_end())).ok()
@@ -267,7 +267,7 @@ struct Reader<'b> {
     bytes: &'b [u8],
     at: usize,
     lines: Vec<Line>,
-    /// The lines that opened what is not closed yet, with the values seen in each.
+    /// The lines of open objects and lists, with the number of values in each.
     open: Vec<(u32, u32)>,
     /// Where the key begins whose value comes, and whether it is plain.
     key: Option<(usize, bool)>,

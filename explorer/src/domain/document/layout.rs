@@ -1,5 +1,5 @@
-//! Which row is which line: how many rows each line takes at a width, and the way from a row to its line and back. It stores a
-//! number a line and a sum every so many lines, so that a fold changes only the sums and a row is found by a short walk.
+//! Maps rows to lines and back: how many rows each line takes at a width. It stores a number for each line and a sum for each block of
+//! lines, so a fold changes only the sums, and a row is found by a short walk.
 
 use super::wrap::{self, Segment};
 use std::collections::HashMap;
@@ -8,7 +8,7 @@ use std::collections::HashMap;
 pub(crate) trait Lines {
     /// Lines there are, hidden ones too.
     fn count(&self) -> usize;
-    /// The line after this one that is shown: what is folded is passed over.
+    /// The next line that is shown; folded lines are skipped.
     fn next(&self, line: usize) -> usize;
     /// Blanks before each row of the line.
     fn indent(&self, line: usize, columns: usize) -> usize;
@@ -118,7 +118,7 @@ impl Layout {
         if line == wanted {
             return Ok(before);
         }
-        // What stands just before the next line that is shown hides all between.
+        // The line just before the next shown line hides all lines between.
         Err(before.checked_sub(1).and_then(|row| self.line_of(lines, row)).map(|hiding| hiding.line))
     }
 
@@ -137,7 +137,7 @@ impl Layout {
         offset
     }
 
-    /// The row in which a byte of a line stands.
+    /// The row that shows a byte of a line.
     pub(crate) fn row_with(&self, lines: &dyn Lines, line: usize, offset: usize) -> usize {
         let last = self.heights.get(line).map_or(0, |height| (*height as usize).saturating_sub(1));
         let available = self.available(lines, line);

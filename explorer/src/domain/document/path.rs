@@ -1,4 +1,4 @@
-//! The JSONPath of what stands on a line (RFC 9535), as the filter takes it.
+//! The JSONPath of the value on a line (RFC 9535), in the form that the filter takes.
 
 use super::json::Json;
 

@@ -1,4 +1,4 @@
-//! One row as it is shown: what the screen gets of a document, and the document keeps nothing of.
+//! One row as it is shown. The screen gets it from a document, which does not keep it.
 
 use crate::domain::text::json_text::Token;
 
@@ -7,7 +7,7 @@ use crate::domain::text::json_text::Token;
 pub struct Row {
     /// The line that it is of, counted from 0; in hex, every row is a line.
     pub line: usize,
-    /// Whether it is its line's first row; the others go on with it.
+    /// Whether it is its line's first row; the others continue the line.
     pub begins_line: bool,
     /// Whether something is folded here, or can be.
     pub fold: Option<Fold>,
@@ -22,7 +22,7 @@ pub struct Piece {
     pub token: Token,
     /// Its text, printable.
     pub text: String,
-    /// Whether it is part of what somebody looks for.
+    /// Whether it is part of a match.
     pub is_match: bool,
 }
 

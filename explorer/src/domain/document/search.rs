@@ -1,5 +1,4 @@
-//! What somebody looks for in a payload, and where it is found: in its lines as they are laid out, whatever is folded, or in its
-//! bytes.
+//! Searches a payload: in its lines as they are laid out, folded or not, or in its bytes.
 
 use super::Form;
 use super::source::Source;
@@ -84,7 +83,7 @@ impl Matches {
         found
     }
 
-    /// Adds what is found in the text of some lines, each of which begins at one of the places.
+    /// Adds the matches in the text of some lines; the places say where each line begins.
     fn add(&mut self, pattern: &Regex, text: &[u8], first: usize, begins: &[usize]) {
         let mut at = 0;
         for range in pattern.find_iter(text).map(|found| found.range()) {
@@ -113,7 +112,7 @@ fn pattern(needle: &str, form: Form) -> Option<Regex> {
     let pattern = match form {
         Form::Text => text(needle),
         Form::Json => {
-            // After a key's colon one blank is shown; what somebody pastes may have more there, or none. In a string it stands as
+            // After a key's colon one blank is shown; pasted text may have more, or none. In a string it stands as
             // it is typed.
             let colon = regex::Regex::new(r#""[ \t]*:[ \t]*"#).ok()?;
             let (mut pattern, mut rest) = (String::new(), 0);
@@ -132,7 +131,7 @@ fn pattern(needle: &str, form: Form) -> Option<Regex> {
             None => text(needle),
         },
     };
-    // Without Unicode, `s` is not also the long s, nor `k` the Kelvin sign, and fewer beginnings have to be looked for.
+    // Without Unicode, `s` is not also the long s, nor `k` the Kelvin sign, and fewer beginnings have to be searched.
     let is_unicode = !needle.is_ascii();
     RegexBuilder::new(&pattern).unicode(is_unicode).case_insensitive(ignores_case).build().ok()
 }

@@ -1,4 +1,4 @@
-//! Lines as they are without folds, for what is hidden to be found and printed, too.
+//! Lines as they are without folds, so that hidden ones can be found and printed, too.
 
 use super::layout::Lines;
 use super::wrap::Segment;

@@ -1,5 +1,5 @@
 //! Rows out of bytes: decodes characters, makes them printable and says where a row is full. One step is one row, wherever it
-//! stands in its line, so that nothing here costs more than what is shown.
+//! is in its line, so the cost depends only on what is shown.
 
 use super::Piece;
 use crate::domain::text::json_text::Token;
@@ -88,7 +88,7 @@ fn walk(segments: &[Segment<'_>], from: usize, available: usize, mut visit: impl
     begin
 }
 
-/// The first character and its bytes; what is no UTF-8 is one replacement character, as [`String::from_utf8_lossy`] has it.
+/// The first character and its bytes; invalid UTF-8 is one replacement character, as in [`String::from_utf8_lossy`].
 fn first_character(bytes: &[u8]) -> (char, usize) {
     let length = match bytes.first() {
         Some(byte @ 0..0x80) => return (char::from(*byte), 1),

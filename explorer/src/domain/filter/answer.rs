@@ -1,4 +1,4 @@
-//! What a condition says of a record. A payload that cannot be read has no answer, and neither has the opposite of the question.
+//! The answer of a condition for a record. For an unreadable payload, neither the condition nor its opposite has an answer.
 
 use std::ops::Not;
 
@@ -9,7 +9,7 @@ pub enum Answer {
     Yes,
     /// It does not.
     No,
-    /// It cannot be told: what decides it cannot be read.
+    /// It cannot be decided, because the record cannot be read.
     Unknown,
 }
 

@@ -1,4 +1,4 @@
-//! What could stand at the cursor of a filter line: names of conditions, then values, from what the loaded records show.
+//! Completions at the cursor of a filter line: names of conditions, then values, taken from the loaded records.
 
 use super::json::{end_of_path, skip_blanks};
 use super::parse::{NAMES, name_at};
@@ -23,7 +23,7 @@ pub struct Known<'k> {
 /// Something that could stand in the line.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Completion {
-    /// The bytes it stands for.
+    /// The bytes that it replaces.
     pub replace: Range<usize>,
     /// What comes in their place.
     pub with: String,
@@ -32,19 +32,19 @@ pub struct Completion {
 }
 
 const TIMES: [(&str, &str); 6] = [
-    ("15m", "a quarter of an hour ago"),
+    ("15m", "15 minutes ago"),
     ("1h", "an hour ago"),
     ("24h", "a day ago"),
     ("7d", "a week ago"),
-    ("today", "the beginning of this day"),
-    ("yesterday", "the beginning of the day before"),
+    ("today", "the start of today"),
+    ("yesterday", "the start of yesterday"),
 ];
 const SIZES: [(&str, &str); 3] = [(">10k", "more than 10 KiB"), ("<=1MiB", "at most 1 MiB"), ("0..100", "up to 100 bytes")];
 
 /// A document larger than this is not searched for paths; it would take longer than a key may.
 const MAX_DOCUMENT_BYTES: usize = 256 * 1024;
 
-/// What could stand at the cursor, the likeliest first. The cursor is a byte of the line.
+/// Completions at the cursor, the likeliest first. The cursor is a byte of the line.
 #[must_use]
 pub fn complete(line: &str, cursor: usize, known: &Known<'_>) -> Vec<Completion> {
     let cursor = (0..=cursor.min(line.len())).rev().find(|at| line.is_char_boundary(*at)).unwrap_or(0);
@@ -103,7 +103,7 @@ fn shard_value(shard: &str, typed: &str) -> Option<(String, String)> {
     }
 }
 
-/// The term that the cursor is in or right behind; empty where it stands between blanks.
+/// The term that the cursor is in or right after; empty between blanks.
 fn term_at(line: &str, cursor: usize) -> (usize, usize) {
     let mut start = skip_blanks(line, 0);
     while start < line.len() {
@@ -152,7 +152,7 @@ fn end_of_json(line: &str, value: usize) -> usize {
     }
 }
 
-/// The paths of a JSON document, the ones nearest to its root first; of a list's elements the first stands for all.
+/// The paths of a JSON document, those nearest to the root first; the first element of a list represents all.
 #[must_use]
 pub fn json_paths(text: &str, max: usize) -> Vec<String> {
     if text.len() > MAX_DOCUMENT_BYTES {

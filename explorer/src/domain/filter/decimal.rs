@@ -1,5 +1,5 @@
-//! Numbers as JSON writes them, compared by value to the last digit. Nothing is computed, so that neither a long number nor one with
-//! a huge exponent loses anything or takes any time.
+//! Numbers as JSON writes them, compared by value to the last digit. Nothing is computed, so long numbers and huge exponents lose no
+//! digit and take no time.
 
 use std::cmp::Ordering;
 
@@ -84,7 +84,7 @@ impl<'n> Decimal<'n> {
         whole.bytes().chain(kept.bytes()).skip_while(|digit| *digit == b'0')
     }
 
-    /// Where the point stands, counted from the first digit that counts: 0 for `0.1`, 1 for `1`.
+    /// The place of the point, counted from the first significant digit: 0 for `0.1`, 1 for `1`.
     fn point(&self) -> i128 {
         let zeros = self.whole.bytes().chain(self.fraction.bytes()).take_while(|digit| *digit == b'0').count();
         let places = self.whole.len() as i128 - zeros as i128;

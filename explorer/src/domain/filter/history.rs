@@ -1,4 +1,4 @@
-//! The filter lines that were applied, to be taken up again.
+//! The filter lines that were applied, to use them again.
 
 /// Lines applied before, the newest last, none twice.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

@@ -1,4 +1,4 @@
-//! The condition on a value of a JSON content: a JSONPath of RFC 9535, and what its values are compared with.
+//! The condition on values of a JSON content: a JSONPath of RFC 9535, and what its values are compared with.
 
 use super::answer::Answer;
 use super::decimal;
@@ -81,7 +81,7 @@ impl JsonTest {
     /// Reads `$.path`, `$.path=="paid"` or `$.path=~/regex/`, and where it ends; blanks may stand around the comparison.
     ///
     /// # Errors
-    /// Points into the path or at what stands behind it.
+    /// Points into the path or at what follows it.
     pub(super) fn read(source: Source<'_>, at: usize) -> Result<(Self, usize), InvalidFilter> {
         let line = source.text;
         let (path, route) = read_path(source, at)?;
@@ -91,7 +91,7 @@ impl JsonTest {
         if !line[operator..].starts_with(['=', '!', '<', '>', '~']) {
             let end = source.end_of_condition(path.end);
             if source.is_argument && end < line.len() {
-                let sentence = format!("behind the path a comparison must follow; {PATH_EXAMPLE}");
+                let sentence = format!("a comparison must follow the path; {PATH_EXAMPLE}");
                 return Err(InvalidFilter::new(operator..line.len(), sentence));
             }
             return Ok((test(Asked::Presence), end));
@@ -99,14 +99,14 @@ impl JsonTest {
         if line[operator..].starts_with("=~") {
             let start = skip_blanks(line, operator + 2);
             if !line[start..].starts_with('/') {
-                let sentence = "behind =~ stands a regular expression between slashes, such as json:$.status=~/^pa/";
+                let sentence = "=~ needs a regular expression between slashes, such as json:$.status=~/^pa/";
                 return Err(InvalidFilter::new(operator..source.end_of_run(start), sentence));
             }
             let (pattern, end) = Pattern::read(source, start)?;
             return Ok((test(Asked::Match(pattern)), end));
         }
         let Some((comparison, length)) = Comparison::read(&line[operator..]) else {
-            let sentence = "that is no comparison; use ==, !=, <, <=, >, >= or =~";
+            let sentence = "that is not a comparison; use ==, !=, <, <=, >, >= or =~";
             return Err(InvalidFilter::new(operator..end_of_character(line, operator), sentence));
         };
         let start = skip_blanks(line, operator + length);
@@ -114,14 +114,14 @@ impl JsonTest {
         Ok((test(Asked::Comparison(comparison, wanted)), end))
     }
 
-    /// Whether a content holds such a value. What is no JSON holds none; where the content is broken or not whole, it cannot be told,
-    /// unless what is there holds one.
+    /// Whether a content has such a value. Content that is not JSON has none. If the content is broken or cut, the answer is unknown,
+    /// unless the readable part has one.
     pub(super) fn answer(&self, content: &Content<'_>, is_negated: bool) -> Answer {
         let of_bytes = self.answer_of_bytes(content.bytes(), content.is_whole(), is_negated);
         if of_bytes.is_yes() {
             return Answer::Yes;
         }
-        // What has a rendition is no JSON itself.
+        // Content with a rendition is not JSON itself.
         let answer = content.rendition().map_or(of_bytes, |rendition| self.answer_of_bytes(rendition.as_bytes(), true, is_negated));
         if answer == Answer::No && !content.is_whole() { Answer::Unknown } else { answer }
     }
@@ -147,8 +147,8 @@ impl JsonTest {
         }
     }
 
-    /// Why nothing was found, where a number was compared with texts that hold numbers, and with no number: what DynamoDB's streams
-    /// and others write.
+    /// Why nothing was found, if a number was compared only with texts that hold numbers. DynamoDB streams and others write numbers as
+    /// texts.
     pub(super) fn hint(&self) -> Option<String> {
         let Asked::Comparison(comparison, wanted) = &self.asked else {
             return None;
@@ -157,7 +157,7 @@ impl JsonTest {
         (has_met(&wanted.met.texts) && !has_met(&wanted.met.numbers)).then(|| {
             let (path, how, typed) = (&self.path, comparison.as_str(), &wanted.typed);
             format!(
-                "all values at {path} are texts, which are no numbers; compare with a text: json:{path}{how}\"{typed}\" \
+                "all values at {path} are texts, not numbers; compare with a text: json:{path}{how}\"{typed}\" \
                  (texts compare letter by letter)"
             )
         })
@@ -177,7 +177,7 @@ impl Wanted {
     }
 }
 
-/// Whether a content that lacks what is asked for is whole, so that nothing else can be behind it: it is no JSON, or JSON to its end.
+/// Whether a content without the value is complete, so that nothing can follow: it is not JSON, or JSON to its end.
 /// Where the answer decides that a record is taken, it is read for that; otherwise its brackets are counted, those in texts as well.
 fn is_closed(bytes: &[u8], is_exact: bool) -> bool {
     let is_open = |open: u8, close: u8| memchr::memchr_iter(open, bytes).count() > memchr::memchr_iter(close, bytes).count();
@@ -198,7 +198,7 @@ fn read_path(source: Source<'_>, at: usize) -> Result<(Range<usize>, Route), Inv
         return Err(InvalidFilter::new(run, format!("a JSONPath begins with $; {PATH_EXAMPLE}")));
     }
     if text.len() > MAX_PATH_BYTES || depth(text) > MAX_PATH_DEPTH {
-        return Err(InvalidFilter::new(path, format!("the JSONPath is too long or nested too deep; {PATH_EXAMPLE}")));
+        return Err(InvalidFilter::new(path, format!("the JSONPath is too long or nested too deeply; {PATH_EXAMPLE}")));
     }
     match JsonPath::parse(text) {
         Ok(parsed) => Ok((path, Route::of(text, parsed))),
@@ -206,7 +206,7 @@ fn read_path(source: Source<'_>, at: usize) -> Result<(Range<usize>, Route), Inv
             // The library's numbers are doubles.
             let is_too_large = |number: &Range<usize>| text[number.clone()].parse::<f64>().is_ok_and(f64::is_infinite);
             if let Some(number) = numbers_of_expressions(text).into_iter().find(is_too_large) {
-                let sentence = "numbers in brackets go to 1.8e308; behind a path they may be larger, such as json:$.total>1e400";
+                let sentence = "numbers in brackets go up to 1.8e308; after a path they may be larger, such as json:$.total>1e400";
                 return Err(InvalidFilter::new(at + number.start..at + number.end, sentence));
             }
             let wrong =
@@ -217,17 +217,19 @@ fn read_path(source: Source<'_>, at: usize) -> Result<(Range<usize>, Route), Inv
     }
 }
 
-/// The library says which of its rules it was in, which nobody has typed, and often no more.
+/// The library names the grammar rule that failed, which means nothing to users, and often nothing else.
 fn path_sentence(message: &str) -> String {
     let reason = message.lines().last().unwrap_or_default();
     let reason = reason.rsplit_once("segment, ").or_else(|| reason.rsplit_once("name, ")).map_or(reason, |(_, reason)| reason);
     if reason == "parser error" {
-        return format!("this cannot stand here in a JSONPath; a name with signs in it is written ['order-id']; {PATH_EXAMPLE}");
+        return format!(
+            "this is not allowed here in a JSONPath; write a name with special characters as ['order-id']; {PATH_EXAMPLE}"
+        );
     }
     format!("the JSONPath cannot be read here: {reason}; {PATH_EXAMPLE}")
 }
 
-/// Where a path ends: at a blank or a comparison that stands in no brackets.
+/// Where a path ends: at a blank or a comparison outside brackets.
 pub(super) fn end_of_path(line: &str, at: usize) -> usize {
     let (mut depth, mut quote, mut escaped) = (0_usize, None, false);
     for (offset, character) in line[at..].char_indices() {
@@ -275,7 +277,7 @@ fn read_value(source: Source<'_>, at: usize, comparison: Comparison) -> Result<(
         Some(Err(_)) => {
             let typed = &line[run.clone()];
             let text = Value::from(typed.trim_matches('\''));
-            let sentence = format!("{typed} is no JSON value; a text stands in quotation marks, such as {text}{IN_A_SHELL}");
+            let sentence = format!("{typed} is not a JSON value; put a text in quotation marks, such as {text}{IN_A_SHELL}");
             return Err(InvalidFilter::new(run, sentence));
         }
         None => return Err(InvalidFilter::new(run, "a JSON value must follow, such as \"paid\", 42, true or null")),
@@ -283,8 +285,8 @@ fn read_value(source: Source<'_>, at: usize, comparison: Comparison) -> Result<(
     let end = source.end_of_condition(end);
     if source.end_of_run(end) != end {
         let sentence = match source.is_argument {
-            true => "behind the value the argument must end, for it is one condition; another one is an argument of its own",
-            false => "behind the value a blank must follow",
+            true => "the argument must end after the value, because each condition is an argument of its own",
+            false => "a blank must follow the value",
         };
         return Err(InvalidFilter::new(end..run.end, sentence));
     }
@@ -296,12 +298,12 @@ fn read_value(source: Source<'_>, at: usize, comparison: Comparison) -> Result<(
 }
 
 /// What a shell does to a condition.
-const IN_A_SHELL: &str = "; a shell takes quotation marks away unless the whole condition stands in single ones";
+const IN_A_SHELL: &str = "; a shell removes quotation marks unless the whole condition is in single quotes";
 
 /// Bytes without which a content cannot hold this value, unless it has escapes: a number can be written in many ways, a text in one.
 fn bytes_needed(value: &Json<'_>) -> Option<Regex> {
     let text = match value {
-        // What stands for bytes that are no text is not in the content.
+        // The replacement character for invalid bytes is not in the content itself.
         Json::Text(text) if !text.contains(char::REPLACEMENT_CHARACTER) => text.as_ref(),
         Json::Bool(true) => "true",
         Json::Bool(false) => "false",

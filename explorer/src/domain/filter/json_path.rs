@@ -274,7 +274,7 @@ fn to_value(json: &Json<'_>, number: &dyn Fn(&str) -> Number) -> Value {
 pub(super) fn numbers_of_expressions(path: &str) -> Vec<Range<usize>> {
     let bytes = path.as_bytes();
     let mut numbers = Vec::new();
-    // For each open bracket whether an expression stands in it, and how many parentheses are open in that.
+    // For each open bracket, whether it has an expression, and how many parentheses are open in that.
     let mut open: Vec<(bool, usize)> = Vec::new();
     let mut begins_selector = false;
     let mut at = 0;

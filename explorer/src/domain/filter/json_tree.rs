@@ -1,10 +1,9 @@
-//! JSON as it is found in payloads, for conditions: the one place where they read it. Numbers keep their digits. What other writers
-//! let through is read as well (`NaN`, `Infinity`, halves of surrogate pairs, a byte order mark, NULs at the end), and of a text that
-//! is broken or cut, what came before.
+//! JSON as it is found in payloads, for conditions: the one place where they read it. Numbers keep their digits. It also reads what some
+//! writers produce (`NaN`, `Infinity`, halves of surrogate pairs, a byte order mark, NULs at the end), and the readable part of a text
+//! that is broken or cut.
 //!
-//! `text/json_text` tells JSON from other texts for all that is decoded, which is asked far more often: it runs over a text without
-//! building a value, and takes what is broken for no JSON. This one builds values, of broken content too. One reader for both would be
-//! slower for the one or stricter for the other.
+//! `text/json_text` only tells JSON from other texts, for everything that is decoded. It builds no values and does not accept broken JSON.
+//! This one builds values, also from broken content. One reader for both would be slower for the first or stricter for the second.
 
 use serde::de::IgnoredAny;
 use serde_json::Deserializer;
@@ -18,7 +17,7 @@ pub(super) enum Json<'d> {
     Bool(bool),
     /// A number's digits, or `NaN`, `Infinity` or `-Infinity`.
     Number(Cow<'d, str>),
-    /// A half of a surrogate pair, and what is no UTF-8, is U+FFFD.
+    /// Half a surrogate pair and invalid UTF-8 are U+FFFD.
     Text(Cow<'d, str>),
     List(Vec<Json<'d>>),
     /// Each name once.
@@ -38,7 +37,7 @@ const MAX_DEPTH: usize = 256;
 /// Values of one content, which take about 50 bytes each: no more than the content may have.
 const MAX_VALUES: usize = 1_000_000;
 
-/// What stands for a value without quotation marks and digits.
+/// Values without quotation marks and digits.
 const WORDS: [&[u8]; 5] = [b"null", b"true", b"false", b"NaN", b"-Infinity"];
 
 const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
@@ -273,7 +272,7 @@ impl<'d> Reader<'d> {
             while let Some(b'0'..=b'9' | b'.' | b'e' | b'E' | b'+' | b'-') = self.peek() {
                 self.at += 1;
             }
-            // Of a number that stands at the end of a cut text, more digits may be missing.
+            // A number at the end of a cut text may lack digits.
             let is_cut = depth > 0 && self.at == self.bytes.len();
             let text = std::str::from_utf8(&self.bytes[start..self.at]).ok();
             return match text.filter(|text| !is_cut && super::decimal::is_number(text)) {
@@ -322,7 +321,7 @@ impl<'d> Reader<'d> {
         }
     }
 
-    /// The character whose escape goes on here.
+    /// The character whose escape continues here.
     fn escaped(&mut self) -> Option<char> {
         let byte = self.peek()?;
         self.at += 1;

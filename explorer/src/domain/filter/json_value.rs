@@ -1,5 +1,5 @@
-//! Values in JSON contents: found by their path without building the rest of the document where the path is a simple one, and
-//! compared as RFC 9535 compares them, numbers to the last digit.
+//! Values in JSON contents. A simple path finds them without building the rest of the document. They are compared as RFC 9535 says,
+//! numbers to the last digit.
 
 use super::answer::Answer;
 use super::decimal;
@@ -48,8 +48,8 @@ impl Route {
         simple_steps(path).map_or_else(|| Self::Whole(Selection::of(path, parsed)), Self::Simple)
     }
 
-    /// Whether it leads to such a value in any of the documents that a content holds, one after the other. What is no JSON has none;
-    /// of JSON that is broken it cannot be told, unless what is there has one.
+    /// Whether it leads to such a value in any of the documents in a content. Content that is not JSON has none. For broken JSON the
+    /// answer is unknown, unless the readable part has one.
     pub(super) fn any(&self, content: &[u8], mut is_wanted: impl FnMut(&Json<'_>) -> bool) -> Answer {
         let content = json_tree::trimmed(content);
         if let Self::Simple(steps) = self

@@ -1,6 +1,5 @@
-//! A filter made ready to be held against many records: hundreds of thousands a second, so the cheap conditions come first and
-//! nothing is copied. It answers in three values: what decides a condition may be damaged, cut or missing, and then neither the
-//! condition nor its negation is met.
+//! A filter that is prepared for many records: hundreds of thousands per second, so cheap conditions come first and nothing is copied.
+//! There are three answers: if the data for a condition is damaged, cut or missing, neither the condition nor its negation is met.
 
 use super::answer::Answer;
 use super::json::JsonTest;
@@ -205,7 +204,7 @@ impl Matcher {
         !(self.sizes.is_empty() && self.user_keys.is_empty() && self.payloads.is_empty() && self.contents.is_empty())
     }
 
-    /// What the conditions come to that can be told without the payload; what only the payload can tell is taken as met.
+    /// The answer of the conditions that do not need the payload; the others count as met.
     #[must_use]
     pub fn of_item(&self, record: &Record, now: Timestamp) -> Answer {
         if self.key.as_ref().is_some_and(|key| !key.matches(&record.item.partition_key)) {
@@ -271,7 +270,7 @@ impl Matcher {
         of_item.and(of_payload).and(self.of_both(record, payload, recipe))
     }
 
-    /// What the conditions come to that take both, where those on either are told.
+    /// The answer of the conditions that need both, given the answers of the others.
     #[must_use]
     pub fn of_both(&self, record: &Record, payload: Option<&[u8]>, recipe: &Recipe) -> Answer {
         let key = &record.item.partition_key;

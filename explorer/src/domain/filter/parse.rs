@@ -1,4 +1,4 @@
-//! A filter, read term by term: from a line, or from arguments of the shell, each of which is one term.
+//! Reads a filter term by term, from a line or from arguments of the shell. Each argument is one term.
 
 use super::json::JsonTest;
 use super::mistake::{InvalidArgument, InvalidFilter};
@@ -23,11 +23,11 @@ const fn name(name: &'static str, example: &'static str, about: &'static str) ->
 
 /// Every condition that has a name.
 pub(super) const NAMES: [Name; 10] = [
-    name("key", "cust-42", "this partition key, or with cust-* those that begin so"),
+    name("key", "cust-42", "this partition key; cust-* matches all that begin like this"),
     Name { is_negatable: false, ..name("after", "1h", "arrived at this time or later") },
     Name { is_negatable: false, ..name("before", "2026-11-20T10:00Z", "arrived before this time") },
     name("json", "$.status==\"paid\"", "a value of its JSON, by JSONPath"),
-    name("text", "timeout", "a text in its payload, in any case"),
+    name("text", "timeout", "a text in its payload, in upper or lower case"),
     name("shard", "3", "came through this shard"),
     name("seq", "4963", "this sequence number, or a range such as 4963..4970"),
     name("size", ">10k", "bytes of its payload"),
@@ -47,7 +47,7 @@ const SYNONYMS: [(&str, &str); 8] = [
     ("user", "userkey"),
 ];
 
-/// A condition as it stands in the line.
+/// A condition as it is written in the line.
 struct Term<'l> {
     source: Source<'l>,
     name: &'static Name,
@@ -122,7 +122,7 @@ impl Reader<'_> {
         let start = if is_bare { 0 } else { start };
         let (is_json, value) = named.map_or((false, at), |(name, value)| (name == "json", value));
         let is_quoted = argument[value..].starts_with('"');
-        // What is looked for by a regular expression or in JSON has its own end, behind which nothing may follow.
+        // A regular expression and a JSON condition have an end of their own, and nothing may follow it.
         let has_end = is_quoted || is_json || argument[value..].starts_with('/');
         if !has_end && let Some(further) = further_condition(&argument[value..]) {
             let (further_text, head) = (&argument[value..][further.clone()], &argument[..value]);
@@ -143,7 +143,7 @@ impl Reader<'_> {
         let is_negated = line[start..].starts_with('-');
         let at = start + usize::from(is_negated);
         if line[at..].trim_start().len() < line[at..].len() && is_negated || line.len() == at {
-            let sentence = "a minus turns the condition right behind it round, such as -is:expired; there is none";
+            let sentence = "a minus negates the condition right after it, such as -is:expired; there is none";
             return Err(InvalidFilter::new(start..at, sentence));
         }
         if line[at..].starts_with('/') {
@@ -237,7 +237,7 @@ impl Reader<'_> {
         if term.is_negated {
             let (name, other) = if term.name.name == "after" { ("after", "before") } else { ("before", "after") };
             let value = &term.source.text[span.clone()];
-            let sentence = format!("{name}: cannot be turned round by a minus; write {other}:{value}");
+            let sentence = format!("{name}: cannot be negated; write {other}:{value}");
             return Err(InvalidFilter::new(term.head.start..span.end, sentence));
         }
         self.once(is_known, term, span.end)?;
@@ -246,7 +246,7 @@ impl Reader<'_> {
 
     fn once(&self, is_there: bool, term: &Term<'_>, end: usize) -> Result<(), InvalidFilter> {
         if is_there {
-            let sentence = format!("{}: stands there twice; one is enough", term.name.name);
+            let sentence = format!("{}: is given twice; one is enough", term.name.name);
             return Err(InvalidFilter::new(term.head.start..end, sentence));
         }
         Ok(())
@@ -265,13 +265,13 @@ fn read_text(source: Source<'_>, at: usize) -> Result<(TextPattern, usize), Inva
     if text.is_empty() {
         return Err(InvalidFilter::new(span, "the text is empty; use for example text:timeout"));
     }
-    let text = TextPattern::new(text).map_err(|_| InvalidFilter::new(span, "the text is too long to be looked for"))?;
+    let text = TextPattern::new(text).map_err(|_| InvalidFilter::new(span, "the text is too long to search for"))?;
     Ok((text, word.end))
 }
 
-/// The sentence about a name that is none.
+/// The sentence about an unknown name.
 fn unknown(typed: &str, term: &str) -> String {
-    /// Letters that a slip of the fingers gets wrong.
+    /// The most letters that count as a typo.
     const SLIPS: usize = 2;
     let typed = typed.to_ascii_lowercase();
     let synonym = SYNONYMS.into_iter().find(|(word, _)| *word == typed).map(|(_, name)| name);
@@ -284,7 +284,7 @@ fn unknown(typed: &str, term: &str) -> String {
         None => {
             let names: Vec<String> = NAMES.iter().map(|name| format!("{}:", name.name)).collect();
             let as_text = word::quoted(term);
-            format!("\"{typed}:\" is not a condition; use {}, or text:{as_text} to look for that text", names.join(" "))
+            format!("\"{typed}:\" is not a condition; use {}, or text:{as_text} to search for that text", names.join(" "))
         }
     }
 }

@@ -1,4 +1,4 @@
-//! Texts and regular expressions to look for in bytes. Both are compiled where they are read, so that what was read can be used.
+//! Texts and regular expressions to search for in bytes. Both are compiled when they are read, so a parsed one is always valid.
 
 use super::mistake::InvalidFilter;
 use super::word::{self, Source};
@@ -42,7 +42,7 @@ impl Pattern {
     pub(super) fn read(source: Source<'_>, at: usize) -> Result<(Self, usize), InvalidFilter> {
         let (line, start) = (source.text, at + 1);
         let Some(end) = end_of_expression(&line[start..]).map(|length| start + length) else {
-            let sentence = "the expression has no closing /; text with a slash is looked for by text:, such as text:/var/log";
+            let sentence = "the expression has no closing /; to search for text with a slash, use text:, such as text:/var/log";
             return Err(InvalidFilter::new(at..line.len(), sentence));
         };
         let after = end + 1;
@@ -51,8 +51,8 @@ impl Pattern {
             "" => false,
             "i" => true,
             _ => {
-                let sentence = "behind the closing / only i may stand, for any case; a slash inside is written \\/, and text with slashes \
-                                is looked for by text:, such as text:/var/log";
+                let sentence = "only i may follow the closing /, to ignore case; write a slash inside as \\/, and search for text with \
+                                slashes by text:, such as text:/var/log";
                 return Err(InvalidFilter::new(after..term_end, sentence));
             }
         };
@@ -81,7 +81,7 @@ impl TextPattern {
     /// Takes a text to be found.
     ///
     /// # Errors
-    /// When it is too long to be looked for.
+    /// If it is too long to search for.
     pub(super) fn new(text: String) -> Result<Self, regex::Error> {
         let regex = RegexBuilder::new(&pattern_of(&text, true)).case_insensitive(true).build()?;
         Ok(Self { text, regex })
@@ -130,7 +130,7 @@ pub(super) fn end_of_character(line: &str, at: usize) -> usize {
 
 /// Where an expression that does not compile is wrong, where that is in one place, and a sentence that says why.
 fn what_is_wrong(source: &str, ignores_case: bool) -> (Option<usize>, String) {
-    // As the library reads what is looked for in bytes.
+    // As the library reads patterns for bytes.
     let parsed = regex_syntax::ParserBuilder::new().utf8(false).case_insensitive(ignores_case).build().parse(source);
     let (span, reason) = match &parsed {
         Err(regex_syntax::Error::Parse(error)) => (error.span(), error.kind().to_string()),

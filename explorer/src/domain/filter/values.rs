@@ -69,7 +69,7 @@ impl KeyPattern {
         }
         match (key.is_empty(), is_prefix) {
             (true, true) => {
-                Err(InvalidFilter::new(span, "every key begins with nothing; write what the keys begin with, such as cust-*"))
+                Err(InvalidFilter::new(span, "* alone matches every key; write what the keys begin with, such as cust-*"))
             }
             (_, true) => Ok(Self::Prefix(key)),
             (_, false) => Ok(Self::Exactly(key)),
@@ -88,8 +88,7 @@ impl KeyPattern {
                 }
                 ('*', None) => return Ok((key, true)),
                 ('*', Some(_)) => {
-                    let sentence = "a star stands only at the end, for keys that begin alike; a star that is part of the key is \
-                                    written \\*";
+                    let sentence = "a star is possible only at the end, for all keys that begin like this; write a star that is part of the key as \\*";
                     return Err(InvalidFilter::new(at + offset..at + offset + 1, sentence));
                 }
                 (other, _) => key.push(other),
@@ -125,7 +124,9 @@ impl ShardName {
         match text.parse::<u64>() {
             Ok(number) if is_number => Ok(Self(format!("{SHARD_PREFIX}{number:012}"))),
             _ if text.starts_with(SHARD_PREFIX) => Ok(Self(text.to_owned())),
-            _ => Err(InvalidFilter::new(span, "that is no shard; use its number or its name, such as 3 or shardId-000000000003")),
+            _ => {
+                Err(InvalidFilter::new(span, "that is not a shard; use its number or its name, such as 3 or shardId-000000000003"))
+            }
         }
     }
 
@@ -191,7 +192,7 @@ impl SizeRange {
     pub(super) fn parse(text: &str, span: Range<usize>) -> Result<Self, InvalidFilter> {
         let bytes = |text: &str| {
             let number = text.trim();
-            bytes_of(number).ok_or_else(|| InvalidFilter::new(span.clone(), format!("\"{number}\" is no size; {SIZE_FORMS}")))
+            bytes_of(number).ok_or_else(|| InvalidFilter::new(span.clone(), format!("\"{number}\" is not a size; {SIZE_FORMS}")))
         };
         let nothing = || InvalidFilter::new(span.clone(), format!("no size is in this range; {SIZE_FORMS}"));
         let range = if let Some(least) = text.strip_prefix(">=") {
@@ -217,7 +218,7 @@ impl SizeRange {
         if range.most.is_some_and(|most| most < range.least) { Err(nothing()) } else { Ok(range) }
     }
 
-    /// Whether so many bytes are in it.
+    /// Whether this many bytes are in the range.
     pub(crate) fn contains(self, bytes: u64) -> bool {
         bytes >= self.least && self.most.is_none_or(|most| bytes <= most)
     }
@@ -263,13 +264,13 @@ impl fmt::Display for SizeRange {
 impl Property {
     /// All of them, and what each means in a few words.
     pub(super) const ALL: [(Self, &'static str); 7] = [
-        (Self::Expired, "its time to live is over, and it is not deleted yet"),
+        (Self::Expired, "it has expired, but is not deleted yet"),
         (Self::Damaged, "its item lacks something, or its payload cannot be restored"),
-        (Self::Unreadable, "its time or its payload cannot be read, or not whole: a filter cannot look into it"),
+        (Self::Unreadable, "its time or payload cannot be read completely, so filters cannot decide about it"),
         (Self::Parts, "its payload is stored in parts"),
         (Self::Gzip, "its payload is stored compressed"),
         (Self::Aggregated, "it holds user records, packed by the Kinesis Producer Library"),
-        (Self::Replay, "it was replayed, and says from where"),
+        (Self::Replay, "it was replayed with an envelope"),
     ];
 
     pub(super) fn parse(text: &str, span: Range<usize>) -> Result<Self, InvalidFilter> {

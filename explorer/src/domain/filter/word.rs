@@ -1,5 +1,5 @@
-//! Words of a filter: values that end at a blank, unless they stand in quotation marks. In an argument of the shell, which is one
-//! condition, a value goes on to the argument's end, blanks and all.
+//! Words of a filter: values that end at a blank, unless they are in quotation marks. In an argument of the shell, which is one
+//! condition, a value continues to the argument's end, blanks included.
 
 use super::mistake::InvalidFilter;
 use std::fmt::Write as _;
@@ -48,7 +48,7 @@ impl<'l> Source<'l> {
     }
 
     /// Reads the word that begins here. Quotation marks count only at its beginning, so that `text:{"id":1}` needs none; without them
-    /// every character stands for itself.
+    /// every character is taken literally.
     ///
     /// # Errors
     /// When they are not closed, or something follows them.
@@ -71,7 +71,7 @@ impl<'l> Source<'l> {
                 "after the closing quotation mark the argument must end, for it is one condition; another one is an argument of its own, \
                  and inside, a quotation mark is written \\\""
             }
-            false => "after the closing quotation mark a blank must follow; inside, a quotation mark is written \\\"",
+            false => "a blank must follow the closing quotation mark; inside, write a quotation mark as \\\"",
         };
         Err(InvalidFilter::new(rest, sentence))
     }
@@ -94,9 +94,8 @@ fn read_quoted(line: &str, at: usize, text: &mut String) -> Result<usize, Invali
                 Some((_, 't')) => text.push('\t'),
                 Some((_, 'u')) => {
                     let start = at + offset;
-                    let (character, length) = read_code_point(&line[start..]).ok_or_else(|| {
-                        InvalidFilter::new(start..start + 2, "after \\u a character's number must follow, such as \\u{1e}")
-                    })?;
+                    let (character, length) = read_code_point(&line[start..])
+                        .ok_or_else(|| InvalidFilter::new(start..start + 2, "\\u needs a character's number, such as \\u{1e}"))?;
                     text.push(character);
                     while characters.next_if(|(next, _)| at + next < start + length).is_some() {}
                 }

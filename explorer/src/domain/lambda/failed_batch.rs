@@ -1,4 +1,4 @@
-//! Batches that Lambda gave up, as it writes them to the failure destination of an event source mapping: who failed, why, and (in an
+//! Batches that Lambda gave up on, as it writes them to the failure destination of an event source mapping: who failed, why, and (in an
 //! S3 bucket) the event itself. Source: Lambda developer guide, retaining discarded batches of Kinesis event sources.
 
 use archiver::format::stream::{InvalidStreamArn, StreamArn};
@@ -6,10 +6,10 @@ use jiff::Timestamp;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-/// What stands before the event.
+/// The text before the event.
 const EVENT_FIELD: &[u8] = b"\"payload\"";
 
-/// What Lambda tells of a batch that was given up.
+/// What Lambda says about a batch that it gave up on.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FailedBatch {
     /// Whose records.
@@ -18,7 +18,7 @@ pub struct FailedBatch {
     pub shard_id: String,
     /// ARN of the function that failed.
     pub function: String,
-    /// When it was given up.
+    /// When Lambda gave up on it.
     pub given_up_at: Option<Timestamp>,
     /// Why, in Lambda's word: `RetryAttemptsExhausted`, `RecordAgeExceeded`, …
     pub condition: String,
@@ -26,7 +26,7 @@ pub struct FailedBatch {
     pub invocations: Option<u64>,
     /// What the function's last invocation ended with, where it was invoked at all: `Unhandled`, …
     pub function_error: Option<String>,
-    /// How many records, where it is told.
+    /// How many records, if Lambda says so.
     pub records: Option<usize>,
     pub first_sequence_number: String,
     pub last_sequence_number: String,
@@ -38,17 +38,17 @@ pub struct FailedBatch {
     pub has_event: bool,
 }
 
-/// Why a text is no batch that was given up.
+/// Why a text is not a failed batch.
 #[derive(Debug, thiserror::Error)]
 pub enum InvalidFailedBatch {
     /// It is something else.
-    #[error("it is no batch of a Kinesis stream that Lambda gave up")]
+    #[error("it is not a Kinesis batch that Lambda gave up on")]
     SomethingElse,
     /// It is one, and not as Lambda writes them.
-    #[error("it is a batch of a Kinesis stream that cannot be read: {0}")]
+    #[error("it is a Kinesis batch that cannot be read: {0}")]
     Damaged(serde_json::Error),
     /// It names no stream.
-    #[error("it is a batch of a Kinesis stream that cannot be read: {0}")]
+    #[error("it is a Kinesis batch that cannot be read: {0}")]
     Stream(#[from] InvalidStreamArn),
 }
 
@@ -124,7 +124,7 @@ impl FailedBatch {
         Ok((Self::new(raw, event.is_some())?, event))
     }
 
-    /// Reads what Lambda tells of a batch from the beginning of what it wrote, the event being last. `None` where that does not do.
+    /// Reads the description of a batch from the beginning of its object, if the event comes last. `None` if the beginning is not enough.
     #[must_use]
     pub fn parse_beginning(text: &[u8]) -> Option<Self> {
         let event = text.windows(EVENT_FIELD.len()).position(|window| window == EVENT_FIELD)?;
@@ -168,11 +168,11 @@ impl FailedBatch {
         [&self.function, unqualified, &self.function[name..], &unqualified[name..]].contains(&function)
     }
 
-    /// Why it was given up, in few words.
+    /// Why Lambda gave up, in a few words.
     #[must_use]
     pub fn reason(&self) -> String {
         let cause = match self.condition.as_str() {
-            "RetryAttemptsExhausted" => "tries used up",
+            "RetryAttemptsExhausted" => "retries used up",
             "RecordAgeExceeded" => "records too old",
             "EventAgeExceeded" => "too old",
             other => other,
@@ -238,7 +238,7 @@ mod tests {
         assert_eq!((batch.records, batch.shard_id.as_str()), (Some(500), "shardId-000000000001"));
         assert_eq!(batch.given_up_at.unwrap().to_string(), "2019-11-14T00:38:06.021Z");
         assert_eq!((batch.has_event, event.as_deref()), (true, Some("{\"Records\":[]}")));
-        assert_eq!(batch.reason(), "tries used up, tried 101 times; Unhandled");
+        assert_eq!(batch.reason(), "retries used up, tried 101 times; Unhandled");
     }
 
     #[test]
@@ -301,7 +301,7 @@ mod tests {
         let mut batch = documented();
         batch["KinesisBatchInfo"]["batchSize"] = json!("many");
         let error = parse(&batch).unwrap_err().to_string();
-        assert!(error.starts_with("it is a batch of a Kinesis stream that cannot be read: invalid type: string"), "{error}");
+        assert!(error.starts_with("it is a Kinesis batch that cannot be read: invalid type: string"), "{error}");
         let whole = documented().to_string();
         let cut_off = FailedBatch::parse(&whole.as_bytes()[..whole.len() - 10]).unwrap_err();
         assert!(matches!(cut_off, InvalidFailedBatch::Damaged(_)), "{cut_off}");

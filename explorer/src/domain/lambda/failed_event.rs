@@ -1,4 +1,4 @@
-//! The event of a batch that was given up, record by record: each stays as it stands, to the digit, while others are left out.
+//! The event of a failed batch, record by record: each record stays as it is, to the digit, while others are removed.
 
 use archiver::format::stream::StreamArn;
 use serde::{Deserialize, Serialize};
@@ -16,7 +16,7 @@ pub struct RecordKey {
     pub sequence_number: String,
 }
 
-/// The event of a batch, record by record, each as it stands.
+/// The event of a batch, record by record, each unchanged.
 #[derive(Debug)]
 pub struct FailedEvent<'e> {
     records: Vec<EventRecord<'e>>,

@@ -1,4 +1,4 @@
-//! What Lambda leaves behind when it gives a batch of records up, and the event that brings the batch once more.
+//! What Lambda writes when it gives up on a batch of records, and the event that delivers the batch again.
 
 pub(crate) mod event;
 pub mod failed_batch;

@@ -1,28 +1,28 @@
-//! What is held of each record that was read, so that any number of them can be kept in order while the records themselves lie on a
-//! spool: when it arrived, and where it lies.
+//! The part of a record that stays in memory, so that any number of records can be sorted while the records themselves are in a spool:
+//! when it arrived, and its place in the spool.
 
 use crate::domain::record::Record;
 use crate::domain::record::sequence_value::SequenceValue;
 use archiver::format::sequence::SequenceNumber;
 use std::cmp::{Ordering, Reverse};
 
-/// Where a record lies in a spool, in bytes from its beginning.
+/// The place of a record in a spool, in bytes from its beginning.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Place(pub u64);
 
-/// A shard in the order in which the spool first saw its name; [`NO_SHARD`] where the item names none.
+/// A shard, numbered in the order in which the spool first saw its name; [`NO_SHARD`] if the item names none.
 pub type ShardIndex = u16;
 
 /// The shard of records whose items name none, or of those beyond the 65,534th.
 pub const NO_SHARD: ShardIndex = ShardIndex::MAX;
 
-/// Records that are held of one reading, at the most: each takes 24 bytes in memory, and itself lies on disk.
+/// The most records of one listing: each takes 24 bytes in memory; the record itself is on disk.
 pub const MAX_ENTRIES: usize = 4_000_000;
 
 /// One record that was read. Ordered newest first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Entry {
-    /// When it arrived, epoch milliseconds; [`Entry::NO_TIME`] where that is not known.
+    /// When it arrived, in epoch milliseconds; [`Entry::NO_TIME`] if unknown.
     pub arrived_ms: i64,
     /// What orders the records of one shard and millisecond.
     pub tie: u64,
@@ -32,10 +32,10 @@ pub struct Entry {
 }
 
 impl Entry {
-    /// Stands for an arrival that is not known, which sorts behind all others.
+    /// An unknown arrival, which sorts after all others.
     pub const NO_TIME: i64 = i64::MIN;
 
-    /// The entry of a record that lies at a place.
+    /// The entry of a record at a place.
     #[must_use]
     pub fn new(record: &Record, place: Place, shard: ShardIndex) -> Self {
         let arrived_ms = record.arrived_at.map_or(Self::NO_TIME, jiff::Timestamp::as_millisecond);
@@ -44,7 +44,7 @@ impl Entry {
         Self { arrived_ms, tie, place: [a, b, c, d, e, f], shard }
     }
 
-    /// Where the record lies.
+    /// The place of the record.
     #[must_use]
     pub fn place(&self) -> Place {
         let [a, b, c, d, e, f] = self.place;
@@ -79,7 +79,7 @@ fn tie_of(number: &SequenceNumber) -> u64 {
     if (high, middle) == (0, 0) { low } else { high << (2 * u64::BITS - BELOW) | middle >> (BELOW - u64::BITS) }
 }
 
-/// A record that is looked for.
+/// A record to search for.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum SoughtRecord {
     /// The newest of a partition key.

@@ -24,7 +24,7 @@ pub struct Buckets {
 }
 
 impl Buckets {
-    /// At most so many buckets, or two, for what a listing holds; `None` where no arrival is known.
+    /// At most this many buckets, or two, for the records of a listing; `None` if no arrival is known.
     #[must_use]
     pub fn of(listing: &Listing, most: usize) -> Option<Self> {
         let newest = listing.get(0).filter(|entry| entry.arrived_ms != Entry::NO_TIME)?.arrived_ms;
@@ -32,7 +32,7 @@ impl Buckets {
         let oldest = listing.get(timed.checked_sub(1)?)?.arrived_ms;
         let most = i64::try_from(most.max(2)).unwrap_or(i64::MAX);
         let fits = |span: i64| newest.div_euclid(span) - oldest.div_euclid(span) < most;
-        // As long as the whole the span takes two buckets at the most.
+        // With buckets as long as the whole span, it takes at most two.
         let mut spans = SPANS_MS.into_iter().chain((1..33).map(|doublings| WEEK_MS << doublings));
         let span_ms = spans.find(|span| fits(*span))?;
         let first = oldest.div_euclid(span_ms);
@@ -47,13 +47,13 @@ impl Buckets {
         self.start_ms.saturating_add(bucket.saturating_mul(self.span_ms))
     }
 
-    /// When a bucket begins, where that is a time.
+    /// When a bucket begins, if that is a valid time.
     #[must_use]
     pub fn time_of(&self, bucket: usize) -> Option<Timestamp> {
         Timestamp::from_millisecond(self.start_of(bucket)).ok()
     }
 
-    /// The bucket a time lies in, the nearest where it lies in none.
+    /// The bucket of a time, or the nearest one.
     #[must_use]
     pub fn bucket_of(&self, arrived_ms: i64) -> usize {
         let bucket = arrived_ms.saturating_sub(self.start_ms).div_euclid(self.span_ms);

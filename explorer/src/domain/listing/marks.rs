@@ -1,12 +1,12 @@
-//! Which records are marked: some, one by one, or all that match a filter but some. All that match is kept as the filter itself, so
-//! that a million marked records take no memory and those that arrive meanwhile are among them.
+//! The marked records: some, one by one, or all that match a filter, with exceptions. "All that match" is kept as the filter itself, so
+//! that a million marked records take no memory, and records that arrive later are included.
 
 use crate::domain::filter::RecordFilter;
 use crate::domain::record::{Record, RecordId};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-/// Records that are marked one by one, at the most; who wants more marks all that match a filter.
+/// The most records that can be marked one by one. To mark more, mark all that match a filter.
 pub const MAX_SINGLE: usize = 20_000;
 /// Bytes of archived text they may hold.
 pub const MAX_SINGLE_BYTES: u64 = 64 * 1024 * 1024;
@@ -24,9 +24,9 @@ pub enum Marks {
     },
 }
 
-/// More is to be marked one by one than is held.
+/// Too many records to mark one by one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("so many records are not marked one by one; narrow the filter and mark all that match it with a")]
+#[error("these are too many records to mark one by one; narrow the filter, then mark all matches with a")]
 pub struct TooMany;
 
 impl Default for Marks {
@@ -42,7 +42,7 @@ impl Marks {
         matches!(self, Self::Some(records) if records.is_empty())
     }
 
-    /// Whether a record is marked that stands in a list of what matches `filter`.
+    /// Whether a record is marked, in a list of records that match `filter`.
     #[must_use]
     pub fn contains(&self, id: &RecordId, filter: &RecordFilter) -> bool {
         match self {
@@ -54,7 +54,7 @@ impl Marks {
     /// Marks a record, or takes its mark away.
     ///
     /// # Errors
-    /// When so many are marked already.
+    /// If too many are marked already.
     pub fn toggle(&mut self, record: &Arc<Record>) -> Result<(), TooMany> {
         let records = self.singles();
         if records.remove(&record.id).is_some() {
@@ -85,8 +85,8 @@ impl Marks {
         matches!(self, Self::AllBut { filter: marked, .. } if marked != filter)
     }
 
-    /// Marks what is not marked, of all that match the filter, and takes the other marks away. Whether one that is marked matches is
-    /// told by `matches`.
+    /// Inverts the marks among all records that match the filter, and removes the other marks. `matches` says whether a marked record
+    /// matches.
     pub fn invert(&mut self, filter: &RecordFilter, matches: impl Fn(&Record) -> bool) {
         *self = match std::mem::take(self) {
             Self::Some(mut except) => {

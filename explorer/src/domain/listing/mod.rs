@@ -1,5 +1,5 @@
-//! The entries of what was read, newest first, however many and in whatever order they come: adding a few thousand among a million
-//! moves only their neighbours, and finding one by its rank looks at no others.
+//! The entries of all records that were read, newest first, in whatever order they come. Adding a few thousand to a million moves only
+//! their neighbours, and finding one by its rank does not visit the others.
 
 pub mod entry;
 pub mod histogram;
@@ -16,7 +16,7 @@ const MAX_CHUNK: usize = 1_024;
 pub struct Listing {
     /// Each in order, none empty, all together in order.
     chunks: Vec<Vec<Entry>>,
-    /// How many entries lie before each chunk.
+    /// How many entries are before each chunk.
     before: Vec<usize>,
     len: usize,
 }
@@ -28,7 +28,7 @@ impl Listing {
         self.len
     }
 
-    /// Whether there is none.
+    /// Whether it is empty.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.len == 0
@@ -47,7 +47,7 @@ impl Listing {
     /// The rank of an entry, or the one it would have.
     ///
     /// # Errors
-    /// The rank it would have, where it is not there.
+    /// The rank it would have, if it is missing.
     pub fn rank_of(&self, entry: &Entry) -> Result<usize, usize> {
         let chunk = self.chunk_for(entry);
         match self.chunks.get(chunk) {

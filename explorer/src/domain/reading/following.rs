@@ -1,4 +1,4 @@
-//! Following a stream or its archive as records arrive: what is asked for and what comes.
+//! Following a stream or its archive as records arrive: the order and the batches that come.
 
 use crate::domain::decode::Recipe;
 use crate::domain::failure::Failure;
@@ -93,7 +93,7 @@ impl FollowStatus {
     }
 }
 
-/// How long a record is looked for in the archive.
+/// How long the explorer waits for a record to reach the archive.
 pub const MISSING_AFTER: Duration = Duration::from_secs(5 * 60);
 
 /// What was read of an archive lacks what arrived shortly before and was archived after that; following reads so much of the stream
@@ -104,7 +104,7 @@ pub const STREAM_OVERLAP: Duration = Duration::from_secs(10);
 /// More of a stream is not read again to close a gap: that would take long, and to read the archive again may take less.
 pub const LONGEST_GAP: Duration = Duration::from_secs(60 * 60);
 
-/// A time of which nothing was read: what arrived in it is not among the rows.
+/// A span of time that was not read: its records are missing from the rows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Gap {
     /// What arrived before this was read.
@@ -113,8 +113,8 @@ pub struct Gap {
     pub until: Timestamp,
 }
 
-/// Where following goes on so that nothing is left out after what was read: from a little before the time that all was read up to.
-/// Where that is too long ago a gap stays.
+/// Where following starts so that no record is missed after reading: a little before the time up to which everything was read. If that
+/// is too long ago, a gap remains.
 #[must_use]
 pub fn follow_after(covered: Timestamp, now: Timestamp, overlap: Duration) -> (Timestamp, Option<Gap>) {
     let from = covered - overlap;

@@ -1,4 +1,4 @@
-//! Reading records from one end of their source to the other: what is asked for, how far it came, and what it cost.
+//! Reading records from a source: the order, the progress, and the cost.
 
 pub mod following;
 pub mod page;
@@ -29,26 +29,26 @@ pub struct ArchiveSource {
     /// The archive's table.
     pub table: String,
     pub mode: ArchiveMode,
-    /// Bytes of the table as DynamoDB last counted them, up to six hours ago; 0 where that is not known.
+    /// Bytes of the table as DynamoDB last counted them, up to six hours ago; 0 if unknown.
     pub about_bytes: u64,
 }
 
-/// What is to be read.
+/// The order for reading.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ReadOrder {
     /// From where.
     pub source: Source,
-    /// What the records must be.
+    /// The filter that records must match.
     pub filter: RecordFilter,
-    /// How payloads are decoded when the filter looks into them.
+    /// How payloads are decoded for the filter.
     pub recipe: Recipe,
-    /// Whether records come as well that the filter cannot look into.
+    /// Whether to include records that the filter cannot search.
     pub includes_unreadable: bool,
-    /// Where reading goes on.
+    /// Where to continue.
     pub from: Position,
 }
 
-/// How far a source was read: what lies before it was handed over whole, nothing behind it was.
+/// How far a source was read: everything before this place was handed over, nothing after it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum Position {
     /// Nothing was read.
@@ -58,7 +58,7 @@ pub enum Position {
     Query(PageCursor),
     /// The whole table is read in segments, side by side.
     Scan(Vec<SegmentPosition>),
-    /// So many bytes of the file were read.
+    /// This many bytes of the file were read.
     File(u64),
 }
 
@@ -76,7 +76,7 @@ pub enum SegmentPosition {
 /// Bytes of a file that count as a segment of it.
 pub const FILE_SEGMENT_BYTES: u64 = 1024 * 1024;
 
-/// Lines of a file that are no records.
+/// Lines of a file that are not records.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct BadLines {
     /// How many there are.
@@ -85,14 +85,14 @@ pub struct BadLines {
     pub first: Option<(u64, BadLine)>,
 }
 
-/// Why a line is no record.
+/// Why a line is not a record.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum BadLine {
-    /// No record has so many bytes.
+    /// It is longer than any record.
     TooLong,
-    /// It is no UTF-8.
+    /// It is not UTF-8.
     NoText,
-    /// It is no JSON object, which is clear at this byte of it.
+    /// It is not a JSON object, as this byte shows.
     NoJson(usize),
 }
 
@@ -108,23 +108,23 @@ impl BadLines {
         Self { count: self.count + later.count, first: self.first.or(later.first) }
     }
 
-    /// Says how many there are and which is the first; nothing where there are none.
+    /// Says how many there are and which is the first, if there are any.
     #[must_use]
     pub fn sentence(&self) -> Option<String> {
         let (line, reason) = self.first?;
         let reason = match reason {
             BadLine::TooLong => "it is too long".to_owned(),
-            BadLine::NoText => "it is no UTF-8".to_owned(),
-            BadLine::NoJson(column) => format!("it is no JSON object, see column {column}"),
+            BadLine::NoText => "it is not UTF-8".to_owned(),
+            BadLine::NoJson(column) => format!("it is not a JSON object, see column {column}"),
         };
         Some(match self.count {
-            1 => format!("line {line} is no record: {reason}"),
-            count => format!("{} lines are no records; line {line}, the first of them: {reason}", super::text::count(count)),
+            1 => format!("line {line} is not a record: {reason}"),
+            count => format!("{} lines are not records; the first is line {line}: {reason}", super::text::count(count)),
         })
     }
 }
 
-/// How far reading is, and what it cost; counted from where the order began.
+/// The progress and cost of reading, counted from where the order began.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct ReadProgress {
     /// Items read, whether they matched or not.
@@ -133,9 +133,9 @@ pub struct ReadProgress {
     pub matched: u64,
     /// Bytes of their payloads, as far as they are known.
     pub matched_bytes: u64,
-    /// Items that the filter could not look into: what decides cannot be read.
+    /// Items that the filter could not search, because they cannot be read.
     pub unsearchable: u64,
-    /// Lines of a file that are no records; what is behind them was read.
+    /// Lines of a file that are not records; the lines after them were read.
     pub bad_lines: BadLines,
     /// Read units that DynamoDB counted. Source: DynamoDB API reference, ConsumedCapacity.
     pub units: f64,
@@ -156,16 +156,16 @@ pub struct ReadBatch {
 /// How reading ended.
 #[derive(Clone, Debug, PartialEq)]
 pub enum ReadEnding {
-    /// All was read.
+    /// Everything was read.
     Complete,
-    /// On request; it can go on from here.
+    /// It was stopped; it can continue from here.
     Stopped(Position),
-    /// A call failed; it can go on from here.
+    /// A call failed; it can continue from here.
     Failed(Failure, Position),
 }
 
 impl ReadEnding {
-    /// Whether all was read; false where reading was stopped.
+    /// Whether everything was read; false if reading was stopped.
     ///
     /// # Errors
     /// The failed call.

@@ -1,4 +1,4 @@
-//! Pages: what is asked for, what comes, and where the next one begins.
+//! Pages: the request, the answer, and where the next page begins.
 
 use archiver::format::stream::StreamName;
 

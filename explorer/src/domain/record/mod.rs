@@ -1,4 +1,4 @@
-//! A record as the explorer shows it: the item as it was found, and the payload decoded when somebody looks.
+//! A record as the explorer shows it: the item as it was found, and the payload decoded when it is shown.
 
 pub mod item_json;
 pub mod payload;
@@ -94,9 +94,7 @@ impl Record {
     pub fn payload(&self) -> Option<Result<Vec<u8>, NoPayload>> {
         match &self.place {
             Place::Parts(_) => None,
-            Place::Unclear(name) => {
-                Some(Err(NoPayload::Damaged(format!("its {name} cannot be read, so that its payload is not known"))))
-            }
+            Place::Unclear(name) => Some(Err(NoPayload::Damaged(format!("its {name} cannot be read, so its payload is unknown")))),
             Place::Item => Some(match self.item.data.as_deref() {
                 Some(text) => payload::payload_of(&self.item, text),
                 None => Err(NoPayload::Damaged("its item has no recordData".to_owned())),
@@ -104,8 +102,8 @@ impl Record {
         }
     }
 
-    /// The payload's layers taken off; of an aggregated record it is the user record of this place, from 0. In place of a payload that
-    /// could not be restored comes what the item holds, and why.
+    /// Decodes the payload; of an aggregated record, the user record at this place, from 0. If the payload could not be restored, shows
+    /// what the item holds, and why.
     #[must_use]
     pub fn decode(&self, payload: Result<Vec<u8>, NoPayload>, recipe: &Recipe, user_record: usize) -> Decoded {
         self.decode_by(&Decoder::default(), payload, recipe, user_record)
@@ -140,7 +138,7 @@ impl Record {
         }
     }
 
-    /// How the payload is stored, for people; `None` where it simply stands in the item.
+    /// How the payload is stored, for people; `None` if it is simply in the item.
     #[must_use]
     pub fn storage(&self) -> Option<String> {
         let encoding = self.item.encoding.as_ref();
@@ -190,7 +188,7 @@ fn time_of(arrival: &ArrivalTime) -> Option<Timestamp> {
     arrival.milliseconds().and_then(|milliseconds| Timestamp::from_millisecond(milliseconds).ok())
 }
 
-/// What is wrong with a time that is none: most often it is in another unit.
+/// What is wrong with an invalid time: most often it is in another unit.
 fn no_time(arrival: &ArrivalTime) -> String {
     let whole = arrival.as_str().split('.').next().and_then(|digits| digits.parse::<i64>().ok());
     let in_units = |number: i64| {
@@ -202,7 +200,7 @@ fn no_time(arrival: &ArrivalTime) -> String {
     };
     let other = whole.and_then(|number| in_units(number).into_iter().find_map(|(unit, time)| Some((unit, time?))));
     let guess = other.map(|(unit, time)| format!("; in {unit} it would be {time}")).unwrap_or_default();
-    format!("{} is {arrival}, which is no time in seconds{guess}", attribute::ARRIVAL)
+    format!("{} is {arrival}, which is not a time in seconds{guess}", attribute::ARRIVAL)
 }
 
 /// The size of records' payloads together, for people; those in parts are not known before they are read.
@@ -244,15 +242,15 @@ mod tests {
         for (arrival, problem) in [
             (
                 "1671562498449",
-                "is 1671562498449, which is no time in seconds; in milliseconds it would be 2022-12-20T18:54:58.449Z",
+                "is 1671562498449, which is not a time in seconds; in milliseconds it would be 2022-12-20T18:54:58.449Z",
             ),
             (
                 "1671562498449123",
-                "is 1671562498449123, which is no time in seconds; in microseconds it would be 2022-12-20T18:54:58.449123Z",
+                "is 1671562498449123, which is not a time in seconds; in microseconds it would be 2022-12-20T18:54:58.449123Z",
             ),
-            ("1671562498449123456", "which is no time in seconds; in nanoseconds it would be 2022-12-20T18:54:58.449123456Z"),
-            ("253402300800", "is 253402300800, which is no time in seconds; in milliseconds it would be 1978-01-11T21:31:40.8Z"),
-            ("1e30", "which is no time in seconds"),
+            ("1671562498449123456", "which is not a time in seconds; in nanoseconds it would be 2022-12-20T18:54:58.449123456Z"),
+            ("253402300800", "is 253402300800, which is not a time in seconds; in milliseconds it would be 1978-01-11T21:31:40.8Z"),
+            ("1e30", "which is not a time in seconds"),
         ] {
             let record = record(arrival, "1");
             assert_eq!(record.arrived_at, None);
@@ -305,7 +303,7 @@ mod tests {
         let unclear =
             Record::new(StoredItem { problems: vec!["recordParts is 2.5, which is not a whole number".to_owned()], ..zstd.item });
         let reason = unclear.payload().unwrap().unwrap_err().to_string();
-        assert_eq!(reason, "its recordParts cannot be read, so that its payload is not known");
+        assert_eq!(reason, "its recordParts cannot be read, so its payload is unknown");
         assert_eq!(unclear.stored_as(), None);
     }
 

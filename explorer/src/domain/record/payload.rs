@@ -123,7 +123,7 @@ pub fn payload_of(item: &StoredItem, text: &str) -> Result<Vec<u8>, NoPayload> {
     restore(text, item.encoding.as_deref()).map_err(|error| NoPayload::Damaged(error.to_string()))
 }
 
-/// The beginning of a payload that an item holds compressed: up to so many bytes, without unpacking the rest.
+/// The beginning of a payload that an item holds compressed: up to this many bytes, without unpacking the rest.
 #[must_use]
 pub fn beginning_of_gzip(text: &str, bytes: usize) -> Vec<u8> {
     /// Of the text, in characters: more than the tables at a gzip's beginning, and enough after them for a line.
@@ -132,7 +132,7 @@ pub fn beginning_of_gzip(text: &str, bytes: usize) -> Vec<u8> {
     let mut reader = GzDecoder::new(packed.as_slice());
     let mut beginning = vec![0; bytes];
     let mut filled = 0;
-    // The cut ends in an error, and what is damaged does, too; what came before is the beginning all the same.
+    // Cut and damaged payloads end in an error; the bytes before it are still the beginning.
     while let Ok(read @ 1..) = reader.read(&mut beginning[filled..]) {
         filled += read;
     }
@@ -156,7 +156,7 @@ impl<'p> Gathering<'p> {
         Self { parts, table, gathered: 0, text: String::new() }
     }
 
-    /// Takes the part of this place; those from beyond the payload's end are left over from an earlier one, and not looked at.
+    /// Takes the part of this place; parts beyond the payload's end are left over from an earlier payload and ignored.
     ///
     /// # Errors
     /// When one before it is missing, or there is more than a record can hold.

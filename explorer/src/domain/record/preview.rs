@@ -8,10 +8,10 @@ use archiver::format::table::GZIP;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
-/// What is shown of a record whose payload cannot be told from its item.
+/// The preview of a record whose payload is not in its item.
 const NOT_READABLE: &str = "(not readable)";
 
-/// Base64 that is looked at where a payload is not plain text; a multiple of four.
+/// Characters of base64 that are decoded if a payload is not plain text; a multiple of four.
 const LOOKED_AT: usize = 64 * 1024;
 /// Base64 of the bytes that say whether it is; a multiple of four.
 const LOOKED_AT_FIRST: usize = PLAIN_BYTES.div_ceil(3) * 4;
@@ -89,7 +89,7 @@ pub fn preview_of_beginning(beginning: &Beginning, columns: usize) -> String {
 
 /// The beginning of bytes that begin with text.
 fn one_line(content: &[u8], columns: usize) -> String {
-    // What is beyond the line is not looked at; a character has at most four bytes.
+    // Text beyond the line is not read; a character has at most four bytes.
     let content = content.get(..columns.saturating_mul(4)).unwrap_or(content);
     let text = match std::str::from_utf8(content) {
         Ok(text) => text,

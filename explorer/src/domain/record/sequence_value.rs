@@ -1,8 +1,8 @@
-//! Sequence numbers as integers, for whoever orders very many of them.
+//! Sequence numbers as integers, to sort very many of them.
 
 use archiver::format::sequence::SequenceNumber;
 
-/// A sequence number by its value, in 192 bits; Kinesis' own have 186 at the most.
+/// A sequence number by its value, in 192 bits; Kinesis' own have at most 186.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct SequenceValue([u64; 3]);
 

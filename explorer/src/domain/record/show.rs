@@ -74,7 +74,7 @@ impl Body {
         }
     }
 
-    /// What stands on a row, for finding it again; a difference has no such place.
+    /// The place that a row shows, to find it again; a diff has no such place.
     #[must_use]
     pub fn place_of(&self, row: usize) -> Option<Place> {
         match self {
@@ -83,7 +83,7 @@ impl Body {
         }
     }
 
-    /// The row on which this stands now.
+    /// The row that shows this place now.
     #[must_use]
     pub fn row_of(&self, place: Place) -> usize {
         match self {
@@ -92,7 +92,7 @@ impl Body {
         }
     }
 
-    /// Lays it out in so many columns.
+    /// Lays it out in this many columns.
     pub fn lay_out(&mut self, columns: usize) {
         match self {
             Self::Document(document) => document.lay_out(columns),
@@ -150,7 +150,7 @@ pub fn document(decoded: &Decoded, view: View) -> Document {
     }
 }
 
-/// The document of a payload by what it is, of which nothing else is needed any more.
+/// Turns a decoded payload into the document that shows it.
 #[must_use]
 pub fn into_document(decoded: Decoded) -> Document {
     match Form::of(&decoded) {

@@ -2,8 +2,8 @@
 
 use md5::{Digest as _, Md5};
 
-/// The upper half of a hash key, which is enough to tell shards apart: two hash keys that agree in it lie in one shard unless a shard
-/// begins between them, which happens to one record in 2^64.
+/// The upper half of a hash key, which is enough to tell shards apart: two hash keys with the same half are in one shard unless a shard
+/// begins between them, which happens for one record in 2^64.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct HashKey(pub u64);
 
@@ -81,7 +81,7 @@ pub(crate) mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    /// So many shards of equal size.
+    /// This many shards of equal size.
     pub(crate) fn even(shards: u32) -> ShardMap {
         let width = u128::MAX / u128::from(shards);
         let upper = |hash: u128| HashKey(u64::try_from(hash >> 64).unwrap());
@@ -95,7 +95,7 @@ pub(crate) mod tests {
 
     #[test]
     fn a_partition_key_has_kinesis_own_hash() {
-        // MD5 of "cust-42", as md5sum has it.
+        // MD5 of "cust-42", computed with md5sum.
         assert_eq!(HashKey::of_partition_key("cust-42"), HashKey(0x84fa_5a45_6134_b8c4));
         assert_eq!(HashKey::parse("0"), Some((HashKey(0), "0".to_owned())));
         assert_eq!(HashKey::parse(&u128::MAX.to_string()), Some((HashKey(u64::MAX), u128::MAX.to_string())));

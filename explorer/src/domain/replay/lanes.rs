@@ -1,9 +1,9 @@
-//! The order in which records are put again, and what becomes of each: one lane a shard of the target, each with its own pace. Knows
-//! no network, no file, no screen and no clock: it is fed records, told the time and the shards, hands out batches, and is told what
-//! became of them. So whatever runs a replay can use it.
+//! The order in which records are sent, and what becomes of each: one lane for each shard of the target, each with its own pace. It knows
+//! no network, no file, no screen and no clock: its caller passes in records, the time, the shards and the results of batches, and gets
+//! batches to send.
 //!
-//! With [`Sequence::OfKey`] a partition key is in at most one batch at a time, and with one record. So whatever fails, and in whatever
-//! order answers come, no record of a key is put before an earlier one of that key is settled.
+//! With [`Sequence::OfKey`], a partition key has at most one record in flight. So whatever fails, and in whatever order answers come, no
+//! record of a key is sent before the previous one of that key is settled.
 
 mod lane;
 
@@ -22,42 +22,42 @@ pub const MAX_BATCH_RECORDS: usize = 500;
 /// Bytes, keys included, put in one call. PutRecords accepts 10 MiB; half of it keeps a failed call cheap to repeat. A single larger
 /// record goes alone. Source: Kinesis API reference, PutRecords.
 pub const MAX_BATCH_BYTES: u64 = 5 * 1024 * 1024;
-/// Between two batches of a replay that goes as recorded: what becomes due meanwhile goes together.
+/// Time between two batches of a replay as recorded: records that become due meanwhile are sent together.
 const SCHEDULE_INTERVAL: Duration = Duration::from_millis(50);
 /// Records that wait in memory, over all lanes.
 const MOST_WAITING: usize = 24 * 1024;
-/// Records that wait in one lane at the most and at the least, so that enough keys are at hand to fill a batch.
+/// Bounds for the records that wait in one lane, so that there are enough keys to fill a batch.
 const MOST_IN_LANE: usize = 16 * 1024;
 const FEWEST_IN_LANE: usize = 1_000;
 
-/// A record's place in the plan; the order in which each key's records are to arrive.
+/// A record's place in the plan, which is the order in which each key's records must arrive.
 pub type Position = u64;
 
-/// A record that is to be put.
+/// A record to send.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct QueuedRecord {
     /// Its place in the plan.
     pub position: Position,
-    /// What finds it in the plan; means nothing here.
+    /// Its id in the plan; it has no meaning here.
     pub record: u64,
-    /// Stands for its partition key. Two keys of one number only wait for each other.
+    /// A hash of its partition key. Two keys with the same hash merely wait for each other.
     pub key: u64,
     /// What decides its shard.
     pub hash: HashKey,
-    /// Bytes as it is put, key included.
+    /// Bytes as it is sent, including the key.
     pub bytes: u64,
-    /// When it arrived, in epoch milliseconds, and not before an earlier one of its shard.
+    /// When it arrived, in epoch milliseconds; never before an earlier one of its shard.
     pub arrived: i64,
 }
 
-/// Which records wait for which.
+/// Which order to keep.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Sequence {
-    /// Those of a partition key arrive one after the other.
+    /// Records of a partition key arrive in their order.
     #[default]
     OfKey,
-    /// None does; calls are full.
+    /// No order, so calls are full.
     None,
 }
 
@@ -72,14 +72,14 @@ impl Sequence {
     }
 }
 
-/// How records are to be put.
+/// How to send records.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct LaneOptions {
-    /// Which wait for which.
+    /// Which order to keep.
     pub sequence: Sequence,
     /// How fast.
     pub rate: Rate,
-    /// When, where it is to be as recorded.
+    /// When to send, if the replay keeps the recorded pauses.
     pub schedule: Option<Schedule>,
 }
 
@@ -87,10 +87,10 @@ pub struct LaneOptions {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct BatchId(pub u64);
 
-/// Records to put with one call.
+/// Records to send with one call.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Batch {
-    /// What it is settled by.
+    /// Its id, for the result.
     pub id: BatchId,
     pub records: Vec<QueuedRecord>,
 }
@@ -102,30 +102,30 @@ pub enum PutResult {
     Acknowledged,
     /// Its shard is at its limit: the lane waits.
     Throttled,
-    /// The stream did not take it now: it is put again, and only its own key waits.
+    /// The stream did not take it now: it is retried, and only its own key waits.
     Failed,
-    /// The stream can never take it; it is listed and passed over.
+    /// The stream can never take it; it is skipped and listed.
     Impossible,
 }
 
-/// Counts of what went through the lanes.
+/// Counts of the records in the lanes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Counts {
     /// The stream has them.
     pub acknowledged: u64,
-    /// They can never be put.
+    /// They can never be sent.
     pub impossible: u64,
-    /// In memory, not put yet or to be put again.
+    /// In memory, not sent yet or to be retried.
     pub waiting: u64,
     /// Handed out, not settled yet.
     pub in_flight: u64,
     /// Puts of single records that a shard throttled.
     pub throttled_puts: u64,
-    /// Puts of single records that failed otherwise.
+    /// Puts of single records that failed for another reason.
     pub failed_puts: u64,
 }
 
-/// How one lane goes.
+/// The status of one lane.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct LaneStatus {
     pub shard: String,
@@ -155,7 +155,7 @@ pub struct Lanes {
     counts: Counts,
 }
 
-/// What is left to put under one partition key.
+/// What is left to send for one partition key.
 #[derive(Debug, Default)]
 struct Key {
     waiting: VecDeque<QueuedRecord>,
@@ -183,7 +183,7 @@ impl ShardLanes {
         }
     }
 
-    /// Lets a record go, which is the next of what it waits by.
+    /// Releases a record that is the next of its key.
     fn make_ready(&mut self, record: &QueuedRecord, key: u64) {
         if let Some(lane) = self.lane_of(record) {
             lane.ready.push(Reverse((record.position, key)));
@@ -211,7 +211,7 @@ struct InFlight {
 
 #[allow(clippy::cast_precision_loss, reason = "counts of records in memory are far below 2^52")]
 impl Lanes {
-    /// Lanes into these shards, with nothing in them.
+    /// Empty lanes into these shards.
     #[must_use]
     pub fn new(options: LaneOptions, shards: ShardMap, now: Duration) -> Self {
         let target = ShardLanes { lanes: shards.shards().iter().map(|_| Lane::new(options.rate, now)).collect(), shards };
@@ -249,7 +249,7 @@ impl Lanes {
         self.counts.waiting == 0 && self.counts.in_flight == 0
     }
 
-    /// How each lane goes.
+    /// The status of each lane.
     #[must_use]
     pub fn status(&self, now: Duration) -> Vec<LaneStatus> {
         let lanes = self.target.shards.shards().iter().zip(&self.target.lanes);
@@ -262,7 +262,7 @@ impl Lanes {
         lanes.map(status).collect()
     }
 
-    /// How many records the lane into the shard of this place should be fed; none while it has enough.
+    /// How many records to feed to the lane of this shard; none while it has enough.
     #[must_use]
     pub fn room(&self, place: usize) -> usize {
         let most = (MOST_WAITING / self.target.lanes.len().max(1)).clamp(FEWEST_IN_LANE, MOST_IN_LANE);
@@ -271,7 +271,7 @@ impl Lanes {
         if waiting > most / 2 { 0 } else { most - waiting }
     }
 
-    /// Takes records. Those of one key must come in the order in which they are to arrive.
+    /// Takes records. Those of one key must come in the order in which they must arrive.
     pub fn feed(&mut self, records: impl IntoIterator<Item = QueuedRecord>) {
         for record in records {
             let number = self.key_of(&record);
@@ -286,7 +286,7 @@ impl Lanes {
         }
     }
 
-    /// Leads what is not sent yet into these shards, since the target was resharded. What is in flight is settled as before.
+    /// Moves unsent records to these shards after the target was resharded. Records in flight are settled as before.
     pub fn reshard(&mut self, shards: ShardMap, now: Duration) {
         self.target.reshard(shards, self.options.rate, now);
         for (number, key) in &self.keys {
@@ -297,7 +297,7 @@ impl Lanes {
         }
     }
 
-    /// The next records to put; `None` when nothing may be put before a batch is settled, more is fed, or [`Self::wakes_at`].
+    /// The next records to send; `None` if nothing may be sent before a batch is settled, more is fed, or [`Self::wakes_at`].
     pub fn next_batch(&mut self, now: Duration) -> Option<Batch> {
         self.end_delays(now);
         if now < self.pause.until || now < self.next_batch_at {
@@ -313,7 +313,7 @@ impl Lanes {
         for step in 0..lanes {
             let place = (self.first_lane + step) % lanes;
             if !self.fill(place, now, &mut records, &mut bytes) {
-                // The next call begins behind the lane that filled this one, so that none keeps the others waiting.
+                // The next call starts after the lane that filled this one, so that no lane starves the others.
                 self.first_lane = (place + 1) % lanes;
                 break;
             }
@@ -372,7 +372,7 @@ impl Lanes {
         true
     }
 
-    /// Records that nothing but the pace holds back.
+    /// Records that only the pace holds back.
     fn ready(&self) -> f64 {
         self.target.lanes.iter().map(|lane| lane.ready.len()).sum::<usize>() as f64
     }
@@ -394,7 +394,7 @@ impl Lanes {
         Some(next.max(self.pause.until).max(self.next_batch_at))
     }
 
-    /// When the next record is due and when it arrived, where nothing goes before that because it is to go as recorded.
+    /// When the next record is due and when it arrived, if the recorded pauses hold everything back until then.
     #[must_use]
     pub fn waits_for(&self, now: Duration) -> Option<(Duration, i64)> {
         let schedule = self.options.schedule?;
@@ -407,13 +407,13 @@ impl Lanes {
         (next.0 > now && self.counts.in_flight == 0).then_some(next)
     }
 
-    /// Takes what became of the records of a batch, in their order. `jitter` gives random numbers from 0 to 1 for the waits.
+    /// Takes the results of a batch, in the order of its records. `jitter` returns random numbers from 0 to 1 for the waits.
     pub fn settle(&mut self, batch: BatchId, results: &[PutResult], now: Duration, mut jitter: impl FnMut() -> f64) {
         let Some(InFlight { records, sent_at }) = self.in_flight.remove(&batch) else {
             return;
         };
         self.pause.end(sent_at);
-        // A record whose result is missing was not taken, as far as anybody knows.
+        // A record without a result counts as not taken.
         let results = results.iter().copied().chain(std::iter::repeat(PutResult::Failed));
         let mut throttled = vec![];
         for (record, result) in records.into_iter().zip(results) {
@@ -455,7 +455,7 @@ impl Lanes {
         }
     }
 
-    /// Takes note that a call failed as a whole: whatever it was, nothing is sent for a while.
+    /// Notes that a call failed as a whole: nothing is sent for a while.
     pub fn call_failed(&mut self, batch: BatchId, now: Duration, jitter: f64) {
         let Some(InFlight { records, sent_at }) = self.in_flight.remove(&batch) else {
             return;
@@ -468,7 +468,7 @@ impl Lanes {
         }
     }
 
-    /// Goes on with a key whose record is settled.
+    /// Continues with a key whose record is settled.
     fn go_on(&mut self, record: &QueuedRecord) {
         let number = self.key_of(record);
         let Some(key) = self.keys.get_mut(&number) else {
@@ -484,7 +484,7 @@ impl Lanes {
         }
     }
 
-    /// Has a record put again before all that follows it under its key, after a delay where one is asked for.
+    /// Retries a record before all that follow it under its key, after a delay if there is one.
     fn put_back(&mut self, record: QueuedRecord, delayed: Option<(Duration, f64)>) {
         let number = self.key_of(&record);
         let key = self.keys.entry(number).or_default();

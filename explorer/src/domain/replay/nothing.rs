@@ -1,18 +1,18 @@
-//! What was selected, and came to no record that could be put: said instead of a plan.
+//! A selection without a record that can be sent: the result instead of a plan.
 
 use super::plan::{PassedOver, PlanCounts};
-use crate::domain::text::count;
+use crate::domain::text::{count, counted};
 
-/// Why an expiry that is past need not be one.
+/// Why an item that looks expired may not be.
 pub const EXPIRY_DOUBT: &str = "The Node.js archiver 1.0.x wrote the time of archiving as the expiry, so in its archives every item looks expired. \
     --include-expired replays them; in the form: expired items, replayed too";
 
-/// A plan that would have no record.
+/// What was read for a plan that would be empty.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Nothing {
     /// The table or the file that was read.
     pub source: String,
-    /// The stream they came from, where that is known.
+    /// The stream they came from, if that is known.
     pub stream: Option<String>,
     /// What was selected, in words.
     pub selection: String,
@@ -20,46 +20,47 @@ pub struct Nothing {
     pub target: String,
     /// What was found.
     pub counts: PlanCounts,
-    /// Records that cannot be put, the first of them.
+    /// The first of the records that cannot be sent.
     pub passed_over: Vec<PassedOver>,
 }
 
 impl Nothing {
-    /// Why there is nothing, for people.
+    /// Why there is nothing to replay, for people.
     #[must_use]
     pub fn why(&self) -> String {
         let Self { source, counts, .. } = self;
         let left_out = [
-            (counts.expired_left_out, "left out, since their expiry is past"),
-            (counts.damaged, "damaged, so that they cannot be put"),
-            (counts.superseded, "left out for later ones"),
-            (counts.unsearchable, "left out, since they could not be looked into"),
+            (counts.expired_left_out, "left out because their expiry has passed"),
+            (counts.damaged, "damaged and cannot be sent"),
+            (counts.superseded, "superseded by later ones"),
+            (counts.unsearchable, "left out because they could not be searched"),
         ];
         let mut left_out = left_out.into_iter().filter(|(number, _)| *number > 0);
         let why = match (left_out.next(), left_out.next()) {
             (None, _) if counts.read == 0 => format!("{source} has no items"),
-            (None, _) => format!("of {} in {source} none is selected", items(counts.read)),
+            (None, _) if counts.read == 1 => format!("the only item in {source} is not selected"),
+            (None, _) => format!("none of the {} in {source} is selected", items(counts.read)),
             (Some((1, what)), None) => format!("the only item selected in {source} is {}", of_one(what)),
             (Some((number, what)), None) => format!("all {} selected in {source} are {what}", items(number)),
             (Some(first), Some(second)) => {
                 let parts: Vec<String> =
                     [first, second].into_iter().chain(left_out).map(|(number, what)| format!("{} {what}", count(number))).collect();
-                format!("of the items selected in {source} {}", parts.join("; "))
+                format!("of the items selected in {source}, {}", parts.join("; "))
             }
         };
         let doubt = if counts.expired_left_out > 0 { format!(". {EXPIRY_DOUBT}") } else { String::new() };
-        let look = if counts.unsearchable > 0 { ". --include-unreadable replays what could not be looked into" } else { "" };
+        let look = if counts.unsearchable > 0 { ". --include-unreadable replays those that could not be searched" } else { "" };
         format!("{why}{doubt}{look}")
     }
 }
 
-/// The same of a single item.
+/// The same for a single item.
 fn of_one(what: &str) -> String {
     what.replace("their", "its").replace("they", "it").replace("later ones", "a later one")
 }
 
 fn items(number: u64) -> String {
-    if number == 1 { "1 item".to_owned() } else { format!("{} items", count(number)) }
+    counted(number, "item", "items")
 }
 
 #[cfg(test)]
@@ -73,15 +74,17 @@ mod tests {
     }
 
     #[test]
-    fn what_is_left_out_is_said_with_the_reason_and_the_option_that_takes_it() {
+    fn the_sentence_says_why_items_are_left_out_and_which_option_takes_them() {
         let expired = why(PlanCounts { read: 1_200, expired_left_out: 1_200, ..PlanCounts::default() });
-        assert!(expired.starts_with("all 1 200 items selected in orders-archive-ALL are left out, since their expiry is past. "));
+        assert!(
+            expired.starts_with("all 1 200 items selected in orders-archive-ALL are left out because their expiry has passed. ")
+        );
         assert!(expired.contains("--include-expired") && expired.contains("Node.js archiver 1.0.x"), "{expired}");
         let one = why(PlanCounts { read: 5, expired_left_out: 1, ..PlanCounts::default() });
-        assert!(one.starts_with("the only item selected in orders-archive-ALL is left out, since its expiry is past"), "{one}");
+        assert!(one.starts_with("the only item selected in orders-archive-ALL is left out because its expiry has passed"), "{one}");
         let both = why(PlanCounts { read: 5, expired_left_out: 2, damaged: 3, ..PlanCounts::default() });
-        assert!(both.contains("2 left out, since their expiry is past; 3 damaged, so that they cannot be put"), "{both}");
+        assert!(both.contains("2 left out because their expiry has passed; 3 damaged and cannot be sent"), "{both}");
         assert_eq!(why(PlanCounts::default()), "orders-archive-ALL has no items");
-        assert_eq!(why(PlanCounts { read: 1, ..PlanCounts::default() }), "of 1 item in orders-archive-ALL none is selected");
+        assert_eq!(why(PlanCounts { read: 1, ..PlanCounts::default() }), "the only item in orders-archive-ALL is not selected");
     }
 }

@@ -8,20 +8,20 @@ use jiff::{SignedDuration, Timestamp};
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 
-/// In place of the time of an entry that has none.
+/// The time of an entry that has none.
 pub const NO_TIME: i64 = i64::MIN;
 /// How far the clocks of a stream and of this machine may be apart.
 const CLOCKS_APART: SignedDuration = SignedDuration::from_hours(24);
 
-/// When a record arrived, in epoch milliseconds; `None` where that cannot be: no time, the time 0, or one that is still to come, as a
-/// time in milliseconds is when it is taken for seconds.
+/// When a record arrived, in epoch milliseconds; `None` if the time is missing, 0, or in the future, as milliseconds are when they are
+/// read as seconds.
 #[must_use]
 pub fn time_of(arrival: Option<&ArrivalTime>, now: Timestamp) -> Option<i64> {
     let latest = now.as_millisecond().saturating_add(i64::try_from(CLOCKS_APART.as_millis()).unwrap_or(i64::MAX));
     arrival.and_then(ArrivalTime::milliseconds).filter(|milliseconds| (1..=latest).contains(milliseconds))
 }
 
-/// What decides a record's place, and what is kept of it in the queue.
+/// What decides a record's place, and what the queue keeps of it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct OrderEntry {
     /// The shard it came from, by the number this plan has for it.
@@ -31,19 +31,19 @@ pub struct OrderEntry {
     pub sub: u64,
     /// When it arrived, in epoch milliseconds, or [`NO_TIME`]; when it is in order, the arrival it counts by.
     pub arrived: i64,
-    /// What finds it in the plan.
+    /// Its id in the plan.
     pub record: u64,
     /// The hash of its partition key.
     pub key: u64,
     /// What decides its shard in the target.
     pub hash: u64,
-    /// Bytes as it is put, key included.
+    /// Bytes as it is sent, including the key.
     pub bytes: u64,
     /// Whether the arrival it counts by is its neighbour's. Known when it is in order.
     pub lacks_time: bool,
 }
 
-/// What is known of all the entries of a shard.
+/// A summary of all entries of a shard.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ShardFacts {
     least_number: SequenceValue,
@@ -122,7 +122,7 @@ pub struct Merged<I> {
 }
 
 impl<E, I: Iterator<Item = Result<OrderEntry, E>>> Merged<I> {
-    /// Merges shards, each of which comes in the order of its entries.
+    /// Merges shards. The entries of each must come in their order.
     ///
     /// # Errors
     /// What an iterator gives as one.
@@ -143,7 +143,7 @@ impl<E, I: Iterator<Item = Result<OrderEntry, E>>> Merged<I> {
             let parents =
                 merged.groups.iter().filter(|known| known.facts.shares_keys_with(&facts) && known.facts.comes_before(&facts));
             let floor = parents.map(|parent| parent.facts.last_arrival.max(parent.floor)).max().unwrap_or(i64::MIN);
-            // What has no time goes with the one before it in its shard, and before the first one that has a time with that.
+            // An entry without a time goes with the one before it in its shard; at the beginning of the shard, with the first one that has a time.
             let floor = floor.max(facts.first_arrival().unwrap_or(earliest));
             let mut group = Group { facts, next: Vec::new(), heads: BinaryHeap::new(), shards, floor };
             group.begin()?;

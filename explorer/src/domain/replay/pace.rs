@@ -1,4 +1,4 @@
-//! How fast a replay sends: what a shard takes, the share of it that is asked for, and the buckets that hold a lane to it.
+//! How fast a replay sends: the limits of a shard, the share that the replay may use, and the token buckets that enforce it.
 
 use std::fmt;
 use std::num::NonZeroU32;
@@ -9,33 +9,33 @@ use std::time::Duration;
 pub const SHARD_RECORDS_PER_SECOND: f64 = 1_000.0;
 /// Bytes a shard takes in a second, partition keys included. Source: Kinesis developer guide, quotas.
 pub const SHARD_BYTES_PER_SECOND: f64 = 1_000_000.0;
-/// Of a shard's records in a second, how many are sent at full rate.
+/// Records per second that a shard gets at full rate.
 const FULL_RATE: f64 = 0.965;
-/// Of a limit, how much is sent in any second at the most. The rest is for calls that arrive closer together than they were sent.
+/// The share of a limit that is sent in any second. The rest is a reserve for calls that arrive closer together than they were sent.
 const MOST_IN_A_SECOND: f64 = 0.985;
-/// The longest that allowance is saved up, so that records go many at a time.
+/// The longest time for which tokens are saved up, so that one call sends many records.
 const LONGEST_SAVING: Duration = Duration::from_millis(200);
-/// The shortest, at full rate: what is saved and what comes in the second after it must not exceed the shard's limit together.
+/// The shortest time, at full rate: saved tokens plus those of the next second must not exceed the shard's limit.
 const SHORTEST_SAVING: Duration = Duration::from_millis(20);
 
-/// How fast records are put.
+/// How fast records are sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Rate {
-    /// So many percent of what each shard takes, from 1 to 100.
+    /// A percentage of what each shard takes, from 1 to 100.
     Share(u8),
-    /// So many records a second over all shards, and no shard beyond its limit.
+    /// Records per second over all shards; no shard exceeds its limit.
     PerSecond(NonZeroU32),
     /// As fast as Kinesis takes them.
     Unlimited,
 }
 
-/// A text that is no rate.
+/// A text that is not a rate.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("\"{0}\" is no rate; give a share of each shard's capacity such as 50%, records a second such as 800/s, or max")]
+#[error("\"{0}\" is not a rate; use a share of each shard's capacity such as 50%, records per second such as 800/s, or max")]
 pub struct InvalidRate(String);
 
 impl Default for Rate {
-    /// Half of each shard, so that live producers have the other half.
+    /// Half of each shard; the other half is left to live producers.
     fn default() -> Self {
         Self::Share(50)
     }
@@ -86,7 +86,7 @@ impl Rate {
         self.records_of_shard().map(|records| SHARD_BYTES_PER_SECOND * records / SHARD_RECORDS_PER_SECOND)
     }
 
-    /// Records a second over all shards, where that is limited by itself.
+    /// Records per second over all shards, if that has a limit of its own.
     #[must_use]
     pub fn records_in_all(self) -> Option<f64> {
         match self {
@@ -95,7 +95,7 @@ impl Rate {
         }
     }
 
-    /// How long it takes at the least: the records and bytes of every shard. With [`Rate::Unlimited`] what Kinesis itself takes.
+    /// The minimum time for these records and bytes of every shard. With [`Rate::Unlimited`], Kinesis' own limits apply.
     #[must_use]
     #[allow(clippy::cast_precision_loss)]
     pub fn time_for(self, shards: impl IntoIterator<Item = (u64, u64)>) -> Duration {
@@ -111,7 +111,7 @@ impl Rate {
     }
 }
 
-/// Allowance that comes in steadily, is saved up to a bound, and may be overdrawn by the one thing that is larger than the bound.
+/// A token bucket: tokens come in steadily and are saved up to a bound. A single request above the bound may overdraw it.
 #[derive(Clone, Copy, Debug)]
 pub struct TokenBucket {
     per_second: f64,
@@ -121,7 +121,7 @@ pub struct TokenBucket {
 }
 
 impl TokenBucket {
-    /// A full bucket of so many a second, whose limit is `limit` in any second.
+    /// A full bucket with this many tokens per second, and at most `limit` in any second.
     #[must_use]
     pub fn new(per_second: f64, limit: f64, now: Duration) -> Self {
         let spare =
@@ -130,14 +130,14 @@ impl TokenBucket {
         Self { per_second, capacity, tokens: capacity, filled_at: now }
     }
 
-    /// How much must be allowed before so many are worth a call: all of them, or most of what can be saved up. Not all of that, since
-    /// what comes in while a full bucket waits for somebody to wake up is lost.
+    /// How many tokens must be there before a call is worth it: enough for all, or most of the bound. Not the whole bound, because a
+    /// full bucket loses the tokens that come in before the caller wakes up.
     #[must_use]
     pub fn worthwhile(&self, wanted: f64) -> f64 {
         wanted.min((self.capacity * WORTH_A_CALL).max(1.0))
     }
 
-    /// What there is now.
+    /// The tokens that are there now.
     pub fn available(&mut self, now: Duration) -> f64 {
         let passed = now.saturating_sub(self.filled_at).as_secs_f64();
         self.tokens = (self.tokens + passed * self.per_second).min(self.capacity);
@@ -145,32 +145,32 @@ impl TokenBucket {
         self.tokens
     }
 
-    /// Whether so much may be taken; what is more than can be saved is let through when the bucket is full.
+    /// Whether this much may be taken; more than the bound is allowed when the bucket is full.
     pub fn allows(&mut self, amount: f64, now: Duration) -> bool {
         self.available(now) >= amount.min(self.capacity) - ROUNDING
     }
 
-    /// Takes so much.
+    /// Takes this much.
     pub fn take(&mut self, amount: f64) {
         self.tokens -= amount;
     }
 
-    /// When so much may be taken.
+    /// When this much may be taken.
     #[must_use]
     pub fn allows_at(&self, amount: f64) -> Duration {
         let missing = (amount.min(self.capacity) - self.tokens) / self.per_second;
         if missing <= 0.0 {
             return self.filled_at;
         }
-        // A moment later than computed rather than a moment too early, in vain.
+        // Slightly late is better than too early, which would be in vain.
         let wait = Duration::try_from_secs_f64(missing).unwrap_or(Duration::MAX);
         self.filled_at.saturating_add(wait).saturating_add(Duration::from_micros(1))
     }
 }
 
-/// Of what can be saved up, how much is worth a call.
+/// The share of the bound that is worth a call.
 const WORTH_A_CALL: f64 = 0.7;
-/// What sums of parts of a token may be off by.
+/// Tolerance for rounding errors in sums of parts of a token.
 const ROUNDING: f64 = 1e-6;
 
 #[cfg(test)]

@@ -1,23 +1,23 @@
-//! What is known of a replay from its plan: where it stands, what is in it, and what became of it.
+//! What a plan says about its replay: the state, the contents, and the results.
 
 use super::timing::{Timing, between};
 use jiff::Timestamp;
 use std::time::Duration;
 
-/// Names a replay: six digits and letters, for files, screens and the command line.
+/// The id of a replay: six hex digits, for files, screens and the command line.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct PlanId(String);
 
-/// A text that cannot name a replay.
+/// A text that is not the id of a replay.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("\"{0}\" names no replay; explorer replay list shows them")]
+#[error("\"{0}\" is not the id of a replay; explorer replay list shows them")]
 pub struct InvalidPlanId(String);
 
 /// Characters of an id.
 const ID_LENGTH: usize = 6;
 
 impl PlanId {
-    /// The id made of a random number.
+    /// The id for a random number.
     #[must_use]
     pub fn of_random(number: u64) -> Self {
         Self(format!("{:06x}", number & 0x00ff_ffff))
@@ -26,7 +26,7 @@ impl PlanId {
     /// An id, or the beginning of one.
     ///
     /// # Errors
-    /// When it has other characters, none or more of them.
+    /// If it has other characters, none, or too many.
     pub fn parse(text: &str) -> Result<Self, InvalidPlanId> {
         let typed = text.trim().to_ascii_lowercase();
         let is_id = (1..=ID_LENGTH).contains(&typed.len()) && typed.bytes().all(|byte| byte.is_ascii_hexdigit());
@@ -54,27 +54,27 @@ impl std::str::FromStr for PlanId {
     }
 }
 
-/// Where a replay stands.
+/// The state of a replay.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum PlanState {
     /// Its records are being read.
     Planning,
-    /// Reading ended before all was read, so there is nothing to run.
+    /// Reading ended before everything was read, so there is nothing to run.
     Unplanned,
-    /// All is read, and nothing is sent.
+    /// Everything is read, and nothing is sent.
     Planned,
     /// It runs.
     Running,
-    /// It was running when its program ended without a word.
+    /// It was running when its process died.
     Interrupted,
-    /// It was told to pause.
+    /// It was paused.
     Paused,
-    /// It could not go on.
+    /// It could not continue.
     Failed,
-    /// It was told to end before its end.
+    /// It was cancelled.
     Cancelled,
-    /// Every record is acknowledged, or listed as passed over.
+    /// Every record is acknowledged, or listed as skipped.
     Finished,
 }
 
@@ -108,7 +108,7 @@ impl PlanState {
         }
     }
 
-    /// Whether a run has begun that can be gone on with.
+    /// Whether a run has started that can be resumed.
     #[must_use]
     pub fn can_resume(self) -> bool {
         match self {
@@ -117,14 +117,14 @@ impl PlanState {
         }
     }
 
-    /// Whether some process works on it.
+    /// Whether a process works on it.
     #[must_use]
     pub fn is_at_work(self) -> bool {
         matches!(self, Self::Planning | Self::Running)
     }
 }
 
-/// What somebody asked of a replay that runs.
+/// A request to a running replay.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Control {
     /// To pause.
@@ -151,7 +151,7 @@ pub struct PlanCounts {
     pub read: u64,
     /// Read units that DynamoDB counted.
     pub read_units: f64,
-    /// Records to put.
+    /// Records to send.
     pub records: u64,
     /// Bytes of their payloads.
     pub bytes: u64,
@@ -159,13 +159,13 @@ pub struct PlanCounts {
     pub expired_left_out: u64,
     /// Aggregated records that were taken apart.
     pub aggregated: u64,
-    /// User records that came out of them.
+    /// User records from them.
     pub user_records: u64,
-    /// Records that were left out since a later one of their key is there, or more than were asked for.
+    /// Records left out for a later one of their key, or because of the limit.
     pub superseded: u64,
     /// Records whose payload cannot be restored.
     pub damaged: u64,
-    /// Records that the filter could not look into.
+    /// Records that the filter could not search.
     pub unsearchable: u64,
     /// The earliest arrival, in epoch milliseconds.
     pub first_arrival: Option<i64>,
@@ -174,13 +174,13 @@ pub struct PlanCounts {
     /// Records without a usable time of arrival; they go with their neighbours.
     #[serde(default)]
     pub without_time: u64,
-    /// User records whose explicit hash key is none, and which are put by the hash of their keys.
+    /// User records with an invalid explicit hash key; the hash of their partition key is used instead.
     #[serde(default)]
     pub odd_hash_keys: u64,
 }
 
 impl PlanCounts {
-    /// Items that were selected, whatever became of them: user records count as the one they came in.
+    /// Selected items, whether they are sent or not. User records count as the one record they came in.
     #[must_use]
     pub fn selected(&self) -> u64 {
         let Self { records, damaged, expired_left_out, superseded, user_records, aggregated, .. } = self;
@@ -188,7 +188,7 @@ impl PlanCounts {
     }
 }
 
-/// The replays of a history, the newest first; in place of one whose file cannot be read, why not.
+/// The replays of the history, newest first; if a file cannot be read, the reason.
 pub type Listed<E> = Vec<(PlanId, Result<PlanSummary, E>)>;
 
 /// One run of a replay.
@@ -200,15 +200,15 @@ pub struct RunRecord {
     pub by: String,
     /// When the target was made, in epoch milliseconds.
     pub target_created_at: Option<i64>,
-    /// When it ended, unless its program did so first.
+    /// When it ended, unless its process died.
     pub ended_at: Option<Timestamp>,
     /// How it ended.
     pub ending: Option<PlanState>,
-    /// Why, where that is to be said.
+    /// Why, if there is a reason.
     pub reason: Option<String>,
     /// Records acknowledged in it.
     pub acknowledged: u64,
-    /// Records that the run before it may have put without knowing, and that this one put.
+    /// Records that this run sent although the previous run may have sent them, too.
     pub maybe_repeated: u64,
 }
 
@@ -216,24 +216,24 @@ pub struct RunRecord {
 #[derive(Clone, Debug, PartialEq)]
 pub struct PlanSummary {
     pub id: PlanId,
-    /// Where it stands.
+    /// Its state.
     pub state: PlanState,
     /// When it was planned.
     pub created_at: Timestamp,
-    /// Who did that, and where.
+    /// Who planned it, and where.
     pub created_by: String,
-    /// Where its records were read: a table or a file.
+    /// The table or file that its records come from.
     pub source: String,
-    /// The stream they were put into at first.
+    /// Their original stream.
     pub stream: Option<String>,
     /// Which records, in words.
     pub selection: String,
-    /// Whether that is everything.
+    /// Whether that is everything in the source.
     pub is_everything: bool,
-    /// The stream they are put into.
+    /// The stream they are sent to.
     pub target: String,
     pub target_arn: String,
-    /// How they are put.
+    /// How they are sent.
     pub options: super::ReplayOptions,
     /// What is in it.
     pub counts: PlanCounts,
@@ -241,13 +241,13 @@ pub struct PlanSummary {
     pub acknowledged: u64,
     /// Their payload bytes.
     pub acknowledged_bytes: u64,
-    /// Records passed over so far.
+    /// Records skipped so far.
     pub passed_over: u64,
     /// Puts that a shard throttled.
     pub throttled_puts: u64,
     /// Puts that failed otherwise.
     pub failed_puts: u64,
-    /// Records that may have been put twice, because a run ended without knowing what became of them.
+    /// Records that may be in the target twice, because a run ended before it got an answer for them.
     pub maybe_repeated: u64,
     /// Its runs, the first one first.
     pub runs: Vec<RunRecord>,
@@ -255,13 +255,13 @@ pub struct PlanSummary {
 }
 
 impl PlanSummary {
-    /// Records that are neither acknowledged nor passed over.
+    /// Records that are neither acknowledged nor skipped.
     #[must_use]
     pub fn left(&self) -> u64 {
         self.counts.records.saturating_sub(self.acknowledged + self.passed_over)
     }
 
-    /// How long its records take with the pauses between their arrivals, where it keeps them.
+    /// How long the replay takes if it keeps the pauses between arrivals.
     #[must_use]
     pub fn recorded_time(&self) -> Option<Duration> {
         match self.options.timing {
@@ -272,13 +272,13 @@ impl PlanSummary {
         }
     }
 
-    /// Why it is not one to run or to resume, where that is so.
+    /// Why it cannot be run or resumed, if it cannot.
     #[must_use]
     pub fn refusal(&self) -> Option<String> {
         let refusal = match self.state {
             PlanState::Planned | PlanState::Interrupted | PlanState::Paused | PlanState::Failed => return None,
             PlanState::Planning => "it is being planned",
-            PlanState::Unplanned => "its planning did not end; plan it again",
+            PlanState::Unplanned => "its planning did not finish; plan it again",
             PlanState::Running => "it is running",
             PlanState::Cancelled => "it was cancelled; plan it again",
             PlanState::Finished => "it is finished",
@@ -286,29 +286,29 @@ impl PlanSummary {
         Some(refusal.to_owned())
     }
 
-    /// Why it may not run as it was confirmed, where it is no longer as it was then.
+    /// Why it must not run as it was confirmed, if it has changed since.
     #[must_use]
     pub fn changed_since(&self, confirmed: &Self) -> Option<String> {
         if let Some(last) = self.runs.last().filter(|_| self.runs.len() != confirmed.runs.len()) {
             let (by, state) = (&last.by, self.state.as_str());
-            return Some(format!("{by} has run it meanwhile, and now it is {state}; look at it again"));
+            return Some(format!("{by} has run it meanwhile, and now it is {state}; review it again"));
         }
         if let Some(refusal) = self.refusal() {
             return Some(refusal);
         }
         let what = |plan: &Self| (plan.target.clone(), plan.target_arn.clone(), plan.options.clone());
         let is_same = what(self) == what(confirmed);
-        (!is_same).then(|| "its target or its options were changed meanwhile; look at it again".to_owned())
+        (!is_same).then(|| "its target or options were changed meanwhile; review it again".to_owned())
     }
 
-    /// Why it is where it is, where a run has said so.
+    /// Why the last run ended, if that is known.
     #[must_use]
     pub fn reason(&self) -> Option<&str> {
         self.runs.last()?.reason.as_deref()
     }
 }
 
-/// A record that can never be put, and why.
+/// A record that can never be sent, and why.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PassedOver {
     pub partition_key: String,
@@ -323,7 +323,7 @@ pub struct PassedOver {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RecordTrace {
     pub partition_key: String,
-    /// Its sequence number in the stream it came from.
+    /// Its sequence number in its original stream.
     pub sequence_number: String,
     /// Its place in an aggregated record.
     pub sub_sequence_number: Option<u64>,
@@ -331,11 +331,11 @@ pub struct RecordTrace {
     pub arrival: String,
     /// The shard it came from.
     pub shard_id: String,
-    /// Where it is now.
+    /// What became of it.
     pub end: TraceEnd,
 }
 
-/// Where a record of a plan is.
+/// What became of a record of a plan.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum TraceEnd {
     /// Not sent.
@@ -347,7 +347,7 @@ pub enum TraceEnd {
         /// Its new sequence number.
         sequence_number: String,
     },
-    /// It was passed over.
+    /// It was skipped.
     PassedOver(String),
 }
 

@@ -1,4 +1,4 @@
-//! What one should know before a replay runs: how much goes where, how long it takes, what it costs, and what harm it may do.
+//! The facts to check before a replay runs: how much goes where, how long it takes, what it costs, and what harm it may do.
 
 use super::hash_key::ShardMap;
 use super::nothing::EXPIRY_DOUBT;
@@ -7,7 +7,7 @@ use super::plan::PlanSummary;
 use super::timing::{LONG, TOO_LONG, Timing, between, long_span, too_long};
 use crate::domain::prices::{DOLLARS_PER_ON_DEMAND_BYTE, DOLLARS_PER_PAYLOAD_UNIT, LEAST_DOLLARS};
 use crate::domain::stream::overview::StreamOverview;
-use crate::domain::text::count;
+use crate::domain::text::{count, counted};
 use crate::domain::time::TimeContext;
 use archiver::format::settings::{ArchiveMode, Replays};
 use jiff::Timestamp;
@@ -15,23 +15,23 @@ use std::time::Duration;
 
 /// Records above which a replay is confirmed by typing the target's name.
 pub const MANY_RECORDS: u64 = 100_000;
-/// Of a shard's limit, what live producers and replay may take together before it is warned of.
+/// The share of a shard's limit that live producers and the replay may use together without a warning.
 const NEAR_THE_LIMIT: f64 = 0.9;
-/// How many times its fair share a shard gets before it is named.
+/// A shard that gets more than this many times its fair share is named in a warning.
 const HOT_SHARE: f64 = 1.5;
 
 /// How a stream's capacity is set. Source: Kinesis API reference, StreamModeDetails.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum CapacityMode {
-    /// So many shards.
+    /// A fixed number of shards.
     Provisioned,
-    /// As needed.
+    /// As many shards as needed.
     OnDemand,
-    /// In another way.
+    /// A mode that is not known here.
     Other(String),
 }
 
-/// What live producers put into a shard, as it was seen for a few seconds.
+/// What live producers put into a shard, measured for a few seconds.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Traffic {
     pub shard: String,
@@ -41,85 +41,85 @@ pub struct Traffic {
     pub bytes: f64,
 }
 
-/// The stream that is put into, as it is now.
+/// The target stream as it is now.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Target {
-    /// What is known of it.
+    /// Its overview.
     pub overview: StreamOverview,
     /// Its open shards.
     pub shards: ShardMap,
     /// How its capacity is set.
     pub capacity: CapacityMode,
-    /// What comes into it now, of the shards that were looked at; or why that is not known.
+    /// The live traffic of the shards that were measured, or why it is unknown.
     pub traffic: Result<Vec<Traffic>, String>,
-    /// Other replays that run into it.
+    /// Other replays that are running into it.
     pub other_replays: Vec<String>,
 }
 
-/// What of a plan goes into one shard.
+/// The part of a plan that goes into one shard.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ShardLoad {
     pub shard: String,
     pub records: u64,
-    /// Bytes as they are put, keys included.
+    /// Bytes as they are sent, including keys.
     pub bytes: u64,
 }
 
-/// What a plan comes to with a target and its options.
+/// The load of a plan on a target, given the options.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Load {
     /// By shard, in the order of their hash keys.
     pub shards: Vec<ShardLoad>,
-    /// Records that the target does not take, because they are too large.
+    /// Records that are too large for the target.
     pub too_large: u64,
     /// Payload units.
     pub units: u64,
     /// Bytes, each record rounded up to a KiB.
     pub rounded_bytes: u64,
-    /// Calls there are at least.
+    /// Minimum number of calls.
     pub calls: u64,
-    /// When the first and the last of what is left arrived, in epoch milliseconds.
+    /// When the first and last of the remaining records arrived, in epoch milliseconds.
     pub arrivals: Option<(i64, i64)>,
-    /// The first records that go.
+    /// The first records to be sent.
     pub first: Vec<Glimpse>,
 }
 
-/// A record that is to be put, as it is shown before that.
+/// A preview of a record to be sent.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Glimpse {
     pub partition_key: String,
-    /// Its sequence number in the stream it came from; empty where it has none.
+    /// Its sequence number in its original stream; empty if it has none.
     pub sequence_number: String,
-    /// When it arrived, in epoch seconds as archived; empty where it has no time.
+    /// When it arrived, in epoch seconds as archived; empty if it has no time.
     pub arrival: String,
     /// The beginning of its payload.
     pub preview: String,
 }
 
-/// Records that are shown of a plan.
+/// How many records of a plan are previewed.
 pub const GLIMPSES: usize = 5;
 
-/// What one should know before a replay runs.
+/// The facts to check before a replay runs.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Preflight {
     pub plan: PlanSummary,
-    /// What it comes to.
+    /// Its load on the target.
     pub load: Load,
-    /// How long it takes at the least.
+    /// Minimum duration.
     pub time: Duration,
-    /// What the puts cost in us-east-1, in dollars; `None` where that is not known.
+    /// What the puts cost in us-east-1, in dollars; `None` if unknown.
     pub dollars: Option<f64>,
     /// What may go wrong, a sentence each.
     pub warnings: Vec<String>,
-    /// Whether the target's name is to be typed before it runs.
+    /// Whether the user must type the target's name before it runs.
     pub needs_name: bool,
 }
 
 impl Preflight {
-    /// Puts together what is known.
+    /// Combines plan, target and load.
     #[must_use]
     pub fn new(plan: PlanSummary, target: &Target, mut load: Load) -> Self {
-        // Of what is left, where that is known.
+        // Prefers the arrivals of the remaining records.
         load.arrivals = load.arrivals.or(plan.counts.first_arrival.zip(plan.counts.last_arrival));
         let options = &plan.options;
         let paced = options.rate.time_for(load.shards.iter().map(|shard| (shard.records, shard.bytes)));
@@ -139,13 +139,13 @@ impl Preflight {
         Self { plan, load, time, dollars, warnings, needs_name }
     }
 
-    /// Why it is not begun, where nothing but the plan itself says so.
+    /// Why it must not start, if the plan alone says so.
     #[must_use]
     pub fn refusal(&self) -> Option<String> {
         self.plan.recorded_time().filter(|time| *time > TOO_LONG).map(too_long)
     }
 
-    /// What became of records that are not simply put, a few words each, for people.
+    /// How many records need a remark, and why, for people.
     fn asides(&self) -> Vec<String> {
         let counts = &self.plan.counts;
         let asides = [
@@ -155,12 +155,12 @@ impl Preflight {
             (counts.without_time, "without a time of arrival"),
             (counts.damaged, "cannot be restored"),
             (self.load.too_large, "too large for the target"),
-            (counts.unsearchable, "could not be looked into"),
+            (counts.unsearchable, "could not be searched"),
         ];
         asides.iter().filter(|(number, _)| *number > 0).map(|(number, what)| format!("{} {what}", count(*number))).collect()
     }
 
-    /// What is said of it in a few rows, each with its name, for people.
+    /// A summary in a few named rows, for people.
     #[must_use]
     pub fn rows(&self, times: &TimeContext) -> Vec<(&'static str, String)> {
         let counts = &self.plan.counts;
@@ -169,7 +169,7 @@ impl Preflight {
         let asides = Some(self.asides().join(", ")).filter(|asides| !asides.is_empty());
         let rows = [
             ("arrived", arrived),
-            ("read", Some(format!("{} items, {:.1} read units", count(counts.read), counts.read_units))),
+            ("read", Some(format!("{}, {:.1} read units", counted(counts.read, "item", "items"), counts.read_units))),
             ("of these", asides),
             ("how", Some(self.plan.options.to_string())),
             ("takes", Some(self.takes())),
@@ -179,16 +179,17 @@ impl Preflight {
 
     /// How long it takes, for people.
     fn takes(&self) -> String {
+        let at_least = if self.time.as_secs() > 0 { "at least " } else { "" };
         let time = long_span(self.time);
-        let calls = if self.load.calls == 1 { "1 call".to_owned() } else { format!("{} calls", count(self.load.calls)) };
-        format!("{time} at the least, {calls}")
+        let calls = counted(self.load.calls, "call", "calls");
+        format!("{at_least}{time}, {calls}")
     }
 
     /// What the puts cost, for people.
     #[must_use]
     pub fn cost(&self) -> String {
         match self.dollars {
-            None => "not known".to_owned(),
+            None => "unknown".to_owned(),
             Some(dollars) if dollars < LEAST_DOLLARS => format!("less than ${LEAST_DOLLARS} in us-east-1"),
             Some(dollars) => format!("${dollars:.4} in us-east-1"),
         }
@@ -208,14 +209,14 @@ fn warnings(plan: &PlanSummary, target: &Target, load: &Load) -> Vec<String> {
     warnings.extend(of_archives(plan, &target.overview));
     if !target.other_replays.is_empty() {
         warnings.push(format!(
-            "Another replay runs into {}: {}. Together they may exceed its shards' limits, and their records mix.",
+            "Another replay is running into {}: {}. Together they may exceed its shards' limits, and their records mix.",
             target.overview.name,
             target.other_replays.join(", ")
         ));
     }
     if target.overview.status != "ACTIVE" {
         warnings.push(format!(
-            "Stream {} is {}: its shards may change while the replay runs, which is noticed, but slows it down.",
+            "Stream {} is {}: its shards may change while the replay runs. The replay adapts, but slows down.",
             target.overview.name,
             target.overview.status.to_lowercase()
         ));
@@ -223,44 +224,39 @@ fn warnings(plan: &PlanSummary, target: &Target, load: &Load) -> Vec<String> {
     warnings.extend(of_traffic(plan.options.rate, target, load));
     warnings.extend(of_skew(load));
     if load.too_large > 0 {
-        warnings
-            .push(format!("{} records are larger than the target takes; they are passed over and listed.", count(load.too_large)));
+        let records = counted(load.too_large, "record is", "records are");
+        warnings.push(format!("{records} too large for the target, and will be skipped and listed."));
     }
     if plan.counts.damaged > 0 {
-        warnings.push(format!(
-            "{} records cannot be restored from the archive; they are passed over and listed.",
-            count(plan.counts.damaged)
-        ));
+        let records = counted(plan.counts.damaged, "record", "records");
+        warnings.push(format!("{records} cannot be restored from the archive, and will be skipped and listed."));
     }
     if plan.counts.unsearchable > 0 {
-        let records = match plan.counts.unsearchable {
-            1 => "1 record matches".to_owned(),
-            many => format!("{} records match", count(many)),
-        };
+        let records = counted(plan.counts.unsearchable, "record", "records");
         warnings.push(format!(
-            "It cannot be told whether {records}, for what decides cannot be read; --include-unreadable decides whether that is replayed."
+            "{records} could not be searched and may match. With --include-unreadable they are replayed, otherwise left out."
         ));
     }
     if plan.counts.odd_hash_keys > 0 {
+        let records = counted(plan.counts.odd_hash_keys, "user record has", "user records have");
         warnings.push(format!(
-            "{} user records have an explicit hash key that is none (0 to 2^128-1 in decimal digits); the hash of their partition keys decides their shards.",
-            count(plan.counts.odd_hash_keys)
+            "{records} an invalid explicit hash key (valid are 0 to 2^128-1, in decimal digits). The hash of the partition key decides the shard instead."
         ));
     }
     if plan.is_everything {
-        warnings.push("Nothing narrows the selection down: everything that was found is replayed.".to_owned());
+        warnings.push("There is no filter: the replay takes everything that was found.".to_owned());
     }
     warnings
 }
 
-/// Whether more is left out as expired than there is in the plan, which is how archives of the Node.js original look.
+/// Warns if more items are left out as expired than remain, which is typical for archives of the Node.js original.
 fn of_expired(plan: &PlanSummary) -> Option<String> {
     let counts = &plan.counts;
     (counts.expired_left_out > counts.records)
-        .then(|| format!("{} items are left out, since their expiry is past. {EXPIRY_DOUBT}.", count(counts.expired_left_out)))
+        .then(|| format!("{} left out as expired. {EXPIRY_DOUBT}.", counted(counts.expired_left_out, "item is", "items are")))
 }
 
-/// Whether it lasts unusually long, or times are missing, where it keeps the pauses between arrivals.
+/// Warns if a replay as recorded lasts unusually long, or if records have no time.
 fn of_time(plan: &PlanSummary, load: &Load) -> Vec<String> {
     let Timing::AsRecorded(factor) = plan.options.timing else {
         return Vec::new();
@@ -273,9 +269,9 @@ fn of_time(plan: &PlanSummary, load: &Load) -> Vec<String> {
         let at =
             |milliseconds| Timestamp::from_millisecond(milliseconds).map_or_else(|_| milliseconds.to_string(), |at| at.to_string());
         let (time, first, last) = (long_span(time), at(first), at(last));
-        let end = if plan.recorded_time() > Some(TOO_LONG) { "; it is not begun so" } else { "" };
+        let end = if plan.recorded_time() > Some(TOO_LONG) { "; otherwise it does not start" } else { "" };
         warnings.push(format!(
-            "As recorded this lasts {time}: the records arrived from {first} to {last}. A larger factor, such as --timing 1000x, or fast shortens it{end}."
+            "As recorded, this lasts {time}: the records arrived from {first} to {last}. To shorten it, use a larger factor such as --timing 1000x, or fast{end}."
         ));
     }
     match plan.counts.without_time {
@@ -287,7 +283,7 @@ fn of_time(plan: &PlanSummary, load: &Load) -> Vec<String> {
     warnings
 }
 
-/// What the archives of source and target make of it.
+/// Warns about what the archives of source and target do with the replayed records.
 fn of_archives(plan: &PlanSummary, target: &StreamOverview) -> Option<String> {
     let has_envelope = plan.options.envelope.is_some();
     let settings = target.settings();
@@ -296,17 +292,17 @@ fn of_archives(plan: &PlanSummary, target: &StreamOverview) -> Option<String> {
     let name = &target.name;
     if plan.stream.as_deref() != Some(name.as_str()) {
         return mode
-            .map(|mode| format!("The target {name} is itself archived (mode {mode}): what is replayed is archived there again."));
+            .map(|mode| format!("The target {name} is itself archived (mode {mode}): replayed records are archived there again."));
     }
     Some(match (has_envelope, mode, skips) {
         (true, Some(_), true) => {
-            format!("The target is the source. Its archiver leaves these replays out (ArchiveReplays=skip), but the consumers of {name} get each record again.")
+            format!("The target is the source. Its archiver skips these replays (ArchiveReplays=skip), but the consumers of {name} get each record again.")
         }
         (true, Some(ArchiveMode::All), false) => {
-            format!("The target is the source, and its archive (mode ALL) keeps replays: each record is archived again with its envelope. ArchiveReplays=skip leaves them out: explorer configure {name} --mode ALL --replays skip")
+            format!("The target is the source, and its archive (mode ALL) keeps replays: each record is archived again with its envelope. To skip them, run: explorer configure {name} --mode ALL --replays skip")
         }
         (true, Some(ArchiveMode::Latest), false) => {
-            format!("The target is the source, and its archive (mode LATEST) keeps replays: the old records become the newest of their keys. ArchiveReplays=skip leaves them out: explorer configure {name} --mode LATEST --replays skip")
+            format!("The target is the source, and its archive (mode LATEST) keeps replays: the old records become the newest of their keys. To skip them, run: explorer configure {name} --mode LATEST --replays skip")
         }
         (true, None, _) => format!("The target is the source: the consumers of {name} get each record again, with its envelope."),
         (false, Some(ArchiveMode::All), _) => {
@@ -316,17 +312,17 @@ fn of_archives(plan: &PlanSummary, target: &StreamOverview) -> Option<String> {
             "The target is the source, and without an envelope nobody can tell a copy from an original: mode LATEST makes the old records the newest, whatever ArchiveReplays says.".to_owned()
         }
         (false, None, _) => {
-            "The target is the source, and without an envelope nobody can tell a copy from an original: its consumers take the copies for new records.".to_owned()
+            "The target is the source, and without an envelope nobody can tell a copy from an original: its consumers process the copies as new records.".to_owned()
         }
     })
 }
 
-/// Whether live producers leave room.
+/// Warns if live producers leave too little room.
 fn of_traffic(rate: Rate, target: &Target, load: &Load) -> Option<String> {
     let traffic = match &target.traffic {
         Ok(traffic) => traffic,
         Err(reason) => {
-            return Some(format!("What live producers put into {} is not known: {reason}", target.overview.name));
+            return Some(format!("The traffic of live producers into {} is unknown: {reason}", target.overview.name));
         }
     };
     let all: u64 = load.shards.iter().map(|shard| shard.records).sum();
@@ -334,7 +330,7 @@ fn of_traffic(rate: Rate, target: &Target, load: &Load) -> Option<String> {
     let share_of = |live: &Traffic| -> Option<f64> {
         let own = load.shards.iter().find(|shard| shard.shard == live.shard).filter(|shard| shard.records > 0)?;
         let of_shard = rate.records_of_shard().unwrap_or(SHARD_RECORDS_PER_SECOND);
-        // A rate in all is divided as the records are, and no shard gets more in a second than all that it gets.
+        // A total rate is divided in proportion to the records, and a shard never gets more per second than all its records.
         let of_all = rate.records_in_all().map_or(of_shard, |in_all| in_all * own.records as f64 / all as f64);
         let records = of_shard.min(of_all).min(own.records as f64);
         let bytes = rate.bytes_of_shard().unwrap_or(SHARD_BYTES_PER_SECOND).min(records * own.bytes as f64 / own.records as f64);
@@ -349,7 +345,7 @@ fn of_traffic(rate: Rate, target: &Target, load: &Load) -> Option<String> {
         .max_by(|(_, left), (_, right)| left.total_cmp(right))?;
     (together > NEAR_THE_LIMIT).then(|| {
         format!(
-            "Live producers put about {:.0} records/s ({:.0} KB/s) into {}; with this replay that is {:.0} % of what the shard takes. A lower rate leaves them room.",
+            "Live producers put about {:.0} records/s ({:.0} KB/s) into {}; with this replay, that is {:.0} % of what the shard takes. A lower rate leaves room for them.",
             live.records,
             live.bytes / 1_000.0,
             live.shard,
@@ -358,14 +354,15 @@ fn of_traffic(rate: Rate, target: &Target, load: &Load) -> Option<String> {
     })
 }
 
-/// Whether one shard gets much more than the others.
+/// Warns if one shard gets much more than the others.
 #[allow(clippy::cast_precision_loss, reason = "a share")]
 fn of_skew(load: &Load) -> Option<String> {
     let all: u64 = load.shards.iter().map(|shard| shard.records).sum();
     let hottest = load.shards.iter().max_by_key(|shard| shard.records)?;
     let (share, fair) = (hottest.records as f64 / all as f64, 1.0 / load.shards.len() as f64);
-    (load.shards.len() > 1 && all >= SHARD_RECORDS_PER_SECOND as u64 && share > HOT_SHARE * fair)
-        .then(|| format!("{} gets {:.0} % of the records, and so decides how long it takes.", hottest.shard, share * 100.0))
+    (load.shards.len() > 1 && all >= SHARD_RECORDS_PER_SECOND as u64 && share > HOT_SHARE * fair).then(|| {
+        format!("{} gets {:.0} % of the records, and so determines how long the replay takes.", hottest.shard, share * 100.0)
+    })
 }
 
 #[cfg(test)]

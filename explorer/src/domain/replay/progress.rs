@@ -1,11 +1,11 @@
-//! How far a replay is, in numbers.
+//! The progress of a replay, in numbers.
 
 use super::lanes::LaneStatus;
 use super::plan::PlanState;
 use crate::domain::failure::Failure;
 use std::time::Duration;
 
-/// How far the reading of a plan is.
+/// The progress of planning.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct PlanProgress {
     /// Items read.
@@ -20,40 +20,40 @@ pub struct PlanProgress {
     pub units: f64,
     /// The share of the source that was read, from 0 to 1.
     pub share: f64,
-    /// Whether all is read, and the plan is put in order.
+    /// Whether everything is read and the plan is being sorted.
     pub is_sorting: bool,
 }
 
-/// How far a run is.
+/// The progress of a run.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Progress {
     /// Records of the plan.
     pub total: u64,
     /// Records that the target has acknowledged, in this run and before it.
     pub acknowledged: u64,
-    /// Records passed over for good.
+    /// Records skipped for good.
     pub passed_over: u64,
-    /// Records on their way.
+    /// Records in flight.
     pub in_flight: u64,
     /// Payload bytes acknowledged.
     pub bytes: u64,
     /// Puts that a shard throttled, in this run.
     pub throttled_puts: u64,
-    /// Puts that failed otherwise, in this run.
+    /// Puts that failed for another reason, in this run.
     pub failed_puts: u64,
-    /// Records of runs before this one that may have been put a second time.
+    /// Records of earlier runs that may have been sent a second time.
     pub maybe_repeated: u64,
     /// Records acknowledged in this run.
     pub acknowledged_now: u64,
-    /// How long this run takes so far.
+    /// How long this run has taken so far.
     pub running: Duration,
     /// The arrival time reached, in epoch milliseconds.
     pub reached: Option<i64>,
     /// Each lane.
     pub lanes: Vec<LaneProgress>,
-    /// What the target last answered, where it has not taken anything since.
+    /// The last error of the target, if it has not taken a record since.
     pub trouble: Option<String>,
-    /// What it waits for, where it goes as recorded.
+    /// What it waits for, if it keeps the recorded pauses.
     pub waits_for: Option<Wait>,
     /// Whether the target was deleted and recreated meanwhile, so that it cannot be resumed.
     pub is_target_gone: bool,
@@ -71,27 +71,27 @@ pub struct Wait {
 /// How a run went.
 #[derive(Clone, Debug, PartialEq)]
 pub struct RunOutcome {
-    /// Where the replay stands now.
+    /// The state of the replay now.
     pub state: PlanState,
-    /// What it could not go on for.
+    /// Why it could not continue.
     pub failure: Option<Failure>,
     /// How far it came.
     pub progress: Progress,
 }
 
-/// How far one lane is.
+/// The progress of one lane.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct LaneProgress {
-    /// How it goes.
+    /// Its status.
     pub status: LaneStatus,
-    /// Records of the plan that are still to go through it.
+    /// Records of the plan that it has still to send.
     pub left: u64,
     /// Records a second, lately.
     pub rate: f64,
 }
 
 impl Progress {
-    /// Records that are neither acknowledged nor passed over.
+    /// Records that are neither acknowledged nor skipped.
     #[must_use]
     pub fn left(&self) -> u64 {
         self.total.saturating_sub(self.acknowledged + self.passed_over)

@@ -1,4 +1,4 @@
-//! When records are put: as fast as the rate allows, or with the pauses between their arrivals.
+//! When records are sent: as fast as the rate allows, or with the pauses between their arrivals.
 
 use crate::domain::text::count;
 use crate::domain::time::span;
@@ -6,19 +6,19 @@ use std::fmt;
 use std::str::FromStr;
 use std::time::Duration;
 
-/// When records are put.
+/// When records are sent.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub enum Timing {
     /// As fast as the rate allows.
     #[default]
     AsFast,
-    /// As they arrived, so many times as fast.
+    /// As they arrived, this many times as fast.
     AsRecorded(f64),
 }
 
-/// A text that says no timing.
+/// A text that is not a timing.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("\"{0}\" is no timing; give fast, recorded, or how many times as fast as recorded, such as 10x")]
+#[error("\"{0}\" is not a timing; use fast, recorded, or a factor such as 10x (ten times as fast as recorded)")]
 pub struct InvalidTiming(String);
 
 impl fmt::Display for Timing {
@@ -46,9 +46,9 @@ impl FromStr for Timing {
     }
 }
 
-/// From which time on a replay as recorded is warned of.
+/// A longer replay as recorded causes a warning.
 pub const LONG: Duration = Duration::from_secs(7 * 24 * 3_600);
-/// From which time on it is not begun: nobody waits for it, and most likely an arrival time is wrong.
+/// A longer one is refused: most likely, an arrival time is wrong.
 pub const TOO_LONG: Duration = Duration::from_secs(366 * 24 * 3_600);
 
 /// A span of time that may be years, for people.
@@ -66,12 +66,10 @@ pub fn long_span(time: Duration) -> String {
 #[must_use]
 pub fn too_long(time: Duration) -> String {
     let time = long_span(time);
-    format!(
-        "as recorded it takes {time}, and more than a year is not begun: choose a larger factor, such as --timing 1000x, or fast"
-    )
+    format!("as recorded it takes {time}, and the limit is a year: choose a larger factor, such as --timing 1000x, or fast")
 }
 
-/// The time between two arrivals, in epoch milliseconds, so many times as fast.
+/// The time between two arrivals in epoch milliseconds, divided by the factor.
 #[must_use]
 #[allow(clippy::cast_precision_loss, reason = "milliseconds of a million years are below 2^52")]
 pub fn between(first: i64, last: i64, factor: f64) -> Duration {

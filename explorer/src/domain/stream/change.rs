@@ -1,7 +1,8 @@
-//! Changing how a stream is archived: from what is and what is wanted to the calls that lead there, so that they can be shown
-//! before and are exactly those made after.
+//! Plans how to change the archiving of a stream: the calls that lead from the present to the wanted settings. They are shown first, and
+//! exactly these calls are made.
 
 use crate::domain::stream::overview::{ArchiveTable, Configuration, StreamOverview};
+use crate::domain::text::counted;
 use archiver::format::settings::{
     ArchiveMode, ArchiveSettings, COMPRESSION_TAG, Compression, MODE_TAG, REPLAYS_TAG, Replays, TTL_TAG, Ttl,
 };
@@ -31,7 +32,7 @@ pub struct WantedArchive {
     pub compression: Compression,
 }
 
-/// What is there before the change, besides the stream itself.
+/// What exists before the change, besides the stream itself.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Present {
     /// The table of the wanted mode.
@@ -110,7 +111,7 @@ pub enum PlanError {
     },
     /// Items of the table expire by another attribute.
     #[error(
-        "table {table} lets its items expire by the attribute \"{attribute}\"; turn that off first, the archive uses {}",
+        "items of table {table} expire by the attribute \"{attribute}\"; turn that off first, because the archive uses {}",
         attribute::EXPIRE_AFTER
     )]
     OtherTtlAttribute {
@@ -133,7 +134,7 @@ impl fmt::Display for Purpose {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Records(mode) => write!(formatter, "mode {mode}"),
-            Self::Parts => formatter.write_str("a table of the parts of large records"),
+            Self::Parts => formatter.write_str("the table for parts of large records"),
         }
     }
 }
@@ -187,7 +188,7 @@ fn plan_removal(stream: &StreamOverview) -> Plan {
     Plan {
         calls: vec![Call::RemoveTags { stream: stream.name.clone(), keys }],
         warnings: vec![
-            "What is archived stays. An event source mapping that still invokes the archiver for this stream goes on in mode LATEST: remove it too."
+            "Archived records stay. If an event source mapping still invokes the archiver for this stream, it continues in mode LATEST: remove the mapping, too."
                 .to_owned(),
         ],
     }
@@ -209,7 +210,7 @@ fn plan_archive(stream: &StreamOverview, present: &Present, wanted: &WantedArchi
     Ok(plan)
 }
 
-/// Plans a table, of this name where there is none yet.
+/// Plans a table; a new one gets this name.
 fn plan_table(present: &PresentTable, new_name: String, purpose: Purpose, ttl: Option<Ttl>) -> Result<Plan, PlanError> {
     let mut plan = Plan::default();
     let table = match &present.table {
@@ -260,13 +261,13 @@ fn plan_tags(plan: &mut Plan, stream: &StreamOverview, settings: &ArchiveSetting
 
 fn warn_of_expiry(plan: &mut Plan, table: &str, expired_items: u64, purpose: Purpose) {
     let cause = match purpose {
-        Purpose::Records(_) => " (archives written by the Node.js archiver 1.0 have it wrong)",
+        Purpose::Records(_) => " (the Node.js archiver 1.0 wrote it wrong)",
         Purpose::Parts => "",
     };
     if expired_items > 0 {
         plan.warnings.push(format!(
-            "DynamoDB WILL DELETE {} items of {table}: their {} lies in the past{cause}. Repair or clear the attribute first if they are to be kept.",
-            crate::domain::text::count(expired_items),
+            "DynamoDB WILL DELETE {} of {table}: the attribute {} is in the past{cause}. To keep them, repair or remove the attribute first.",
+            counted(expired_items, "item", "items"),
             attribute::EXPIRE_AFTER
         ));
     }
@@ -388,7 +389,7 @@ mod tests {
         let error = refused(PresentTable::default(), present(table("clickstream-archive-parts", ArchiveMode::All), None, 0));
         assert_eq!(
             error,
-            "table clickstream-archive-parts exists with hash key partitionKey and range key sequenceNumber, but a table of the parts \
+            "table clickstream-archive-parts exists with hash key partitionKey and range key sequenceNumber, but the table for parts \
              of large records needs hash key partOf and range key part; move it away first"
         );
         assert!(refused(PresentTable::default(), parts(Some("ttl"))).contains("clickstream-archive-parts"));
@@ -428,7 +429,7 @@ mod tests {
     }
 
     #[test]
-    fn a_tag_that_cannot_be_read_is_set_anew_or_taken_away() {
+    fn a_tag_that_cannot_be_read_is_replaced_or_removed() {
         let there = Present { records: present(table("clickstream-archive-ALL", ArchiveMode::All), None, 0), parts: parts(None) };
         let wanted = WantedArchive { compression: Compression::Gzip, ..for_ever() };
         let unreadable = clickstream(Configuration::Unreadable("stream clickstream has the tag …".to_owned()));

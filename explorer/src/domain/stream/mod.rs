@@ -1,4 +1,4 @@
-//! A stream and how it is archived: what is known of it, and how that is changed.
+//! A stream and how it is archived: its overview, and how to change it.
 
 pub mod change;
 pub mod overview;

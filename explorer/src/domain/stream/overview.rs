@@ -145,16 +145,16 @@ impl StreamOverview {
         let name = &self.name;
         match (self.health(), &self.configuration, &self.table) {
             (Health::Ok | Health::NotArchived | Health::TablePending | Health::StreamDeleted, _, _) => None,
-            (_, Configuration::Unreadable(sentence), _) => Some(format!("{sentence}; nothing is archived until then")),
+            (_, Configuration::Unreadable(sentence), _) => Some(format!("{sentence}; nothing is archived until you fix that")),
             (_, Configuration::Archived(settings), Some(table)) => Some(format!(
-                "table {} has {}, but mode {} needs {}; nothing is archived until then",
+                "table {} has {}, but mode {} needs {}; nothing is archived until you fix that",
                 table.name,
                 table.keys,
                 settings.mode,
                 TableKeys::of_mode(settings.mode)
             )),
             (_, Configuration::Archived(settings), None) => Some(format!(
-                "stream {name} is to be archived in mode {}, but its table does not exist; configure it again to create it",
+                "stream {name} has archive mode {}, but its table does not exist; configure it again to create the table",
                 settings.mode
             )),
             (_, Configuration::NotArchived, _) => None,

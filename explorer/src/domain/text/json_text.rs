@@ -1,6 +1,6 @@
 //! What JSON is, and what it is made of.
 //!
-//! It says whether a text is JSON and builds no values; `filter/json_tree` reads values for conditions, of broken content too, and says
+//! It says whether a text is JSON and builds no values. `filter/json_tree` reads values for conditions, also from broken content, and says
 //! why there are two.
 
 use regex_syntax::hir::{ClassUnicode, ClassUnicodeRange};
@@ -19,7 +19,7 @@ pub enum Token {
     Word,
     /// Brackets, commas, colons and blanks.
     Punctuation,
-    /// What is no JSON.
+    /// Not JSON.
     Plain,
 }
 
@@ -73,7 +73,7 @@ pub(crate) fn are_values(text: &str) -> bool {
     is_strict(text) || (has_words(text) && matches!(strict(text), Cow::Owned(strict) if is_strict(&strict)))
 }
 
-/// The same JSON for readers that take it to the letter: numbers that are none are texts (`"NaN"`), and half characters are `\ufffd`.
+/// The same JSON for strict readers: invalid numbers become texts (`"NaN"`), and half characters become `\ufffd`.
 #[must_use]
 pub fn strict(text: &str) -> Cow<'_, str> {
     let bytes = text.as_bytes();
@@ -112,7 +112,7 @@ fn has_words(text: &str) -> bool {
     text.contains("NaN") || text.contains("Infinity")
 }
 
-/// What stands for an escape that is half a character, and the escape's length.
+/// The replacement for an escape that is half a character, and the escape's length.
 fn half_character(escape: &[u8]) -> (Option<&'static str>, usize) {
     let unit = |at: usize| {
         let digits = escape.get(at..at + 6)?.strip_prefix(b"\\u")?;
@@ -125,7 +125,7 @@ fn half_character(escape: &[u8]) -> (Option<&'static str>, usize) {
     }
 }
 
-/// What stands for a word that Python writes for a number, and the word's length.
+/// The replacement for a word that Python writes for a number, and the word's length.
 fn no_number(bytes: &[u8], at: usize) -> (Option<&'static str>, usize) {
     const WORDS: [(&[u8], &str); 3] = [(b"NaN", "\"NaN\""), (b"Infinity", "\"Infinity\""), (b"-Infinity", "\"-Infinity\"")];
     let rest = &bytes[at..];
@@ -157,8 +157,8 @@ fn depth(json: &str) -> usize {
     deepest
 }
 
-/// A regular expression for a text as it stands, or with its characters beyond ASCII escaped as JSON may have them (`J\u00fcrgen`).
-/// That a backslash before an escape may itself be escaped is not looked at.
+/// A regular expression for a text, unchanged or with its characters beyond ASCII escaped as in JSON (`J\u00fcrgen`).
+/// It ignores that a backslash before an escape may itself be escaped.
 #[must_use]
 pub(crate) fn pattern_of(text: &str, ignores_case: bool) -> String {
     let mut pattern = String::new();

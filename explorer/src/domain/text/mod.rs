@@ -1,5 +1,5 @@
-//! Texts as they may go to a terminal: nothing in a record may move the cursor, change colours or ring, and nothing in it is there
-//! without being seen. And how texts are cut, wrapped and padded, in columns of the terminal.
+//! Makes texts safe for a terminal: nothing in a record may move the cursor, change colours or ring, and nothing may stay invisible. It
+//! also cuts, wraps and pads texts, in columns of the terminal.
 
 pub mod json_text;
 pub mod plain_json;
@@ -54,14 +54,14 @@ fn is_in(ranges: &[(char, char)], character: char) -> bool {
 /// nothing before its first character that a mark could stand on.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Printer {
-    /// Marks on the character before; `None` where there is none that could carry one.
+    /// Marks on the previous character; `None` if no character can carry one.
     marks: Option<u8>,
 }
 
 /// How a character is shown.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Shown {
-    /// As this character, in so many columns.
+    /// As this character, in this many columns.
     As(char, usize),
     ByNumber(char),
 }
@@ -85,7 +85,7 @@ impl Printer {
                 None => Shown::ByNumber(character),
             },
         };
-        // A picture or a number stands for itself, and a mark on it would seem to belong to it.
+        // A mark after a replacement picture or number would seem to belong to it.
         self.marks = Some(0).filter(|_| shown.is_itself(character));
         shown
     }
@@ -116,7 +116,7 @@ impl Shown {
     }
 }
 
-/// A text that is printable, in at most so many columns: where something had to be left out, it ends with `…`.
+/// A printable text in at most this many columns; if it is cut, it ends with `…`.
 #[must_use]
 pub fn cut(text: &str, columns: usize) -> Cow<'_, str> {
     if text.width() <= columns {
@@ -135,7 +135,7 @@ pub fn cut(text: &str, columns: usize) -> Cow<'_, str> {
     Cow::Owned(kept)
 }
 
-/// A text that is printable, in exactly so many columns: cut or filled up with blanks.
+/// A printable text in exactly this many columns: cut, or padded with blanks.
 #[must_use]
 pub fn fitted(text: &str, columns: usize) -> String {
     let text = cut(text, columns);
@@ -143,7 +143,7 @@ pub fn fitted(text: &str, columns: usize) -> String {
     format!("{text}{}", " ".repeat(blanks))
 }
 
-/// A sentence that is printable, in rows of so many columns, at least eight: broken between words, and within one that is longer
+/// A printable sentence in rows of this many columns, at least eight: broken between words, and within one that is longer
 /// than a row. There is always a row.
 #[must_use]
 pub fn wrapped(text: &str, columns: usize) -> Vec<String> {
@@ -167,7 +167,7 @@ pub fn wrapped(text: &str, columns: usize) -> Vec<String> {
     rows
 }
 
-/// The same in at most so many rows; where something had to be left out, the last ends with `…`.
+/// The same in at most this many rows; if it is cut, the last row ends with `…`.
 #[must_use]
 pub fn wrapped_in(text: &str, columns: usize, most: usize) -> Vec<String> {
     let columns = columns.max(MIN_COLUMNS);
@@ -185,7 +185,7 @@ pub fn wrapped_in(text: &str, columns: usize, most: usize) -> Vec<String> {
 /// Fewer columns are not wrapped for.
 const MIN_COLUMNS: usize = 8;
 
-/// A text cut into pieces of so many columns, at least eight; there is always one.
+/// A text cut into pieces of this many columns, at least eight; there is always one.
 #[must_use]
 pub fn pieces(text: &str, columns: usize) -> Vec<String> {
     let mut pieces = vec![String::new()];

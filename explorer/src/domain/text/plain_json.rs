@@ -1,5 +1,5 @@
-//! JSON that can be printed anywhere: characters that a terminal obeys, or that nobody sees, are written as `\u` escapes. The values
-//! are the same.
+//! JSON that can be printed anywhere: control characters and invisible ones are written as `\u` escapes. The values stay the
+//! same.
 
 use crate::domain::text::printable;
 use serde::Serialize;
@@ -9,7 +9,7 @@ use std::io::{self, Write};
 /// Writes a value as JSON on one line.
 ///
 /// # Errors
-/// When the writer fails, or the value has no JSON.
+/// If the writer fails, or the value cannot be JSON.
 pub fn write(writer: &mut impl Write, value: &impl Serialize) -> io::Result<()> {
     value.serialize(&mut Serializer::with_formatter(writer, Plain)).map_err(io::Error::from)
 }

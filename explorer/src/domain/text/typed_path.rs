@@ -1,4 +1,4 @@
-//! A path that somebody typed where no shell has seen it.
+//! A path that the user typed where no shell expands it.
 
 use std::path::{Path, PathBuf};
 
@@ -6,13 +6,13 @@ use std::path::{Path, PathBuf};
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidPath {
     /// There is nothing.
-    #[error("the name of a file is missing")]
+    #[error("the file name is missing")]
     Empty,
     /// The folder of another user.
-    #[error("{0} is not understood here; write the folder out, or ./{0} for a file of that name")]
+    #[error("{0} is not understood here; write the folder in full, or ./{0} for a file of that name")]
     OfUser(String),
     /// Nobody knows where home is.
-    #[error("~ is not known, because HOME is not set; write the folder out")]
+    #[error("~ is not known, because HOME is not set; write the folder in full")]
     NoHome,
 }
 
@@ -61,7 +61,7 @@ mod tests {
             assert_eq!(path_of(text, home).unwrap(), Path::new(path), "{text}");
         }
         let error = |text| path_of(text, home).unwrap_err().to_string();
-        assert!(error("~bob/x.jsonl").starts_with("~bob is not understood here; write the folder out"), "{}", error("~bob/x"));
+        assert!(error("~bob/x.jsonl").starts_with("~bob is not understood here; write the folder in full"), "{}", error("~bob/x"));
         assert_eq!((path_of("''", home), path_of("~/x", None)), (Err(InvalidPath::Empty), Err(InvalidPath::NoHome)));
     }
 }

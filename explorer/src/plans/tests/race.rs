@@ -107,7 +107,7 @@ fn what_was_changed_since_it_was_confirmed_is_not_run() {
     let target = archiver::format::stream::StreamName::parse("audit").unwrap();
     file.choose(&target, "arn:aws:kinesis:audit", &confirmed.options).unwrap();
     let refused = Journal::begin(&file, Timestamp::now(), &confirmed, None).unwrap_err().to_string();
-    assert_eq!(refused, "its target or its options were changed meanwhile; look at it again");
+    assert_eq!(refused, "its target or options were changed meanwhile; review it again");
     let (journal, _) = begun(&file).unwrap();
     end(journal, PlanState::Paused);
     let refused = file.choose(

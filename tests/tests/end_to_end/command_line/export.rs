@@ -208,7 +208,7 @@ async fn a_line_that_is_no_record_is_told_when_the_others_are_printed() {
     for command in [&["records", "--file", file][..], &["export", "--file", file, "--to", copy.to_str().unwrap()]] {
         let finished = explorer.run(&[command, &["--output", "json"]].concat()).await;
         assert_eq!(finished.code, Some(1));
-        assert!(finished.stderr.contains(&format!("cannot read all of file {file}: line 2 is no record")), "{finished:#?}");
+        assert!(finished.stderr.contains(&format!("cannot read all of file {file}: line 2 is not a record")), "{finished:#?}");
         assert!(finished.stderr.trim_end().ends_with("its 2 other records were read"), "{finished:#?}");
     }
     assert_eq!(std::fs::read_to_string(copy).unwrap().lines().count(), 2);

@@ -284,9 +284,9 @@ async fn a_mistake_in_a_filter_is_shown_where_it_stands_before_anything_is_conne
         }
     }
     for (arguments, reason) in [
-        (&["records", "orders", "key:a", "--key", "b"][..], "both --key and key: are given"),
+        (&["records", "orders", "key:a", "--key", "b"][..], "--key and key: are both given"),
         (&["records", "no stream's name"], "stream"),
-        (&["get", "--file", "orders.jsonl", "a", "1", "2"], "with --file the stream is left out"),
+        (&["get", "--file", "orders.jsonl", "a", "1", "2"], "with --file, name no stream"),
         (&["get", "orders", ""], "the key is empty"),
     ] {
         let finished = explorer.run(arguments).await;

@@ -93,7 +93,7 @@ async fn what_was_given_up_is_listed_with_its_reasons_and_archived_when_the_caus
         assert_eq!((&batch["has_records"], &batch["problem"]), (&json!(true), &Value::Null));
     }
     let table = explorer.run(&["recover", &bucket.place()]).await.succeeded();
-    assert!(table.stdout.contains("tries used up, tried once; "), "{table:#?}");
+    assert!(table.stdout.contains("retries used up, tried once; "), "{table:#?}");
     assert!(table.stderr.contains("60 records (") && table.stderr.contains("The function's log"), "{table:#?}");
     assert_eq!(bucket.keys().await, objects, "listing changes nothing");
 
@@ -236,12 +236,12 @@ async fn what_cannot_be_recovered_stays_and_says_why_while_the_rest_goes_on() {
     );
     assert!(reasons[1].contains("choose its --profile and --region"), "{reasons:#?}");
     assert!(reasons[2].contains("too large for one item") && reasons[2].contains(&stream.table("parts")), "{reasons:#?}");
-    assert_eq!(reasons[3], "it is no batch of a Kinesis stream that Lambda gave up");
+    assert_eq!(reasons[3], "it is not a Kinesis batch that Lambda gave up on");
     assert_eq!(reasons[4], "");
     assert_eq!(reasons[5], "the batch should have 5 records, but it has 1");
     assert_eq!(reasons[6], "the batch should have 2 records, but it has 0");
     assert_eq!(reasons[7], "1 of its records belongs to another stream");
-    assert!(reasons[8].starts_with("it is a batch of a Kinesis stream that cannot be read: invalid type"), "{reasons:#?}");
+    assert!(reasons[8].starts_with("it is a Kinesis batch that cannot be read: invalid type"), "{reasons:#?}");
     let counts = |outcome: &Value| ["archived", "present", "failed"].map(|name| outcome[name].as_u64().unwrap_or(99));
     let counted: Vec<[u64; 3]> = [2, 4, 5, 6, 7].iter().map(|place| counts(&outcomes[*place])).collect();
     assert_eq!(counted, [[1, 0, 1], [1, 0, 0], [1, 0, 4], [0, 0, 2], [0, 1, 1]]);
@@ -279,7 +279,7 @@ async fn listing_batches_reads_no_events() {
 
     let finished = explorer.run(&["recover", &bucket.place(), "--archive", "--yes", "--output", "json"]).await;
     assert!(finished.sentence(1).contains("1 batch stays"), "{finished:#?}");
-    let reason = "it is a batch of a Kinesis stream that cannot be read: EOF while parsing a string";
+    let reason = "it is a Kinesis batch that cannot be read: EOF while parsing a string";
     assert!(finished.stdout.lines().nth(1).unwrap().contains(reason), "what is archived is read to its end: {finished:#?}");
     assert_eq!(stream.items("ALL").await.len(), 2);
     assert_eq!(bucket.keys().await, [key(&batch, 1)]);
@@ -514,7 +514,7 @@ async fn recovering_asks_first_and_names_what_is_wrong() {
         (
             vec!["recover", &place, "--archive", "--yes", "--local"],
             2,
-            "what --local archives ends with the command; add --data-dir",
+            "the archive of --local is gone when the command ends; add --data-dir",
         ),
         (vec!["recover", "s3://no-such-bucket-here"], 1, "cannot list the objects of bucket no-such-bucket-here: "),
         (vec!["recover", "/no/such/folder"], 1, "cannot list folder /no/such/folder: No such file or directory"),

@@ -57,7 +57,7 @@ async fn a_replay_that_would_last_for_years_says_so_and_is_not_begun() {
     let file = arrived_at(folder.path(), &[json!(1), json!(1_545_084_650)]);
     let name = file.display().to_string();
     let planned = plan_file(&explorer, &file, &target, &["--timing", "recorded"]).await;
-    assert!(planned["warnings"].to_string().contains("As recorded this lasts 48 years"), "{planned}");
+    assert!(planned["warnings"].to_string().contains("As recorded, this lasts 48 years"), "{planned}");
     let refused = explorer.run(&["replay", "run", text(&planned, "id"), "--yes"]).await;
     assert!(
         refused.sentence(1).contains("as recorded it takes 48 years") && refused.stderr.contains("--timing 1000x"),
@@ -86,7 +86,7 @@ async fn an_archive_whose_items_all_count_as_expired_is_not_replayed_as_nothing(
         assert_eq!(people.sentence(3), "nothing to replay");
         let first = people.stdout.lines().next().unwrap_or_default();
         let table = source.table("ALL");
-        let said = format!("Nothing to replay: all 3 items selected in {table} are left out, since their expiry is past.");
+        let said = format!("Nothing to replay: all 3 items selected in {table} are left out because their expiry has passed.");
         assert!(
             first.starts_with(&said) && first.contains("Node.js archiver") && first.contains("--include-expired"),
             "{people:#?}"

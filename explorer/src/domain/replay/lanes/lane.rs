@@ -49,7 +49,7 @@ impl Pause {
         self.in_a_row = self.in_a_row.saturating_add(1);
     }
 
-    /// Takes note of a success, of a call that was sent after the last wait began.
+    /// Notes the success of a call that was sent after the last wait began.
     pub(super) fn end(&mut self, sent_at: Duration) {
         if sent_at >= self.since {
             self.in_a_row = 0;
@@ -85,7 +85,7 @@ impl Lane {
         }
     }
 
-    /// Whether enough may be sent that a call is worth it.
+    /// Whether enough may be sent for a call to be worth it.
     pub(super) fn is_worth_it(&mut self, now: Duration) -> bool {
         let wanted = self.ready.len() as f64;
         self.limits.as_mut().is_none_or(|limits| limits.records.allows(limits.records.worthwhile(wanted), now))
@@ -102,7 +102,7 @@ impl Lane {
         }
     }
 
-    /// When a record of this size may be sent, and so many with it.
+    /// When a record of this size may be sent together with this many records.
     pub(super) fn allows_at(&self, records: usize, bytes: u64) -> Duration {
         let wanted = records as f64;
         self.limits.as_ref().map_or(Duration::ZERO, |limits| {

@@ -87,7 +87,7 @@ fn an_archived_target_is_warned_of_with_what_its_tags_will_do() {
         (plan("orders", 500), &skips, "mode ALL archives the copies again, whatever ArchiveReplays says"),
         (plan("orders", 500), &latest, "mode LATEST makes the old records the newest"),
         (with_envelope(plan("orders", 500)), &all, "each record is archived again with its envelope"),
-        (with_envelope(plan("orders", 500)), &skips, "leaves these replays out (ArchiveReplays=skip)"),
+        (with_envelope(plan("orders", 500)), &skips, "skips these replays (ArchiveReplays=skip)"),
         (plan("audit", 500), &other, "itself archived (mode ALL)"),
     ] {
         let warnings = warned(plan, target);
@@ -110,16 +110,22 @@ fn what_else_may_harm_is_warned_of() {
     let slow =
         PlanSummary { options: ReplayOptions { rate: "5/s".parse().unwrap(), ..ReplayOptions::default() }, ..plan("audit", 500) };
     assert_eq!(warned(slow, &busy(600.0)), Vec::<String>::new(), "a rate in all is that of no shard");
-    assert!(said(&Target { other_replays: vec!["3f2a10".to_owned()], ..quiet.clone() }).contains("Another replay runs into audit"));
+    assert!(
+        said(&Target { other_replays: vec!["3f2a10".to_owned()], ..quiet.clone() })
+            .contains("Another replay is running into audit")
+    );
     let changing = StreamOverview { status: "UPDATING".to_owned(), ..quiet.overview.clone() };
     assert!(said(&Target { overview: changing, ..quiet.clone() }).contains("is updating"));
     let unknown = Target { traffic: Err("it needs the permission kinesis:GetRecords".to_owned()), ..quiet.clone() };
-    assert!(said(&unknown).contains("not known: it needs the permission"));
+    assert!(said(&unknown).contains("unknown: it needs the permission"));
     let mut skewed = load(&quiet, 100);
     skewed.shards[1].records = 20_000;
     skewed.too_large = 3;
     let warnings = Preflight::new(plan("audit", 20_100), &quiet, skewed).warnings;
-    assert!(warnings[0].contains("gets 100 % of the records") && warnings[1].starts_with("3 records are larger"), "{warnings:?}");
+    assert!(
+        warnings[0].contains("gets 100 % of the records") && warnings[1].starts_with("3 records are too large"),
+        "{warnings:?}"
+    );
 }
 
 #[test]
