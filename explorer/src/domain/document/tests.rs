@@ -164,7 +164,7 @@ fn a_huge_line_is_read_where_it_is_shown_and_nowhere_else() {
         } else {
             assert!(document.rows() > rows, "{}", document.rows());
         }
-        // At most 31 rows are passed over from a noted one, then the row is measured and made.
+        // At most 31 rows are skipped from a noted one, then the row is measured and made.
         for row in [0, 31, 32, document.rows() / 2, document.rows() - 2, document.rows() - 1] {
             let (_, work) = visited(|| document.row(row));
             assert!(work <= 33 * 100, "{form:?} row {row}: {work}");

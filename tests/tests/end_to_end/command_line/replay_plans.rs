@@ -135,7 +135,7 @@ async fn another_process_pauses_a_replay_and_it_is_gone_on_with() {
     let busy = explorer.run(&["replay", "run", &id, "--yes"]).await;
     assert!(busy.sentence(1).ends_with("it is running"), "{busy:#?}");
     let removed = explorer.run(&["replay", "remove", &id, "--yes"]).await;
-    assert!(removed.sentence(1).contains("worked on by another process"), "{removed:#?}");
+    assert!(removed.sentence(1).contains("another process works on replay"), "{removed:#?}");
     let paused = explorer.json(&["replay", "pause", &id]).await;
     assert_eq!(text(&paused, "state"), "paused");
     let ended = running.ended().await;
