@@ -5,6 +5,7 @@ pub mod diff;
 pub mod document;
 pub mod export;
 pub mod failure;
+pub mod fields;
 pub mod filter;
 pub mod lambda;
 pub mod listing;

@@ -28,27 +28,33 @@ pub fn preview(record: &Record, columns: usize) -> String {
         (Place::Parts(parts), _) => format!("(in {parts})"),
         (Place::Item, None) => match STANDARD.decode(data.get(..LOOKED_AT_FIRST).unwrap_or(data)) {
             Ok(start) if is_plain(&start, data.len() <= LOOKED_AT_FIRST) => one_line(&start, columns),
-            Ok(_) => {
-                let most = if data.starts_with(AGGREGATED) { data.len() } else { LOOKED_AT };
-                match STANDARD.decode(data.get(..most).unwrap_or(data)) {
-                    Ok(payload) => of_bytes(&payload, data.len() <= most, columns),
-                    Err(_) => text_line(data, columns),
-                }
-            }
+            Ok(_) => beginning(record).map_or_else(|| text_line(data, columns), |start| preview_of_beginning(&start, columns)),
             Err(_) => text_line(data, columns),
         },
+        (Place::Item, Some(GZIP)) if record.payload_size == Some(0) => String::new(),
+        (Place::Unclear(_), _) | (Place::Item, Some(_)) => {
+            beginning(record).map_or_else(|| NOT_READABLE.to_owned(), |start| preview_of_beginning(&start, columns))
+        }
+    }
+}
+
+/// The beginning of a record's payload, its layers taken off; `None` where its item does not hold one that can be read.
+#[must_use]
+pub fn beginning(record: &Record) -> Option<Beginning> {
+    let data = record.item.data.as_deref()?;
+    let of = |payload: &[u8], is_whole| Beginnings::default().of(payload, is_whole);
+    match (&record.place, record.item.encoding.as_deref()) {
+        (Place::Item, None) => {
+            let most = if data.starts_with(AGGREGATED) { data.len() } else { LOOKED_AT };
+            STANDARD.decode(data.get(..most).unwrap_or(data)).ok().map(|payload| of(&payload, data.len() <= most))
+        }
         (Place::Item, Some(GZIP)) => match record.payload_size {
-            Some(0) => String::new(),
-            Some(bytes) if bytes <= MAX_VERIFIED_BYTES && data.len() <= LOOKED_AT => match payload_of(&record.item, data) {
-                Ok(payload) => of_bytes(&payload, true, columns),
-                Err(_) => NOT_READABLE.to_owned(),
-            },
-            Some(_) | None => match beginning_of_gzip(data, LOOKED_AT) {
-                unpacked if unpacked.is_empty() => NOT_READABLE.to_owned(),
-                unpacked => of_bytes(&unpacked, false, columns),
-            },
+            Some(bytes) if bytes <= MAX_VERIFIED_BYTES && data.len() <= LOOKED_AT => {
+                payload_of(&record.item, data).ok().map(|payload| of(&payload, true))
+            }
+            Some(_) | None => Some(beginning_of_gzip(data, LOOKED_AT)).filter(|bytes| !bytes.is_empty()).map(|bytes| of(&bytes, false)),
         },
-        (Place::Unclear(_), _) | (Place::Item, Some(_)) => NOT_READABLE.to_owned(),
+        (Place::Item, Some(_)) | (Place::Parts(_) | Place::Unclear(_), _) => None,
     }
 }
 
