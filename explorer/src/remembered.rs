@@ -2,6 +2,7 @@
 //! a convenience.
 
 use crate::domain::decode::Recipe;
+use crate::domain::fields::Columns;
 use crate::domain::filter::History;
 use crate::domain::remembered::Memory;
 use crate::{private, user_folders};
@@ -16,7 +17,9 @@ use std::path::{Path, PathBuf};
 struct Stored {
     /// Decoders by stream, as typed.
     decoders: BTreeMap<String, String>,
-    /// The applied filter lines, newest last.
+    /// Columns by stream, as they are typed.
+    columns: BTreeMap<String, String>,
+    /// The filter lines applied, the newest last.
     filters: Vec<String>,
 }
 
@@ -41,7 +44,12 @@ fn load_from(file: &Path) -> Memory {
     let recipe = |(stream, steps): (String, String)| Some((stream, Recipe::parse(&steps).ok()?));
     let mut filters = History::default();
     stored.filters.iter().for_each(|line| filters.push(line));
-    Memory { recipes: stored.decoders.into_iter().filter_map(recipe).collect(), filters }
+    let columns = |(stream, line): (String, String)| Some((stream, Columns::parse(&line).ok()?));
+    Memory {
+        recipes: stored.decoders.into_iter().filter_map(recipe).collect(),
+        columns: stored.columns.into_iter().filter_map(columns).collect(),
+        filters,
+    }
 }
 
 /// Saves it for the next start. The file is replaced as a whole, so it is never half written.
@@ -58,6 +66,7 @@ fn save_to(memory: &Memory, file: &Path) -> io::Result<()> {
     private::own_folder(folder)?;
     let stored = Stored {
         decoders: memory.recipes.iter().map(|(stream, recipe)| (stream.clone(), recipe.to_string())).collect(),
+        columns: memory.columns.iter().map(|(stream, columns)| (stream.clone(), columns.to_string())).collect(),
         filters: memory.filters.entries().to_vec(),
     };
     private::replace(file, &serde_json::to_vec_pretty(&stored)?).map(|_| ())
@@ -74,6 +83,8 @@ mod tests {
         let file = folder.path().join("new/memory.json");
         let mut memory = Memory::default();
         memory.recipes.insert("orders".to_owned(), Recipe::parse("gzip > json").unwrap());
+        memory.columns.insert("orders".to_owned(), Columns::parse("id customer.city").unwrap());
+        memory.columns.insert("logs".to_owned(), Columns::parse("none").unwrap());
         memory.filters.push("key:cust-42 after:1h");
         save_to(&memory, &file).unwrap();
         assert_eq!(load_from(&file), memory);
@@ -83,9 +94,10 @@ mod tests {
     fn what_cannot_be_read_is_forgotten() {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("memory.json");
-        std::fs::write(&file, r#"{"decoders":{"orders":"gzip > nonsense","logs":"hex"},"filters":["text:paid"],"new":1}"#).unwrap();
+        std::fs::write(&file, r#"{"decoders":{"orders":"gzip > nonsense","logs":"hex"},"columns":{"orders":"a b","logs":"a..b"},"filters":["text:paid"],"new":1}"#).unwrap();
         let memory = load_from(&file);
         assert_eq!(memory.recipes.keys().collect::<Vec<_>>(), ["logs"]);
+        assert_eq!(memory.columns.keys().collect::<Vec<_>>(), ["orders"]);
         assert_eq!(memory.filters.entries(), ["text:paid"]);
         std::fs::write(&file, "{").unwrap();
         assert_eq!(load_from(&file), Memory::default());

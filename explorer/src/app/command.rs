@@ -68,6 +68,7 @@ pub enum StreamsCommand {
 #[allow(missing_docs, reason = "the table of keys says of each what it does")]
 pub enum RecordsCommand {
     ClearMarks,
+    Columns,
     Copy,
     DecodeAs,
     Diff,
@@ -83,16 +84,22 @@ pub enum RecordsCommand {
     MarkAll,
     MarkRange,
     NextBucket,
+    NextRecord,
     NextUserRecord,
+    NarrowPayload,
     PreviousBucket,
+    PreviousRecord,
     PreviousUserRecord,
     ReadAll,
     ReadMore,
     Replay,
     SwitchPane,
+    ToggleFull,
+    TogglePayload,
     ViewHex,
     ViewPretty,
     ViewText,
+    WidenPayload,
 }
 
 /// Commands in a record's payload.

@@ -3,7 +3,7 @@
 use super::configure::Configure;
 use super::ids::RequestId;
 use super::keymap::Context;
-use super::records::{Pane, Records, Room};
+use super::records::{Pane, Records};
 use super::streams::Streams;
 use crate::app::replay::list::{Live, Replays, ReplaysScreen};
 use crate::app::replay::review::ReplayReview;
@@ -180,32 +180,6 @@ impl Model {
     #[must_use]
     pub fn list_rows(&self) -> usize {
         usize::from(self.size.1.saturating_sub(6)).max(1)
-    }
-
-    /// Columns of the record's detail: beside the list on a wide terminal, otherwise below it.
-    #[must_use]
-    pub fn detail_columns(&self) -> usize {
-        let columns = usize::from(self.size.0);
-        if self.is_wide() { columns * 42 / 100 - 2 } else { columns.saturating_sub(2) }.max(8)
-    }
-
-    /// Columns of the list of records.
-    #[must_use]
-    pub fn list_columns(&self) -> usize {
-        let beside = if self.is_wide() { self.detail_columns() + 2 } else { 0 };
-        usize::from(self.size.0).saturating_sub(beside + 2)
-    }
-
-    /// The room for a records screen.
-    #[must_use]
-    pub fn room(&self) -> Room {
-        Room { list_columns: self.list_columns(), detail_columns: self.detail_columns() }
-    }
-
-    /// Whether list and detail fit side by side.
-    #[must_use]
-    pub fn is_wide(&self) -> bool {
-        self.size.0 >= 100
     }
 
     /// The contexts to look keys up in, in order.

@@ -2,9 +2,11 @@
 
 mod arrivals;
 mod base;
+mod columns;
 mod commands;
 mod detail;
 mod following;
+mod layout;
 mod marking;
 mod origin;
 mod payload;
@@ -20,6 +22,7 @@ use super::ids::{RequestId, SpoolId};
 use super::message::Reply;
 use crate::domain::decode::Recipe;
 use crate::domain::failure::Failure;
+use crate::domain::fields::Columns;
 use crate::domain::filter::RecordFilter;
 use crate::domain::listing::entry::{Entry, MAX_ENTRIES};
 use crate::domain::listing::marks::Marks;
@@ -32,8 +35,10 @@ use reading::READ_AHEAD;
 use std::sync::Arc;
 
 pub use arrivals::{ByShard, SHARD_COLUMNS};
+pub use columns::FieldColumns;
 pub(super) use commands::CommandOutcome;
 pub use detail::{Detail, Payload};
+pub use layout::{PayloadPane, Sharing};
 pub use origin::Origin;
 pub use reading::{Reading, Tally};
 pub use rows::Rows;
@@ -75,7 +80,9 @@ pub struct Records {
     pub view: View,
     /// How payloads are decoded.
     pub recipe: Recipe,
-    /// The index of the shown user record of an aggregated record.
+    /// Which of their fields are columns.
+    pub columns: FieldColumns,
+    /// Which user record of an aggregated one is shown, from 0.
     pub user_record: usize,
     /// Whether the payload is compared with an older one.
     pub is_compared: bool,
@@ -90,8 +97,9 @@ pub struct Records {
     has_followed: bool,
     /// The arrivals by shard, and the rows they were counted from.
     by_shard: Option<ByShard>,
-    room: Room,
-    /// Read on until this many are there; `None` reads to the end.
+    /// How list and payload share the screen.
+    pub sharing: Sharing,
+    /// Read on until so many are held; `None` is to the end.
     wanted: Option<usize>,
     /// Whether the disk is full.
     is_spool_full: bool,
@@ -108,13 +116,13 @@ pub struct Records {
     pub(super) about_items: u64,
 }
 
-/// The room for the screen, in columns.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Room {
-    /// For the list.
-    pub list_columns: usize,
-    /// For the detail.
-    pub detail_columns: usize,
+/// What was chosen for the payloads of a stream.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct PayloadChoices {
+    /// How they are decoded.
+    pub recipe: Recipe,
+    /// Which of their fields the list shows.
+    pub columns: Columns,
 }
 
 /// A side of the screen.
@@ -155,8 +163,8 @@ impl Records {
     pub fn open(
         origin: Origin,
         filter: RecordFilter,
-        recipe: Recipe,
-        room: Room,
+        remembered: PayloadChoices,
+        columns: u16,
         (request, now): (RequestId, Timestamp),
     ) -> (Self, Vec<Effect>) {
         let mut records = Self {
@@ -175,7 +183,8 @@ impl Records {
             tally: Tally::default(),
             pane: Pane::List,
             view: View::Pretty,
-            recipe,
+            recipe: remembered.recipe,
+            columns: FieldColumns::new(remembered.columns),
             user_record: 0,
             is_compared: false,
             search: String::new(),
@@ -184,7 +193,7 @@ impl Records {
             showing: detail::Showing::default(),
             has_followed: false,
             by_shard: None,
-            room,
+            sharing: Sharing::new(columns),
             wanted: Some(READ_AHEAD),
             is_spool_full: false,
             is_stale: false,
@@ -272,7 +281,7 @@ impl Records {
             recipe: self.recipe.clone(),
             user_record: self.user_record,
             view: self.view,
-            columns: self.room.detail_columns,
+            columns: self.sharing.payload_columns(),
         };
         let against = if self.is_compared { self.compared_with().cloned() } else { None };
         let current = self.current().cloned();
@@ -289,15 +298,21 @@ impl Records {
             effects.extend(self.showing.bring(current.as_ref(), against.as_ref(), &options, stream.as_ref(), detail));
             self.showing.search(&self.search);
         }
+        self.columns.look_at(&self.rows, self.cursor, screen, &self.recipe);
         self.count_by_shard();
         self.count_hidden_marks(now);
         effects
     }
 
     /// The terminal's size has changed.
-    pub(super) fn resize(&mut self, room: Room) {
-        self.room = room;
-        self.showing.resize(room.detail_columns);
+    pub(super) fn resize(&mut self, columns: u16) {
+        self.share(self.sharing.with_columns(columns));
+    }
+
+    /// Shares the screen otherwise.
+    pub(super) fn share(&mut self, sharing: Sharing) {
+        self.sharing = sharing;
+        self.showing.resize(sharing.payload_columns());
     }
 
     /// A typed line has changed.
@@ -311,7 +326,11 @@ impl Records {
 
     /// Finds completions from the loaded rows and from one JSON payload among them.
     fn find_completions(&self, typing: &mut Typing) {
-        /// Most rows whose payloads are searched.
+        if typing.question == Question::Columns {
+            typing.find_columns(self.columns.known());
+            return;
+        }
+        /// Rows whose payloads are looked into.
         const ROWS_TRIED: usize = 8;
         let near = || (self.cursor..self.cursor + ROWS_TRIED).filter_map(|rank| self.rows.get(rank));
         let small = near().filter(|record| detail::is_small(record));

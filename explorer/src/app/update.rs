@@ -60,10 +60,9 @@ fn take_of_terminal(model: &mut Model, message: TerminalMessage) -> Vec<Effect> 
         }
         TerminalMessage::Resized(columns, rows) => {
             model.size = (columns, rows);
-            let room = model.room();
             for screen in &mut model.screens {
                 if let Screen::Records(records) = screen {
-                    records.resize(room);
+                    records.resize(columns);
                 }
             }
         }

@@ -2,41 +2,54 @@
 
 mod arrivals;
 mod detail;
+mod rows;
 mod status;
 
 use super::theme::Theme;
-use super::{block, column_widths, first_visible, framed, seen_of};
+use super::{block, framed, seen_of};
 use crate::app::model::Model;
-use crate::app::records::{Origin, Pane, Question, Records, Typing};
+use crate::app::records::{Origin, Pane, PayloadPane, Question, Records, Typing};
 use crate::domain::listing::marks::Marks;
 use crate::domain::reading::Source;
-use crate::domain::reading::following::Gap;
-use crate::domain::record::preview::preview;
-use crate::domain::record::{Record, size_together};
+use crate::domain::record::size_together;
 use crate::domain::text::{count, cut, fitted, printable, size, wrapped};
-use crate::domain::time::SHORT_COLUMNS;
 use ratatui::Frame;
 use ratatui::layout::{Constraint, Layout, Rect};
 use ratatui::text::{Line, Span};
-use ratatui::widgets::{Cell, Clear, Paragraph, Row, Table, Wrap};
+use ratatui::widgets::{Clear, Paragraph, Wrap};
 use unicode_width::UnicodeWidthStr as _;
 
 /// With fewer rows, arrivals are not shown.
 const MIN_ROWS_FOR_ARRIVALS: u16 = 8;
+/// Rows of the list while something is typed above a payload that has the rest of the screen.
+const TYPING_ROWS: u16 = 9;
 
 pub(super) fn draw(model: &Model, records: &Records, theme: &Theme, frame: &mut Frame<'_>, area: Rect) {
-    let (list, detail) = if model.is_wide() {
-        let columns = u16::try_from(model.detail_columns() + 2).unwrap_or(area.width / 2);
-        let [list, detail] = Layout::horizontal([Constraint::Fill(1), Constraint::Length(columns)]).areas(area);
-        (list, detail)
-    } else {
-        // The side with the focus gets more room.
-        let share = if records.pane == Pane::Detail && records.typing.is_none() { 25 } else { 50 };
-        let [list, detail] = Layout::vertical([Constraint::Percentage(share), Constraint::Fill(1)]).areas(area);
-        (list, detail)
-    };
-    draw_list(model, records, theme, frame, list);
-    detail::draw(model, records, theme, frame, detail);
+    let [list, payload] = panes(records, area);
+    if !list.is_empty() {
+        draw_list(model, records, theme, frame, list);
+    }
+    if !payload.is_empty() {
+        detail::draw(model, records, theme, frame, payload);
+    }
+}
+
+/// Where the list is, and where the payload is; what is not shown is empty.
+fn panes(records: &Records, area: Rect) -> [Rect; 2] {
+    let above = |rows| Layout::vertical([rows, Constraint::Fill(1)]).areas(area);
+    match records.sharing.payload {
+        PayloadPane::Hidden => [area, Rect::default()],
+        PayloadPane::Full if records.typing.is_none() => [Rect::default(), area],
+        // What is typed stands at the head of the list.
+        PayloadPane::Full => above(Constraint::Length(TYPING_ROWS)),
+        PayloadPane::Beside if records.sharing.is_wide() => {
+            let columns = u16::try_from(records.sharing.payload_columns() + 2).unwrap_or(area.width / 2);
+            Layout::horizontal([Constraint::Fill(1), Constraint::Length(columns)]).areas(area)
+        }
+        // Who reads the payload wants to see more of it.
+        PayloadPane::Beside if records.pane == Pane::Detail && records.typing.is_none() => above(Constraint::Percentage(25)),
+        PayloadPane::Beside => above(Constraint::Percentage(50)),
+    }
 }
 
 fn draw_list(model: &Model, records: &Records, theme: &Theme, frame: &mut Frame<'_>, area: Rect) {
@@ -62,7 +75,7 @@ fn draw_list(model: &Model, records: &Records, theme: &Theme, frame: &mut Frame<
             let drawn = arrivals::draw(model, records, theme, frame, inner);
             inner = Rect { y: inner.y + drawn, height: inner.height - drawn, ..inner };
         }
-        draw_rows(model, records, theme, frame, inner);
+        rows::draw(model, records, theme, frame, inner);
     }
     if let Some(typing) = &records.typing {
         draw_completions(typing, theme, frame, inner);
@@ -124,7 +137,9 @@ fn draw_typing(records: &Records, typing: &Typing, theme: &Theme, frame: &mut Fr
     let Some((span, sentence)) = &typing.mistake else {
         let about = match typing.question {
             Question::Export => format!("takes {}", records.taken()),
-            Question::Filter | Question::Jump | Question::Search | Question::Decode => return area.height.min(1),
+            Question::Filter | Question::Jump | Question::Search | Question::Decode | Question::Columns => {
+                return area.height.min(1);
+            }
         };
         let rows = wrapped(&printable(&about), usize::from(area.width).saturating_sub(1));
         let lines: Vec<Line<'_>> = rows.into_iter().map(|row| Line::styled(format!(" {row}"), theme.quiet())).collect();
@@ -165,108 +180,4 @@ fn draw_completions(typing: &Typing, theme: &Theme, frame: &mut Frame<'_>, area:
     let popup = Rect { height: rows, ..area };
     frame.render_widget(Clear, popup);
     frame.render_widget(Paragraph::new(lines), popup);
-}
-
-fn draw_rows(model: &Model, records: &Records, theme: &Theme, frame: &mut Frame<'_>, area: Rect) {
-    let height = usize::from(area.height.saturating_sub(1));
-    let first = first_visible(records.cursor, records.rows.len(), height);
-    let last = (first + height).min(records.rows.len());
-    // A gap takes its own row.
-    let height = height.saturating_sub(gaps(model, records, first..last + 1).len());
-    let first = first_visible(records.cursor, records.rows.len(), height);
-    let last = (first + height).min(records.rows.len());
-    let gaps = gaps(model, records, first..last + 1);
-    let shown = || (first..last).map(|rank| (rank, records.rows.get(rank)));
-    let keys = shown().filter_map(|(_, record)| record);
-    let longest_key = keys.map(|record| printable(&record.id.partition_key).width()).max().unwrap_or(0);
-    let key_columns = u16::try_from(longest_key).unwrap_or(u16::MAX).clamp(6, (area.width / 4).max(6));
-    let range = records.range();
-    let widths = [
-        Constraint::Length(2),
-        Constraint::Length(SHORT_COLUMNS),
-        Constraint::Length(key_columns),
-        Constraint::Length(5),
-        Constraint::Length(8),
-        Constraint::Fill(1),
-    ];
-    let columns = column_widths(&widths, area.width);
-    let rows = shown().map(|(rank, record)| {
-        let is_current = rank == records.cursor;
-        let cells = match record {
-            Some(record) => cells(model, records, record, is_current, &columns, theme),
-            None => vec![Cell::from(if is_current { " ▸" } else { "" }), Cell::from("…")],
-        };
-        let is_in_range = range.as_ref().is_some_and(|range| range.contains(&rank));
-        let row = Row::new(cells);
-        if is_current {
-            row.style(theme.selected())
-        } else if is_in_range {
-            row.style(theme.mark())
-        } else {
-            row
-        }
-    });
-    let header = ["", "ARRIVED", "KEY", "SHARD", "SIZE", "PAYLOAD"].map(|title| {
-        let line = Line::from(title);
-        Cell::from(if title == "SIZE" { line.right_aligned() } else { line })
-    });
-    let mut rows: Vec<Row<'_>> = rows.collect();
-    let mut lines = Vec::new();
-    for (above, (rank, text)) in gaps.into_iter().enumerate() {
-        let place = rank - first + above;
-        rows.insert(place, Row::new([""]));
-        lines.push((place, text));
-    }
-    frame.render_widget(Table::new(rows, widths).header(Row::new(header).style(theme.quiet())), area);
-    for (place, text) in lines {
-        let y = area.y.saturating_add(1).saturating_add(u16::try_from(place).unwrap_or(u16::MAX));
-        if y < area.bottom() {
-            let text = cut(&text, usize::from(area.width)).into_owned();
-            frame.render_widget(Line::styled(text, theme.warning()).centered(), Rect { y, height: 1, ..area });
-        }
-    }
-}
-
-/// The gaps among these rows, each with the row below it.
-fn gaps(model: &Model, records: &Records, shown: std::ops::Range<usize>) -> Vec<(usize, String)> {
-    let again = if matches!(records.origin, Origin::Stream(_)) { "" } else { ", F5 reads again" };
-    let text = |gap: &Gap| format!("┈┈ {} – {} was not read{again} ┈┈", model.times.short(gap.from), model.times.short(gap.until));
-    let rank = |gap: &Gap| records.rows.listing.count_since(gap.until.as_millisecond());
-    let mut gaps: Vec<(usize, String)> = records.rows.gaps.iter().map(|gap| (rank(gap), text(gap))).collect();
-    gaps.retain(|(rank, _)| shown.contains(rank));
-    gaps.sort_by_key(|(rank, _)| *rank);
-    gaps
-}
-
-fn cells(
-    model: &Model,
-    records: &Records,
-    record: &Record,
-    is_current: bool,
-    columns: &[usize],
-    theme: &Theme,
-) -> Vec<Cell<'static>> {
-    let [_, _, key_columns, .., payload_columns] = *columns else {
-        return Vec::new();
-    };
-    let mark = if records.marks.contains(&record.id, &records.fixed) { "●" } else { " " };
-    let cursor = if is_current { "▸" } else { " " };
-    let arrived = record.arrived_at.map_or_else(|| "no time".to_owned(), |at| model.when(at));
-    let shard = record.item.shard_id.as_deref().map_or("–".to_owned(), short_shard);
-    let damage = if record.item.problems.is_empty() { "" } else { "▲ " };
-    vec![
-        Cell::from(Span::styled(format!("{mark}{cursor}"), theme.mark())),
-        Cell::from(arrived),
-        Cell::from(cut(&printable(&record.id.partition_key), key_columns).into_owned()),
-        Cell::from(shard),
-        Cell::from(Line::from(record.size()).right_aligned()),
-        // One more column than there is room shows whether there is more.
-        Cell::from(cut(&format!("{damage}{}", preview(record, payload_columns + 1)), payload_columns).into_owned()),
-    ]
-}
-
-/// `…003` for `shardId-000000000003`.
-fn short_shard(shard: &str) -> String {
-    let digits: Vec<char> = shard.chars().rev().take(3).collect();
-    format!("…{}", printable(&digits.into_iter().rev().collect::<String>()))
 }

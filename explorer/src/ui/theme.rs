@@ -1,5 +1,6 @@
 //! Colours and weights by meaning. Only the sixteen colours of every terminal theme, and none with NO_COLOR.
 
+use crate::domain::fields::{FieldValue, Tone};
 use crate::domain::text::json_text::Token;
 use ratatui::style::{Color, Modifier, Style};
 
@@ -70,9 +71,25 @@ impl Theme {
         self.colour(Color::Yellow).add_modifier(Modifier::REVERSED)
     }
 
+    /// The value of a field: what is well, what waits, and what has failed at a glance.
+    pub(super) fn value(self, value: &FieldValue) -> Style {
+        match value {
+            FieldValue::Text(text) => match Tone::of(text) {
+                Some(Tone::Good) => self.ok(),
+                Some(Tone::Waiting) => self.warning(),
+                Some(Tone::Bad) => self.colour(Color::Red),
+                None => Style::new(),
+            },
+            FieldValue::Number(_) => self.json(Token::Number),
+            FieldValue::Truth(_) => self.json(Token::Word),
+            FieldValue::Null | FieldValue::List(_) | FieldValue::Object => self.quiet(),
+        }
+    }
+
     pub(super) fn json(self, token: Token) -> Style {
         match token {
-            Token::Key => self.colour(Color::Blue),
+            // Blue is close to unreadable on black in many palettes.
+            Token::Key => self.colour(Color::LightBlue),
             Token::Text => self.colour(Color::Green),
             Token::Number => self.colour(Color::Magenta),
             Token::Word => self.colour(Color::Yellow),

@@ -8,9 +8,8 @@ use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use explorer::app::ids::RequestId;
 use explorer::app::message::{Message, TerminalMessage};
 use explorer::app::model::{Model, Screen, Session};
-use explorer::app::records::{Origin, Reading, Records};
+use explorer::app::records::{Origin, PayloadChoices, Reading, Records};
 use explorer::app::update;
-use explorer::domain::decode::Recipe;
 use explorer::domain::filter::RecordFilter;
 use explorer::domain::reading::{ArchiveSource, Source};
 use explorer::domain::time::TimeContext;
@@ -133,9 +132,13 @@ impl Program {
     fn open(&mut self, source: ArchiveSource) {
         let request: RequestId = self.model.next_request();
         let origin = Origin::Read(Source::Archive(source));
-        let room = self.model.room();
-        let (records, effects) =
-            Records::open(origin, RecordFilter::default(), Recipe::default(), room, (request, jiff::Timestamp::now()));
+        let (records, effects) = Records::open(
+            origin,
+            RecordFilter::default(),
+            PayloadChoices::default(),
+            self.model.size.0,
+            (request, jiff::Timestamp::now()),
+        );
         self.model.screens.clear();
         self.model.screens.push(Screen::Records(Box::new(records)));
         for effect in effects {

@@ -33,7 +33,7 @@ impl Records {
     pub(super) fn go_to_bucket(&mut self, by: isize) {
         // The same buckets as on the screen.
         let taken = if self.histogram == HistogramView::ByShard { SHARD_COLUMNS + 1 } else { 2 };
-        let Some(buckets) = self.buckets(self.room.list_columns.saturating_sub(taken)) else {
+        let Some(buckets) = self.buckets(self.sharing.list_columns().saturating_sub(taken)) else {
             return;
         };
         let Some(entry) = self.rows.listing.get(self.cursor) else {
@@ -63,7 +63,7 @@ impl Records {
             self.by_shard = None;
             return;
         }
-        let Some(buckets) = self.buckets(self.room.list_columns.saturating_sub(SHARD_COLUMNS + 1)) else {
+        let Some(buckets) = self.buckets(self.sharing.list_columns().saturating_sub(SHARD_COLUMNS + 1)) else {
             self.by_shard = None;
             return;
         };

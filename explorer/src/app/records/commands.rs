@@ -1,10 +1,11 @@
 //! Handles commands on the records screen.
 
-use super::{Following, HistogramView, Origin, Pane, Question, Reading, Records, Typing};
+use super::{Following, HistogramView, Origin, Pane, PayloadPane, Question, Reading, Records, Typing};
 use crate::app::command::{Move, RecordsCommand};
 use crate::app::effect::Effect;
 use crate::app::ids::RequestId;
 use crate::domain::decode::Recipe;
+use crate::domain::fields::Columns;
 use crate::domain::filter::RecordFilter;
 use crate::domain::record::show::View;
 use jiff::Timestamp;
@@ -62,12 +63,30 @@ impl Records {
             }
             RecordsCommand::NextBucket => self.go_to_bucket(1),
             RecordsCommand::PreviousBucket => self.go_to_bucket(-1),
-            RecordsCommand::SwitchPane => {
-                self.pane = match self.pane {
-                    Pane::List => Pane::Detail,
-                    Pane::Detail => Pane::List,
-                };
+            RecordsCommand::SwitchPane => match self.pane {
+                Pane::List => {
+                    self.pane = Pane::Detail;
+                    if self.sharing.payload == PayloadPane::Hidden {
+                        self.show_payload(PayloadPane::Beside);
+                    }
+                }
+                Pane::Detail => self.leave_payload(),
+            },
+            RecordsCommand::ToggleFull => {
+                self.pane = Pane::Detail;
+                self.show_payload(PayloadPane::Full);
             }
+            RecordsCommand::TogglePayload => match self.sharing.payload {
+                PayloadPane::Beside | PayloadPane::Full => {
+                    self.pane = Pane::List;
+                    self.show_payload(PayloadPane::Hidden);
+                }
+                PayloadPane::Hidden => self.show_payload(PayloadPane::Beside),
+            },
+            RecordsCommand::WidenPayload => self.move_border(true),
+            RecordsCommand::NarrowPayload => self.move_border(false),
+            RecordsCommand::NextRecord => effects = self.go_in_list(Move::Down, 1, request, now),
+            RecordsCommand::PreviousRecord => effects = self.go_in_list(Move::Up, 1, request, now),
             RecordsCommand::Filter => {
                 let line = self.filter.to_string();
                 self.ask_for(Question::Filter, if line.is_empty() { line } else { format!("{line} ") });
@@ -76,6 +95,10 @@ impl Records {
             RecordsCommand::DecodeAs => {
                 let line = if self.recipe == Recipe::default() { String::new() } else { self.recipe.to_string() };
                 self.ask_for(Question::Decode, line);
+            }
+            RecordsCommand::Columns => {
+                let shown = Columns::Chosen(self.columns.shown().to_vec()).to_string();
+                self.ask_for(Question::Columns, format!("{shown} "));
             }
             RecordsCommand::Export => {
                 let name = self.origin.stream().map_or_else(|| "records".to_owned(), ToString::to_string);
@@ -112,6 +135,11 @@ impl Records {
             }
             return Vec::new();
         }
+        self.go_in_list(to, page, request, now)
+    }
+
+    /// Moves the cursor of the list, also while the keys move in the payload.
+    fn go_in_list(&mut self, to: Move, page: usize, request: RequestId, now: Timestamp) -> Vec<Effect> {
         self.anchor = None;
         self.cursor = to.apply(self.cursor, page, self.rows.len());
         let is_near_end = self.cursor + READ_MARGIN >= self.rows.len();
@@ -119,6 +147,27 @@ impl Records {
             return self.read_more(false, request, now);
         }
         Vec::new()
+    }
+
+    /// Goes from the payload back to the list.
+    pub(in crate::app) fn leave_payload(&mut self) {
+        self.pane = Pane::List;
+        if self.sharing.payload == PayloadPane::Full {
+            self.show_payload(PayloadPane::Beside);
+        }
+    }
+
+    fn show_payload(&mut self, payload: PayloadPane) {
+        let mut sharing = self.sharing;
+        sharing.payload = payload;
+        self.share(sharing);
+    }
+
+    fn move_border(&mut self, more_payload: bool) {
+        let mut sharing = self.sharing;
+        if sharing.move_border(more_payload) {
+            self.share(sharing);
+        }
     }
 
     fn view_as(&mut self, view: View) {

@@ -1,6 +1,6 @@
 //! Whether a command is possible now on the records screen.
 
-use super::{Following, Origin, Question, Reading, Records};
+use super::{Following, Origin, PayloadPane, Question, Reading, Records};
 use crate::app::command::{PayloadCommand, RecordsCommand};
 use crate::domain::reading::Source;
 use crate::domain::record::Record;
@@ -40,11 +40,21 @@ impl Records {
                 let place = self.detail().and_then(|detail| detail.decoded()?.user_record.as_ref());
                 place.map(|_| ()).ok_or_else(|| "this is no aggregated record".to_owned())
             }
+            RecordsCommand::WidenPayload | RecordsCommand::NarrowPayload
+                if !self.sharing.is_wide() || self.sharing.payload != PayloadPane::Beside =>
+            {
+                Err("there is no border to move: the payload is not beside the list".to_owned())
+            }
+            RecordsCommand::NextRecord if self.cursor + 1 >= self.rows.len() => Err("this is the last record".to_owned()),
+            RecordsCommand::PreviousRecord if self.cursor == 0 => Err("this is the first record".to_owned()),
             RecordsCommand::Export if self.rows.is_empty() => Err("there is nothing to export".to_owned()),
             RecordsCommand::Jump | RecordsCommand::NextBucket | RecordsCommand::PreviousBucket if self.rows.is_empty() => {
                 Err("there is no record to go to".to_owned())
             }
             RecordsCommand::ClearMarks
+            | RecordsCommand::Columns
+            | RecordsCommand::ToggleFull
+            | RecordsCommand::TogglePayload
             | RecordsCommand::DecodeAs
             | RecordsCommand::Diff
             | RecordsCommand::Export
@@ -53,13 +63,17 @@ impl Records {
             | RecordsCommand::FollowStream
             | RecordsCommand::Histogram
             | RecordsCommand::Jump
+            | RecordsCommand::NarrowPayload
             | RecordsCommand::NextBucket
+            | RecordsCommand::NextRecord
             | RecordsCommand::PreviousBucket
+            | RecordsCommand::PreviousRecord
             | RecordsCommand::Replay
             | RecordsCommand::SwitchPane
             | RecordsCommand::ViewHex
             | RecordsCommand::ViewPretty
-            | RecordsCommand::ViewText => Ok(()),
+            | RecordsCommand::ViewText
+            | RecordsCommand::WidenPayload => Ok(()),
         }
     }
 
@@ -93,9 +107,9 @@ impl Records {
     /// Whether the typed line can be completed.
     pub(in crate::app) fn check_completing(&self) -> Result<(), String> {
         match self.typing.as_ref().map(|typing| typing.question) {
-            None | Some(Question::Filter) => Ok(()),
+            None | Some(Question::Filter | Question::Columns) => Ok(()),
             Some(Question::Jump | Question::Search | Question::Decode | Question::Export) => {
-                Err("only filters are completed".to_owned())
+                Err("only filters and columns are completed".to_owned())
             }
         }
     }

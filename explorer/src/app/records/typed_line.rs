@@ -7,6 +7,7 @@ use crate::domain::decode::Recipe;
 use crate::domain::document::{Direction, case_matters};
 use crate::domain::export::ExportFormat;
 use crate::domain::failure::Failure;
+use crate::domain::fields::Columns;
 use crate::domain::filter::RecordFilter;
 use crate::domain::listing::entry::{Entry, SoughtRecord};
 use crate::domain::record::show::Body;
@@ -55,6 +56,14 @@ impl Records {
                     self.typing = None;
                     self.recipe = recipe;
                     LineOutcome::Decoded
+                }
+                Err(error) => mistake(typing, error.to_string()),
+            },
+            Question::Columns => match Columns::parse(&text) {
+                Ok(columns) => {
+                    self.typing = None;
+                    self.columns.choice = columns;
+                    LineOutcome::ColumnsChosen
                 }
                 Err(error) => mistake(typing, error.to_string()),
             },
@@ -141,7 +150,9 @@ pub(in crate::app) enum LineOutcome {
     Effects(Vec<Effect>),
     /// Payloads are decoded differently.
     Decoded,
-    /// Export records there.
+    /// Other fields are columns.
+    ColumnsChosen,
+    /// Records are to be written there.
     Export(PathBuf, ExportFormat),
     /// A sentence for the user.
     Told(String),

@@ -1,13 +1,17 @@
 //! The line being typed on the records screen: its purpose, its completions and its problem.
 
 use crate::app::line::Line;
+use crate::domain::fields::{FieldPath, complete_columns};
 use crate::domain::filter::{Completion, History, Known, complete, json_paths};
 use crate::domain::record::Record;
 use std::collections::BTreeSet;
 use std::ops::Range;
 use std::sync::Arc;
 
-/// The purpose of a typed line.
+/// So many say it all; more would only hide the list.
+const MOST_COMPLETIONS: usize = 6;
+
+/// What a typed line is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Question {
     /// The filter.
@@ -20,6 +24,8 @@ pub enum Question {
     Decode,
     /// The file of an export.
     Export,
+    /// Which fields of the payloads are columns.
+    Columns,
 }
 
 /// A line being typed.
@@ -47,6 +53,7 @@ impl Question {
             Self::Search => "search: ",
             Self::Decode => "decode as: ",
             Self::Export => "export to: ",
+            Self::Columns => "columns: ",
         }
     }
 
@@ -59,6 +66,7 @@ impl Question {
             Self::Search => "text in this payload",
             Self::Decode => "detected, or steps such as gzip > msgpack",
             Self::Export => "orders.jsonl or orders.csv",
+            Self::Columns => "fields such as id customer.city; none hides them, an empty line finds them",
         }
     }
 }
@@ -72,9 +80,7 @@ impl Typing {
 
     /// Finds completions at the cursor from the rows on the screen.
     pub(super) fn find_completions<'r>(&mut self, records: impl Iterator<Item = &'r Arc<Record>>, text: Option<&str>) {
-        /// Most completions; more would hide the list.
-        const MOST: usize = 6;
-        /// Most paths offered from the document under the cursor.
+        /// Paths of the document under the cursor that are offered.
         const MOST_PATHS: usize = 200;
         if self.question != Question::Filter {
             return;
@@ -89,7 +95,13 @@ impl Typing {
         let json_paths = text.map_or_else(Vec::new, |text| json_paths(text, MOST_PATHS));
         let known = Known { keys: &keys, shards: &shards, json_paths: &json_paths };
         self.completions = complete(self.line.text(), self.line.cursor(), &known);
-        self.completions.truncate(MOST);
+        self.completions.truncate(MOST_COMPLETIONS);
+    }
+
+    /// Finds fields that could stand at the cursor, those of most payloads first.
+    pub(super) fn find_columns<'f>(&mut self, known: impl Iterator<Item = &'f FieldPath>) {
+        self.completions = complete_columns(self.line.text(), self.line.cursor(), known);
+        self.completions.truncate(MOST_COMPLETIONS);
     }
 
     /// Goes to the previous or next applied line, and back to the typed one.

@@ -1,5 +1,6 @@
 //! Stories of the whole app, as keys and answers.
 
+mod columns;
 pub(crate) mod fixtures;
 mod payload;
 mod records;

@@ -49,7 +49,7 @@ pub(in crate::app) fn back(model: &mut Model) -> Vec<Effect> {
         Some(Screen::Records(records)) if records.typing.is_some() => records.typing = None,
         Some(Screen::Records(records)) if records.range_from.is_some() => records.range_from = None,
         Some(Screen::Records(records)) if records.is_compared => records.is_compared = false,
-        Some(Screen::Records(records)) if records.pane == Pane::Detail => records.pane = Pane::List,
+        Some(Screen::Records(records)) if records.pane == Pane::Detail => records.leave_payload(),
         Some(Screen::Records(records)) if records.is_searching() => return records.stop_reading().into_iter().collect(),
         Some(Screen::Records(records)) if records.is_narrowed() => return records.undo_filter(requests, now),
         Some(screen) => {

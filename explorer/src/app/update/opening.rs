@@ -2,7 +2,7 @@
 
 use crate::app::effect::Effect;
 use crate::app::model::{Model, Notice, Screen};
-use crate::app::records::{Origin, Records};
+use crate::app::records::{Origin, PayloadChoices, Records};
 use crate::domain::filter::RecordFilter;
 use crate::domain::reading::Source;
 use crate::domain::text::typed_path::{InvalidPath, path_of};
@@ -10,8 +10,12 @@ use crate::domain::text::typed_path::{InvalidPath, path_of};
 /// Opens a records screen above the others.
 pub(in crate::app) fn open(model: &mut Model, origin: Origin, filter: RecordFilter) -> Vec<Effect> {
     let request = model.next_request();
-    let recipe = origin.stream().and_then(|stream| model.memory.recipes.get(stream.as_str())).cloned().unwrap_or_default();
-    let (mut records, effects) = Records::open(origin, filter, recipe, model.room(), (request, model.times.now));
+    let memory = &model.memory;
+    let stream = origin.stream().map(|stream| stream.as_str());
+    let recipe = stream.and_then(|stream| memory.recipes.get(stream)).cloned().unwrap_or_default();
+    let columns = stream.and_then(|stream| memory.columns.get(stream)).cloned().unwrap_or_default();
+    let (mut records, effects) =
+        Records::open(origin, filter, PayloadChoices { recipe, columns }, model.size.0, (request, model.times.now));
     let table = records.origin.archive().and_then(|archive| {
         let table = model.streams.overview(&archive.stream)?.table.as_ref();
         table.filter(|table| table.name == archive.table)

@@ -6,6 +6,7 @@ use crate::app::command::TypingCommand;
 use crate::app::effect::Effect;
 use crate::app::model::{Model, Notice, Screen};
 use crate::app::records::{LineOutcome, Question};
+use crate::domain::fields::Columns;
 
 /// Handles a command in the line being typed.
 pub(in crate::app) fn run(model: &mut Model, command: TypingCommand) -> Vec<Effect> {
@@ -70,8 +71,23 @@ fn take(model: &mut Model, outcome: LineOutcome, line: &str) -> Vec<Effect> {
             effects
         }
         LineOutcome::Decoded => remember_recipe(model),
+        LineOutcome::ColumnsChosen => remember_columns(model),
         LineOutcome::Export(path, format) => export(model, path, format),
     }
+}
+
+fn remember_columns(model: &mut Model) -> Vec<Effect> {
+    let Some(Screen::Records(records)) = model.screens.last() else {
+        return Vec::new();
+    };
+    let Some(stream) = records.origin.stream() else {
+        return Vec::new();
+    };
+    match &records.columns.choice {
+        Columns::Automatic => model.memory.columns.remove(stream.as_str()),
+        chosen @ Columns::Chosen(_) => model.memory.columns.insert(stream.to_string(), chosen.clone()),
+    };
+    vec![Effect::Remember(Box::new(model.memory.clone()))]
 }
 
 fn remember_recipe(model: &mut Model) -> Vec<Effect> {

@@ -1,6 +1,9 @@
 //! Which fields a list shows.
 
 use super::{FieldPath, InvalidField};
+use crate::domain::filter::Completion;
+use std::cmp::Reverse;
+use std::collections::BTreeMap;
 use std::fmt;
 
 /// The fields that a list shows as columns.
@@ -47,6 +50,31 @@ impl Columns {
         }
         Ok(Self::Chosen(fields))
     }
+}
+
+/// Fields that could stand in the place of the word at the cursor, which is a byte of the line: those that begin so, then those that
+/// have it anywhere, and the ones that more payloads have first. What stands in the line already is not offered again.
+#[must_use]
+pub fn complete_columns<'f>(line: &str, cursor: usize, known: impl Iterator<Item = &'f FieldPath>) -> Vec<Completion> {
+    let place = |word: &str| word.as_ptr() as usize - line.as_ptr() as usize;
+    let at = words(line).find(|word| (place(word)..=place(word) + word.len()).contains(&cursor));
+    let replace = at.map_or(cursor..cursor, |word| place(word)..place(word) + word.len());
+    let typed = line.get(replace.start..cursor).unwrap_or_default().trim_start_matches(['$', '.']).to_lowercase();
+    let others: Vec<FieldPath> =
+        words(line).filter(|word| Some(*word) != at).filter_map(|word| FieldPath::parse(word).ok()).collect();
+    let mut counts: BTreeMap<&FieldPath, usize> = BTreeMap::new();
+    known.for_each(|field| *counts.entry(field).or_default() += 1);
+    let mut fitting = Vec::new();
+    for (field, count) in counts.into_iter().filter(|(field, _)| !others.contains(field)) {
+        let with = field.to_string();
+        if let Some(found) = with.to_lowercase().find(&typed)
+            && Some(with.as_str()) != at
+        {
+            fitting.push((found > 0, Reverse(count), with));
+        }
+    }
+    fitting.sort();
+    fitting.into_iter().map(|(_, _, with)| Completion { replace: replace.clone(), with, about: String::new() }).collect()
 }
 
 /// The words between blanks and commas; in brackets both belong to a name.

@@ -3,6 +3,7 @@
 mod columns;
 mod path;
 mod telling;
+mod tone;
 mod value;
 
 #[cfg(test)]
@@ -15,9 +16,10 @@ use serde_json::Deserializer;
 use serde_json::value::RawValue;
 use std::fmt;
 
-pub use columns::{Columns, InvalidColumns};
+pub use columns::{Columns, InvalidColumns, complete_columns};
 pub use path::{FieldPath, InvalidField};
 pub use telling::{Sample, telling};
+pub use tone::Tone;
 pub use value::FieldValue;
 
 /// Fields that are looked at of one payload; more are in none that one would read in a list.

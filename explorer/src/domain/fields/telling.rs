@@ -91,7 +91,11 @@ fn worth(path: &FieldPath, field: &Seen<'_>, records: usize) -> Option<i32> {
     let says_the_key_again = field.are_keys * 2 > field.records;
     let is_the_same = field.values.len() == 1 && records >= ENOUGH;
     let average = field.columns / field.records.max(1);
-    if !is_in_most || says_the_key_again || is_the_same || average > WIDEST || field.values.iter().all(|value| **value == FieldValue::Null)
+    if !is_in_most
+        || says_the_key_again
+        || is_the_same
+        || average > WIDEST
+        || field.values.iter().all(|value| **value == FieldValue::Null)
     {
         return None;
     }

@@ -75,7 +75,8 @@ fn columns_are_read_as_they_are_shown() {
 }
 
 fn found(keys: impl Fn(usize) -> String, payload: impl Fn(usize) -> Value, most: usize) -> Vec<String> {
-    let fields: Vec<(String, Fields)> = (0..40).map(|number| (keys(number), Fields::of_text(&payload(number).to_string()))).collect();
+    let fields: Vec<(String, Fields)> =
+        (0..40).map(|number| (keys(number), Fields::of_text(&payload(number).to_string()))).collect();
     telling(fields.iter().map(|(key, fields)| Sample { key, fields }), most).iter().map(ToString::to_string).collect()
 }
 

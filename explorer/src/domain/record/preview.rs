@@ -52,7 +52,9 @@ pub fn beginning(record: &Record) -> Option<Beginning> {
             Some(bytes) if bytes <= MAX_VERIFIED_BYTES && data.len() <= LOOKED_AT => {
                 payload_of(&record.item, data).ok().map(|payload| of(&payload, true))
             }
-            Some(_) | None => Some(beginning_of_gzip(data, LOOKED_AT)).filter(|bytes| !bytes.is_empty()).map(|bytes| of(&bytes, false)),
+            Some(_) | None => {
+                Some(beginning_of_gzip(data, LOOKED_AT)).filter(|bytes| !bytes.is_empty()).map(|bytes| of(&bytes, false))
+            }
         },
         (Place::Item, Some(_)) | (Place::Parts(_) | Place::Unclear(_), _) => None,
     }

@@ -34,7 +34,7 @@ pub(super) fn draw(model: &Model, records: &Records, theme: &Theme, frame: &mut 
     if let Some(by_shard) = by_shard {
         for (shard, counts) in by_shard.iter().take(MOST_SHARDS) {
             let name = if *shard == NO_SHARD { None } else { records.rows.shards.get(usize::from(*shard)) };
-            let name = name.map_or_else(|| "–".to_owned(), |name| super::short_shard(name));
+            let name = name.map_or_else(|| "–".to_owned(), |name| super::rows::short_shard(name));
             lines.push(bar_line(format!(" {name:<5}"), counts, current, theme));
         }
         let others = by_shard.len().saturating_sub(MOST_SHARDS);

@@ -43,8 +43,8 @@ pub(super) fn draw(model: &Model, records: &Records, theme: &Theme, frame: &mut 
     let attributes = attribute_lines(model, record, decoded, usize::from(inner.width), theme);
     let most = if is_focused { inner.height / 3 } else { inner.height * 2 / 3 };
     let attribute_rows = u16::try_from(attributes.len()).unwrap_or(inner.height).min(most);
-    // A blank line between payload and attributes, if there is room.
-    let rule_rows = u16::from(model.is_wide());
+    // A line between payload and attributes, where there is room for one.
+    let rule_rows = u16::from(records.sharing.is_wide());
     let [payload, rule, below] =
         Layout::vertical([Constraint::Fill(1), Constraint::Length(rule_rows), Constraint::Length(attribute_rows)]).areas(inner);
     frame.render_widget(Line::styled("─".repeat(usize::from(rule.width)), theme.quiet()), rule);

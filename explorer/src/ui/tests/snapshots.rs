@@ -366,6 +366,33 @@ fn records_picked_from_what_was_read() {
 }
 
 #[test]
+fn columns_are_typed_with_the_fields_that_are_known() {
+    check("records_columns", |columns, rows| {
+        let (mut model, spool) = model_with_records(columns, rows);
+        spool.press(&mut model, "C n");
+        model
+    });
+}
+
+#[test]
+fn a_payload_on_the_whole_screen() {
+    check("payload_full_screen", |columns, rows| {
+        let (mut model, spool) = model_with_records(columns, rows);
+        spool.press(&mut model, "down down down enter");
+        model
+    });
+}
+
+#[test]
+fn a_list_without_the_payload() {
+    check("records_alone", |columns, rows| {
+        let (mut model, spool) = model_with_records(columns, rows);
+        spool.press(&mut model, "P");
+        model
+    });
+}
+
+#[test]
 fn what_an_export_takes_is_said_in_the_prompt() {
     check("records_export_prompt", |columns, rows| {
         let (mut model, mut spool) = model_with_records(columns, rows);

@@ -1,0 +1,89 @@
+//! What people do with the columns of the list and the room of the payload, told in keys.
+
+use super::fixtures::{model_with, model_with_records, open_records, press, record};
+use crate::app::effect::Effect;
+use crate::app::model::Model;
+use crate::app::records::{Pane, PayloadPane};
+use crate::domain::fields::Columns;
+
+fn shown(model: &Model) -> Vec<String> {
+    open_records(model).columns.shown().iter().map(ToString::to_string).collect()
+}
+
+fn typed(model: &Model) -> &str {
+    open_records(model).typing.as_ref().unwrap().line.text()
+}
+
+#[test]
+fn fields_that_tell_records_apart_are_columns() {
+    let (model, _) = model_with_records(120, 40);
+    assert_eq!(shown(&model), ["id", "total"]);
+    let (model, ..) = model_with(120, 40, (0..20).map(|place| record(place, b"no JSON")).collect());
+    assert_eq!(shown(&model), [""; 0]);
+}
+
+#[test]
+fn columns_are_chosen_and_remembered_for_the_stream() {
+    let (mut model, spool) = model_with_records(120, 40);
+    spool.press(&mut model, "C");
+    assert_eq!(typed(&model), "id total ");
+    spool.press(&mut model, "sta tab");
+    assert_eq!(typed(&model), "id total status");
+    let effects = spool.press(&mut model, "enter");
+    assert_eq!(shown(&model), ["id", "total", "status"]);
+    let [Effect::Remember(memory)] = effects.as_slice() else { panic!("{effects:?}") };
+    assert_eq!(memory.columns.get("orders"), Some(&Columns::parse("id total status").unwrap()));
+    press(&mut model, "esc enter");
+    assert_eq!(shown(&model), ["id", "total", "status"]);
+}
+
+#[test]
+fn an_empty_line_finds_the_columns_again_and_none_hides_them() {
+    let (mut model, spool) = model_with_records(120, 40);
+    spool.press(&mut model, "C ctrl-u none enter");
+    assert_eq!(shown(&model), [""; 0]);
+    spool.press(&mut model, "C");
+    assert_eq!(typed(&model).trim(), "none");
+    let effects = spool.press(&mut model, "ctrl-u enter");
+    let [Effect::Remember(memory)] = effects.as_slice() else { panic!("{effects:?}") };
+    assert!(memory.columns.is_empty());
+    spool.press(&mut model, "down");
+    assert_eq!(shown(&model), ["id", "total"]);
+}
+
+#[test]
+fn what_is_no_field_is_said_and_stays_to_be_mended() {
+    let (mut model, spool) = model_with_records(120, 40);
+    spool.press(&mut model, "C ctrl-u items[0] enter");
+    let typing = open_records(&model).typing.as_ref().unwrap();
+    let (_, sentence) = typing.mistake.as_ref().unwrap();
+    assert!(sentence.starts_with("items[0] names no field"), "{sentence}");
+    assert_eq!(typing.line.text(), "items[0]");
+}
+
+#[test]
+fn the_payload_has_the_whole_screen_until_esc() {
+    let (mut model, spool) = model_with_records(80, 24);
+    spool.press(&mut model, "enter");
+    let first = open_records(&model).cursor;
+    assert_eq!((open_records(&model).sharing.payload, open_records(&model).pane), (PayloadPane::Full, Pane::Detail));
+    spool.press(&mut model, "J");
+    assert_eq!(open_records(&model).cursor, first + 1);
+    spool.press(&mut model, "K esc");
+    assert_eq!((open_records(&model).sharing.payload, open_records(&model).pane), (PayloadPane::Beside, Pane::List));
+    assert_eq!(open_records(&model).cursor, first);
+}
+
+#[test]
+fn a_hidden_payload_leaves_its_room_to_the_list() {
+    let (mut model, spool) = model_with_records(120, 40);
+    let before = open_records(&model).sharing.list_columns();
+    spool.press(&mut model, "P");
+    assert!(open_records(&model).sharing.list_columns() > before);
+    spool.press(&mut model, "tab");
+    assert_eq!(open_records(&model).sharing.payload, PayloadPane::Beside, "the pane that keys move is shown");
+    spool.press(&mut model, "<");
+    assert!(open_records(&model).sharing.list_columns() < before);
+    spool.press(&mut model, "> >");
+    assert!(open_records(&model).sharing.list_columns() > before);
+}
