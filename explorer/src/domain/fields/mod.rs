@@ -7,6 +7,7 @@ mod tone;
 mod value;
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used)]
 mod tests;
 
 use crate::domain::record::Record;
