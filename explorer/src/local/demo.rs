@@ -1,7 +1,9 @@
-//! The demo: realistic streams with initial records and a trickle of live ones.
+//! The demo: realistic streams that have been archived for days, with initial records and a trickle of live ones.
 
 mod archive;
+mod history;
 mod records;
+mod rhythm;
 mod trickle;
 
 pub(super) use trickle::run as trickle;
@@ -15,11 +17,14 @@ use archiver::format::record::ShardId;
 use archiver::format::sequence::SequenceNumber;
 use archiver::format::settings::{ArchiveMode, ArchiveSettings, Ttl};
 use archiver::format::stream::StreamName;
+use archiver::format::table::archive_table_name;
 use aws_sdk_kinesis::Client;
 use aws_sdk_kinesis::primitives::Blob;
 use aws_sdk_kinesis::types::{PutRecordsRequestEntry, PutRecordsResultEntry};
+use history::{Archive, Past};
 use jiff::{SignedDuration, Timestamp};
 use records::{Generator, Kind};
+use rhythm::Rush;
 use std::collections::HashMap;
 
 /// Records PutRecords takes in one call. Source: Kinesis API reference, PutRecords.
@@ -38,65 +43,122 @@ pub(super) struct SeededShard {
 struct DemoStream {
     name: &'static str,
     shards: i32,
-    archive: Option<(ArchiveMode, Option<u64>)>,
-    /// The kind and number of initial records, and the seconds between two of them.
-    seed: Option<(Kind, usize, i64)>,
+    kind: Kind,
+    archive: Option<DemoArchive>,
+    /// Number of initial records.
+    first_records: usize,
 }
 
-const STREAMS: [DemoStream; 6] = [
-    DemoStream { name: "orders", shards: 4, archive: Some((ArchiveMode::All, None)), seed: Some((Kind::Order, 480, 45)) },
+struct DemoArchive {
+    mode: ArchiveMode,
+    ttl_seconds: Option<u64>,
+    past: Past,
+}
+
+/// Seconds between two initial records.
+const SECONDS_APART: i64 = 2;
+
+const STREAMS: [DemoStream; 8] = [
+    DemoStream {
+        name: "orders",
+        shards: 4,
+        kind: Kind::Order,
+        archive: Some(DemoArchive {
+            mode: ArchiveMode::All,
+            ttl_seconds: None,
+            past: Past {
+                rush: Some(Rush { hours_ago: 50, minutes: 40, records: 120 }),
+                has_damage: true,
+                ..Past::new(7 * 24, 1_100)
+            },
+        }),
+        first_records: 40,
+    },
     DemoStream {
         name: "device-status",
         shards: 2,
-        archive: Some((ArchiveMode::Latest, Some(86_400))),
-        seed: Some((Kind::DeviceStatus, 400, 20)),
+        kind: Kind::DeviceStatus,
+        archive: Some(DemoArchive::new(ArchiveMode::Latest, Some(86_400), Past::new(23, 160))),
+        first_records: 10,
     },
-    DemoStream { name: "app-logs", shards: 1, archive: Some((ArchiveMode::All, Some(604_800))), seed: Some((Kind::Logs, 320, 60)) },
-    DemoStream { name: "telemetry", shards: 2, archive: Some((ArchiveMode::All, None)), seed: Some((Kind::Telemetry, 360, 10)) },
-    DemoStream { name: "clickstream", shards: 2, archive: None, seed: Some((Kind::Click, 450, 5)) },
-    DemoStream { name: "orders-replay", shards: 2, archive: None, seed: None },
+    DemoStream {
+        name: "app-logs",
+        shards: 1,
+        kind: Kind::Logs,
+        archive: Some(DemoArchive::new(ArchiveMode::All, Some(604_800), Past::new(167, 400))),
+        first_records: 20,
+    },
+    DemoStream {
+        name: "telemetry",
+        shards: 2,
+        kind: Kind::Telemetry,
+        archive: Some(DemoArchive::new(ArchiveMode::All, None, Past::new(48, 400))),
+        first_records: 40,
+    },
+    DemoStream {
+        name: "prices",
+        shards: 1,
+        kind: Kind::Price,
+        archive: Some(DemoArchive::new(ArchiveMode::All, None, Past::new(5 * 24, 160))),
+        first_records: 0,
+    },
+    DemoStream {
+        name: "partner-events",
+        shards: 1,
+        kind: Kind::Partner,
+        archive: Some(DemoArchive::new(ArchiveMode::All, Some(259_200), Past::new(71, 150))),
+        first_records: 0,
+    },
+    DemoStream { name: "clickstream", shards: 2, kind: Kind::Click, archive: None, first_records: 450 },
+    DemoStream { name: "orders-replay", shards: 2, kind: Kind::Order, archive: None, first_records: 0 },
 ];
 
-impl DemoStream {
-    fn settings(&self) -> Option<ArchiveSettings> {
-        let (mode, ttl_seconds) = self.archive?;
-        Some(ArchiveSettings::new(mode, ttl_seconds.and_then(Ttl::from_seconds)))
+/// An archive that outlived its stream, which was deleted three days ago.
+const WITHOUT_STREAM: (&str, i32, Kind, DemoArchive) =
+    ("web-sessions", 2, Kind::Click, DemoArchive::new(ArchiveMode::All, None, Past::until(72, 4 * 24, 250)));
+
+impl DemoArchive {
+    const fn new(mode: ArchiveMode, ttl_seconds: Option<u64>, past: Past) -> Self {
+        Self { mode, ttl_seconds, past }
+    }
+
+    fn settings(&self) -> ArchiveSettings {
+        ArchiveSettings::new(self.mode, self.ttl_seconds.and_then(Ttl::from_seconds))
     }
 }
 
 /// Creates what is missing of the demo. Streams from the last run keep their settings. An archive with records from an earlier run
 /// gets no initial records.
 pub(super) async fn seed(connection: &Connection, known: &Inventory) -> Result<Vec<SeededShard>, SetupError> {
-    let seeded = STREAMS.iter().map(|stream| seed_stream(connection, stream, known));
-    Ok(futures::future::try_join_all(seeded).await?.into_iter().flatten().collect())
+    let seeded = futures::future::try_join_all(STREAMS.iter().map(|stream| seed_stream(connection, stream, known)));
+    // If it was deleted, it stays deleted.
+    let (seeded, ()) =
+        futures::future::try_join(seeded, async { if known.is_empty() { seed_without_stream(connection).await } else { Ok(()) } })
+            .await?;
+    Ok(seeded.into_iter().flatten().collect())
 }
 
 async fn seed_stream(connection: &Connection, stream: &DemoStream, known: &Inventory) -> Result<Vec<SeededShard>, SetupError> {
-    let name = StreamName::parse(stream.name).map_err(|error| {
-        SetupError::new(
-            format!("name stream {}", stream.name),
-            AwsFailure { kind: FailureKind::Refused, message: error.to_string() },
-        )
-    })?;
-    let settings = stream.settings();
-    let mut archived = settings.is_some();
+    let name = named(stream.name)?;
+    let mut generator = Generator::new(SEED, 0);
+    let mut archived = stream.archive.is_some();
     let mut has_records = false;
     if let Some(tags) = known.get(&name) {
         archived = is_archived(tags);
         has_records = archived;
     } else {
         make_stream(&connection.kinesis, &name, stream.shards).await?;
-        if let Some(settings) = &settings {
-            // Tables first: if the stream had tags before its tables exist, the archiver would fail.
-            has_records = !archive::make_tables(connection, &name, settings).await?;
-            let tags = settings.to_tags().into_iter().map(|(key, value)| (key.to_owned(), value));
+        if let Some(archive) = &stream.archive {
+            // Tables and earlier records first: once the stream has its tags, the archiver writes.
+            has_records = !seed_archive(connection, &name, stream.shards, archive, (&mut generator, stream.kind)).await?;
+            let tags = archive.settings().to_tags().into_iter().map(|(key, value)| (key.to_owned(), value));
             tag_stream(&connection.kinesis, &name, tags).await?;
         }
     }
-    let Some((kind, count, seconds_apart)) = stream.seed.filter(|_| !has_records) else {
+    if has_records || stream.first_records == 0 {
         return Ok(Vec::new());
-    };
-    let records = first_records(kind, count, seconds_apart);
+    }
+    let records = first_records(&mut generator, stream.kind, stream.first_records);
     let last = put_all(&connection.kinesis, &name, records).await?;
     if !archived {
         return Ok(Vec::new());
@@ -104,17 +166,44 @@ async fn seed_stream(connection: &Connection, stream: &DemoStream, known: &Inven
     Ok(last.into_iter().map(|(shard, last)| SeededShard { stream: name.clone(), shard, last }).collect())
 }
 
-/// Records with times at even intervals until now.
-fn first_records(kind: Kind, count: usize, seconds_apart: i64) -> Vec<(String, Vec<u8>)> {
-    let mut generator = Generator::new(SEED, 0);
+/// Creates the tables of an archive and writes its past. Returns false if the archive exists.
+async fn seed_archive(
+    connection: &Connection,
+    stream: &StreamName,
+    shards: i32,
+    archive: &DemoArchive,
+    records: (&mut Generator, Kind),
+) -> Result<bool, SetupError> {
+    let settings = archive.settings();
+    let is_new = archive::make_tables(connection, stream, &settings).await?;
+    if is_new {
+        let table = archive_table_name(stream, archive.mode);
+        let target = Archive { table: &table, settings: &settings, shards };
+        history::write(connection, target, archive.past, records, Timestamp::now()).await?;
+    }
+    Ok(is_new)
+}
+
+async fn seed_without_stream(connection: &Connection) -> Result<(), SetupError> {
+    let (name, shards, kind, archive) = &WITHOUT_STREAM;
+    seed_archive(connection, &named(name)?, *shards, archive, (&mut Generator::new(SEED, 0), *kind)).await.map(|_| ())
+}
+
+fn named(name: &str) -> Result<StreamName, SetupError> {
+    let refused = |message: String| AwsFailure { kind: FailureKind::Refused, message };
+    StreamName::parse(name).map_err(|error| SetupError::new(format!("name stream {name}"), refused(error.to_string())))
+}
+
+/// Records with times at even intervals until now. The first order is a large one.
+fn first_records(generator: &mut Generator, kind: Kind, count: usize) -> Vec<(String, Vec<u8>)> {
     let now = Timestamp::now();
-    (0..count)
-        .rev()
-        .map(|place| {
-            let age = SignedDuration::from_secs(i64::try_from(place).unwrap_or_default() * seconds_apart);
-            generator.record(kind, now.saturating_sub(age).unwrap_or(now))
-        })
-        .collect()
+    let ago = |place: usize| {
+        let age = SignedDuration::from_secs(i64::try_from(place).unwrap_or_default() * SECONDS_APART);
+        now.saturating_sub(age).unwrap_or(now)
+    };
+    let large = (kind == Kind::Order).then(|| generator.order_with_invoice(ago(count)));
+    let others: Vec<_> = (0..count).rev().map(|place| generator.record(kind, ago(place))).collect();
+    large.into_iter().chain(others).collect()
 }
 
 /// Puts the records in order and returns the last sequence number of every shard.

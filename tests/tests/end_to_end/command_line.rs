@@ -4,6 +4,7 @@ mod bombs;
 mod browse;
 mod configure;
 mod connecting;
+mod demo;
 mod ending;
 mod errors;
 mod export;

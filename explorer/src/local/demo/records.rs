@@ -1,14 +1,25 @@
 //! Generates the demo's records: what shops, devices and services put into streams.
 
+mod partners;
+mod prices;
+
+use archiver::format::aggregate::aggregate;
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use flate2::Compression;
 use flate2::write::GzEncoder;
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
+use prices::{Article, articles};
 use serde_json::{Value, json};
 use std::collections::VecDeque;
 use std::io::Write as _;
 
 /// Open orders at any time.
 const OPEN_ORDERS: usize = 30;
+/// One in this many telemetry records is an aggregate.
+const FRAMES_TO_AGGREGATE: u8 = 12;
+/// Bytes of a scanned invoice. Noise, as JPEG is to a compressor.
+const SCAN_BYTES: usize = 500_000;
 /// The start of every telemetry frame.
 const FRAME_MAGIC: &[u8; 4] = b"TLM1";
 
@@ -35,10 +46,14 @@ pub(super) enum Kind {
     DeviceStatus,
     /// Gzip of JSON as CloudWatch Logs sends it, keyed by log stream.
     Logs,
-    /// Binary, keyed by vehicle.
+    /// Binary, keyed by vehicle; now and then several frames that the Kinesis Producer Library aggregated.
     Telemetry,
     /// JSON, keyed by session.
     Click,
+    /// JSON, keyed by article.
+    Price,
+    /// JSON, gzip of JSON, MessagePack, CBOR or protobuf, keyed by partner.
+    Partner,
 }
 
 /// Generates records. The same seed gives the same records, except for their times.
@@ -48,6 +63,7 @@ pub(super) struct Generator {
     next_order: u64,
     open_orders: VecDeque<Order>,
     frames: u32,
+    articles: [Article; CATALOGUE.len()],
 }
 
 #[derive(Clone, Debug)]
@@ -64,7 +80,7 @@ impl Generator {
     /// Numbers orders from `first_order`.
     pub(super) fn new(seed: u64, first_order: u64) -> Self {
         let random = fastrand::Rng::with_seed(seed);
-        Self { random, next_order: 10_001 + first_order, open_orders: VecDeque::new(), frames: 0 }
+        Self { random, next_order: 10_001 + first_order, open_orders: VecDeque::new(), frames: 0, articles: articles() }
     }
 
     /// The partition key and the payload of a record at this time.
@@ -75,7 +91,26 @@ impl Generator {
             Kind::Logs => self.logs(now),
             Kind::Telemetry => self.telemetry(now),
             Kind::Click => self.click(now),
+            Kind::Price => self.price(now),
+            Kind::Partner => self.partner_event(now),
         }
+    }
+
+    /// An order with a scan of its invoice: too large for one item of an archive.
+    pub(super) fn order_with_invoice(&mut self, now: Timestamp) -> (String, Vec<u8>) {
+        let scan: Vec<u8> = std::iter::repeat_with(|| self.random.u8(..)).take(SCAN_BYTES).collect();
+        let order = self.place_order(now);
+        let customer = format!("cust-{:02}", order.customer);
+        let payload = json!({
+            "id": format!("order-{}", order.number),
+            "customer": customer,
+            "status": "invoiced",
+            "total": f64::from(order.total_cents) / 100.0,
+            "currency": "EUR",
+            "invoice": { "type": "image/jpeg", "base64": STANDARD.encode(scan) },
+            "updatedAt": seconds_of(now),
+        });
+        (customer, payload.to_string().into_bytes())
     }
 
     /// A new order, or the next event of an open one: paid, then shipped.
@@ -187,9 +222,23 @@ impl Generator {
         line.to_string()
     }
 
+    /// A frame, or those of the last seconds together.
+    fn telemetry(&mut self, now: Timestamp) -> (String, Vec<u8>) {
+        if self.random.u8(..FRAMES_TO_AGGREGATE) > 0 {
+            return self.frame(now);
+        }
+        let frames: Vec<(String, Vec<u8>)> = (0..self.random.i64(3..=6))
+            .rev()
+            .map(|seconds| self.frame(now.saturating_sub(SignedDuration::from_secs(seconds)).unwrap_or(now)))
+            .collect();
+        let user_records: Vec<(&str, Option<&str>, &[u8])> =
+            frames.iter().map(|(vehicle, frame)| (vehicle.as_str(), None, frame.as_slice())).collect();
+        (format!("gateway-{}", self.random.u8(1..=2)), aggregate(&user_records))
+    }
+
     /// Magic, version, channel count, vehicle, frame number, epoch milliseconds, channels as 32-bit floats, raw bus bytes, all in
     /// little endian.
-    fn telemetry(&mut self, now: Timestamp) -> (String, Vec<u8>) {
+    fn frame(&mut self, now: Timestamp) -> (String, Vec<u8>) {
         let vehicle = self.random.u16(1..=12);
         let channels: [f32; 6] = [
             48.137_f32 + self.random.f32() / 10.0,
@@ -247,6 +296,7 @@ fn gzip(bytes: &[u8]) -> Vec<u8> {
 #[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
+    use archiver::format::aggregate::Aggregate;
     use std::collections::HashMap;
     use std::io::Read as _;
 
@@ -257,7 +307,7 @@ mod tests {
 
     #[test]
     fn one_seed_makes_the_same_records() {
-        for kind in [Kind::Order, Kind::DeviceStatus, Kind::Logs, Kind::Telemetry, Kind::Click] {
+        for kind in [Kind::Order, Kind::DeviceStatus, Kind::Logs, Kind::Telemetry, Kind::Click, Kind::Price, Kind::Partner] {
             assert_eq!(records(kind, 50), records(kind, 50), "{kind:?}");
         }
     }
@@ -289,9 +339,11 @@ mod tests {
     }
 
     #[test]
-    fn telemetry_has_bytes_of_every_value() {
+    fn telemetry_has_bytes_of_every_value_and_aggregates() {
         let frames = records(Kind::Telemetry, 200);
-        assert!(frames.iter().all(|(_, frame)| frame.starts_with(FRAME_MAGIC)));
+        let (aggregates, frames): (Vec<_>, Vec<_>) = frames.into_iter().partition(|(key, _)| key.starts_with("gateway-"));
+        assert!(aggregates.iter().all(|(_, payload)| Aggregate::parse(payload).unwrap().user_records().count() >= 3));
+        assert!(!aggregates.is_empty() && frames.iter().all(|(_, frame)| frame.starts_with(FRAME_MAGIC)));
         let values: std::collections::BTreeSet<u8> = frames.into_iter().flat_map(|(_, frame)| frame).collect();
         assert_eq!(values.len(), 256);
     }

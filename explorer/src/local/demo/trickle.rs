@@ -12,7 +12,7 @@ use std::time::Duration;
 /// Pause between two records.
 const INTERVAL: Duration = Duration::from_millis(300);
 /// Which stream gets the next record, in turn.
-const TURNS: [(&str, Kind); 10] = [
+const TURNS: [(&str, Kind); 12] = [
     ("orders", Kind::Order),
     ("device-status", Kind::DeviceStatus),
     ("clickstream", Kind::Click),
@@ -22,7 +22,9 @@ const TURNS: [(&str, Kind); 10] = [
     ("orders", Kind::Order),
     ("app-logs", Kind::Logs),
     ("clickstream", Kind::Click),
+    ("prices", Kind::Price),
     ("telemetry", Kind::Telemetry),
+    ("partner-events", Kind::Partner),
 ];
 
 /// Puts records until it is stopped.
