@@ -21,6 +21,8 @@ struct Stored {
     columns: BTreeMap<String, String>,
     /// The filter lines applied, the newest last.
     filters: Vec<String>,
+    /// Whether the hints of the local system were put away.
+    hides_hints: bool,
 }
 
 fn file() -> Option<PathBuf> {
@@ -49,6 +51,7 @@ fn load_from(file: &Path) -> Memory {
         recipes: stored.decoders.into_iter().filter_map(recipe).collect(),
         columns: stored.columns.into_iter().filter_map(columns).collect(),
         filters,
+        hides_hints: stored.hides_hints,
     }
 }
 
@@ -68,6 +71,7 @@ fn save_to(memory: &Memory, file: &Path) -> io::Result<()> {
         decoders: memory.recipes.iter().map(|(stream, recipe)| (stream.clone(), recipe.to_string())).collect(),
         columns: memory.columns.iter().map(|(stream, columns)| (stream.clone(), columns.to_string())).collect(),
         filters: memory.filters.entries().to_vec(),
+        hides_hints: memory.hides_hints,
     };
     private::replace(file, &serde_json::to_vec_pretty(&stored)?).map(|_| ())
 }
@@ -86,6 +90,7 @@ mod tests {
         memory.columns.insert("orders".to_owned(), Columns::parse("id customer.city").unwrap());
         memory.columns.insert("logs".to_owned(), Columns::parse("none").unwrap());
         memory.filters.push("key:cust-42 after:1h");
+        memory.hides_hints = true;
         save_to(&memory, &file).unwrap();
         assert_eq!(load_from(&file), memory);
     }

@@ -149,6 +149,12 @@ impl Model {
         }
     }
 
+    /// Whether the first screen says what to try.
+    #[must_use]
+    pub fn shows_hints(&self) -> bool {
+        self.session.local.is_some() && !self.memory.hides_hints
+    }
+
     /// A new request id.
     pub fn next_request(&mut self) -> RequestId {
         self.last_id += 1;

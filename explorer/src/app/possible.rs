@@ -111,7 +111,7 @@ impl Model {
             (GlobalCommand::Refresh, Some(Screen::Records(records))) => Ok(records.check_refresh()?),
             (GlobalCommand::Refresh, Some(Screen::Configure(_) | Screen::ReplaySetup(_) | Screen::ReplayReview(_)))
             | (GlobalCommand::Replays, Some(Screen::Replays(_))) => Err(MEANS_NOTHING),
-            (GlobalCommand::Back, None) if !self.streams.is_narrowed() => {
+            (GlobalCommand::Back, None) if !self.streams.is_narrowed() && !self.shows_hints() => {
                 Err(Refusal(Some(Notice::Info("this is the first screen; q quits".to_owned()))))
             }
             (

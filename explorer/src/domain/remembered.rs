@@ -14,4 +14,6 @@ pub struct Memory {
     pub columns: BTreeMap<String, Columns>,
     /// The filter lines that were applied.
     pub filters: History,
+    /// Whether the hints of the local system were put away.
+    pub hides_hints: bool,
 }

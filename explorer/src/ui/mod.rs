@@ -2,6 +2,7 @@
 
 mod configure;
 mod help;
+mod hints;
 mod records;
 mod replay;
 mod streams;

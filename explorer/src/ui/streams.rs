@@ -1,5 +1,6 @@
 //! The streams and their archives.
 
+use super::hints;
 use super::theme::Theme;
 use super::{block, column_widths, cut_line, first_visible, framed, seen_of};
 use crate::app::model::Model;
@@ -61,7 +62,10 @@ pub(super) fn draw(model: &Model, theme: &Theme, frame: &mut Frame<'_>, area: Re
         rows.into_iter().map(|row| Line::styled(row, theme.warning())).collect()
     });
     let note_rows = u16::try_from(note.len()).unwrap_or(0).min(inner.height);
-    let table_area = Rect { height: inner.height.saturating_sub(note_rows), ..inner };
+    let mut table_area = Rect { height: inner.height.saturating_sub(note_rows), ..inner };
+    if model.shows_hints() && !streams.is_narrowed() {
+        table_area = hints::draw_below(rows.len() + 1, theme, frame, table_area);
+    }
     let is_wide = area.width >= COLUMNS_FOR_ALL;
     let height = usize::from(table_area.height.saturating_sub(1));
     let cursor = streams.cursor();

@@ -356,3 +356,19 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn the_hints_of_the_local_system_are_put_away_for_good() {
+    let mut model = model_with_streams(80, 24);
+    assert!(!model.shows_hints());
+    model.session.local = Some(local_addresses());
+    assert!(model.shows_hints());
+    press(&mut model, "/ orders");
+    assert_eq!(press(&mut model, "esc"), []);
+    assert!(model.shows_hints(), "esc ends the filter first");
+    let effects = press(&mut model, "esc");
+    let [Effect::Remember(memory)] = effects.as_slice() else { panic!("{effects:?}") };
+    assert!(memory.hides_hints && !model.shows_hints());
+    assert_eq!(press(&mut model, "esc"), []);
+    assert!(matches!(&model.notice, Some(Notice::Info(text)) if text.contains("first screen")));
+}

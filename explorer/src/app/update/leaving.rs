@@ -38,12 +38,17 @@ fn close(model: &mut Model) -> bool {
 /// Goes one step back.
 pub(in crate::app) fn back(model: &mut Model) -> Vec<Effect> {
     let (requests, now) = ([model.next_request(), model.next_request()], model.times.now);
+    let shows_hints = model.shows_hints();
     match model.screens.last_mut() {
         None if model.streams.opening.is_some() => model.streams.opening = None,
         None if model.streams.typing || !model.streams.filter.text().is_empty() => {
             model.streams.typing = false;
             model.streams.filter = Line::default();
             model.streams.keep_selection();
+        }
+        None if shows_hints => {
+            model.memory.hides_hints = true;
+            return vec![Effect::Remember(Box::new(model.memory.clone()))];
         }
         None => {}
         Some(Screen::Records(records)) if records.typing.is_some() => records.typing = None,

@@ -154,6 +154,15 @@ fn streams_local_and_filtered() {
 }
 
 #[test]
+fn streams_local_with_hints() {
+    check("streams_local_hints", |columns, rows| {
+        let mut model = model_with_streams(columns, rows);
+        model.session.local = Some(local_addresses());
+        model
+    });
+}
+
+#[test]
 fn records_loading() {
     check("records_loading", |columns, rows| {
         let mut model = model_with_streams(columns, rows);
