@@ -9,6 +9,7 @@ mod get;
 mod interrupt;
 #[cfg(feature = "local")]
 mod local;
+mod manual;
 mod negated;
 mod output;
 mod progress;
@@ -43,7 +44,7 @@ use std::time::Instant;
 /// Exit codes: 0 done, 1 failed (one sentence on stderr), 2 wrong usage, 3 nothing found, 4 problems found by streams --check,
 /// 130 stopped by ctrl-c before it was done.
 #[derive(Debug, Parser)]
-#[command(name = "explorer", bin_name = "explorer", version, about, max_term_width = 120)]
+#[command(name = "explorer", bin_name = "explorer", version = env!("EXPLORER_VERSION"), about, max_term_width = 120)]
 pub struct Arguments {
     #[command(flatten)]
     common: CommonOptions,
@@ -86,6 +87,10 @@ enum Command {
     },
     /// Print the keyboard shortcuts of the screens
     Keys,
+    /// Print a script that completes commands and options in a shell
+    Completions(manual::CompletionsArguments),
+    /// Print the manual page
+    Man(manual::ManArguments),
 }
 
 /// A command, by what it needs.
@@ -97,6 +102,8 @@ enum Task {
 /// Commands that work without AWS.
 enum Offline {
     Keys,
+    Completions(manual::CompletionsArguments),
+    Man(manual::ManArguments),
     Local { demo: bool },
     History(replay::HistoryCommand),
     Read(PathBuf, ReadCommand),
@@ -167,6 +174,8 @@ impl Task {
         Ok(match command {
             None => Self::Online(Online::Screens),
             Some(Command::Keys) => Self::Offline(Offline::Keys),
+            Some(Command::Completions(arguments)) => Self::Offline(Offline::Completions(arguments)),
+            Some(Command::Man(arguments)) => Self::Offline(Offline::Man(arguments)),
             Some(Command::Local { no_demo }) => Self::Offline(Offline::Local { demo: !no_demo }),
             Some(Command::Replay(replay::ReplayCommand::History(command))) => Self::Offline(Offline::History(command)),
             Some(Command::Replay(replay::ReplayCommand::Run(command))) => Self::Online(Online::Replay(command)),
@@ -201,6 +210,8 @@ impl Offline {
     async fn run(self, common: CommonOptions) -> Result<(), CommandError> {
         match self {
             Self::Keys => crate::app::keymap::as_markdown().lines().try_for_each(output::print),
+            Self::Completions(arguments) => manual::completions(&arguments),
+            Self::Man(arguments) => manual::man(&arguments),
             #[cfg(feature = "local")]
             Self::Local { demo } => local::run(common, demo).await,
             #[cfg(not(feature = "local"))]

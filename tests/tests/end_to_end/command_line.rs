@@ -11,6 +11,7 @@ mod export;
 mod filter;
 mod hostile;
 mod local;
+mod manual;
 mod recover;
 mod replay;
 mod replay_crashes;

@@ -63,7 +63,7 @@ fn commands() -> BTreeMap<String, Command> {
 /// Arguments with which a command succeeds.
 fn usual(world: &World, path: &str) -> Vec<String> {
     let (stream, target) = (world.stream.name.as_str(), world.target.name.as_str());
-    let place = world.folder.path().join("failed").display().to_string();
+    let [place, pages] = ["failed", "pages"].map(|name| world.folder.path().join(name).display().to_string());
     let arguments: &[&str] = match path {
         "streams" | "keys" | "replay list" => &[],
         "records" => &[stream],
@@ -77,6 +77,8 @@ fn usual(world: &World, path: &str) -> Vec<String> {
         "replay resume" | "replay cancel" | "replay remove" => &["00000000", "--yes"],
         "replay pause" | "replay show" => &["00000000"],
         "local" => &["--no-demo"],
+        "completions" => &["bash"],
+        "man" => &["--dir", pages.as_str()],
         other => panic!("no case for the command \"{other}\": add one, with arguments with which it does its work"),
     };
     path.split(' ').chain(arguments.iter().copied()).map(str::to_owned).collect()
@@ -207,7 +209,9 @@ impl World {
                 panic!("{what}: {arguments:?} prints on {name}: {harm}");
             }
         }
-        if arguments.ends_with(&["--output".to_owned(), "json".to_owned()]) && arguments[0] != "keys" {
+        if arguments.ends_with(&["--output".to_owned(), "json".to_owned()])
+            && !["keys", "completions", "man"].contains(&arguments[0].as_str())
+        {
             let text = String::from_utf8(printed.stdout.clone()).unwrap();
             // A killed command may have stopped in the middle of a line.
             for line in text.split_inclusive('\n').filter(|line| line.ends_with('\n')) {
