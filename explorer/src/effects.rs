@@ -1,5 +1,7 @@
 //! Runs effects: each is its own task, and reports by messages. Owns everything that can be cancelled.
 
+#![deny(clippy::wildcard_enum_match_arm)]
+
 mod configure;
 mod export;
 mod outbox;

@@ -44,6 +44,7 @@ impl Line {
     }
 
     /// Handles a key; returns whether it was a typing key.
+    #[expect(clippy::wildcard_enum_match_arm, reason = "crossterm knows many more keys")]
     pub fn press(&mut self, key: KeyEvent) -> bool {
         let with_control = key.modifiers.contains(KeyModifiers::CONTROL);
         let request = match key.code {

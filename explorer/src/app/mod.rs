@@ -1,6 +1,8 @@
 //! The explorer's state and how it changes. Pure: no terminal, no network, no clock. Time and size arrive as messages; work leaves
 //! as effects.
 
+#![deny(clippy::wildcard_enum_match_arm)]
+
 pub mod command;
 pub mod configure;
 pub mod effect;
@@ -16,7 +18,7 @@ pub mod records;
 pub mod replay;
 pub mod streams;
 #[cfg(test)]
-#[allow(clippy::unwrap_used, clippy::panic)]
+#[allow(clippy::unwrap_used, clippy::panic, clippy::wildcard_enum_match_arm)]
 pub(crate) mod tests;
 mod update;
 

@@ -1,5 +1,7 @@
 //! Draws the state, read-only. Formats no more rows than fit the screen.
 
+#![deny(clippy::wildcard_enum_match_arm)]
+
 mod configure;
 mod help;
 mod hints;
@@ -7,7 +9,7 @@ mod records;
 mod replay;
 mod streams;
 #[cfg(test)]
-#[allow(clippy::unwrap_used, clippy::panic)]
+#[allow(clippy::unwrap_used, clippy::panic, clippy::wildcard_enum_match_arm)]
 mod tests;
 pub mod theme;
 

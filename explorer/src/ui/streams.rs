@@ -119,11 +119,8 @@ pub(super) fn draw(model: &Model, theme: &Theme, frame: &mut Frame<'_>, area: Re
 
 fn instead_of_rows(model: &Model, rows: usize) -> Option<String> {
     let streams = &model.streams;
-    match &streams.failure {
-        Some(failure) if streams.rows.is_empty() => {
-            return Some(format!("{}.\n\nF5 retries.", printable(&failure.to_string())));
-        }
-        _ => {}
+    if let Some(failure) = streams.failure.as_ref().filter(|_| streams.rows.is_empty()) {
+        return Some(format!("{}.\n\nF5 retries.", printable(&failure.to_string())));
     }
     if rows > 0 {
         return None;

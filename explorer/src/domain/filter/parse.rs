@@ -9,30 +9,46 @@ use super::{Condition, RecordFilter, Test};
 use crate::domain::time::{TimeContext, TypedTime};
 use std::ops::Range;
 
+/// The conditions that have a name.
+#[derive(Clone, Copy)]
+pub(super) enum NamedCondition {
+    Key,
+    After,
+    Before,
+    Json,
+    Text,
+    Shard,
+    Sequence,
+    Size,
+    Is,
+    UserKey,
+}
+
 /// The name of a condition, an example of its value, and what it asks in a few words.
 pub(super) struct Name {
+    condition: NamedCondition,
     pub(super) name: &'static str,
     pub(super) example: &'static str,
     pub(super) about: &'static str,
     pub(super) is_negatable: bool,
 }
 
-const fn name(name: &'static str, example: &'static str, about: &'static str) -> Name {
-    Name { name, example, about, is_negatable: true }
+const fn name(condition: NamedCondition, name: &'static str, example: &'static str, about: &'static str) -> Name {
+    Name { condition, name, example, about, is_negatable: true }
 }
 
 /// Every condition that has a name.
 pub(super) const NAMES: [Name; 10] = [
-    name("key", "cust-42", "this partition key; cust-* matches all that begin like this"),
-    Name { is_negatable: false, ..name("after", "1h", "arrived at this time or later") },
-    Name { is_negatable: false, ..name("before", "2026-11-20T10:00Z", "arrived before this time") },
-    name("json", "$.status==\"paid\"", "a value of its JSON, by JSONPath"),
-    name("text", "timeout", "a text in its payload, in upper or lower case"),
-    name("shard", "3", "came through this shard"),
-    name("seq", "4963", "this sequence number, or a range such as 4963..4970"),
-    name("size", ">10k", "bytes of its payload"),
-    name("is", "expired", "a property, such as expired or damaged"),
-    name("userkey", "cust-42", "this partition key, also within aggregated records"),
+    name(NamedCondition::Key, "key", "cust-42", "this partition key; cust-* matches all that begin like this"),
+    Name { is_negatable: false, ..name(NamedCondition::After, "after", "1h", "arrived at this time or later") },
+    Name { is_negatable: false, ..name(NamedCondition::Before, "before", "2026-11-20T10:00Z", "arrived before this time") },
+    name(NamedCondition::Json, "json", "$.status==\"paid\"", "a value of its JSON, by JSONPath"),
+    name(NamedCondition::Text, "text", "timeout", "a text in its payload, in upper or lower case"),
+    name(NamedCondition::Shard, "shard", "3", "came through this shard"),
+    name(NamedCondition::Sequence, "seq", "4963", "this sequence number, or a range such as 4963..4970"),
+    name(NamedCondition::Size, "size", ">10k", "bytes of its payload"),
+    name(NamedCondition::Is, "is", "expired", "a property, such as expired or damaged"),
+    name(NamedCondition::UserKey, "userkey", "cust-42", "this partition key, also within aggregated records"),
 ];
 
 /// What people type for these names elsewhere.
@@ -55,6 +71,17 @@ struct Term<'l> {
     head: Range<usize>,
     value: usize,
     is_negated: bool,
+}
+
+impl Term<'_> {
+    /// The place of its value, which must not be empty.
+    fn span_of(&self, word: &Word) -> Result<Range<usize>, InvalidFilter> {
+        let span = self.value..word.end;
+        if word.text.is_empty() || word.text.trim().is_empty() && !word.is_quoted {
+            return Err(InvalidFilter::new(span, format!("the value is empty; use for example {}", self.name.example)));
+        }
+        Ok(span)
+    }
 }
 
 struct Reader<'t> {
@@ -168,43 +195,51 @@ impl Reader<'_> {
     }
 
     fn read_named(&mut self, term: &Term<'_>) -> Result<usize, InvalidFilter> {
-        if term.name.name == "json" {
-            let (json, end) = JsonTest::read(term.source, term.value)?;
-            self.push(term.is_negated, Test::Json(json));
-            return Ok(end);
-        }
-        if term.name.name == "text" {
-            let (text, end) = read_text(term.source, term.value)?;
-            self.push(term.is_negated, Test::Text(text));
-            return Ok(end);
-        }
-        let word = match term.name.name {
-            "after" | "before" => self.read_time_word(term)?,
-            _ => term.source.read(term.value)?,
+        let word = |read: fn(&Word, Range<usize>) -> Result<Test, InvalidFilter>| {
+            let word = term.source.read(term.value)?;
+            let span = term.span_of(&word)?;
+            Ok((read(&word, span)?, word.end))
         };
-        let (span, end) = (term.value..word.end, word.end);
+        let (test, end) = match term.name.condition {
+            NamedCondition::After | NamedCondition::Before => return self.read_range(term),
+            NamedCondition::Key if !term.is_negated => return self.read_key(term),
+            NamedCondition::Json => {
+                let (json, end) = JsonTest::read(term.source, term.value)?;
+                (Test::Json(json), end)
+            }
+            NamedCondition::Text => {
+                let (text, end) = read_text(term.source, term.value)?;
+                (Test::Text(text), end)
+            }
+            NamedCondition::Key => word(|word, span| KeyPattern::parse(word, span).map(Test::Key))?,
+            NamedCondition::UserKey => word(|word, span| KeyPattern::parse(word, span).map(Test::UserKey))?,
+            NamedCondition::Shard => word(|word, span| ShardName::parse(word.text.trim(), span).map(Test::Shard))?,
+            NamedCondition::Sequence => word(|word, span| SequenceRange::parse(word.text.trim(), span).map(Test::Sequence))?,
+            NamedCondition::Size => word(|word, span| SizeRange::parse(word.text.trim(), span).map(Test::Size))?,
+            NamedCondition::Is => word(|word, span| Property::parse(word.text.trim(), span).map(Test::Is))?,
+        };
+        self.push(term.is_negated, test);
+        Ok(end)
+    }
+
+    /// The partition key that must hold, of which there is one.
+    fn read_key(&mut self, term: &Term<'_>) -> Result<usize, InvalidFilter> {
+        let word = term.source.read(term.value)?;
+        let span = term.span_of(&word)?;
+        self.once(self.filter.key.is_some(), term, word.end)?;
+        self.filter.key = Some(KeyPattern::parse(&word, span)?);
+        Ok(word.end)
+    }
+
+    /// One of the two times between which records arrived.
+    fn read_range(&mut self, term: &Term<'_>) -> Result<usize, InvalidFilter> {
+        let word = self.read_time_word(term)?;
+        let (span, end) = (term.span_of(&word)?, word.end);
         let value = word.text.trim();
-        if word.text.is_empty() || value.is_empty() && !word.is_quoted {
-            return Err(InvalidFilter::new(span, format!("the value is empty; use for example {}", term.name.example)));
-        }
-        match term.name.name {
-            "key" if !term.is_negated => {
-                self.once(self.filter.key.is_some(), term, end)?;
-                self.filter.key = Some(KeyPattern::parse(&word, span)?);
-            }
-            "after" => self.filter.after = Some(self.time(self.filter.after.is_some(), term, value, span)?),
-            "before" => self.filter.before = Some(self.time(self.filter.before.is_some(), term, value, span)?),
-            name => {
-                let test = match name {
-                    "key" => Test::Key(KeyPattern::parse(&word, span)?),
-                    "userkey" => Test::UserKey(KeyPattern::parse(&word, span)?),
-                    "shard" => Test::Shard(ShardName::parse(value, span)?),
-                    "seq" => Test::Sequence(SequenceRange::parse(value, span)?),
-                    "size" => Test::Size(SizeRange::parse(value, span)?),
-                    _ => Test::Is(Property::parse(value, span)?),
-                };
-                self.push(term.is_negated, test);
-            }
+        if matches!(term.name.condition, NamedCondition::After) {
+            self.filter.after = Some(self.time(self.filter.after.is_some(), term, value, span)?);
+        } else {
+            self.filter.before = Some(self.time(self.filter.before.is_some(), term, value, span)?);
         }
         // Whichever of the two times comes last is the one that leaves no room.
         let range = self.filter.check_range(self.times.now);

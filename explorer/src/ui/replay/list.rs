@@ -276,7 +276,13 @@ fn draw_at_rest(model: &Model, row: &ReplayRow, plan: &PlanSummary, theme: &Them
             PlanState::Planned => "enter reviews the plan and starts it",
             state if state.can_resume() => "p resumes it, x cancels it",
             PlanState::Running => "it runs in another process; p pauses it",
-            _ => "",
+            PlanState::Planning
+            | PlanState::Unplanned
+            | PlanState::Interrupted
+            | PlanState::Paused
+            | PlanState::Failed
+            | PlanState::Cancelled
+            | PlanState::Finished => "",
         },
         theme.quiet(),
     ));

@@ -124,12 +124,17 @@ fn hint(setup: &ReplaySetup, field: Field) -> String {
         Field::Rate if is_empty => "50% of each shard, 800/s, or max",
         Field::Rate => "   of each shard's capacity; 800/s, or max",
         Field::Timing => "   or recorded, or 10x as fast as recorded",
-        _ => "",
+        Field::Target
+        | Field::Separator
+        | Field::StateAsOf
+        | Field::Limit
+        | Field::Records
+        | Field::Expired
+        | Field::Aggregated
+        | Field::Envelope
+        | Field::Sequence => "",
     };
-    match field {
-        Field::Rate | Field::Timing if setup.field != field => String::new(),
-        _ => hint.to_owned(),
-    }
+    if matches!(field, Field::Rate | Field::Timing) && setup.field != field { String::new() } else { hint.to_owned() }
 }
 
 /// How many of all that match are on the screen.
