@@ -19,6 +19,46 @@ const MOST_NOTE_ROWS: usize = 3;
 /// From this width on, all columns of the table are shown.
 const COLUMNS_FOR_ALL: u16 = 112;
 
+/// A column between the stream's name and its health.
+struct Column {
+    title: &'static str,
+    width: Constraint,
+    is_number: bool,
+    /// `None` is shown as a dash.
+    text: fn(&StreamOverview) -> Option<String>,
+}
+
+impl Column {
+    const fn words(title: &'static str, width: Constraint, text: fn(&StreamOverview) -> Option<String>) -> Self {
+        Self { title, width, is_number: false, text }
+    }
+
+    const fn number(title: &'static str, width: u16, text: fn(&StreamOverview) -> Option<String>) -> Self {
+        Self { title, width: Constraint::Length(width), is_number: true, text }
+    }
+
+    fn aligned(&self, text: String) -> Cell<'static> {
+        let line = Line::from(text);
+        Cell::from(if self.is_number { line.right_aligned() } else { line })
+    }
+}
+
+const WIDE: &[Column] = &[
+    Column::words("STATUS", Constraint::Length(8), |overview| Some(overview.status.to_lowercase())),
+    Column::number("SHARDS", 6, |overview| (!overview.is_deleted).then(|| overview.open_shards.to_string())),
+    Column::words("MODE", Constraint::Length(6), mode),
+    Column::words("TTL", Constraint::Length(5), ttl),
+    Column::words("ARCHIVE TABLE", Constraint::Fill(1), table_name),
+    Column::number("ITEMS ABOUT", 12, |overview| overview.table.as_ref().map(|table| count(table.items))),
+    Column::number("SIZE", 8, |overview| overview.table.as_ref().map(|table| size(table.size_bytes))),
+];
+const NARROW: &[Column] = &[
+    Column::words("MODE", Constraint::Length(6), mode),
+    Column::words("TTL", Constraint::Length(4), ttl),
+    Column::words("ARCHIVE TABLE", Constraint::Fill(1), table_name),
+    Column::number("ITEMS", 7, |overview| overview.table.as_ref().map(|table| short_count(table.items))),
+];
+
 pub(super) fn draw(model: &Model, theme: &Theme, frame: &mut Frame<'_>, area: Rect) {
     let streams = &model.streams;
     let rows = streams.visible();
@@ -70,49 +110,20 @@ pub(super) fn draw(model: &Model, theme: &Theme, frame: &mut Frame<'_>, area: Re
     let height = usize::from(table_area.height.saturating_sub(1));
     let cursor = streams.cursor();
     let first = first_visible(cursor, rows.len(), height);
-    let header = if is_wide {
-        vec!["  STREAM", "STATUS", "SHARDS", "MODE", "TTL", "ARCHIVE TABLE", "ITEMS ABOUT", "SIZE", "HEALTH"]
-    } else {
-        vec!["  STREAM", "MODE", "TTL", "ARCHIVE TABLE", "ITEMS", "HEALTH"]
-    };
     let longest_name = rows.iter().map(|row| row.name.as_str().len()).max().unwrap_or(0);
     let name_width =
         Constraint::Length(u16::try_from(longest_name + 2).unwrap_or(u16::MAX).clamp(12, (inner.width * 3 / 10).max(12)));
-    let widths = if is_wide {
-        vec![
-            name_width,
-            Constraint::Length(8),
-            Constraint::Length(6),
-            Constraint::Length(6),
-            Constraint::Length(5),
-            Constraint::Fill(1),
-            Constraint::Length(12),
-            Constraint::Length(8),
-            Constraint::Length(15),
-        ]
-    } else {
-        vec![
-            name_width,
-            Constraint::Length(6),
-            Constraint::Length(4),
-            Constraint::Fill(1),
-            Constraint::Length(7),
-            Constraint::Length(12),
-        ]
-    };
-    let columns = column_widths(&widths, table_area.width);
+    let columns = if is_wide { WIDE } else { NARROW };
+    let health_width = Constraint::Length(if is_wide { 15 } else { 12 });
+    let widths: Vec<Constraint> =
+        [name_width].into_iter().chain(columns.iter().map(|column| column.width)).chain([health_width]).collect();
+    let fitting = column_widths(&widths, table_area.width);
     let lines = rows.iter().enumerate().skip(first).take(height).map(|(place, row)| {
-        let line = Row::new(cells(row, place == cursor, is_wide, &columns, theme));
+        let line = Row::new(cells(row, place == cursor, is_wide, &fitting, theme));
         if place == cursor { line.style(theme.selected()) } else { line }
     });
-    let header: Vec<Cell<'_>> = header
-        .into_iter()
-        .map(|title| {
-            let is_number = matches!(title, "SHARDS" | "ITEMS ABOUT" | "ITEMS" | "SIZE");
-            let line = if is_number { Line::from(title).right_aligned() } else { Line::from(title) };
-            Cell::from(line)
-        })
-        .collect();
+    let titles = columns.iter().map(|column| column.aligned(column.title.to_owned()));
+    let header = [Cell::from("  STREAM")].into_iter().chain(titles).chain([Cell::from("HEALTH")]);
     frame.render_widget(Table::new(lines, widths).header(Row::new(header).style(theme.quiet())), table_area);
     frame.render_widget(Paragraph::new(note), Rect { y: table_area.bottom(), height: note_rows, ..inner });
 }
@@ -141,12 +152,10 @@ fn problem_of(row: &StreamRow) -> Option<String> {
     }
 }
 
-fn cells(row: &StreamRow, is_current: bool, is_wide: bool, columns: &[usize], theme: &Theme) -> Vec<Cell<'static>> {
-    let fitting = |column: usize, text: String| match columns.get(column) {
-        Some(columns) => Cell::from(cut(&printable(&text), *columns).into_owned()),
-        None => Cell::from(""),
-    };
-    let name = fitting(0, format!("{} {}", if is_current { "▸" } else { " " }, row.name));
+fn cells(row: &StreamRow, is_current: bool, is_wide: bool, widths: &[usize], theme: &Theme) -> Vec<Cell<'static>> {
+    let fitted = |place: usize, text: &str| cut(&printable(text), widths.get(place).copied().unwrap_or(0)).into_owned();
+    let mut cells = vec![Cell::from(fitted(0, &format!("{} {}", if is_current { "▸" } else { " " }, row.name)))];
+    let columns = if is_wide { WIDE } else { NARROW };
     let Some(overview) = &row.overview else {
         let state = match &row.failure {
             None => Span::styled("…", theme.quiet()),
@@ -156,37 +165,30 @@ fn cells(row: &StreamRow, is_current: bool, is_wide: bool, columns: &[usize], th
             }
             Some(_) => Span::styled("▲ unreadable", theme.error()),
         };
-        let blanks = if is_wide { 7 } else { 4 };
-        let mut cells = vec![name];
-        cells.extend(std::iter::repeat_n(Cell::from(""), blanks));
+        cells.extend(columns.iter().map(|_| Cell::from("")));
         cells.push(Cell::from(state));
         return cells;
     };
-    let right = |text: String| Cell::from(Line::from(text).right_aligned());
-    let or_dash = |text: Option<String>| text.unwrap_or_else(|| DASH.to_owned());
+    cells.extend(columns.iter().enumerate().map(|(place, column)| {
+        let text = (column.text)(overview).unwrap_or_else(|| DASH.to_owned());
+        column.aligned(if column.is_number { text } else { fitted(place + 1, &text) })
+    }));
+    cells.push(Cell::from(health(overview, row.failure.is_some(), is_wide, theme)));
+    cells
+}
+
+fn mode(overview: &StreamOverview) -> Option<String> {
     let of_table = || overview.table.as_ref().filter(|_| overview.is_deleted)?.mode().map(|mode| mode.to_string());
     let of_tags = overview.settings().map(|settings| settings.mode_as_written.clone().unwrap_or_else(|| settings.mode.to_string()));
-    let mode = or_dash(of_tags.or_else(of_table));
-    let ttl = or_dash(overview.settings().and_then(|settings| settings.ttl).map(|ttl| ttl.to_string()));
-    let table = or_dash(overview.table.as_ref().map(|table| table.name.clone()));
-    let items_of = if is_wide { count } else { short_count };
-    let items = or_dash(overview.table.as_ref().map(|table| items_of(table.items)));
-    let health = Cell::from(health(overview, row.failure.is_some(), is_wide, theme));
-    if !is_wide {
-        return vec![name, fitting(1, mode), fitting(2, ttl), fitting(3, table), right(items), health];
-    }
-    let bytes = or_dash(overview.table.as_ref().map(|table| size(table.size_bytes)));
-    vec![
-        name,
-        fitting(1, overview.status.to_lowercase()),
-        right(if overview.is_deleted { DASH.to_owned() } else { overview.open_shards.to_string() }),
-        fitting(3, mode),
-        fitting(4, ttl),
-        fitting(5, table),
-        right(items),
-        right(bytes),
-        health,
-    ]
+    of_tags.or_else(of_table)
+}
+
+fn ttl(overview: &StreamOverview) -> Option<String> {
+    overview.settings().and_then(|settings| settings.ttl).map(|ttl| ttl.to_string())
+}
+
+fn table_name(overview: &StreamOverview) -> Option<String> {
+    overview.table.as_ref().map(|table| table.name.clone())
 }
 
 fn health(overview: &StreamOverview, is_stale: bool, is_wide: bool, theme: &Theme) -> Span<'static> {
