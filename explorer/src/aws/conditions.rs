@@ -36,7 +36,7 @@ const ARRIVAL_SLACK: SignedDuration = SignedDuration::from_millis(1);
 const LAST_TIME: Timestamp = Timestamp::constant(4_102_444_800, 0);
 
 /// Builds the conditions, with a placeholder for each name and value.
-struct Writer {
+struct ConditionWriter {
     mode: ArchiveMode,
     /// A Query takes no conditions on keys besides the key condition.
     is_query: bool,
@@ -47,7 +47,7 @@ struct Writer {
 impl Conditions {
     /// The conditions for an archive of this mode: for a Query if the filter asks for one key, otherwise for a Scan.
     pub(crate) fn of(filter: &RecordFilter, mode: ArchiveMode, now: Timestamp) -> Self {
-        let mut writer = Writer { mode, is_query: filter.key().is_some(), names: HashMap::new(), values: HashMap::new() };
+        let mut writer = ConditionWriter { mode, is_query: filter.key().is_some(), names: HashMap::new(), values: HashMap::new() };
         let key = filter.key().map(|key| writer.key_condition(key, filter.sequence()));
         let mut clauses = writer.arrival_clauses(filter, now);
         clauses.extend(filter.key_prefix().map(|prefix| writer.key_prefix_clause(prefix)));
@@ -66,7 +66,7 @@ impl Conditions {
     }
 }
 
-impl Writer {
+impl ConditionWriter {
     fn name(&mut self, attribute: &str) -> String {
         let placeholder = format!("#{attribute}");
         self.names.insert(placeholder.clone(), attribute.to_owned());

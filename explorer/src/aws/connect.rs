@@ -73,12 +73,12 @@ pub struct Connection {
     /// Whether any call was answered yet.
     is_answered: Arc<AtomicBool>,
     tag_pace: Option<Arc<Mutex<Instant>>>,
-    origin: Arc<Origin>,
+    origin: Arc<ClientSettings>,
 }
 
 /// The base for other clients, which few commands need.
 #[derive(Debug)]
-enum Origin {
+enum ClientSettings {
     Aws(Box<(SdkConfig, Http)>),
     Emulators { kinesis_url: String, dynamodb_url: String },
 }
@@ -127,7 +127,7 @@ impl Connection {
             account: credentials.account_id().map(|account| account.as_str().to_owned()),
             is_answered: Arc::default(),
             tag_pace: Some(Arc::new(Mutex::new(Instant::now()))),
-            origin: Arc::new(Origin::Aws(Box::new((config, http)))),
+            origin: Arc::new(ClientSettings::Aws(Box::new((config, http)))),
         })
     }
 
@@ -153,7 +153,10 @@ impl Connection {
             account: None,
             is_answered: Arc::default(),
             tag_pace: None,
-            origin: Arc::new(Origin::Emulators { kinesis_url: kinesis_url.to_owned(), dynamodb_url: dynamodb_url.to_owned() }),
+            origin: Arc::new(ClientSettings::Emulators {
+                kinesis_url: kinesis_url.to_owned(),
+                dynamodb_url: dynamodb_url.to_owned(),
+            }),
         }
     }
 
@@ -208,8 +211,8 @@ impl Connection {
     /// Settings and connections for a service without a client here; `None` on emulators.
     pub(super) fn for_another_service(&self) -> Option<(&SdkConfig, SharedHttpConnector)> {
         match self.origin.as_ref() {
-            Origin::Aws(origin) => Some((&origin.0, origin.1.connector())),
-            Origin::Emulators { .. } => None,
+            ClientSettings::Aws(origin) => Some((&origin.0, origin.1.connector())),
+            ClientSettings::Emulators { .. } => None,
         }
     }
 
@@ -219,12 +222,12 @@ impl Connection {
     /// When credentials or endpoint are missing.
     pub fn archiver(&self) -> Result<AwsArchiver, Failure> {
         match self.origin.as_ref() {
-            Origin::Aws(origin) => {
+            ClientSettings::Aws(origin) => {
                 let (config, http) = origin.as_ref();
                 let archiver = AwsArchiver::new_through(&http.of_archiver(), config);
                 archiver.map_err(|error| Failure::refused("set up the archiver", error.to_string()))
             }
-            Origin::Emulators { kinesis_url, dynamodb_url } => {
+            ClientSettings::Emulators { kinesis_url, dynamodb_url } => {
                 Ok(AwsArchiver::new_on_emulators(kinesis_url, dynamodb_url, &self.region, DEFAULT_REFRESH))
             }
         }

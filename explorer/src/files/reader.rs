@@ -23,7 +23,7 @@ const FIRST_BATCH_BYTES: usize = 64 * 1024;
 const LINE_BYTES: usize = 1024 * 1024;
 
 /// A file while it is read.
-struct Lines {
+struct FileLines {
     file: OpenFile,
     reading: Reading,
     from: u64,
@@ -51,7 +51,7 @@ pub async fn read(
             return ReadEnding::Failed(failure(file.path(), "the position is that of an archive"), order.from.clone());
         }
     };
-    let lines = match Lines::open(file, from, order) {
+    let lines = match FileLines::open(file, from, order) {
         Ok(lines) => lines,
         Err(error) => return ReadEnding::Failed(failure(file.path(), &error.to_string()), order.from.clone()),
     };
@@ -69,7 +69,7 @@ pub async fn read(
     }
 }
 
-async fn read_all(mut lines: Lines, delivery: &Delivery) -> Result<(), Failure> {
+async fn read_all(mut lines: FileLines, delivery: &Delivery) -> Result<(), Failure> {
     let mut bytes = FIRST_BATCH_BYTES;
     loop {
         let path = lines.file.path().to_owned();
@@ -88,7 +88,7 @@ async fn read_all(mut lines: Lines, delivery: &Delivery) -> Result<(), Failure> 
     }
 }
 
-impl Lines {
+impl FileLines {
     fn open(file: &OpenFile, from: u64, order: &ReadOrder) -> io::Result<Self> {
         let now = Timestamp::now();
         Ok(Self {

@@ -80,11 +80,11 @@ pub(super) fn each_entry(
 pub(super) struct QueueWriter<'c> {
     connection: &'c Connection,
     position: u64,
-    blocks: Vec<Block>,
+    blocks: Vec<OpenBlock>,
 }
 
 #[derive(Clone, Default)]
-struct Block {
+struct OpenBlock {
     first: u64,
     entries: usize,
     bytes: Vec<u8>,
@@ -92,7 +92,7 @@ struct Block {
 
 impl<'c> QueueWriter<'c> {
     pub(super) fn new(connection: &'c Connection) -> Self {
-        Self { connection, position: 0, blocks: vec![Block::default(); BUCKETS] }
+        Self { connection, position: 0, blocks: vec![OpenBlock::default(); BUCKETS] }
     }
 
     pub(super) fn push(&mut self, entry: &OrderEntry) -> rusqlite::Result<()> {

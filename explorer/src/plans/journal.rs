@@ -76,22 +76,22 @@ pub struct RunEnd {
 /// Writes the journal of one run.
 #[derive(Debug)]
 pub struct Journal {
-    entries: mpsc::Sender<Entry>,
+    entries: mpsc::Sender<JournalEntry>,
     control: Arc<AtomicU8>,
     thread: JoinHandle<()>,
 }
 
-enum Entry {
-    Sending(u64, Vec<Position>, Answer),
-    Settled(u64, Settled, Answer),
-    End(RunEnd, Answer),
+enum JournalEntry {
+    Sending(u64, Vec<Position>, WriteAnswer),
+    Settled(u64, Settled, WriteAnswer),
+    End(RunEnd, WriteAnswer),
     /// Nothing to write; it is time to check for requests.
     Look,
 }
 
-type Answer = oneshot::Sender<Result<(), String>>;
+type WriteAnswer = oneshot::Sender<Result<(), String>>;
 
-struct Writer {
+struct JournalWriter {
     connection: Connection,
     file: PlanFile,
     _hold: Hold,
@@ -120,9 +120,9 @@ impl Journal {
         let mut connection = file.open()?;
         file.check_pages(&connection)?;
         let begun = begin(&mut connection, (file, now), confirmed, target_created_at).map_err(|error| file.failed(&error))?;
-        let Begun { run, plan, shards } = begun.map_err(PlanError::Refused)?;
+        let BegunRun { run, plan, shards } = begun.map_err(PlanError::Refused)?;
         let control = Arc::new(AtomicU8::new(0));
-        let writer = Writer {
+        let writer = JournalWriter {
             connection,
             file: file.clone(),
             _hold: hold,
@@ -141,7 +141,7 @@ impl Journal {
     #[must_use]
     pub fn control(&self) -> Option<Control> {
         // A busy journal checks anyway.
-        if self.entries.try_send(Entry::Look).is_err() {
+        if self.entries.try_send(JournalEntry::Look).is_err() {
             tracing::trace!("the journal is busy");
         }
         match self.control.load(Ordering::Relaxed) {
@@ -162,7 +162,7 @@ impl Journal {
     /// # Errors
     /// In words, when that cannot be written.
     pub async fn end(self, end: RunEnd) -> Result<(), String> {
-        let written = self.pen().write(|answer| Entry::End(end, answer)).await;
+        let written = self.pen().write(|answer| JournalEntry::End(end, answer)).await;
         drop(self.entries);
         let joined = tokio::task::spawn_blocking(move || self.thread.join()).await;
         match joined {
@@ -175,7 +175,7 @@ impl Journal {
 /// Writes entries of a journal.
 #[derive(Clone, Debug)]
 pub struct Pen {
-    entries: mpsc::Sender<Entry>,
+    entries: mpsc::Sender<JournalEntry>,
 }
 
 impl Pen {
@@ -184,7 +184,7 @@ impl Pen {
     /// # Errors
     /// A sentence.
     pub async fn sending(&self, batch: u64, positions: Vec<Position>) -> Result<(), String> {
-        self.write(|answer| Entry::Sending(batch, positions, answer)).await
+        self.write(|answer| JournalEntry::Sending(batch, positions, answer)).await
     }
 
     /// Writes down what became of a batch, which ends its flight.
@@ -192,10 +192,10 @@ impl Pen {
     /// # Errors
     /// A sentence; the next run then treats the batch as possibly sent.
     pub async fn settled(&self, batch: u64, settled: Settled) -> Result<(), String> {
-        self.write(|answer| Entry::Settled(batch, settled, answer)).await
+        self.write(|answer| JournalEntry::Settled(batch, settled, answer)).await
     }
 
-    async fn write(&self, entry: impl FnOnce(Answer) -> Entry) -> Result<(), String> {
+    async fn write(&self, entry: impl FnOnce(WriteAnswer) -> JournalEntry) -> Result<(), String> {
         let gone = || "the journal's thread has ended".to_owned();
         let (answer, answered) = oneshot::channel();
         self.entries.send(entry(answer)).await.map_err(|_| gone())?;
@@ -204,7 +204,7 @@ impl Pen {
 }
 
 /// What a run begins with.
-struct Begun {
+struct BegunRun {
     /// Its number.
     run: i64,
     plan: PlanSummary,
@@ -219,7 +219,7 @@ fn begin(
     (file, now): (&PlanFile, Timestamp),
     confirmed: &PlanSummary,
     target_created_at: Option<i64>,
-) -> rusqlite::Result<Result<Begun, String>> {
+) -> rusqlite::Result<Result<BegunRun, String>> {
     schema::make_durable(connection)?;
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
     // This process holds the file, so an earlier run is over.
@@ -253,7 +253,7 @@ fn begin(
         tracing::warn!("others read the plan, and so its file does not say yet that it runs");
     }
     let plan = PlanSummary { maybe_repeated: plan.maybe_repeated + unknown, state: PlanState::Running, ..plan };
-    Ok(Ok(Begun { run, plan, shards }))
+    Ok(Ok(BegunRun { run, plan, shards }))
 }
 
 /// Every settled record must have a receipt.
@@ -277,13 +277,15 @@ fn in_flight(connection: &Connection) -> rusqlite::Result<u64> {
     Ok(records as u64)
 }
 
-impl Writer {
-    fn run(mut self, mut waiting: mpsc::Receiver<Entry>) {
+impl JournalWriter {
+    fn run(mut self, mut waiting: mpsc::Receiver<JournalEntry>) {
         let mut entries = Vec::with_capacity(ENTRIES_AT_ONCE);
         while waiting.blocking_recv_many(&mut entries, ENTRIES_AT_ONCE) > 0 {
             let written = self.write(&entries).map_err(|error| self.file.failed(&error).to_string());
             for entry in entries.drain(..) {
-                let (Entry::Sending(_, _, answer) | Entry::Settled(_, _, answer) | Entry::End(_, answer)) = entry else {
+                let (JournalEntry::Sending(_, _, answer) | JournalEntry::Settled(_, _, answer) | JournalEntry::End(_, answer)) =
+                    entry
+                else {
                     continue;
                 };
                 // The waiting task may have ended meanwhile.
@@ -295,8 +297,8 @@ impl Writer {
         }
     }
 
-    fn write(&mut self, entries: &[Entry]) -> rusqlite::Result<()> {
-        if entries.iter().all(|entry| matches!(entry, Entry::Look)) {
+    fn write(&mut self, entries: &[JournalEntry]) -> rusqlite::Result<()> {
+        if entries.iter().all(|entry| matches!(entry, JournalEntry::Look)) {
             return Ok(());
         }
         let transaction = self.connection.transaction()?;
@@ -304,17 +306,17 @@ impl Writer {
         let mut has_ended = false;
         for entry in entries {
             match entry {
-                Entry::Sending(batch, positions, _) => {
+                JournalEntry::Sending(batch, positions, _) => {
                     let bytes: Vec<u8> = positions.iter().flat_map(|position| position.to_le_bytes()).collect();
                     let sql = "INSERT INTO in_flight (batch, positions) VALUES (?1, ?2)";
                     transaction.prepare_cached(sql)?.execute(params![batch.cast_signed(), bytes])?;
                 }
-                Entry::Settled(batch, settled, _) => {
+                JournalEntry::Settled(batch, settled, _) => {
                     transaction.prepare_cached("DELETE FROM in_flight WHERE batch = ?1")?.execute([batch.cast_signed()])?;
                     write_settled(&transaction, settled, &mut self.shards)?;
                     totals.add(settled);
                 }
-                Entry::End(RunEnd { state, reason }, _) => {
+                JournalEntry::End(RunEnd { state, reason }, _) => {
                     let now = Timestamp::now().as_millisecond();
                     transaction.execute(
                         "UPDATE run SET ended_at = ?1, ending = ?2, reason = ?3 WHERE id = ?4",
@@ -323,7 +325,7 @@ impl Writer {
                     transaction.execute("UPDATE replay SET state = ?1, wish = NULL, log_needed = 0", [state.as_str()])?;
                     has_ended = true;
                 }
-                Entry::Look => {}
+                JournalEntry::Look => {}
             }
         }
         totals.write(&transaction, self.run)?;

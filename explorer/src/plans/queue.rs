@@ -40,7 +40,7 @@ pub struct Origin {
 pub struct QueueReader {
     file: PlanFile,
     connection: Connection,
-    buckets: Buckets,
+    buckets: QueueBuckets,
     /// Records of the plan.
     records: u64,
     settled: Bits,
@@ -49,17 +49,17 @@ pub struct QueueReader {
 
 /// The position up to which every bucket was read.
 #[derive(Debug)]
-struct Buckets(Vec<Bucket>);
+struct QueueBuckets(Vec<QueueBucket>);
 
-impl Default for Buckets {
+impl Default for QueueBuckets {
     fn default() -> Self {
-        Self((0..BUCKETS).map(|_| Bucket::default()).collect())
+        Self((0..BUCKETS).map(|_| QueueBucket::default()).collect())
     }
 }
 
 /// How far a bucket was read.
 #[derive(Debug, Default)]
-struct Bucket {
+struct QueueBucket {
     entries: VecDeque<QueuedRecord>,
     /// The first position of the last block read.
     reached: Option<Position>,
@@ -81,7 +81,7 @@ impl QueueReader {
             Ok((records, settled, shards))
         };
         let (records, settled, shards) = read().map_err(|error| file.failed(&error))?;
-        Ok(Self { file: file.clone(), connection, buckets: Buckets::default(), records, settled, shards })
+        Ok(Self { file: file.clone(), connection, buckets: QueueBuckets::default(), records, settled, shards })
     }
 
     /// Hands over all entries in the plan's order, settled or not, until `take` returns false.
@@ -89,7 +89,7 @@ impl QueueReader {
         connection: &Connection,
         mut take: impl FnMut(QueuedRecord) -> rusqlite::Result<bool>,
     ) -> rusqlite::Result<()> {
-        let (mut buckets, settled) = (Buckets::default(), Bits::default());
+        let (mut buckets, settled) = (QueueBuckets::default(), Bits::default());
         let mut heads = buckets.heads(connection, 0..=BUCKETS - 1, &settled)?;
         // The plan has no more records, even if the file has.
         for _ in 0..summary::counts(connection)?.records {
@@ -219,7 +219,7 @@ fn settled(connection: &Connection, records: u64) -> rusqlite::Result<Bits> {
 /// Buckets, by the position of their next record.
 type Heads = BinaryHeap<Reverse<(Position, usize)>>;
 
-impl Buckets {
+impl QueueBuckets {
     /// The buckets of a range that have records left.
     fn heads(&mut self, connection: &Connection, range: RangeInclusive<usize>, settled: &Bits) -> rusqlite::Result<Heads> {
         let mut heads = Heads::new();

@@ -28,13 +28,13 @@ pub(super) struct Sorter {
     written_bytes: u64,
     gathered: Vec<OrderEntry>,
     /// Where each sorted run begins, and its number of entries.
-    runs: Vec<Extent>,
+    runs: Vec<SortedRun>,
     facts: BTreeMap<u32, (ShardFacts, u64)>,
 }
 
 /// Consecutive entries in the file.
 #[derive(Clone, Copy, Debug)]
-struct Extent {
+struct SortedRun {
     at: u64,
     entries: u64,
 }
@@ -42,7 +42,7 @@ struct Extent {
 /// Reads the entries of an extent in order.
 pub(super) struct Reader {
     file: Arc<File>,
-    extent: Extent,
+    extent: SortedRun,
     read_at_once: usize,
     buffer: Vec<u8>,
     next: usize,
@@ -77,7 +77,7 @@ impl Sorter {
         let mut at = sorted;
         let mut shards = Vec::with_capacity(self.facts.len());
         for (facts, entries) in self.facts.into_values() {
-            shards.push((facts, Reader::new(&file, Extent { at, entries }, read_at_once)));
+            shards.push((facts, Reader::new(&file, SortedRun { at, entries }, read_at_once)));
             at += entries * ENTRY_BYTES as u64;
         }
         Merged::new(shards)
@@ -88,7 +88,7 @@ impl Sorter {
             return Ok(());
         }
         self.gathered.sort_unstable();
-        let extent = Extent { at: self.written_bytes, entries: self.gathered.len() as u64 };
+        let extent = SortedRun { at: self.written_bytes, entries: self.gathered.len() as u64 };
         let mut bytes = Vec::with_capacity(READ_AT_MOST * ENTRY_BYTES);
         let gathered = std::mem::take(&mut self.gathered);
         for piece in gathered.chunks(READ_AT_MOST) {
@@ -140,7 +140,7 @@ fn read_at_once(readers: usize) -> usize {
 }
 
 impl Reader {
-    fn new(file: &Arc<File>, extent: Extent, read_at_once: usize) -> Self {
+    fn new(file: &Arc<File>, extent: SortedRun, read_at_once: usize) -> Self {
         Self { file: Arc::clone(file), extent, read_at_once, buffer: Vec::new(), next: 0 }
     }
 

@@ -201,14 +201,14 @@ struct Feed {
 }
 
 /// The result of listing the target's shards.
-struct Listing {
+struct TargetShards {
     /// Records that the target had acknowledged when the listing began.
     acknowledged: u64,
     found: Result<(ShardMap, Option<i64>), Failure>,
 }
 
 /// The result of a batch that was put.
-struct Outcome {
+struct BatchOutcome {
     results: Vec<PutResult>,
     bytes: u64,
     is_resharded: bool,
@@ -219,7 +219,7 @@ struct Outcome {
 enum Done {
     Sent(Batch, Sent),
     Fed(Feed),
-    Listed(Listing),
+    Listed(TargetShards),
     /// The target's creation time, once everything is sent.
     Confirmed(Result<Option<i64>, Failure>),
     Counted(Result<HashMap<String, u64>, Failure>),
@@ -396,7 +396,7 @@ impl Run {
         }
         match done {
             Done::Sent(batch, Sent::Settled { results, bytes, is_resharded, trouble }) => {
-                self.take_outcome(&batch, Outcome { results, bytes, is_resharded, trouble }, now);
+                self.take_outcome(&batch, BatchOutcome { results, bytes, is_resharded, trouble }, now);
             }
             Done::Sent(batch, Sent::CallFailed(failure, is_unsure)) => self.take_failed_call(&batch, &failure, is_unsure, now),
             Done::Sent(_, Sent::Broken(failure)) => self.fail_of_target(failure),
@@ -408,7 +408,7 @@ impl Run {
         }
     }
 
-    fn take_outcome(&mut self, batch: &Batch, outcome: Outcome, now: Duration) {
+    fn take_outcome(&mut self, batch: &Batch, outcome: BatchOutcome, now: Duration) {
         self.suspects_reshard |= outcome.is_resharded;
         let before = self.lanes.counts();
         self.lanes.settle(batch.id, &outcome.results, now, fastrand::f64);
@@ -447,7 +447,7 @@ impl Run {
         }
     }
 
-    fn take_listing(&mut self, listing: Listing) {
+    fn take_listing(&mut self, listing: TargetShards) {
         self.is_listing = false;
         match listing.found {
             Ok((map, created_at)) => {
@@ -547,7 +547,7 @@ impl Run {
             let (connection, target) = (&sender.connection, &sender.target);
             // Shards first: if the stream is replaced between the two calls, the creation time shows it.
             let listed = async { Ok((shards::map(connection, target).await?, shards::created_at(connection, target).await?)) };
-            Done::Listed(Listing { acknowledged, found: listed.await })
+            Done::Listed(TargetShards { acknowledged, found: listed.await })
         });
     }
 

@@ -103,9 +103,9 @@ impl Records {
         LineOutcome::Nothing
     }
 
-    fn jump_to(&mut self, target: Target, request: RequestId) -> Vec<Effect> {
+    fn jump_to(&mut self, target: JumpTarget, request: RequestId) -> Vec<Effect> {
         match target {
-            Target::Time(milliseconds) => {
+            JumpTarget::Time(milliseconds) => {
                 // The newest record that is not later.
                 self.anchor = None;
                 let later = self.rows.listing.count_since(milliseconds.saturating_add(1));
@@ -113,7 +113,7 @@ impl Records {
                 self.pane = Pane::List;
                 Vec::new()
             }
-            Target::Record(sought) => {
+            JumpTarget::Record(sought) => {
                 self.finding = Some(request);
                 let among = self.rows.are_some.then(|| self.rows.listing.from(0).map(|entry| entry.place()).collect());
                 vec![Effect::Records(RecordsEffect::FindRow { request, spool: self.rows.spool, sought, among })]
@@ -159,7 +159,7 @@ pub(in crate::app) enum LineOutcome {
 }
 
 /// Where to move the cursor.
-enum Target {
+enum JumpTarget {
     /// To the newest record that arrived no later than this, in epoch milliseconds.
     Time(i64),
     /// To a record.
@@ -174,15 +174,15 @@ fn export_path(text: &str, home: Option<&Path>) -> Result<(PathBuf, ExportFormat
 }
 
 /// Parses the target of a jump: `key:…`, `seq:…`, or a time.
-fn jump(text: &str, times: &TimeContext) -> Result<Target, String> {
+fn jump(text: &str, times: &TimeContext) -> Result<JumpTarget, String> {
     match text.split_once(':') {
-        Some(("key", key)) if !key.is_empty() => Ok(Target::Record(SoughtRecord::Key(key.trim_matches('"').to_owned()))),
+        Some(("key", key)) if !key.is_empty() => Ok(JumpTarget::Record(SoughtRecord::Key(key.trim_matches('"').to_owned()))),
         Some(("seq", number)) => match SequenceNumber::parse(number) {
-            Ok(number) => Ok(Target::Record(SoughtRecord::Number(number.to_string()))),
+            Ok(number) => Ok(JumpTarget::Record(SoughtRecord::Number(number.to_string()))),
             Err(error) => Err(error.to_string()),
         },
         _ => match times.parse(text) {
-            Ok(at) => Ok(Target::Time(at.as_millisecond())),
+            Ok(at) => Ok(JumpTarget::Time(at.as_millisecond())),
             Err(error) => Err(format!("{error}, or key:cust-42 or seq:4963…")),
         },
     }

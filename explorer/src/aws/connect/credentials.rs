@@ -21,7 +21,7 @@ const TRY_AGAIN_AFTER: Duration = Duration::from_secs(5);
 
 /// Where to load credentials from.
 #[derive(Debug)]
-struct Origin {
+struct CredentialSettings {
     /// The profile named by an option.
     profile: Option<String>,
     region: Region,
@@ -36,7 +36,7 @@ pub(super) struct Renewing(Arc<Inner>);
 
 #[derive(Debug)]
 struct Inner {
-    origin: Origin,
+    origin: CredentialSettings,
     kept: Mutex<Option<Credentials>>,
     refusals: Refusals,
 }
@@ -44,7 +44,8 @@ struct Inner {
 impl Renewing {
     /// Credentials of this profile, or those that the AWS CLI would use.
     pub(super) fn new(profile: Option<String>, config: &SdkConfig, region: Region, http: Http, refusals: Refusals) -> Self {
-        let origin = Origin { profile, region, use_fips: config.use_fips(), use_dual_stack: config.use_dual_stack(), http };
+        let origin =
+            CredentialSettings { profile, region, use_fips: config.use_fips(), use_dual_stack: config.use_dual_stack(), http };
         Self(Arc::new(Inner { origin, kept: Mutex::default(), refusals }))
     }
 
@@ -100,7 +101,7 @@ impl Inner {
     }
 }
 
-impl Origin {
+impl CredentialSettings {
     /// Loads them from the current files and variables.
     async fn load(&self) -> Result<Credentials, String> {
         let files = CliFiles::read(self.profile.as_deref()).await;

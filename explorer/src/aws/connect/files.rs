@@ -59,7 +59,7 @@ struct Variables {
 
 /// Where credentials come from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Source {
+enum CredentialSource {
     Variables,
     WebIdentity,
     Container,
@@ -118,7 +118,7 @@ impl CliFiles {
     /// # Errors
     /// A sentence.
     pub(super) fn check(&self) -> Result<(), String> {
-        if self.source() == Some(Source::Variables) {
+        if self.source() == Some(CredentialSource::Variables) {
             return Ok(());
         }
         if let Some(problem) = &self.problem {
@@ -149,14 +149,14 @@ impl CliFiles {
     /// Whose credentials they are and where they come from: "profile default (credential_process)".
     pub(super) fn whose(&self) -> String {
         match self.source() {
-            Some(Source::Variables) => "AWS_ACCESS_KEY_ID".to_owned(),
-            Some(Source::WebIdentity) => "AWS_WEB_IDENTITY_TOKEN_FILE".to_owned(),
-            Some(Source::Container) => "the container".to_owned(),
-            Some(Source::Process) => format!("profile {} (credential_process)", self.profile),
-            Some(Source::Sso) => format!("profile {} (SSO)", self.profile),
-            Some(Source::Login) => format!("profile {} (aws login)", self.profile),
-            Some(Source::Role) => format!("profile {} (role_arn)", self.profile),
-            Some(Source::Keys) => format!("profile {}", self.profile),
+            Some(CredentialSource::Variables) => "AWS_ACCESS_KEY_ID".to_owned(),
+            Some(CredentialSource::WebIdentity) => "AWS_WEB_IDENTITY_TOKEN_FILE".to_owned(),
+            Some(CredentialSource::Container) => "the container".to_owned(),
+            Some(CredentialSource::Process) => format!("profile {} (credential_process)", self.profile),
+            Some(CredentialSource::Sso) => format!("profile {} (SSO)", self.profile),
+            Some(CredentialSource::Login) => format!("profile {} (aws login)", self.profile),
+            Some(CredentialSource::Role) => format!("profile {} (role_arn)", self.profile),
+            Some(CredentialSource::Keys) => format!("profile {}", self.profile),
             None => "this machine".to_owned(),
         }
     }
@@ -227,9 +227,9 @@ impl CliFiles {
     /// What AWS refused, and what to do about it.
     pub(super) fn refused(&self, words: &str) -> String {
         let remedy = match self.source() {
-            Some(Source::Variables) => "set new ones, and start again".to_owned(),
-            Some(Source::Sso) => format!("sign in with: {}", self.sso_login()),
-            Some(Source::Login) => format!("sign in with: aws login{}", self.option()),
+            Some(CredentialSource::Variables) => "set new ones, and start again".to_owned(),
+            Some(CredentialSource::Sso) => format!("sign in with: {}", self.sso_login()),
+            Some(CredentialSource::Login) => format!("sign in with: aws login{}", self.option()),
             Some(_) => "renew them; the next call reads them again".to_owned(),
             None => "the machine must renew them".to_owned(),
         };
@@ -258,25 +258,25 @@ impl CliFiles {
         chain
     }
 
-    fn source(&self) -> Option<Source> {
+    fn source(&self) -> Option<CredentialSource> {
         if self.variables.keys && self.only_profile().is_none() {
-            return Some(Source::Variables);
+            return Some(CredentialSource::Variables);
         }
         let chain = self.chain();
         let has = |key: &str| chain.iter().any(|profile| profile.get(key).is_some());
         let of_profile = [
-            ("credential_process", Source::Process),
-            ("sso_session", Source::Sso),
-            ("sso_start_url", Source::Sso),
-            ("login_session", Source::Login),
-            ("role_arn", Source::Role),
-            ("aws_access_key_id", Source::Keys),
+            ("credential_process", CredentialSource::Process),
+            ("sso_session", CredentialSource::Sso),
+            ("sso_start_url", CredentialSource::Sso),
+            ("login_session", CredentialSource::Login),
+            ("role_arn", CredentialSource::Role),
+            ("aws_access_key_id", CredentialSource::Keys),
         ];
         match of_profile.into_iter().find(|(key, _)| has(key)) {
             Some((_, source)) => Some(source),
             None if self.only_profile().is_some() => None,
-            None if self.variables.web_identity => Some(Source::WebIdentity),
-            None if self.variables.container => Some(Source::Container),
+            None if self.variables.web_identity => Some(CredentialSource::WebIdentity),
+            None if self.variables.container => Some(CredentialSource::Container),
             None => None,
         }
     }
@@ -306,7 +306,7 @@ impl CliFiles {
     }
 }
 
-impl Source {
+impl CredentialSource {
     fn is_of_profile(self) -> bool {
         match self {
             Self::Process | Self::Sso | Self::Login | Self::Role | Self::Keys => true,

@@ -75,7 +75,7 @@ pub(super) struct Pages {
 }
 
 /// The common parts of both calls' answers.
-struct Answer {
+struct PageAnswer {
     items: Option<Vec<Attributes>>,
     count: i32,
     scanned: i32,
@@ -113,7 +113,7 @@ impl Pages {
                 }
             }
         });
-        let Answer { items, count, scanned, last, capacity } = answer.await?;
+        let PageAnswer { items, count, scanned, last, capacity } = answer.await?;
         let next = match last {
             Some(last) => {
                 Some(cursor_of(&last).ok_or_else(|| Failure::refused(operation(), "its keys are not those of an archive"))?)
@@ -130,13 +130,13 @@ impl Pages {
         Ok(ItemPage { items, read, units: capacity.and_then(|capacity| capacity.capacity_units).unwrap_or(0.0), next })
     }
 
-    async fn query(&self, start: Option<Attributes>, limit: Option<i32>) -> Result<Answer, AwsFailure> {
+    async fn query(&self, start: Option<Attributes>, limit: Option<i32>) -> Result<PageAnswer, AwsFailure> {
         let Conditions { key, others, names, values } = self.conditions.clone();
         let call = self.client.query().table_name(&self.table).set_limit(limit).set_exclusive_start_key(start);
         let call = call.set_key_condition_expression(key.map(Into::into)).scan_index_forward(false).set_filter_expression(others);
         let call = call.return_consumed_capacity(ReturnConsumedCapacity::Total);
         let page = call.set_expression_attribute_names(names).set_expression_attribute_values(values).send().await?;
-        Ok(Answer {
+        Ok(PageAnswer {
             items: page.items,
             count: page.count,
             scanned: page.scanned_count,
@@ -150,14 +150,14 @@ impl Pages {
         (segment, total): (usize, usize),
         start: Option<Attributes>,
         limit: Option<i32>,
-    ) -> Result<Answer, AwsFailure> {
+    ) -> Result<PageAnswer, AwsFailure> {
         let Conditions { key: _, others, names, values } = self.conditions.clone();
         let number = |count: usize| i32::try_from(count).unwrap_or(i32::MAX);
         let call = self.client.scan().table_name(&self.table).set_limit(limit).set_exclusive_start_key(start);
         let call = call.segment(number(segment)).total_segments(number(total)).set_filter_expression(others);
         let call = call.return_consumed_capacity(ReturnConsumedCapacity::Total);
         let page = call.set_expression_attribute_names(names).set_expression_attribute_values(values).send().await?;
-        Ok(Answer {
+        Ok(PageAnswer {
             items: page.items,
             count: page.count,
             scanned: page.scanned_count,
