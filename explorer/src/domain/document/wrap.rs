@@ -154,14 +154,21 @@ mod tests {
     proptest! {
         #[test]
         fn all_rows_together_are_the_line(text in any_text(), available in 8..40_usize) {
-            let rows = rows(text.as_bytes(), available);
-            for row in &rows {
+            let segments = segment(text.as_bytes());
+            let mut from = 0;
+            while from < text.len() {
+                let row: String = row_pieces(&segments, from, available, &[]).into_iter().map(|piece| piece.text).collect();
                 prop_assert!(row.width() <= available, "{row:?}");
-            }
-            // Of a tab there are as many blanks as fit.
-            prop_assert_eq!(rows.concat().replace(' ', ""), printable(&text).replace(' ', ""));
-            if !text.contains('\t') {
-                prop_assert_eq!(rows.concat(), printable(&text));
+                let end = row_end(&segments, from, available);
+                // Each row stands for itself: a mark that is the first of a row has nothing to stand on.
+                let expected = printable(&text[from..end]);
+                // Of a tab there are as many blanks as fit.
+                prop_assert_eq!(row.replace(' ', ""), expected.replace(' ', ""));
+                if !text.contains('\t') {
+                    prop_assert_eq!(row, expected);
+                }
+                prop_assert!(end > from);
+                from = end;
             }
         }
 

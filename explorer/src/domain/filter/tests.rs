@@ -53,3 +53,15 @@ proptest! {
         prop_assert!(ended.is_continue(), "{:?}", wrong);
     }
 }
+
+#[test]
+fn json_with_a_control_character_that_is_not_escaped_is_shown_and_read() {
+    let payload = "{\"id\":1,\"\u{1b}tatus\":\"paid\",\"f\":[1.5,NaN]}".as_bytes();
+    let mut kinds = Vec::new();
+    let ended = visit_contents(payload, &Recipe::Detected, &mut |content| {
+        kinds.push((content.kind(), json_tree::read(content.bytes()).is_whole));
+        ControlFlow::Continue(())
+    });
+    assert!(ended.is_continue());
+    assert_eq!(kinds, [(Layer::Json, true)]);
+}
