@@ -25,6 +25,42 @@ pub(crate) fn stdout_is_terminal() -> bool {
     io::stdout().is_terminal()
 }
 
+/// The columns of the terminal that standard output is, if it is one.
+pub(crate) fn stdout_columns() -> Option<usize> {
+    let size = stdout_is_terminal().then(crossterm::terminal::size)?;
+    size.ok().map(|(columns, _)| usize::from(columns)).filter(|columns| *columns > 0)
+}
+
+/// Whether the user wants colours. Source: no-color.org.
+pub(crate) fn wants_colours() -> bool {
+    std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
+}
+
+/// How a text on a terminal stands out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Tone {
+    Plain,
+    Heading,
+    Name,
+    Quiet,
+    Good,
+    Bad,
+}
+
+impl Tone {
+    /// Its parameter of the sequence that chooses colours. Source: ECMA-48, SGR.
+    fn parameter(self) -> Option<u8> {
+        match self {
+            Self::Plain => None,
+            Self::Heading => Some(1),
+            Self::Name => Some(36),
+            Self::Quiet => Some(90),
+            Self::Good => Some(32),
+            Self::Bad => Some(31),
+        }
+    }
+}
+
 /// Whether standard error is a terminal.
 pub(crate) fn stderr_is_terminal() -> bool {
     io::stderr().is_terminal()
@@ -77,6 +113,18 @@ impl Gathered {
     /// Adds a line.
     pub(crate) fn line(&mut self, line: &str) -> io::Result<()> {
         self.0.extend_from_slice(printable(line).as_bytes());
+        self.end_line()
+    }
+
+    /// Adds a line of texts, each in its tone, with two blanks between them.
+    pub(crate) fn toned(&mut self, texts: &[(Tone, &str)]) -> io::Result<()> {
+        for (place, (tone, text)) in texts.iter().enumerate() {
+            let gap = if place > 0 { "  " } else { "" };
+            match tone.parameter() {
+                Some(parameter) => write!(self.0, "{gap}\x1b[{parameter}m{}\x1b[0m", printable(text))?,
+                None => write!(self.0, "{gap}{}", printable(text))?,
+            }
+        }
         self.end_line()
     }
 
@@ -299,6 +347,13 @@ impl<W: Write> Write for LogWriter<W> {
 mod tests {
     use super::*;
     use proptest::prelude::*;
+
+    #[test]
+    fn colours_are_ours_and_not_those_of_the_data() {
+        let mut gathered = Gathered::default();
+        gathered.toned(&[(Tone::Bad, "\u{1b}[2Jevil"), (Tone::Plain, "a\nb")]).unwrap();
+        assert_eq!(String::from_utf8(gathered.0).unwrap(), "\u{1b}[31m␛[2Jevil\u{1b}[0m  a␊b\n");
+    }
 
     #[test]
     fn a_log_keeps_an_event_on_its_line() {

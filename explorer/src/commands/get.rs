@@ -3,7 +3,7 @@
 use super::output::{self, Columns, Lines};
 use super::progress::Meter;
 use super::reading::{Sequence, Taker, complete, read};
-use super::records::PREVIEW_COLUMNS;
+use super::records::preview_columns;
 use super::selection::{Chosen, NamedSource, Opened, RecordSource, stream_named};
 use super::{CommandError, Output, local_times};
 use crate::aws::archive::get as get_record;
@@ -182,7 +182,7 @@ fn print_record(record: &Record, payload: Result<Vec<u8>, NoPayload>, recipe: &R
     rows.extend(item.problems.iter().chain(&decoded.note).map(|problem| ("problem", problem.clone())));
     let rows: Vec<Vec<String>> =
         rows.into_iter().map(|(name, value)| vec![name.to_owned(), printable(&value).into_owned()]).collect();
-    output::print_table(&rows)?;
+    output::print_aligned(&rows)?;
     output::print("")?;
     let print_all = |aggregate: Aggregate<'_>| print_user_records(&aggregate, recipe);
     if let Some(printed) = aggregated.and_then(|payload| with_aggregate(&payload, recipe.to_aggregate(), print_all)) {
@@ -197,12 +197,13 @@ fn print_record(record: &Record, payload: Result<Vec<u8>, NoPayload>, recipe: &R
 fn print_user_records(aggregate: &Aggregate<'_>, recipe: &Recipe) -> Result<(), CommandError> {
     let mut columns = Columns::new(["USER RECORD", "KEY", "SIZE", "PAYLOAD"]);
     let recipe = recipe.of_user_record();
+    let columns_of_preview = preview_columns();
     let (beginnings, decoder) = (Beginnings::default(), Decoder::default());
     for record in aggregate.user_records() {
         let preview = match recipe {
             // Formats are recognised by the beginning.
-            Recipe::Detected => preview_of_beginning(&beginnings.of(record.data, true), PREVIEW_COLUMNS),
-            Recipe::Steps(_) => preview_of(&decoder.decode(record.data.to_vec(), false, &recipe, 0), PREVIEW_COLUMNS),
+            Recipe::Detected => preview_of_beginning(&beginnings.of(record.data, true), columns_of_preview),
+            Recipe::Steps(_) => preview_of(&decoder.decode(record.data.to_vec(), false, &recipe, 0), columns_of_preview),
         };
         columns.row([
             // People count from 1, as in the breadcrumb.

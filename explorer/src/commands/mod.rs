@@ -7,6 +7,7 @@ mod error;
 mod export;
 mod get;
 mod interrupt;
+mod layout;
 #[cfg(feature = "local")]
 mod local;
 mod manual;

@@ -1,8 +1,9 @@
 //! Printing: lines and tables for people, JSON for scripts, and questions.
 
 use super::error::{CommandError, PRINT};
+use super::layout::{Layout, tone};
 use crate::domain::text::printable;
-use crate::terminal::{self, Gathered};
+use crate::terminal::{self, Gathered, Tone};
 use serde::Serialize;
 use std::io::{self, IsTerminal as _};
 use unicode_width::UnicodeWidthStr as _;
@@ -28,6 +29,23 @@ impl Lines {
         self.0.json(value).map_err(not_printed)
     }
 
+    /// Prints a row as the layout has it, now or soon.
+    fn fitted(&mut self, layout: &Layout, headings: &[String], row: &[String], is_heading: bool) -> Result<(), CommandError> {
+        let has_colours = terminal::wants_colours();
+        let cells = if is_heading { layout.headings(row) } else { layout.cells(row) };
+        let filled = cells.iter().rposition(|cell| !cell.trim().is_empty()).map_or(0, |last| last + 1);
+        let tones = headings.iter().zip(row).map(|(heading, cell)| match (has_colours, is_heading) {
+            (false, _) => Tone::Plain,
+            (true, true) => Tone::Heading,
+            (true, false) => tone(heading, cell),
+        });
+        let mut texts: Vec<(Tone, &str)> = tones.zip(cells.iter().map(String::as_str)).take(filled).collect();
+        if let Some((_, last)) = texts.last_mut() {
+            *last = last.trim_end();
+        }
+        self.0.toned(&texts).map_err(not_printed)
+    }
+
     /// Prints now.
     pub(super) fn flush(&mut self) -> Result<(), CommandError> {
         self.0.flush().map_err(not_printed)
@@ -38,21 +56,29 @@ fn not_printed(source: io::Error) -> CommandError {
     CommandError::Io { operation: PRINT, source }
 }
 
-/// Prints rows in columns as they come. The first rows set the widths; a wider cell shifts the rest of its row.
+/// Prints rows in columns as they come. The first rows set the widths. A wider cell is cut on a terminal, and shifts the rest of its
+/// row elsewhere.
 #[derive(Debug)]
 pub(super) struct Columns<const COUNT: usize> {
     lines: Lines,
+    headings: [String; COUNT],
     widths: [usize; COUNT],
-    /// Not measured yet.
+    /// Not printed yet.
     waiting: Vec<[String; COUNT]>,
     is_measured: bool,
+    /// Columns of the terminal.
+    terminal: Option<usize>,
+    /// How rows fit it, once they are measured.
+    layout: Option<Layout>,
 }
 
 impl<const COUNT: usize> Columns<COUNT> {
     /// Columns with these headings.
     pub(super) fn new(headings: [&str; COUNT]) -> Self {
         let headings = headings.map(str::to_owned);
-        Self { lines: Lines::default(), widths: [0; COUNT], waiting: vec![headings], is_measured: false }
+        let waiting = vec![headings.clone()];
+        let terminal = terminal::stdout_columns();
+        Self { lines: Lines::default(), headings, widths: [0; COUNT], waiting, is_measured: false, terminal, layout: None }
     }
 
     /// With these minimum widths, for rows that are printed one by one when their widths are known.
@@ -81,14 +107,20 @@ impl<const COUNT: usize> Columns<COUNT> {
     }
 
     fn print_waiting(&mut self) -> Result<(), CommandError> {
-        self.is_measured = true;
+        let has_heading = !std::mem::replace(&mut self.is_measured, true);
+        if has_heading && let Some(terminal) = self.terminal {
+            self.layout = Some(Layout::of(&self.headings, &self.waiting[1..], &self.widths, terminal));
+        }
         for row in &self.waiting {
             for (width, cell) in self.widths.iter_mut().zip(row) {
                 *width = cell.width().max(*width);
             }
         }
-        for row in self.waiting.drain(..) {
-            self.lines.line(&aligned(&row, &self.widths))?;
+        for (place, row) in std::mem::take(&mut self.waiting).into_iter().enumerate() {
+            match &self.layout {
+                Some(layout) => self.lines.fitted(layout, &self.headings, &row, has_heading && place == 0)?,
+                None => self.lines.line(&aligned(&row, &self.widths))?,
+            }
         }
         Ok(())
     }
@@ -111,15 +143,32 @@ pub(super) fn print_json(value: &impl Serialize) -> Result<(), CommandError> {
     line.flush()
 }
 
-/// Prints rows in columns, the first one as the heading.
-pub(super) fn print_table(rows: &[Vec<String>]) -> Result<(), CommandError> {
-    let shown = |row: &Vec<String>| row.iter().map(|cell| printable(cell).into_owned()).collect();
-    let rows: Vec<Vec<String>> = rows.iter().map(shown).collect();
+/// Prints a table, measured as a whole.
+pub(super) fn print_table(headings: &[String], rows: &[Vec<String>]) -> Result<(), CommandError> {
+    let rows: Vec<Vec<String>> = rows.iter().map(|row| shown(row)).collect();
+    let Some(terminal) = terminal::stdout_columns() else {
+        let all: Vec<Vec<String>> = std::iter::once(headings.to_vec()).chain(rows).collect();
+        return print_aligned(&all);
+    };
+    let layout = Layout::of(headings, &rows, &[], terminal);
+    let mut lines = Lines::default();
+    lines.fitted(&layout, headings, headings, true)?;
+    rows.iter().try_for_each(|row| lines.fitted(&layout, headings, row, false))?;
+    lines.flush()
+}
+
+/// Prints rows in columns that are as wide as their cells.
+pub(super) fn print_aligned(rows: &[Vec<String>]) -> Result<(), CommandError> {
+    let rows: Vec<Vec<String>> = rows.iter().map(|row| shown(row)).collect();
     let columns = rows.iter().map(Vec::len).max().unwrap_or(0);
     let widths: Vec<usize> = (0..columns)
         .map(|column| rows.iter().filter_map(|row| row.get(column)).map(|cell| cell.width()).max().unwrap_or(0))
         .collect();
     rows.iter().try_for_each(|row| print(&aligned(row, &widths)))
+}
+
+fn shown(row: &[String]) -> Vec<String> {
+    row.iter().map(|cell| printable(cell).into_owned()).collect()
 }
 
 /// Cells in columns of these widths.

@@ -12,10 +12,16 @@ use crate::domain::record::preview::{preview, preview_of};
 use crate::domain::text::printable;
 use crate::domain::time::TimeContext;
 use crate::files::record_json::RecordJson;
+use crate::terminal;
 use clap::Args;
 
-/// Width of the payload's beginning in a table, in columns.
-pub(super) const PREVIEW_COLUMNS: usize = 60;
+/// Width of the payload's beginning in a table, in columns. On a wider terminal it takes what the other columns leave.
+const PREVIEW_COLUMNS: usize = 60;
+
+/// How much of a payload's beginning is of use in a table.
+pub(super) fn preview_columns() -> usize {
+    terminal::stdout_columns().map_or(PREVIEW_COLUMNS, |columns| columns.max(PREVIEW_COLUMNS))
+}
 
 /// Which records, and how to print them.
 #[derive(Args, Clone, Debug)]
@@ -75,7 +81,8 @@ pub(super) struct Printer {
 
 enum Form {
     Json(Lines),
-    Table(Columns<6>),
+    /// With the columns of a payload that are shown.
+    Table(Box<Columns<6>>, usize),
 }
 
 impl Printer {
@@ -83,7 +90,10 @@ impl Printer {
     pub(super) fn new(payloads: Payloads, output: Output) -> Self {
         let form = match output {
             Output::Json => Form::Json(Lines::default()),
-            Output::Table => Form::Table(Columns::new(["ARRIVED", "KEY", "SEQUENCE NUMBER", "SHARD", "SIZE", "PAYLOAD"])),
+            Output::Table => Form::Table(
+                Box::new(Columns::new(["ARRIVED", "KEY", "SEQUENCE NUMBER", "SHARD", "SIZE", "PAYLOAD"])),
+                preview_columns(),
+            ),
         };
         Self { payloads, times: local_times(), form }
     }
@@ -92,7 +102,7 @@ impl Printer {
     pub(super) fn finish(self) -> Result<(), CommandError> {
         match self.form {
             Form::Json(mut lines) => lines.flush(),
-            Form::Table(columns) => columns.finish(),
+            Form::Table(columns, _) => columns.finish(),
         }
     }
 }
@@ -105,13 +115,13 @@ impl Taker for Printer {
                 let payload = self.payloads.of(record).await?;
                 lines.json(&RecordJson::new(stream.as_ref(), record, payload, (recipe, PayloadForm::Both)))
             }
-            Form::Table(columns) => {
+            Form::Table(columns, preview_columns) => {
                 let payload = match recipe {
                     // Formats are recognised by the beginning.
-                    Recipe::Detected => preview(record, PREVIEW_COLUMNS),
+                    Recipe::Detected => preview(record, *preview_columns),
                     Recipe::Steps(_) => {
                         let payload = self.payloads.of(record).await?;
-                        preview_of(&record.decode(payload, recipe, 0), PREVIEW_COLUMNS)
+                        preview_of(&record.decode(payload, recipe, 0), *preview_columns)
                     }
                 };
                 columns.row(row(record, payload, &self.times))
@@ -122,7 +132,7 @@ impl Taker for Printer {
     fn flush(&mut self) -> Result<(), CommandError> {
         match &mut self.form {
             Form::Json(lines) => lines.flush(),
-            Form::Table(columns) => columns.flush(),
+            Form::Table(columns, _) => columns.flush(),
         }
     }
 }

@@ -111,13 +111,12 @@ pub(super) async fn run(connection: &Connection, arguments: StreamsArguments, ou
         Output::Json => output::print_json(&streams.iter().map(as_json).collect::<Vec<_>>())?,
         Output::Table => {
             let heading = ["STREAM", "STATUS", "SHARDS", "MODE", "TTL", "ARCHIVE TABLE", "ITEMS ABOUT", "SIZE", "HEALTH"];
-            let mut rows = vec![heading.map(str::to_owned).to_vec()];
-            rows.extend(streams.iter().map(|(name, result)| match result {
+            let rows = streams.iter().map(|(name, result)| match result {
                 Ok(overview) => row(overview),
                 Err(failure) if is_denied(failure) => vec![name.to_string(), "no permission".to_owned()],
                 Err(_) => vec![name.to_string(), "unreadable".to_owned()],
-            }));
-            output::print_table(&rows)?;
+            });
+            output::print_table(&heading.map(str::to_owned), &rows.collect::<Vec<_>>())?;
             let overviews = streams.iter().filter_map(|(_, result)| result.as_ref().ok());
             overviews.filter_map(StreamOverview::problem).try_for_each(|problem| output::tell(&problem))?;
         }

@@ -20,7 +20,7 @@ impl Theme {
     /// As the environment asks. Source: no-color.org.
     #[must_use]
     pub fn from_environment() -> Self {
-        Self::new(std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty()))
+        Self::new(crate::terminal::wants_colours())
     }
 
     fn colour(self, colour: Color) -> Style {

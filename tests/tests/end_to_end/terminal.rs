@@ -29,6 +29,11 @@ struct Terminal {
 
 impl Terminal {
     fn start() -> Self {
+        Self::run(&["--local"], &[])
+    }
+
+    /// Runs a command in a terminal of 80 columns.
+    fn run(arguments: &[&str], variables: &[(&str, &str)]) -> Self {
         let controller = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).unwrap();
         grantpt(&controller).unwrap();
         unlockpt(&controller).unwrap();
@@ -40,8 +45,9 @@ impl Terminal {
         };
         let home = tempfile::tempdir().unwrap();
         let program = Command::new(env!("CARGO_BIN_EXE_explorer-under-test"))
-            .arg("--local")
+            .args(arguments)
             .env_clear()
+            .envs(variables.iter().copied())
             .env("HOME", home.path())
             .env("TERM", "xterm-256color")
             .stdin(open())
@@ -157,4 +163,32 @@ async fn the_terminal_is_given_back_while_the_program_is_stopped_and_all_is_draw
     });
     assert!(ended.await.success());
     assert!(!terminal.is_raw());
+}
+
+/// What a command prints in a terminal of 80 columns.
+async fn printed(arguments: &[&str], variables: &[(&str, &str)]) -> String {
+    let mut terminal = Terminal::run(arguments, variables);
+    let ended = terminal.program.wait().unwrap();
+    assert!(ended.success(), "{}", terminal.written());
+    terminal.until("the last line is read", |terminal| terminal.written().ends_with('\n')).await;
+    // Progress is cleared before the first line.
+    terminal.written().rsplit("\u{1b}[2K").next().unwrap_or_default().to_owned()
+}
+
+/// Without the sequences that choose colours.
+fn plain(text: &str) -> String {
+    let mut pieces = text.split("\u{1b}[");
+    let first = pieces.next().unwrap_or_default().to_owned();
+    pieces.fold(first, |plain, piece| plain + piece.split_once('m').map_or("", |(_, rest)| rest))
+}
+
+#[tokio::test]
+async fn tables_fit_the_terminal_and_have_colours_unless_nobody_wants_them() {
+    for arguments in [&["--local", "records", "orders", "--limit", "5"][..], &["--local", "streams"]] {
+        let coloured = printed(arguments, &[]).await;
+        assert!(coloured.starts_with("\u{1b}[1m"), "{coloured:?}");
+        let lines: Vec<String> = plain(&coloured).lines().map(str::to_owned).collect();
+        assert!(lines.len() >= 6 && lines.iter().all(|line| line.chars().count() <= 80), "{lines:#?}");
+        assert!(!printed(arguments, &[("NO_COLOR", "1")]).await.contains('\u{1b}'), "{arguments:?}");
+    }
 }
