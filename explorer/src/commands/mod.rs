@@ -3,6 +3,7 @@
 
 mod configure;
 mod connecting;
+mod definition;
 mod error;
 mod export;
 mod get;
@@ -29,7 +30,7 @@ use crate::app::model::{LocalAddresses, Session};
 use crate::aws::connect::Connection;
 use crate::domain::time::TimeContext;
 use archiver::format::stream::StreamName;
-use clap::{Parser, Subcommand};
+use clap::{FromArgMatches as _, Parser, Subcommand};
 use connecting::CommonOptions;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
@@ -128,7 +129,9 @@ impl Arguments {
     /// # Errors
     /// Wrong arguments, or a request for help.
     pub fn of_process() -> Result<Self, clap::Error> {
-        Self::try_parse_from(negated::as_options(std::env::args_os()))
+        let mut definition = definition::definition();
+        let matches = definition.try_get_matches_from_mut(negated::as_options(std::env::args_os()))?;
+        Self::from_arg_matches(&matches).map_err(|error| error.format(&mut definition))
     }
 
     /// Whether this opens the screens, which then own the terminal.
