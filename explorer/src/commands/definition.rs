@@ -47,8 +47,8 @@ const EXAMPLES: [(&str, &[&str]); 21] = [
     (
         "recover",
         &[
-            "explorer recover s3://BUCKET",
-            "explorer recover s3://BUCKET --stream orders --archive",
+            "explorer recover s3://failed-batches",
+            "explorer recover s3://failed-batches --stream orders --archive",
             "explorer recover ./failed --archive --keep",
         ],
     ),
