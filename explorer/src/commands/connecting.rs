@@ -4,6 +4,10 @@ use super::{CommandError, Online, Output, output};
 #[cfg(feature = "local")]
 use crate::app::model::LocalAddresses;
 use crate::aws::connect::{ConnectOptions, Connection};
+#[cfg(feature = "local")]
+use crate::domain::failure::Failure;
+#[cfg(feature = "local")]
+use crate::plans::Plans;
 use crate::terminal;
 use clap::Args;
 use std::io::{self, IsTerminal as _};
@@ -107,9 +111,25 @@ pub(super) async fn run_local(common: CommonOptions, task: Online, started: Inst
     if !opens_screens {
         system.ready().await?;
     }
-    let result = task.run(&common, connection, Some(addresses), started).await;
+    let beside = async {
+        if opens_screens && let Err(error) = show_a_replay(&system).await {
+            tracing::warn!(%error, "the demo has no replay");
+        }
+        std::future::pending().await
+    };
+    let result = tokio::select! {
+        result = task.run(&common, connection, Some(addresses), started) => result,
+        never = beside => never,
+    };
     system.stop().await;
     result
+}
+
+/// Somebody who has made no replay yet finds one in the history.
+#[cfg(feature = "local")]
+async fn show_a_replay(system: &crate::local::LocalSystem) -> Result<(), CommandError> {
+    let plans = Plans::of_user().map_err(|error| Failure::refused("open the folder of replays", error.to_string()))?;
+    Ok(system.run_first_replay(&plans).await?)
 }
 
 #[cfg(not(feature = "local"))]

@@ -3,9 +3,11 @@
 mod archive;
 mod history;
 mod records;
+mod replay;
 mod rhythm;
 mod trickle;
 
+pub(super) use replay::run_first;
 pub(super) use trickle::run as trickle;
 
 use super::error::SetupError;
@@ -149,10 +151,14 @@ async fn seed_stream(connection: &Connection, stream: &DemoStream, known: &Inven
     } else {
         make_stream(&connection.kinesis, &name, stream.shards).await?;
         if let Some(archive) = &stream.archive {
-            // Tables and earlier records first: once the stream has its tags, the archiver writes.
-            has_records = !seed_archive(connection, &name, stream.shards, archive, (&mut generator, stream.kind)).await?;
+            // Tables first: if the stream had tags before its tables exist, the archiver would fail.
+            let is_new = archive::make_tables(connection, &name, &archive.settings()).await?;
             let tags = archive.settings().to_tags().into_iter().map(|(key, value)| (key.to_owned(), value));
             tag_stream(&connection.kinesis, &name, tags).await?;
+            if is_new {
+                write_past(connection, &name, stream.shards, archive, (&mut generator, stream.kind)).await?;
+            }
+            has_records = !is_new;
         }
     }
     if has_records || stream.first_records == 0 {
@@ -166,27 +172,26 @@ async fn seed_stream(connection: &Connection, stream: &DemoStream, known: &Inven
     Ok(last.into_iter().map(|(shard, last)| SeededShard { stream: name.clone(), shard, last }).collect())
 }
 
-/// Creates the tables of an archive and writes its past. Returns false if the archive exists.
-async fn seed_archive(
+/// Writes what an archive got before.
+async fn write_past(
     connection: &Connection,
     stream: &StreamName,
     shards: i32,
     archive: &DemoArchive,
     records: (&mut Generator, Kind),
-) -> Result<bool, SetupError> {
-    let settings = archive.settings();
-    let is_new = archive::make_tables(connection, stream, &settings).await?;
-    if is_new {
-        let table = archive_table_name(stream, archive.mode);
-        let target = Archive { table: &table, settings: &settings, shards };
-        history::write(connection, target, archive.past, records, Timestamp::now()).await?;
-    }
-    Ok(is_new)
+) -> Result<(), SetupError> {
+    let (table, settings) = (archive_table_name(stream, archive.mode), archive.settings());
+    let target = Archive { table: &table, settings: &settings, shards };
+    history::write(connection, target, archive.past, records, Timestamp::now()).await
 }
 
 async fn seed_without_stream(connection: &Connection) -> Result<(), SetupError> {
     let (name, shards, kind, archive) = &WITHOUT_STREAM;
-    seed_archive(connection, &named(name)?, *shards, archive, (&mut Generator::new(SEED, 0), *kind)).await.map(|_| ())
+    let name = named(name)?;
+    if archive::make_tables(connection, &name, &archive.settings()).await? {
+        write_past(connection, &name, *shards, archive, (&mut Generator::new(SEED, 0), *kind)).await?;
+    }
+    Ok(())
 }
 
 fn named(name: &str) -> Result<StreamName, SetupError> {

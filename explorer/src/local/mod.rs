@@ -16,6 +16,7 @@ mod tests;
 pub use error::LocalError;
 
 use crate::aws::connect::Connection;
+use crate::plans::Plans;
 use archiver::function::handler::AwsArchiver;
 use data_dir::{DataDir, RememberedStreams};
 use demo::SeededShard;
@@ -149,6 +150,16 @@ impl LocalSystem {
             }
         };
         tokio::time::timeout_at(deadline, archived).await.map_err(late("not all initial records were archived"))
+    }
+
+    /// Runs a replay of the demo once everything is ready, if these plans have none yet.
+    ///
+    /// # Errors
+    /// When the setup, the plan or the run fails.
+    pub async fn run_first_replay(&self, plans: &Plans) -> Result<(), LocalError> {
+        self.ready().await?;
+        let run = demo::run_first(&self.endpoints.connect(), plans).await;
+        run.map_err(|failure| LocalError::Setup { reason: failure.to_string() })
     }
 
     /// Stops the live records, archives what is in the streams, and stops everything.

@@ -24,7 +24,7 @@ struct Terminal {
     program: Child,
     terminal: File,
     written: Arc<Mutex<Vec<u8>>>,
-    _home: tempfile::TempDir,
+    home: tempfile::TempDir,
 }
 
 impl Terminal {
@@ -67,7 +67,7 @@ impl Terminal {
                 seen.lock().unwrap().extend_from_slice(&bytes[..read]);
             }
         });
-        Self { program, terminal, written, _home: home }
+        Self { program, terminal, written, home }
     }
 
     fn send(&self, signal: Signal) {
@@ -191,4 +191,20 @@ async fn tables_fit_the_terminal_and_have_colours_unless_nobody_wants_them() {
         assert!(lines.len() >= 6 && lines.iter().all(|line| line.chars().count() <= 80), "{lines:#?}");
         assert!(!printed(arguments, &[("NO_COLOR", "1")]).await.contains('\u{1b}'), "{arguments:?}");
     }
+}
+
+#[tokio::test]
+async fn the_history_has_a_finished_replay_for_somebody_who_has_made_none() {
+    let mut terminal = Terminal::start();
+    let home = terminal.home.path().to_owned();
+    let list = || {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_explorer-under-test"));
+        let output = command.args(["replay", "list", "--output", "json"]).env_clear().env("HOME", &home).output().unwrap();
+        String::from_utf8(output.stdout).unwrap()
+    };
+    eventually("a replay is finished", || async { list().contains("\"state\":\"finished\"").then_some(()) }).await;
+    let replay: serde_json::Value = serde_json::from_str(list().trim()).unwrap();
+    assert_eq!((&replay["target"], replay["sent"].as_u64()), (&"orders-replay".into(), Some(40)), "{replay}");
+    terminal.type_in(b"q");
+    assert!(terminal.program.wait().unwrap().success());
 }
