@@ -1,6 +1,7 @@
 //! Records in files: exported as JSON Lines or CSV, and read back from JSON Lines as if the file were an archive. One line is one
 //! record, and contains everything in its item, even if that is damaged. CSV is for spreadsheets and cannot be read back.
 
+pub(crate) mod columns_json;
 mod csv_row;
 mod error;
 mod export;

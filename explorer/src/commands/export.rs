@@ -5,7 +5,7 @@ use super::progress::Meter;
 use super::reading::{Sequence, Taker, complete, read};
 use super::selection::{Chosen, NamedSource, Opened, Payloads, RecordSource, SelectionArguments};
 use super::{CommandError, Output};
-use crate::domain::export::{ExportFormat, Exported, PayloadForm};
+use crate::domain::export::{ExportColumns, ExportFormat, Exported, PayloadForm};
 use crate::domain::failure::Failure;
 use crate::domain::record::Record;
 use crate::domain::text::{counted, size};
@@ -37,6 +37,9 @@ pub(super) struct ExportArguments {
     /// Write CSV for Excel: with a byte order mark, and an apostrophe before values that Excel would turn into numbers or dates
     #[arg(long)]
     excel: bool,
+    /// Write only these columns: fields of JSON payloads (id,customer.city) or of the record (partition_key,arrived_at)
+    #[arg(long, value_name = "NAMES")]
+    columns: Option<ExportColumns>,
     /// Replace an existing file. It keeps its mode; a symbolic link stays, and its target is replaced
     #[arg(long)]
     overwrite: bool,
@@ -68,6 +71,7 @@ pub(super) struct ExportRequest {
     format: ExportFormat,
     payload: PayloadForm,
     for_excel: bool,
+    columns: Option<ExportColumns>,
 }
 
 /// Where to write.
@@ -121,16 +125,16 @@ impl ExportArguments {
             PayloadArgument::Both => PayloadForm::Both,
         };
         let (source, chosen) = self.selection.understood()?;
-        let request = ExportRequest { chosen, to, format, payload, for_excel: self.excel };
+        let request = ExportRequest { chosen, to, format, payload, for_excel: self.excel, columns: self.columns.clone() };
         Ok((source, request))
     }
 }
 
 pub(super) async fn run(source: RecordSource, request: ExportRequest, output: Output) -> Result<(), CommandError> {
-    let ExportRequest { chosen, to, format, payload, for_excel } = request;
+    let ExportRequest { chosen, to, format, payload, for_excel, columns } = request;
     let opened = chosen.open(source).await?;
     let Payloads { stream, recipe, .. } = opened.payloads.clone();
-    let options = ExportOptions { format, payload, recipe, stream, for_excel };
+    let options = ExportOptions { format, payload, recipe, stream, columns, for_excel };
     let (sink, meter) = match &to {
         Destination::StandardOutput => {
             (ExportSink::to_writer(terminal::exported(), output::STANDARD_OUTPUT, options)?, Meter::beside_results())

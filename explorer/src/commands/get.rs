@@ -205,7 +205,7 @@ fn print_user_records(aggregate: &Aggregate<'_>, recipe: &Recipe) -> Result<(), 
             Recipe::Detected => preview_of_beginning(&beginnings.of(record.data, true), columns_of_preview),
             Recipe::Steps(_) => preview_of(&decoder.decode(record.data.to_vec(), false, &recipe, 0), columns_of_preview),
         };
-        columns.row([
+        columns.row(&[
             // People count from 1, as in the breadcrumb.
             record.sub_sequence_number.saturating_add(1).to_string(),
             printable(record.partition_key).into_owned(),

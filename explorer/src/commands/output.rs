@@ -59,12 +59,12 @@ fn not_printed(source: io::Error) -> CommandError {
 /// Prints rows in columns as they come. The first rows set the widths. A wider cell is cut on a terminal, and shifts the rest of its
 /// row elsewhere.
 #[derive(Debug)]
-pub(super) struct Columns<const COUNT: usize> {
+pub(super) struct Columns {
     lines: Lines,
-    headings: [String; COUNT],
-    widths: [usize; COUNT],
+    headings: Vec<String>,
+    widths: Vec<usize>,
     /// Not printed yet.
-    waiting: Vec<[String; COUNT]>,
+    waiting: Vec<Vec<String>>,
     is_measured: bool,
     /// Columns of the terminal.
     terminal: Option<usize>,
@@ -72,23 +72,24 @@ pub(super) struct Columns<const COUNT: usize> {
     layout: Option<Layout>,
 }
 
-impl<const COUNT: usize> Columns<COUNT> {
+impl Columns {
     /// Columns with these headings.
-    pub(super) fn new(headings: [&str; COUNT]) -> Self {
-        let headings = headings.map(str::to_owned);
+    pub(super) fn new(headings: impl IntoIterator<Item = impl Into<String>>) -> Self {
+        let headings: Vec<String> = headings.into_iter().map(Into::into).collect();
         let waiting = vec![headings.clone()];
         let terminal = terminal::stdout_columns();
-        Self { lines: Lines::default(), headings, widths: [0; COUNT], waiting, is_measured: false, terminal, layout: None }
+        let widths = vec![0; headings.len()];
+        Self { lines: Lines::default(), headings, widths, waiting, is_measured: false, terminal, layout: None }
     }
 
     /// With these minimum widths, for rows that are printed one by one when their widths are known.
-    pub(super) fn at_least(self, widths: [usize; COUNT]) -> Self {
-        Self { widths, ..self }
+    pub(super) fn at_least(self, widths: &[usize]) -> Self {
+        Self { widths: widths.to_vec(), ..self }
     }
 
     /// Prints a row, now or soon.
-    pub(super) fn row(&mut self, row: [String; COUNT]) -> Result<(), CommandError> {
-        self.waiting.push(row.map(|cell| printable(&cell).into_owned()));
+    pub(super) fn row(&mut self, row: &[String]) -> Result<(), CommandError> {
+        self.waiting.push(shown(row));
         if self.is_measured || self.waiting.len() > MEASURED_ROWS { self.print_waiting() } else { Ok(()) }
     }
 

@@ -6,11 +6,12 @@ use super::reading::{Sequence, Taker, complete, read};
 use super::selection::{Chosen, NamedSource, Payloads, RecordSource, SelectionArguments};
 use super::{CommandError, Output, local_times};
 use crate::domain::decode::Recipe;
-use crate::domain::export::PayloadForm;
+use crate::domain::export::{ExportColumns, PayloadForm};
 use crate::domain::record::Record;
 use crate::domain::record::preview::{preview, preview_of};
 use crate::domain::text::printable;
 use crate::domain::time::TimeContext;
+use crate::files::columns_json::ColumnsJson;
 use crate::files::record_json::RecordJson;
 use crate::terminal;
 use clap::Args;
@@ -31,6 +32,9 @@ pub(super) struct RecordsArguments {
     /// Print records as they are found: sooner, but in no order
     #[arg(long)]
     unordered: bool,
+    /// Print only these columns: fields of JSON payloads (id,customer.city) or of the record (partition_key,arrived_at)
+    #[arg(long, value_name = "NAMES")]
+    columns: Option<ExportColumns>,
 }
 
 /// The same, interpreted.
@@ -38,6 +42,7 @@ pub(super) struct RecordsArguments {
 pub(super) struct RecordsRequest {
     chosen: Chosen,
     unordered: bool,
+    columns: Option<ExportColumns>,
 }
 
 impl RecordsRequest {
@@ -54,15 +59,15 @@ impl RecordsArguments {
     /// Says what is wrong.
     pub(super) fn understood(&self) -> Result<(NamedSource, RecordsRequest), CommandError> {
         let (source, chosen) = self.selection.understood()?;
-        Ok((source, RecordsRequest { chosen, unordered: self.unordered }))
+        Ok((source, RecordsRequest { chosen, unordered: self.unordered, columns: self.columns.clone() }))
     }
 }
 
 /// Prints the selected records.
 pub(super) async fn run(source: RecordSource, request: RecordsRequest, output: Output) -> Result<(), CommandError> {
-    let RecordsRequest { chosen, unordered } = request;
+    let RecordsRequest { chosen, unordered, columns } = request;
     let opened = chosen.open(source).await?;
-    let mut printer = Printer::new(opened.payloads.clone(), output);
+    let mut printer = Printer::new(opened.payloads.clone(), columns, output);
     let meter = if unordered { Meter::beside_results() } else { Meter::before_results() };
     let progress = read(&opened, Sequence { as_found: unordered, limit: chosen.limit }, &mut printer, meter).await?;
     printer.finish()?;
@@ -76,26 +81,31 @@ pub(super) async fn run(source: RecordSource, request: RecordsRequest, output: O
 pub(super) struct Printer {
     payloads: Payloads,
     times: TimeContext,
+    /// These columns only, if some were chosen.
+    columns: Option<ExportColumns>,
     form: Form,
 }
 
 enum Form {
     Json(Lines),
     /// With the columns of a payload that are shown.
-    Table(Box<Columns<6>>, usize),
+    Table(Box<Columns>, usize),
 }
 
 impl Printer {
     /// For records with these payloads.
-    pub(super) fn new(payloads: Payloads, output: Output) -> Self {
+    pub(super) fn new(payloads: Payloads, columns: Option<ExportColumns>, output: Output) -> Self {
         let form = match output {
             Output::Json => Form::Json(Lines::default()),
-            Output::Table => Form::Table(
-                Box::new(Columns::new(["ARRIVED", "KEY", "SEQUENCE NUMBER", "SHARD", "SIZE", "PAYLOAD"])),
-                preview_columns(),
-            ),
+            Output::Table => {
+                let table = match &columns {
+                    None => Columns::new(["ARRIVED", "KEY", "SEQUENCE NUMBER", "SHARD", "SIZE", "PAYLOAD"]),
+                    Some(columns) => Columns::new(columns.iter().map(ToString::to_string)),
+                };
+                Form::Table(Box::new(table), preview_columns())
+            }
         };
-        Self { payloads, times: local_times(), form }
+        Self { payloads, times: local_times(), columns, form }
     }
 
     /// Prints the rest.
@@ -110,6 +120,15 @@ impl Printer {
 impl Taker for Printer {
     async fn take(&mut self, record: &Record) -> Result<(), CommandError> {
         let Payloads { stream, recipe, .. } = &self.payloads;
+        if let Some(columns) = &self.columns {
+            let payload = self.payloads.of(record).await?;
+            let json = RecordJson::new(stream.as_ref(), record, payload, (recipe, PayloadForm::Both));
+            let chosen = ColumnsJson::new(&json, columns);
+            return match &mut self.form {
+                Form::Json(lines) => lines.json(&chosen),
+                Form::Table(table, _) => table.row(&chosen.texts()),
+            };
+        }
         match &mut self.form {
             Form::Json(lines) => {
                 let payload = self.payloads.of(record).await?;
@@ -124,7 +143,7 @@ impl Taker for Printer {
                         preview_of(&record.decode(payload, recipe, 0), *preview_columns)
                     }
                 };
-                columns.row(row(record, payload, &self.times))
+                columns.row(&row(record, payload, &self.times))
             }
         }
     }

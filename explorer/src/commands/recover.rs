@@ -187,7 +187,7 @@ async fn list_objects(store: FailureStore, arguments: RecoverArguments, output: 
     let mut columns = Columns::new(["GIVEN UP", "STREAM", "SHARD", "RECORDS", "WHY", "OBJECT"]);
     let print = |found: &Found| match output {
         Output::Json => lines.json(&BatchJson::from(found)),
-        Output::Table => columns.row(row(found, &times)),
+        Output::Table => columns.row(&row(found, &times)),
     };
     let choice = choose(&store, objects, &arguments, Meter::beside_results(), print).await?;
     match output {

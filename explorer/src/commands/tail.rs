@@ -11,6 +11,7 @@ use crate::aws::follow::follow;
 use crate::aws::shards;
 use crate::aws::streams::{overview_of_archive, settled};
 use crate::domain::decode::Recipe;
+use crate::domain::export::ExportColumns;
 use crate::domain::reading::following::{
     FollowBatch, FollowEnding, FollowFrom, FollowOrder, FollowStatus, Followed, MISSING_AFTER,
 };
@@ -45,6 +46,9 @@ pub(super) struct TailArguments {
     /// Start at this time, if the stream reaches back that far: 1h for an hour ago [default: now]
     #[arg(long, value_name = "TIME")]
     since: Option<String>,
+    /// Print only these columns: fields of JSON payloads (id,customer.city) or of the record (partition_key,arrived_at)
+    #[arg(long, value_name = "NAMES")]
+    columns: Option<ExportColumns>,
     /// How to decode payloads, such as "gzip > msgpack" [default: recognised by content]
     #[arg(long, value_name = "STEPS")]
     decode: Option<Recipe>,
@@ -56,6 +60,7 @@ pub(super) struct TailRequest {
     archived: bool,
     /// For the stream itself.
     order: FollowOrder,
+    columns: Option<ExportColumns>,
 }
 
 impl TailArguments {
@@ -73,7 +78,7 @@ impl TailArguments {
             recipe: self.decode.clone().unwrap_or_default(),
             from: since.map_or(FollowFrom::Now, FollowFrom::At),
         };
-        Ok(TailRequest { archived: self.archived, order })
+        Ok(TailRequest { archived: self.archived, order, columns: self.columns.clone() })
     }
 }
 
@@ -95,7 +100,7 @@ pub(super) async fn run_until_ended(connection: Connection, request: TailRequest
 }
 
 async fn run(connection: Connection, request: TailRequest, output: Output) -> Result<(), CommandError> {
-    let TailRequest { archived, mut order } = request;
+    let TailRequest { archived, mut order, columns } = request;
     order.stream = settled(&connection, &order.stream).await?;
     check(&connection, &order.stream).await?;
     if archived {
@@ -110,7 +115,7 @@ async fn run(connection: Connection, request: TailRequest, output: Output) -> Re
     let (batches, mut coming) = mpsc::channel::<FollowBatch>(BATCHES_WAITING);
     let (_stop, stopped) = watch::channel(false);
     let printing = async {
-        let mut printer = Printer::new(payloads, output);
+        let mut printer = Printer::new(payloads, columns, output);
         let mut status = None;
         while let Some(batch) = coming.recv().await {
             for record in &batch.records {

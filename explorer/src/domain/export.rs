@@ -1,11 +1,14 @@
 //! Exporting records to a file: which records, which file, and in which form.
 
 use super::decode::Recipe;
+use super::fields::{FieldPath, InvalidColumns, words};
 use super::reading::ReadOrder;
 use super::record::{Record, RecordId};
 use archiver::format::stream::StreamName;
 use std::collections::BTreeSet;
+use std::fmt;
 use std::path::{Path, PathBuf};
+use std::str::FromStr;
 use std::sync::Arc;
 
 /// The order for an export.
@@ -20,6 +23,8 @@ pub struct ExportOrder {
     pub format: ExportFormat,
     /// How payloads are written.
     pub form: PayloadForm,
+    /// These columns and no others, if some were chosen.
+    pub columns: Option<ExportColumns>,
 }
 
 /// Which records are exported.
@@ -47,6 +52,99 @@ pub enum ExportFormat {
     JsonLines,
     /// A table with a heading.
     Csv,
+}
+
+/// The fields of a record, by their names in JSON Lines and CSV.
+pub const RECORD_FIELDS: [&str; 20] = [
+    "stream",
+    "partition_key",
+    "sequence_number",
+    "sub_sequence_number",
+    "shard_id",
+    "approximate_arrival_timestamp",
+    "arrived_at",
+    "last_update",
+    "expire_after",
+    "stored_as",
+    "size_bytes",
+    "data",
+    "encoding",
+    "schema_id",
+    "payload",
+    "problems",
+    "payload_problem",
+    "other_attributes",
+    "stored",
+    "user_records",
+];
+
+/// A column that was chosen.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ExportColumn {
+    /// A field of the record: one of [`RECORD_FIELDS`], by its place there.
+    Record(usize),
+    /// A field of its payload, where that is a JSON object.
+    Payload(FieldPath),
+}
+
+/// Columns that were chosen, at least one, each once.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ExportColumns(Vec<ExportColumn>);
+
+impl FromStr for ExportColumns {
+    type Err = InvalidColumns;
+
+    /// Reads names with blanks or commas between them. One that a field of records has is that field; with a point before it, it is
+    /// always a field of payloads.
+    fn from_str(line: &str) -> Result<Self, InvalidColumns> {
+        let mut columns = Vec::new();
+        for word in words(line) {
+            let column = match RECORD_FIELDS.iter().position(|name| *name == word) {
+                Some(place) => ExportColumn::Record(place),
+                None => ExportColumn::Payload(FieldPath::parse(word)?),
+            };
+            if columns.contains(&column) {
+                return Err(InvalidColumns::Twice(column.to_string()));
+            }
+            columns.push(column);
+        }
+        if columns.is_empty() { Err(InvalidColumns::None) } else { Ok(Self(columns)) }
+    }
+}
+
+impl ExportColumns {
+    /// The fields of payloads that a list shows; `None` where it shows none.
+    #[must_use]
+    pub fn of_fields(fields: &[FieldPath]) -> Option<Self> {
+        (!fields.is_empty()).then(|| Self(fields.iter().cloned().map(ExportColumn::Payload).collect()))
+    }
+
+    /// The columns, in their order.
+    pub fn iter(&self) -> impl Iterator<Item = &ExportColumn> {
+        self.0.iter()
+    }
+}
+
+impl fmt::Display for ExportColumns {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (place, column) in self.0.iter().enumerate() {
+            write!(formatter, "{}{column}", if place == 0 { "" } else { " " })?;
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Display for ExportColumn {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Record(place) => formatter.write_str(RECORD_FIELDS.get(*place).unwrap_or(&"")),
+            Self::Payload(field) => {
+                let name = field.to_string();
+                let point = if RECORD_FIELDS.contains(&name.as_str()) { "." } else { "" };
+                write!(formatter, "{point}{name}")
+            }
+        }
+    }
 }
 
 /// How payloads are written.
@@ -96,6 +194,20 @@ impl ExportFormat {
 #[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn columns_are_fields_of_records_or_of_payloads() {
+        let read =
+            |line: &str| line.parse::<ExportColumns>().map(|columns| columns.iter().map(ToString::to_string).collect::<Vec<_>>());
+        assert_eq!(read("id,partition_key .stream customer.id").unwrap(), ["id", "partition_key", ".stream", "customer.id"]);
+        let columns: ExportColumns = "arrived_at status".parse().unwrap();
+        assert_eq!(columns.0, [ExportColumn::Record(6), ExportColumn::Payload(FieldPath::parse("status").unwrap())]);
+        for (line, error) in [(" , ", "name at least one column"), ("id .id", "id is named twice"), ("a..b", "a..b names no field")]
+        {
+            let found = read(line).unwrap_err().to_string();
+            assert!(found.starts_with(error), "{found}");
+        }
+    }
 
     #[test]
     fn an_ending_that_no_export_has_is_refused() {

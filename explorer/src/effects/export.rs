@@ -35,13 +35,13 @@ async fn write(
     outbox: &Outbox,
     stopped: watch::Receiver<bool>,
 ) -> Result<Option<Exported>, Failure> {
-    let ExportOrder { what, stream, path, format, form } = order;
+    let ExportOrder { what, stream, path, format, form, columns } = order;
     let recipe = match &what {
         Exports::These { recipe, .. } => recipe.clone(),
         Exports::Matching { order, .. } => order.recipe.clone(),
     };
     let failed = |error: ExportError| Failure::refused(format!("export to {}", path.display()), error.to_string());
-    let options = ExportOptions { format, payload: form, recipe, stream: stream.clone(), for_excel: false };
+    let options = ExportOptions { format, payload: form, recipe, stream: stream.clone(), columns, for_excel: false };
     let mut sink = ExportSink::to_file(&path, false, options).map_err(failed)?;
     if sink.is_terminal() {
         return Err(Failure::refused(format!("export to {}", path.display()), "this terminal shows the screens; choose a file"));

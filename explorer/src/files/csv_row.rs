@@ -4,34 +4,12 @@
 //! that has one restores the text. For exact bytes, use JSON Lines.
 
 use super::record_json::RecordJson;
+use crate::domain::export::{ExportColumn, ExportColumns, RECORD_FIELDS};
+use crate::domain::fields::{FieldPath, raw_value};
 use serde::Serialize;
 use std::borrow::Cow;
 use std::io::{self, Write};
 use unicode_width::UnicodeWidthChar as _;
-
-/// The heading, with the same field names as in JSON Lines.
-pub(super) const COLUMNS: [&str; 20] = [
-    "stream",
-    "partition_key",
-    "sequence_number",
-    "sub_sequence_number",
-    "shard_id",
-    "approximate_arrival_timestamp",
-    "arrived_at",
-    "last_update",
-    "expire_after",
-    "stored_as",
-    "size_bytes",
-    "data",
-    "encoding",
-    "schema_id",
-    "payload",
-    "problems",
-    "payload_problem",
-    "other_attributes",
-    "stored",
-    "user_records",
-];
 
 /// Characters that start a formula, including their full-width and small forms. Source: OWASP, CSV injection.
 const FORMULA_SIGNS: [char; 13] = ['=', '+', '-', '@', '＝', '＋', '－', '＠', '﹦', '﹢', '﹣', '﹫', '−'];
@@ -70,7 +48,7 @@ pub(super) fn write_line<'c>(line: &mut impl Write, cells: impl IntoIterator<Ite
 }
 
 /// A record's cells; a cell is empty if the record lacks the field. For Excel, values that it would change also get an apostrophe.
-pub(super) fn cells(record: &RecordJson, for_excel: bool) -> [Cow<'_, str>; COLUMNS.len()] {
+pub(super) fn cells(record: &RecordJson, for_excel: bool) -> [Cow<'_, str>; RECORD_FIELDS.len()] {
     let safe = |text| if for_excel { guarded(text, is_changed) } else { guarded(text, |_| false) };
     let text = |text: &Option<String>| safe(text.clone().unwrap_or_default().into());
     let exact = |digits: Cow<'static, str>| guarded(digits, |digits| for_excel && is_long(digits));
@@ -99,6 +77,32 @@ pub(super) fn cells(record: &RecordJson, for_excel: bool) -> [Cow<'_, str>; COLU
         record.stored.as_ref().map_or("".into(), |stored| plain(json(stored))),
         record.user_records.as_ref().map_or("".into(), |records| plain(json(records))),
     ]
+}
+
+/// The cells of these columns; a cell is empty if the record or its payload lacks the field.
+pub(super) fn cells_of<'r>(record: &'r RecordJson, columns: &ExportColumns, for_excel: bool) -> Vec<Cow<'r, str>> {
+    let mut own = cells(record, for_excel);
+    let payload = record.payload.as_ref().map(|payload| payload.text());
+    let of_payload = |field: &FieldPath| {
+        let Some(value) = payload.and_then(|payload| raw_value(payload, field)) else {
+            return Cow::Borrowed("");
+        };
+        match value.get() {
+            "null" => "".into(),
+            text if text.starts_with('"') => text_cell(serde_json::from_str(text).unwrap_or_else(|_| text.to_owned()), for_excel),
+            number => guarded(number.to_owned().into(), |digits| for_excel && is_long(digits)),
+        }
+    };
+    let cell = |column: &ExportColumn| match column {
+        ExportColumn::Record(place) => own.get_mut(*place).map(std::mem::take).unwrap_or_default(),
+        ExportColumn::Payload(field) => of_payload(field),
+    };
+    columns.iter().map(cell).collect()
+}
+
+/// A text as a cell.
+pub(super) fn text_cell(text: String, for_excel: bool) -> Cow<'static, str> {
+    guarded(text.into(), |text| for_excel && is_changed(text))
 }
 
 fn number(number: Option<impl ToString>) -> Cow<'static, str> {

@@ -1,16 +1,18 @@
 //! Writes records to a file or any other target, one after the other. A file appears under its name only when it is complete.
 
-use super::csv_row::{self, COLUMNS};
+use super::columns_json::ColumnsJson;
+use super::csv_row;
 use super::error::ExportError;
 use super::record_json::RecordJson;
 use super::target::Target;
 use super::{BYTE_ORDER_MARK, MAX_LINE_BYTES};
 use crate::domain::decode::Recipe;
-use crate::domain::export::{ExportFormat, Exported, PayloadForm};
+use crate::domain::export::{ExportColumns, ExportFormat, Exported, PayloadForm, RECORD_FIELDS};
 use crate::domain::record::Record;
 use crate::domain::record::payload::NoPayload;
 use crate::domain::text::plain_json;
 use archiver::format::stream::StreamName;
+use std::borrow::Cow;
 use std::io::{self, BufWriter, Write};
 use std::path::Path;
 
@@ -28,6 +30,8 @@ pub struct ExportOptions {
     pub recipe: Recipe,
     /// The stream that the records were put into, if known.
     pub stream: Option<StreamName>,
+    /// These columns and no others, if some were chosen.
+    pub columns: Option<ExportColumns>,
     /// Whether the CSV is for Excel; then values that it would turn into numbers or dates get an apostrophe.
     pub for_excel: bool,
 }
@@ -95,7 +99,13 @@ impl ExportSink {
             if sink.options.for_excel {
                 sink.line.extend(BYTE_ORDER_MARK.bytes());
             }
-            let written = csv_row::write_line(&mut sink.line, COLUMNS.map(Into::into)).and_then(|()| sink.write_out());
+            let names: Vec<Cow<'_, str>> = match &sink.options.columns {
+                None => RECORD_FIELDS.map(Cow::Borrowed).to_vec(),
+                Some(columns) => {
+                    columns.iter().map(|column| csv_row::text_cell(column.to_string(), sink.options.for_excel)).collect()
+                }
+            };
+            let written = csv_row::write_line(&mut sink.line, names).and_then(|()| sink.write_out());
             written.map_err(|source| sink.failed(source))?;
         }
         Ok(sink)
@@ -109,8 +119,11 @@ impl ExportSink {
         let formed = match self.options.format {
             ExportFormat::JsonLines => self.form_line(record, payload),
             ExportFormat::Csv => {
-                let json = self.json(record, payload, self.options.payload);
-                csv_row::write_line(&mut self.line, csv_row::cells(&json, self.options.for_excel))
+                let (json, for_excel) = (self.json(record, payload, self.options.payload), self.options.for_excel);
+                match &self.options.columns {
+                    None => csv_row::write_line(&mut self.line, csv_row::cells(&json, for_excel)),
+                    Some(columns) => csv_row::write_line(&mut self.line, csv_row::cells_of(&json, columns, for_excel)),
+                }
             }
         };
         formed.and_then(|()| self.write_out()).map_err(|source| self.failed(source))?;
@@ -152,6 +165,12 @@ impl ExportSink {
 
     /// Formats a line that can be read back. If the line would be too long, it holds the payload only in base64.
     fn form_line(&mut self, record: &Record, payload: Result<Vec<u8>, NoPayload>) -> io::Result<()> {
+        if let Some(columns) = &self.options.columns {
+            let json = self.json(record, payload, self.options.payload);
+            plain_json::write(&mut self.line, &ColumnsJson::new(&json, columns))?;
+            self.line.push(b'\n');
+            return Ok(());
+        }
         let kept = payload.as_ref().ok().cloned();
         let json = self.json(record, payload, self.options.payload);
         let mut line = Limited { line: &mut self.line, left: self.max_line_bytes };

@@ -33,7 +33,14 @@ use std::time::Duration;
 use tokio::sync::{mpsc, watch};
 
 fn options(format: ExportFormat, payload: PayloadForm) -> ExportOptions {
-    ExportOptions { format, payload, recipe: Recipe::default(), stream: StreamName::parse("orders").ok(), for_excel: false }
+    ExportOptions {
+        format,
+        payload,
+        recipe: Recipe::default(),
+        stream: StreamName::parse("orders").ok(),
+        columns: None,
+        for_excel: false,
+    }
 }
 
 fn order(number: u32, payload: &[u8]) -> Record {

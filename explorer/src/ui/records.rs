@@ -9,6 +9,7 @@ use super::theme::Theme;
 use super::{block, framed, seen_of};
 use crate::app::model::Model;
 use crate::app::records::{Origin, Pane, PayloadPane, Question, Records, Typing};
+use crate::domain::export::ExportFormat;
 use crate::domain::listing::marks::Marks;
 use crate::domain::reading::Source;
 use crate::domain::record::size_together;
@@ -136,7 +137,13 @@ fn draw_typing(records: &Records, typing: &Typing, theme: &Theme, frame: &mut Fr
     frame.set_cursor_position((column.min(area.right().saturating_sub(1)), area.y));
     let Some((span, sentence)) = &typing.mistake else {
         let about = match typing.question {
-            Question::Export => format!("takes {}", records.taken()),
+            Question::Export => {
+                let columns = match records.columns.exported(ExportFormat::Csv) {
+                    Some(columns) => format!("; .csv has only the columns {columns}"),
+                    None => String::new(),
+                };
+                format!("takes {}{columns}", records.taken())
+            }
             Question::Filter | Question::Jump | Question::Search | Question::Decode | Question::Columns => {
                 return area.height.min(1);
             }

@@ -4,6 +4,7 @@ use super::Rows;
 use super::detail::is_small;
 use crate::app::ids::SpoolId;
 use crate::domain::decode::Recipe;
+use crate::domain::export::{ExportColumns, ExportFormat};
 use crate::domain::fields::{Columns, FieldPath, Fields, Sample, telling};
 use crate::domain::listing::entry::Place;
 use crate::domain::record::Record;
@@ -40,6 +41,16 @@ impl FieldColumns {
         match &self.choice {
             Columns::Automatic => &self.found,
             Columns::Chosen(fields) => fields,
+        }
+    }
+
+    /// The columns of a file in this format: those that were chosen, if it is a table. JSON Lines keep whole records, so that they can
+    /// be opened again.
+    #[must_use]
+    pub fn exported(&self, format: ExportFormat) -> Option<ExportColumns> {
+        match (&self.choice, format) {
+            (Columns::Chosen(fields), ExportFormat::Csv) => ExportColumns::of_fields(fields),
+            (Columns::Chosen(_) | Columns::Automatic, ExportFormat::Csv | ExportFormat::JsonLines) => None,
         }
     }
 

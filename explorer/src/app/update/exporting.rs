@@ -39,8 +39,10 @@ pub(in crate::app) fn export(model: &mut Model, path: PathBuf, format: ExportFor
         }
     };
     let stream = records.origin.stream().cloned();
+    let columns = records.columns.exported(format);
     model.export = Some(Export { request, path: path.clone(), exported: Exported::default() });
-    vec![Effect::Export { request, order: Box::new(ExportOrder { what, stream, path, format, form: PayloadForm::Both }) }]
+    let order = ExportOrder { what, stream, path, format, form: PayloadForm::Both, columns };
+    vec![Effect::Export { request, order: Box::new(order) }]
 }
 
 /// Handles a message about an export.

@@ -67,7 +67,7 @@ pub(super) struct Total {
 pub(super) struct OutcomePrinter {
     output: Output,
     lines: Lines,
-    columns: Columns<7>,
+    columns: Columns,
     has_reader: bool,
 }
 
@@ -75,7 +75,7 @@ impl OutcomePrinter {
     /// For streams and objects of this width.
     pub(super) fn new(output: Output, [stream, object]: [usize; 2]) -> Self {
         let headings = ["ARCHIVED", "ALREADY THERE", "SUPERSEDED", "SKIPPED", "FAILED", "STREAM", "OBJECT"];
-        let columns = Columns::new(headings).at_least([0, 0, 0, 0, 0, stream, object]);
+        let columns = Columns::new(headings).at_least(&[0, 0, 0, 0, 0, stream, object]);
         Self { output, lines: Lines::default(), columns, has_reader: true }
     }
 
@@ -92,7 +92,7 @@ impl OutcomePrinter {
     }
 
     fn print_row(&mut self, found: &Found, outcome: &OutcomeJson) -> Result<(), CommandError> {
-        self.columns.row(outcome_row(found, outcome))?;
+        self.columns.row(&outcome_row(found, outcome))?;
         self.columns.flush()?;
         // The reason may be too long for a column.
         outcome.reason.as_ref().map_or(Ok(()), |reason| output::print(&format!("  └ {}", printable(reason))))

@@ -179,7 +179,7 @@ pub(super) fn list(plans: &Plans, output: Output) -> Result<(), CommandError> {
             let times = local_times();
             let mut columns = Columns::new(["ID", "PLANNED", "STATE", "SENT", "OF", "FROM", "INTO", "FILE", "RECORDS"]);
             for (id, summary) in all {
-                columns.row(match summary {
+                columns.row(&match summary {
                     Ok(plan) => row(plan, &times),
                     Err(error) => {
                         let none = String::new;

@@ -21,8 +21,10 @@ pub enum Columns {
 pub enum InvalidColumns {
     #[error(transparent)]
     Field(#[from] InvalidField),
-    #[error("{0} stands there twice")]
-    Twice(FieldPath),
+    #[error("name at least one column, such as id or customer.city")]
+    None,
+    #[error("{0} is named twice")]
+    Twice(String),
 }
 
 /// Stands for no column at all.
@@ -44,7 +46,7 @@ impl Columns {
         for word in words(line) {
             let field = FieldPath::parse(word)?;
             if fields.contains(&field) {
-                return Err(InvalidColumns::Twice(field));
+                return Err(InvalidColumns::Twice(field.to_string()));
             }
             fields.push(field);
         }
@@ -77,8 +79,8 @@ pub fn complete_columns<'f>(line: &str, cursor: usize, known: impl Iterator<Item
     fitting.into_iter().map(|(_, _, with)| Completion { replace: replace.clone(), with, about: String::new() }).collect()
 }
 
-/// The words between blanks and commas; in brackets both belong to a name.
-pub(super) fn words(line: &str) -> impl Iterator<Item = &str> {
+/// The words between blanks and commas; in quotation marks both belong to a name.
+pub fn words(line: &str) -> impl Iterator<Item = &str> {
     let mut quote = None;
     let mut is_escaped = false;
     let is_between = move |character: char| {

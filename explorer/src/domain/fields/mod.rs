@@ -2,6 +2,7 @@
 
 mod columns;
 mod path;
+mod raw;
 mod telling;
 mod tone;
 mod value;
@@ -12,13 +13,15 @@ mod tests;
 
 use crate::domain::record::Record;
 use crate::domain::record::preview::beginning;
+use crate::domain::text::json_text::strict;
 use serde::de::{DeserializeSeed, Deserializer as _, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde_json::Deserializer;
 use serde_json::value::RawValue;
 use std::fmt;
 
-pub use columns::{Columns, InvalidColumns, complete_columns};
+pub use columns::{Columns, InvalidColumns, complete_columns, words};
 pub use path::{FieldPath, InvalidField};
+pub use raw::raw_value;
 pub use telling::{Sample, telling};
 pub use tone::Tone;
 pub use value::FieldValue;
@@ -39,7 +42,7 @@ impl Fields {
     pub fn of_text(text: &str) -> Self {
         let mut fields = Self::default();
         let mut collector = Collector { fields: &mut fields, path: &FieldPath::root(), depth: 0 };
-        collector.read(text);
+        collector.read(&strict(text));
         fields
     }
 

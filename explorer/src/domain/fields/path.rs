@@ -29,6 +29,11 @@ impl FieldPath {
         self.0.len()
     }
 
+    /// The names that lead to it, the outermost first.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        self.0.iter().map(String::as_str)
+    }
+
     /// Its own name.
     #[must_use]
     pub fn name(&self) -> &str {

@@ -70,7 +70,7 @@ fn columns_are_read_as_they_are_shown() {
     let chosen = Columns::Chosen(vec![path("id"), path("status"), path("[\"a, b\"]")]);
     assert_eq!(Columns::parse("id,status  [\"a, b\"]").unwrap(), chosen);
     assert_eq!(chosen.to_string(), "id status [\"a, b\"]");
-    assert_eq!(Columns::parse("id .id").unwrap_err().to_string(), "id stands there twice");
+    assert_eq!(Columns::parse("id .id").unwrap_err().to_string(), "id is named twice");
     assert!(Columns::parse("id a[0]").unwrap_err().to_string().starts_with("a[0] names no field"));
 }
 
@@ -108,6 +108,25 @@ fn a_field_that_few_records_have_is_no_column() {
     assert_eq!(found(|_| String::new(), payload, 3), ["id"]);
 }
 
+#[test]
+fn a_value_is_taken_as_the_payload_has_it() {
+    let payload = r#"{"id":12345678901234567890,"items":[{"sku":1.50}],"Message":"{\"kind\": \"sns\"}","a":NaN,"b":{"c":null}}"#;
+    let raw = |name: &str| raw_value(payload, &path(name)).map(|value| value.get().to_owned());
+    for (name, value) in [
+        ("id", Some("12345678901234567890")),
+        ("items", Some("[{\"sku\":1.50}]")),
+        ("Message.kind", Some("\"sns\"")),
+        ("a", Some("\"NaN\"")),
+        ("b.c", Some("null")),
+        ("b.d", None),
+        ("id.x", None),
+        ("items.sku", None),
+    ] {
+        assert_eq!(raw(name).as_deref(), value, "{name}");
+    }
+    assert_eq!(raw_value("no JSON", &path("id")).map(|value| value.get().to_owned()), None);
+}
+
 fn any_name() -> impl Strategy<Value = String> {
     prop_oneof!["[a-z]{1,4}", any::<String>(), Just("none".to_owned()), Just("$".to_owned()), Just("a b.c".to_owned())]
 }
@@ -127,11 +146,14 @@ proptest! {
 
     #[test]
     fn every_value_of_an_object_is_found(values in proptest::collection::btree_map(any_name(), any::<i64>(), 0..8)) {
-        let fields = Fields::of_text(&serde_json::to_string(&values).unwrap());
+        let text = serde_json::to_string(&values).unwrap();
+        let fields = Fields::of_text(&text);
         prop_assert_eq!(fields.iter().count(), values.len());
         for (name, value) in values {
             let found = fields.get(&FieldPath::root().with(&name)).map(|value| value.plain().into_owned());
             prop_assert_eq!(found, Some(value.to_string()));
+            let raw = raw_value(&text, &FieldPath::root().with(&name)).map(|raw| raw.get().to_owned());
+            prop_assert_eq!(raw, Some(value.to_string()));
         }
     }
 

@@ -70,6 +70,43 @@ async fn an_export_is_read_as_the_archive_it_comes_from() {
 }
 
 #[tokio::test]
+async fn chosen_columns_are_all_that_is_written() {
+    let (endpoints, explorer) = reach().await;
+    let stream = orders(&endpoints).await;
+    let folder = tempfile::tempdir().unwrap();
+    let columns = ["--columns", "status,total partition_key"];
+
+    let path = folder.path().join("orders.csv");
+    let file = path.to_str().unwrap();
+    explorer.json(&[&["export", &stream.name, "key:cust-1", "--to", file], &columns[..]].concat()).await;
+    let mut lines: Vec<String> = std::fs::read_to_string(&path).unwrap().lines().map(str::to_owned).collect();
+    assert_eq!(lines.remove(0), "status,total,partition_key");
+    lines.sort();
+    assert_eq!(lines, [",,cust-1", "paid,1.10,cust-1"]);
+
+    let printed = explorer.run(&[&["records", &stream.name, "key:cust-1", "--output", "json"], &columns[..]].concat()).await;
+    let printed = printed.succeeded().stdout;
+    let expected = [
+        "{\"status\":null,\"total\":null,\"partition_key\":\"cust-1\"}\n",
+        "{\"status\":\"paid\",\"total\":1.10,\"partition_key\":\"cust-1\"}\n",
+    ];
+    assert_eq!(printed, expected.concat());
+
+    let path = folder.path().join("orders.jsonl");
+    let file = path.to_str().unwrap();
+    explorer.json(&["export", &stream.name, "json:$.status", "--to", file, "--columns", "total"]).await;
+    assert_eq!(std::fs::read_to_string(&path).unwrap(), "{\"total\":1.10}\n");
+
+    let table = explorer.run(&[&["records", &stream.name, "json:$.status"], &columns[..]].concat()).await.succeeded();
+    assert_eq!(table.stdout, "status  total  partition_key\npaid    1.10   cust-1\n");
+
+    for (wrong, sentence) in [("a..b", "a..b names no field"), (",", "name at least one column"), ("id,.id", "id is named twice")] {
+        let refused = explorer.run(&["records", &stream.name, "--columns", wrong]).await;
+        assert!(refused.code == Some(2) && refused.stderr.contains(sentence), "{refused:#?}");
+    }
+}
+
+#[tokio::test]
 async fn csv_holds_what_json_lines_hold() {
     let (endpoints, explorer) = reach().await;
     let stream = orders(&endpoints).await;
