@@ -22,7 +22,7 @@ mod utf16;
 
 pub(super) use beginning::PLAIN_BYTES;
 pub use beginning::{AggregateSize, Beginning, Beginnings, is_plain};
-pub use cloud_watch_logs::log_lines;
+pub use cloud_watch_logs::{begins_so as begins_like_logs, first_message, log_lines};
 pub use content::Content;
 pub use hex::hex_lines;
 pub use opened::{OBJECT_BEGINNINGS, Opened, may_hold_user_records, open};

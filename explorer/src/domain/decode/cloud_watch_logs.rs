@@ -42,6 +42,31 @@ pub(super) fn is_envelope(content: &[u8]) -> bool {
     values.all(|envelope| envelope.is_ok())
 }
 
+/// How a payload from CloudWatch Logs begins.
+const START: &str = "{\"messageType\"";
+
+/// Whether a text may be from CloudWatch Logs, by how it begins.
+#[must_use]
+pub fn begins_so(text: &[u8]) -> bool {
+    text.trim_ascii_start().starts_with(START.as_bytes())
+}
+
+/// The first message of a text from CloudWatch Logs, and how many follow it; `None` of any other text, and where it has none.
+#[must_use]
+pub fn first_message(text: &str) -> Option<(String, usize)> {
+    if !begins_so(text.as_bytes()) {
+        return None;
+    }
+    let mut first = None;
+    let mut count = 0;
+    for envelope in serde_json::Deserializer::from_str(text).into_iter::<Envelope<Event>>() {
+        let events = envelope.ok()?.log_events;
+        count += events.len();
+        first = first.or_else(|| events.into_iter().next().map(|event| event.message));
+    }
+    first.map(|message| (message, count - 1))
+}
+
 /// The log lines of a payload from CloudWatch Logs, each with its time in epoch milliseconds; `None` of any other payload.
 #[must_use]
 pub fn log_lines(decoded: &Decoded) -> Option<Vec<(i64, String)>> {

@@ -1,9 +1,11 @@
 //! The beginning of a record's payload on one line, for a list. A large payload is not decoded for it.
 
 use super::payload::{Place, beginning_of_gzip, payload_of};
-use crate::domain::decode::{AggregateSize, Beginning, Beginnings, Decoded, PLAIN_BYTES, is_plain};
+use crate::domain::decode::{
+    AggregateSize, Beginning, Beginnings, Decoded, PLAIN_BYTES, begins_like_logs, first_message, is_plain,
+};
 use crate::domain::record::Record;
-use crate::domain::text::printable;
+use crate::domain::text::{cut, printable};
 use archiver::format::table::GZIP;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -27,7 +29,7 @@ pub fn preview(record: &Record, columns: usize) -> String {
     match (&record.place, record.item.encoding.as_deref()) {
         (Place::Parts(parts), _) => format!("(in {parts})"),
         (Place::Item, None) => match STANDARD.decode(data.get(..LOOKED_AT_FIRST).unwrap_or(data)) {
-            Ok(start) if is_plain(&start, data.len() <= LOOKED_AT_FIRST) => one_line(&start, columns),
+            Ok(start) if !begins_like_logs(&start) && is_plain(&start, data.len() <= LOOKED_AT_FIRST) => one_line(&start, columns),
             Ok(_) => beginning(record).map_or_else(|| text_line(data, columns), |start| preview_of_beginning(&start, columns)),
             Err(_) => text_line(data, columns),
         },
@@ -70,7 +72,7 @@ pub fn preview_of_payload(payload: &[u8], columns: usize) -> String {
 #[must_use]
 pub fn preview_of(decoded: &Decoded, columns: usize) -> String {
     match decoded.text() {
-        Some(text) => text_line(text, columns),
+        Some(text) => line_of(text, columns),
         None => binary_line(&decoded.content, columns),
     }
 }
@@ -89,7 +91,7 @@ pub fn preview_of_beginning(beginning: &Beginning, columns: usize) -> String {
     };
     let left = columns.saturating_sub(prefix.len());
     let line = match &beginning.text {
-        Some(text) => text_line(text, left),
+        Some(text) => line_of(text, left),
         None => binary_line(&beginning.content, left),
     };
     format!("{prefix}{line}").chars().take(columns).collect()
@@ -105,6 +107,20 @@ fn one_line(content: &[u8], columns: usize) -> String {
         Err(error) => std::str::from_utf8(&content[..error.valid_up_to()]).unwrap_or_default(),
     };
     text_line(text, columns)
+}
+
+/// The beginning of a text; of a text from CloudWatch Logs its first message, and how many follow.
+fn line_of(text: &str, columns: usize) -> String {
+    /// A message of which less is seen says nothing.
+    const NARROWEST: usize = 8;
+    let Some((message, more)) = first_message(text) else {
+        return text_line(text, columns);
+    };
+    let more = if more == 0 { String::new() } else { format!("  +{more}") };
+    match columns.checked_sub(more.len() + 1).filter(|room| *room >= NARROWEST && !more.is_empty()) {
+        Some(room) => format!("{}{more}", cut(&text_line(message.trim_end(), columns), room)),
+        None => text_line(message.trim_end(), columns),
+    }
 }
 
 fn text_line(text: &str, columns: usize) -> String {
@@ -179,6 +195,24 @@ mod tests {
         for separator in ["|", "\u{1e}"] {
             assert_eq!(preview(&record(&replayed(separator, b"hello")), 5), "hello");
         }
+    }
+
+    #[test]
+    fn a_preview_of_a_log_is_its_first_message() {
+        let logs = |messages: &[&str]| {
+            let events: Vec<_> =
+                messages.iter().map(|message| serde_json::json!({"id": "1", "timestamp": 1, "message": message})).collect();
+            let events = serde_json::to_string(&events).unwrap();
+            let start = r#"{"messageType":"DATA_MESSAGE","owner":"1","logGroup":"/aws/lambda/orders","logStream":"1","subscriptionFilters":[]"#;
+            format!("{start},\"logEvents\":{events}}}").into_bytes()
+        };
+        let shown = |messages: &[&str], columns| preview(&record(&gzip(&logs(messages))), columns);
+        assert_eq!(shown(&["GET /orders 200\n"], 40), "GET /orders 200");
+        assert_eq!(shown(&["GET /orders 200", "b", "c"], 40), "GET /orders 200  +2");
+        assert_eq!(shown(&["GET /orders 200", "b", "c"], 18), "GET /orders …  +2");
+        assert_eq!(shown(&["GET /orders 200", "b", "c"], 10), "GET /order");
+        assert_eq!(preview(&record(&logs(&["a\u{1b}[2J", "b"])), 40), "a␛[2J  +1", "not compressed");
+        assert!(shown(&[], 40).starts_with("{\"messageType\""));
     }
 
     #[test]
