@@ -92,12 +92,40 @@ impl Buckets {
     }
 }
 
+/// How high a bar is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Scale {
+    /// As high as the count is.
+    Linear,
+    /// As high as its logarithm, so that one burst does not flatten the rest.
+    Logarithmic,
+}
+
+impl Scale {
+    /// The scale in which something is seen of these counts.
+    #[must_use]
+    pub fn of(counts: &[usize]) -> Self {
+        /// From this many times the middle count on, a burst would flatten the rest.
+        const BURST: usize = 16;
+        let mut counted: Vec<usize> = counts.iter().copied().filter(|count| *count > 0).collect();
+        counted.sort_unstable();
+        let middle = counted.get(counted.len() / 2).copied().unwrap_or(0);
+        let most = counted.last().copied().unwrap_or(0);
+        if most >= middle.saturating_mul(BURST) && most > 0 { Self::Logarithmic } else { Self::Linear }
+    }
+}
+
 /// A bar for each count, an eighth of a line's height at a time; what is not nothing is seen.
 #[must_use]
-pub fn bars(counts: &[usize]) -> String {
+pub fn bars(counts: &[usize], scale: Scale) -> String {
     const BARS: [char; 9] = [' ', '▁', '▂', '▃', '▄', '▅', '▆', '▇', '█'];
     let most = counts.iter().copied().max().unwrap_or(0).max(1);
-    counts.iter().map(|count| BARS[(count * 8).div_ceil(most).min(8)]).collect()
+    #[allow(clippy::cast_precision_loss, clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "an eighth is enough")]
+    let height = |count: usize| match scale {
+        Scale::Linear => count.saturating_mul(8).div_ceil(most),
+        Scale::Logarithmic => ((count as f64).ln_1p() / (most as f64).ln_1p() * 8.0).ceil() as usize,
+    };
+    counts.iter().map(|count| BARS[height(*count).min(8)]).collect()
 }
 
 #[cfg(test)]
@@ -133,8 +161,17 @@ mod tests {
 
     #[test]
     fn bars_show_what_is_little_and_nothing_of_what_is_not_there() {
-        assert_eq!(bars(&[0, 1, 500, 1_000]), " ▁▄█");
-        assert_eq!(bars(&[0, 0]), "  ");
+        assert_eq!(bars(&[0, 1, 500, 1_000], Scale::Linear), " ▁▄█");
+        assert_eq!(bars(&[0, 1, 30, 1_000], Scale::Logarithmic), " ▁▄█");
+        assert_eq!(bars(&[0, 0], Scale::Linear), "  ");
+    }
+
+    #[test]
+    fn one_burst_does_not_flatten_the_rest() {
+        assert_eq!(Scale::of(&[3, 0, 4, 5, 900]), Scale::Logarithmic);
+        assert_eq!(Scale::of(&[3, 0, 4, 5, 9]), Scale::Linear);
+        assert_eq!(Scale::of(&[0, 0]), Scale::Linear);
+        assert_eq!(Scale::of(&[7]), Scale::Linear);
     }
 
     #[test]
