@@ -74,7 +74,7 @@ impl Runner {
             }
             Effect::Stop(request) => self.stops.stop(request),
             // Only the code that draws may write to the terminal or leave it.
-            Effect::Copy(_) | Effect::Suspend => {}
+            Effect::Copy(_) | Effect::Redraw | Effect::Suspend => {}
             Effect::Remember(memory) => {
                 tokio::task::spawn_blocking(move || {
                     if let Err(error) = remembered::save(&memory) {

@@ -9,7 +9,6 @@ use crate::domain::time::TimeContext;
 use crate::effects::Runner;
 use crate::terminal;
 use crate::ui::{self, theme::Theme};
-use crossterm::clipboard::CopyToClipboard;
 use crossterm::event::{DisableBracketedPaste, EnableBracketedPaste, Event, EventStream, KeyEventKind};
 use crossterm::terminal::{Clear, ClearType, EnterAlternateScreen, disable_raw_mode, enable_raw_mode};
 use futures::StreamExt as _;
@@ -66,6 +65,7 @@ async fn run_in(
     let mut model = Model::new(session, (size.width, size.height), times);
     model.memory = crate::remembered::load();
     model.home = std::env::home_dir();
+    model.is_in_tmux = std::env::var_os("TMUX").is_some_and(|value| !value.is_empty());
     let (sender, mut messages) = mpsc::channel(MESSAGES_WAITING);
     let mut runner = Runner::new(connection, sender);
     let mut keys = EventStream::new();
@@ -103,7 +103,8 @@ async fn run_in(
         while let Some(message) = next {
             for effect in update(&mut model, message) {
                 match effect {
-                    Effect::Copy(text) => crossterm::execute!(terminal::screens(), CopyToClipboard::to_clipboard_from(text))?,
+                    Effect::Copy(text) => terminal::copy(&text, model.is_in_tmux)?,
+                    Effect::Redraw => forget_frame(terminal)?,
                     // Stop the whole job, as a terminal does, because a script may have started the program.
                     Effect::Suspend => kill_current_process_group(Signal::TSTP)?,
                     effect => runner.run(effect),
@@ -140,12 +141,18 @@ fn come_back(terminal: &mut ratatui::DefaultTerminal) -> io::Result<Message> {
     // Otherwise crossterm assumes that raw mode is still set.
     disable_raw_mode()?;
     enable_raw_mode()?;
-    crossterm::execute!(terminal::screens(), EnterAlternateScreen, EnableBracketedPaste, Clear(ClearType::All))?;
-    // Forget the last frame, so that everything is drawn. Ratatui's own way asks the terminal for its cursor position, and the
-    // answer would be read as keys.
-    terminal.swap_buffers();
+    crossterm::execute!(terminal::screens(), EnterAlternateScreen, EnableBracketedPaste)?;
+    forget_frame(terminal)?;
     let size = terminal.size()?;
     Ok(Message::Terminal(TerminalMessage::Resized(size.width, size.height)))
+}
+
+/// Forgets the last frame, so that the next one is drawn as a whole. Ratatui's own way asks the terminal for its cursor position, and
+/// the answer would be read as keys.
+fn forget_frame(terminal: &mut ratatui::DefaultTerminal) -> io::Result<()> {
+    crossterm::execute!(terminal::screens(), Clear(ClearType::All))?;
+    terminal.swap_buffers();
+    Ok(())
 }
 
 fn message_of(event: Event) -> Option<Message> {

@@ -6,6 +6,8 @@
 
 use crate::domain::text::plain_json;
 use crate::domain::text::printable;
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use clap::builder::StyledStr;
 use clap::error::{ContextKind, ContextValue};
 use serde::Serialize;
@@ -79,6 +81,24 @@ pub(crate) fn stderr_descriptor() -> io::Result<OwnedFd> {
 /// Standard output for the screens, which draw with their own escape sequences.
 pub(crate) fn screens() -> io::Stdout {
     io::stdout()
+}
+
+/// Sends a text to the terminal's clipboard.
+pub(crate) fn copy(text: &str, is_in_tmux: bool) -> io::Result<()> {
+    let mut screens = screens();
+    screens.write_all(clipboard_sequence(text, is_in_tmux).as_bytes())?;
+    screens.flush()
+}
+
+/// The sequence that asks the terminal to copy a text: OSC 52. tmux takes it for itself, or passes it on if it is wrapped, depending
+/// on its settings `set-clipboard` and `allow-passthrough`; so it gets both. Source: tmux(1), xterm's ctlseqs.
+fn clipboard_sequence(text: &str, is_in_tmux: bool) -> String {
+    let sequence = format!("\x1b]52;c;{}\x07", STANDARD.encode(text));
+    if !is_in_tmux {
+        return sequence;
+    }
+    let wrapped = format!("\x1bPtmux;{}\x1b\\", sequence.replace('\x1b', "\x1b\x1b"));
+    sequence + &wrapped
 }
 
 /// Prints a line on standard output.
@@ -353,6 +373,12 @@ mod tests {
         let mut gathered = Gathered::default();
         gathered.toned(&[(Tone::Bad, "\u{1b}[2Jevil"), (Tone::Plain, "a\nb")]).unwrap();
         assert_eq!(String::from_utf8(gathered.0).unwrap(), "\u{1b}[31m␛[2Jevil\u{1b}[0m  a␊b\n");
+    }
+
+    #[test]
+    fn a_copied_text_reaches_the_terminal_through_tmux() {
+        assert_eq!(clipboard_sequence("paid\x1b[2J", false), "\x1b]52;c;cGFpZBtbMko=\x07");
+        assert_eq!(clipboard_sequence("paid", true), "\x1b]52;c;cGFpZA==\x07\x1bPtmux;\x1b\x1b]52;c;cGFpZA==\x07\x1b\\");
     }
 
     #[test]

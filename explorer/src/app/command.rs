@@ -33,6 +33,8 @@ pub enum Move {
     Down,
     PageUp,
     PageDown,
+    HalfPageUp,
+    HalfPageDown,
     First,
     Last,
 }
@@ -44,6 +46,7 @@ pub enum GlobalCommand {
     Back,
     Help,
     Quit,
+    Redraw,
     Refresh,
     Replays,
     Suspend,
@@ -168,6 +171,8 @@ impl Move {
             Self::Down => place.saturating_add(1),
             Self::PageUp => place.saturating_sub(page),
             Self::PageDown => place.saturating_add(page),
+            Self::HalfPageUp => place.saturating_sub((page / 2).max(1)),
+            Self::HalfPageDown => place.saturating_add((page / 2).max(1)),
             Self::First => 0,
             Self::Last => last,
         };

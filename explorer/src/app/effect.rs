@@ -38,6 +38,8 @@ pub enum Effect {
     Stop(RequestId),
     /// Copy a text to the terminal's clipboard.
     Copy(String),
+    /// Draw all of the screen again, whatever another program wrote there.
+    Redraw,
     /// Give the terminal back to the shell until the program is continued.
     Suspend,
     /// Save this for the next start.

@@ -377,6 +377,8 @@ pub const BINDINGS: &[Binding] = &[
     binding(Context::Everywhere, &[DOWN, Key::Char('j')], Command::Move(Move::Down), "", "move down"),
     binding(Context::Everywhere, &[PAGE_UP, Key::Control('b')], Command::Move(Move::PageUp), "", "move one page up"),
     binding(Context::Everywhere, &[PAGE_DOWN, Key::Control('f')], Command::Move(Move::PageDown), "", "move one page down"),
+    binding(Context::Everywhere, &[Key::Control('u')], Command::Move(Move::HalfPageUp), "", "move half a page up"),
+    binding(Context::Everywhere, &[Key::Control('d')], Command::Move(Move::HalfPageDown), "", "move half a page down"),
     binding(Context::Everywhere, &[HOME, Key::Char('g')], Command::Move(Move::First), "", "go to the first row"),
     binding(Context::Everywhere, &[END, Key::Char('G')], Command::Move(Move::Last), "", "go to the last row"),
     binding(Context::Everywhere, &[F5, Key::Control('r')], Command::Global(GlobalCommand::Refresh), "refresh", "read again"),
@@ -409,6 +411,7 @@ pub const BINDINGS: &[Binding] = &[
         "quit",
         "close the popup or the diff; otherwise quit, and ask first while a replay or an export runs",
     ),
+    binding(Context::Everywhere, &[Key::Control('l')], Command::Global(GlobalCommand::Redraw), "", "draw the screen again"),
     binding(
         Context::Everywhere,
         &[Key::Control('z')],

@@ -15,6 +15,9 @@ use crate::domain::time::{TimeContext, ago};
 use jiff::tz::TimeZone;
 use std::path::PathBuf;
 
+/// How long information is shown, in seconds; a sentence is read in less.
+const NOTICE_SECONDS: i64 = 8;
+
 /// What the explorer is connected to, for the header.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Session {
@@ -68,6 +71,10 @@ pub struct Model {
     pub overlay: Option<Overlay>,
     /// A sentence for the bottom line, until the next key.
     pub notice: Option<Notice>,
+    /// The information that was shown at the last tick, and the first tick that it was shown at.
+    shown_since: Option<(String, jiff::Timestamp)>,
+    /// Whether tmux stands between the program and the terminal.
+    pub is_in_tmux: bool,
     /// When the streams were last requested.
     pub refreshed_at: Option<jiff::Timestamp>,
     /// Whether the program should end.
@@ -143,6 +150,8 @@ impl Model {
             memory: Memory::default(),
             home: None,
             overlay: None,
+            shown_since: None,
+            is_in_tmux: false,
             refreshed_at: None,
             quit: false,
             last_id: 0,
@@ -153,6 +162,23 @@ impl Model {
     #[must_use]
     pub fn shows_hints(&self) -> bool {
         self.session.local.is_some() && !self.memory.hides_hints
+    }
+
+    /// Takes information away that was shown for a while. An error stays until the next key.
+    pub(super) fn fade_notice(&mut self) {
+        let Some(Notice::Info(sentence)) = &self.notice else {
+            self.shown_since = None;
+            return;
+        };
+        match &self.shown_since {
+            Some((shown, since)) if shown == sentence => {
+                if self.times.now.as_second().saturating_sub(since.as_second()) >= NOTICE_SECONDS {
+                    self.notice = None;
+                    self.shown_since = None;
+                }
+            }
+            Some(_) | None => self.shown_since = Some((sentence.clone(), self.times.now)),
+        }
     }
 
     /// A new request id.

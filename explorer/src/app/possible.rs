@@ -118,6 +118,7 @@ impl Model {
                 GlobalCommand::Back
                 | GlobalCommand::Help
                 | GlobalCommand::Quit
+                | GlobalCommand::Redraw
                 | GlobalCommand::Refresh
                 | GlobalCommand::Replays
                 | GlobalCommand::Suspend

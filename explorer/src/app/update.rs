@@ -72,6 +72,7 @@ fn take_of_terminal(model: &mut Model, message: TerminalMessage) -> Vec<Effect> 
 
 fn tick(model: &mut Model, now: Timestamp) -> Vec<Effect> {
     model.times.now = now;
+    model.fade_notice();
     model.replays.tick();
     if let Some(effect) = replays::tick(model) {
         return vec![effect];
@@ -142,6 +143,7 @@ fn run_global(model: &mut Model, command: GlobalCommand) -> Vec<Effect> {
         GlobalCommand::Quit => leaving::quit(model),
         GlobalCommand::Refresh => return refresh(model),
         GlobalCommand::Replays => return replays::show(model, None),
+        GlobalCommand::Redraw => return vec![Effect::Redraw],
         GlobalCommand::Suspend => return vec![Effect::Suspend],
         GlobalCommand::Times => model.show_times_otherwise(),
     }

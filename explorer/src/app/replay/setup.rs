@@ -276,7 +276,9 @@ impl ReplaySetup {
         }
         match to {
             Move::Up => self.move_field(FIELDS.len() - 1),
-            Move::Down | Move::PageUp | Move::PageDown | Move::First | Move::Last => self.move_field(1),
+            Move::Down | Move::PageUp | Move::PageDown | Move::HalfPageUp | Move::HalfPageDown | Move::First | Move::Last => {
+                self.move_field(1)
+            }
         }
     }
 

@@ -2,6 +2,7 @@
 
 mod columns;
 pub(crate) mod fixtures;
+mod hands;
 mod payload;
 mod records;
 mod replay;

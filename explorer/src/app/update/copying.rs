@@ -36,6 +36,12 @@ pub(in crate::app) fn copy(model: &mut Model, command: CopyCommand) -> Vec<Effec
         model.notice = Some(Notice::Error(format!("{what} has {bytes}, and a terminal's clipboard takes {most}; e exports it")));
         return Vec::new();
     }
-    model.notice = Some(Notice::Info(format!("{what} was sent to the clipboard, {}", size(bytes))));
+    // The terminal does not answer whether it took the text.
+    let otherwise = if model.is_in_tmux {
+        "if the clipboard stays empty: tmux set -g set-clipboard on"
+    } else {
+        "if the clipboard stays empty, allow OSC 52 in its settings"
+    };
+    model.notice = Some(Notice::Info(format!("{what} was sent to the terminal, {}; {otherwise}", size(bytes))));
     vec![Effect::Copy(text)]
 }
