@@ -8,7 +8,10 @@ use crate::aws::connect::Connection;
 use crate::domain::time::TimeContext;
 use crate::effects::Runner;
 use crate::terminal;
-use crate::ui::{self, theme::Theme};
+use crate::ui::{
+    self,
+    theme::{Look, Theme},
+};
 use crossterm::event::{DisableBracketedPaste, EnableBracketedPaste, Event, EventStream, KeyEventKind};
 use crossterm::terminal::{Clear, ClearType, EnterAlternateScreen, disable_raw_mode, enable_raw_mode};
 use futures::StreamExt as _;
@@ -59,7 +62,7 @@ async fn run_in(
     session: Session,
     started: Instant,
 ) -> io::Result<()> {
-    let theme = Theme::from_environment();
+    let theme = Theme::new(Look::of_environment(), Vec::new());
     let size = terminal.size()?;
     let times = TimeContext { now: Timestamp::now(), zone: TimeZone::system() };
     let mut model = Model::new(session, (size.width, size.height), times);

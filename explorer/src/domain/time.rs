@@ -45,6 +45,8 @@ fn epoch_seconds(text: &str) -> Option<Timestamp> {
 
 /// Columns of a short time.
 pub const SHORT_COLUMNS: u16 = 16;
+/// Columns of a full time.
+pub const FULL_COLUMNS: u16 = 23;
 /// A date of another year that is no further away than this is known without it.
 const DATES_WITHOUT_YEAR: SignedDuration = SignedDuration::from_hours(180 * 24);
 
@@ -197,6 +199,18 @@ impl TimeContext {
     #[must_use]
     pub fn long(&self, at: Timestamp) -> String {
         at.to_zoned(self.zone.clone()).strftime("%Y-%m-%d %H:%M:%S%.3f %Z").to_string()
+    }
+
+    /// Date and time in the zone, to the millisecond, without the zone; it takes [`FULL_COLUMNS`].
+    #[must_use]
+    pub fn full(&self, at: Timestamp) -> String {
+        at.to_zoned(self.zone.clone()).strftime("%Y-%m-%d %H:%M:%S%.3f").to_string()
+    }
+
+    /// The zone's name now: `UTC`, `CET`, `+01`.
+    #[must_use]
+    pub fn zone_name(&self) -> String {
+        self.now.to_zoned(self.zone.clone()).strftime("%Z").to_string()
     }
 
     /// The time of day where the date is today's; otherwise the date, too; with its year and to the minute where it is long ago. It

@@ -66,6 +66,7 @@ pub fn draw(model: &Model, theme: &Theme, frame: &mut Frame<'_>) {
         None => {}
     }
     show_only(frame.buffer_mut());
+    theme::uncover(frame.buffer_mut());
 }
 
 /// Filters everything that screens send to the terminal: no cell contains control or invisible characters.
@@ -234,7 +235,7 @@ fn draw_copy(model: &Model, theme: &Theme, frame: &mut Frame<'_>, area: Rect) {
 
 /// A frame with a title.
 fn block<'t>(title: impl Into<Line<'t>>, theme: &Theme) -> Block<'t> {
-    Block::bordered().border_type(BorderType::Rounded).border_style(theme.quiet()).title(title.into().style(theme.heading()))
+    Block::bordered().border_type(BorderType::Rounded).border_style(theme.border()).title(title.into().style(theme.heading()))
 }
 
 /// A title for a frame with this many columns, cut if it is longer.

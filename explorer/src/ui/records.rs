@@ -27,11 +27,27 @@ const TYPING_ROWS: u16 = 9;
 
 pub(super) fn draw(model: &Model, records: &Records, theme: &Theme, frame: &mut Frame<'_>, area: Rect) {
     let [list, payload] = panes(records, area);
+    let draw_payload = |frame: &mut Frame<'_>| {
+        if !payload.is_empty() {
+            detail::draw(model, records, theme, frame, payload);
+        }
+    };
+    // The one with the focus is drawn last: the border between them is its.
+    if records.pane == Pane::List {
+        draw_payload(frame);
+    }
     if !list.is_empty() {
         draw_list(model, records, theme, frame, list);
     }
-    if !payload.is_empty() {
-        detail::draw(model, records, theme, frame, payload);
+    if records.pane == Pane::Detail {
+        draw_payload(frame);
+    }
+    if !list.is_empty() && !payload.is_empty() && list.y == payload.y {
+        for (y, joint) in [(area.y, "┬"), (area.bottom().saturating_sub(1), "┴")] {
+            if let Some(cell) = frame.buffer_mut().cell_mut((payload.x, y)) {
+                cell.set_symbol(joint);
+            }
+        }
     }
 }
 
@@ -44,8 +60,10 @@ fn panes(records: &Records, area: Rect) -> [Rect; 2] {
         // What is typed stands at the head of the list.
         PayloadPane::Full => above(Constraint::Length(TYPING_ROWS)),
         PayloadPane::Beside if records.sharing.is_wide() => {
-            let columns = u16::try_from(records.sharing.payload_columns() + 2).unwrap_or(area.width / 2);
-            Layout::horizontal([Constraint::Fill(1), Constraint::Length(columns)]).areas(area)
+            let columns = u16::try_from(records.sharing.payload_columns() + 2).unwrap_or(area.width / 2).min(area.width);
+            let payload = Rect { x: area.right() - columns, width: columns, ..area };
+            // One border between them.
+            [Rect { width: area.width - columns + 1, ..area }, payload]
         }
         // Who reads the payload wants to see more of it.
         PayloadPane::Beside if records.pane == Pane::Detail && records.typing.is_none() => above(Constraint::Percentage(25)),

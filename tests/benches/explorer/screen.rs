@@ -14,7 +14,10 @@ use explorer::domain::filter::RecordFilter;
 use explorer::domain::reading::{ArchiveSource, Source};
 use explorer::domain::time::TimeContext;
 use explorer::effects::Runner;
-use explorer::ui::{self, theme::Theme};
+use explorer::ui::{
+    self,
+    theme::{Look, Theme},
+};
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use ratatui::Terminal;
@@ -109,7 +112,7 @@ impl Program {
         ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Skip);
         Self {
             model: Model::new(Session::default(), SIZE, times),
-            theme: Theme::new(true),
+            theme: Theme::new(Look::Dark, Vec::new()),
             terminal: Terminal::new(TestBackend::new(SIZE.0, SIZE.1)).expect("a terminal in memory"),
             runner: Runner::new(table.connect(), sender),
             messages,

@@ -10,6 +10,8 @@ const STEP: u16 = 6;
 const LIMITS: (u16, u16) = (24, 72);
 /// Columns that both sides of a frame take.
 const FRAME: usize = 2;
+/// Columns of the border that list and payload share.
+const SHARED: usize = 1;
 /// Columns that something can be shown in.
 const NARROWEST: usize = 8;
 
@@ -71,7 +73,7 @@ impl Sharing {
     #[must_use]
     pub fn list_columns(&self) -> usize {
         let is_beside = self.is_wide() && self.payload == PayloadPane::Beside;
-        let beside = if is_beside { self.payload_columns() + FRAME } else { 0 };
+        let beside = if is_beside { self.payload_columns() + FRAME - SHARED } else { 0 };
         self.columns.saturating_sub(beside + FRAME)
     }
 }
@@ -92,7 +94,7 @@ mod tests {
             let (list, payload) = (sharing.list_columns(), sharing.payload_columns());
             prop_assert!(list >= 20 && payload >= 20, "{list} {payload}");
             if sharing.payload == PayloadPane::Beside {
-                prop_assert_eq!(list + payload + 2 * FRAME, usize::from(columns));
+                prop_assert_eq!(list + payload + 2 * FRAME - SHARED, usize::from(columns));
             }
         }
     }

@@ -1,6 +1,6 @@
 //! The detail of one record: its payload and its attributes.
 
-use super::super::theme::Theme;
+use super::super::theme::{Theme, select};
 use super::super::{block, first_visible, framed};
 use crate::app::model::Model;
 use crate::app::records::{Detail, Pane, Payload, Records};
@@ -47,7 +47,8 @@ pub(super) fn draw(model: &Model, records: &Records, theme: &Theme, frame: &mut 
     let rule_rows = u16::from(records.sharing.is_wide());
     let [payload, rule, below] =
         Layout::vertical([Constraint::Fill(1), Constraint::Length(rule_rows), Constraint::Length(attribute_rows)]).areas(inner);
-    frame.render_widget(Line::styled("─".repeat(usize::from(rule.width)), theme.quiet()), rule);
+    frame.render_widget(Line::styled("─".repeat(usize::from(rule.width)), theme.border()), rule);
+    let mut cursor = None;
     let content = match &detail.payload {
         Payload::Reading => {
             let storage = record.storage().map(|storage| format!(", stored {storage}")).unwrap_or_default();
@@ -60,15 +61,18 @@ pub(super) fn draw(model: &Model, records: &Records, theme: &Theme, frame: &mut 
         Payload::Shown(shown) => {
             let height = usize::from(payload.height);
             let first = first_visible(detail.row, shown.body.rows(), height);
-            let cursor = is_focused.then_some(detail.row);
+            cursor = is_focused.then(|| u16::try_from(detail.row.saturating_sub(first)).unwrap_or(u16::MAX));
             let rows = first..(first + height).min(shown.body.rows());
             Paragraph::new(match &shown.body {
-                Body::Document(document) => rows.map(|row| document_row(document, row, cursor, theme)).collect(),
-                Body::Diff(diff) => diff_rows(diff, rows, cursor, theme),
+                Body::Document(document) => rows.map(|row| document_row(document, row, theme)).collect(),
+                Body::Diff(diff) => diff_rows(diff, rows, theme),
             })
         }
     };
     frame.render_widget(content, payload);
+    if let Some(row) = cursor.filter(|row| *row < payload.height) {
+        select(frame.buffer_mut(), Rect { y: payload.y + row, height: 1, ..payload }, theme);
+    }
     frame.render_widget(Paragraph::new(attributes), below);
 }
 
@@ -111,7 +115,7 @@ fn place(records: &Records, detail: &Detail) -> String {
         }
         Some(Body::Document(document)) => {
             let rows = document.rows();
-            let place = format!("{} of {} ", count((detail.row + 1).min(rows) as u64), count(rows as u64));
+            let place = format!("line {} of {} ", count((detail.row + 1).min(rows) as u64), count(rows as u64));
             match (records.search.as_str(), document.matches()) {
                 ("", _) => format!(" {place}"),
                 (_, 0) => format!(" not found · {place}"),
@@ -130,33 +134,32 @@ fn place(records: &Records, detail: &Detail) -> String {
     }
 }
 
-fn document_row(document: &Document, number: usize, cursor: Option<usize>, theme: &Theme) -> Line<'static> {
+fn document_row(document: &Document, number: usize, theme: &Theme) -> Line<'static> {
     let row = document.row(number);
     let mut spans = spans(&row.pieces, theme);
     if row.fold == Some(Fold::Folded) {
         spans.push(Span::styled(" ▸", theme.key()));
     }
-    let line = Line::from(spans);
-    if cursor == Some(number) { line.style(theme.selected()) } else { line }
+    Line::from(spans)
 }
 
-fn diff_rows(diff: &Diff, rows: std::ops::Range<usize>, cursor: Option<usize>, theme: &Theme) -> Vec<Line<'static>> {
+fn diff_rows(diff: &Diff, rows: std::ops::Range<usize>, theme: &Theme) -> Vec<Line<'static>> {
     if diff.added() + diff.removed() == 0 {
         return vec![Line::styled("The two payloads are the same.", theme.quiet())];
     }
     let line = |number: usize| {
         let row = diff.row(number)?;
         let style = match row.change {
-            Change::Kept | Change::Folded(_) => theme.quiet(),
-            Change::Removed => theme.error(),
-            Change::Added => theme.ok(),
+            Change::Kept => Style::new(),
+            Change::Folded(_) => theme.quiet(),
+            Change::Removed => theme.removed(),
+            Change::Added => theme.added(),
         };
         let text = |piece: &Piece| {
-            let style = if piece.is_match { style.patch(theme.selected()) } else { style };
+            let style = if piece.is_match { style.patch(theme.found()) } else { style };
             Span::styled(piece.text.clone(), style)
         };
-        let line: Line<'_> = std::iter::once(Span::styled(row.sign, style)).chain(row.pieces.iter().map(text)).collect();
-        Some(if cursor == Some(number) { line.style(theme.selected()) } else { line })
+        Some(std::iter::once(Span::styled(row.sign, style)).chain(row.pieces.iter().map(text)).collect())
     };
     rows.filter_map(line).collect()
 }

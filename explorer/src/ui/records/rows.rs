@@ -9,9 +9,10 @@ use crate::domain::reading::following::Gap;
 use crate::domain::record::Record;
 use crate::domain::record::preview::preview;
 use crate::domain::text::{cut, printable};
-use crate::domain::time::SHORT_COLUMNS;
+use crate::domain::time::{FULL_COLUMNS, SHORT_COLUMNS};
 use ratatui::Frame;
 use ratatui::layout::{Constraint, Rect};
+use ratatui::style::Style;
 use ratatui::text::{Line, Span};
 use ratatui::widgets::{Cell, Row, Table};
 use std::ops::Range;
@@ -24,17 +25,23 @@ const WIDEST_FIELD: usize = 24;
 const NARROWEST_FIELD: usize = 4;
 /// Columns that the beginning of a payload needs beside its fields.
 const NARROWEST_PAYLOAD: usize = 16;
+/// Columns that the beginning of a payload has before times and shards are written out.
+const ROOMY_PAYLOAD: usize = 40;
 const SHARD_WIDTH: usize = 5;
+/// Columns of a shard's whole name, as Kinesis gives it.
+const WHOLE_SHARD_WIDTH: usize = 20;
 const SIZE_WIDTH: usize = 8;
+/// Columns of a wide list.
+const ROOMY_LIST: usize = 100;
 
 /// A column of the list.
 #[derive(Clone, Copy)]
 enum Column<'c> {
     Mark,
-    Arrived,
+    Arrived { is_full: bool },
     Key(usize),
     Field(&'c FieldPath, usize),
-    Shard,
+    Shard { is_whole: bool },
     Size,
     Payload,
 }
@@ -90,15 +97,14 @@ pub(super) fn draw(model: &Model, records: &Records, theme: &Theme, frame: &mut 
         rows.insert(place, Row::new([""]));
         lines.push((place, text));
     }
-    let header = columns.iter().zip(&places).map(|(column, width)| column.title(*width));
+    let header = columns.iter().zip(&places).map(|(column, width)| column.title(model, *width));
     frame.render_widget(Table::new(rows, widths).header(Row::new(header).style(theme.quiet())), area);
     let row_of = |place: usize| area.y.saturating_add(1).saturating_add(u16::try_from(place).unwrap_or(u16::MAX));
     for (rank, (column, text)) in over {
         let y = row_of(rank - first + gaps.iter().filter(|(below, _)| *below <= rank).count());
         let x = area.x.saturating_add(u16::try_from(column).unwrap_or(u16::MAX));
         if y < area.bottom() && x < area.right() {
-            let style = if rank == records.cursor { theme.selected() } else { theme.quiet() };
-            frame.render_widget(Line::styled(text, style), Rect { x, y, height: 1, width: area.right() - x });
+            frame.render_widget(Line::styled(text, theme.quiet()), Rect { x, y, height: 1, width: area.right() - x });
         }
     }
     for (place, text) in lines {
@@ -118,8 +124,10 @@ fn seen(records: &Records, rank: usize) -> Seen<'_> {
 /// The columns that fit: fields come before what the detail shows anyway.
 fn columns<'c>(records: &'c Records, seen: &[Seen<'_>], width: usize) -> Vec<Column<'c>> {
     let longest_key = seen.iter().filter_map(|row| row.record).map(|record| key(record).width()).max();
-    let key = Column::Key(longest_key.unwrap_or(0).clamp(6, (width / 4).max(6)));
-    let mut columns = vec![Column::Mark, Column::Arrived, key];
+    // A wide list has room for whole keys.
+    let most = if width >= ROOMY_LIST { width / 3 } else { width / 4 };
+    let key = Column::Key(longest_key.unwrap_or(0).clamp(6, most.max(6)));
+    let mut columns = vec![Column::Mark, Column::Arrived { is_full: false }, key];
     let taken = |columns: &[Column<'_>]| columns.iter().map(|column| column.columns() + 1).sum::<usize>();
     for field in records.columns.shown() {
         let values = seen.iter().filter_map(|row| row.fields?.get(field)).map(|value| value.shown().width()).max();
@@ -134,16 +142,35 @@ fn columns<'c>(records: &'c Records, seen: &[Seen<'_>], width: usize) -> Vec<Col
         columns.push(Column::Field(field, wanted.min(room)));
     }
     if columns.len() == 3 {
-        columns.extend([Column::Shard, Column::Size, Column::Payload]);
-        return columns;
+        columns.extend([Column::Shard { is_whole: false }, Column::Size, Column::Payload]);
+        return written_out(columns, width);
     }
-    for column in [Column::Size, Column::Shard] {
+    for column in [Column::Size, Column::Shard { is_whole: false }] {
         if taken(&columns) + column.columns() <= width {
             columns.push(column);
         }
     }
     if taken(&columns) + NARROWEST_PAYLOAD <= width {
         columns.push(Column::Payload);
+    }
+    written_out(columns, width)
+}
+
+/// The same columns, with full times and whole names of shards where the payloads leave room for them.
+fn written_out(mut columns: Vec<Column<'_>>, width: usize) -> Vec<Column<'_>> {
+    let wider: [fn(&Column<'_>) -> Option<Column<'static>>; 2] = [
+        |column| matches!(column, Column::Arrived { .. }).then_some(Column::Arrived { is_full: true }),
+        |column| matches!(column, Column::Shard { .. }).then_some(Column::Shard { is_whole: true }),
+    ];
+    for wider in wider {
+        let taken = columns.iter().map(|column| column.columns() + 1).sum::<usize>();
+        for column in &mut columns {
+            if let Some(wide) = wider(column)
+                && taken + wide.columns() - column.columns() + ROOMY_PAYLOAD <= width
+            {
+                *column = wide;
+            }
+        }
     }
     columns
 }
@@ -153,9 +180,11 @@ impl Column<'_> {
     fn columns(&self) -> usize {
         match self {
             Self::Mark => 2,
-            Self::Arrived => usize::from(SHORT_COLUMNS),
+            Self::Arrived { is_full: false } => usize::from(SHORT_COLUMNS),
+            Self::Arrived { is_full: true } => usize::from(FULL_COLUMNS),
             Self::Key(width) | Self::Field(_, width) => *width,
-            Self::Shard => SHARD_WIDTH,
+            Self::Shard { is_whole: false } => SHARD_WIDTH,
+            Self::Shard { is_whole: true } => WHOLE_SHARD_WIDTH,
             Self::Size => SIZE_WIDTH,
             Self::Payload => 0,
         }
@@ -164,19 +193,20 @@ impl Column<'_> {
     fn width(&self) -> Constraint {
         match self {
             Self::Payload => Constraint::Fill(1),
-            Self::Mark | Self::Arrived | Self::Key(_) | Self::Field(..) | Self::Shard | Self::Size => {
+            Self::Mark | Self::Arrived { .. } | Self::Key(_) | Self::Field(..) | Self::Shard { .. } | Self::Size => {
                 Constraint::Length(u16::try_from(self.columns()).unwrap_or(u16::MAX))
             }
         }
     }
 
-    fn title(&self, width: usize) -> Cell<'static> {
+    fn title(&self, model: &Model, width: usize) -> Cell<'static> {
         match self {
             Self::Mark => Cell::from(""),
-            Self::Arrived => Cell::from("ARRIVED"),
+            Self::Arrived { .. } if model.says_ago => Cell::from("ARRIVED"),
+            Self::Arrived { .. } => Cell::from(cut(&format!("ARRIVED {}", model.times.zone_name()), width).into_owned()),
             Self::Key(_) => Cell::from("KEY"),
             Self::Field(field, _) => Cell::from(cut(&printable(field.name()), width).into_owned()),
-            Self::Shard => Cell::from("SHARD"),
+            Self::Shard { .. } => Cell::from("SHARD"),
             Self::Size => Cell::from(Line::from("SIZE").right_aligned()),
             Self::Payload => Cell::from("PAYLOAD"),
         }
@@ -198,16 +228,38 @@ fn cell(
             let cursor = if row.rank == records.cursor { "▸" } else { " " };
             Cell::from(Span::styled(format!("{mark}{cursor}"), theme.mark()))
         }
-        Column::Arrived => Cell::from(record.arrived_at.map_or_else(|| "no time".to_owned(), |at| model.when(at))),
-        Column::Key(_) => Cell::from(cut(&key(record), width).into_owned()),
+        Column::Arrived { is_full } => arrived(model, record, is_full, theme),
+        Column::Key(_) => key_cell(record, theme, width),
         Column::Field(field, _) => match row.fields.and_then(|fields| fields.get(field)) {
             Some(value) => field_cell(value, theme, width),
             None => Cell::from(""),
         },
-        Column::Shard => Cell::from(record.item.shard_id.as_deref().map_or("–".to_owned(), short_shard)),
-        Column::Size => Cell::from(Line::from(record.size()).right_aligned()),
+        Column::Shard { is_whole } => {
+            let shard = record.item.shard_id.as_deref();
+            let shard = match shard {
+                None => "–".to_owned(),
+                Some(shard) if is_whole => cut(&printable(shard), width).into_owned(),
+                Some(shard) => short_shard(shard),
+            };
+            Cell::from(Span::styled(shard, theme.quiet()))
+        }
+        Column::Size => Cell::from(Line::styled(record.size(), theme.quiet()).right_aligned()),
         Column::Payload => Cell::from(payload(record, width)),
     }
+}
+
+fn arrived(model: &Model, record: &Record, is_full: bool, theme: &Theme) -> Cell<'static> {
+    let Some(at) = record.arrived_at else {
+        return Cell::from(Span::styled("no time", theme.warning()));
+    };
+    let age = model.times.now.as_second().saturating_sub(at.as_second());
+    let time = if is_full && !model.says_ago { model.times.full(at) } else { model.when(at) };
+    Cell::from(Span::styled(time, theme.age(age)))
+}
+
+fn key_cell(record: &Record, theme: &Theme, width: usize) -> Cell<'static> {
+    let style = if record.item.problems.is_empty() { Style::new() } else { theme.warning() };
+    Cell::from(Span::styled(cut(&key(record), width).into_owned(), style))
 }
 
 fn field_cell(value: &FieldValue, theme: &Theme, width: usize) -> Cell<'static> {
@@ -236,7 +288,7 @@ fn without_fields(record: &Record, row: &Seen<'_>, columns: &[Column<'_>], width
     let first = columns.iter().position(is_field)?;
     let has_one = columns.iter().any(|column| match column {
         Column::Field(field, _) => row.fields.is_some_and(|fields| fields.get(field).is_some()),
-        Column::Mark | Column::Arrived | Column::Key(_) | Column::Shard | Column::Size | Column::Payload => false,
+        Column::Mark | Column::Arrived { .. } | Column::Key(_) | Column::Shard { .. } | Column::Size | Column::Payload => false,
     });
     if has_one || columns.iter().any(|column| matches!(column, Column::Payload)) {
         return None;

@@ -9,8 +9,8 @@ use crate::domain::replay::progress::{LaneProgress, Progress};
 use crate::domain::replay::timing::long_span;
 use crate::domain::text::{count, counted, printable, short_count, size};
 use crate::domain::time::{SHORT_COLUMNS, span};
-use crate::ui::theme::Theme;
-use crate::ui::{block, centred, first_visible, rate};
+use crate::ui::theme::{Theme, select};
+use crate::ui::{block, centred, cut_line, first_visible, framed, rate};
 use jiff::{SignedDuration, Timestamp};
 use ratatui::Frame;
 use ratatui::layout::{Constraint, Layout, Rect};
@@ -59,29 +59,35 @@ fn draw_list(model: &Model, screen: &ReplaysScreen, theme: &Theme, frame: &mut F
     let (height, cursor) = (usize::from(inner.height), screen.cursor(&model.replays));
     let first = first_visible(cursor, model.replays.rows.len(), height);
     let rows = model.replays.rows.iter().enumerate().skip(first).take(height);
-    let lines: Vec<Line<'_>> = rows.map(|(place, row)| list_line(model, row, place == cursor, theme)).collect();
+    let columns = usize::from(inner.width);
+    let lines: Vec<Line<'_>> = rows.map(|(place, row)| list_line(model, row, place == cursor, columns, theme)).collect();
     frame.render_widget(Paragraph::new(lines), inner);
+    let row = u16::try_from(cursor.saturating_sub(first)).unwrap_or(u16::MAX);
+    if row < inner.height {
+        select(frame.buffer_mut(), Rect { y: inner.y + row, height: 1, ..inner }, theme);
+    }
 }
 
-fn list_line(model: &Model, row: &ReplayRow, is_current: bool, theme: &Theme) -> Line<'static> {
+fn list_line(model: &Model, row: &ReplayRow, is_current: bool, columns: usize, theme: &Theme) -> Line<'static> {
     let cursor = if is_current { "▸" } else { " " };
     let plan = match &row.plan {
         Ok(plan) => plan,
-        Err(reason) => return Line::styled(format!("{cursor} {}  {}", row.id, printable(reason)), theme.error()),
+        Err(reason) => {
+            let text = format!("{cursor} {}  {}", row.id, printable(reason));
+            return cut_line(vec![Span::styled(text, theme.error())], columns);
+        }
     };
     let sent = row.live.as_ref().map_or(plan.acknowledged, |live| live.progress.acknowledged);
     let state = state_name(row);
     let of = format!("{} of {}", short_count(sent), short_count(plan.counts.records));
     let from = plan.stream.as_deref().unwrap_or(plan.source.as_str());
     let rest = format!("{of:>19}  {} → {}  {}", printable(from), printable(&plan.target), model.when(plan.created_at));
-    if is_current {
-        return Line::styled(format!("{cursor} {}  {state:<11}{rest}", row.id), theme.selected());
-    }
-    Line::from(vec![
+    let spans = vec![
         Span::raw(format!("{cursor} {}  ", row.id)),
         Span::styled(format!("{state:<11}"), state_style(row, theme)),
         Span::raw(rest),
-    ])
+    ];
+    cut_line(spans, columns)
 }
 
 fn state_name(row: &ReplayRow) -> &'static str {
@@ -114,6 +120,7 @@ fn draw_replay(model: &Model, row: &ReplayRow, theme: &Theme, frame: &mut Frame<
     let envelope = if plan.options.envelope.is_some() { "envelope on" } else { "envelope off" };
     let (source, target) = (printable(&plan.source), printable(&plan.target));
     let title = format!(" Replay {} · {source} → {target} · {envelope} · rate {} ", row.id, plan.options.rate);
+    let title = framed(title.trim(), usize::from(area.width).saturating_sub(2));
     let frame_block =
         block(title, theme).title_bottom(Line::styled(format!(" {} ", state_name(row)), state_style(row, theme)).right_aligned());
     let inner = frame_block.inner(area);
@@ -151,10 +158,17 @@ fn draw_live(model: &Model, live: &Live, theme: &Theme, frame: &mut Frame<'_>, a
     ])
     .areas(area);
     draw_bar(progress.ratio(), theme.heading(), theme, frame, bar);
+    let numbers: Vec<Line<'_>> = numbers.into_iter().map(|line| cut_styled(line, text.width)).collect();
     frame.render_widget(Paragraph::new(numbers), text);
     draw_lanes(progress, columns, theme, frame, lanes);
     let rates: Vec<u64> = live.rates.iter().copied().skip(live.rates.len().saturating_sub(usize::from(chart.width))).collect();
     frame.render_widget(Sparkline::default().data(&rates).style(theme.heading()), chart);
+}
+
+/// A line cut where the room ends.
+fn cut_styled(line: Line<'static>, columns: u16) -> Line<'static> {
+    let style = line.style;
+    cut_line(line.spans, usize::from(columns)).style(style)
 }
 
 fn number_lines(model: &Model, progress: &Progress, theme: &Theme) -> Vec<Line<'static>> {
@@ -214,7 +228,7 @@ fn draw_lanes(progress: &Progress, columns: usize, theme: &Theme, frame: &mut Fr
     let fastest = progress.lanes.iter().map(|lane| lane.rate).fold(SHARD_RECORDS_PER_SECOND, f64::max);
     for (place, lane) in progress.lanes.iter().take(shown).enumerate() {
         let cell = cell(area, width, place, columns);
-        frame.render_widget(lane_line(lane, fastest, theme), cell);
+        frame.render_widget(cut_styled(lane_line(lane, fastest, theme), cell.width.saturating_sub(1)), cell);
     }
     if shown < progress.lanes.len() {
         let more = format!("and {} more shards", progress.lanes.len() - shown);

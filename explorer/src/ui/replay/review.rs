@@ -6,8 +6,8 @@ use crate::app::replay::setup::ScreenCounts;
 use crate::domain::replay::preflight::{Glimpse, Preflight};
 use crate::domain::replay::progress::PlanProgress;
 use crate::domain::text::{count, counted, pieces, printable, size};
-use crate::ui::block;
 use crate::ui::theme::Theme;
+use crate::ui::{block, framed};
 use archiver::format::record::ArrivalTime;
 use jiff::Timestamp;
 use ratatui::Frame;
@@ -28,7 +28,7 @@ pub(in crate::ui) fn draw(model: &Model, review: &ReplayReview, theme: &Theme, f
             format!(" Replay {} · {} → {} ", plan.id, printable(&plan.source), printable(&plan.target))
         }
     };
-    let frame_block = block(title, theme);
+    let frame_block = block(framed(title.trim(), usize::from(area.width).saturating_sub(2)), theme);
     let inner = frame_block.inner(area);
     frame.render_widget(frame_block, area);
     match &review.step {
@@ -178,7 +178,7 @@ fn shard_lines(preflight: &Preflight, theme: &Theme, columns: usize) -> Vec<Line
         .shards
         .iter()
         .map(|shard| {
-            let name: String = printable(&shard.shard).chars().take(name_columns).collect();
+            let name = cut(&shard.shard, name_columns);
             Line::from(vec![
                 Span::styled(format!("  {name:<name_columns$} "), theme.quiet()),
                 Span::styled(bar(shard.records), theme.heading()),

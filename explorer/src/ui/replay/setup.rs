@@ -8,7 +8,7 @@ use crate::domain::record::size_together;
 use crate::domain::replay::lanes::Sequence;
 use crate::domain::text::{count, printable};
 use crate::ui::theme::Theme;
-use crate::ui::{block, first_visible};
+use crate::ui::{block, first_visible, framed};
 use ratatui::Frame;
 use ratatui::layout::Rect;
 use ratatui::style::Style;
@@ -25,7 +25,7 @@ pub(in crate::ui) fn draw(model: &Model, setup: &ReplaySetup, theme: &Theme, fra
         (Source::Archive(archive), _) => format!("{} ({})", archive.stream, archive.table),
         (Source::File(path), _) => printable(&path.display().to_string()).into_owned(),
     };
-    let frame_block = block(format!(" Replay from {from} "), theme);
+    let frame_block = block(framed(&format!("Replay from {from}"), usize::from(area.width).saturating_sub(2)), theme);
     let inner = frame_block.inner(area);
     frame.render_widget(frame_block, area);
     let mut lines = Vec::new();

@@ -16,7 +16,7 @@ use crate::domain::replay::plan::{PassedOver, PlanState, PlanSummary, RecordTrac
 use crate::domain::replay::progress::{LaneProgress, Progress};
 use crate::domain::stream::change::{Present, PresentTable, plan};
 use crate::ui::draw;
-use crate::ui::theme::Theme;
+use crate::ui::theme::{Look, Theme};
 use archiver::aws::failure::FailureKind;
 use archiver::format::item::StoredItem;
 use ratatui::backend::CrosstermBackend;
@@ -51,7 +51,7 @@ fn sent(model: &Model) -> String {
     let (columns, rows) = model.size;
     let viewport = Viewport::Fixed(Rect::new(0, 0, columns, rows));
     let mut terminal = Terminal::with_options(CrosstermBackend::new(written.clone()), TerminalOptions { viewport }).unwrap();
-    terminal.draw(|frame| draw(model, &Theme::new(true), frame)).unwrap();
+    terminal.draw(|frame| draw(model, &Theme::new(Look::Dark, Vec::new()), frame)).unwrap();
     let bytes = written.0.lock().unwrap().clone();
     String::from_utf8(bytes).unwrap()
 }

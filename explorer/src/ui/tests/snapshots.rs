@@ -24,7 +24,7 @@ use crate::domain::replay::plan::{PassedOver, PlanId, PlanState, PlanSummary};
 use crate::domain::replay::progress::{LaneProgress, PlanProgress, Progress};
 use crate::domain::stream::change::{Present, PresentTable, plan};
 use crate::ui::draw;
-use crate::ui::theme::Theme;
+use crate::ui::theme::{Look, Theme};
 use archiver::aws::failure::FailureKind;
 use archiver::format::aggregate::aggregate;
 use jiff::SignedDuration;
@@ -35,7 +35,7 @@ use std::time::Duration;
 fn drawn(model: &Model) -> String {
     let (columns, rows) = model.size;
     let mut terminal = Terminal::new(TestBackend::new(columns, rows)).unwrap();
-    terminal.draw(|frame| draw(model, &Theme::new(true), frame)).unwrap();
+    terminal.draw(|frame| draw(model, &Theme::new(Look::Dark, Vec::new()), frame)).unwrap();
     terminal.backend().to_string()
 }
 
