@@ -114,7 +114,8 @@ fn worth(path: &FieldPath, field: &Seen<'_>, records: usize) -> Option<i32> {
     if field.are_times * 2 > field.records {
         worth -= 5;
     }
-    Some(worth - i32::try_from(path.depth()).unwrap_or(i32::MAX).min(10))
+    worth -= i32::try_from(path.depth()).unwrap_or(i32::MAX).min(10);
+    (worth > 0).then_some(worth)
 }
 
 /// Whether a value looks like a time: `2026-11-20T…`, or the seconds or milliseconds of this century's first decades.

@@ -23,6 +23,8 @@ use unicode_width::UnicodeWidthStr as _;
 const WIDEST_FIELD: usize = 24;
 /// Columns below which the cut value of a field says nothing.
 const NARROWEST_FIELD: usize = 4;
+/// The same for a column that nobody asked for.
+const SHORTEST_WHOLE: usize = 12;
 /// Columns that the beginning of a payload needs beside its fields.
 const NARROWEST_PAYLOAD: usize = 16;
 /// Columns that the beginning of a payload has before times and shards are written out.
@@ -129,14 +131,16 @@ fn columns<'c>(records: &'c Records, seen: &[Seen<'_>], width: usize) -> Vec<Col
     let key = Column::Key(longest_key.unwrap_or(0).clamp(6, most.max(6)));
     let mut columns = vec![Column::Mark, Column::Arrived { is_full: false }, key];
     let taken = |columns: &[Column<'_>]| columns.iter().map(|column| column.columns() + 1).sum::<usize>();
+    let is_automatic = records.columns.choice == fields::Columns::Automatic;
     for field in records.columns.shown() {
         let values = seen.iter().filter_map(|row| row.fields?.get(field)).map(|value| value.shown().width()).max();
-        if values.is_none() && records.columns.choice == fields::Columns::Automatic {
+        if values.is_none() && is_automatic {
             continue;
         }
         let room = width.saturating_sub(taken(&columns));
         let wanted = values.unwrap_or(0).max(field.name().width()).clamp(1, WIDEST_FIELD);
-        if room < wanted.min(NARROWEST_FIELD) {
+        let narrowest = if is_automatic { SHORTEST_WHOLE } else { NARROWEST_FIELD };
+        if room < wanted.min(narrowest) {
             break;
         }
         columns.push(Column::Field(field, wanted.min(room)));
