@@ -36,7 +36,7 @@ pub(super) enum ReplayCommand {
 pub(super) enum RunCommand {
     /// Plan a replay: read the records and show what would happen; sends nothing
     Plan(PlanArguments),
-    /// Run a plan by its id, given in place of STREAM; with --to, plan and run in one step
+    /// Run a plan: its id stands in place of STREAM. With --to, plan and run in one step
     Run {
         #[command(flatten)]
         plan: PlanArguments,
@@ -45,7 +45,7 @@ pub(super) enum RunCommand {
     },
     /// Resume a paused, failed or interrupted replay
     Resume {
-        /// Id of the replay, or its beginning
+        /// Id of the replay, or the first characters of it
         id: PlanId,
         /// Rate from now on, as for run [default: unchanged]
         #[arg(long)]
@@ -61,14 +61,14 @@ pub(super) enum RunCommand {
 /// Commands that need only the plans' files.
 #[derive(Debug, Subcommand)]
 pub(super) enum HistoryCommand {
-    /// Pause a running replay, even one of another process
+    /// Pause a running replay, even one started by another process
     Pause {
-        /// Id of the replay, or its beginning
+        /// Id of the replay, or the first characters of it
         id: PlanId,
     },
     /// Cancel a replay for good; records already sent stay in the target
     Cancel {
-        /// Id of the replay, or its beginning
+        /// Id of the replay, or the first characters of it
         id: PlanId,
         /// Do not ask for confirmation
         #[arg(long)]
@@ -78,7 +78,7 @@ pub(super) enum HistoryCommand {
     List,
     /// Show a replay: its settings, progress, runs and skipped records
     Show {
-        /// Id of the replay, or its beginning
+        /// Id of the replay, or the first characters of it
         id: PlanId,
         /// Show what became of the record that had this sequence number in its original stream
         #[arg(long, value_name = "SEQUENCE_NUMBER")]
@@ -89,7 +89,7 @@ pub(super) enum HistoryCommand {
     },
     /// Remove a replay from the history and delete its file
     Remove {
-        /// Id of the replay, or its beginning
+        /// Id of the replay, or the first characters of it
         id: PlanId,
         /// Do not ask for confirmation
         #[arg(long)]

@@ -48,7 +48,7 @@ pub(super) struct SelectionArguments {
     filter: Vec<String>,
     #[command(flatten)]
     negated: Negated,
-    /// Read an exported JSON Lines file instead of an archive, or - for standard input; needs no AWS
+    /// Read an exported JSON Lines file instead of an archive, or - for standard input
     #[arg(long, value_name = "FILE")]
     pub(super) file: Option<PathBuf>,
     #[command(flatten)]
