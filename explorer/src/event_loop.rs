@@ -2,16 +2,14 @@
 
 use crate::app::effect::Effect;
 use crate::app::message::{Message, TerminalMessage};
-use crate::app::model::{Model, Session};
+use crate::app::model::{Model, Notice, Session};
 use crate::app::update;
 use crate::aws::connect::Connection;
+use crate::config::Config;
 use crate::domain::time::TimeContext;
 use crate::effects::Runner;
 use crate::terminal;
-use crate::ui::{
-    self,
-    theme::{Look, Theme},
-};
+use crate::ui::{self, spots::Spots};
 use crossterm::event::{DisableBracketedPaste, EnableBracketedPaste, Event, EventStream, KeyEventKind};
 use crossterm::terminal::{Clear, ClearType, EnterAlternateScreen, disable_raw_mode, enable_raw_mode};
 use futures::StreamExt as _;
@@ -39,19 +37,23 @@ static PANICKED: AtomicBool = AtomicBool::new(false);
 ///
 /// # Errors
 /// When the terminal cannot be used.
-pub async fn run(connection: Connection, session: Session, started: Instant) -> io::Result<()> {
+pub async fn run(connection: Connection, session: Session, config: &Config, started: Instant) -> io::Result<()> {
     let before = std::panic::take_hook();
     std::panic::set_hook(Box::new(move |panic| {
         PANICKED.store(true, Ordering::SeqCst);
+        // Nobody is left to be told that this failed.
+        terminal::take_mouse(false).unwrap_or_default();
         before(panic);
     }));
     let mut terminal = ratatui::try_init()?;
-    let pasting = crossterm::execute!(terminal::screens(), EnableBracketedPaste);
+    let takes_mouse = !config.preferences().leaves_mouse;
+    let pasting = crossterm::execute!(terminal::screens(), EnableBracketedPaste)
+        .and_then(|()| if takes_mouse { terminal::take_mouse(true) } else { Ok(()) });
     let result = match pasting {
-        Ok(()) => run_in(&mut terminal, connection, session, started).await,
+        Ok(()) => run_in(&mut terminal, connection, session, config, started).await,
         Err(error) => Err(error),
     };
-    let unpasting = crossterm::execute!(terminal::screens(), DisableBracketedPaste);
+    let unpasting = terminal::take_mouse(false).and_then(|()| crossterm::execute!(terminal::screens(), DisableBracketedPaste));
     ratatui::try_restore()?;
     result.and(unpasting)
 }
@@ -60,12 +62,16 @@ async fn run_in(
     terminal: &mut ratatui::DefaultTerminal,
     connection: Connection,
     session: Session,
+    config: &Config,
     started: Instant,
 ) -> io::Result<()> {
-    let theme = Theme::new(Look::of_environment(), Vec::new());
+    let theme = config.theme();
     let size = terminal.size()?;
     let times = TimeContext { now: Timestamp::now(), zone: TimeZone::system() };
-    let mut model = Model::new(session, (size.width, size.height), times);
+    let mut model = Model::new(session, (size.width, size.height), times).with_preferences(config.preferences());
+    if !config.mistakes.is_empty() {
+        model.notice = Some(Notice::Error(config.mistakes.join("; ")));
+    }
     model.memory = crate::remembered::load();
     model.home = std::env::home_dir();
     model.is_in_tmux = std::env::var_os("TMUX").is_some_and(|value| !value.is_empty());
@@ -79,12 +85,13 @@ async fn run_in(
     let mut hang_up = signal(SignalKind::hangup())?;
     let mut stop = signal(SignalKind::from_raw(Signal::TSTP.as_raw()))?;
     let mut go_on = signal(SignalKind::from_raw(Signal::CONT.as_raw()))?;
-    terminal.draw(|frame| ui::draw(&model, &theme, frame))?;
+    let mut spots = Spots::default();
+    terminal.draw(|frame| spots = ui::draw(&model, &theme, frame))?;
     tracing::info!(milliseconds = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX), "first frame");
     while !model.quit && !PANICKED.load(Ordering::SeqCst) {
         let message = tokio::select! {
             event = keys.next() => match event {
-                Some(event) => message_of(event?),
+                Some(event) => message_of(event?, &spots),
                 // The terminal is gone.
                 None => Some(Message::Terminated),
             },
@@ -95,10 +102,10 @@ async fn run_in(
             _ = hang_up.recv() => Some(Message::Terminated),
             _ = stop.recv() => {
                 stop_here(terminal).await?;
-                Some(come_back(terminal)?)
+                Some(come_back(terminal, &model)?)
             }
             // A signal that stopped the process without asking may have changed the terminal.
-            _ = go_on.recv() => Some(come_back(terminal)?),
+            _ = go_on.recv() => Some(come_back(terminal, &model)?),
         };
         let mut next = message;
         // Handle all waiting messages before drawing, so that a burst of answers costs one frame.
@@ -117,7 +124,7 @@ async fn run_in(
             next = if taken < MESSAGES_WAITING { messages.try_recv().ok() } else { None };
         }
         if !PANICKED.load(Ordering::SeqCst) {
-            terminal.draw(|frame| ui::draw(&model, &theme, frame))?;
+            terminal.draw(|frame| spots = ui::draw(&model, &theme, frame))?;
         }
     }
     runner.finish(messages).await;
@@ -127,6 +134,7 @@ async fn run_in(
 /// Restores the terminal, and stops until the program is continued.
 async fn stop_here(terminal: &mut ratatui::DefaultTerminal) -> io::Result<()> {
     terminal.show_cursor()?;
+    terminal::take_mouse(false)?;
     crossterm::execute!(terminal::screens(), DisableBracketedPaste)?;
     ratatui::try_restore()?;
     // Created only now, so that it does not fire for earlier signals.
@@ -140,11 +148,12 @@ async fn stop_here(terminal: &mut ratatui::DefaultTerminal) -> io::Result<()> {
 }
 
 /// Takes over the terminal again, whatever its mode is now, and redraws everything.
-fn come_back(terminal: &mut ratatui::DefaultTerminal) -> io::Result<Message> {
+fn come_back(terminal: &mut ratatui::DefaultTerminal, model: &Model) -> io::Result<Message> {
     // Otherwise crossterm assumes that raw mode is still set.
     disable_raw_mode()?;
     enable_raw_mode()?;
     crossterm::execute!(terminal::screens(), EnterAlternateScreen, EnableBracketedPaste)?;
+    terminal::take_mouse(!model.preferences.leaves_mouse)?;
     forget_frame(terminal)?;
     let size = terminal.size()?;
     Ok(Message::Terminal(TerminalMessage::Resized(size.width, size.height)))
@@ -158,11 +167,12 @@ fn forget_frame(terminal: &mut ratatui::DefaultTerminal) -> io::Result<()> {
     Ok(())
 }
 
-fn message_of(event: Event) -> Option<Message> {
+fn message_of(event: Event, spots: &Spots) -> Option<Message> {
     match event {
         Event::Key(key) if key.kind != KeyEventKind::Release => Some(Message::Terminal(TerminalMessage::KeyPressed(key))),
+        Event::Mouse(mouse) => spots.told(mouse).map(|used| Message::Terminal(TerminalMessage::MouseUsed(used))),
         Event::Paste(text) => Some(Message::Terminal(TerminalMessage::Pasted(text))),
         Event::Resize(columns, rows) => Some(Message::Terminal(TerminalMessage::Resized(columns, rows))),
-        Event::Key(_) | Event::FocusGained | Event::FocusLost | Event::Mouse(_) => None,
+        Event::Key(_) | Event::FocusGained | Event::FocusLost => None,
     }
 }

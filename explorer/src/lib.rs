@@ -3,6 +3,7 @@
 pub mod app;
 pub mod aws;
 pub mod commands;
+pub mod config;
 mod delivery;
 pub mod domain;
 pub mod effects;

@@ -35,7 +35,12 @@ pub(crate) fn stdout_columns() -> Option<usize> {
 
 /// Whether the user wants colours. Source: no-color.org.
 pub(crate) fn wants_colours() -> bool {
-    std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
+    wants_colours_by(std::env::var("NO_COLOR").ok().as_deref())
+}
+
+/// The same by the value of `NO_COLOR`.
+pub(crate) fn wants_colours_by(no_colour: Option<&str>) -> bool {
+    no_colour.is_none_or(str::is_empty)
 }
 
 /// How a text on a terminal stands out.
@@ -81,6 +86,14 @@ pub(crate) fn stderr_descriptor() -> io::Result<OwnedFd> {
 /// Standard output for the screens, which draw with their own escape sequences.
 pub(crate) fn screens() -> io::Stdout {
     io::stdout()
+}
+
+/// Asks the terminal for clicks, drags and turns of the wheel, or leaves the mouse to it again. Unlike crossterm's own way, this does
+/// not ask for every movement. Source: xterm's ctlseqs, 1000, 1002 and 1006.
+pub(crate) fn take_mouse(takes: bool) -> io::Result<()> {
+    let mut screens = screens();
+    screens.write_all(if takes { b"\x1b[?1000h\x1b[?1002h\x1b[?1006h" } else { b"\x1b[?1006l\x1b[?1002l\x1b[?1000l" })?;
+    screens.flush()
 }
 
 /// Sends a text to the terminal's clipboard.

@@ -13,6 +13,12 @@ pub(crate) fn state() -> Option<PathBuf> {
     folder("XDG_STATE_HOME", ".local/state", |name| std::env::var_os(name))
 }
 
+/// For what the user has set up: `XDG_CONFIG_HOME`, or `~/.config`. `None` if no home is known.
+#[must_use]
+pub(crate) fn config() -> Option<PathBuf> {
+    folder("XDG_CONFIG_HOME", ".config", |name| std::env::var_os(name))
+}
+
 /// For data that may be lost: `XDG_CACHE_HOME`, or `~/.cache`. `None` if no home is known.
 #[must_use]
 pub(crate) fn cache() -> Option<PathBuf> {

@@ -1,6 +1,7 @@
 //! Messages: what has happened outside the state, grouped by area.
 
 use super::ids::RequestId;
+use super::mouse::Mouse;
 use crate::domain::export::Exported;
 use crate::domain::failure::Failure;
 use crate::domain::listing::entry::{Entry, Place};
@@ -56,6 +57,8 @@ pub struct Reply<T> {
 pub enum TerminalMessage {
     /// A key was pressed.
     KeyPressed(KeyEvent),
+    /// The mouse was used.
+    MouseUsed(Mouse),
     /// Text was pasted.
     Pasted(String),
     /// The new size, in columns and rows.

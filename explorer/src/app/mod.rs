@@ -13,6 +13,7 @@ mod keys;
 pub mod line;
 pub mod message;
 pub mod model;
+pub mod mouse;
 pub mod possible;
 pub mod records;
 pub mod replay;

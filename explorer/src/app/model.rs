@@ -9,6 +9,7 @@ use crate::app::replay::list::{Live, Replays, ReplaysScreen};
 use crate::app::replay::review::ReplayReview;
 use crate::app::replay::setup::ReplaySetup;
 use crate::domain::export::Exported;
+use crate::domain::preferences::Preferences;
 use crate::domain::remembered::Memory;
 use crate::domain::replay::plan::PlanId;
 use crate::domain::time::{TimeContext, ago};
@@ -63,6 +64,8 @@ pub struct Model {
     pub replays: Replays,
     /// The export that is running.
     pub export: Option<Export>,
+    /// What the user has set up for every start.
+    pub preferences: Preferences,
     /// What is saved for the next start.
     pub memory: Memory,
     /// The user's home folder, for typed paths.
@@ -75,6 +78,8 @@ pub struct Model {
     shown_since: Option<(String, jiff::Timestamp)>,
     /// Whether tmux stands between the program and the terminal.
     pub is_in_tmux: bool,
+    /// Whether the mouse holds the border between list and payload.
+    pub drags_border: bool,
     /// When the streams were last requested.
     pub refreshed_at: Option<jiff::Timestamp>,
     /// Whether the program should end.
@@ -147,15 +152,26 @@ impl Model {
             screens: Vec::new(),
             replays: Replays::default(),
             export: None,
+            preferences: Preferences::default(),
             memory: Memory::default(),
             home: None,
             overlay: None,
             shown_since: None,
             is_in_tmux: false,
+            drags_border: false,
             refreshed_at: None,
             quit: false,
             last_id: 0,
         }
+    }
+
+    /// The same, as the user has set it up.
+    #[must_use]
+    pub fn with_preferences(mut self, preferences: Preferences) -> Self {
+        if preferences.shows_utc {
+            self.times.zone = TimeZone::UTC;
+        }
+        Self { preferences, ..self }
     }
 
     /// Whether the first screen says what to try.

@@ -101,7 +101,7 @@ impl Model {
     /// Whether changes are allowed. Plans are allowed in any case.
     fn check_changes(&self) -> Result<(), String> {
         if self.session.read_only {
-            return Err("read-only: started with --read-only, nothing can be changed".to_owned());
+            return Err("read-only, by --read-only or the configuration: nothing can be changed".to_owned());
         }
         Ok(())
     }

@@ -4,6 +4,7 @@ mod configure;
 mod copying;
 mod exporting;
 mod leaving;
+mod mouse;
 mod opening;
 mod records;
 mod replays;
@@ -52,6 +53,7 @@ fn take_of_terminal(model: &mut Model, message: TerminalMessage) -> Vec<Effect> 
                 return run(model, command);
             }
         }
+        TerminalMessage::MouseUsed(used) => return mouse::take(model, used),
         TerminalMessage::Pasted(text) => {
             if let Some(line) = open_line(model) {
                 line.paste(&text);

@@ -9,6 +9,7 @@ use crate::domain::failure::Failure;
 #[cfg(feature = "local")]
 use crate::plans::Plans;
 use crate::terminal;
+use crate::ui::theme::Look;
 use clap::Args;
 use std::io::{self, IsTerminal as _};
 use std::path::PathBuf;
@@ -27,6 +28,9 @@ pub(super) struct CommonOptions {
     /// Endpoint of the AWS services, such as http://127.0.0.1:4566
     #[arg(long, global = true, value_name = "URL")]
     endpoint_url: Option<String>,
+    /// Colours of the screens: dark, light, 16 or none
+    #[arg(long, global = true, value_name = "NAME", value_parser = Look::parse)]
+    pub(super) theme: Option<Look>,
     /// Refuse to change anything
     #[arg(long, global = true)]
     pub(super) read_only: bool,

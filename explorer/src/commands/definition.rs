@@ -5,7 +5,7 @@ use super::Arguments;
 use clap::{Command, CommandFactory as _};
 
 /// Commands of a shell, by the path of the command that they show.
-const EXAMPLES: [(&str, &[&str]); 21] = [
+const EXAMPLES: [(&str, &[&str]); 22] = [
     ("", &["explorer --local", "explorer --profile prod --read-only", "explorer records orders key:cust-42 after:2h"]),
     (
         "streams",
@@ -83,6 +83,7 @@ const EXAMPLES: [(&str, &[&str]); 21] = [
     ),
     ("replay remove", &["explorer replay remove 3f2a"]),
     ("local", &["explorer local", "explorer local --no-demo --data-dir ./archives"]),
+    ("config", &["explorer config", "explorer config --theme light", "explorer config --output json"]),
     ("keys", &["explorer keys"]),
     (
         "completions",

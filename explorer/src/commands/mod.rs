@@ -1,6 +1,7 @@
 //! The command line: the same rules and calls as the screens, printed for people or as JSON. Each subcommand has a file with its
 //! arguments and its work. This module decides what a command needs: only files, or AWS as well.
 
+mod config;
 mod configure;
 mod connecting;
 mod definition;
@@ -28,6 +29,7 @@ pub use error::CommandError;
 
 use crate::app::model::{LocalAddresses, Session};
 use crate::aws::connect::Connection;
+use crate::config::Config;
 use crate::domain::time::TimeContext;
 use archiver::format::stream::StreamName;
 use clap::{FromArgMatches as _, Parser, Subcommand};
@@ -87,6 +89,8 @@ enum Command {
         #[arg(long)]
         no_demo: bool,
     },
+    /// Print the configuration in force, and where it comes from
+    Config,
     /// Print the keyboard shortcuts of the screens
     Keys,
     /// Print a script that completes commands and options in a shell
@@ -103,6 +107,7 @@ enum Task {
 
 /// Commands that work without AWS.
 enum Offline {
+    Config,
     Keys,
     Completions(manual::CompletionsArguments),
     Man(manual::ManArguments),
@@ -177,6 +182,7 @@ impl Task {
         };
         Ok(match command {
             None => Self::Online(Online::Screens),
+            Some(Command::Config) => Self::Offline(Offline::Config),
             Some(Command::Keys) => Self::Offline(Offline::Keys),
             Some(Command::Completions(arguments)) => Self::Offline(Offline::Completions(arguments)),
             Some(Command::Man(arguments)) => Self::Offline(Offline::Man(arguments)),
@@ -213,6 +219,7 @@ impl Task {
 impl Offline {
     async fn run(self, common: CommonOptions) -> Result<(), CommandError> {
         match self {
+            Self::Config => config::run(&Config::load(common.theme), common.output),
             Self::Keys => crate::app::keymap::as_markdown().lines().try_for_each(output::print),
             Self::Completions(arguments) => manual::completions(&arguments),
             Self::Man(arguments) => manual::man(&arguments),
@@ -248,14 +255,20 @@ impl Online {
         local: Option<LocalAddresses>,
         started: Instant,
     ) -> Result<(), CommandError> {
+        let config = Config::load(common.theme);
+        // The local system has no profile.
+        let forbidden = config.forbids_changes(connection.profile.as_deref()).filter(|_| local.is_none() && !common.local);
         common.allow(self.changes_something())?;
+        if let Some(why) = forbidden.as_ref().filter(|_| self.changes_something()) {
+            return Err(CommandError::Usage(format!("{why}: nothing can be changed")));
+        }
         let output = common.output;
         match self {
             Self::Screens => {
                 let (region, profile) = (connection.region.clone(), connection.profile.clone());
                 let warning = connection.warning.clone();
-                let session = Session { region, profile, warning, read_only: common.read_only, local };
-                let result = crate::event_loop::run(connection, session, started).await;
+                let session = Session { region, profile, warning, read_only: common.read_only || forbidden.is_some(), local };
+                let result = crate::event_loop::run(connection, session, &config, started).await;
                 result.map_err(|source| CommandError::Io { operation: "use the terminal", source })
             }
             Self::Streams(arguments) => streams::run(&connection, arguments, output).await,

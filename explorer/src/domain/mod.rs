@@ -9,6 +9,7 @@ pub mod fields;
 pub mod filter;
 pub mod lambda;
 pub mod listing;
+pub mod preferences;
 pub mod prices;
 pub mod reading;
 pub mod record;

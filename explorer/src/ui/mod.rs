@@ -7,6 +7,7 @@ mod help;
 mod hints;
 mod records;
 mod replay;
+pub mod spots;
 mod streams;
 #[cfg(test)]
 #[allow(clippy::unwrap_used, clippy::panic, clippy::wildcard_enum_match_arm)]
@@ -14,8 +15,9 @@ mod tests;
 pub mod theme;
 
 use crate::app::help::Help;
-use crate::app::keymap::{BINDINGS, Binding, Context};
+use crate::app::keymap::{BINDINGS, Binding, Context, Key};
 use crate::app::model::{Export, Model, Notice, Overlay, Screen};
+use crate::app::mouse::Spot;
 use crate::app::possible::PossibleKey;
 use crate::domain::text::{count, cut, printable, wrapped, wrapped_in};
 use ratatui::Frame;
@@ -23,6 +25,7 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::{Constraint, Layout, Rect};
 use ratatui::text::{Line, Span};
 use ratatui::widgets::{Block, BorderType, Clear, Paragraph, Wrap};
+use spots::Spots;
 use theme::Theme;
 use unicode_width::{UnicodeWidthChar as _, UnicodeWidthStr as _};
 
@@ -33,13 +36,14 @@ const MIN_ROWS: u16 = 10;
 /// Most rows for a sentence in the bottom line.
 const MOST_NOTICE_ROWS: u16 = 4;
 
-/// Draws the whole screen.
-pub fn draw(model: &Model, theme: &Theme, frame: &mut Frame<'_>) {
+/// Draws the whole screen, and returns where a mouse can point at something.
+pub fn draw(model: &Model, theme: &Theme, frame: &mut Frame<'_>) -> Spots {
+    let mut spots = Spots::default();
     let area = frame.area();
     if area.width < MIN_COLUMNS || area.height < MIN_ROWS {
         let text = format!("the terminal is too small: at least {MIN_COLUMNS} columns and {MIN_ROWS} rows are needed");
         frame.render_widget(Paragraph::new(text).wrap(Wrap { trim: true }), area);
-        return;
+        return spots;
     }
     let notice = notice_lines(model, theme, area.width);
     let notice_rows = Constraint::Length(u16::try_from(notice.len()).unwrap_or(MOST_NOTICE_ROWS));
@@ -47,15 +51,18 @@ pub fn draw(model: &Model, theme: &Theme, frame: &mut Frame<'_>) {
         Layout::vertical([Constraint::Length(1), Constraint::Fill(1), notice_rows, Constraint::Length(1)]).areas(area);
     draw_header(model, theme, frame, header);
     match model.screens.last() {
-        None => streams::draw(model, theme, frame, body),
-        Some(Screen::Records(records)) => records::draw(model, records, theme, frame, body),
+        None => streams::draw(model, theme, frame, body, &mut spots),
+        Some(Screen::Records(records)) => records::draw(model, records, theme, frame, body, &mut spots),
         Some(Screen::Configure(configure)) => configure::draw(configure, theme, frame, body),
         Some(Screen::ReplaySetup(setup)) => replay::setup::draw(model, setup, theme, frame, body),
         Some(Screen::ReplayReview(review)) => replay::review::draw(model, review, theme, frame, body),
-        Some(Screen::Replays(screen)) => replay::list::draw(model, screen, theme, frame, body),
+        Some(Screen::Replays(screen)) => replay::list::draw(model, screen, theme, frame, body, &mut spots),
     }
     frame.render_widget(Paragraph::new(notice), told);
-    frame.render_widget(key_line(model, theme, bottom.width), bottom);
+    if model.overlay.is_some() {
+        spots.clear();
+    }
+    frame.render_widget(key_line(model, theme, bottom, &mut spots), bottom);
     match model.overlay {
         Some(Overlay::Help(scroll)) => help::draw(model, scroll, theme, frame, area),
         Some(Overlay::Copy) => draw_copy(model, theme, frame, area),
@@ -67,6 +74,7 @@ pub fn draw(model: &Model, theme: &Theme, frame: &mut Frame<'_>) {
     }
     show_only(frame.buffer_mut());
     theme::uncover(frame.buffer_mut());
+    spots
 }
 
 /// Filters everything that screens send to the terminal: no cell contains control or invisible characters.
@@ -166,24 +174,31 @@ fn notice_lines(model: &Model, theme: &Theme, columns: u16) -> Vec<Line<'static>
 }
 
 /// The possible keys, as many as fit. The keys for back, help and quit are always shown.
-fn key_line(model: &Model, theme: &Theme, columns: u16) -> Line<'static> {
+fn key_line(model: &Model, theme: &Theme, area: Rect, spots: &mut Spots) -> Line<'static> {
     if matches!(model.overlay, Some(Overlay::Help(_))) {
         return Line::styled(help::hint(&Help::of(model)), theme.quiet());
     }
     let (last, first): (Vec<PossibleKey>, Vec<PossibleKey>) = model.possible_keys().into_iter().partition(|key| key.is_exit);
     let spans = |PossibleKey { key, label, .. }: PossibleKey| {
-        Line::from(vec![Span::styled(format!(" {}", key.name()), theme.key()), Span::raw(format!(" {label} "))])
+        (key, Line::from(vec![Span::styled(format!(" {}", key.name()), theme.key()), Span::raw(format!(" {label} "))]))
     };
-    let end: Vec<Line<'_>> = last.into_iter().map(spans).collect();
-    let room = usize::from(columns).saturating_sub(end.iter().map(Line::width).sum());
+    let end: Vec<(Key, Line<'_>)> = last.into_iter().map(spans).collect();
+    let room = usize::from(area.width).saturating_sub(end.iter().map(|(_, line)| line.width()).sum());
     let mut line = Line::default();
-    for next in first.into_iter().map(spans) {
+    let mut add = |line: &mut Line<'static>, key: Key, next: Line<'static>| {
+        let (x, width) = (u16::try_from(line.width()).unwrap_or(u16::MAX), u16::try_from(next.width()).unwrap_or(u16::MAX));
+        spots.note(Rect { x: area.x.saturating_add(x), width, ..area }.intersection(area), Spot::Key(key));
+        line.extend(next);
+    };
+    for (key, next) in first.into_iter().map(spans) {
         if line.width() + next.width() > room {
             break;
         }
-        line.extend(next);
+        add(&mut line, key, next);
     }
-    line.extend(end.into_iter().flatten());
+    for (key, next) in end {
+        add(&mut line, key, next);
+    }
     line
 }
 

@@ -5,9 +5,11 @@ mod detail;
 mod rows;
 mod status;
 
+use super::spots::Spots;
 use super::theme::Theme;
 use super::{block, framed, seen_of};
 use crate::app::model::Model;
+use crate::app::mouse::Spot;
 use crate::app::records::{Origin, Pane, PayloadPane, Question, Records, Typing};
 use crate::domain::export::ExportFormat;
 use crate::domain::listing::marks::Marks;
@@ -25,24 +27,27 @@ const MIN_ROWS_FOR_ARRIVALS: u16 = 8;
 /// Rows of the list while something is typed above a payload that has the rest of the screen.
 const TYPING_ROWS: u16 = 9;
 
-pub(super) fn draw(model: &Model, records: &Records, theme: &Theme, frame: &mut Frame<'_>, area: Rect) {
+pub(super) fn draw(model: &Model, records: &Records, theme: &Theme, frame: &mut Frame<'_>, area: Rect, spots: &mut Spots) {
     let [list, payload] = panes(records, area);
-    let draw_payload = |frame: &mut Frame<'_>| {
+    let draw_payload = |frame: &mut Frame<'_>, spots: &mut Spots| {
         if !payload.is_empty() {
-            detail::draw(model, records, theme, frame, payload);
+            spots.note(payload, Spot::Payload);
+            detail::draw(model, records, theme, frame, payload, spots);
         }
     };
     // The one with the focus is drawn last: the border between them is its.
     if records.pane == Pane::List {
-        draw_payload(frame);
+        draw_payload(frame, spots);
     }
     if !list.is_empty() {
-        draw_list(model, records, theme, frame, list);
+        spots.note(list, Spot::List);
+        draw_list(model, records, theme, frame, list, spots);
     }
     if records.pane == Pane::Detail {
-        draw_payload(frame);
+        draw_payload(frame, spots);
     }
     if !list.is_empty() && !payload.is_empty() && list.y == payload.y {
+        spots.note(Rect { width: 1, ..payload }, Spot::Border);
         for (y, joint) in [(area.y, "┬"), (area.bottom().saturating_sub(1), "┴")] {
             if let Some(cell) = frame.buffer_mut().cell_mut((payload.x, y)) {
                 cell.set_symbol(joint);
@@ -71,7 +76,7 @@ fn panes(records: &Records, area: Rect) -> [Rect; 2] {
     }
 }
 
-fn draw_list(model: &Model, records: &Records, theme: &Theme, frame: &mut Frame<'_>, area: Rect) {
+fn draw_list(model: &Model, records: &Records, theme: &Theme, frame: &mut Frame<'_>, area: Rect, spots: &mut Spots) {
     let marks = marks(records);
     let room = usize::from(area.width).saturating_sub(2 + marks.width());
     let mut frame_block = block(title(records, usize::from(area.width).saturating_sub(2)), theme)
@@ -94,7 +99,7 @@ fn draw_list(model: &Model, records: &Records, theme: &Theme, frame: &mut Frame<
             let drawn = arrivals::draw(model, records, theme, frame, inner);
             inner = Rect { y: inner.y + drawn, height: inner.height - drawn, ..inner };
         }
-        rows::draw(model, records, theme, frame, inner);
+        rows::draw(model, records, theme, frame, inner, spots);
     }
     if let Some(typing) = &records.typing {
         draw_completions(typing, theme, frame, inner);

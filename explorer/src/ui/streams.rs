@@ -1,9 +1,11 @@
 //! The streams and their archives.
 
 use super::hints;
+use super::spots::Spots;
 use super::theme::Theme;
 use super::{block, column_widths, cut_line, first_visible, framed, seen_of};
 use crate::app::model::Model;
+use crate::app::mouse::Spot;
 use crate::app::streams::StreamRow;
 use crate::domain::stream::overview::{Health, StreamOverview};
 use crate::domain::text::{count, cut, printable, short_count, size, wrapped_in};
@@ -59,7 +61,7 @@ const NARROW: &[Column] = &[
     Column::number("ITEMS", 7, |overview| overview.table.as_ref().map(|table| short_count(table.items))),
 ];
 
-pub(super) fn draw(model: &Model, theme: &Theme, frame: &mut Frame<'_>, area: Rect) {
+pub(super) fn draw(model: &Model, theme: &Theme, frame: &mut Frame<'_>, area: Rect, spots: &mut Spots) {
     let streams = &model.streams;
     let rows = streams.visible();
     let title = if streams.typing || !streams.filter.text().is_empty() {
@@ -118,6 +120,8 @@ pub(super) fn draw(model: &Model, theme: &Theme, frame: &mut Frame<'_>, area: Re
     let widths: Vec<Constraint> =
         [name_width].into_iter().chain(columns.iter().map(|column| column.width)).chain([health_width]).collect();
     let fitting = column_widths(&widths, table_area.width);
+    let below_titles = Rect { y: table_area.y.saturating_add(1), height: table_area.height.saturating_sub(1), ..table_area };
+    spots.note_rows(below_titles, (first..rows.len()).map(Spot::Row));
     let lines = rows.iter().enumerate().skip(first).take(height).map(|(place, row)| {
         let line = Row::new(cells(row, place == cursor, is_wide, &fitting, theme));
         if place == cursor { line.style(theme.selected()) } else { line }

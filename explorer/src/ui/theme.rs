@@ -53,16 +53,6 @@ impl Look {
         found.ok_or_else(|| format!("\"{name}\" is not a theme; use dark, light, 16 or none"))
     }
 
-    /// As the environment asks. Source: no-color.org.
-    #[must_use]
-    pub fn of_environment() -> Self {
-        if !crate::terminal::wants_colours() {
-            return Self::Plain;
-        }
-        let variable = |name: &str| std::env::var(name).unwrap_or_default();
-        Self::of_terminal(&variable("TERM"), !variable("COLORTERM").is_empty(), &variable("COLORFGBG"))
-    }
-
     /// What suits a terminal that calls itself this. `background` is the variable `COLORFGBG`, which some terminals set: the numbers
     /// of their colours, the background last.
     #[must_use]
@@ -78,7 +68,7 @@ impl Look {
 }
 
 /// What something on the screen is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 #[allow(missing_docs, reason = "the table in docs/configuration.md says of each what it is")]
 pub enum Meaning {
     Heading,

@@ -164,7 +164,11 @@ impl Program {
 
     fn draw(&mut self) {
         let (model, theme) = (&self.model, &self.theme);
-        self.terminal.draw(|frame| ui::draw(model, theme, frame)).expect("memory takes it");
+        self.terminal
+            .draw(|frame| {
+                ui::draw(model, theme, frame);
+            })
+            .expect("memory takes it");
     }
 
     fn press(&mut self, key: KeyCode) {

@@ -2,6 +2,7 @@
 
 mod bombs;
 mod browse;
+mod config;
 mod configure;
 mod connecting;
 mod demo;

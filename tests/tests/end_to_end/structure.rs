@@ -13,7 +13,7 @@ const EXPLORER: &[&[&str]] = &[
     &["terminal"],
     &["app"],
     &["ui"],
-    &["aws", "files", "plans", "spool", "remembered", "delivery", "logging"],
+    &["aws", "files", "plans", "spool", "remembered", "delivery", "logging", "config"],
     &["replay", "recovery", "sources"],
     &["effects"],
     &["local", "event_loop"],

@@ -130,16 +130,49 @@ impl Records {
     /// Moves the cursor or the detail. Reads on if reading has paused and the cursor is near the end.
     pub(in crate::app) fn go(&mut self, to: Move, page: usize, request: RequestId, now: Timestamp) -> Vec<Effect> {
         if self.pane == Pane::Detail {
-            if let Some(detail) = &mut self.showing.detail {
-                detail.row = to.apply(detail.row, page, detail.rows());
-            }
+            self.go_in_payload(to, page);
             return Vec::new();
         }
         self.go_in_list(to, page, request, now)
     }
 
+    /// Moves the payload's cursor, whether the payload has the focus or not.
+    pub(in crate::app) fn go_in_payload(&mut self, to: Move, page: usize) {
+        if let Some(detail) = &mut self.showing.detail {
+            detail.row = to.apply(detail.row, page, detail.rows());
+        }
+    }
+
+    /// Moves the cursor to a row that was pointed at, and the focus to the list.
+    pub(in crate::app) fn point_at(&mut self, place: usize) {
+        self.anchor = None;
+        self.cursor = place.min(self.rows.len().saturating_sub(1));
+        self.pane = Pane::List;
+    }
+
+    /// Moves the cursor to a row of the payload that was pointed at; pointed at once more, it is folded or unfolded.
+    pub(in crate::app) fn point_at_payload(&mut self, row: usize) {
+        let Some(detail) = &mut self.showing.detail else {
+            return;
+        };
+        if self.pane == Pane::Detail && detail.row == row {
+            self.fold();
+            return;
+        }
+        detail.row = row.min(detail.rows().saturating_sub(1));
+        self.pane = Pane::Detail;
+    }
+
+    /// Moves the border between list and payload to a column of the screen.
+    pub(in crate::app) fn drag_border(&mut self, column: u16) {
+        let mut sharing = self.sharing;
+        if sharing.put_border(column) {
+            self.share(sharing);
+        }
+    }
+
     /// Moves the cursor of the list, also while the keys move in the payload.
-    fn go_in_list(&mut self, to: Move, page: usize, request: RequestId, now: Timestamp) -> Vec<Effect> {
+    pub(in crate::app) fn go_in_list(&mut self, to: Move, page: usize, request: RequestId, now: Timestamp) -> Vec<Effect> {
         self.anchor = None;
         self.cursor = to.apply(self.cursor, page, self.rows.len());
         let is_near_end = self.cursor + READ_MARGIN >= self.rows.len();

@@ -55,6 +55,14 @@ impl Sharing {
         std::mem::replace(&mut self.percent, percent) != percent
     }
 
+    /// Moves the border to a column of the screen, or as near as it goes; false where it stays.
+    pub(super) fn put_border(&mut self, column: u16) -> bool {
+        let payload = self.columns.saturating_sub(usize::from(column));
+        let percent = (payload * 100).div_ceil(self.columns.max(1));
+        let percent = u16::try_from(percent).unwrap_or(LIMITS.1).clamp(LIMITS.0, LIMITS.1);
+        std::mem::replace(&mut self.percent, percent) != percent
+    }
+
     /// Whether list and payload stand beside each other; otherwise the payload is below.
     #[must_use]
     pub fn is_wide(&self) -> bool {
@@ -84,6 +92,15 @@ mod tests {
     use proptest::prelude::*;
 
     proptest! {
+        #[test]
+        fn the_border_goes_where_it_is_put(columns in 100..500_u16, share in 30..70_u16) {
+            let mut sharing = Sharing::new(columns);
+            let column = columns - u16::try_from(usize::from(columns) * usize::from(share) / 100).unwrap_or(0);
+            sharing.put_border(column);
+            let border = usize::from(columns) - sharing.payload_columns() - FRAME;
+            prop_assert!(border.abs_diff(usize::from(column)) <= usize::from(columns) / 100 + 1, "{border} {column}");
+        }
+
         #[test]
         fn both_sides_fit_a_wide_screen(columns in 100..500_u16, moves: Vec<bool>, payload in 0..3_usize) {
             let mut sharing = Sharing::new(columns);

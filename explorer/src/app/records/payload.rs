@@ -21,7 +21,7 @@ impl Records {
         Ok(())
     }
 
-    fn fold(&mut self) {
+    pub(super) fn fold(&mut self) {
         if let Some(detail) = &mut self.showing.detail {
             let row = detail.row;
             let folded = match detail.body_mut() {

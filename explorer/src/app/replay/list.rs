@@ -202,6 +202,12 @@ impl ReplaysScreen {
         replays.rows.get(self.cursor(replays))
     }
 
+    /// Moves the cursor to a row that was pointed at.
+    pub(in crate::app) fn point_at(&mut self, replays: &Replays, place: usize) {
+        self.selected = replays.rows.get(place).map(|row| row.id.clone());
+        self.details = None;
+    }
+
     /// Whether a command is possible for the replay under the cursor.
     pub(in crate::app) fn check(&self, command: ReplaysCommand, replays: &Replays) -> Result<(), String> {
         let row = self.current(replays).ok_or("there is no replay")?;

@@ -13,7 +13,9 @@ pub(in crate::app) fn open(model: &mut Model, origin: Origin, filter: RecordFilt
     let memory = &model.memory;
     let stream = origin.stream().map(|stream| stream.as_str());
     let recipe = stream.and_then(|stream| memory.recipes.get(stream)).cloned().unwrap_or_default();
-    let columns = stream.and_then(|stream| memory.columns.get(stream)).cloned().unwrap_or_default();
+    // What was chosen on the screen is newer than what is set up.
+    let columns = stream.and_then(|stream| memory.columns.get(stream).or_else(|| model.preferences.columns.get(stream)));
+    let columns = columns.cloned().unwrap_or_default();
     let (mut records, effects) =
         Records::open(origin, filter, PayloadChoices { recipe, columns }, model.size.0, (request, model.times.now));
     let table = records.origin.archive().and_then(|archive| {

@@ -1,8 +1,10 @@
 //! The detail of one record: its payload and its attributes.
 
+use super::super::spots::Spots;
 use super::super::theme::{Theme, select};
 use super::super::{block, first_visible, framed};
 use crate::app::model::Model;
+use crate::app::mouse::Spot;
 use crate::app::records::{Detail, Pane, Payload, Records};
 use crate::domain::decode::Decoded;
 use crate::domain::diff::{Change, Diff};
@@ -22,7 +24,7 @@ use unicode_width::UnicodeWidthStr as _;
 /// Columns for an attribute's name, including a blank.
 const LABEL_COLUMNS: usize = 10;
 
-pub(super) fn draw(model: &Model, records: &Records, theme: &Theme, frame: &mut Frame<'_>, area: Rect) {
+pub(super) fn draw(model: &Model, records: &Records, theme: &Theme, frame: &mut Frame<'_>, area: Rect, spots: &mut Spots) {
     let (Some(record), Some(detail)) = (records.current(), records.detail()) else {
         frame.render_widget(block("", theme), area);
         return;
@@ -63,6 +65,7 @@ pub(super) fn draw(model: &Model, records: &Records, theme: &Theme, frame: &mut 
             let first = first_visible(detail.row, shown.body.rows(), height);
             cursor = is_focused.then(|| u16::try_from(detail.row.saturating_sub(first)).unwrap_or(u16::MAX));
             let rows = first..(first + height).min(shown.body.rows());
+            spots.note_rows(payload, rows.clone().map(Spot::PayloadRow));
             Paragraph::new(match &shown.body {
                 Body::Document(document) => rows.map(|row| document_row(document, row, theme)).collect(),
                 Body::Diff(diff) => diff_rows(diff, rows, theme),

@@ -1,8 +1,10 @@
 //! The rows of the list: a record each, and between them the times that were not read.
 
+use super::super::spots::Spots;
 use super::super::theme::Theme;
 use super::super::{column_widths, first_visible};
 use crate::app::model::Model;
+use crate::app::mouse::Spot;
 use crate::app::records::{Origin, Records};
 use crate::domain::fields::{self, FieldPath, FieldValue, Fields};
 use crate::domain::reading::following::Gap;
@@ -55,7 +57,7 @@ struct Seen<'r> {
     fields: Option<&'r Fields>,
 }
 
-pub(super) fn draw(model: &Model, records: &Records, theme: &Theme, frame: &mut Frame<'_>, area: Rect) {
+pub(super) fn draw(model: &Model, records: &Records, theme: &Theme, frame: &mut Frame<'_>, area: Rect, spots: &mut Spots) {
     let height = usize::from(area.height.saturating_sub(1));
     let first = first_visible(records.cursor, records.rows.len(), height);
     let last = (first + height).min(records.rows.len());
@@ -102,6 +104,10 @@ pub(super) fn draw(model: &Model, records: &Records, theme: &Theme, frame: &mut 
     let header = columns.iter().zip(&places).map(|(column, width)| column.title(model, *width));
     frame.render_widget(Table::new(rows, widths).header(Row::new(header).style(theme.quiet())), area);
     let row_of = |place: usize| area.y.saturating_add(1).saturating_add(u16::try_from(place).unwrap_or(u16::MAX));
+    for rank in first..last {
+        let y = row_of(rank - first + gaps.iter().filter(|(below, _)| *below <= rank).count());
+        spots.note(Rect { y, height: 1, ..area }.intersection(area), Spot::Row(rank));
+    }
     for (rank, (column, text)) in over {
         let y = row_of(rank - first + gaps.iter().filter(|(below, _)| *below <= rank).count());
         let x = area.x.saturating_add(u16::try_from(column).unwrap_or(u16::MAX));

@@ -2,6 +2,7 @@
 
 use crate::app::message::ReplayDetails;
 use crate::app::model::{Model, Overlay};
+use crate::app::mouse::Spot;
 use crate::app::replay::list::{Live, ReplayRow, ReplaysScreen};
 use crate::domain::replay::pace::SHARD_RECORDS_PER_SECOND;
 use crate::domain::replay::plan::{Control, PassedOver, PlanState, PlanSummary, RecordTrace, RunRecord, TraceEnd};
@@ -9,6 +10,7 @@ use crate::domain::replay::progress::{LaneProgress, Progress};
 use crate::domain::replay::timing::long_span;
 use crate::domain::text::{count, counted, printable, short_count, size};
 use crate::domain::time::{SHORT_COLUMNS, span};
+use crate::ui::spots::Spots;
 use crate::ui::theme::{Theme, select};
 use crate::ui::{block, centred, cut_line, first_visible, framed, rate};
 use jiff::{SignedDuration, Timestamp};
@@ -23,7 +25,14 @@ const BAR_COLUMNS: usize = 12;
 /// From this width on, lanes are in two columns.
 const TWO_COLUMNS: u16 = 100;
 
-pub(in crate::ui) fn draw(model: &Model, screen: &ReplaysScreen, theme: &Theme, frame: &mut Frame<'_>, area: Rect) {
+pub(in crate::ui) fn draw(
+    model: &Model,
+    screen: &ReplaysScreen,
+    theme: &Theme,
+    frame: &mut Frame<'_>,
+    area: Rect,
+    spots: &mut Spots,
+) {
     let Some(current) = screen.current(&model.replays) else {
         let text = match &model.replays.failure {
             Some(failure) => printable(&failure.to_string()).into_owned(),
@@ -37,7 +46,7 @@ pub(in crate::ui) fn draw(model: &Model, screen: &ReplaysScreen, theme: &Theme, 
     };
     let list_rows = u16::try_from(model.replays.rows.len()).unwrap_or(u16::MAX).min(area.height / 3) + 2;
     let [list, detail] = Layout::vertical([Constraint::Length(list_rows), Constraint::Fill(1)]).areas(area);
-    draw_list(model, screen, theme, frame, list);
+    draw_list(model, screen, theme, frame, list, spots);
     match &screen.details {
         Some((id, details)) if *id == current.id => draw_details(model, current, (details, screen.scroll), theme, frame, detail),
         _ => draw_replay(model, current, theme, frame, detail),
@@ -49,7 +58,7 @@ pub(in crate::ui) fn rate_of(progress: &Progress) -> f64 {
     progress.lanes.iter().map(|lane| lane.rate).sum()
 }
 
-fn draw_list(model: &Model, screen: &ReplaysScreen, theme: &Theme, frame: &mut Frame<'_>, area: Rect) {
+fn draw_list(model: &Model, screen: &ReplaysScreen, theme: &Theme, frame: &mut Frame<'_>, area: Rect, spots: &mut Spots) {
     let mut frame_block = block(" Replays ", theme);
     if let Some(failure) = &model.replays.failure {
         frame_block = frame_block.title_bottom(Line::styled(format!(" {} ", printable(&failure.to_string())), theme.error()));
@@ -58,6 +67,7 @@ fn draw_list(model: &Model, screen: &ReplaysScreen, theme: &Theme, frame: &mut F
     frame.render_widget(frame_block, area);
     let (height, cursor) = (usize::from(inner.height), screen.cursor(&model.replays));
     let first = first_visible(cursor, model.replays.rows.len(), height);
+    spots.note_rows(inner, (first..model.replays.rows.len()).map(Spot::Row));
     let rows = model.replays.rows.iter().enumerate().skip(first).take(height);
     let columns = usize::from(inner.width);
     let lines: Vec<Line<'_>> = rows.map(|(place, row)| list_line(model, row, place == cursor, columns, theme)).collect();

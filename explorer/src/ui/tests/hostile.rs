@@ -51,7 +51,11 @@ fn sent(model: &Model) -> String {
     let (columns, rows) = model.size;
     let viewport = Viewport::Fixed(Rect::new(0, 0, columns, rows));
     let mut terminal = Terminal::with_options(CrosstermBackend::new(written.clone()), TerminalOptions { viewport }).unwrap();
-    terminal.draw(|frame| draw(model, &Theme::new(Look::Dark, Vec::new()), frame)).unwrap();
+    terminal
+        .draw(|frame| {
+            draw(model, &Theme::new(Look::Dark, Vec::new()), frame);
+        })
+        .unwrap();
     let bytes = written.0.lock().unwrap().clone();
     String::from_utf8(bytes).unwrap()
 }

@@ -1,4 +1,6 @@
 //! Every screen, drawn and read.
 
+mod colours;
 mod hostile;
+mod mouse;
 mod snapshots;

@@ -35,7 +35,11 @@ use std::time::Duration;
 fn drawn(model: &Model) -> String {
     let (columns, rows) = model.size;
     let mut terminal = Terminal::new(TestBackend::new(columns, rows)).unwrap();
-    terminal.draw(|frame| draw(model, &Theme::new(Look::Dark, Vec::new()), frame)).unwrap();
+    terminal
+        .draw(|frame| {
+            draw(model, &Theme::new(Look::Dark, Vec::new()), frame);
+        })
+        .unwrap();
     terminal.backend().to_string()
 }
 

@@ -65,7 +65,7 @@ fn usual(world: &World, path: &str) -> Vec<String> {
     let (stream, target) = (world.stream.name.as_str(), world.target.name.as_str());
     let [place, pages] = ["failed", "pages"].map(|name| world.folder.path().join(name).display().to_string());
     let arguments: &[&str] = match path {
-        "streams" | "keys" | "replay list" => &[],
+        "streams" | "keys" | "config" | "replay list" => &[],
         "records" => &[stream],
         "get" => &[stream, HOSTILE],
         "tail" => &[stream, "--since", "1h"],
