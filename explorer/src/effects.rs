@@ -17,12 +17,16 @@ mod streams;
 mod tests;
 
 use crate::app::effect::Effect;
-use crate::app::message::Message;
+use crate::app::message::{Message, Reply};
 use crate::aws::connect::Connection;
+use crate::domain::failure::Failure;
+use crate::domain::text::typed_path::FoundName;
 use crate::remembered;
 use outbox::Outbox;
 use replays::ReplayTasks;
 use spools::Spools;
+use std::io;
+use std::path::Path;
 use std::time::Duration;
 use stops::Stops;
 use streams::StreamReads;
@@ -31,6 +35,22 @@ use tokio::task::JoinHandle;
 
 /// How long the end of the program waits for replays to pause: longer than a call may take.
 const REPLAY_GRACE: Duration = Duration::from_secs(25);
+
+/// Names in a folder that are read to complete a path; nobody chooses among more.
+const MOST_NAMES: usize = 10_000;
+
+/// The names in a folder. Those that are not UTF-8 cannot be typed.
+fn names_in(folder: &Path) -> io::Result<Vec<FoundName>> {
+    let found = |entry: std::fs::DirEntry| {
+        // Where a link leads counts.
+        let is_folder = std::fs::metadata(entry.path()).is_ok_and(|metadata| metadata.is_dir());
+        Some(FoundName { name: entry.file_name().into_string().ok()?, is_folder })
+    };
+    let entries = std::fs::read_dir(folder)?.take(MOST_NAMES);
+    let mut names: Vec<FoundName> = entries.filter_map(Result::ok).filter_map(found).collect();
+    names.sort();
+    Ok(names)
+}
 
 /// Runs effects on one connection.
 #[derive(Debug)]
@@ -73,6 +93,11 @@ impl Runner {
                 self.exports.push(tokio::spawn(export::export(connection, request, *order, outbox, stopped)));
             }
             Effect::Stop(request) => self.stops.stop(request),
+            Effect::ListFolder { request, folder } => outbox.send_when_done(move || {
+                let result =
+                    names_in(&folder).map_err(|error| Failure::refused(format!("list {}", folder.display()), error.to_string()));
+                Message::FolderListed(Reply { request, result })
+            }),
             // Only the code that draws may write to the terminal or leave it.
             Effect::Copy(_) | Effect::Redraw | Effect::Suspend => {}
             Effect::Remember(memory) => {

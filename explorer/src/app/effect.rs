@@ -15,6 +15,7 @@ use crate::domain::stream::change::{Call, Wanted};
 use crate::domain::stream::overview::StreamOverview;
 use archiver::format::stream::StreamName;
 use std::collections::HashSet;
+use std::path::PathBuf;
 
 /// Work to be done.
 #[derive(Clone, Debug, PartialEq)]
@@ -36,6 +37,13 @@ pub enum Effect {
     Replays(ReplaysEffect),
     /// Stop a reading, a following, an export or a planning early.
     Stop(RequestId),
+    /// List the names in a folder, to complete a path.
+    ListFolder {
+        /// The id of the reply.
+        request: RequestId,
+        /// The folder.
+        folder: PathBuf,
+    },
     /// Copy a text to the terminal's clipboard.
     Copy(String),
     /// Draw all of the screen again, whatever another program wrote there.

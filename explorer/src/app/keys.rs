@@ -12,6 +12,8 @@ use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 /// Handles a key that is typed into a line or that the help uses. Otherwise returns its command.
 pub(super) fn press(model: &mut Model, key: KeyEvent) -> Option<Command> {
     model.notice = None;
+    // What comes now would complete another text.
+    model.completing = None;
     if let Some(Overlay::Help(scroll)) = model.overlay {
         return press_in_help(model, key, scroll);
     }
@@ -46,6 +48,8 @@ impl Model {
                 Command::Typing(TypingCommand::Apply)
                 | Command::Global(GlobalCommand::Back | GlobalCommand::Quit | GlobalCommand::Suspend),
             ) => key_types(key),
+            // The name of a file is completed, too.
+            Some(Command::Typing(TypingCommand::Complete)) if self.screens.is_empty() => self.streams.opening.is_none(),
             // Only the filter of records has completions and previous lines.
             Some(Command::Typing(TypingCommand::Complete | TypingCommand::OlderLine | TypingCommand::NewerLine)) => {
                 !matches!(self.screens.last(), Some(Screen::Records(_)))

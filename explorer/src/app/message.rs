@@ -16,6 +16,7 @@ use crate::domain::replay::preflight::Preflight;
 use crate::domain::replay::progress::{PlanProgress, Progress, RunOutcome};
 use crate::domain::stream::change::Plan;
 use crate::domain::stream::overview::StreamOverview;
+use crate::domain::text::typed_path::FoundName;
 use archiver::format::stream::StreamName;
 use crossterm::event::KeyEvent;
 use jiff::Timestamp;
@@ -39,6 +40,8 @@ pub enum Message {
     Configure(ConfigureMessage),
     /// To replays and their plans.
     Replays(ReplaysMessage),
+    /// The names in a folder, or why they cannot be read.
+    FolderListed(Reply<Result<Vec<FoundName>, Failure>>),
     /// A signal asked the program to end.
     Terminated,
 }

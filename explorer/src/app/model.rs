@@ -78,6 +78,8 @@ pub struct Model {
     shown_since: Option<(String, jiff::Timestamp)>,
     /// Whether tmux stands between the program and the terminal.
     pub is_in_tmux: bool,
+    /// The awaited names of a folder, for the path being typed.
+    pub(super) completing: Option<RequestId>,
     /// Whether the mouse holds the border between list and payload.
     pub drags_border: bool,
     /// When the streams were last requested.
@@ -158,6 +160,7 @@ impl Model {
             overlay: None,
             shown_since: None,
             is_in_tmux: false,
+            completing: None,
             drags_border: false,
             refreshed_at: None,
             quit: false,

@@ -6,6 +6,7 @@ mod exporting;
 mod leaving;
 mod mouse;
 mod opening;
+mod paths;
 mod records;
 mod replays;
 mod streams;
@@ -41,6 +42,7 @@ fn take(model: &mut Model, message: Message) -> Vec<Effect> {
         Message::Export(message) => exporting::take(model, message),
         Message::Configure(message) => return configure::take(model, message),
         Message::Replays(message) => return replays::take(model, message),
+        Message::FolderListed(reply) => paths::take(model, reply),
         Message::Terminated => model.quit = true,
     }
     Vec::new()

@@ -107,9 +107,9 @@ impl Records {
     /// Whether the typed line can be completed.
     pub(in crate::app) fn check_completing(&self) -> Result<(), String> {
         match self.typing.as_ref().map(|typing| typing.question) {
-            None | Some(Question::Filter | Question::Columns) => Ok(()),
-            Some(Question::Jump | Question::Search | Question::Decode | Question::Export) => {
-                Err("only filters and columns are completed".to_owned())
+            None | Some(Question::Filter | Question::Columns | Question::Export) => Ok(()),
+            Some(Question::Jump | Question::Search | Question::Decode) => {
+                Err("only filters, columns and files are completed".to_owned())
             }
         }
     }

@@ -2,9 +2,11 @@
 
 use super::fixtures::{model_with, model_with_streams, now, open_records, press, record, sentence};
 use crate::app::effect::Effect;
-use crate::app::message::Message;
+use crate::app::message::{Message, Reply};
 use crate::app::model::{Model, Notice};
 use crate::app::update;
+use crate::domain::failure::Failure;
+use crate::domain::text::typed_path::FoundName;
 use jiff::SignedDuration;
 
 #[test]
@@ -54,4 +56,43 @@ fn a_copy_says_where_it_went_and_what_helps_if_it_did_not_arrive() {
         let said = sentence(&model);
         assert!(said.starts_with("the partition key was sent to the terminal, 6 B") && said.contains(says), "{said}");
     }
+}
+
+#[test]
+fn tab_completes_the_name_of_a_file() {
+    let names =
+        |names: &[&str]| names.iter().map(|name| FoundName { name: (*name).to_owned(), is_folder: false }).collect::<Vec<_>>();
+    let mut model = model_with_streams(80, 24);
+    let effects = press(&mut model, "o exports/or tab");
+    let [Effect::ListFolder { request, folder }] = effects.as_slice() else { panic!("{effects:?}") };
+    assert_eq!(folder.to_str(), Some("exports"));
+    let reply = |request, result| Message::FolderListed(Reply { request, result });
+    update(&mut model, reply(*request, Ok(names(&["orders.csv", "orders.jsonl"]))));
+    assert_eq!(model.streams.opening.as_ref().unwrap().text(), "exports/orders.");
+    let effects = press(&mut model, "tab");
+    let [Effect::ListFolder { request, .. }] = effects.as_slice() else { panic!("{effects:?}") };
+    update(&mut model, reply(*request, Ok(names(&["orders.csv", "orders.jsonl"]))));
+    assert_eq!(sentence(&model), "orders.csv  orders.jsonl");
+
+    let effects = press(&mut model, "tab");
+    let [Effect::ListFolder { request, .. }] = effects.as_slice() else { panic!("{effects:?}") };
+    press(&mut model, "c");
+    update(&mut model, reply(*request, Ok(names(&["orders.jsonl"]))));
+    assert_eq!(model.streams.opening.as_ref().unwrap().text(), "exports/orders.c", "the answer is to another text");
+
+    let effects = press(&mut model, "tab");
+    let [Effect::ListFolder { request, .. }] = effects.as_slice() else { panic!("{effects:?}") };
+    update(&mut model, reply(*request, Err(Failure::refused("list exports".to_owned(), "no such folder".to_owned()))));
+    assert!(sentence(&model).contains("cannot list exports"), "{}", sentence(&model));
+}
+
+#[test]
+fn an_export_is_named_with_tab_too() {
+    let (mut model, spool, _) = model_with(80, 24, vec![record(1, b"{}")]);
+    let effects = spool.press(&mut model, "e tab");
+    let [Effect::ListFolder { request, folder }] = effects.as_slice() else { panic!("{effects:?}") };
+    assert_eq!(folder.to_str(), Some("."));
+    let names = vec![FoundName { name: "orders.jsonl.d".to_owned(), is_folder: true }];
+    update(&mut model, Message::FolderListed(Reply { request: *request, result: Ok(names) }));
+    assert_eq!(open_records(&model).typing.as_ref().unwrap().line.text(), "orders.jsonl.d/");
 }

@@ -2,6 +2,7 @@
 
 use super::exporting::export;
 use super::opening::open_file;
+use super::paths;
 use crate::app::command::TypingCommand;
 use crate::app::effect::Effect;
 use crate::app::model::{Model, Notice, Screen};
@@ -21,7 +22,8 @@ fn run_on_streams(model: &mut Model, command: TypingCommand) -> Vec<Effect> {
     match command {
         TypingCommand::Apply if model.streams.opening.is_some() => return open_file(model),
         TypingCommand::Apply => model.streams.typing = false,
-        // Only the filter of records has completions and previous lines.
+        TypingCommand::Complete if model.streams.opening.is_some() => return paths::ask(model),
+        // Only the filter of records has previous lines.
         TypingCommand::Complete | TypingCommand::OlderLine | TypingCommand::NewerLine => {}
     }
     Vec::new()
@@ -32,7 +34,9 @@ fn run_on_records(model: &mut Model, command: TypingCommand) -> Vec<Effect> {
     let Some(Screen::Records(records)) = model.screens.last_mut() else {
         return Vec::new();
     };
+    let names_file = records.typing.as_ref().is_some_and(|typing| typing.question == Question::Export);
     match command {
+        TypingCommand::Complete if names_file => return paths::ask(model),
         TypingCommand::Apply => {
             let line = records.typing.as_ref().map(|typing| typing.line.text().trim().to_owned()).unwrap_or_default();
             let outcome = records.apply_line(&model.times, model.home.as_deref(), requests);

@@ -1,7 +1,7 @@
 //! What colours say: some cells of some screens.
 
 use crate::app::model::Model;
-use crate::app::tests::fixtures::{model_with, model_with_streams, press, record};
+use crate::app::tests::fixtures::{model_with, model_with_streams, record};
 use crate::ui::draw;
 use crate::ui::theme::{Look, Meaning, Theme};
 use ratatui::Terminal;
@@ -49,18 +49,6 @@ fn the_row_under_the_cursor_stands_out_and_keeps_its_colours() {
         let other = cell_of(&buffer, "audit");
         assert!(!has(other, selected), "{look:?}");
     }
-}
-
-#[test]
-fn a_diff_shows_what_came_and_what_went_and_leaves_the_rest_plain() {
-    let records = vec![record(0, br#"{"id":1,"status":"new"}"#), record(5, br#"{"id":1,"status":"paid"}"#)];
-    let (mut model, spool, _) = model_with(120, 40, records);
-    let effects = press(&mut model, "D");
-    spool.serve(&mut model, effects);
-    let theme = Theme::new(Look::Dark, Vec::new());
-    let buffer = drawn(&model, Look::Dark);
-    assert!(has(cell_of(&buffer, "−   \"status\""), theme.of(Meaning::Removed)));
-    assert!(has(cell_of(&buffer, "+   \"status\""), theme.of(Meaning::Added)));
 }
 
 #[test]
