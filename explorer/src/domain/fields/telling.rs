@@ -42,6 +42,9 @@ const NAMES: [(&str, i32); 18] = [
     ("country", 2),
 ];
 
+/// Fields of what CloudWatch Logs sends. They say where the messages come from; a list has room for the messages.
+const LOG: [&str; 3] = ["messageType", "logGroup", "logStream"];
+
 /// What is known of a field.
 #[derive(Default)]
 struct Seen<'s> {
@@ -61,7 +64,9 @@ struct Seen<'s> {
 pub fn telling<'s>(samples: impl IntoIterator<Item = Sample<'s>>, most: usize) -> Vec<FieldPath> {
     let mut seen: HashMap<&FieldPath, Seen<'s>> = HashMap::new();
     let mut records = 0;
-    for sample in samples.into_iter().filter(|sample| !sample.fields.is_empty()) {
+    let log: Vec<FieldPath> = LOG.iter().filter_map(|name| FieldPath::parse(name).ok()).collect();
+    let is_log = |fields: &Fields| log.iter().all(|path| fields.get(path).is_some());
+    for sample in samples.into_iter().filter(|sample| !sample.fields.is_empty() && !is_log(sample.fields)) {
         records += 1;
         for (place, (path, value)) in sample.fields.iter().enumerate().filter(|(_, (_, value))| value.is_scalar()) {
             let field = seen.entry(path).or_default();

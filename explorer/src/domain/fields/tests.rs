@@ -99,6 +99,8 @@ fn the_fields_that_tell_orders_apart_are_found() {
     assert_eq!(found(|_| String::new(), order, 9), ["id", "customer", "status", "total"]);
     assert_eq!(found(|_| String::new(), |_| json!({ "id": 1 }), 3), [""; 0], "all the same says nothing");
     assert_eq!(found(|_| String::new(), |_| json!([1]), 3), [""; 0]);
+    let log = |number: usize| json!({ "messageType": "DATA_MESSAGE", "logGroup": format!("/ecs/{number}"), "logStream": "1", "logEvents": [] });
+    assert_eq!(found(|_| String::new(), log, 3), [""; 0], "its messages say more");
 }
 
 #[test]
