@@ -30,7 +30,10 @@ fn is_condition(argument: &str) -> bool {
     };
     let name = condition.len() - condition.trim_start_matches(|letter: char| letter.is_ascii_alphabetic()).len();
     let is_named = name > 0 && condition[name..].starts_with(':');
-    is_named || condition.starts_with(['/', '"', '{', '[']) || condition.contains(char::is_whitespace) || !condition.is_ascii()
+    is_named
+        || condition.starts_with(['/', '"', '{', '[', '.', '$'])
+        || condition.contains(char::is_whitespace)
+        || !condition.is_ascii()
 }
 
 #[cfg(test)]
@@ -43,7 +46,8 @@ mod tests {
 
     #[test]
     fn a_negated_condition_is_no_option() {
-        for condition in ["-is:expired", "-text:a b", "-json:$.a==\"b c\"", "-/a b/i", "-\"a\"", "-not found", "-größe", "-foo:bar"]
+        for condition in
+            ["-is:expired", "-text:a b", "-json:$.a==\"b c\"", "-/a b/i", "-\"a\"", "-not found", "-größe", "-foo:bar", "-.a=b"]
         {
             let expected = ["explorer", "records", "orders", &format!("--{OPTION}={condition}"), "--limit", "5"];
             assert_eq!(changed(&["explorer", "records", "orders", condition, "--limit", "5"]), expected);

@@ -5,6 +5,7 @@
 mod answer;
 mod complete;
 mod decimal;
+mod field;
 mod history;
 mod json;
 mod json_path;
@@ -12,8 +13,10 @@ mod json_tree;
 mod json_value;
 mod matcher;
 mod mistake;
+mod names;
 mod parse;
 mod pattern;
+mod scalar;
 #[cfg(test)]
 mod tests;
 mod values;
@@ -81,7 +84,15 @@ impl RecordFilter {
     /// # Errors
     /// Says where the mistake is, what is wrong and what could stand there.
     pub fn parse(line: &str, times: &TimeContext) -> Result<Self, InvalidFilter> {
-        parse::parse(line, times)
+        parse::parse(line, times, &[])
+    }
+
+    /// Reads a filter line for records that have these fields, so that a slip in one is found before anything is read.
+    ///
+    /// # Errors
+    /// Says where the mistake is, what is wrong and what could stand there.
+    pub fn parse_for(line: &str, times: &TimeContext, fields: &[String]) -> Result<Self, InvalidFilter> {
+        parse::parse(line, times, fields)
     }
 
     /// Reads arguments of the shell; each is one condition with its whole value: `key:order 42`.
@@ -242,7 +253,7 @@ impl fmt::Display for Condition {
             Test::Text(text) if self.is_negated => write!(formatter, "text:{}", word::quoted(text.as_str())),
             Test::Text(text) => write!(formatter, "{text}"),
             Test::Regex(pattern) => write!(formatter, "{pattern}"),
-            Test::Json(json) => write!(formatter, "json:{json}"),
+            Test::Json(json) => write!(formatter, "{json}"),
         }
     }
 }

@@ -8,7 +8,7 @@ use crate::domain::export::{ExportColumns, ExportFormat};
 use crate::domain::fields::{Columns, FieldPath, Fields, Sample, telling};
 use crate::domain::listing::entry::Place;
 use crate::domain::record::Record;
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
 /// Fields that are found by themselves at the most.
 const MOST_FOUND: usize = 8;
@@ -63,6 +63,11 @@ impl FieldColumns {
     /// All fields of the rows that are seen, as often as they are there.
     pub(super) fn known(&self) -> impl Iterator<Item = &FieldPath> {
         self.fields.values().flat_map(Fields::iter).map(|(path, _)| path)
+    }
+
+    /// The names of all fields of the rows that are seen, each once.
+    pub(super) fn names(&self) -> Vec<String> {
+        self.known().collect::<BTreeSet<_>>().into_iter().map(ToString::to_string).collect()
     }
 
     /// Looks at the rows on a screen around the cursor.

@@ -28,7 +28,7 @@ impl Records {
             LineOutcome::Nothing
         };
         match typing.question {
-            Question::Filter => match RecordFilter::parse(typing.line.text(), times) {
+            Question::Filter => match RecordFilter::parse_for(typing.line.text(), times, &self.columns.names()) {
                 Ok(filter) => {
                     self.typing = None;
                     self.pane = Pane::List;

@@ -61,7 +61,7 @@ impl Question {
     #[must_use]
     pub fn hint(self) -> &'static str {
         match self {
-            Self::Filter => "key:cust-42 after:1h text:timeout json:$.status==\"paid\" /regex/",
+            Self::Filter => ".status=paid total>100 key:cust-42 after:1h timeout /regex/",
             Self::Jump => "a time such as 10:30, 2h or 2026-11-20T10:00Z, key:cust-42 or seq:4963…",
             Self::Search => "text in this payload",
             Self::Decode => "detected, or steps such as gzip > msgpack",

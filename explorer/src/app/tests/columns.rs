@@ -38,6 +38,24 @@ fn columns_are_chosen_and_remembered_for_the_stream() {
 }
 
 #[test]
+fn a_field_is_filtered_by_as_it_is_typed_and_remembered_in_one_form() {
+    let (mut model, spool) = model_with_records(120, 40);
+    spool.press(&mut model, "/ statsu:paid enter");
+    let (span, sentence) = open_records(&model).typing.as_ref().unwrap().mistake.clone().unwrap();
+    assert_eq!(span, 0..6);
+    assert!(sentence.contains("did you mean status?"), "{sentence}");
+    let effects = spool.press(&mut model, "ctrl-u status:paid enter");
+    let remembered = effects.iter().find_map(|effect| match effect {
+        Effect::Remember(memory) => Some(memory.filters.entries()),
+        _ => None,
+    });
+    assert_eq!(remembered, Some(&[".status=paid".to_owned()][..]), "{effects:?}");
+    assert_eq!(open_records(&model).filter.title(), ".status=paid");
+    spool.press(&mut model, "/");
+    assert_eq!(typed(&model), ".status=paid ");
+}
+
+#[test]
 fn an_empty_line_finds_the_columns_again_and_none_hides_them() {
     let (mut model, spool) = model_with_records(120, 40);
     spool.press(&mut model, "C ctrl-u none enter");

@@ -68,8 +68,12 @@ fn take(model: &mut Model, outcome: LineOutcome, line: &str) -> Vec<Effect> {
             Vec::new()
         }
         LineOutcome::Filtered(mut effects) => {
-            if !line.is_empty() {
-                model.memory.filters.push(line);
+            let applied = match model.screens.last() {
+                Some(Screen::Records(records)) if !line.is_empty() => records.filter.to_string(),
+                Some(_) | None => String::new(),
+            };
+            if !applied.is_empty() {
+                model.memory.filters.push(&applied);
                 effects.push(Effect::Remember(Box::new(model.memory.clone())));
             }
             effects

@@ -1,7 +1,8 @@
 //! Completions at the cursor of a filter line: names of conditions, then values, taken from the loaded records.
 
+use super::field::field_at;
 use super::json::{end_of_path, skip_blanks};
-use super::parse::{NAMES, name_at};
+use super::names::{NAMES, name_at};
 use super::pattern::end_of_expression;
 use super::values::Property;
 use super::word::{self, Source};
@@ -122,6 +123,9 @@ fn term_at(line: &str, cursor: usize) -> (usize, usize) {
 /// Where the term that begins here ends, mistakes or not.
 fn end_of_term(line: &str, start: usize) -> usize {
     let at = start + usize::from(line[start..].starts_with('-'));
+    if let Some(field) = field_at(line, at) {
+        return end_of_json(line, field.path.start);
+    }
     let value = match name_at(line, at) {
         Some(("json", value)) => return end_of_json(line, value),
         Some((_, value)) => value,

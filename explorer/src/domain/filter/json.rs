@@ -7,6 +7,7 @@ use super::json_tree::{self, Json};
 use super::json_value::{Comparison, Route};
 use super::mistake::InvalidFilter;
 use super::pattern::{Pattern, end_of_character};
+use super::scalar;
 use super::word::Source;
 use crate::domain::decode::Content;
 use regex::bytes::Regex;
@@ -40,7 +41,7 @@ enum Asked {
 
 /// What values are compared with.
 #[derive(Clone, Debug)]
-struct Wanted {
+pub(super) struct Wanted {
     /// As typed, so that no digit is lost where it is shown.
     typed: String,
     value: Json<'static>,
@@ -114,6 +115,22 @@ impl JsonTest {
         Ok((test(Asked::Comparison(comparison, wanted)), end))
     }
 
+    /// The values at a path compare so.
+    ///
+    /// # Errors
+    /// When the path is none.
+    pub(super) fn comparing(path: String, comparison: Comparison, wanted: Wanted) -> Result<Self, InvalidPath> {
+        route_of(&path).map(|route| Self { path, route: Arc::new(route), asked: Asked::Comparison(comparison, wanted) })
+    }
+
+    /// The expression finds something in a value at a path.
+    ///
+    /// # Errors
+    /// When the path is none.
+    pub(super) fn matching(path: String, pattern: Pattern) -> Result<Self, InvalidPath> {
+        route_of(&path).map(|route| Self { path, route: Arc::new(route), asked: Asked::Match(pattern) })
+    }
+
     /// Whether a content has such a value. Content that is not JSON has none. If the content is broken or cut, the answer is unknown,
     /// unless the readable part has one.
     pub(super) fn answer(&self, content: &Content<'_>, is_negated: bool) -> Answer {
@@ -165,6 +182,19 @@ impl JsonTest {
 }
 
 impl Wanted {
+    /// A JSON value, as typed.
+    pub(super) fn new(typed: String, comparison: Comparison) -> Self {
+        let value = json_tree::read(typed.as_bytes()).values.pop().map_or(Json::Null, Json::into_owned);
+        let needed = if comparison == Comparison::Equal { bytes_needed(&value) } else { None };
+        Self { typed, value, needed, met: Arc::default() }
+    }
+
+    /// As a field's value is typed: a plain text without quotation marks.
+    fn in_short(&self) -> &str {
+        let inside = self.typed.strip_prefix('"').and_then(|typed| typed.strip_suffix('"'));
+        inside.filter(|inside| scalar::is_plain(inside) && scalar::in_json(inside) == self.typed).unwrap_or(&self.typed)
+    }
+
     fn is_met(&self, comparison: Comparison, value: &Json<'_>) -> bool {
         if let Json::Number(_) = self.value {
             match value {
@@ -197,24 +227,36 @@ fn read_path(source: Source<'_>, at: usize) -> Result<(Range<usize>, Route), Inv
         let run = at..source.end_of_run(at);
         return Err(InvalidFilter::new(run, format!("a JSONPath begins with $; {PATH_EXAMPLE}")));
     }
-    if text.len() > MAX_PATH_BYTES || depth(text) > MAX_PATH_DEPTH {
-        return Err(InvalidFilter::new(path, format!("the JSONPath is too long or nested too deeply; {PATH_EXAMPLE}")));
+    route_of(text).map(|route| (path.clone(), route)).map_err(|InvalidPath { wrong, sentence }| {
+        let span = match wrong {
+            Some(wrong) if at + wrong.start < path.end => at + wrong.start..at + wrong.end,
+            Some(_) | None => path,
+        };
+        InvalidFilter::new(span, sentence)
+    })
+}
+
+/// What is wrong with a path, and which of its bytes are, where that is known.
+pub(super) struct InvalidPath {
+    wrong: Option<Range<usize>>,
+    pub(super) sentence: String,
+}
+
+fn route_of(path: &str) -> Result<Route, InvalidPath> {
+    if path.len() > MAX_PATH_BYTES || depth(path) > MAX_PATH_DEPTH {
+        let sentence = format!("the JSONPath is too long or nested too deeply; {PATH_EXAMPLE}");
+        return Err(InvalidPath { wrong: None, sentence });
     }
-    match JsonPath::parse(text) {
-        Ok(parsed) => Ok((path, Route::of(text, parsed))),
-        Err(error) => {
-            // The library's numbers are doubles.
-            let is_too_large = |number: &Range<usize>| text[number.clone()].parse::<f64>().is_ok_and(f64::is_infinite);
-            if let Some(number) = numbers_of_expressions(text).into_iter().find(is_too_large) {
-                let sentence = "numbers in brackets go up to 1.8e308; after a path they may be larger, such as json:$.total>1e400";
-                return Err(InvalidFilter::new(at + number.start..at + number.end, sentence));
-            }
-            let wrong =
-                (0..=error.position().min(text.len())).rev().find(|offset| text.is_char_boundary(*offset)).unwrap_or(0) + at;
-            let span = if wrong < path.end { wrong..end_of_character(line, wrong) } else { path };
-            Err(InvalidFilter::new(span, path_sentence(error.message())))
+    JsonPath::parse(path).map(|parsed| Route::of(path, parsed)).map_err(|error| {
+        // The library's numbers are doubles.
+        let is_too_large = |number: &Range<usize>| path[number.clone()].parse::<f64>().is_ok_and(f64::is_infinite);
+        if let Some(number) = numbers_of_expressions(path).into_iter().find(is_too_large) {
+            let sentence = "numbers in brackets go up to 1.8e308; after a path they may be larger, such as json:$.total>1e400";
+            return InvalidPath { wrong: Some(number), sentence: sentence.to_owned() };
         }
-    }
+        let wrong = (0..=error.position().min(path.len())).rev().find(|offset| path.is_char_boundary(*offset)).unwrap_or(0);
+        InvalidPath { wrong: Some(wrong..end_of_character(path, wrong)), sentence: path_sentence(error.message()) }
+    })
 }
 
 /// The library names the grammar rule that failed, which means nothing to users, and often nothing else.
@@ -248,6 +290,14 @@ pub(super) fn end_of_path(line: &str, at: usize) -> usize {
     line.len()
 }
 
+/// A path by its names, as a field is typed: `.status` for `$.status`.
+fn short_path(path: &str) -> Option<&str> {
+    let field = path.strip_prefix('$')?;
+    let is_first = |character: char| character.is_ascii_alphabetic() || character == '_';
+    let is_of_name = |character: char| character.is_alphanumeric() || "_.[]".contains(character);
+    (field.strip_prefix('.')?.starts_with(is_first) && field.chars().all(is_of_name)).then_some(field)
+}
+
 /// How many brackets of any kind a path opens within each other, at most, quotation marks not heeded.
 fn depth(path: &str) -> usize {
     let (mut depth, mut deepest) = (0_usize, 0);
@@ -266,7 +316,8 @@ pub(super) fn skip_blanks(line: &str, at: usize) -> usize {
     line[at..].find(|character: char| !character.is_whitespace()).map_or(line.len(), |length| at + length)
 }
 
-fn read_value(source: Source<'_>, at: usize, comparison: Comparison) -> Result<(Wanted, usize), InvalidFilter> {
+/// Reads a JSON value, and where it ends.
+pub(super) fn read_value(source: Source<'_>, at: usize, comparison: Comparison) -> Result<(Wanted, usize), InvalidFilter> {
     let line = source.text;
     let mut values = Deserializer::from_str(&line[at..]).into_iter::<&RawValue>();
     let value = values.next();
@@ -292,9 +343,7 @@ fn read_value(source: Source<'_>, at: usize, comparison: Comparison) -> Result<(
     }
     // Blanks that are no spaces would break the line that it is shown in.
     let typed = value.chars().map(|character| if character.is_control() { ' ' } else { character }).collect();
-    let value = json_tree::read(value.as_bytes()).values.pop().map_or(Json::Null, Json::into_owned);
-    let needed = if comparison == Comparison::Equal { bytes_needed(&value) } else { None };
-    Ok((Wanted { typed, value, needed, met: Arc::default() }, end))
+    Ok((Wanted::new(typed, comparison), end))
 }
 
 /// What a shell does to a condition.
@@ -314,12 +363,20 @@ fn bytes_needed(value: &Json<'_>) -> Option<Regex> {
 }
 
 impl fmt::Display for JsonTest {
+    /// As the condition that reads as the same: in short where it can be.
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str(&self.path)?;
-        match &self.asked {
-            Asked::Presence => Ok(()),
-            Asked::Comparison(comparison, wanted) => write!(formatter, "{}{}", comparison.as_str(), wanted.typed),
-            Asked::Match(pattern) => write!(formatter, "=~{pattern}"),
+        let short = short_path(&self.path);
+        match (&self.asked, short) {
+            (Asked::Comparison(comparison, wanted), Some(field)) => {
+                let sign = if *comparison == Comparison::Equal { "=" } else { comparison.as_str() };
+                write!(formatter, "{field}{sign}{}", wanted.in_short())
+            }
+            (Asked::Match(pattern), Some(field)) => write!(formatter, "{field}=~{pattern}"),
+            (Asked::Presence, _) => write!(formatter, "json:{}", self.path),
+            (Asked::Comparison(comparison, wanted), None) => {
+                write!(formatter, "json:{}{}{}", self.path, comparison.as_str(), wanted.typed)
+            }
+            (Asked::Match(pattern), None) => write!(formatter, "json:{}=~{pattern}", self.path),
         }
     }
 }

@@ -1,67 +1,15 @@
 //! Reads a filter term by term, from a line or from arguments of the shell. Each argument is one term.
 
+use super::field::{self, Field, field_at};
 use super::json::JsonTest;
 use super::mistake::{InvalidArgument, InvalidFilter};
+use super::names::{NAMES, Name, NamedCondition, further_condition, meant, name_at};
 use super::pattern::{Pattern, TextPattern};
 use super::values::{KeyPattern, Property, SequenceRange, ShardName, SizeRange};
 use super::word::{self, Source, Word};
 use super::{Condition, RecordFilter, Test};
 use crate::domain::time::{TimeContext, TypedTime};
 use std::ops::Range;
-
-/// The conditions that have a name.
-#[derive(Clone, Copy)]
-pub(super) enum NamedCondition {
-    Key,
-    After,
-    Before,
-    Json,
-    Text,
-    Shard,
-    Sequence,
-    Size,
-    Is,
-    UserKey,
-}
-
-/// The name of a condition, an example of its value, and what it asks in a few words.
-pub(super) struct Name {
-    condition: NamedCondition,
-    pub(super) name: &'static str,
-    pub(super) example: &'static str,
-    pub(super) about: &'static str,
-    pub(super) is_negatable: bool,
-}
-
-const fn name(condition: NamedCondition, name: &'static str, example: &'static str, about: &'static str) -> Name {
-    Name { condition, name, example, about, is_negatable: true }
-}
-
-/// Every condition that has a name.
-pub(super) const NAMES: [Name; 10] = [
-    name(NamedCondition::Key, "key", "cust-42", "this partition key; cust-* matches all that begin like this"),
-    Name { is_negatable: false, ..name(NamedCondition::After, "after", "1h", "arrived at this time or later") },
-    Name { is_negatable: false, ..name(NamedCondition::Before, "before", "2026-11-20T10:00Z", "arrived before this time") },
-    name(NamedCondition::Json, "json", "$.status==\"paid\"", "a value of its JSON, by JSONPath"),
-    name(NamedCondition::Text, "text", "timeout", "a text in its payload, in upper or lower case"),
-    name(NamedCondition::Shard, "shard", "3", "came through this shard"),
-    name(NamedCondition::Sequence, "seq", "4963", "this sequence number, or a range such as 4963..4970"),
-    name(NamedCondition::Size, "size", ">10k", "bytes of its payload"),
-    name(NamedCondition::Is, "is", "expired", "a property, such as expired or damaged"),
-    name(NamedCondition::UserKey, "userkey", "cust-42", "this partition key, also within aggregated records"),
-];
-
-/// What people type for these names elsewhere.
-const SYNONYMS: [(&str, &str); 8] = [
-    ("partitionkey", "key"),
-    ("since", "after"),
-    ("from", "after"),
-    ("until", "before"),
-    ("to", "before"),
-    ("sequence", "seq"),
-    ("contains", "text"),
-    ("user", "userkey"),
-];
 
 /// A condition as it is written in the line.
 struct Term<'l> {
@@ -87,10 +35,12 @@ impl Term<'_> {
 struct Reader<'t> {
     filter: RecordFilter,
     times: &'t TimeContext,
+    /// Fields of the records that are seen; empty where that is not known.
+    fields: &'t [String],
 }
 
-pub(super) fn parse(line: &str, times: &TimeContext) -> Result<RecordFilter, InvalidFilter> {
-    let mut reader = Reader { filter: RecordFilter::default(), times };
+pub(super) fn parse(line: &str, times: &TimeContext, fields: &[String]) -> Result<RecordFilter, InvalidFilter> {
+    let mut reader = Reader { filter: RecordFilter::default(), times, fields };
     let mut at = 0;
     while let Some(length) = line[at..].find(|character: char| !character.is_whitespace()) {
         at = reader.read_term(Source::line(line), at + length)?;
@@ -102,37 +52,11 @@ pub(super) fn parse_arguments<'a>(
     arguments: impl IntoIterator<Item = &'a str>,
     times: &TimeContext,
 ) -> Result<RecordFilter, InvalidArgument> {
-    let mut reader = Reader { filter: RecordFilter::default(), times };
+    let mut reader = Reader { filter: RecordFilter::default(), times, fields: &[] };
     for (place, argument) in arguments.into_iter().enumerate() {
         reader.read_argument(argument).map_err(|mistake| InvalidArgument { place, mistake })?;
     }
     Ok(reader.filter)
-}
-
-/// The name that a term begins with, if it begins as a named one does, and where its value begins.
-pub(super) fn name_at(line: &str, at: usize) -> Option<(&str, usize)> {
-    let rest = &line[at..];
-    let length = rest.find(|character: char| !character.is_ascii_alphabetic()).unwrap_or(rest.len());
-    (length > 0 && rest[length..].starts_with(':')).then(|| (&rest[..length], at + length + 1))
-}
-
-/// A condition that seems to begin within a value: its bytes.
-fn further_condition(value: &str) -> Option<Range<usize>> {
-    let is_of_line = |typed: &str| {
-        let names = NAMES.iter().map(|name| name.name).chain(SYNONYMS.into_iter().map(|(synonym, _)| synonym));
-        names.into_iter().any(|name| name == typed)
-    };
-    let mut at = 0;
-    while let Some(length) = value[at..].find(char::is_whitespace) {
-        at += length;
-        at += value[at..].find(|character: char| !character.is_whitespace())?;
-        let name = at + usize::from(value[at..].starts_with('-'));
-        let end = word::end_of_run(value, at);
-        if name_at(value, name).is_some_and(|(typed, begin)| begin < end && is_of_line(typed)) {
-            return Some(at..end);
-        }
-    }
-    None
 }
 
 impl Reader<'_> {
@@ -145,10 +69,15 @@ impl Reader<'_> {
         let at = start + usize::from(argument[start..].starts_with('-'));
         let named = name_at(argument, at);
         // All of a bare text is meant, also the blanks before it.
-        let is_bare = named.is_none() && at == start && !argument[at..].starts_with(['/', '"']);
+        let compared = field_at(argument, at);
+        let is_bare = named.is_none() && compared.is_none() && at == start && !argument[at..].starts_with(['/', '"']);
         let start = if is_bare { 0 } else { start };
         let (is_json, value) = named.map_or((false, at), |(name, value)| (name == "json", value));
-        let is_quoted = argument[value..].starts_with('"');
+        let is_quoted = match &compared {
+            Some(field) => argument[field.value..].starts_with(['"', '\'', '[', '{']),
+            None => argument[value..].starts_with('"'),
+        };
+        let value = compared.map_or(value, |field| field.value);
         // A regular expression and a JSON condition have an end of their own, and nothing may follow it.
         let has_end = is_quoted || is_json || argument[value..].starts_with('/');
         if !has_end && let Some(further) = further_condition(&argument[value..]) {
@@ -178,20 +107,33 @@ impl Reader<'_> {
             self.push(is_negated, Test::Regex(pattern));
             return Ok(end);
         }
+        if let Some(field) = field_at(line, at) {
+            return self.read_field(source, &field, is_negated);
+        }
         let Some((typed, value)) = name_at(line, at) else {
+            check_has_field(source, at)?;
             let (text, end) = read_text(source, at)?;
             self.push(is_negated, Test::Text(text));
             return Ok(end);
         };
         let Some(name) = NAMES.iter().find(|name| name.name == typed) else {
-            let span = at..value;
-            return Err(InvalidFilter::new(span, unknown(typed, &line[at..source.end_of_run(at)])));
+            let term = &line[at..source.end_of_run(at)];
+            if let Some(sentence) = mistaken(typed, term) {
+                return Err(InvalidFilter::new(at..value, sentence));
+            }
+            return self.read_field(source, &Field { path: at..value - 1, sign: value - 1, value }, is_negated);
         };
         if source.end_of_run(value) == value {
             let sentence = format!("{typed}: has no value; use for example {typed}:{}", name.example);
             return Err(InvalidFilter::new(at..value, sentence));
         }
         self.read_named(&Term { source, name, head: start..value, value, is_negated })
+    }
+
+    fn read_field(&mut self, source: Source<'_>, field: &Field, is_negated: bool) -> Result<usize, InvalidFilter> {
+        let (json, end) = field::read(source, field, self.fields)?;
+        self.push(is_negated, Test::Json(json));
+        Ok(end)
     }
 
     fn read_named(&mut self, term: &Term<'_>) -> Result<usize, InvalidFilter> {
@@ -304,41 +246,32 @@ fn read_text(source: Source<'_>, at: usize) -> Result<(TextPattern, usize), Inva
     Ok((text, word.end))
 }
 
-/// The sentence about an unknown name.
-fn unknown(typed: &str, term: &str) -> String {
-    /// The most letters that count as a typo.
-    const SLIPS: usize = 2;
-    let typed = typed.to_ascii_lowercase();
-    let synonym = SYNONYMS.into_iter().find(|(word, _)| *word == typed).map(|(_, name)| name);
-    let nearest = || {
-        let by_distance = NAMES.iter().map(|name| (distance(&typed, name.name), name.name)).min();
-        by_distance.filter(|(distance, name)| *distance <= SLIPS && *distance < name.len()).map(|(_, name)| name)
-    };
-    match synonym.or_else(nearest) {
-        Some(name) => format!("\"{typed}:\" is not a condition; did you mean {name}:?"),
-        None => {
-            let names: Vec<String> = NAMES.iter().map(|name| format!("{}:", name.name)).collect();
-            let as_text = word::quoted(term);
-            format!("\"{typed}:\" is not a condition; use {}, or text:{as_text} to search for that text", names.join(" "))
-        }
+/// A comparison needs a field.
+fn check_has_field(source: Source<'_>, at: usize) -> Result<(), InvalidFilter> {
+    let term = &source.text[at..source.end_of_run(at)];
+    if !term.starts_with('=') {
+        return Ok(());
     }
+    let value = Some(term.trim_start_matches(['=', '~'])).filter(|value| !value.is_empty()).unwrap_or("paid");
+    let sentence =
+        format!("a field must stand before =, such as .status={value}; text:{} searches for that text", word::quoted(term));
+    Err(InvalidFilter::new(at..at + term.len(), sentence))
 }
 
-/// Letters to change, add or take away, to make one word of the other.
-fn distance(from: &str, to: &str) -> usize {
-    let mut row: Vec<usize> = (0..=to.len()).collect();
-    for (line, letter) in from.bytes().enumerate() {
-        let mut diagonal = row.first().copied().unwrap_or(0);
-        let mut left = line + 1;
-        for (cell, other) in row.iter_mut().skip(1).zip(to.bytes()) {
-            let changed = diagonal + usize::from(letter != other);
-            diagonal = *cell;
-            left = changed.min(*cell + 1).min(left + 1);
-            *cell = left;
-        }
-        if let Some(first) = row.first_mut() {
-            *first = line + 1;
-        }
+/// The sentence about a name before a colon that is no condition, unless it is a field and a value.
+fn mistaken(typed: &str, term: &str) -> Option<String> {
+    let value = &term[typed.len() + 1..];
+    if let Some(name) = meant(typed) {
+        let field = if value.is_empty() { String::new() } else { format!(" The field is .{typed}={value}") };
+        return Some(format!("\"{typed}:\" is not a condition; did you mean {name}:?{field}"));
     }
-    row.last().copied().unwrap_or(0)
+    if !value.is_empty() && !value.starts_with("//") {
+        return None;
+    }
+    let names: Vec<String> = NAMES.iter().map(|name| format!("{}:", name.name)).collect();
+    let as_text = word::quoted(term);
+    Some(format!(
+        "\"{typed}:\" is not a condition; use {}, .{typed}=… for a field, or text:{as_text} to search for that text",
+        names.join(" ")
+    ))
 }

@@ -58,7 +58,9 @@ async fn records_are_found_by_what_is_in_them_however_it_is_stored() {
 
     for (filter, expected) in [
         (&["json:$.status==\"paid\""][..], &["together", "split", "stored", "packed", "plain"][..]),
+        (&["status=paid"], &["together", "split", "stored", "packed", "plain"]),
         (&["json:$.total>=90"], &["together", "open"]),
+        (&["total >= 90"], &["together", "open"]),
         (&["text:timeout"], &["together", "open"]),
         (&["/\"total\":1[0-9]}/", "key:p*"], &["packed", "plain"]),
         (&["timeout", "is:aggregated"], &["together"]),

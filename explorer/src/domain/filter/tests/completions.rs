@@ -42,6 +42,9 @@ fn what_could_stand_at_the_cursor_is_offered() {
         ("text:k|", &[]),
         ("k|ey:a", &[]),
         ("nothing|", &[]),
+        ("status=\"not b|", &[]),
+        (".status == \"not b|", &[]),
+        ("status=paid be|", &["status=paid before:"]),
     ] {
         assert_eq!(offered(line), expected, "{line}");
     }

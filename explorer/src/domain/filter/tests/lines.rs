@@ -52,14 +52,92 @@ fn one_condition_can_be_typed_in_many_ways() {
         ("size:5..2G", "size:5..2G"),
         ("-is:expired", "-is:expired"),
         ("/time(d )?out\\/ms/i", "/time(d )?out\\/ms/i"),
-        ("json:$.status == \"paid\" ok", "json:$.status==\"paid\" ok"),
+        ("json:$.status == \"paid\" ok", ".status=paid ok"),
         ("json:$.items[?@.sku == 'a b'].count>=2", "json:$.items[?@.sku == 'a b'].count>=2"),
-        ("json:$.at =~ /^2026 /i", "json:$.at=~/^2026 /i"),
-        ("json:$.total!=1.50", "json:$.total!=1.50"),
+        ("json:$.at =~ /^2026 /i", ".at=~/^2026 /i"),
+        ("json:$.total!=1.50", ".total!=1.50"),
         ("-json:$..error", "-json:$..error"),
     ] {
         let filter = RecordFilter::parse(typed, &times());
         assert_eq!(filter.map(|filter| filter.to_string()).unwrap_or_default(), shown, "{typed}");
+    }
+}
+
+#[test]
+fn a_field_can_be_typed_in_many_ways() {
+    for (typed, json, shown) in [
+        (".status=failed", "json:$.status==\"failed\"", ".status=failed"),
+        (".status == failed", "json:$.status==\"failed\"", ".status=failed"),
+        ("status=paid", "json:$.status==\"paid\"", ".status=paid"),
+        ("status == paid", "json:$.status==\"paid\"", ".status=paid"),
+        ("status:paid", "json:$.status==\"paid\"", ".status=paid"),
+        (".status:paid", "json:$.status==\"paid\"", ".status=paid"),
+        ("$.status=paid", "json:$.status==\"paid\"", ".status=paid"),
+        ("status='paid'", "json:$.status==\"paid\"", ".status=paid"),
+        ("status=\"not paid\"", "json:$.status==\"not paid\"", ".status=\"not paid\""),
+        ("total>100", "json:$.total>100", ".total>100"),
+        ("total > 100", "json:$.total>100", ".total>100"),
+        ("total>=-1.50", "json:$.total>=-1.50", ".total>=-1.50"),
+        ("customer.city!=Kraków", "json:$.customer.city!=\"Kraków\"", ".customer.city!=Kraków"),
+        (".paid=true", "json:$.paid==true", ".paid=true"),
+        (".paid=\"true\"", "json:$.paid==\"true\"", ".paid=\"true\""),
+        (".code=007", "json:$.code==\"007\"", ".code=007"),
+        (".error=null", "json:$.error==null", ".error=null"),
+        ("items[0].sku=a", "json:$.items[0].sku==\"a\"", ".items[0].sku=a"),
+        (".items[*].price>10", "json:$.items[*].price>10", "json:$.items[*].price>10"),
+        ("order-id=o-1", "json:$[\"order-id\"]==\"o-1\"", "json:$[\"order-id\"]==\"o-1\""),
+        (".[\"a b\"]=1", "json:$[\"a b\"]==1", "json:$[\"a b\"]==1"),
+        ("url=http://x/?a=b", "json:$.url==\"http://x/?a=b\"", ".url=http://x/?a=b"),
+        (".at =~ /^2026 /i", "json:$.at=~/^2026 /i", ".at=~/^2026 /i"),
+        ("-status=paid", "-json:$.status==\"paid\"", "-.status=paid"),
+        ("created>2026-11-20 ok", "json:$.created>\"2026-11-20\" ok", ".created>2026-11-20 ok"),
+    ] {
+        let filter = parse(typed);
+        assert_eq!((&filter, filter.to_string().as_str()), (&parse(json), shown), "{typed}");
+        assert_eq!(parse(shown), filter, "{typed}");
+    }
+    let argument = RecordFilter::parse_arguments(["status=not found", "total > 100"], &times());
+    assert_eq!(argument, Ok(parse("status=\"not found\" total>100")));
+}
+
+#[test]
+fn what_compares_nothing_stays_a_text() {
+    for (line, shown) in [
+        ("status", "status"),
+        (".status", "text:.status"),
+        ("a.b:c", "text:a.b:c"),
+        ("12:30", "text:12:30"),
+        ("wow!", "text:wow!"),
+        ("<html>", "text:<html>"),
+        ("a <b>", "a text:<b>"),
+        ("a -> b", "a -text:> b"),
+        ("Foo.java:42", "text:Foo.java:42"),
+        ("\"a=b\"", "text:a=b"),
+        ("text:a=b", "text:a=b"),
+        ("key:a=b", "key:a=b"),
+        ("/a=b/", "/a=b/"),
+        ("{\"a\":\"=\"}", "text:\"{\\\"a\\\":\\\"=\\\"}\""),
+        ("12=5", "text:12=5"),
+    ] {
+        let filter = RecordFilter::parse(line, &times()).map(|filter| filter.to_string());
+        assert_eq!(filter.as_deref(), Ok(shown), "{line}");
+    }
+}
+
+#[test]
+fn a_field_that_no_record_here_has_is_a_mistake_unless_it_begins_with_a_point() {
+    let fields = ["status", "customer.city", "items"].map(str::to_owned);
+    let read = |line: &str| RecordFilter::parse_for(line, &times(), &fields).map_err(|error| error.to_string());
+    for line in ["status=paid", "customer.city=x", "items[0].sku=a", "customer=1", ".statsu=paid", "status:paid"] {
+        assert!(read(line).is_ok(), "{line}: {:?}", read(line));
+    }
+    for (line, sentence) in [
+        ("statsu:paid", "did you mean status? .statsu asks for it all the same, text:statsu:paid searches for that text"),
+        ("statsu=paid", "did you mean status?"),
+        ("localhost:8080", "no record here has the field localhost; .localhost asks for it"),
+    ] {
+        let mistake = read(line).unwrap_err();
+        assert!(mistake.contains(sentence), "{line}: {mistake}");
     }
 }
 
@@ -77,6 +155,16 @@ fn a_mistake_is_pointed_at_and_named() {
         ("-SHARD:3", " ^^^^^^ ", "did you mean shard:?"),
         ("a since:1h", "  ^^^^^^  ", "did you mean after:?"),
         ("http://x/y", "^^^^^     ", "or text:http://x/y to search for that text"),
+        ("a status= ", "  ^^^^^^^  ", "write for example .status=paid, or .status=\"\" for an empty text; text:status= searches"),
+        ("status= key:a", "^^^^^^^      ", "status is compared with nothing"),
+        ("=x", "^^", "a field must stand before =, such as .status=x; text:=x searches for that text"),
+        ("total=>5", "     ^^ ", "use =, ==, !=, <, <=, >, >= or =~"),
+        ("List<String>", "     ^^^^^^^", "that reads like another comparison; write \"String>\""),
+        (".status=pa*", "        ^^^", ".status=~/^pa/ finds what begins so"),
+        (".status=~pa", "       ^^^^", "such as .status=~/^pa/"),
+        ("status='pa", "       ^^^", "the quotation mark is not closed"),
+        ("keys:cust-42", "^^^^^       ", "did you mean key:? The field is .keys=cust-42"),
+        ("status:", "^^^^^^^", ".status=… for a field"),
         ("after:soon", "      ^^^^", "\"soon\" is not a time; use 2026-11-20T10:00Z"),
         ("after:1h  before:2h", "          ^^^^^^^^^", "so no record can match"),
         ("-after:1h", "^^^^^^^^^", "write before:1h"),
@@ -143,8 +231,8 @@ fn one_argument_is_one_condition_with_its_whole_value() {
         ("size:> 10k", "size:>10k"),
         ("/a b/ ", "/a b/"),
         ("-/a b/i", "-/a b/i"),
-        ("json:$.a == \"b c\" ", "json:$.a==\"b c\""),
-        ("json:$.a =~ /b c/", "json:$.a=~/b c/"),
+        ("json:$.a == \"b c\" ", ".a=\"b c\""),
+        ("json:$.a =~ /b c/", ".a=~/b c/"),
         ("json:$.a ", "json:$.a"),
     ] {
         let filter = RecordFilter::parse_arguments([argument], &times()).unwrap_or_else(|error| panic!("{argument}: {error}"));
@@ -203,7 +291,7 @@ fn what_is_counted_back_moves_until_it_is_fixed() {
 #[test]
 fn a_number_is_shown_with_the_digits_it_was_typed_with() {
     for number in ["123456789012345678901234567890", "0.10000000000000000000001", "1e999", "-0.0", "1.50", "5E-7"] {
-        let line = format!("json:$.id=={number}");
+        let line = format!(".id={number}");
         assert_eq!(parse(&line).to_string(), line);
     }
 }
@@ -222,7 +310,12 @@ fn any_key() -> impl Strategy<Value = KeyPattern> {
 }
 
 /// Conditions that are typed by hand.
-const TYPED: [&str; 10] = [
+const TYPED: [&str; 15] = [
+    ".a=b",
+    ".a.b!=\"q r\"",
+    "a=\"true\"",
+    ".a=~/=x/",
+    ".a[0]={\"x\":\"= key:b\"}",
     "/a b\\/c/",
     "/[\"']x\\\\/i",
     "json:$.a",
@@ -256,6 +349,23 @@ fn any_condition() -> impl Strategy<Value = Condition> {
 }
 
 proptest! {
+    #[test]
+    fn a_field_as_it_is_typed_means_its_json(
+        name in "[a-z_][a-zA-Z0-9_]{0,8}",
+        text in "(?s)\\PC{1,12}|true|null|-?[0-9]{1,4}(\\.[0-9])?",
+        sign in proptest::sample::select(vec!["=", "==", "!=", "<", "<=", ">", ">="]),
+    ) {
+        let in_json = scalar::in_json(&text);
+        let comparison = if sign == "=" { "==" } else { sign };
+        let json = parse(&format!("json:$.{name}{comparison}{in_json}"));
+        prop_assert_eq!(&parse(&format!(".{name}{sign}{in_json}")), &json);
+        prop_assert_eq!(&parse(&json.to_string()), &json);
+        if scalar::is_plain(&text) {
+            prop_assert_eq!(&parse(&format!(".{name}{sign}{text}")), &json);
+            prop_assert_eq!(&parse(&format!("{name} {sign} {text}")), &json);
+        }
+    }
+
     #[test]
     fn a_filter_survives_its_line(
         key in proptest::option::of(any_key()),
@@ -308,7 +418,7 @@ proptest! {
             prop_oneof![
                 proptest::sample::select(vec![
                     "key:", "-", "json:$", ".a", "[", "]", "?@", "==", "=~", "\"", "\\", "/", "i", " ", "*", "size:", "..", ">", "1k",
-                    "seq:", "9", "is:", "(", "\\u{", "}", "é", "after:", "1h", "'",
+                    "seq:", "9", "is:", ".b", "=", "!=", "status", ":", "<", "(", "\\u{", "}", "é", "after:", "1h", "'",
                 ]).prop_map(str::to_owned),
                 ".{0,3}",
             ],
