@@ -29,7 +29,6 @@ use std::io;
 use std::path::Path;
 use std::time::Duration;
 use stops::Stops;
-use streams::StreamReads;
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
@@ -57,7 +56,6 @@ fn names_in(folder: &Path) -> io::Result<Vec<FoundName>> {
 pub struct Runner {
     connection: Connection,
     outbox: Outbox,
-    streams: StreamReads,
     replays: ReplayTasks,
     spools: Spools,
     stops: Stops,
@@ -71,7 +69,6 @@ impl Runner {
         Self {
             connection,
             outbox: Outbox::new(messages),
-            streams: StreamReads::default(),
             replays: ReplayTasks::default(),
             spools: Spools::default(),
             stops: Stops::default(),
@@ -83,7 +80,7 @@ impl Runner {
     pub fn run(&mut self, effect: Effect) {
         let (connection, outbox) = (self.connection.clone(), self.outbox.clone());
         match effect {
-            Effect::Streams(effect) => self.streams.start(effect, connection, outbox),
+            Effect::Streams(effect) => streams::start(effect, connection, outbox),
             Effect::Records(effect) => records::start(effect, &mut self.spools, &mut self.stops, connection, outbox),
             Effect::Configure(effect) => configure::start(effect, connection, outbox),
             Effect::Replays(effect) => self.replays.start(effect, &mut self.stops, connection, outbox),

@@ -60,8 +60,10 @@ pub enum StreamsCommand {
     Configure,
     Filter,
     Follow,
+    NextGroup,
     Open,
     OpenFile,
+    PreviousGroup,
     Replay,
     Sort,
 }

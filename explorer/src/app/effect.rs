@@ -77,6 +77,8 @@ pub enum StreamsEffect {
         request: RequestId,
         /// The stream.
         stream: StreamName,
+        /// Whether somebody waits for it.
+        is_urgent: bool,
     },
 }
 

@@ -98,6 +98,14 @@ pub const BINDINGS: &[Binding] = &[
         "filter",
         "show only streams whose name contains a text",
     ),
+    binding(
+        Context::Streams,
+        &[TAB],
+        Command::Streams(StreamsCommand::NextGroup),
+        "group",
+        "show the next group: archived, not archived, without a stream, with problems, or all",
+    ),
+    binding(Context::Streams, &[BACK_TAB], Command::Streams(StreamsCommand::PreviousGroup), "", "show the previous group"),
     binding(Context::Streams, &[Key::Char('s')], Command::Streams(StreamsCommand::Sort), "sort", "sort by the next column"),
     binding(
         Context::Streams,

@@ -1,5 +1,10 @@
 //! The streams screen: its rows fill in as streams are read.
 
+mod group;
+mod queue;
+
+pub use group::Group;
+
 use super::command::StreamsCommand;
 use super::effect::{Effect, StreamsEffect};
 use super::ids::RequestId;
@@ -34,6 +39,10 @@ pub struct Streams {
     pub opened: Line,
     /// The sort order.
     pub sort: Sort,
+    /// The group that is shown.
+    pub group: Group,
+    /// The command that waits until its stream is read.
+    waiting: Option<(StreamName, StreamsCommand)>,
     /// Names in the current listing so far.
     seen: Vec<StreamName>,
     /// The awaited request for archives without a stream.
@@ -49,6 +58,8 @@ pub struct StreamRow {
     pub overview: Option<StreamOverview>,
     /// Why the last reading failed.
     pub failure: Option<Failure>,
+    /// The request to read it that has not begun.
+    wanted: Option<RequestId>,
     /// The awaited request.
     reading: Option<RequestId>,
 }
@@ -105,7 +116,7 @@ impl Streams {
             StreamsMessage::ArchivesListed(reply) => self.archives_listed(reply),
             StreamsMessage::Read { stream, reply } => self.read(&stream, reply),
         }
-        Vec::new()
+        self.next_reads()
     }
 
     /// Requests all streams again; the known rows stay meanwhile.
@@ -118,7 +129,7 @@ impl Streams {
     /// Whether an answer is awaited.
     #[must_use]
     pub fn is_reading(&self) -> bool {
-        self.listing.is_some() || self.rows.iter().any(|row| row.reading.is_some())
+        self.listing.is_some() || self.rows.iter().any(StreamRow::is_awaited)
     }
 
     /// Takes a page of names.
@@ -135,19 +146,18 @@ impl Streams {
             }
         };
         self.failure = None;
-        let mut effects = Vec::with_capacity(page.names.len() + 1);
         for name in page.names {
             self.seen.push(name.clone());
-            effects.push(Effect::Streams(StreamsEffect::Read { request, stream: name.clone() }));
             match self.rows.binary_search_by(|row| row.name.cmp(&name)) {
-                Ok(known) => self.rows[known].reading = Some(request),
+                Ok(known) => self.rows[known].wanted = Some(request),
                 Err(place) => {
-                    self.rows.insert(place, StreamRow { name, overview: None, failure: None, reading: Some(request) });
+                    let row = StreamRow { name, overview: None, failure: None, wanted: Some(request), reading: None };
+                    self.rows.insert(place, row);
                 }
             }
         }
-        match page.next {
-            Some(next) => effects.push(Effect::Streams(StreamsEffect::List { request, from: Some(next) })),
+        let next = match page.next {
+            Some(next) => StreamsEffect::List { request, from: Some(next) },
             None => {
                 self.listing = None;
                 self.listed = true;
@@ -155,10 +165,12 @@ impl Streams {
                 // Deleted streams stay until it is known which archives are left.
                 self.rows.retain(|row| seen.contains(&row.name) || row.is_deleted());
                 self.listing_archives = Some(request);
-                effects.push(Effect::Streams(StreamsEffect::ListArchives { request, streams: seen }));
+                StreamsEffect::ListArchives { request, streams: seen }
             }
-        }
+        };
         self.keep_selection();
+        let mut effects = self.next_reads();
+        effects.push(Effect::Streams(next));
         effects
     }
 
@@ -171,7 +183,7 @@ impl Streams {
         self.rows.retain(|row| !row.is_deleted() || archives.iter().any(|archive| archive.name == row.name));
         for archive in archives {
             let name = archive.name.clone();
-            let row = StreamRow { name, overview: Some(archive), failure: None, reading: None };
+            let row = StreamRow { name, overview: Some(archive), failure: None, wanted: None, reading: None };
             match self.rows.binary_search_by(|known| known.name.cmp(&row.name)) {
                 // A stream of this name was created meanwhile, or it is known already.
                 Ok(known) if !self.rows[known].is_deleted() => {}
@@ -197,18 +209,37 @@ impl Streams {
         }
     }
 
-    /// Requests one stream again.
-    pub fn refresh_one(&mut self, request: RequestId, name: &StreamName) -> Option<Effect> {
-        let row = self.rows.iter_mut().find(|row| row.name == *name)?;
-        row.reading = Some(request);
-        Some(Effect::Streams(StreamsEffect::Read { request, stream: name.clone() }))
+    /// Lets a command wait until the stream under the cursor is read, which is requested at once.
+    pub(super) fn wait_for(&mut self, command: StreamsCommand, request: RequestId) -> Option<Effect> {
+        let name = self.selected.clone()?;
+        let effect = self.refresh_one(request, &name);
+        self.waiting = Some((name, command));
+        effect
     }
 
-    /// The rows that match the filter, sorted.
+    /// The command that waited for a stream that is read now, if the cursor is still there.
+    pub(super) fn take_waiting(&mut self) -> Option<StreamsCommand> {
+        let (name, _) = self.waiting.as_ref()?;
+        let is_known = self.current().is_some_and(|row| row.name == *name && !row.is_unknown());
+        if is_known { self.stop_waiting() } else { None }
+    }
+
+    /// Forgets the command that waits.
+    pub(super) fn stop_waiting(&mut self) -> Option<StreamsCommand> {
+        self.waiting.take().map(|(_, command)| command)
+    }
+
+    /// The rows that match the filter, by name.
+    fn matching(&self) -> Vec<&StreamRow> {
+        let wanted = self.filter.text().to_lowercase();
+        self.rows.iter().filter(|row| row.name.as_str().to_lowercase().contains(&wanted)).collect()
+    }
+
+    /// The rows of the group that match the filter, sorted.
     #[must_use]
     pub fn visible(&self) -> Vec<&StreamRow> {
-        let wanted = self.filter.text().to_lowercase();
-        let mut rows: Vec<&StreamRow> = self.rows.iter().filter(|row| row.name.as_str().to_lowercase().contains(&wanted)).collect();
+        let mut rows = self.matching();
+        rows.retain(|row| self.group.contains(row));
         let table = |row: &StreamRow| {
             row.overview.as_ref().and_then(|overview| overview.table.as_ref()).map(|table| (table.items, table.size_bytes))
         };
@@ -243,35 +274,41 @@ impl Streams {
         self.visible().iter().position(|row| Some(&row.name) == selected).unwrap_or(0)
     }
 
-    /// Whether the back key has something to undo: a filter or a typed line.
+    /// Whether the back key has something to undo: a group, a filter or a typed line.
     #[must_use]
     pub fn is_narrowed(&self) -> bool {
-        self.opening.is_some() || self.typing || !self.filter.text().is_empty()
+        self.opening.is_some() || self.typing || !self.filter.text().is_empty() || self.group != Group::All
     }
 
     /// Whether the command is possible for the stream under the cursor.
     pub(super) fn check(&self, command: StreamsCommand) -> Result<(), String> {
         match command {
             StreamsCommand::Open | StreamsCommand::Replay => {
-                let overview = self.known()?;
+                let Some(overview) = self.known()? else {
+                    return Ok(());
+                };
                 if overview.table.as_ref().is_some_and(|table| table.mode().is_some()) {
                     return Ok(());
                 }
                 let missing = || format!("stream {} has no archive yet; c configures one", overview.name);
                 Err(overview.problem().unwrap_or_else(missing))
             }
-            StreamsCommand::Configure | StreamsCommand::Follow => self.known()?.check_stream(),
-            StreamsCommand::Filter | StreamsCommand::OpenFile | StreamsCommand::Sort => Ok(()),
+            StreamsCommand::Configure | StreamsCommand::Follow => self.known()?.map_or(Ok(()), StreamOverview::check_stream),
+            StreamsCommand::Filter
+            | StreamsCommand::NextGroup
+            | StreamsCommand::OpenFile
+            | StreamsCommand::PreviousGroup
+            | StreamsCommand::Sort => Ok(()),
         }
     }
 
-    /// What is known about the stream under the cursor.
-    fn known(&self) -> Result<&StreamOverview, String> {
+    /// What is known about the stream under the cursor; `None` if it is not read yet.
+    fn known(&self) -> Result<Option<&StreamOverview>, String> {
         let row = self.current().ok_or("there is no stream here")?;
-        row.overview.as_ref().ok_or_else(|| match &row.failure {
-            Some(failure) => failure.to_string(),
-            None => format!("stream {} is still being read", row.name),
-        })
+        match (&row.overview, &row.failure) {
+            (None, Some(failure)) => Err(failure.to_string()),
+            (overview, _) => Ok(overview.as_ref()),
+        }
     }
 
     /// Moves the cursor.

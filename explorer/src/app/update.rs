@@ -37,7 +37,11 @@ fn take(model: &mut Model, message: Message) -> Vec<Effect> {
     match message {
         Message::Terminal(message) => return take_of_terminal(model, message),
         Message::Ticked(now) => return tick(model, now),
-        Message::Streams(message) => return model.streams.take(message),
+        Message::Streams(message) => {
+            let mut effects = model.streams.take(message);
+            effects.extend(run_waiting(model));
+            return effects;
+        }
         Message::Records(message) => return records::take(model, message),
         Message::Export(message) => exporting::take(model, message),
         Message::Configure(message) => return configure::take(model, message),
@@ -51,6 +55,7 @@ fn take(model: &mut Model, message: Message) -> Vec<Effect> {
 fn take_of_terminal(model: &mut Model, message: TerminalMessage) -> Vec<Effect> {
     match message {
         TerminalMessage::KeyPressed(key) => {
+            model.streams.stop_waiting();
             if let Some(command) = press(model, key) {
                 return run(model, command);
             }
@@ -72,6 +77,17 @@ fn take_of_terminal(model: &mut Model, message: TerminalMessage) -> Vec<Effect> 
         }
     }
     Vec::new()
+}
+
+/// Handles the command that waited for its stream.
+fn run_waiting(model: &mut Model) -> Vec<Effect> {
+    match model.streams.take_waiting() {
+        Some(command) => {
+            model.notice = None;
+            run(model, Command::Streams(command))
+        }
+        None => Vec::new(),
+    }
 }
 
 fn tick(model: &mut Model, now: Timestamp) -> Vec<Effect> {

@@ -72,8 +72,17 @@ pub struct Connection {
     pub(crate) account: Option<String>,
     /// Whether any call was answered yet.
     is_answered: Arc<AtomicBool>,
-    tag_pace: Option<Arc<Mutex<Instant>>>,
+    tag_pace: Option<Arc<TagPace>>,
     origin: Arc<ClientSettings>,
+}
+
+/// The pace of tag reads, which all clones of a connection share.
+#[derive(Debug)]
+struct TagPace {
+    /// When the next one may begin.
+    next: Arc<Mutex<Instant>>,
+    /// Whether they do not wait for that, but make the others wait longer.
+    overtakes: bool,
 }
 
 /// The base for other clients, which few commands need.
@@ -126,7 +135,7 @@ impl Connection {
             warning: is_of_aws(&credentials).then(|| plain_http(&config)).flatten(),
             account: credentials.account_id().map(|account| account.as_str().to_owned()),
             is_answered: Arc::default(),
-            tag_pace: Some(Arc::new(Mutex::new(Instant::now()))),
+            tag_pace: Some(Arc::new(TagPace { next: Arc::new(Mutex::new(Instant::now())), overtakes: false })),
             origin: Arc::new(ClientSettings::Aws(Box::new((config, http)))),
         })
     }
@@ -233,16 +242,24 @@ impl Connection {
         }
     }
 
+    /// The same connection for what somebody waits for: its tag reads overtake the others, which wait longer instead.
+    #[must_use]
+    pub fn overtaking(&self) -> Self {
+        let overtaking = |pace: &Arc<TagPace>| Arc::new(TagPace { next: Arc::clone(&pace.next), overtakes: true });
+        Self { tag_pace: self.tag_pace.as_ref().map(overtaking), ..self.clone() }
+    }
+
     /// Waits until another tag read is allowed.
     pub(crate) async fn wait_for_tag_read(&self) {
         let Some(pace) = &self.tag_pace else {
             return;
         };
         let turn = {
-            let mut next = pace.lock().await;
-            let turn = (*next).max(Instant::now());
+            let mut next = pace.next.lock().await;
+            let now = Instant::now();
+            let turn = (*next).max(now);
             *next = turn + TAG_READ_INTERVAL;
-            turn
+            if pace.overtakes { now } else { turn }
         };
         tokio::time::sleep_until(turn).await;
     }

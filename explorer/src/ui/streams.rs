@@ -4,9 +4,11 @@ use super::hints;
 use super::spots::Spots;
 use super::theme::Theme;
 use super::{block, column_widths, cut_line, first_visible, framed, seen_of};
+use crate::app::command::{Command, GlobalCommand, StreamsCommand};
+use crate::app::keymap::BINDINGS;
 use crate::app::model::Model;
 use crate::app::mouse::Spot;
-use crate::app::streams::StreamRow;
+use crate::app::streams::{Group, StreamRow, Streams};
 use crate::domain::stream::overview::{Health, StreamOverview};
 use crate::domain::text::{count, cut, printable, short_count, size, wrapped_in};
 use archiver::aws::failure::FailureKind;
@@ -14,6 +16,7 @@ use ratatui::Frame;
 use ratatui::layout::{Constraint, Rect};
 use ratatui::text::{Line, Span};
 use ratatui::widgets::{Cell, Paragraph, Row, Table, Wrap};
+use unicode_width::UnicodeWidthStr as _;
 
 const DASH: &str = "–";
 /// Most rows for a sentence about the stream under the cursor.
@@ -69,13 +72,12 @@ pub(super) fn draw(model: &Model, theme: &Theme, frame: &mut Frame<'_>, area: Re
     } else {
         "Streams".to_owned()
     };
-    let status = if streams.listing.is_some() && !streams.listed {
-        " reading … ".to_owned()
-    } else {
-        format!(" {} of {}, by {} ", rows.len(), streams.rows.len(), streams.sort.as_str())
-    };
     let title_columns = usize::from(area.width).saturating_sub(2);
-    let frame_block = block(framed(&title, title_columns), theme).title_bottom(Line::from(status).right_aligned());
+    let title = framed(&title, title_columns);
+    let groups = groups(streams, title_columns.saturating_sub(title.width()), theme);
+    let frame_block = block(title, theme)
+        .title_top(groups.right_aligned())
+        .title_bottom(Line::from(status(model, rows.len())).right_aligned());
     let inner = frame_block.inner(area);
     frame.render_widget(frame_block, area);
     if streams.typing {
@@ -98,11 +100,7 @@ pub(super) fn draw(model: &Model, theme: &Theme, frame: &mut Frame<'_>, area: Re
         frame.render_widget(Paragraph::new(sentence).wrap(Wrap { trim: true }), inner);
         return;
     }
-    let problem = streams.failure.as_ref().map(ToString::to_string).or_else(|| streams.current().and_then(problem_of));
-    let note: Vec<Line<'_>> = problem.map_or_else(Vec::new, |sentence| {
-        let rows = wrapped_in(&printable(&sentence), usize::from(inner.width), MOST_NOTE_ROWS);
-        rows.into_iter().map(|row| Line::styled(row, theme.warning())).collect()
-    });
+    let note = note(model, usize::from(inner.width), theme);
     let note_rows = u16::try_from(note.len()).unwrap_or(0).min(inner.height);
     let mut table_area = Rect { height: inner.height.saturating_sub(note_rows), ..inner };
     if model.shows_hints() && !streams.is_narrowed() {
@@ -140,7 +138,9 @@ fn instead_of_rows(model: &Model, rows: usize) -> Option<String> {
     if rows > 0 {
         return None;
     }
-    Some(if !streams.rows.is_empty() {
+    Some(if !streams.rows.is_empty() && streams.group != Group::All && streams.filter.text().is_empty() {
+        format!("There is nothing in the group \"{}\" now; esc shows all.", streams.group.as_str())
+    } else if !streams.rows.is_empty() {
         format!("No stream's name contains \"{}\"; esc shows all.", printable(streams.filter.text()))
     } else if streams.listed {
         format!("There is no stream in region {}.", model.session.region)
@@ -149,11 +149,84 @@ fn instead_of_rows(model: &Model, rows: usize) -> Option<String> {
     })
 }
 
-fn problem_of(row: &StreamRow) -> Option<String> {
-    match &row.failure {
-        Some(failure) => Some(failure.to_string()),
-        None => row.overview.as_ref().and_then(StreamOverview::problem),
+/// How many streams are shown, and how many were read so far.
+fn status(model: &Model, shown: usize) -> String {
+    let streams = &model.streams;
+    if streams.listing.is_some() && !streams.listed {
+        return " reading … ".to_owned();
     }
+    // A local system is read again every second, which is nothing to watch.
+    let progress = streams.progress().filter(|_| model.session.local.is_none() || streams.has_unknown());
+    let progress = progress.map_or_else(String::new, |(read, of)| format!("read {read} of {of} · "));
+    format!(" {progress}{shown} of {}, by {} ", streams.rows.len(), streams.sort.as_str())
+}
+
+/// The groups with their sizes, as far as they fit: all of them, or only the one that is shown.
+fn groups(streams: &Streams, columns: usize, theme: &Theme) -> Line<'static> {
+    let groups = streams.groups();
+    if groups.len() < 2 && !streams.has_unknown() {
+        return Line::default();
+    }
+    // Streams that were not read yet may belong to any group.
+    let more = if streams.has_unknown() { "…" } else { "" };
+    let span = |(group, rows): &(Group, usize)| {
+        let more = if *group == Group::All { "" } else { more };
+        let style = match group {
+            group if *group == streams.group => theme.selected(),
+            Group::Problems => theme.warning(),
+            Group::All | Group::Archived | Group::NotArchived | Group::WithoutStream => theme.quiet(),
+        };
+        Span::styled(format!(" {} {}{more} ", group.as_str(), count(*rows as u64)), style)
+    };
+    let all = Line::from_iter(groups.iter().map(span));
+    if all.width() <= columns {
+        return all;
+    }
+    let shown = Line::from_iter(groups.iter().filter(|(group, _)| *group == streams.group).map(span));
+    if shown.width() <= columns { shown } else { Line::default() }
+}
+
+/// What there is to say about the list, or about the stream under the cursor, and the key that helps.
+fn note(model: &Model, columns: usize, theme: &Theme) -> Vec<Line<'static>> {
+    let streams = &model.streams;
+    let current = streams.current();
+    let failure = streams.failure.as_ref().or_else(|| current?.failure.as_ref());
+    let overview = current.and_then(|row| row.overview.as_ref());
+    let problem = overview.and_then(StreamOverview::problem);
+    let (sentence, style, remedy) = match (failure, problem) {
+        (Some(failure), _) => {
+            (failure.to_string(), theme.warning(), remedy(Command::Global(GlobalCommand::Refresh), "reads it again"))
+        }
+        (None, Some(problem)) => {
+            let configures = remedy(Command::Streams(StreamsCommand::Configure), "configures the archive");
+            (problem, theme.warning(), configures.filter(|_| !model.session.read_only))
+        }
+        (None, None) => match overview.map(StreamOverview::check_stream) {
+            Some(Err(sentence)) => (sentence, theme.quiet(), None),
+            Some(Ok(())) | None => return Vec::new(),
+        },
+    };
+    let rows = wrapped_in(&printable(&sentence), columns, MOST_NOTE_ROWS);
+    let mut rows: Vec<Line<'_>> = rows.into_iter().map(|row| Line::styled(row, style)).collect();
+    let Some((key, does)) = remedy else {
+        return rows;
+    };
+    let end = vec![Span::styled(format!("{key} "), theme.key()), Span::raw(does)];
+    let room = rows.last().map_or(0, |row| columns.saturating_sub(row.width()));
+    match rows.last_mut() {
+        Some(row) if Line::from(end.clone()).width() + 2 <= room => {
+            row.push_span("  ");
+            end.into_iter().for_each(|span| row.push_span(span));
+        }
+        Some(_) | None => rows.push(Line::from(end)),
+    }
+    rows
+}
+
+/// A key of the table, and what it does about a problem.
+fn remedy(command: Command, does: &'static str) -> Option<(String, &'static str)> {
+    let binding = BINDINGS.iter().find(|binding| binding.command == command)?;
+    Some((binding.keys.first()?.name(), does))
 }
 
 fn cells(row: &StreamRow, is_current: bool, is_wide: bool, widths: &[usize], theme: &Theme) -> Vec<Cell<'static>> {

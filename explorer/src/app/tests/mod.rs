@@ -1,6 +1,7 @@
 //! Stories of the whole app, as keys and answers.
 
 mod columns;
+mod first_screen;
 pub(crate) mod fixtures;
 mod hands;
 mod payload;

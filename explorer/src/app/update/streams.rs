@@ -4,7 +4,7 @@ use super::opening::{ask_for_file, open};
 use crate::app::command::StreamsCommand;
 use crate::app::configure::Configure;
 use crate::app::effect::Effect;
-use crate::app::model::{Model, Screen};
+use crate::app::model::{Model, Notice, Screen};
 use crate::app::records::Origin;
 use crate::app::replay::setup::{ReplayFrom, ReplaySetup};
 use crate::domain::decode::Recipe;
@@ -22,8 +22,23 @@ pub(in crate::app) fn refresh(model: &mut Model) -> Effect {
 
 /// Handles a command on the list of streams.
 pub(in crate::app) fn run(model: &mut Model, command: StreamsCommand) -> Vec<Effect> {
+    let needs_stream = match command {
+        StreamsCommand::Configure | StreamsCommand::Follow | StreamsCommand::Open | StreamsCommand::Replay => true,
+        StreamsCommand::Filter
+        | StreamsCommand::NextGroup
+        | StreamsCommand::OpenFile
+        | StreamsCommand::PreviousGroup
+        | StreamsCommand::Sort => false,
+    };
+    if needs_stream && let Some(row) = model.streams.current().filter(|row| row.is_unknown()) {
+        model.notice = Some(Notice::Info(format!("reading stream {} …", row.name)));
+        let request = model.next_request();
+        return model.streams.wait_for(command, request).into_iter().collect();
+    }
     let current = model.streams.current().and_then(|row| row.overview.clone());
     match command {
+        StreamsCommand::NextGroup => model.streams.switch_group(true),
+        StreamsCommand::PreviousGroup => model.streams.switch_group(false),
         StreamsCommand::Filter => model.streams.typing = true,
         StreamsCommand::OpenFile => ask_for_file(model),
         StreamsCommand::Sort => model.streams.sort_by_next(),

@@ -113,6 +113,34 @@ fn streams_that_can_no_longer_be_listed() {
 }
 
 #[test]
+fn streams_that_are_read_one_after_the_other() {
+    check("streams_reading", |columns, rows| {
+        let mut model = model(columns, rows);
+        let effects = update(&mut model, Message::Ticked(now()));
+        let [Effect::Streams(StreamsEffect::List { request, .. })] = effects.as_slice() else { panic!("{effects:?}") };
+        let others = (0..150).map(|number| name(&format!("service-{number:03}")));
+        let names = overviews().into_iter().map(|overview| overview.name).chain(others).collect();
+        let result = Ok(StreamPage { names, next: None });
+        update(&mut model, Message::Streams(StreamsMessage::Listed(Reply { request: *request, result })));
+        for overview in overviews().into_iter().take(5) {
+            let stream = overview.name.clone();
+            let reply = Reply { request: *request, result: Ok(Box::new(overview)) };
+            update(&mut model, Message::Streams(StreamsMessage::Read { stream, reply }));
+        }
+        model
+    });
+}
+
+#[test]
+fn streams_of_one_group() {
+    check("streams_group", |columns, rows| {
+        let mut model = model_with_deleted(columns, rows);
+        press(&mut model, "shift-tab");
+        model
+    });
+}
+
+#[test]
 fn streams_full() {
     check("streams_full", model_with_streams);
 }
