@@ -3,9 +3,10 @@
 use crate::app::effect::Effect;
 use crate::app::message::{Message, TerminalMessage};
 use crate::app::model::{Model, Notice, Session};
-use crate::app::update;
+use crate::app::{open_stream, update};
 use crate::aws::connect::Connection;
 use crate::config::Config;
+use crate::domain::stream::overview::StreamOverview;
 use crate::domain::time::TimeContext;
 use crate::effects::Runner;
 use crate::terminal;
@@ -33,11 +34,17 @@ const STOPPED_WITHIN: Duration = Duration::from_millis(500);
 /// Set when any task panics. The terminal is already restored, so drawing must end.
 static PANICKED: AtomicBool = AtomicBool::new(false);
 
-/// Takes over the terminal until the user quits, and restores it whatever happens.
+/// Takes over the terminal until the user quits, and restores it whatever happens. Opens the first stream, if there is one.
 ///
 /// # Errors
 /// When the terminal cannot be used.
-pub async fn run(connection: Connection, session: Session, config: &Config, started: Instant) -> io::Result<()> {
+pub async fn run(
+    connection: Connection,
+    session: Session,
+    config: &Config,
+    first: Option<StreamOverview>,
+    started: Instant,
+) -> io::Result<()> {
     let before = std::panic::take_hook();
     std::panic::set_hook(Box::new(move |panic| {
         PANICKED.store(true, Ordering::SeqCst);
@@ -50,7 +57,7 @@ pub async fn run(connection: Connection, session: Session, config: &Config, star
     let pasting = crossterm::execute!(terminal::screens(), EnableBracketedPaste)
         .and_then(|()| if takes_mouse { terminal::take_mouse(true) } else { Ok(()) });
     let result = match pasting {
-        Ok(()) => run_in(&mut terminal, connection, session, config, started).await,
+        Ok(()) => run_in(&mut terminal, connection, session, config, first, started).await,
         Err(error) => Err(error),
     };
     let unpasting = terminal::take_mouse(false).and_then(|()| crossterm::execute!(terminal::screens(), DisableBracketedPaste));
@@ -63,6 +70,7 @@ async fn run_in(
     connection: Connection,
     session: Session,
     config: &Config,
+    first: Option<StreamOverview>,
     started: Instant,
 ) -> io::Result<()> {
     let theme = config.theme();
@@ -77,6 +85,8 @@ async fn run_in(
     model.is_in_tmux = std::env::var_os("TMUX").is_some_and(|value| !value.is_empty());
     let (sender, mut messages) = mpsc::channel(MESSAGES_WAITING);
     let mut runner = Runner::new(connection, sender);
+    let effects = first.map_or_else(Vec::new, |overview| open_stream(&mut model, overview));
+    effects.into_iter().for_each(|effect| runner.run(effect));
     let mut keys = EventStream::new();
     let mut ticks = tokio::time::interval(TICK);
     ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Skip);

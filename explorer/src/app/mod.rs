@@ -23,4 +23,4 @@ pub mod streams;
 pub(crate) mod tests;
 mod update;
 
-pub use update::update;
+pub use update::{open_stream, update};

@@ -209,6 +209,13 @@ impl Streams {
         }
     }
 
+    /// Puts the cursor on a stream that is known before all others.
+    pub(super) fn begin_with(&mut self, overview: StreamOverview) {
+        let name = overview.name.clone();
+        self.selected = Some(name.clone());
+        self.rows.push(StreamRow { name, overview: Some(overview), failure: None, wanted: None, reading: None });
+    }
+
     /// Lets a command wait until the stream under the cursor is read, which is requested at once.
     pub(super) fn wait_for(&mut self, command: StreamsCommand, request: RequestId) -> Option<Effect> {
         let name = self.selected.clone()?;

@@ -12,12 +12,13 @@ mod replays;
 mod streams;
 mod typed_line;
 
-use super::command::{Command, FormCommand, GlobalCommand, Move};
+use super::command::{Command, FormCommand, GlobalCommand, Move, StreamsCommand};
 use super::effect::Effect;
 use super::keys::{clear_field, open_line, press, typed};
 use super::message::{Message, TerminalMessage};
 use super::model::{Model, Overlay, Screen};
 use super::possible::Refusal;
+use crate::domain::stream::overview::StreamOverview;
 use jiff::Timestamp;
 
 /// Seconds between two refreshes of the streams. On AWS each costs tag reads, of which the account has 5 a second.
@@ -29,6 +30,14 @@ const REFRESH_SECONDS_LOCAL: i64 = 1;
 pub fn update(model: &mut Model, message: Message) -> Vec<Effect> {
     let mut effects = take(model, message);
     // Wherever the cursor is now, request the rows around it and the payload under it.
+    effects.extend(records::ask(model));
+    effects
+}
+
+/// Opens the screens on a stream: on its records, or on its row if it has no archive.
+pub fn open_stream(model: &mut Model, overview: StreamOverview) -> Vec<Effect> {
+    model.streams.begin_with(overview);
+    let mut effects = run(model, Command::Streams(StreamsCommand::Open));
     effects.extend(records::ask(model));
     effects
 }

@@ -10,6 +10,7 @@ use crate::domain::failure::Failure;
 use crate::plans::Plans;
 use crate::terminal;
 use crate::ui::theme::Look;
+use archiver::format::stream::StreamName;
 use clap::Args;
 use std::io::{self, IsTerminal as _};
 use std::path::PathBuf;
@@ -79,9 +80,9 @@ impl CommonOptions {
 pub(super) async fn run_on_aws(common: CommonOptions, task: Online, started: Instant) -> Result<(), CommandError> {
     let CommonOptions { profile, region, endpoint_url, .. } = &common;
     let options = ConnectOptions { profile: profile.clone(), region: region.clone(), endpoint_url: endpoint_url.clone() };
-    let opens_screens = matches!(task, Online::Screens);
-    if opens_screens {
-        require_terminal()?;
+    let opens_screens = matches!(task, Online::Screens(_));
+    if let Online::Screens(stream) = &task {
+        require_terminal(stream.as_ref())?;
     }
     let waiting = |whose: &str| {
         if output::tell(&format!("waiting for the credentials of {whose}; press ctrl-c to stop")).is_err() {
@@ -91,7 +92,7 @@ pub(super) async fn run_on_aws(common: CommonOptions, task: Online, started: Ins
     let connection = Connection::to_aws(&options, waiting).await?;
     match &task {
         // Other commands fail with their own first calls: they may lack permission for this check.
-        Online::Screens | Online::Streams(_) => connection.check().await?,
+        Online::Screens(_) | Online::Streams(_) => connection.check().await?,
         Online::Read(..) | Online::Tail(_) | Online::Configure(_) | Online::Recover(_) | Online::Replay(_) => {}
     }
     if let (false, Some(warning)) = (opens_screens, &connection.warning) {
@@ -103,18 +104,19 @@ pub(super) async fn run_on_aws(common: CommonOptions, task: Online, started: Ins
 /// Starts the local system and runs the command there.
 #[cfg(feature = "local")]
 pub(super) async fn run_local(common: CommonOptions, task: Online, started: Instant) -> Result<(), CommandError> {
-    let opens_screens = matches!(task, Online::Screens);
-    if opens_screens {
-        require_terminal()?;
+    if let Online::Screens(stream) = &task {
+        require_terminal(stream.as_ref())?;
     }
     let options = crate::local::LocalOptions { data_dir: common.data_dir.clone(), demo: true };
     let system = crate::local::LocalSystem::start(options).await?;
     let endpoints = system.endpoints();
     let connection = Connection::to_emulators(&endpoints.kinesis, &endpoints.dynamodb, &endpoints.region);
     let addresses = LocalAddresses { kinesis: endpoints.kinesis.clone(), dynamodb: endpoints.dynamodb.clone() };
-    if !opens_screens {
+    // A stream that is opened at once must be there.
+    if !matches!(task, Online::Screens(None)) {
         system.ready().await?;
     }
+    let opens_screens = matches!(task, Online::Screens(_));
     let beside = async {
         if opens_screens && let Err(error) = show_a_replay(&system).await {
             tracing::warn!(%error, "the demo has no replay");
@@ -147,9 +149,14 @@ pub(super) fn without_local() -> CommandError {
 }
 
 /// The screens need a terminal; a script that forgot its command would hang.
-fn require_terminal() -> Result<(), CommandError> {
+fn require_terminal(stream: Option<&StreamName>) -> Result<(), CommandError> {
     if terminal::stdout_is_terminal() && io::stdin().is_terminal() {
         return Ok(());
     }
-    Err(CommandError::Usage("the screens need a terminal; in scripts, use a command (see explorer --help)".to_owned()))
+    Err(CommandError::Usage(match stream {
+        None => "the screens need a terminal; in scripts, use a command (see explorer --help)".to_owned(),
+        Some(stream) => format!(
+            "there is no command {stream}; as the name of a stream it opens the screens, which need a terminal (see explorer --help)"
+        ),
+    }))
 }

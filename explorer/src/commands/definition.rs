@@ -6,7 +6,15 @@ use clap::{Command, CommandFactory as _};
 
 /// Commands of a shell, by the path of the command that they show.
 const EXAMPLES: [(&str, &[&str]); 22] = [
-    ("", &["explorer --local", "explorer --profile prod --read-only", "explorer records orders key:cust-42 after:2h"]),
+    (
+        "",
+        &[
+            "explorer --local",
+            "explorer orders",
+            "explorer --profile prod --read-only",
+            "explorer records orders key:cust-42 after:2h",
+        ],
+    ),
     (
         "streams",
         &["explorer streams", "explorer streams --check", "explorer streams --output json | jq '.[] | select(.health != \"ok\")'"],

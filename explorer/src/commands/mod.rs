@@ -28,9 +28,11 @@ mod tail;
 pub use error::CommandError;
 
 use crate::app::model::{LocalAddresses, Session};
-use crate::aws::connect::Connection;
+use crate::aws::{self, connect::Connection};
 use crate::config::Config;
+use crate::domain::stream::overview::StreamOverview;
 use crate::domain::time::TimeContext;
+use archiver::aws::failure::FailureKind;
 use archiver::format::stream::StreamName;
 use clap::{FromArgMatches as _, Parser, Subcommand};
 use connecting::CommonOptions;
@@ -52,6 +54,9 @@ use std::time::Instant;
 pub struct Arguments {
     #[command(flatten)]
     common: CommonOptions,
+    /// Open the screens on this stream's records
+    #[arg(value_name = "STREAM")]
+    stream: Option<String>,
     #[command(subcommand)]
     command: Option<Command>,
 }
@@ -119,7 +124,8 @@ enum Offline {
 
 /// Commands that need a connection.
 enum Online {
-    Screens,
+    /// The records of this stream on top, if it is named.
+    Screens(Option<StreamName>),
     Streams(streams::StreamsArguments),
     Read(StreamName, ReadCommand),
     Tail(tail::TailRequest),
@@ -156,8 +162,8 @@ impl Arguments {
     /// # Errors
     /// A sentence for the user.
     pub async fn run(self, started: Instant) -> Result<(), CommandError> {
-        let Self { common, command } = self;
-        match Task::of(command, &common)? {
+        let Self { common, stream, command } = self;
+        match Task::of(stream, command, &common)? {
             Task::Offline(task) => task.run(common).await,
             Task::Online(task) if common.local => connecting::run_local(common, task, started).await,
             Task::Online(task) => connecting::run_on_aws(common, task, started).await,
@@ -170,7 +176,11 @@ impl Task {
     ///
     /// # Errors
     /// Says what is wrong with the arguments.
-    fn of(command: Option<Command>, common: &CommonOptions) -> Result<Self, CommandError> {
+    fn of(stream: Option<String>, command: Option<Command>, common: &CommonOptions) -> Result<Self, CommandError> {
+        if let (Some(stream), Some(_)) = (&stream, &command) {
+            let sentence = format!("{stream} is no command, and the name of a stream alone opens the screens; give one of the two");
+            return Err(CommandError::Usage(sentence));
+        }
         // These never connect to AWS, so `--data-dir` is harmless here.
         match &command {
             Some(Command::Keys | Command::Local { .. } | Command::Replay(replay::ReplayCommand::History(_))) => {}
@@ -181,7 +191,7 @@ impl Task {
             NamedSource::Stream(stream) => Self::Online(Online::Read(stream, command)),
         };
         Ok(match command {
-            None => Self::Online(Online::Screens),
+            None => Self::Online(Online::Screens(stream.as_deref().map(selection::stream_named).transpose()?)),
             Some(Command::Config) => Self::Offline(Offline::Config),
             Some(Command::Keys) => Self::Offline(Offline::Keys),
             Some(Command::Completions(arguments)) => Self::Offline(Offline::Completions(arguments)),
@@ -241,7 +251,7 @@ impl Online {
     /// Whether it writes to a stream, an archive or a failure destination.
     fn changes_something(&self) -> bool {
         match self {
-            Self::Screens | Self::Streams(_) | Self::Read(..) | Self::Tail(_) => false,
+            Self::Screens(_) | Self::Streams(_) | Self::Read(..) | Self::Tail(_) => false,
             Self::Configure(_) => true,
             Self::Recover(arguments) => arguments.changes_something(),
             Self::Replay(command) => command.changes_something(),
@@ -264,11 +274,15 @@ impl Online {
         }
         let output = common.output;
         match self {
-            Self::Screens => {
+            Self::Screens(stream) => {
+                let first = match &stream {
+                    Some(stream) => Some(first_stream(&connection, stream).await?),
+                    None => None,
+                };
                 let (region, profile) = (connection.region.clone(), connection.profile.clone());
                 let warning = connection.warning.clone();
                 let session = Session { region, profile, warning, read_only: common.read_only || forbidden.is_some(), local };
-                let result = crate::event_loop::run(connection, session, &config, started).await;
+                let result = crate::event_loop::run(connection, session, &config, first, started).await;
                 result.map_err(|source| CommandError::Io { operation: "use the terminal", source })
             }
             Self::Streams(arguments) => streams::run(&connection, arguments, output).await,
@@ -279,6 +293,20 @@ impl Online {
             Self::Replay(command) => command.run(&connection, output).await,
         }
     }
+}
+
+/// The stream that the screens open on.
+async fn first_stream(connection: &Connection, stream: &StreamName) -> Result<StreamOverview, CommandError> {
+    let settled = aws::streams::settled(connection, stream).await?;
+    let read = aws::streams::overview_of_archive(connection, &settled).await;
+    read.map_err(|failure| -> CommandError {
+        if failure.kind != FailureKind::NotFound {
+            return failure.into();
+        }
+        let region = &connection.region;
+        let sentence = format!("there is no command, stream or archive named {stream} in region {region}; see explorer --help");
+        CommandError::NotFound(sentence)
+    })
 }
 
 fn local_times() -> TimeContext {

@@ -75,9 +75,8 @@ pub(super) fn draw(model: &Model, theme: &Theme, frame: &mut Frame<'_>, area: Re
     let title_columns = usize::from(area.width).saturating_sub(2);
     let title = framed(&title, title_columns);
     let groups = groups(streams, title_columns.saturating_sub(title.width()), theme);
-    let frame_block = block(title, theme)
-        .title_top(groups.right_aligned())
-        .title_bottom(Line::from(status(model, rows.len())).right_aligned());
+    let frame_block =
+        block(title, theme).title_top(groups.right_aligned()).title_bottom(Line::from(status(model, rows.len())).right_aligned());
     let inner = frame_block.inner(area);
     frame.render_widget(frame_block, area);
     if streams.typing {

@@ -208,3 +208,36 @@ async fn the_history_has_a_finished_replay_for_somebody_who_has_made_none() {
     terminal.type_in(b"q");
     assert!(terminal.program.wait().unwrap().success());
 }
+
+#[tokio::test]
+async fn the_name_of_a_stream_opens_its_records() {
+    let mut terminal = Terminal::run(&["orders", "--local"], &[]);
+    terminal.until("the records are shown", |terminal| terminal.written().contains("orders · ALL")).await;
+    terminal.type_in(b"q");
+    let ended = eventually("the program has ended", || {
+        let ended = terminal.program.try_wait().unwrap();
+        async move { ended }
+    });
+    assert!(ended.await.success());
+}
+
+#[tokio::test]
+async fn a_name_that_is_neither_a_stream_nor_a_command_is_said_before_the_screens_open() {
+    let mut terminal = Terminal::run(&["recods", "--local"], &[]);
+    assert_eq!(terminal.program.wait().unwrap().code(), Some(3));
+    let sentence = "explorer: there is no command, stream or archive named recods in region";
+    terminal.until("the sentence is read", |terminal| terminal.written().contains(sentence)).await;
+    assert!(!terminal.written().contains(ENTERS));
+}
+
+#[test]
+fn without_a_terminal_or_with_a_command_the_name_of_a_stream_opens_nothing() {
+    let said = |arguments: &[&str]| {
+        let output = Command::new(env!("CARGO_BIN_EXE_explorer-under-test")).args(arguments).env_clear().output().unwrap();
+        assert_eq!(output.status.code(), Some(2), "{arguments:?}");
+        String::from_utf8(output.stderr).unwrap()
+    };
+    assert!(said(&["recods", "--local"]).starts_with("explorer: there is no command recods; as the name of a stream it opens"));
+    assert!(said(&["orders", "streams", "--local"]).starts_with("explorer: orders is no command, and the name of a stream alone"));
+    assert!(said(&["or/ders", "--local"]).starts_with("explorer: "));
+}

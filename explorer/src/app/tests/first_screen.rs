@@ -3,12 +3,12 @@
 use super::fixtures::{
     archive_of_deleted, model, model_with_deleted, model_with_streams, name, now, overview, overviews, press, sentence,
 };
-use crate::app::effect::{Effect, StreamsEffect};
+use crate::app::effect::{Effect, RecordsEffect, StreamsEffect};
 use crate::app::ids::RequestId;
 use crate::app::message::{Message, Reply, StreamsMessage};
 use crate::app::model::{Model, Notice, Screen};
 use crate::app::streams::Group;
-use crate::app::update;
+use crate::app::{open_stream, update};
 use crate::domain::failure::Failure;
 use crate::domain::reading::page::StreamPage;
 use crate::domain::stream::overview::{Configuration, StreamOverview};
@@ -169,6 +169,23 @@ fn what_is_not_read_yet_is_in_no_group_but_all() {
     assert_eq!(model.streams.groups(), [(Group::All, 150)]);
     answer(&mut model, &begun[0]);
     assert_eq!(model.streams.groups(), [(Group::All, 150), (Group::Archived, 1)]);
+}
+
+#[test]
+fn a_stream_named_at_the_start_is_opened_or_its_row_says_why_not() {
+    let mut model = model(80, 24);
+    let orders = overviews().into_iter().find(|overview| overview.name == name("orders")).unwrap();
+    let effects = open_stream(&mut model, orders);
+    assert!(effects.iter().any(|effect| matches!(effect, Effect::Records(RecordsEffect::Read { .. }))), "{effects:?}");
+    let Some(Screen::Records(records)) = model.screens.last() else { panic!("{:?}", model.screens) };
+    assert_eq!(records.origin.stream(), Some(&name("orders")));
+    press(&mut model, "esc");
+    assert_eq!(model.streams.selected, Some(name("orders")));
+
+    let mut model = super::fixtures::model(80, 24);
+    let clickstream = overviews().into_iter().find(|overview| overview.name == name("clickstream")).unwrap();
+    assert_eq!(open_stream(&mut model, clickstream), []);
+    assert_eq!(sentence(&model), "stream clickstream has no archive yet; c configures one");
 }
 
 proptest! {

@@ -108,16 +108,22 @@ pub(crate) fn model_with_deleted(columns: u16, rows: u16) -> Model {
         Message::Streams(StreamsMessage::Listed(Reply { request: *request, result: Ok(StreamPage { names, next: None }) })),
     );
     let Some(Effect::Streams(StreamsEffect::ListArchives { request, .. })) = effects.last() else { panic!("{effects:?}") };
+    let request = *request;
     let archives = vec![archive_of_deleted("orders-2019")];
-    update(&mut model, Message::Streams(StreamsMessage::ArchivesListed(Reply { request: *request, result: archives })));
-    for overview in overviews() {
-        let stream = overview.name.clone();
-        update(
-            &mut model,
-            Message::Streams(StreamsMessage::Read { stream, reply: Reply { request: *request, result: Ok(Box::new(overview)) } }),
-        );
-    }
+    update(&mut model, Message::Streams(StreamsMessage::ArchivesListed(Reply { request, result: archives })));
+    answer_readings(&mut model, effects);
     model
+}
+
+/// Answers every reading of a stream, and those that begin then.
+fn answer_readings(model: &mut Model, mut effects: Vec<Effect>) {
+    while let Some(effect) = effects.pop() {
+        if let Effect::Streams(StreamsEffect::Read { request, stream, .. }) = effect {
+            let overview = overviews().into_iter().find(|overview| overview.name == stream).unwrap();
+            let reply = Reply { request, result: Ok(Box::new(overview)) };
+            effects.extend(update(model, Message::Streams(StreamsMessage::Read { stream, reply })));
+        }
+    }
 }
 
 /// A model whose streams are all read, the cursor on `orders`.
@@ -127,14 +133,11 @@ pub(crate) fn model_with_streams(columns: u16, rows: u16) -> Model {
     let [Effect::Streams(StreamsEffect::List { request, .. })] = effects.as_slice() else { panic!("{effects:?}") };
     let request = *request;
     let names = overviews().into_iter().map(|overview| overview.name).collect();
-    update(&mut model, Message::Streams(StreamsMessage::Listed(Reply { request, result: Ok(StreamPage { names, next: None }) })));
-    for overview in overviews() {
-        let stream = overview.name.clone();
-        update(
-            &mut model,
-            Message::Streams(StreamsMessage::Read { stream, reply: Reply { request, result: Ok(Box::new(overview)) } }),
-        );
-    }
+    let effects = update(
+        &mut model,
+        Message::Streams(StreamsMessage::Listed(Reply { request, result: Ok(StreamPage { names, next: None }) })),
+    );
+    answer_readings(&mut model, effects);
     model.streams.selected = Some(name("orders"));
     model
 }

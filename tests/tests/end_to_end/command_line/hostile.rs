@@ -336,8 +336,9 @@ async fn hostile_arguments_and_variables_reach_no_terminal() {
         }
     }
     let streams = |more: &[&str]| -> Vec<String> { ["streams"].iter().chain(more).map(|&argument| argument.to_owned()).collect() };
-    for argument in Arguments::command().get_arguments().filter(|argument| values(argument)) {
-        let option = format!("--{}", argument.get_long().unwrap());
+    let program = Arguments::command();
+    let options = program.get_arguments().filter(|argument| values(argument)).filter_map(Arg::get_long);
+    for option in options.map(|long| format!("--{long}")) {
         world.check(&world.logging, &streams(&[&option, HOSTILE]), "a hostile option").await;
         let bare = world.explorer().without("AWS_ENDPOINT_URL_KINESIS").without("AWS_ENDPOINT_URL_DYNAMODB");
         world.check(&bare, &streams(&[&option, HOSTILE]), "a hostile option").await;
