@@ -64,6 +64,7 @@ pub enum StreamsCommand {
     Open,
     OpenFile,
     PreviousGroup,
+    ReadStream,
     Replay,
     Sort,
 }

@@ -116,6 +116,13 @@ pub const BINDINGS: &[Binding] = &[
     ),
     binding(
         Context::Streams,
+        &[Key::Char('S')],
+        Command::Streams(StreamsCommand::ReadStream),
+        "",
+        "read the stream itself from a time on, archived or not",
+    ),
+    binding(
+        Context::Streams,
         &[Key::Char('F')],
         Command::Streams(StreamsCommand::Follow),
         "",

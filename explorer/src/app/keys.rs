@@ -102,7 +102,7 @@ fn press_in_help(model: &mut Model, key: KeyEvent, scroll: usize) -> Option<Comm
 /// Whether a line is being typed.
 fn is_typing(model: &Model) -> bool {
     match model.screens.last() {
-        None => model.streams.opening.is_some() || model.streams.typing,
+        None => model.streams.is_typing(),
         Some(Screen::Records(records)) => records.typing.is_some(),
         Some(Screen::Configure(configure)) => configure.is_typing(),
         Some(Screen::ReplaySetup(setup)) => setup.is_typing(),
@@ -127,9 +127,7 @@ pub(super) fn clear_field(model: &mut Model) -> bool {
 /// The line being typed, if there is one.
 pub(super) fn open_line(model: &mut Model) -> Option<&mut Line> {
     match model.screens.last_mut() {
-        None if model.streams.opening.is_some() => model.streams.opening.as_mut(),
-        None if model.streams.typing => Some(&mut model.streams.filter),
-        None => None,
+        None => model.streams.typed_line(),
         Some(Screen::Records(records)) => records.typing.as_mut().map(|typing| &mut typing.line),
         Some(Screen::Configure(configure)) if configure.is_typing() => Some(&mut configure.ttl),
         Some(Screen::ReplaySetup(setup)) if setup.is_typing() => setup.line(),

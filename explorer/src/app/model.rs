@@ -249,7 +249,7 @@ impl Model {
     #[must_use]
     pub(super) fn screen_contexts(&self) -> Vec<Context> {
         let own = match self.screens.last() {
-            None if self.streams.typing || self.streams.opening.is_some() => return vec![Context::Typing],
+            None if self.streams.is_typing() => return vec![Context::Typing],
             None => Context::Streams,
             Some(Screen::Records(records)) if records.typing.is_some() => return vec![Context::Typing],
             Some(Screen::Records(records)) if records.pane == Pane::Detail => {

@@ -35,6 +35,8 @@ pub struct Streams {
     pub typing: bool,
     /// The name of a file to open, while it is being typed.
     pub opening: Option<Line>,
+    /// The time from which to read the stream under the cursor, while it is being typed.
+    pub since: Option<Line>,
     /// The last file opened, until something was read from it.
     pub opened: Line,
     /// The sort order.
@@ -281,10 +283,22 @@ impl Streams {
         self.visible().iter().position(|row| Some(&row.name) == selected).unwrap_or(0)
     }
 
+    /// Whether a line is being typed.
+    #[must_use]
+    pub fn is_typing(&self) -> bool {
+        self.typing || self.opening.is_some() || self.since.is_some()
+    }
+
+    /// The line being typed.
+    pub(super) fn typed_line(&mut self) -> Option<&mut Line> {
+        let filter = Some(&mut self.filter).filter(|_| self.typing);
+        self.opening.as_mut().or(self.since.as_mut()).or(filter)
+    }
+
     /// Whether the back key has something to undo: a group, a filter or a typed line.
     #[must_use]
     pub fn is_narrowed(&self) -> bool {
-        self.opening.is_some() || self.typing || !self.filter.text().is_empty() || self.group != Group::All
+        self.is_typing() || !self.filter.text().is_empty() || self.group != Group::All
     }
 
     /// Whether the command is possible for the stream under the cursor.
@@ -297,10 +311,13 @@ impl Streams {
                 if overview.table.as_ref().is_some_and(|table| table.mode().is_some()) {
                     return Ok(());
                 }
-                let missing = || format!("stream {} has no archive yet; c configures one", overview.name);
+                let missing =
+                    || format!("stream {} has no archive yet; c configures one, S reads the stream itself", overview.name);
                 Err(overview.problem().unwrap_or_else(missing))
             }
-            StreamsCommand::Configure | StreamsCommand::Follow => self.known()?.map_or(Ok(()), StreamOverview::check_stream),
+            StreamsCommand::Configure | StreamsCommand::Follow | StreamsCommand::ReadStream => {
+                self.known()?.map_or(Ok(()), StreamOverview::check_stream)
+            }
             StreamsCommand::Filter
             | StreamsCommand::NextGroup
             | StreamsCommand::OpenFile

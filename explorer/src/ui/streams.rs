@@ -6,6 +6,7 @@ use super::theme::Theme;
 use super::{block, column_widths, cut_line, first_visible, framed, seen_of};
 use crate::app::command::{Command, GlobalCommand, StreamsCommand};
 use crate::app::keymap::BINDINGS;
+use crate::app::line::Line as TypedLine;
 use crate::app::model::Model;
 use crate::app::mouse::Spot;
 use crate::app::streams::{Group, StreamRow, Streams};
@@ -84,9 +85,8 @@ pub(super) fn draw(model: &Model, theme: &Theme, frame: &mut Frame<'_>, area: Re
         frame.set_cursor_position((column.min(area.right() - 1), area.y));
     }
     let mut inner = inner;
-    if let Some(line) = &streams.opening {
-        let prompt = " open file: ";
-        let hint = if line.text().is_empty() { "orders.jsonl, exported from a records screen" } else { "" };
+    if let Some((prompt, hint, line)) = prompt(streams) {
+        let hint = if line.text().is_empty() { hint } else { String::new() };
         let room = usize::from(inner.width).saturating_sub(prompt.len() + 1).max(1);
         let (text, hidden) = seen_of(line, room);
         let spans = vec![Span::styled(prompt, theme.key()), Span::raw(text), Span::styled(hint, theme.quiet())];
@@ -146,6 +146,16 @@ fn instead_of_rows(model: &Model, rows: usize) -> Option<String> {
     } else {
         "Reading the streams …".to_owned()
     })
+}
+
+/// The line that is typed above the rows: what it asks for, an example, and its text.
+fn prompt(streams: &Streams) -> Option<(&'static str, String, &TypedLine)> {
+    if let Some(line) = &streams.opening {
+        return Some((" open file: ", "orders.jsonl, exported from a records screen".to_owned(), line));
+    }
+    let kept = streams.current()?.overview.as_ref().map_or(0, |overview| overview.retention_hours);
+    let hint = format!("1h or a time; empty for all {kept} h that are kept");
+    Some((" read the stream from: ", hint, streams.since.as_ref()?))
 }
 
 /// How many streams are shown, and how many were read so far.

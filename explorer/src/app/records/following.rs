@@ -27,18 +27,25 @@ impl Records {
         let (filter, recipe) = (self.fixed.clone(), self.recipe.clone());
         self.following = Following::On(request, FollowStatus::default());
         let overlap = if followed == Followed::Stream { STREAM_OVERLAP } else { ARCHIVE_OVERLAP };
-        let (from, there) = match self.rows.covered {
+        let (from, there) = match (self.rows.covered, self.fixed.after(now)) {
             // Nothing of the stream was shown before.
-            None => (FollowFrom::Now, Vec::new()),
-            Some(covered) => {
+            (None, None) => {
+                self.rows.covered = Some(now);
+                (FollowFrom::Now, Vec::new())
+            }
+            (None, Some(after)) => {
+                self.rows.covered = Some(after);
+                (FollowFrom::At(after), Vec::new())
+            }
+            (Some(covered), _) => {
                 let (from, gap) = follow_after(covered, now, overlap);
                 self.rows.gaps.extend(gap);
+                if now.duration_since(covered).unsigned_abs() > LONGEST_GAP {
+                    self.rows.covered = Some(now);
+                }
                 (FollowFrom::At(from), self.arrived_since(from))
             }
         };
-        if self.rows.covered.is_none_or(|covered| now.duration_since(covered).unsigned_abs() > LONGEST_GAP) {
-            self.rows.covered = Some(now);
-        }
         let order = FollowOrder { stream, followed, filter, recipe, from };
         Some(Effect::Records(RecordsEffect::Follow { request, spool: self.rows.spool, there, order: Box::new(order) }))
     }

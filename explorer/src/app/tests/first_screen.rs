@@ -10,10 +10,12 @@ use crate::app::model::{Model, Notice, Screen};
 use crate::app::streams::Group;
 use crate::app::{open_stream, update};
 use crate::domain::failure::Failure;
+use crate::domain::reading::following::{FollowFrom, Followed};
 use crate::domain::reading::page::StreamPage;
 use crate::domain::stream::overview::{Configuration, StreamOverview};
 use archiver::format::settings::{ArchiveMode, ArchiveSettings};
 use archiver::format::stream::StreamName;
+use jiff::SignedDuration;
 use proptest::prelude::*;
 
 /// A reading that was requested.
@@ -185,7 +187,28 @@ fn a_stream_named_at_the_start_is_opened_or_its_row_says_why_not() {
     let mut model = super::fixtures::model(80, 24);
     let clickstream = overviews().into_iter().find(|overview| overview.name == name("clickstream")).unwrap();
     assert_eq!(open_stream(&mut model, clickstream), []);
-    assert_eq!(sentence(&model), "stream clickstream has no archive yet; c configures one");
+    assert_eq!(sentence(&model), "stream clickstream has no archive yet; c configures one, S reads the stream itself");
+}
+
+#[test]
+fn a_stream_is_read_from_a_time_on_whether_archived_or_not() {
+    for (typed, hours) in [("", 24), ("1h ", 1), ("2026-11-20T09:00Z ", 2)] {
+        let mut model = model_with_streams(80, 24);
+        model.streams.selected = Some(name("clickstream"));
+        let effects = press(&mut model, &format!("S {typed}enter"));
+        let [Effect::Records(RecordsEffect::Follow { order, .. })] = effects.as_slice() else { panic!("{effects:?}") };
+        assert_eq!((&order.stream, &order.followed), (&name("clickstream"), &Followed::Stream));
+        assert_eq!(order.from, FollowFrom::At(now() - SignedDuration::from_hours(hours)), "{typed}");
+    }
+    let mut model = model_with_streams(80, 24);
+    assert_eq!(press(&mut model, "S soonish enter"), []);
+    assert!(sentence(&model).contains("soonish"), "{}", sentence(&model));
+    assert!(model.screens.is_empty() && model.streams.since.is_some(), "the line can be corrected");
+    press(&mut model, "esc");
+    assert!(model.streams.since.is_none());
+    let mut model = model_with_deleted(80, 24);
+    press(&mut model, "down S");
+    assert!(model.streams.since.is_none(), "the stream is deleted");
 }
 
 proptest! {

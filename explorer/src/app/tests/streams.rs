@@ -126,7 +126,7 @@ fn a_stream_without_an_archive_says_so_instead_of_opening() {
     let mut model = model_with_streams(80, 24);
     model.streams.selected = Some(name("clickstream"));
     assert_eq!(press(&mut model, "enter"), []);
-    assert_eq!(sentence(&model), "stream clickstream has no archive yet; c configures one");
+    assert_eq!(sentence(&model), "stream clickstream has no archive yet; c configures one, S reads the stream itself");
     model.streams.selected = Some(name("audit"));
     press(&mut model, "enter");
     assert!(sentence(&model).contains("\"everything\""), "{}", sentence(&model));

@@ -42,6 +42,7 @@ pub(in crate::app) fn back(model: &mut Model) -> Vec<Effect> {
     let shows_hints = model.shows_hints();
     match model.screens.last_mut() {
         None if model.streams.opening.is_some() => model.streams.opening = None,
+        None if model.streams.since.is_some() => model.streams.since = None,
         None if model.streams.typing || !model.streams.filter.text().is_empty() => {
             model.streams.typing = false;
             model.streams.filter = Line::default();

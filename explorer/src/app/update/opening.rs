@@ -46,6 +46,26 @@ pub(in crate::app) fn open_file(model: &mut Model) -> Vec<Effect> {
     }
 }
 
+/// Opens the stream under the cursor from the typed time on; without one, from the oldest record that Kinesis keeps.
+pub(in crate::app) fn read_stream(model: &mut Model) -> Vec<Effect> {
+    let overview = model.streams.current().and_then(|row| row.overview.clone());
+    let (Some(line), Some(overview)) = (model.streams.since.take(), overview) else {
+        return Vec::new();
+    };
+    let after = match line.text().trim() {
+        "" => model.times.parse(&format!("{}h", overview.retention_hours)),
+        text => model.times.parse(text),
+    };
+    match after {
+        Ok(after) => open(model, Origin::Stream(overview.name), RecordFilter::default().with_after(after)),
+        Err(error) => {
+            model.notice = Some(Notice::Error(error.to_string()));
+            model.streams.since = Some(line);
+            Vec::new()
+        }
+    }
+}
+
 /// Asks for the name of a file. If the last one could not be opened, its name can be corrected.
 pub(in crate::app) fn ask_for_file(model: &mut Model) {
     model.streams.opening = Some(std::mem::take(&mut model.streams.opened));

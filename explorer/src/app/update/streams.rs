@@ -4,6 +4,7 @@ use super::opening::{ask_for_file, open};
 use crate::app::command::StreamsCommand;
 use crate::app::configure::Configure;
 use crate::app::effect::Effect;
+use crate::app::line::Line;
 use crate::app::model::{Model, Notice, Screen};
 use crate::app::records::Origin;
 use crate::app::replay::setup::{ReplayFrom, ReplaySetup};
@@ -23,7 +24,11 @@ pub(in crate::app) fn refresh(model: &mut Model) -> Effect {
 /// Handles a command on the list of streams.
 pub(in crate::app) fn run(model: &mut Model, command: StreamsCommand) -> Vec<Effect> {
     let needs_stream = match command {
-        StreamsCommand::Configure | StreamsCommand::Follow | StreamsCommand::Open | StreamsCommand::Replay => true,
+        StreamsCommand::Configure
+        | StreamsCommand::Follow
+        | StreamsCommand::Open
+        | StreamsCommand::ReadStream
+        | StreamsCommand::Replay => true,
         StreamsCommand::Filter
         | StreamsCommand::NextGroup
         | StreamsCommand::OpenFile
@@ -39,6 +44,7 @@ pub(in crate::app) fn run(model: &mut Model, command: StreamsCommand) -> Vec<Eff
     match command {
         StreamsCommand::NextGroup => model.streams.switch_group(true),
         StreamsCommand::PreviousGroup => model.streams.switch_group(false),
+        StreamsCommand::ReadStream => model.streams.since = Some(Line::default()),
         StreamsCommand::Filter => model.streams.typing = true,
         StreamsCommand::OpenFile => ask_for_file(model),
         StreamsCommand::Sort => model.streams.sort_by_next(),

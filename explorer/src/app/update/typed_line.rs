@@ -1,7 +1,7 @@
 //! Handles commands in a line being typed, and its result.
 
 use super::exporting::export;
-use super::opening::open_file;
+use super::opening::{open_file, read_stream};
 use super::paths;
 use crate::app::command::TypingCommand;
 use crate::app::effect::Effect;
@@ -21,6 +21,7 @@ pub(in crate::app) fn run(model: &mut Model, command: TypingCommand) -> Vec<Effe
 fn run_on_streams(model: &mut Model, command: TypingCommand) -> Vec<Effect> {
     match command {
         TypingCommand::Apply if model.streams.opening.is_some() => return open_file(model),
+        TypingCommand::Apply if model.streams.since.is_some() => return read_stream(model),
         TypingCommand::Apply => model.streams.typing = false,
         TypingCommand::Complete if model.streams.opening.is_some() => return paths::ask(model),
         // Only the filter of records has previous lines.

@@ -141,6 +141,15 @@ fn streams_of_one_group() {
 }
 
 #[test]
+fn a_stream_to_be_read_from_a_time() {
+    check("streams_read_from", |columns, rows| {
+        let mut model = model_with_streams(columns, rows);
+        press(&mut model, "S");
+        model
+    });
+}
+
+#[test]
 fn streams_full() {
     check("streams_full", model_with_streams);
 }
