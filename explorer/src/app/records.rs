@@ -336,7 +336,7 @@ impl Records {
         let small = near().filter(|record| detail::is_small(record));
         let decoded = small.filter_map(|record| Some(record.decode(record.payload()?, &self.recipe, 0)));
         let text = decoded.filter_map(|decoded| Some(decoded.text()?.to_owned())).find(|text| text.starts_with(['{', '[']));
-        typing.find_completions(self.rows.loaded(), text.as_deref());
+        typing.find_completions(self.rows.loaded(), text.as_deref(), self.columns.values());
     }
 
     /// Whether the screen awaits this payload.

@@ -23,7 +23,7 @@ mod values;
 mod word;
 
 pub use answer::Answer;
-pub use complete::{Completion, Known, complete, json_paths};
+pub use complete::{Completion, Known, SeenField, complete, json_paths, typed_text};
 pub use history::History;
 pub use matcher::Matcher;
 pub use mistake::{EmptyRange, InvalidArgument, InvalidFilter};

@@ -5,7 +5,7 @@ use super::detail::is_small;
 use crate::app::ids::SpoolId;
 use crate::domain::decode::Recipe;
 use crate::domain::export::{ExportColumns, ExportFormat};
-use crate::domain::fields::{Columns, FieldPath, Fields, Sample, telling};
+use crate::domain::fields::{Columns, FieldPath, FieldValue, Fields, Sample, telling};
 use crate::domain::listing::entry::Place;
 use crate::domain::record::Record;
 use std::collections::{BTreeSet, HashMap};
@@ -63,6 +63,11 @@ impl FieldColumns {
     /// All fields of the rows that are seen, as often as they are there.
     pub(super) fn known(&self) -> impl Iterator<Item = &FieldPath> {
         self.fields.values().flat_map(Fields::iter).map(|(path, _)| path)
+    }
+
+    /// All fields of the rows that are seen, with their values.
+    pub(super) fn values(&self) -> impl Iterator<Item = &(FieldPath, FieldValue)> {
+        self.fields.values().flat_map(Fields::iter)
     }
 
     /// The names of all fields of the rows that are seen, each once.

@@ -1,10 +1,11 @@
 //! The line being typed on the records screen: its purpose, its completions and its problem.
 
 use crate::app::line::Line;
-use crate::domain::fields::{FieldPath, complete_columns};
-use crate::domain::filter::{Completion, History, Known, complete, json_paths};
+use crate::domain::fields::{FieldPath, FieldValue, complete_columns};
+use crate::domain::filter::{Completion, History, Known, SeenField, complete, json_paths, typed_text};
 use crate::domain::record::Record;
-use std::collections::BTreeSet;
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -43,6 +44,30 @@ pub struct Typing {
     own: Option<String>,
 }
 
+/// Fields with their values as they are typed, the most frequent first.
+fn seen_fields<'f>(fields: impl Iterator<Item = &'f (FieldPath, FieldValue)>) -> Vec<SeenField> {
+    /// A longer value is in few records, and would fill the line.
+    const LONGEST_VALUE: usize = 60;
+    let mut counts: BTreeMap<&FieldPath, BTreeMap<String, usize>> = BTreeMap::new();
+    for (path, value) in fields {
+        let values = counts.entry(path).or_default();
+        let typed = match value {
+            FieldValue::Text(text) => typed_text(text),
+            FieldValue::Number(_) | FieldValue::Truth(_) | FieldValue::Null => value.plain().into_owned(),
+            FieldValue::List(_) | FieldValue::Object => continue,
+        };
+        if typed.len() <= LONGEST_VALUE {
+            *values.entry(typed).or_default() += 1;
+        }
+    }
+    let seen = counts.into_iter().map(|(path, values)| {
+        let mut values: Vec<(String, usize)> = values.into_iter().collect();
+        values.sort_by_key(|(_, count)| Reverse(*count));
+        SeenField { path: path.to_string(), values }
+    });
+    seen.collect()
+}
+
 impl Question {
     /// The prompt.
     #[must_use]
@@ -79,7 +104,12 @@ impl Typing {
     }
 
     /// Finds completions at the cursor from the rows on the screen.
-    pub(super) fn find_completions<'r>(&mut self, records: impl Iterator<Item = &'r Arc<Record>>, text: Option<&str>) {
+    pub(super) fn find_completions<'r>(
+        &mut self,
+        records: impl Iterator<Item = &'r Arc<Record>>,
+        text: Option<&str>,
+        fields: impl Iterator<Item = &'r (FieldPath, FieldValue)>,
+    ) {
         /// Paths of the document under the cursor that are offered.
         const MOST_PATHS: usize = 200;
         if self.question != Question::Filter {
@@ -93,7 +123,7 @@ impl Typing {
         let keys: Vec<String> = keys.into_iter().collect();
         let shards: Vec<String> = shards.into_iter().collect();
         let json_paths = text.map_or_else(Vec::new, |text| json_paths(text, MOST_PATHS));
-        let known = Known { keys: &keys, shards: &shards, json_paths: &json_paths };
+        let known = Known { keys: &keys, shards: &shards, json_paths: &json_paths, fields: &seen_fields(fields) };
         self.completions = complete(self.line.text(), self.line.cursor(), &known);
         self.completions.truncate(MOST_COMPLETIONS);
     }

@@ -56,6 +56,20 @@ fn a_field_is_filtered_by_as_it_is_typed_and_remembered_in_one_form() {
 }
 
 #[test]
+fn fields_and_values_on_the_screen_are_offered_while_one_types() {
+    let (mut model, spool) = model_with_records(120, 40);
+    spool.press(&mut model, "/ sta tab");
+    assert_eq!(typed(&model), ".status=");
+    press(&mut model, "p");
+    let typing = open_records(&model).typing.as_ref().unwrap();
+    let [offered] = typing.completions.as_slice() else { panic!("{:?}", typing.completions) };
+    assert_eq!(offered.with, "paid");
+    assert!(offered.about.starts_with('×'), "{}", offered.about);
+    press(&mut model, "tab");
+    assert_eq!(typed(&model), ".status=paid");
+}
+
+#[test]
 fn an_empty_line_finds_the_columns_again_and_none_hides_them() {
     let (mut model, spool) = model_with_records(120, 40);
     spool.press(&mut model, "C ctrl-u none enter");

@@ -1,9 +1,10 @@
 //! Completions at the cursor of a filter line: names of conditions, then values, taken from the loaded records.
 
-use super::field::field_at;
+use super::field::{Field, field_at};
 use super::json::{end_of_path, skip_blanks};
 use super::names::{NAMES, name_at};
 use super::pattern::end_of_expression;
+use super::scalar;
 use super::values::Property;
 use super::word::{self, Source};
 use serde_json::Value;
@@ -19,6 +20,17 @@ pub struct Known<'k> {
     pub shards: &'k [String],
     /// Paths in JSON payloads.
     pub json_paths: &'k [String],
+    /// Fields of the payloads on the screen.
+    pub fields: &'k [SeenField],
+}
+
+/// A field that payloads have.
+#[derive(Clone, Debug)]
+pub struct SeenField {
+    /// Its path without the point before it.
+    pub path: String,
+    /// Its values as they are typed, and how often each is there.
+    pub values: Vec<(String, usize)>,
 }
 
 /// Something that could stand in the line.
@@ -52,6 +64,9 @@ pub fn complete(line: &str, cursor: usize, known: &Known<'_>) -> Vec<Completion>
     let (start, end) = term_at(line, cursor);
     let is_negated = line[start..].starts_with('-') && start < cursor;
     let at = start + usize::from(is_negated);
+    if let Some(field) = field_at(line, at) {
+        return of_field(line, cursor, end, &field, known);
+    }
     match name_at(line, at) {
         Some((name, value)) if value <= cursor => {
             let replace = value..if name == "json" { end_of_path(line, value).max(cursor) } else { end };
@@ -64,11 +79,59 @@ pub fn complete(line: &str, cursor: usize, known: &Known<'_>) -> Vec<Completion>
         None => {
             let typed = &line[at..cursor];
             let fitting = NAMES.iter().filter(|name| name.name.starts_with(typed) && (name.is_negatable || !is_negated));
-            fitting
-                .map(|name| Completion { replace: at..end, with: format!("{}:", name.name), about: name.about.to_owned() })
-                .collect()
+            let named =
+                fitting.map(|name| Completion { replace: at..end, with: format!("{}:", name.name), about: name.about.to_owned() });
+            named.chain(fields(typed, "=", &(at..end), known)).collect()
         }
     }
+}
+
+/// What could stand in a comparison of a field: another field, or another value.
+fn of_field(line: &str, cursor: usize, end: usize, field: &Field, known: &Known<'_>) -> Vec<Completion> {
+    if cursor <= field.path.end {
+        let path = &line[field.path.clone()];
+        let others = fields(&line[field.path.start..cursor], "", &field.path, known);
+        return others.into_iter().filter(|other| other.with != path).collect();
+    }
+    let replace = field.value..end.max(field.value);
+    let Some(typed) = line.get(field.value..cursor) else {
+        return Vec::new();
+    };
+    let current = &line[replace.clone()];
+    let offered = seen_values(&line[field.path.clone()], typed, known).into_iter().filter(|(with, _)| with != current);
+    offered.map(|(with, about)| Completion { replace: replace.clone(), with, about }).collect()
+}
+
+/// Fields that begin so; an empty text is the beginning of a condition of any kind.
+fn fields(typed: &str, sign: &str, replace: &Range<usize>, known: &Known<'_>) -> Vec<Completion> {
+    let name = typed.strip_prefix('$').unwrap_or(typed);
+    let name = name.strip_prefix('.').unwrap_or(name);
+    let fitting = known.fields.iter().filter(|field| !typed.is_empty() && field.path.starts_with(name));
+    let offered = fitting.map(|field| {
+        let values = field.values.iter().take(3).map(|(value, count)| format!("{value} {}", times(*count)));
+        let about = values.collect::<Vec<_>>().join(", ");
+        Completion { replace: replace.clone(), with: format!(".{}{sign}", field.path), about }
+    });
+    offered.collect()
+}
+
+/// Values of a field on the screen that begin so, and how often each is there.
+fn seen_values(path: &str, typed: &str, known: &Known<'_>) -> Vec<(String, String)> {
+    let path = path.strip_prefix('$').unwrap_or(path);
+    let path = path.strip_prefix('.').unwrap_or(path);
+    let values = known.fields.iter().filter(|field| field.path == path).flat_map(|field| &field.values);
+    let fitting = values.filter(|(value, _)| value.trim_start_matches('"').starts_with(typed.trim_start_matches('"')));
+    fitting.map(|(value, count)| (value.clone(), times(*count))).collect()
+}
+
+fn times(count: usize) -> String {
+    format!("×{count}")
+}
+
+/// A text as the value of a field is typed.
+#[must_use]
+pub fn typed_text(text: &str) -> String {
+    if scalar::is_plain(text) { text.to_owned() } else { scalar::in_json(text) }
 }
 
 /// Values that a condition could have, and what they mean.
@@ -91,7 +154,7 @@ fn values(name: &str, typed: &str, known: &Known<'_>) -> Vec<(String, String)> {
         "after" | "before" => told(&TIMES),
         "size" => told(&SIZES),
         "is" => told(&Property::ALL.map(|(property, about)| (property.as_str(), about))),
-        _ => Vec::new(),
+        _ => seen_values(name, typed, known),
     }
 }
 

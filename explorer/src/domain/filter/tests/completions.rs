@@ -8,7 +8,12 @@ fn offered(line: &str) -> Vec<String> {
     let keys = ["cust-42", "cust 7", "other"].map(str::to_owned);
     let shards = ["shardId-000000000003", "shardId-000000000012"].map(str::to_owned);
     let json_paths = ["$.status", "$.items[0].sku", "$.items[0]"].map(str::to_owned);
-    let known = Known { keys: &keys, shards: &shards, json_paths: &json_paths };
+    let seen = |path: &str, values: &[(&str, usize)]| SeenField {
+        path: path.to_owned(),
+        values: values.iter().map(|(value, count)| ((*value).to_owned(), *count)).collect(),
+    };
+    let fields = [seen("status", &[("paid", 31), ("\"not paid\"", 2)]), seen("customer.city", &[("Kraków", 1)])];
+    let known = Known { keys: &keys, shards: &shards, json_paths: &json_paths, fields: &fields };
     let cursor = line.find('|').unwrap();
     let line = line.replace('|', "");
     let completed = |completion: Completion| {
@@ -22,7 +27,14 @@ fn offered(line: &str) -> Vec<String> {
 #[test]
 fn what_could_stand_at_the_cursor_is_offered() {
     for (line, expected) in [
-        ("s|", &["shard:", "seq:", "size:"][..]),
+        ("s|", &["shard:", "seq:", "size:", ".status="][..]),
+        ("sta|", &[".status="]),
+        ("ok -.cu|", &["ok -.customer.city="]),
+        ("sta|=x", &[".status=x"]),
+        ("status=|", &["status=paid", "status=\"not paid\""]),
+        (".status=p|x key:a", &[".status=paid key:a"]),
+        ("status:n|", &["status:\"not paid\""]),
+        ("customer.city != K|", &["customer.city != Kraków"]),
         ("-be|", &[]),
         ("-ke|", &["-key:"]),
         ("after:1h us|", &["after:1h userkey:"]),
@@ -61,6 +73,15 @@ fn the_paths_of_a_document_are_listed_from_its_root() {
     assert_eq!(json_paths(order, 2), paths[..2]);
     assert_eq!(json_paths("{\"a\":1}\n{\"b\":2}", 9), ["$.a"]);
     assert!(json_paths("plain", 9).is_empty());
+}
+
+#[test]
+fn a_value_is_offered_with_how_often_it_is_there() {
+    let fields = [SeenField { path: "status".to_owned(), values: vec![("paid".to_owned(), 31), ("open".to_owned(), 2)] }];
+    let known = Known { fields: &fields, ..Known::default() };
+    let about = |line: &str| complete(line, line.len(), &known).into_iter().map(|offered| offered.about).collect::<Vec<_>>();
+    assert_eq!(about("status="), ["×31", "×2"]);
+    assert_eq!(about(".st"), ["paid ×31, open ×2"]);
 }
 
 proptest! {
