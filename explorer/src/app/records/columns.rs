@@ -62,7 +62,7 @@ impl FieldColumns {
 
     /// All fields of the rows that are seen, as often as they are there.
     pub(super) fn known(&self) -> impl Iterator<Item = &FieldPath> {
-        self.fields.values().flat_map(Fields::iter).map(|(path, _)| path)
+        self.values().map(|(path, _)| path)
     }
 
     /// All fields of the rows that are seen, with their values.

@@ -104,12 +104,13 @@ pub(super) fn draw(model: &Model, records: &Records, theme: &Theme, frame: &mut 
     let header = columns.iter().zip(&places).map(|(column, width)| column.title(model, *width));
     frame.render_widget(Table::new(rows, widths).header(Row::new(header).style(theme.quiet())), area);
     let row_of = |place: usize| area.y.saturating_add(1).saturating_add(u16::try_from(place).unwrap_or(u16::MAX));
+    let row_of_rank = |rank: usize| row_of(rank - first + gaps.iter().filter(|(below, _)| *below <= rank).count());
     for rank in first..last {
-        let y = row_of(rank - first + gaps.iter().filter(|(below, _)| *below <= rank).count());
+        let y = row_of_rank(rank);
         spots.note(Rect { y, height: 1, ..area }.intersection(area), Spot::Row(rank));
     }
     for (rank, (column, text)) in over {
-        let y = row_of(rank - first + gaps.iter().filter(|(below, _)| *below <= rank).count());
+        let y = row_of_rank(rank);
         let x = area.x.saturating_add(u16::try_from(column).unwrap_or(u16::MAX));
         if y < area.bottom() && x < area.right() {
             frame.render_widget(Line::styled(text, theme.quiet()), Rect { x, y, height: 1, width: area.right() - x });
@@ -136,7 +137,6 @@ fn columns<'c>(records: &'c Records, seen: &[Seen<'_>], width: usize) -> Vec<Col
     let most = if width >= ROOMY_LIST { width / 3 } else { width / 4 };
     let key = Column::Key(longest_key.unwrap_or(0).clamp(6, most.max(6)));
     let mut columns = vec![Column::Mark, Column::Arrived { is_full: false }, key];
-    let taken = |columns: &[Column<'_>]| columns.iter().map(|column| column.columns() + 1).sum::<usize>();
     let is_automatic = records.columns.choice == fields::Columns::Automatic;
     for field in records.columns.shown() {
         let values = seen.iter().filter_map(|row| row.fields?.get(field)).map(|value| value.shown().width()).max();
@@ -166,6 +166,11 @@ fn columns<'c>(records: &'c Records, seen: &[Seen<'_>], width: usize) -> Vec<Col
     written_out(columns, width)
 }
 
+/// Columns of the terminal that these take, each with the blank behind it.
+fn taken(columns: &[Column<'_>]) -> usize {
+    columns.iter().map(|column| column.columns() + 1).sum()
+}
+
 /// The same columns, with full times and whole names of shards where the payloads leave room for them.
 fn written_out(mut columns: Vec<Column<'_>>, width: usize) -> Vec<Column<'_>> {
     let wider: [fn(&Column<'_>) -> Option<Column<'static>>; 2] = [
@@ -173,10 +178,10 @@ fn written_out(mut columns: Vec<Column<'_>>, width: usize) -> Vec<Column<'_>> {
         |column| matches!(column, Column::Shard { .. }).then_some(Column::Shard { is_whole: true }),
     ];
     for wider in wider {
-        let taken = columns.iter().map(|column| column.columns() + 1).sum::<usize>();
+        let before = taken(&columns);
         for column in &mut columns {
             if let Some(wide) = wider(column)
-                && taken + wide.columns() - column.columns() + ROOMY_PAYLOAD <= width
+                && before + wide.columns() - column.columns() + ROOMY_PAYLOAD <= width
             {
                 *column = wide;
             }
