@@ -47,7 +47,7 @@ pub(crate) struct Yield {
 
 /// Where reading continues after a page.
 #[derive(Debug)]
-pub(crate) enum Step {
+pub(crate) enum ReadStep {
     /// One key's items, after this one; `None` after the last.
     Query(Option<PageCursor>),
     /// This segment, from here.
@@ -103,7 +103,7 @@ impl Delivery {
     }
 
     /// Delivers a page. Waits while the receiver is busy; if that wait is cancelled, the page was not delivered.
-    pub(crate) async fn hand_over(&self, page: Yield, step: Step) -> Result<(), NobodyListens> {
+    pub(crate) async fn hand_over(&self, page: Yield, step: ReadStep) -> Result<(), NobodyListens> {
         let is_due = !page.records.is_empty() || self.is_due();
         let permit = match is_due {
             true => Some(self.batches.reserve().await.map_err(|_| NobodyListens)?),
@@ -165,16 +165,16 @@ impl State {
         self.progress.units += page.units;
     }
 
-    fn advance(&mut self, step: Step) {
+    fn advance(&mut self, step: ReadStep) {
         match (step, &mut self.position) {
-            (Step::Query(Some(cursor)), position) => *position = Position::Query(cursor),
-            (Step::File(reached), position) => {
+            (ReadStep::Query(Some(cursor)), position) => *position = Position::Query(cursor),
+            (ReadStep::File(reached), position) => {
                 *position = Position::File(reached);
                 let done = usize::try_from(reached / FILE_SEGMENT_BYTES).unwrap_or(usize::MAX);
                 self.progress.segments_done = done.min(self.progress.segments - 1);
             }
-            (Step::Query(None) | Step::EndOfFile, _) => self.progress.segments_done = self.progress.segments,
-            (Step::Segment(segment, reached), Position::Scan(segments)) => {
+            (ReadStep::Query(None) | ReadStep::EndOfFile, _) => self.progress.segments_done = self.progress.segments,
+            (ReadStep::Segment(segment, reached), Position::Scan(segments)) => {
                 if reached == SegmentPosition::Done {
                     self.progress.segments_done += 1;
                 }
@@ -183,7 +183,7 @@ impl State {
                 }
             }
             // A segment is read only if the position has segments.
-            (Step::Segment(..), Position::Beginning | Position::Query(_) | Position::File(_)) => {}
+            (ReadStep::Segment(..), Position::Beginning | Position::Query(_) | Position::File(_)) => {}
         }
     }
 }

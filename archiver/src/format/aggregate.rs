@@ -21,7 +21,7 @@
 mod protobuf;
 
 use md5::{Digest as _, Md5};
-use protobuf::{Fields, write_bytes, write_number};
+use protobuf::{WireFields, write_bytes, write_number};
 
 /// The user records of an aggregated record: one or more, all of them readable.
 #[derive(Clone, Debug)]
@@ -88,7 +88,7 @@ impl<'p> Aggregate<'p> {
     #[must_use]
     pub fn parse(payload: &'p [u8]) -> Option<Self> {
         let (message, digest) = payload.strip_prefix(&MAGIC)?.split_last_chunk::<DIGEST_BYTES>()?;
-        if Md5::digest(message).as_slice() != digest || !Fields::of(message).all(|field| field.is_some()) {
+        if Md5::digest(message).as_slice() != digest || !WireFields::of(message).all(|field| field.is_some()) {
             return None;
         }
         // A producer writes a key only for a record. More keys than records can only be an attempt to use up memory.
@@ -154,7 +154,7 @@ fn index_of<'k>(key: &'k str, table: &mut Vec<&'k str>) -> u64 {
 /// The texts of a key table; `None` if one is not UTF-8 or too long, or if there are more than `max_keys`.
 fn key_table(message: &[u8], table: u64, max_keys: usize) -> Option<Vec<&str>> {
     let mut keys = Vec::new();
-    for text in Fields::of(message).flatten().filter_map(|field| field.bytes_of(table)) {
+    for text in WireFields::of(message).flatten().filter_map(|field| field.bytes_of(table)) {
         let key = std::str::from_utf8(text).ok()?;
         if keys.len() == max_keys || key.chars().count() > MAX_KEY_CHARACTERS {
             return None;
@@ -170,13 +170,13 @@ fn key_at<'p>(keys: &[&'p str], index: u64) -> Option<&'p str> {
 
 /// The records of a message; `None` for a record that cannot be read or lacks a required field.
 fn indexed_records(message: &[u8]) -> impl Iterator<Item = Option<IndexedRecord<'_>>> {
-    Fields::of(message).flatten().filter_map(|field| field.bytes_of(RECORDS)).map(IndexedRecord::parse)
+    WireFields::of(message).flatten().filter_map(|field| field.bytes_of(RECORDS)).map(IndexedRecord::parse)
 }
 
 impl<'p> IndexedRecord<'p> {
     fn parse(record: &'p [u8]) -> Option<Self> {
         let (mut partition_key_index, mut explicit_hash_key_index, mut data) = (None, None, None);
-        for field in Fields::of(record) {
+        for field in WireFields::of(record) {
             let field = field?;
             // If a field is there twice, the last one counts. Source: protobuf encoding guide, last one wins.
             partition_key_index = field.number_of(PARTITION_KEY_INDEX).or(partition_key_index);

@@ -25,14 +25,14 @@ pub struct Configure {
     /// The compression of payloads.
     pub compression: Compression,
     /// The field with the focus.
-    pub field: Field,
+    pub field: SettingsField,
     /// The current step.
     pub step: ConfigureStep,
 }
 
 /// A field of the form.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Field {
+pub enum SettingsField {
     /// The mode.
     Mode,
     /// The TTL.
@@ -43,7 +43,7 @@ pub enum Field {
     Compression,
 }
 
-const FIELDS: [Field; 4] = [Field::Mode, Field::Ttl, Field::Replays, Field::Compression];
+const FIELDS: [SettingsField; 4] = [SettingsField::Mode, SettingsField::Ttl, SettingsField::Replays, SettingsField::Compression];
 
 /// The steps of the screen.
 #[derive(Debug, PartialEq)]
@@ -90,7 +90,7 @@ impl Configure {
             ttl: Line::with(ttl),
             replays,
             compression,
-            field: Field::Mode,
+            field: SettingsField::Mode,
             step: ConfigureStep::Editing(None),
         }
     }
@@ -110,7 +110,7 @@ impl Configure {
     /// Whether keys go to the TTL.
     #[must_use]
     pub fn is_typing(&self) -> bool {
-        self.field == Field::Ttl && matches!(self.step, ConfigureStep::Editing(_))
+        self.field == SettingsField::Ttl && matches!(self.step, ConfigureStep::Editing(_))
     }
 
     /// Handles a command in the form.
@@ -143,26 +143,26 @@ impl Configure {
 
     fn change(&mut self, forward: bool) {
         match self.field {
-            Field::Mode => {
+            SettingsField::Mode => {
                 self.mode = match (self.mode, forward) {
                     (Some(ArchiveMode::All), true) | (None, false) => Some(ArchiveMode::Latest),
                     (Some(ArchiveMode::Latest), true) | (Some(ArchiveMode::All), false) => None,
                     (None, true) | (Some(ArchiveMode::Latest), false) => Some(ArchiveMode::All),
                 };
             }
-            Field::Replays => {
+            SettingsField::Replays => {
                 self.replays = match self.replays {
                     Replays::Keep => Replays::Skip,
                     Replays::Skip => Replays::Keep,
                 };
             }
-            Field::Compression => {
+            SettingsField::Compression => {
                 self.compression = match self.compression {
                     Compression::None => Compression::Gzip,
                     Compression::Gzip => Compression::None,
                 };
             }
-            Field::Ttl => {}
+            SettingsField::Ttl => {}
         }
     }
 
@@ -173,7 +173,7 @@ impl Configure {
                 Ok(ttl) => Some(ttl),
                 Err(error) => {
                     self.step = ConfigureStep::Editing(Some(error.to_string()));
-                    self.field = Field::Ttl;
+                    self.field = SettingsField::Ttl;
                     return None;
                 }
             },

@@ -6,7 +6,7 @@ use super::help::Help;
 use super::keymap::{Context, command_for};
 use super::line::Line;
 use super::model::{Model, Notice, Overlay, Screen};
-use crate::app::replay::setup::Field;
+use crate::app::replay::setup::SetupField;
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 
 /// Handles a key that is typed into a line or that the help uses. Otherwise returns its command.
@@ -142,7 +142,7 @@ pub(super) fn typed(model: &mut Model) {
         None => model.streams.keep_selection(),
         Some(Screen::Records(records)) => records.typed(),
         Some(Screen::ReplaySetup(setup)) => {
-            if setup.field == Field::Target {
+            if setup.field == SetupField::Target {
                 setup.target_cursor = Some(0).filter(|_| !setup.target.text().is_empty());
             }
             setup.problem = None;

@@ -3,7 +3,7 @@
 mod group;
 mod queue;
 
-pub use group::Group;
+pub use group::StreamGroup;
 
 use super::command::StreamsCommand;
 use super::effect::{Effect, StreamsEffect};
@@ -42,7 +42,7 @@ pub struct Streams {
     /// The sort order.
     pub sort: Sort,
     /// The group that is shown.
-    pub group: Group,
+    pub group: StreamGroup,
     /// The command that waits until its stream is read.
     waiting: Option<(StreamName, StreamsCommand)>,
     /// Names in the current listing so far.
@@ -298,7 +298,7 @@ impl Streams {
     /// Whether the back key has something to undo: a group, a filter or a typed line.
     #[must_use]
     pub fn is_narrowed(&self) -> bool {
-        self.is_typing() || !self.filter.text().is_empty() || self.group != Group::All
+        self.is_typing() || !self.filter.text().is_empty() || self.group != StreamGroup::All
     }
 
     /// Whether the command is possible for the stream under the cursor.

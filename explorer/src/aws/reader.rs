@@ -8,7 +8,7 @@ mod pages;
 mod tests;
 
 use super::connect::Connection;
-use crate::delivery::{Broken, Delivery, Step, Yield};
+use crate::delivery::{Broken, Delivery, ReadStep, Yield};
 use crate::domain::failure::Failure;
 use crate::domain::reading::page::PageCursor;
 use crate::domain::reading::{ArchiveSource, Position, ReadBatch, ReadEnding, ReadOrder, SegmentPosition};
@@ -32,7 +32,7 @@ const MOST_SEGMENTS: usize = 200;
 const FIRST_PAGE_ITEMS: i32 = 250;
 
 /// What all workers of an order share.
-struct Reading {
+struct ArchiveReading {
     pages: Pages,
     matcher: PageMatcher,
     delivery: Delivery,
@@ -57,7 +57,7 @@ pub(crate) async fn read(
         }
     };
     let now = Timestamp::now();
-    let reading = Arc::new(Reading {
+    let reading = Arc::new(ArchiveReading {
         pages: Pages::new(connection, source, &order.filter, now),
         matcher: PageMatcher::new(connection, source, order, now),
         delivery: Delivery::new(batches, from.clone()),
@@ -89,7 +89,7 @@ fn segments_of(source: &ArchiveSource) -> usize {
 }
 
 /// Reads one key's items in order; the next page is fetched while one is processed.
-async fn query(reading: &Arc<Reading>, from: Option<PageCursor>) -> Result<(), Broken> {
+async fn query(reading: &Arc<ArchiveReading>, from: Option<PageCursor>) -> Result<(), Broken> {
     let mut ahead = JoinSet::new();
     let read = |from: Option<PageCursor>, limit: Option<i32>| {
         let reading = Arc::clone(reading);
@@ -104,9 +104,9 @@ async fn query(reading: &Arc<Reading>, from: Option<PageCursor>) -> Result<(), B
         let step = match page.next.clone() {
             Some(next) => {
                 ahead.spawn(read(Some(next.clone()), None));
-                Step::Query(Some(next))
+                ReadStep::Query(Some(next))
             }
-            None => Step::Query(None),
+            None => ReadStep::Query(None),
         };
         reading.hand_over(page, step).await?;
     }
@@ -114,7 +114,7 @@ async fn query(reading: &Arc<Reading>, from: Option<PageCursor>) -> Result<(), B
 }
 
 /// Reads all segments, several in parallel; each worker takes the next segment when one is done.
-async fn scan(reading: &Arc<Reading>, segments: Vec<SegmentPosition>) -> Result<(), Broken> {
+async fn scan(reading: &Arc<ArchiveReading>, segments: Vec<SegmentPosition>) -> Result<(), Broken> {
     let total = segments.len();
     let left = segments.into_iter().enumerate().filter_map(|(segment, position)| match position {
         SegmentPosition::NotBegun => Some((segment, None)),
@@ -141,7 +141,7 @@ async fn scan(reading: &Arc<Reading>, segments: Vec<SegmentPosition>) -> Result<
     Ok(())
 }
 
-impl Reading {
+impl ArchiveReading {
     async fn read_segment(&self, slice: Slice, mut from: Option<PageCursor>, mut limit: Option<i32>) -> Result<(), Broken> {
         let Slice::Segment { segment, .. } = slice else {
             return Ok(());
@@ -153,14 +153,14 @@ impl Reading {
             progress.step(self.pages.table(), page.next.as_ref())?;
             from = page.next.clone();
             let position = from.clone().map_or(SegmentPosition::Done, SegmentPosition::After);
-            self.hand_over(page, Step::Segment(segment, position)).await?;
+            self.hand_over(page, ReadStep::Segment(segment, position)).await?;
             if from.is_none() {
                 return Ok(());
             }
         }
     }
 
-    async fn hand_over(&self, page: ItemPage, step: Step) -> Result<(), Broken> {
+    async fn hand_over(&self, page: ItemPage, step: ReadStep) -> Result<(), Broken> {
         let ItemPage { items, read, units, next: _ } = page;
         let Matched { records, unsearchable } = self.matcher.pick(items).await?;
         Ok(self.delivery.hand_over(Yield { records, read, unsearchable, units, ..Yield::default() }, step).await?)

@@ -26,7 +26,7 @@ pub use cloud_watch_logs::{begins_so as begins_like_logs, first_message, log_lin
 pub use content::Content;
 pub use hex::hex_lines;
 pub use opened::{OBJECT_BEGINNINGS, Opened, may_hold_user_records, open};
-pub use recipe::{InvalidRecipe, Recipe, Step};
+pub use recipe::{InvalidRecipe, Recipe, RecipeStep};
 pub use registry::Schema;
 
 use archiver::format::aggregate::{Aggregate, UserRecord};

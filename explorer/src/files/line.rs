@@ -56,7 +56,7 @@ struct Stored {
 
 /// Reads fields and collects their problems.
 #[derive(Default)]
-struct Fields {
+struct FieldReader {
     problems: Vec<String>,
 }
 
@@ -66,7 +66,7 @@ struct Fields {
 /// When the line is not a JSON object.
 pub(super) fn item_of(line: &str) -> Result<StoredItem, serde_json::Error> {
     let json: LineJson<'_> = serde_json::from_str(line)?;
-    let mut fields = Fields::default();
+    let mut fields = FieldReader::default();
     let partition_key: Option<String> = fields.read("partition_key", json.partition_key, "a text");
     if json.partition_key.is_none() {
         fields.problems.push("partition_key is missing".to_owned());
@@ -113,7 +113,7 @@ pub(super) fn stream_of(line: &str) -> Option<String> {
     serde_json::from_str(json.stream?.get()).ok()
 }
 
-impl Fields {
+impl FieldReader {
     fn read<T: DeserializeOwned>(&mut self, name: &str, json: Option<&RawValue>, wanted: &str) -> Option<T> {
         let json = json?.get();
         match serde_json::from_str(json) {

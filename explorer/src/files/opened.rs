@@ -46,7 +46,7 @@ struct Once {
 }
 
 /// Lines from a position on.
-pub(super) struct Reading {
+pub(super) struct LinesFrom {
     pub(super) reader: BufReader<Box<dyn Read + Send>>,
     /// Whether reading may have to wait for more data.
     pub(super) is_waited_for: bool,
@@ -117,7 +117,7 @@ impl OpenFile {
     ///
     /// # Errors
     /// When it can be read only once, and already was.
-    pub(super) fn read_from(&self, at: u64) -> io::Result<Reading> {
+    pub(super) fn read_from(&self, at: u64) -> io::Result<LinesFrom> {
         let (reader, is_waited_for): (Box<dyn Read + Send>, bool) = match &self.opened.input {
             Input::File(_) => (Box::new(From { opened: Arc::clone(&self.opened), at }), false),
             Input::Once(once) => {
@@ -128,7 +128,7 @@ impl OpenFile {
                 (Box::new(Cursor::new(begun).chain(rest)), true)
             }
         };
-        Ok(Reading { reader: BufReader::with_capacity(BUFFER_BYTES, reader), is_waited_for })
+        Ok(LinesFrom { reader: BufReader::with_capacity(BUFFER_BYTES, reader), is_waited_for })
     }
 }
 

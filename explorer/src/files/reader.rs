@@ -2,9 +2,9 @@
 //! piece of the file at a time. Lines that are not records are counted and skipped.
 
 use super::line::item_of;
-use super::opened::{OpenFile, Reading, failure};
+use super::opened::{LinesFrom, OpenFile, failure};
 use super::{BYTE_ORDER_MARK, MAX_LINE_BYTES};
-use crate::delivery::{Delivery, Step, Yield};
+use crate::delivery::{Delivery, ReadStep, Yield};
 use crate::domain::decode::Recipe;
 use crate::domain::failure::Failure;
 use crate::domain::filter::{Answer, Matcher};
@@ -25,7 +25,7 @@ const LINE_BYTES: usize = 1024 * 1024;
 /// A file while it is read.
 struct FileLines {
     file: OpenFile,
-    reading: Reading,
+    reading: LinesFrom,
     from: u64,
     reached: u64,
     /// Lines read.
@@ -81,7 +81,7 @@ async fn read_all(mut lines: FileLines, delivery: &Delivery) -> Result<(), Failu
         lines = back;
         bytes = BATCH_BYTES;
         let (page, is_end) = piece.map_err(|error| failure(&path, &error.to_string()))?;
-        let step = if is_end { Step::EndOfFile } else { Step::File(lines.reached) };
+        let step = if is_end { ReadStep::EndOfFile } else { ReadStep::File(lines.reached) };
         if delivery.hand_over(page, step).await.is_err() || is_end {
             return Ok(());
         }

@@ -77,15 +77,15 @@ pub struct LocalSystem {
     failures: PathBuf,
     setup: watch::Receiver<Setup>,
     checkpoints: Checkpoints,
-    work: Group,
-    servers: Group,
+    work: TaskGroup,
+    servers: TaskGroup,
     /// Last field, so that the directory is released only when nothing uses it any more.
     _data_dir: Option<Arc<DataDir>>,
 }
 
 /// Tasks that are stopped together.
 #[derive(Debug)]
-struct Group {
+struct TaskGroup {
     stopper: Stopper,
     tasks: JoinSet<()>,
 }
@@ -103,7 +103,7 @@ impl LocalSystem {
         let emulators = Emulators::start(data_dir.as_deref(), &serve_stop).await?;
 
         let (work_stopper, stop) = stop_pair();
-        let mut work = Group { stopper: work_stopper, tasks: JoinSet::new() };
+        let mut work = TaskGroup { stopper: work_stopper, tasks: JoinSet::new() };
         let checkpoints = Checkpoints::default();
         let (setup_sender, setup) = watch::channel(Setup::Running);
         let background = Background {
@@ -119,7 +119,7 @@ impl LocalSystem {
         };
         work.tasks.spawn(background.run(stop.clone()));
         work.tasks.spawn(sweeps::run(emulators.database, stop));
-        let servers = Group { stopper: serve_stopper, tasks: emulators.servers };
+        let servers = TaskGroup { stopper: serve_stopper, tasks: emulators.servers };
         Ok(Self { endpoints: emulators.endpoints, failures, setup, checkpoints, work, servers, _data_dir: data_dir })
     }
 
@@ -180,7 +180,7 @@ impl LocalSystem {
     }
 }
 
-impl Group {
+impl TaskGroup {
     async fn stop(&mut self) {
         self.stopper.stop();
         let all = async { while self.tasks.join_next().await.is_some() {} };

@@ -40,7 +40,7 @@ struct SortedRun {
 }
 
 /// Reads the entries of an extent in order.
-pub(super) struct Reader {
+pub(super) struct SortedRunReader {
     file: Arc<File>,
     extent: SortedRun,
     read_at_once: usize,
@@ -65,7 +65,7 @@ impl Sorter {
     }
 
     /// All entries in the order of the replay.
-    pub(super) fn finish(mut self) -> io::Result<Merged<Reader>> {
+    pub(super) fn finish(mut self) -> io::Result<Merged<SortedRunReader>> {
         self.end_run()?;
         self.gathered = Vec::new();
         let sorted = match self.runs.as_slice() {
@@ -77,7 +77,7 @@ impl Sorter {
         let mut at = sorted;
         let mut shards = Vec::with_capacity(self.facts.len());
         for (facts, entries) in self.facts.into_values() {
-            shards.push((facts, Reader::new(&file, SortedRun { at, entries }, read_at_once)));
+            shards.push((facts, SortedRunReader::new(&file, SortedRun { at, entries }, read_at_once)));
             at += entries * ENTRY_BYTES as u64;
         }
         Merged::new(shards)
@@ -106,7 +106,8 @@ impl Sorter {
         let begin = self.written_bytes;
         let reading = Arc::new(self.file.try_clone()?);
         let read_at_once = read_at_once(self.runs.len());
-        let mut readers: Vec<Reader> = self.runs.iter().map(|run| Reader::new(&reading, *run, read_at_once)).collect();
+        let mut readers: Vec<SortedRunReader> =
+            self.runs.iter().map(|run| SortedRunReader::new(&reading, *run, read_at_once)).collect();
         let mut heads = BinaryHeap::with_capacity(readers.len());
         for (place, reader) in readers.iter_mut().enumerate() {
             if let Some(entry) = reader.next().transpose()? {
@@ -139,7 +140,7 @@ fn read_at_once(readers: usize) -> usize {
     (ENTRIES_READ / readers.max(1)).clamp(READ_AT_LEAST, READ_AT_MOST)
 }
 
-impl Reader {
+impl SortedRunReader {
     fn new(file: &Arc<File>, extent: SortedRun, read_at_once: usize) -> Self {
         Self { file: Arc::clone(file), extent, read_at_once, buffer: Vec::new(), next: 0 }
     }
@@ -156,7 +157,7 @@ impl Reader {
     }
 }
 
-impl Iterator for Reader {
+impl Iterator for SortedRunReader {
     type Item = io::Result<OrderEntry>;
 
     fn next(&mut self) -> Option<Self::Item> {

@@ -2,7 +2,7 @@
 
 use super::theme::Theme;
 use super::{block, framed};
-use crate::app::configure::{Configure, ConfigureStep, Field};
+use crate::app::configure::{Configure, ConfigureStep, SettingsField};
 use crate::domain::stream::change::Plan;
 use crate::domain::text::printable;
 use archiver::format::settings::{ArchiveMode, Compression, Replays};
@@ -64,11 +64,11 @@ const TTL_ROW: u16 = 3;
 
 fn form_lines(configure: &Configure, theme: &Theme) -> Vec<Line<'static>> {
     let is_editing = matches!(configure.step, ConfigureStep::Editing(_));
-    let label = |text: &str, field: Field| {
+    let label = |text: &str, field: SettingsField| {
         let cursor = if is_editing && configure.field == field { "▸ " } else { "  " };
         Span::styled(format!("{cursor}{text:<12}"), if configure.field == field { theme.key() } else { theme.quiet() })
     };
-    let mut mode = vec![label("mode", Field::Mode)];
+    let mut mode = vec![label("mode", SettingsField::Mode)];
     for (choice, name) in [(Some(ArchiveMode::All), "ALL"), (Some(ArchiveMode::Latest), "LATEST"), (None, "not archived")] {
         mode.push(super::choice(name, configure.mode == choice, theme));
     }
@@ -77,7 +77,7 @@ fn form_lines(configure: &Configure, theme: &Theme) -> Vec<Line<'static>> {
         Some(ArchiveMode::Latest) => "only the newest record of each partition key is kept",
         None => "the archive tags are removed; archived records stay",
     };
-    let mut replays = vec![label("replays", Field::Replays)];
+    let mut replays = vec![label("replays", SettingsField::Replays)];
     for choice in [Replays::Keep, Replays::Skip] {
         replays.push(super::choice(choice.as_str(), configure.replays == choice, theme));
     }
@@ -85,13 +85,13 @@ fn form_lines(configure: &Configure, theme: &Theme) -> Vec<Line<'static>> {
         Replays::Keep => "records replayed into this stream are archived again",
         Replays::Skip => "records replayed with an envelope into this stream are skipped",
     };
-    let mut compression = vec![label("compression", Field::Compression)];
+    let mut compression = vec![label("compression", SettingsField::Compression)];
     for choice in [Compression::None, Compression::Gzip] {
         compression.push(super::choice(choice.as_str(), configure.compression == choice, theme));
     }
     let ttl = printable(configure.ttl.text()).into_owned();
     let ttl_hint = if ttl.is_empty() { "for ever; or 30d, 12h, 900 (seconds)" } else { "" };
-    let ttl = Line::from(vec![label("keep for", Field::Ttl), Span::raw(ttl), Span::styled(ttl_hint, theme.quiet())]);
+    let ttl = Line::from(vec![label("keep for", SettingsField::Ttl), Span::raw(ttl), Span::styled(ttl_hint, theme.quiet())]);
     if !is_editing {
         // The calls and warnings below need the room.
         return vec![Line::from(mode), ttl, Line::from(replays), Line::from(compression)];

@@ -9,7 +9,7 @@ use crate::app::keymap::BINDINGS;
 use crate::app::line::Line as TypedLine;
 use crate::app::model::Model;
 use crate::app::mouse::Spot;
-use crate::app::streams::{Group, StreamRow, Streams};
+use crate::app::streams::{StreamGroup, StreamRow, Streams};
 use crate::domain::stream::overview::{Health, StreamOverview};
 use crate::domain::text::{count, cut, printable, short_count, size, wrapped_in};
 use archiver::aws::failure::FailureKind;
@@ -137,7 +137,7 @@ fn instead_of_rows(model: &Model, rows: usize) -> Option<String> {
     if rows > 0 {
         return None;
     }
-    Some(if !streams.rows.is_empty() && streams.group != Group::All && streams.filter.text().is_empty() {
+    Some(if !streams.rows.is_empty() && streams.group != StreamGroup::All && streams.filter.text().is_empty() {
         format!("There is nothing in the group \"{}\" now; esc shows all.", streams.group.as_str())
     } else if !streams.rows.is_empty() {
         format!("No stream's name contains \"{}\"; esc shows all.", printable(streams.filter.text()))
@@ -178,12 +178,12 @@ fn groups(streams: &Streams, columns: usize, theme: &Theme) -> Line<'static> {
     }
     // Streams that were not read yet may belong to any group.
     let more = if streams.has_unknown() { "…" } else { "" };
-    let span = |(group, rows): &(Group, usize)| {
-        let more = if *group == Group::All { "" } else { more };
+    let span = |(group, rows): &(StreamGroup, usize)| {
+        let more = if *group == StreamGroup::All { "" } else { more };
         let style = match group {
             group if *group == streams.group => theme.selected(),
-            Group::Problems => theme.warning(),
-            Group::All | Group::Archived | Group::NotArchived | Group::WithoutStream => theme.quiet(),
+            StreamGroup::Problems => theme.warning(),
+            StreamGroup::All | StreamGroup::Archived | StreamGroup::NotArchived | StreamGroup::WithoutStream => theme.quiet(),
         };
         Span::styled(format!(" {} {}{more} ", group.as_str(), count(*rows as u64)), style)
     };

@@ -2,17 +2,17 @@
 //! kinds of fields. Source: protobuf encoding guide.
 
 /// The fields of a message, in order. `None` is a field that cannot be read; it is the last one.
-pub(super) struct Fields<'m> {
+pub(super) struct WireFields<'m> {
     rest: &'m [u8],
 }
 
 /// A field of a message.
-pub(super) struct Field<'m> {
+pub(super) struct WireField<'m> {
     number: u64,
-    value: Value<'m>,
+    value: WireValue<'m>,
 }
 
-enum Value<'m> {
+enum WireValue<'m> {
     Number(u64),
     Bytes(&'m [u8]),
     Fixed,
@@ -30,28 +30,28 @@ const FIXED_64_BIT: u64 = 1;
 const LENGTH_DELIMITED: u64 = 2;
 const FIXED_32_BIT: u64 = 5;
 
-impl<'m> Fields<'m> {
+impl<'m> WireFields<'m> {
     pub(super) fn of(message: &'m [u8]) -> Self {
         Self { rest: message }
     }
 
-    fn field(&mut self) -> Option<Field<'m>> {
+    fn field(&mut self) -> Option<WireField<'m>> {
         let tag = self.varint()?;
         let number = tag >> WIRE_TYPE_BITS;
         if number == 0 || number > MAX_FIELD_NUMBER {
             return None;
         }
         let value = match tag & ((1 << WIRE_TYPE_BITS) - 1) {
-            VARINT => Value::Number(self.varint()?),
+            VARINT => WireValue::Number(self.varint()?),
             LENGTH_DELIMITED => {
                 let length = self.varint()?;
-                Value::Bytes(self.bytes(usize::try_from(length).ok()?)?)
+                WireValue::Bytes(self.bytes(usize::try_from(length).ok()?)?)
             }
-            FIXED_64_BIT => self.bytes(size_of::<u64>()).map(|_| Value::Fixed)?,
-            FIXED_32_BIT => self.bytes(size_of::<u32>()).map(|_| Value::Fixed)?,
+            FIXED_64_BIT => self.bytes(size_of::<u64>()).map(|_| WireValue::Fixed)?,
+            FIXED_32_BIT => self.bytes(size_of::<u32>()).map(|_| WireValue::Fixed)?,
             _ => return None,
         };
-        Some(Field { number, value })
+        Some(WireField { number, value })
     }
 
     fn bytes(&mut self, length: usize) -> Option<&'m [u8]> {
@@ -79,8 +79,8 @@ impl<'m> Fields<'m> {
     }
 }
 
-impl<'m> Iterator for Fields<'m> {
-    type Item = Option<Field<'m>>;
+impl<'m> Iterator for WireFields<'m> {
+    type Item = Option<WireField<'m>>;
 
     fn next(&mut self) -> Option<Self::Item> {
         if self.rest.is_empty() {
@@ -94,11 +94,11 @@ impl<'m> Iterator for Fields<'m> {
     }
 }
 
-impl<'m> Field<'m> {
+impl<'m> WireField<'m> {
     /// The value, if this is the field `number` and a number. A field of another wire type is unknown, and is skipped.
     pub(super) fn number_of(&self, number: u64) -> Option<u64> {
         match self.value {
-            Value::Number(value) if self.number == number => Some(value),
+            WireValue::Number(value) if self.number == number => Some(value),
             _ => None,
         }
     }
@@ -106,7 +106,7 @@ impl<'m> Field<'m> {
     /// The value, if this is the field `number` and text, bytes or a message. A field of another wire type is unknown.
     pub(super) fn bytes_of(&self, number: u64) -> Option<&'m [u8]> {
         match self.value {
-            Value::Bytes(value) if self.number == number => Some(value),
+            WireValue::Bytes(value) if self.number == number => Some(value),
             _ => None,
         }
     }

@@ -60,7 +60,7 @@ pub struct ReplaySetup {
     /// Whether aggregated records are put without unpacking.
     pub keep_aggregated: bool,
     /// The field with the focus.
-    pub field: Field,
+    pub field: SetupField,
     /// What is wrong in it.
     pub problem: Option<String>,
     /// The last plan; used again while the same records are chosen.
@@ -71,7 +71,7 @@ pub struct ReplaySetup {
 
 /// A field of the form.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Field {
+pub enum SetupField {
     /// Which records.
     Records,
     /// State as of a time.
@@ -97,18 +97,18 @@ pub enum Field {
 }
 
 /// The fields in the order of the form.
-pub const FIELDS: [Field; 11] = [
-    Field::Target,
-    Field::Records,
-    Field::StateAsOf,
-    Field::Limit,
-    Field::Expired,
-    Field::Aggregated,
-    Field::Envelope,
-    Field::Separator,
-    Field::Rate,
-    Field::Timing,
-    Field::Sequence,
+pub const FIELDS: [SetupField; 11] = [
+    SetupField::Target,
+    SetupField::Records,
+    SetupField::StateAsOf,
+    SetupField::Limit,
+    SetupField::Expired,
+    SetupField::Aggregated,
+    SetupField::Envelope,
+    SetupField::Separator,
+    SetupField::Rate,
+    SetupField::Timing,
+    SetupField::Sequence,
 ];
 
 /// What to replay.
@@ -180,7 +180,7 @@ impl ReplaySetup {
             limit: Line::default(),
             include_expired: false,
             keep_aggregated: false,
-            field: Field::Target,
+            field: SetupField::Target,
             problem: None,
             planned: None,
             ordered: None,
@@ -201,28 +201,32 @@ impl ReplaySetup {
 
     /// The line of a field, if it has one.
     #[must_use]
-    pub fn line_of(&self, field: Field) -> Option<&Line> {
+    pub fn line_of(&self, field: SetupField) -> Option<&Line> {
         match field {
-            Field::Target => Some(&self.target),
-            Field::Separator => Some(&self.separator),
-            Field::Rate => Some(&self.rate),
-            Field::Timing => Some(&self.timing),
-            Field::StateAsOf => Some(&self.state_as_of),
-            Field::Limit => Some(&self.limit),
-            Field::Records | Field::Envelope | Field::Expired | Field::Aggregated | Field::Sequence => None,
+            SetupField::Target => Some(&self.target),
+            SetupField::Separator => Some(&self.separator),
+            SetupField::Rate => Some(&self.rate),
+            SetupField::Timing => Some(&self.timing),
+            SetupField::StateAsOf => Some(&self.state_as_of),
+            SetupField::Limit => Some(&self.limit),
+            SetupField::Records | SetupField::Envelope | SetupField::Expired | SetupField::Aggregated | SetupField::Sequence => {
+                None
+            }
         }
     }
 
     /// The line with the focus.
     pub(in crate::app) fn line(&mut self) -> Option<&mut Line> {
         match self.field {
-            Field::Target => Some(&mut self.target),
-            Field::Separator => Some(&mut self.separator),
-            Field::Rate => Some(&mut self.rate),
-            Field::Timing => Some(&mut self.timing),
-            Field::StateAsOf => Some(&mut self.state_as_of),
-            Field::Limit => Some(&mut self.limit),
-            Field::Records | Field::Envelope | Field::Expired | Field::Aggregated | Field::Sequence => None,
+            SetupField::Target => Some(&mut self.target),
+            SetupField::Separator => Some(&mut self.separator),
+            SetupField::Rate => Some(&mut self.rate),
+            SetupField::Timing => Some(&mut self.timing),
+            SetupField::StateAsOf => Some(&mut self.state_as_of),
+            SetupField::Limit => Some(&mut self.limit),
+            SetupField::Records | SetupField::Envelope | SetupField::Expired | SetupField::Aggregated | SetupField::Sequence => {
+                None
+            }
         }
     }
 
@@ -269,7 +273,7 @@ impl ReplaySetup {
     pub(in crate::app) fn go(&mut self, to: Move, streams: &Streams) {
         /// Streams in a page.
         const PAGE: usize = 5;
-        if self.field == Field::Target {
+        if self.field == SetupField::Target {
             let targets = self.targets(streams).len();
             self.target_cursor = Some(self.target_cursor.map_or(0, |cursor| to.apply(cursor, PAGE, targets)));
             return;
@@ -285,17 +289,22 @@ impl ReplaySetup {
     /// Changes the field under the cursor, if it has choices.
     fn change(&mut self) {
         match self.field {
-            Field::Records => self.only_marked = !self.only_marked && !self.marks.is_empty(),
-            Field::Envelope => self.envelope = !self.envelope,
-            Field::Expired => self.include_expired = !self.include_expired,
-            Field::Aggregated => self.keep_aggregated = !self.keep_aggregated,
-            Field::Sequence => {
+            SetupField::Records => self.only_marked = !self.only_marked && !self.marks.is_empty(),
+            SetupField::Envelope => self.envelope = !self.envelope,
+            SetupField::Expired => self.include_expired = !self.include_expired,
+            SetupField::Aggregated => self.keep_aggregated = !self.keep_aggregated,
+            SetupField::Sequence => {
                 self.sequence = match self.sequence {
                     Sequence::OfKey => Sequence::None,
                     Sequence::None => Sequence::OfKey,
                 };
             }
-            Field::Target | Field::Separator | Field::Rate | Field::Timing | Field::StateAsOf | Field::Limit => {}
+            SetupField::Target
+            | SetupField::Separator
+            | SetupField::Rate
+            | SetupField::Timing
+            | SetupField::StateAsOf
+            | SetupField::Limit => {}
         }
     }
 

@@ -6,7 +6,7 @@ use archiver::aws::failure::FailureKind;
 
 /// Which streams are shown.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Group {
+pub enum StreamGroup {
     /// All of them.
     #[default]
     All,
@@ -20,7 +20,7 @@ pub enum Group {
     Problems,
 }
 
-impl Group {
+impl StreamGroup {
     /// All groups, in the order of the screen.
     pub const EACH: [Self; 5] = [Self::All, Self::Archived, Self::NotArchived, Self::WithoutStream, Self::Problems];
 
@@ -64,11 +64,11 @@ impl StreamRow {
 impl Streams {
     /// The groups that have streams matching the filter, and how many. The one that is shown is always among them.
     #[must_use]
-    pub fn groups(&self) -> Vec<(Group, usize)> {
+    pub fn groups(&self) -> Vec<(StreamGroup, usize)> {
         let rows = self.matching();
-        let counted = |group: Group| (group, rows.iter().filter(|row| group.contains(row)).count());
-        let is_there = |(group, rows): &(Group, usize)| *rows > 0 || *group == self.group || *group == Group::All;
-        Group::EACH.into_iter().map(counted).filter(is_there).collect()
+        let counted = |group: StreamGroup| (group, rows.iter().filter(|row| group.contains(row)).count());
+        let is_there = |(group, rows): &(StreamGroup, usize)| *rows > 0 || *group == self.group || *group == StreamGroup::All;
+        StreamGroup::EACH.into_iter().map(counted).filter(is_there).collect()
     }
 
     /// Shows the group after the current one, or before it.
@@ -76,11 +76,11 @@ impl Streams {
         let groups = self.groups();
         let current = groups.iter().position(|(group, _)| *group == self.group).unwrap_or(0);
         let step = if forward { 1 } else { groups.len() - 1 };
-        self.show_group(groups.get((current + step) % groups.len()).map_or(Group::All, |(group, _)| *group));
+        self.show_group(groups.get((current + step) % groups.len()).map_or(StreamGroup::All, |(group, _)| *group));
     }
 
     /// Shows a group. The cursor stays on its stream if that is in the group.
-    pub(in crate::app) fn show_group(&mut self, group: Group) {
+    pub(in crate::app) fn show_group(&mut self, group: StreamGroup) {
         self.group = group;
         self.keep_selection();
     }

@@ -7,7 +7,7 @@ use crate::app::effect::{Effect, RecordsEffect, StreamsEffect};
 use crate::app::ids::RequestId;
 use crate::app::message::{Message, Reply, StreamsMessage};
 use crate::app::model::{Model, Notice, Screen};
-use crate::app::streams::Group;
+use crate::app::streams::StreamGroup;
 use crate::app::{open_stream, update};
 use crate::domain::failure::Failure;
 use crate::domain::reading::following::{FollowFrom, Followed};
@@ -139,28 +139,34 @@ fn a_stream_that_cannot_be_read_says_why_when_it_was_to_be_opened() {
 #[test]
 fn groups_are_counted_and_shown_one_after_the_other_without_the_empty_ones() {
     let mut model = model_with_deleted(120, 40);
-    let counts = [(Group::All, 9), (Group::Archived, 6), (Group::NotArchived, 2), (Group::WithoutStream, 1), (Group::Problems, 3)];
+    let counts = [
+        (StreamGroup::All, 9),
+        (StreamGroup::Archived, 6),
+        (StreamGroup::NotArchived, 2),
+        (StreamGroup::WithoutStream, 1),
+        (StreamGroup::Problems, 3),
+    ];
     assert_eq!(model.streams.groups(), counts);
     for (group, rows) in counts.into_iter().skip(1).chain([counts[0]]) {
         press(&mut model, "tab");
         assert_eq!((model.streams.group, model.streams.visible().len()), (group, rows));
     }
     press(&mut model, "shift-tab shift-tab");
-    assert_eq!(model.streams.group, Group::WithoutStream);
+    assert_eq!(model.streams.group, StreamGroup::WithoutStream);
     assert_eq!(model.streams.selected, Some(archive_of_deleted("orders-2019").name));
     press(&mut model, "esc");
-    assert_eq!(model.streams.group, Group::All);
+    assert_eq!(model.streams.group, StreamGroup::All);
     press(&mut model, "/ replay enter tab");
-    assert_eq!(model.streams.group, Group::NotArchived, "no archived stream matches the filter");
+    assert_eq!(model.streams.group, StreamGroup::NotArchived, "no archived stream matches the filter");
     press(&mut model, "esc");
-    assert_eq!((model.streams.group, model.streams.filter.text()), (Group::NotArchived, ""), "one step at a time");
+    assert_eq!((model.streams.group, model.streams.filter.text()), (StreamGroup::NotArchived, ""), "one step at a time");
 }
 
 #[test]
 fn the_cursor_stays_on_its_stream_in_every_group_that_has_it() {
     let mut model = model_with_streams(80, 24);
     press(&mut model, "tab");
-    assert_eq!((model.streams.group, &model.streams.selected), (Group::Archived, &Some(name("orders"))));
+    assert_eq!((model.streams.group, &model.streams.selected), (StreamGroup::Archived, &Some(name("orders"))));
     press(&mut model, "tab");
     assert_eq!(model.streams.selected, Some(name("clickstream")));
 }
@@ -168,9 +174,9 @@ fn the_cursor_stays_on_its_stream_in_every_group_that_has_it() {
 #[test]
 fn what_is_not_read_yet_is_in_no_group_but_all() {
     let (mut model, begun) = listed(150);
-    assert_eq!(model.streams.groups(), [(Group::All, 150)]);
+    assert_eq!(model.streams.groups(), [(StreamGroup::All, 150)]);
     answer(&mut model, &begun[0]);
-    assert_eq!(model.streams.groups(), [(Group::All, 150), (Group::Archived, 1)]);
+    assert_eq!(model.streams.groups(), [(StreamGroup::All, 150), (StreamGroup::Archived, 1)]);
 }
 
 #[test]

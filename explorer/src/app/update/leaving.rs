@@ -4,7 +4,7 @@ use crate::app::effect::{Effect, ReplaysEffect};
 use crate::app::line::Line;
 use crate::app::model::{Model, Overlay, Screen};
 use crate::app::records::Pane;
-use crate::app::streams::Group;
+use crate::app::streams::StreamGroup;
 use crate::domain::replay::plan::{Control, PlanId};
 
 /// Quits, or asks first while something runs. Closes an overlay of the screen's content first.
@@ -52,7 +52,7 @@ pub(in crate::app) fn back(model: &mut Model) -> Vec<Effect> {
             model.memory.hides_hints = true;
             return vec![Effect::Remember(Box::new(model.memory.clone()))];
         }
-        None => model.streams.show_group(Group::All),
+        None => model.streams.show_group(StreamGroup::All),
         Some(Screen::Records(records)) if records.typing.is_some() => records.typing = None,
         Some(Screen::Records(records)) if records.range_from.is_some() => records.range_from = None,
         Some(Screen::Records(records)) if records.is_compared => records.is_compared = false,

@@ -23,18 +23,18 @@ pub(super) struct Choice {
     /// The widest stream and object.
     pub(super) widths: [usize; 2],
     bytes: u64,
-    groups: BTreeMap<Group, Size>,
+    groups: BTreeMap<FailureGroup, Size>,
 }
 
 /// The batches of one stream that one function failed on.
 #[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
-struct Group {
+struct FailureGroup {
     stream: String,
     /// ARN without version and alias.
     function: String,
 }
 
-impl Group {
+impl FailureGroup {
     fn of(batch: &FailedBatch) -> Self {
         Self { stream: batch.stream.stream_name().to_string(), function: batch.unqualified_function().to_owned() }
     }
@@ -67,7 +67,7 @@ impl Choice {
             Ok(batch) => {
                 self.widths[0] = self.widths[0].max(batch.stream.stream_name().as_str().width());
                 self.bytes += object.size_bytes;
-                let size = self.groups.entry(Group::of(&batch)).or_default();
+                let size = self.groups.entry(FailureGroup::of(&batch)).or_default();
                 size.add(&Size { batches: 1, records: batch.records.unwrap_or(0) });
                 self.batches.push(object);
             }
@@ -82,7 +82,7 @@ impl Choice {
 
     /// Whether batches of the same stream and function were chosen.
     pub(super) fn includes(&self, batch: &FailedBatch) -> bool {
-        self.groups.contains_key(&Group::of(batch))
+        self.groups.contains_key(&FailureGroup::of(batch))
     }
 
     /// The functions and how much each has, if there are several.
@@ -100,7 +100,7 @@ impl Choice {
         if self.groups.len() < 2 {
             return Vec::new();
         }
-        let line = |(group, size): (&Group, &Size)| format!("stream {}, function {}: {size}", group.stream, group.function);
+        let line = |(group, size): (&FailureGroup, &Size)| format!("stream {}, function {}: {size}", group.stream, group.function);
         let mut lines: Vec<String> = self.groups.iter().take(MAX_GROUPS).map(line).collect();
         if self.groups.len() > MAX_GROUPS {
             lines.push(format!("and {} more", grouped(self.groups.len() - MAX_GROUPS)));
@@ -118,7 +118,7 @@ impl Choice {
             2..=NAMED_STREAMS => format!(" of streams {named}"),
             more => format!(" of streams {named} and {} more", grouped(more - NAMED_STREAMS)),
         };
-        if let Some(Group { function, .. }) = self.groups.keys().next().filter(|_| self.groups.len() == 1) {
+        if let Some(FailureGroup { function, .. }) = self.groups.keys().next().filter(|_| self.groups.len() == 1) {
             of_whom.push_str(&format!(" and function {function}"));
         }
         let mut total = Size::default();

@@ -4,7 +4,7 @@ use super::rendition::{Rendition, Unreadable, deeper};
 use ciborium_ll::{Decoder, Header, simple};
 
 /// CBOR that is being read.
-struct Reader<'p> {
+struct CborReader<'p> {
     rest: &'p [u8],
     /// The first byte of what was read last, which says how wide a number is.
     initial: u8,
@@ -41,7 +41,7 @@ pub(super) fn why_not(content: &[u8], most: usize) -> Option<Unreadable> {
 
 /// What follows the first value, where that is a map or a list that holds something; `None` where it is not whole.
 pub(super) fn after_first(content: &[u8], most: usize) -> Option<&[u8]> {
-    let mut reader = Reader { rest: content, initial: 0, is_in_key: false, rendition: Rendition::within(most) };
+    let mut reader = CborReader { rest: content, initial: 0, is_in_key: false, rendition: Rendition::within(most) };
     let is_telling = matches!(content, [0x81..=0x9f | 0xa1..=0xbf, _, ..]);
     (is_telling && reader.whole_value().is_ok()).then_some(reader.rest)
 }
@@ -53,7 +53,7 @@ pub(super) fn is_cut(content: &[u8], most: usize) -> bool {
 }
 
 fn render(content: &[u8], is_strict: bool, most: usize) -> Result<String, Unreadable> {
-    let mut reader = Reader { rest: content, initial: 0, is_in_key: false, rendition: Rendition::within(most) };
+    let mut reader = CborReader { rest: content, initial: 0, is_in_key: false, rendition: Rendition::within(most) };
     let is_odd = |value: &[u8]| !matches!(value, [0x81..=0x9f | 0xa1..=0xbf, _, ..]) && !value.starts_with(&SELF_DESCRIBED);
     reader.whole_value()?;
     while !reader.rest.is_empty() {
@@ -66,7 +66,7 @@ fn render(content: &[u8], is_strict: bool, most: usize) -> Result<String, Unread
     reader.rendition.finish()
 }
 
-impl<'p> Reader<'p> {
+impl<'p> CborReader<'p> {
     fn whole_value(&mut self) -> Result<(), Unreadable> {
         self.rest = self.rest.strip_prefix(&SELF_DESCRIBED).unwrap_or(self.rest);
         self.value(0)

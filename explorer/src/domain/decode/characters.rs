@@ -8,7 +8,7 @@ pub(super) const TELLING_BYTES: usize = 8 * 1024;
 
 /// Bytes read as text.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Reading<'b> {
+pub(super) struct DecodedText<'b> {
     pub(super) text: Cow<'b, str>,
     /// What is odd about it.
     pub(super) note: Option<&'static str>,
@@ -34,7 +34,7 @@ pub(super) fn begins_clean(bytes: &[u8], is_all: bool) -> bool {
 }
 
 /// The bytes as text, oddities and all; `None` where they are rather something else.
-pub(super) fn read(bytes: &[u8], is_all: bool) -> Option<Reading<'_>> {
+pub(super) fn read(bytes: &[u8], is_all: bool) -> Option<DecodedText<'_>> {
     let (beginning, is_cut) = window(bytes, is_all);
     if let Some(text) = valid(beginning, is_cut) {
         return is_mostly_printable(text).then(|| read_utf8(bytes, is_all));
@@ -45,13 +45,13 @@ pub(super) fn read(bytes: &[u8], is_all: bool) -> Option<Reading<'_>> {
     }
     if is_windows_1252(beginning) {
         let text = Cow::Owned(bytes.iter().map(|byte| of_windows_1252(*byte)).collect());
-        return Some(Reading { text, note: Some("it is not UTF-8, but shown as Windows-1252"), is_whole: true });
+        return Some(DecodedText { text, note: Some("it is not UTF-8, but shown as Windows-1252"), is_whole: true });
     }
     is_broken_json(beginning).then(|| read_utf8(bytes, is_all))
 }
 
 /// A text without control characters whose last character is cut off.
-pub(super) fn read_cut(bytes: &[u8]) -> Option<Reading<'_>> {
+pub(super) fn read_cut(bytes: &[u8]) -> Option<DecodedText<'_>> {
     let is_cut = std::str::from_utf8(bytes).is_err_and(|error| error.error_len().is_none());
     let is_text = || valid(bytes, true).is_some_and(|text| !text.is_empty() && has_no_controls(text));
     (is_cut && is_text()).then(|| read_utf8(bytes, true))
@@ -73,22 +73,22 @@ fn valid(bytes: &[u8], is_cut: bool) -> Option<&str> {
     }
 }
 
-fn read_utf8(bytes: &[u8], is_all: bool) -> Reading<'_> {
+fn read_utf8(bytes: &[u8], is_all: bool) -> DecodedText<'_> {
     let broken = "it is not all UTF-8: \u{fffd} marks invalid bytes";
     let cut = "its last character is cut off, or it is not UTF-8";
     match std::str::from_utf8(bytes) {
-        Ok(text) => Reading {
+        Ok(text) => DecodedText {
             text: Cow::Borrowed(text),
             note: (!has_no_controls(text)).then_some("symbols stand for its control characters"),
             is_whole: true,
         },
         Err(error) if !is_all && error.error_len().is_none() => {
             let text = std::str::from_utf8(&bytes[..error.valid_up_to()]).unwrap_or_default();
-            Reading { text: Cow::Borrowed(text), note: None, is_whole: true }
+            DecodedText { text: Cow::Borrowed(text), note: None, is_whole: true }
         }
         Err(error) => {
             let note = if error.error_len().is_none() { cut } else { broken };
-            Reading { text: String::from_utf8_lossy(bytes), note: Some(note), is_whole: false }
+            DecodedText { text: String::from_utf8_lossy(bytes), note: Some(note), is_whole: false }
         }
     }
 }

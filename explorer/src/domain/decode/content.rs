@@ -2,7 +2,7 @@
 //! It builds nothing else, because hundreds of thousands of contents are searched per second.
 
 use super::format::{self, Format};
-use super::{Layer, Step};
+use super::{Layer, RecipeStep};
 use std::cell::OnceCell;
 
 /// What is left of a payload, or of one of its user records, when all its layers are off.
@@ -15,7 +15,7 @@ pub struct Content<'c> {
     /// Whether what is neither JSON nor text may hold more than its bytes show.
     doubt: Doubt,
     /// The format that the recipe names.
-    named: Option<Step>,
+    named: Option<RecipeStep>,
     /// Bytes that what is shown in its place may have.
     most: usize,
     format: OnceCell<Named>,
@@ -54,7 +54,7 @@ struct Named {
 }
 
 impl<'c> Content<'c> {
-    pub(super) fn new(bytes: &'c [u8], is_whole: bool, named: Option<Step>, most: usize) -> Self {
+    pub(super) fn new(bytes: &'c [u8], is_whole: bool, named: Option<RecipeStep>, most: usize) -> Self {
         Self { bytes, is_whole, is_all: true, doubt: Doubt::Nothing, named, most, format: OnceCell::new() }
     }
 

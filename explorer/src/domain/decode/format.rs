@@ -2,7 +2,7 @@
 //! fits it and no other format fits, too; then text with oddities.
 
 use super::characters::{self, begins_clean};
-use super::recipe::Step;
+use super::recipe::RecipeStep;
 use super::rendition::Unreadable;
 use super::{Layer, cbor, cloud_watch_logs, message_pack, protobuf};
 use crate::domain::text::json_text::{self, BYTE_ORDER_MARK, Kind};
@@ -91,13 +91,13 @@ pub(super) fn of_beginning(content: &[u8]) -> Format {
 }
 
 /// The content in the format that the recipe names.
-pub(super) fn named(step: Step, content: &[u8], most: usize) -> Result<Format, String> {
+pub(super) fn named(step: RecipeStep, content: &[u8], most: usize) -> Result<Format, String> {
     let shown = |kind, shown: Result<String, Unreadable>| match shown {
         Ok(shown) => Ok(Format { rendition: Some(shown), ..Format::plain(kind, content) }),
         Err(error) => Err(error.to_string()),
     };
     match step {
-        Step::Json => {
+        RecipeStep::Json => {
             let text = text_range(content);
             let json = std::str::from_utf8(&content[text.clone()]).map_err(|error| format!("it is not UTF-8: {error}"))?;
             if json.trim_ascii().is_empty() {
@@ -113,7 +113,7 @@ pub(super) fn named(step: Step, content: &[u8], most: usize) -> Result<Format, S
             let note = joined(margins(content, &text), oddity);
             Ok(Format { text, note, ..Format::plain(Layer::Json, content) })
         }
-        Step::Text => match characters::read(content, true) {
+        RecipeStep::Text => match characters::read(content, true) {
             Some(reading) => {
                 let note = reading.note.map(str::to_owned);
                 let rendition = if let Cow::Owned(text) = reading.text { Some(text) } else { None };
@@ -124,24 +124,24 @@ pub(super) fn named(step: Step, content: &[u8], most: usize) -> Result<Format, S
                 Err(error) => Err(format!("it is not UTF-8: {error}")),
             },
         },
-        Step::MessagePack => shown(Layer::MessagePack, message_pack::read(content, most)),
-        Step::Cbor => shown(Layer::Cbor, cbor::read(content, most)),
-        Step::Protobuf => shown(Layer::Protobuf, protobuf::read(content, most)),
-        Step::Delimited => shown(Layer::Delimited, protobuf::read_delimited(content, most)),
-        Step::Hex => Ok(Format::plain(Layer::Binary, content)),
-        Step::Kpl
-        | Step::Envelope
-        | Step::Gzip
-        | Step::Zlib
-        | Step::Zstd
-        | Step::Base64
-        | Step::Glue
-        | Step::Confluent
-        | Step::Utf16
-        | Step::Unquote
-        | Step::Skip(_) => Err("it shows nothing".to_owned()),
-        Step::CloudWatchLogs if cloud_watch_logs::is_envelope(content) => Ok(Format::plain(Layer::Json, content)),
-        Step::CloudWatchLogs => Err("it is not what CloudWatch Logs sends".to_owned()),
+        RecipeStep::MessagePack => shown(Layer::MessagePack, message_pack::read(content, most)),
+        RecipeStep::Cbor => shown(Layer::Cbor, cbor::read(content, most)),
+        RecipeStep::Protobuf => shown(Layer::Protobuf, protobuf::read(content, most)),
+        RecipeStep::Delimited => shown(Layer::Delimited, protobuf::read_delimited(content, most)),
+        RecipeStep::Hex => Ok(Format::plain(Layer::Binary, content)),
+        RecipeStep::Kpl
+        | RecipeStep::Envelope
+        | RecipeStep::Gzip
+        | RecipeStep::Zlib
+        | RecipeStep::Zstd
+        | RecipeStep::Base64
+        | RecipeStep::Glue
+        | RecipeStep::Confluent
+        | RecipeStep::Utf16
+        | RecipeStep::Unquote
+        | RecipeStep::Skip(_) => Err("it shows nothing".to_owned()),
+        RecipeStep::CloudWatchLogs if cloud_watch_logs::is_envelope(content) => Ok(Format::plain(Layer::Json, content)),
+        RecipeStep::CloudWatchLogs => Err("it is not what CloudWatch Logs sends".to_owned()),
     }
 }
 
@@ -151,13 +151,13 @@ fn detect_text(inner: &[u8]) -> Option<Format> {
     if !begins_clean(inner, true) {
         // A control character after the examined bytes may be inside JSON.
         let Ok(text) = std::str::from_utf8(inner) else {
-            return characters::read_cut(inner).map(|reading| Format::of_reading(reading, inner));
+            return characters::read_cut(inner).map(|text| Format::of_text(text, inner));
         };
         return json_text::is_json(text).then(|| Format::plain(Layer::Json, inner));
     }
     let Ok(text) = std::str::from_utf8(inner) else {
         // It begins like text, and a list shows no more than that.
-        return characters::read(inner, true).map(|reading| Format::of_reading(reading, inner));
+        return characters::read(inner, true).map(|text| Format::of_text(text, inner));
     };
     Some(match json_text::kind_of(text) {
         Kind::Json => Format::plain(Layer::Json, inner),
@@ -303,11 +303,11 @@ fn why_not(text: &str) -> String {
 
 impl Format {
     /// Text with some bytes that are not UTF-8.
-    fn of_reading(reading: characters::Reading<'_>, content: &[u8]) -> Self {
+    fn of_text(decoded: characters::DecodedText<'_>, content: &[u8]) -> Self {
         Self {
-            note: reading.note.map(str::to_owned),
-            is_known: reading.is_whole,
-            rendition: Some(reading.text.into_owned()),
+            note: decoded.note.map(str::to_owned),
+            is_known: decoded.is_whole,
+            rendition: Some(decoded.text.into_owned()),
             ..Self::plain(Layer::Text, content)
         }
     }

@@ -4,7 +4,7 @@ use super::rendition::{Rendition, Unreadable, deeper};
 use rmp::Marker;
 
 /// MessagePack that is being read.
-struct Reader<'p> {
+struct MessagePackReader<'p> {
     rest: &'p [u8],
     /// Whether oddities are taken as signs that it is something else.
     is_strict: bool,
@@ -32,7 +32,7 @@ pub(super) fn read(content: &[u8], most: usize) -> Result<String, Unreadable> {
 
 /// What follows the first value, where that is a map or a list that holds something; `None` where it is not whole.
 pub(super) fn after_first(content: &[u8], most: usize) -> Option<&[u8]> {
-    let mut reader = Reader { rest: content, is_strict: true, is_in_key: false, rendition: Rendition::within(most) };
+    let mut reader = MessagePackReader { rest: content, is_strict: true, is_in_key: false, rendition: Rendition::within(most) };
     let is_telling = is_container(content) && !matches!(content, [0x80 | 0x90, ..]);
     (is_telling && reader.value(0).is_ok()).then_some(reader.rest)
 }
@@ -44,7 +44,7 @@ pub(super) fn is_cut(content: &[u8], most: usize) -> bool {
 }
 
 fn render(content: &[u8], is_strict: bool, most: usize) -> Result<String, Unreadable> {
-    let mut reader = Reader { rest: content, is_strict, is_in_key: false, rendition: Rendition::within(most) };
+    let mut reader = MessagePackReader { rest: content, is_strict, is_in_key: false, rendition: Rendition::within(most) };
     reader.value(0)?;
     while !reader.rest.is_empty() {
         let is_odd = |value: &[u8]| !is_container(value) || matches!(value, [0x80 | 0x90, ..]);
@@ -57,7 +57,7 @@ fn render(content: &[u8], is_strict: bool, most: usize) -> Result<String, Unread
     reader.rendition.finish()
 }
 
-impl<'p> Reader<'p> {
+impl<'p> MessagePackReader<'p> {
     fn value(&mut self, depth: usize) -> Result<(), Unreadable> {
         match self.marker()? {
             Marker::FixMap(count) => self.map(u32::from(count), depth),

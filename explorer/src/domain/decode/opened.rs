@@ -4,7 +4,7 @@
 use super::budget::Budget;
 use super::packed::Packing;
 use super::peeling::{Halt, Peeling};
-use super::{Content, MAX_SEARCHED_BYTES, Recipe, Step};
+use super::{Content, MAX_SEARCHED_BYTES, Recipe, RecipeStep};
 use archiver::format::aggregate::{Aggregate, MAGIC, UserRecord};
 use std::borrow::Cow;
 use std::ops::ControlFlow;
@@ -71,7 +71,7 @@ impl Recipe {
     #[must_use]
     pub fn to_aggregate(&self) -> &Self {
         match self {
-            Self::Steps(steps) if steps.contains(&Step::Kpl) => self,
+            Self::Steps(steps) if steps.contains(&RecipeStep::Kpl) => self,
             Self::Steps(_) | Self::Detected => &DETECTED,
         }
     }

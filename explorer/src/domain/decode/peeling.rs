@@ -9,7 +9,7 @@ use super::format::{self, Begun, Format};
 use super::packed::{End, Packing, Unpacked};
 use super::recipe::MAX_STEPS;
 use super::registry::{self, Header};
-use super::{Content, Decoded, Layer, Recipe, Step, UserRecordPlace, cloud_watch_logs, unquoted, utf16};
+use super::{Content, Decoded, Layer, Recipe, RecipeStep, UserRecordPlace, cloud_watch_logs, unquoted, utf16};
 use crate::domain::text::size;
 use archiver::format::aggregate::{MAGIC, UserRecord};
 use archiver::format::envelope::Envelope;
@@ -43,7 +43,7 @@ pub(super) struct Peeling<'p> {
 #[derive(Clone, Copy, Debug)]
 enum Next<'r> {
     Detected,
-    Named(&'r [Step]),
+    Named(&'r [RecipeStep]),
     Nothing,
 }
 
@@ -150,7 +150,7 @@ impl<'p> Peeling<'p> {
                 self.next = Next::Nothing;
                 self.miss(format!("looks like an aggregated record, but {why}"));
             }
-            Next::Named(_) | Next::Nothing => self.fail(Step::Kpl, "it is not an aggregated record"),
+            Next::Named(_) | Next::Nothing => self.fail(RecipeStep::Kpl, "it is not an aggregated record"),
         }
     }
 
@@ -163,16 +163,16 @@ impl<'p> Peeling<'p> {
                 break;
             }
             self.steps += 1;
-            if step == Step::Kpl && !self.is_user_record() {
+            if step == RecipeStep::Kpl && !self.is_user_record() {
                 return Halt::Aggregate;
             }
             if let Err(error) = self.take_off(step) {
                 match self.next {
-                    Next::Detected if step == Step::Kpl => {
+                    Next::Detected if step == RecipeStep::Kpl => {
                         self.miss("an aggregated record inside a user record is not taken apart".to_owned());
                     }
                     // Two bytes alone do not make it likely that it was zlib, where it can be something else.
-                    Next::Detected if step == Step::Zlib => self.no_zlib = Some(error),
+                    Next::Detected if step == RecipeStep::Zlib => self.no_zlib = Some(error),
                     Next::Detected => self.miss(format!("looks like {step}, but cannot be unpacked: {error}")),
                     Next::Named(_) | Next::Nothing => self.fail(step, &error),
                 }
@@ -186,7 +186,7 @@ impl<'p> Peeling<'p> {
         self.layers.iter().any(|layer| matches!(layer, Layer::Kpl { .. }))
     }
 
-    fn next_step(&mut self) -> Option<Step> {
+    fn next_step(&mut self) -> Option<RecipeStep> {
         match self.next {
             Next::Detected => self.detect(),
             Next::Named([step, rest @ ..]) if !step.is_format() => {
@@ -197,66 +197,72 @@ impl<'p> Peeling<'p> {
         }
     }
 
-    fn detect(&self) -> Option<Step> {
+    fn detect(&self) -> Option<RecipeStep> {
         if self.content.starts_with(&MAGIC) {
-            return Some(Step::Kpl);
+            return Some(RecipeStep::Kpl);
         }
         match Packing::of(&self.content) {
-            Some(Packing::Gzip) => return Some(Step::Gzip),
-            Some(Packing::Zstd) => return Some(Step::Zstd),
-            Some(Packing::Zlib) if !begins_clean(&self.content, self.is_all) => return Some(Step::Zlib),
+            Some(Packing::Gzip) => return Some(RecipeStep::Gzip),
+            Some(Packing::Zstd) => return Some(RecipeStep::Zstd),
+            Some(Packing::Zlib) if !begins_clean(&self.content, self.is_all) => return Some(RecipeStep::Zlib),
             Some(Packing::Zlib) | None => {}
         }
         if Envelope::detect(&self.content).is_some() {
-            return Some(Step::Envelope);
+            return Some(RecipeStep::Envelope);
         }
         match self.content.first()? {
             0 | 3 => match registry::detect(&self.content)?.schema {
-                registry::Schema::Glue(_) => Some(Step::Glue),
-                registry::Schema::Confluent(_) => Some(Step::Confluent),
+                registry::Schema::Glue(_) => Some(RecipeStep::Glue),
+                registry::Schema::Confluent(_) => Some(RecipeStep::Confluent),
             },
-            0xfe | 0xff if utf16::detect(&self.content, self.is_all) => Some(Step::Utf16),
-            b'"' | b' ' | b'\t' | b'\n' | b'\r' | 0xef => unquoted::detect(&self.content).map(|_| Step::Unquote),
+            0xfe | 0xff if utf16::detect(&self.content, self.is_all) => Some(RecipeStep::Utf16),
+            b'"' | b' ' | b'\t' | b'\n' | b'\r' | 0xef => unquoted::detect(&self.content).map(|_| RecipeStep::Unquote),
             _ => None,
         }
     }
 
-    fn take_off(&mut self, step: Step) -> Result<(), String> {
+    fn take_off(&mut self, step: RecipeStep) -> Result<(), String> {
         match step {
-            Step::Gzip => self.unpack(Packing::Gzip),
-            Step::Zlib => self.unpack(Packing::Zlib),
-            Step::Zstd => self.unpack(Packing::Zstd),
-            Step::Envelope => {
+            RecipeStep::Gzip => self.unpack(Packing::Gzip),
+            RecipeStep::Zlib => self.unpack(Packing::Zlib),
+            RecipeStep::Zstd => self.unpack(Packing::Zstd),
+            RecipeStep::Envelope => {
                 let (envelope, payload) = Envelope::detect(&self.content).ok_or("there is none")?;
                 let start = self.content.len() - payload.len();
                 self.envelope = Some(envelope);
                 self.skip(start, Layer::Envelope);
                 Ok(())
             }
-            Step::Base64 => {
+            RecipeStep::Base64 => {
                 let text = self.content.trim_ascii();
                 let alphabet = if text.iter().any(|byte| matches!(byte, b'-' | b'_')) { &URL_SAFE } else { &STANDARD };
                 let decoded = GeneralPurpose::new(alphabet, LENIENT).decode(text).map_err(|error| error.to_string())?;
                 self.replace(decoded, Layer::Base64);
                 Ok(())
             }
-            Step::CloudWatchLogs if cloud_watch_logs::is_envelope(&self.content) => {
+            RecipeStep::CloudWatchLogs if cloud_watch_logs::is_envelope(&self.content) => {
                 self.layers.push(Layer::CloudWatchLogs);
                 Ok(())
             }
-            Step::CloudWatchLogs => Err("it is not what CloudWatch Logs sends".to_owned()),
-            Step::Glue => self.take_off_header(registry::glue(&self.content)),
-            Step::Confluent => self.take_off_header(registry::confluent(&self.content)),
-            Step::Utf16 => self.convert(),
-            Step::Unquote => self.unquote(),
-            Step::Skip(bytes) => {
+            RecipeStep::CloudWatchLogs => Err("it is not what CloudWatch Logs sends".to_owned()),
+            RecipeStep::Glue => self.take_off_header(registry::glue(&self.content)),
+            RecipeStep::Confluent => self.take_off_header(registry::confluent(&self.content)),
+            RecipeStep::Utf16 => self.convert(),
+            RecipeStep::Unquote => self.unquote(),
+            RecipeStep::Skip(bytes) => {
                 let start = usize::try_from(bytes).ok().filter(|start| *start <= self.content.len());
                 let start = start.ok_or_else(|| format!("there are only {} bytes", self.content.len()))?;
                 self.skip(start, Layer::Skipped(bytes));
                 Ok(())
             }
-            Step::Kpl => Err("a user record is not taken apart again".to_owned()),
-            Step::Json | Step::Text | Step::MessagePack | Step::Cbor | Step::Protobuf | Step::Delimited | Step::Hex => Ok(()),
+            RecipeStep::Kpl => Err("a user record is not taken apart again".to_owned()),
+            RecipeStep::Json
+            | RecipeStep::Text
+            | RecipeStep::MessagePack
+            | RecipeStep::Cbor
+            | RecipeStep::Protobuf
+            | RecipeStep::Delimited
+            | RecipeStep::Hex => Ok(()),
         }
     }
 
@@ -448,7 +454,7 @@ impl<'p> Peeling<'p> {
     }
 
     /// Keeps the result before a failed step.
-    fn fail(&mut self, step: Step, error: &str) {
+    fn fail(&mut self, step: RecipeStep, error: &str) {
         self.next = Next::Nothing;
         self.miss(format!("{step}: {error}"));
     }

@@ -5,13 +5,13 @@ use super::rendition::{Rendition, Unreadable, deeper};
 
 /// A field of any message.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Field<'m> {
+pub(super) struct ProtobufField<'m> {
     number: u32,
-    value: Value<'m>,
+    value: ProtobufValue<'m>,
 }
 
 #[derive(Clone, Copy, Debug)]
-enum Value<'m> {
+enum ProtobufValue<'m> {
     Number(u64),
     Fixed64([u8; 8]),
     Fixed32([u8; 4]),
@@ -88,28 +88,30 @@ fn messages(content: &[u8]) -> impl Iterator<Item = Result<&[u8], Unreadable>> {
     std::iter::from_fn(move || (!rest.is_empty()).then(|| bytes(&mut rest).inspect_err(|_| rest = b"")))
 }
 
-fn is_plausible(fields: &[Field<'_>]) -> bool {
+fn is_plausible(fields: &[ProtobufField<'_>]) -> bool {
     /// Fields' bytes of a message without a text or a message in it, and its highest number.
     const MIN_BARE_BYTES: usize = 8;
     const MAX_BARE_FIELD_NUMBER: u32 = 15;
-    let is_telling = |field: &Field<'_>| match field.value {
-        Value::Bytes(bytes) => bytes.len() > 2 && (as_text(bytes).is_some() || nested(bytes, &mut { MAX_FIELDS }).is_some()),
-        Value::Number(_) | Value::Fixed64(_) | Value::Fixed32(_) => false,
+    let is_telling = |field: &ProtobufField<'_>| match field.value {
+        ProtobufValue::Bytes(bytes) => {
+            bytes.len() > 2 && (as_text(bytes).is_some() || nested(bytes, &mut { MAX_FIELDS }).is_some())
+        }
+        ProtobufValue::Number(_) | ProtobufValue::Fixed64(_) | ProtobufValue::Fixed32(_) => false,
     };
-    let is_long = || fields.iter().map(Field::len).sum::<usize>() >= MIN_BARE_BYTES;
+    let is_long = || fields.iter().map(ProtobufField::len).sum::<usize>() >= MIN_BARE_BYTES;
     let is_usual = || fields.iter().all(|field| field.number <= MAX_BARE_FIELD_NUMBER && !field.holds_letters());
     is_consistent(fields) && (fields.iter().any(is_telling) || (is_bare(fields) && is_long() && is_usual()))
 }
 
 /// Whether the fields could be those of a message of numbers alone.
-fn is_bare(fields: &[Field<'_>]) -> bool {
+fn is_bare(fields: &[ProtobufField<'_>]) -> bool {
     const MAX_NUMBER: u32 = 100;
     let ascend = fields.is_sorted_by(|a, b| a.number <= b.number);
     fields.len() > 1 && ascend && is_consistent(fields) && fields.iter().all(|field| field.number <= MAX_NUMBER)
 }
 
 /// Whether the fields could be those of a message at all: usual numbers, each with one type.
-fn is_consistent(fields: &[Field<'_>]) -> bool {
+fn is_consistent(fields: &[ProtobufField<'_>]) -> bool {
     let mut types: Vec<(u32, u8)> = fields.iter().map(|field| (field.number, field.wire_type())).collect();
     types.sort_unstable();
     types.dedup();
@@ -118,14 +120,19 @@ fn is_consistent(fields: &[Field<'_>]) -> bool {
 }
 
 /// The fields of a message inside another one, if the bytes look like one.
-fn nested<'m>(bytes: &'m [u8], left: &mut usize) -> Option<Vec<Field<'m>>> {
+fn nested<'m>(bytes: &'m [u8], left: &mut usize) -> Option<Vec<ProtobufField<'m>>> {
     let mut still_left = *left;
     let fields = fields_of(bytes, &mut still_left).ok().filter(|fields| is_consistent(fields))?;
     *left = still_left;
     Some(fields)
 }
 
-fn write_message(rendition: &mut Rendition, mut fields: Vec<Field<'_>>, depth: usize, left: &mut usize) -> Result<(), Unreadable> {
+fn write_message(
+    rendition: &mut Rendition,
+    mut fields: Vec<ProtobufField<'_>>,
+    depth: usize,
+    left: &mut usize,
+) -> Result<(), Unreadable> {
     let depth = deeper(depth)?;
     fields.sort_by_key(|field| field.number);
     rendition.push("{")?;
@@ -148,20 +155,20 @@ fn write_message(rendition: &mut Rendition, mut fields: Vec<Field<'_>>, depth: u
 }
 
 /// Fixed numbers may be whole or not, which only the schema knows; both are shown.
-fn write_value(rendition: &mut Rendition, value: Value<'_>, depth: usize, left: &mut usize) -> Result<(), Unreadable> {
+fn write_value(rendition: &mut Rendition, value: ProtobufValue<'_>, depth: usize, left: &mut usize) -> Result<(), Unreadable> {
     match value {
-        Value::Number(number) => rendition.integer(number),
-        Value::Fixed64(bytes) => {
+        ProtobufValue::Number(number) => rendition.integer(number),
+        ProtobufValue::Fixed64(bytes) => {
             rendition.push("{\"double\":")?;
             rendition.float(f64::from_le_bytes(bytes))?;
             rendition.push(&format!(",\"fixed64\":{}}}", u64::from_le_bytes(bytes)))
         }
-        Value::Fixed32(bytes) => {
+        ProtobufValue::Fixed32(bytes) => {
             rendition.push("{\"float\":")?;
             rendition.short_float(f32::from_le_bytes(bytes))?;
             rendition.push(&format!(",\"fixed32\":{}}}", u32::from_le_bytes(bytes)))
         }
-        Value::Bytes(bytes) => {
+        ProtobufValue::Bytes(bytes) => {
             // Tab, line feed and carriage return are what messages begin with, too, and texts rarely.
             let is_message_rather = matches!(bytes, [b'\t' | b'\n' | b'\r', ..]);
             match as_text(bytes) {
@@ -177,7 +184,7 @@ fn write_value(rendition: &mut Rendition, value: Value<'_>, depth: usize, left: 
 }
 
 /// All the fields of a message; `left` is counted down by them.
-fn fields_of<'m>(message: &'m [u8], left: &mut usize) -> Result<Vec<Field<'m>>, Unreadable> {
+fn fields_of<'m>(message: &'m [u8], left: &mut usize) -> Result<Vec<ProtobufField<'m>>, Unreadable> {
     let mut rest = message;
     let mut fields = Vec::new();
     while !rest.is_empty() {
@@ -193,7 +200,7 @@ pub(super) fn first_bytes_of(number: u32, message: &[u8]) -> Option<&[u8]> {
     loop {
         let start = rest;
         match next_field(&mut rest) {
-            Ok(Field { number: found, value: Value::Bytes(bytes) }) if found == number => return Some(bytes),
+            Ok(ProtobufField { number: found, value: ProtobufValue::Bytes(bytes) }) if found == number => return Some(bytes),
             Ok(_) => {}
             // Of a field that is cut off, what there is.
             Err(_) => {
@@ -206,22 +213,22 @@ pub(super) fn first_bytes_of(number: u32, message: &[u8]) -> Option<&[u8]> {
     }
 }
 
-fn next_field<'m>(rest: &mut &'m [u8]) -> Result<Field<'m>, Unreadable> {
+fn next_field<'m>(rest: &mut &'m [u8]) -> Result<ProtobufField<'m>, Unreadable> {
     let tag = varint(rest)?;
     let number = tag >> 3;
     if number == 0 || number > MAX_FIELD_NUMBER {
         return Err(Unreadable::Invalid("it has an invalid field number"));
     }
     let value = match tag & 7 {
-        0 => Value::Number(varint(rest)?),
-        1 => Value::Fixed64(take(rest)?),
-        2 => Value::Bytes(bytes(rest)?),
-        5 => Value::Fixed32(take(rest)?),
+        0 => ProtobufValue::Number(varint(rest)?),
+        1 => ProtobufValue::Fixed64(take(rest)?),
+        2 => ProtobufValue::Bytes(bytes(rest)?),
+        5 => ProtobufValue::Fixed32(take(rest)?),
         3 | 4 => return Err(Unreadable::Invalid("it has a group, which is not supported")),
         _ => return Err(Unreadable::Invalid("it has a field of an unknown type")),
     };
     let number = u32::try_from(number).map_err(|_| Unreadable::Invalid("it has an invalid field number"))?;
-    Ok(Field { number, value })
+    Ok(ProtobufField { number, value })
 }
 
 /// Bytes after their length.
@@ -255,16 +262,16 @@ fn varint(rest: &mut &[u8]) -> Result<u64, Unreadable> {
     Err(Unreadable::Invalid("it has a number that is padded or has more than 64 bits"))
 }
 
-impl Field<'_> {
+impl ProtobufField<'_> {
     /// The minimum number of bytes that it takes.
     fn len(&self) -> usize {
         let number_bytes =
             |number: u64| usize::try_from((u64::BITS - number.leading_zeros()).div_ceil(7).max(1)).unwrap_or_default();
         let of_value = match self.value {
-            Value::Number(number) => number_bytes(number),
-            Value::Fixed64(_) => 8,
-            Value::Fixed32(_) => 4,
-            Value::Bytes(bytes) => bytes.len() + 1,
+            ProtobufValue::Number(number) => number_bytes(number),
+            ProtobufValue::Fixed64(_) => 8,
+            ProtobufValue::Fixed32(_) => 4,
+            ProtobufValue::Bytes(bytes) => bytes.len() + 1,
         };
         number_bytes(u64::from(self.number) << 3) + of_value
     }
@@ -273,18 +280,18 @@ impl Field<'_> {
     fn holds_letters(&self) -> bool {
         let are_letters = |bytes: &[u8]| bytes.iter().all(|byte| matches!(byte, b' '..=b'~' | b'\n' | b'\r' | b'\t'));
         match self.value {
-            Value::Fixed64(bytes) => are_letters(&bytes),
-            Value::Fixed32(bytes) => are_letters(&bytes),
-            Value::Number(_) | Value::Bytes(_) => false,
+            ProtobufValue::Fixed64(bytes) => are_letters(&bytes),
+            ProtobufValue::Fixed32(bytes) => are_letters(&bytes),
+            ProtobufValue::Number(_) | ProtobufValue::Bytes(_) => false,
         }
     }
 
     fn wire_type(&self) -> u8 {
         match self.value {
-            Value::Number(_) => 0,
-            Value::Fixed64(_) => 1,
-            Value::Bytes(_) => 2,
-            Value::Fixed32(_) => 5,
+            ProtobufValue::Number(_) => 0,
+            ProtobufValue::Fixed64(_) => 1,
+            ProtobufValue::Bytes(_) => 2,
+            ProtobufValue::Fixed32(_) => 5,
         }
     }
 }

@@ -10,12 +10,12 @@ pub enum Recipe {
     #[default]
     Detected,
     /// These, one after the other; what they leave is shown by what it is, unless the last one says that, too.
-    Steps(Vec<Step>),
+    Steps(Vec<RecipeStep>),
 }
 
 /// One decoder, by name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Step {
+pub enum RecipeStep {
     /// Takes a user record out of an aggregated record.
     Kpl,
     /// Takes the replay envelope off.
@@ -67,7 +67,7 @@ pub enum InvalidRecipe {
     UnknownStep { name: String },
     /// A step that shows the content comes before others.
     #[error("{0} shows the content, so no step can follow it")]
-    NotLast(Step),
+    NotLast(RecipeStep),
     /// A step that needs a number has none.
     #[error("{SKIP} needs the number of bytes to skip, such as: {SKIP} 5")]
     NoCount,
@@ -85,7 +85,7 @@ const SKIP: &str = "skip";
 /// The name of the recipe that names no steps.
 const DETECTED: &str = "detected";
 
-impl Step {
+impl RecipeStep {
     /// Every step there is, of those with a number one.
     pub const ALL: [Self; 19] = [
         Self::Kpl,
@@ -169,7 +169,7 @@ impl Recipe {
             return Err(InvalidRecipe::Empty);
         }
         // The breadcrumb's sign is taken too, since people copy from there.
-        let steps = text.split(['>', '›']).map(str::trim).map(Step::from_str).collect::<Result<Vec<_>, _>>()?;
+        let steps = text.split(['>', '›']).map(str::trim).map(RecipeStep::from_str).collect::<Result<Vec<_>, _>>()?;
         if steps.len() > MAX_STEPS {
             return Err(InvalidRecipe::TooLong);
         }
@@ -187,14 +187,14 @@ impl Recipe {
         match self {
             Self::Detected => Self::Detected,
             Self::Steps(steps) => {
-                let inner: Vec<Step> = steps.iter().copied().skip_while(|step| *step != Step::Kpl).skip(1).collect();
+                let inner: Vec<RecipeStep> = steps.iter().copied().skip_while(|step| *step != RecipeStep::Kpl).skip(1).collect();
                 if inner.is_empty() { Self::Detected } else { Self::Steps(inner) }
             }
         }
     }
 }
 
-impl FromStr for Step {
+impl FromStr for RecipeStep {
     type Err = InvalidRecipe;
 
     fn from_str(name: &str) -> Result<Self, Self::Err> {
@@ -219,7 +219,7 @@ impl FromStr for Recipe {
     }
 }
 
-impl fmt::Display for Step {
+impl fmt::Display for RecipeStep {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Skip(bytes) => write!(formatter, "{SKIP} {bytes}"),
@@ -239,8 +239,8 @@ impl fmt::Display for Recipe {
 }
 
 fn known() -> String {
-    let name = |step| if let Step::Skip(_) = step { "skip N" } else { step.as_str() };
-    Step::ALL.map(name).join(", ")
+    let name = |step| if let RecipeStep::Skip(_) = step { "skip N" } else { step.as_str() };
+    RecipeStep::ALL.map(name).join(", ")
 }
 
 #[cfg(test)]
@@ -251,9 +251,9 @@ pub(super) mod tests {
 
     /// Recipes as they can be parsed.
     pub(in super::super) fn any_recipe() -> impl Strategy<Value = Recipe> {
-        let any_step = proptest::sample::select(Step::ALL.to_vec());
-        let layers: Vec<Step> = Step::ALL.into_iter().filter(|step| !step.is_format()).collect();
-        let any_layer = prop_oneof![9 => proptest::sample::select(layers), 1 => (0..30_u32).prop_map(Step::Skip)];
+        let any_step = proptest::sample::select(RecipeStep::ALL.to_vec());
+        let layers: Vec<RecipeStep> = RecipeStep::ALL.into_iter().filter(|step| !step.is_format()).collect();
+        let any_layer = prop_oneof![9 => proptest::sample::select(layers), 1 => (0..30_u32).prop_map(RecipeStep::Skip)];
         let steps = (proptest::collection::vec(any_layer, 0..MAX_STEPS), any_step);
         prop_oneof![
             1 => Just(Recipe::Detected),
@@ -266,9 +266,9 @@ pub(super) mod tests {
 
     #[test]
     fn a_recipe_names_its_steps() {
-        assert_eq!(Recipe::parse("gzip > msgpack"), Ok(Recipe::Steps(vec![Step::Gzip, Step::MessagePack])));
-        assert_eq!(Recipe::parse(" KPL›Zstd›hex "), Ok(Recipe::Steps(vec![Step::Kpl, Step::Zstd, Step::Hex])));
-        assert_eq!(Recipe::parse("Skip  5>json"), Ok(Recipe::Steps(vec![Step::Skip(5), Step::Json])));
+        assert_eq!(Recipe::parse("gzip > msgpack"), Ok(Recipe::Steps(vec![RecipeStep::Gzip, RecipeStep::MessagePack])));
+        assert_eq!(Recipe::parse(" KPL›Zstd›hex "), Ok(Recipe::Steps(vec![RecipeStep::Kpl, RecipeStep::Zstd, RecipeStep::Hex])));
+        assert_eq!(Recipe::parse("Skip  5>json"), Ok(Recipe::Steps(vec![RecipeStep::Skip(5), RecipeStep::Json])));
         assert_eq!(Recipe::parse("detected"), Ok(Recipe::default()));
     }
 

@@ -77,7 +77,7 @@ impl Json {
     /// The index of valid JSON, one value or several; `None` where it is something else.
     pub(crate) fn new(content: Arc<Vec<u8>>) -> Option<Self> {
         let text = std::str::from_utf8(&content).ok().filter(|text| is_json(text))?;
-        let lines = Reader { bytes: text.as_bytes(), at: 0, lines: Vec::new(), open: Vec::new(), key: None }.read()?;
+        let lines = JsonLineReader { bytes: text.as_bytes(), at: 0, lines: Vec::new(), open: Vec::new(), key: None }.read()?;
         Some(Self { content, lines })
     }
 
@@ -263,7 +263,7 @@ fn token_of(value: &[u8]) -> Token {
 }
 
 /// The pass over the bytes. It trusts that they are JSON, and gives up where they turn out not to be.
-struct Reader<'b> {
+struct JsonLineReader<'b> {
     bytes: &'b [u8],
     at: usize,
     lines: Vec<Line>,
@@ -273,7 +273,7 @@ struct Reader<'b> {
     key: Option<(usize, bool)>,
 }
 
-impl Reader<'_> {
+impl JsonLineReader<'_> {
     fn read(mut self) -> Option<Vec<Line>> {
         while let Some(byte) = self.skip_blanks() {
             let start = self.at;

@@ -1,6 +1,6 @@
 //! Completions at the cursor of a filter line: names of conditions, then values, taken from the loaded records.
 
-use super::field::{Field, field_at};
+use super::field::{FieldComparison, field_at};
 use super::json::{end_of_path, skip_blanks};
 use super::names::{NAMES, name_at};
 use super::pattern::end_of_expression;
@@ -87,7 +87,7 @@ pub fn complete(line: &str, cursor: usize, known: &Known<'_>) -> Vec<Completion>
 }
 
 /// What could stand in a comparison of a field: another field, or another value.
-fn of_field(line: &str, cursor: usize, end: usize, field: &Field, known: &Known<'_>) -> Vec<Completion> {
+fn of_field(line: &str, cursor: usize, end: usize, field: &FieldComparison, known: &Known<'_>) -> Vec<Completion> {
     if cursor <= field.path.end {
         let path = &line[field.path.clone()];
         let others = fields(&line[field.path.start..cursor], "", &field.path, known);

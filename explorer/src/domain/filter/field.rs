@@ -12,7 +12,7 @@ use std::ops::Range;
 
 /// A field that is compared with something.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Field {
+pub(super) struct FieldComparison {
     /// Its path as typed.
     pub(super) path: Range<usize>,
     /// Where the sign of the comparison begins.
@@ -29,14 +29,14 @@ enum Sign {
 
 /// The field that is compared here. A path with `.` or `$` before it may have blanks behind it; a mere word only where a sign stands
 /// between blanks, so that texts to search for remain what they are.
-pub(super) fn field_at(line: &str, at: usize) -> Option<Field> {
+pub(super) fn field_at(line: &str, at: usize) -> Option<FieldComparison> {
     let rest = &line[at..];
     let path = at..end_of_path(line, at);
     if is_path(rest) {
         let sign = colon(line, &path).unwrap_or_else(|| skip_blanks(line, path.end));
         let path = path.start..path.end.min(sign);
         let length = if line[sign..].starts_with(':') { 1 } else { sign_at(&line[sign..])?.1 };
-        return Some(Field { path, sign, value: skip_blanks(line, sign + length) });
+        return Some(FieldComparison { path, sign, value: skip_blanks(line, sign + length) });
     }
     let is_of_name = |character: char| character.is_alphanumeric() || "_.-".contains(character);
     let name = &line[path.clone()];
@@ -51,7 +51,7 @@ pub(super) fn field_at(line: &str, at: usize) -> Option<Field> {
     let sign = skip_blanks(line, path.end);
     let (_, length) = sign_at(&line[sign..]).filter(|_| is_name)?;
     let stands_alone = || line[sign + length..].starts_with(char::is_whitespace) && !line[sign + length..].trim().is_empty();
-    (sign == path.end || stands_alone()).then(|| Field { path, sign, value: skip_blanks(line, sign + length) })
+    (sign == path.end || stands_alone()).then(|| FieldComparison { path, sign, value: skip_blanks(line, sign + length) })
 }
 
 /// Whether this begins as a path does: `.name`, `.[`, `$.` or `$[`.
@@ -86,7 +86,7 @@ fn sign_at(text: &str) -> Option<(Sign, usize)> {
 ///
 /// # Errors
 /// Points at what is wrong, and says what could stand there.
-pub(super) fn read(source: Source<'_>, field: &Field, known: &[String]) -> Result<(JsonTest, usize), InvalidFilter> {
+pub(super) fn read(source: Source<'_>, field: &FieldComparison, known: &[String]) -> Result<(JsonTest, usize), InvalidFilter> {
     let line = source.text;
     let sign = sign_at(&line[field.sign..]).map_or(Sign::Comparison(Comparison::Equal), |(sign, _)| sign);
     let typed = &line[field.path.clone()];
@@ -111,7 +111,7 @@ pub(super) fn read(source: Source<'_>, field: &Field, known: &[String]) -> Resul
     }
 }
 
-fn check_sign(line: &str, field: &Field, value: usize, typed: &str) -> Result<(), InvalidFilter> {
+fn check_sign(line: &str, field: &FieldComparison, value: usize, typed: &str) -> Result<(), InvalidFilter> {
     let sign = &line[field.sign..];
     if sign.starts_with("=>") || sign.starts_with("=<") {
         let sentence = "that is not a comparison; use =, ==, !=, <, <=, >, >= or =~";
@@ -132,7 +132,7 @@ fn check_sign(line: &str, field: &Field, value: usize, typed: &str) -> Result<()
 }
 
 /// A word that is no field of the records that are seen is likely a slip, which would cost a search.
-fn check_known(source: Source<'_>, field: &Field, known: &[String]) -> Result<(), InvalidFilter> {
+fn check_known(source: Source<'_>, field: &FieldComparison, known: &[String]) -> Result<(), InvalidFilter> {
     let typed = &source.text[field.path.clone()];
     let is_in =
         |inner: &str, outer: &str| inner.strip_prefix(outer).is_some_and(|rest| rest.is_empty() || rest.starts_with(['.', '[']));

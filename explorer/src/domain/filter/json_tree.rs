@@ -42,7 +42,7 @@ const WORDS: [&[u8]; 5] = [b"null", b"true", b"false", b"NaN", b"-Infinity"];
 
 const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 
-struct Reader<'d> {
+struct JsonTreeReader<'d> {
     bytes: &'d [u8],
     at: usize,
     values: usize,
@@ -63,7 +63,7 @@ pub(super) fn looks_like_json(content: &[u8]) -> bool {
     match trimmed(content) {
         [b'{', ..] | [b'"', b'{', ..] => true,
         [b'[', rest @ ..] => {
-            let mut reader = Reader::new(rest.trim_ascii_start());
+            let mut reader = JsonTreeReader::new(rest.trim_ascii_start());
             match reader.bytes {
                 [] | [b']' | b'{' | b'[' | b'"', ..] => true,
                 _ => {
@@ -122,7 +122,7 @@ pub(super) fn is_json(content: &[u8]) -> bool {
 
 /// Reads a content.
 pub(super) fn read(content: &[u8]) -> Documents<'_> {
-    let mut reader = Reader::new(trimmed(content));
+    let mut reader = JsonTreeReader::new(trimmed(content));
     let mut values = Vec::new();
     loop {
         reader.skip_blanks();
@@ -168,7 +168,7 @@ impl<'d> Json<'d> {
     }
 }
 
-impl<'d> Reader<'d> {
+impl<'d> JsonTreeReader<'d> {
     fn new(bytes: &'d [u8]) -> Self {
         Self { bytes, at: 0, values: 0, is_broken: false }
     }

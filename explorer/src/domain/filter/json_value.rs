@@ -17,14 +17,14 @@ use std::fmt;
 #[derive(Debug)]
 pub(super) enum Route {
     /// Member by member, element by element: at most one value, and nothing else is built.
-    Simple(Vec<Step>),
+    Simple(Vec<PathStep>),
     /// Through a document that was built whole.
     Whole(Selection),
 }
 
 /// One step of a simple path.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum Step {
+pub(super) enum PathStep {
     /// To the member of this name.
     Member(String),
     /// To this element, from 0.
@@ -88,7 +88,7 @@ fn inner_document(document: &Json<'_>) -> Option<Json<'static>> {
 }
 
 /// The answer for documents that are strict JSON, without building anything; `None` where one is not, or is a text.
-fn any_of_strict(steps: &[Step], content: &[u8], is_wanted: &mut impl FnMut(&Json<'_>) -> bool) -> Option<Answer> {
+fn any_of_strict(steps: &[PathStep], content: &[u8], is_wanted: &mut impl FnMut(&Json<'_>) -> bool) -> Option<Answer> {
     if content.first() == Some(&b'"') {
         return None;
     }
@@ -108,15 +108,15 @@ fn any_of_strict(steps: &[Step], content: &[u8], is_wanted: &mut impl FnMut(&Jso
 }
 
 /// The value at the end of the steps.
-fn walk<'j, 'd>(document: &'j Json<'d>, steps: &[Step]) -> Option<&'j Json<'d>> {
+fn walk<'j, 'd>(document: &'j Json<'d>, steps: &[PathStep]) -> Option<&'j Json<'d>> {
     steps.iter().try_fold(document, |value, step| match step {
-        Step::Member(name) => value.member(name),
-        Step::Element(place) => value.elements().get(*place),
+        PathStep::Member(name) => value.member(name),
+        PathStep::Element(place) => value.elements().get(*place),
     })
 }
 
 /// The steps of a path such as `$.items[0]["sku"]`; `None` where it is of another kind.
-fn simple_steps(path: &str) -> Option<Vec<Step>> {
+fn simple_steps(path: &str) -> Option<Vec<PathStep>> {
     let mut rest = path.strip_prefix('$')?;
     let mut steps = Vec::new();
     while !rest.is_empty() {
@@ -125,9 +125,9 @@ fn simple_steps(path: &str) -> Option<Vec<Step>> {
                 let (inside, after) = bracket.split_once(']')?;
                 let name = ['"', '\''].into_iter().find_map(|quote| inside.strip_prefix(quote)?.strip_suffix(quote));
                 match name {
-                    Some(name) if !name.contains(['\\', '"', '\'']) => (Step::Member(name.to_owned()), after),
+                    Some(name) if !name.contains(['\\', '"', '\'']) => (PathStep::Member(name.to_owned()), after),
                     Some(_) => return None,
-                    None => (Step::Element(inside.parse().ok()?), after),
+                    None => (PathStep::Element(inside.parse().ok()?), after),
                 }
             }
             None => {
@@ -137,7 +137,7 @@ fn simple_steps(path: &str) -> Option<Vec<Step>> {
                 if name.is_empty() {
                     return None;
                 }
-                (Step::Member(name.to_owned()), after)
+                (PathStep::Member(name.to_owned()), after)
             }
         };
         steps.push(step);
@@ -147,7 +147,7 @@ fn simple_steps(path: &str) -> Option<Vec<Step>> {
 }
 
 /// Reads a document and keeps the value at the end of the steps.
-struct Select<'p>(&'p [Step]);
+struct Select<'p>(&'p [PathStep]);
 
 impl<'d> DeserializeSeed<'d> for Select<'_> {
     type Value = Option<&'d RawValue>;
@@ -161,8 +161,8 @@ impl<'d> DeserializeSeed<'d> for Select<'_> {
 }
 
 struct Descend<'p> {
-    step: &'p Step,
-    rest: &'p [Step],
+    step: &'p PathStep,
+    rest: &'p [PathStep],
 }
 
 macro_rules! has_no_members {
@@ -188,8 +188,8 @@ impl<'d> Visitor<'d> for Descend<'_> {
 
     fn visit_map<A: MapAccess<'d>>(self, mut members: A) -> Result<Self::Value, A::Error> {
         let name = match self.step {
-            Step::Member(name) => Some(name.as_str()),
-            Step::Element(_) => None,
+            PathStep::Member(name) => Some(name.as_str()),
+            PathStep::Element(_) => None,
         };
         let mut found = None;
         while let Some(is_it) = members.next_key_seed(NameIs(name))? {
@@ -205,7 +205,7 @@ impl<'d> Visitor<'d> for Descend<'_> {
 
     fn visit_seq<A: SeqAccess<'d>>(self, mut elements: A) -> Result<Self::Value, A::Error> {
         let mut found = None;
-        if let Step::Element(place) = self.step {
+        if let PathStep::Element(place) = self.step {
             for _ in 0..*place {
                 if elements.next_element::<IgnoredAny>()?.is_none() {
                     return Ok(None);

@@ -1,6 +1,6 @@
 //! Reads a filter term by term, from a line or from arguments of the shell. Each argument is one term.
 
-use super::field::{self, Field, field_at};
+use super::field::{self, FieldComparison, field_at};
 use super::json::JsonTest;
 use super::mistake::{InvalidArgument, InvalidFilter};
 use super::names::{NAMES, Name, NamedCondition, further_condition, meant, name_at};
@@ -32,7 +32,7 @@ impl Term<'_> {
     }
 }
 
-struct Reader<'t> {
+struct FilterReader<'t> {
     filter: RecordFilter,
     times: &'t TimeContext,
     /// Fields of the records that are seen; empty where that is not known.
@@ -40,7 +40,7 @@ struct Reader<'t> {
 }
 
 pub(super) fn parse(line: &str, times: &TimeContext, fields: &[String]) -> Result<RecordFilter, InvalidFilter> {
-    let mut reader = Reader { filter: RecordFilter::default(), times, fields };
+    let mut reader = FilterReader { filter: RecordFilter::default(), times, fields };
     let mut at = 0;
     while let Some(length) = line[at..].find(|character: char| !character.is_whitespace()) {
         at = reader.read_term(Source::line(line), at + length)?;
@@ -52,14 +52,14 @@ pub(super) fn parse_arguments<'a>(
     arguments: impl IntoIterator<Item = &'a str>,
     times: &TimeContext,
 ) -> Result<RecordFilter, InvalidArgument> {
-    let mut reader = Reader { filter: RecordFilter::default(), times, fields: &[] };
+    let mut reader = FilterReader { filter: RecordFilter::default(), times, fields: &[] };
     for (place, argument) in arguments.into_iter().enumerate() {
         reader.read_argument(argument).map_err(|mistake| InvalidArgument { place, mistake })?;
     }
     Ok(reader.filter)
 }
 
-impl Reader<'_> {
+impl FilterReader<'_> {
     /// Reads one argument, which is one condition.
     fn read_argument(&mut self, argument: &str) -> Result<(), InvalidFilter> {
         let source = Source::argument(argument);
@@ -121,7 +121,7 @@ impl Reader<'_> {
             if let Some(sentence) = mistaken(typed, term) {
                 return Err(InvalidFilter::new(at..value, sentence));
             }
-            return self.read_field(source, &Field { path: at..value - 1, sign: value - 1, value }, is_negated);
+            return self.read_field(source, &FieldComparison { path: at..value - 1, sign: value - 1, value }, is_negated);
         };
         if source.end_of_run(value) == value {
             let sentence = format!("{typed}: has no value; use for example {typed}:{}", name.example);
@@ -130,7 +130,7 @@ impl Reader<'_> {
         self.read_named(&Term { source, name, head: start..value, value, is_negated })
     }
 
-    fn read_field(&mut self, source: Source<'_>, field: &Field, is_negated: bool) -> Result<usize, InvalidFilter> {
+    fn read_field(&mut self, source: Source<'_>, field: &FieldComparison, is_negated: bool) -> Result<usize, InvalidFilter> {
         let (json, end) = field::read(source, field, self.fields)?;
         self.push(is_negated, Test::Json(json));
         Ok(end)

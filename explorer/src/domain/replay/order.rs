@@ -99,7 +99,7 @@ impl ShardFacts {
 }
 
 /// Shards whose entries are merged by number, since a key may have records in several of them at the same time.
-struct Group<I> {
+struct ShardGroup<I> {
     facts: ShardFacts,
     shards: Vec<I>,
     heads: BinaryHeap<Reverse<(OrderKey, usize)>>,
@@ -117,7 +117,7 @@ fn order_key(entry: &OrderEntry) -> OrderKey {
 
 /// Entries in the order of the replay, each with the arrival it counts by.
 pub struct Merged<I> {
-    groups: Vec<Group<I>>,
+    groups: Vec<ShardGroup<I>>,
     heads: BinaryHeap<Reverse<(i64, SequenceValue, usize)>>,
 }
 
@@ -145,7 +145,7 @@ impl<E, I: Iterator<Item = Result<OrderEntry, E>>> Merged<I> {
             let floor = parents.map(|parent| parent.facts.last_arrival.max(parent.floor)).max().unwrap_or(i64::MIN);
             // An entry without a time goes with the one before it in its shard; at the beginning of the shard, with the first one that has a time.
             let floor = floor.max(facts.first_arrival().unwrap_or(earliest));
-            let mut group = Group { facts, next: Vec::new(), heads: BinaryHeap::new(), shards, floor };
+            let mut group = ShardGroup { facts, next: Vec::new(), heads: BinaryHeap::new(), shards, floor };
             group.begin()?;
             merged.groups.push(group);
             merged.put_head(merged.groups.len() - 1);
@@ -175,7 +175,7 @@ fn mixed<I>(groups: &[(ShardFacts, Vec<I>)]) -> Option<(usize, usize)> {
     None
 }
 
-impl<E, I: Iterator<Item = Result<OrderEntry, E>>> Group<I> {
+impl<E, I: Iterator<Item = Result<OrderEntry, E>>> ShardGroup<I> {
     fn begin(&mut self) -> Result<(), E> {
         for place in 0..self.shards.len() {
             self.next.push(None);

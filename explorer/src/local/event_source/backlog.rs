@@ -36,7 +36,7 @@ struct PendingBatch {
 
 /// What follows from an answer.
 #[derive(Debug, Default, PartialEq, Eq)]
-pub(super) struct Step {
+pub(super) struct AnswerOutcome {
     /// Everything up to this number is done.
     pub(super) acknowledged: Option<SequenceNumber>,
     /// These go to the failure destination.
@@ -113,37 +113,38 @@ impl Backlog {
     }
 
     /// Takes the answer for the next batch; an error is a failed invocation.
-    pub(super) fn answered<E>(&mut self, answer: &Result<BatchResponse, E>) -> Step {
+    pub(super) fn answered<E>(&mut self, answer: &Result<BatchResponse, E>) -> AnswerOutcome {
         let Some(PendingBatch { mut records, failed_tries }) = self.batches.pop_front() else {
-            return Step::default();
+            return AnswerOutcome::default();
         };
         let first_failed = match answer {
             Ok(response) => first_failed(&records, response),
             Err(_) => Some(0),
         };
         let rest = records.split_off(first_failed.unwrap_or(records.len()));
-        let mut step = Step { acknowledged: records.last().map(|record| record.sequence_number.clone()), ..Step::default() };
+        let mut outcome =
+            AnswerOutcome { acknowledged: records.last().map(|record| record.sequence_number.clone()), ..AnswerOutcome::default() };
         if rest.is_empty() {
-            return step;
+            return outcome;
         }
-        let has_advanced = step.acknowledged.is_some();
+        let has_advanced = outcome.acknowledged.is_some();
         if self.policy.bisect_batch_on_function_error && (has_advanced || rest.len() > 1) {
             self.split(rest, has_advanced, failed_tries);
-            return step;
+            return outcome;
         }
         // The record that is now first has failed once; tries in which the batch made progress do not count against it.
         let failed_tries = if has_advanced { 1 } else { failed_tries.saturating_add(1) };
         match self.policy.maximum_retry_attempts {
             Some(maximum) if failed_tries > maximum => {
                 let condition = GivenUpCondition::RetryAttemptsExhausted;
-                step.given_up = Some(GivenUp { records: rest, condition, invocations: failed_tries });
+                outcome.given_up = Some(GivenUp { records: rest, condition, invocations: failed_tries });
             }
             _ => {
                 self.batches.push_front(PendingBatch { records: rest, failed_tries });
-                step.failed_tries = failed_tries;
+                outcome.failed_tries = failed_tries;
             }
         }
-        step
+        outcome
     }
 
     /// Splits a batch that made progress where it stopped, any other in the middle. Splitting does not count as a retry.

@@ -1,7 +1,7 @@
 //! The form before a replay is planned.
 
 use crate::app::model::Model;
-use crate::app::replay::setup::{FIELDS, Field, ReplaySetup, ScreenCounts};
+use crate::app::replay::setup::{FIELDS, ReplaySetup, ScreenCounts, SetupField};
 use crate::domain::listing::marks::Marks;
 use crate::domain::reading::Source;
 use crate::domain::record::size_together;
@@ -39,7 +39,7 @@ pub(in crate::ui) fn draw(model: &Model, setup: &ReplaySetup, theme: &Theme, fra
             cursor = Some((column.min(inner.right().saturating_sub(1)), row));
         }
         lines.push(field_line(setup, field, theme));
-        if field == Field::Target {
+        if field == SetupField::Target {
             lines.extend(target_lines(model, setup, theme));
         }
     }
@@ -56,7 +56,7 @@ pub(in crate::ui) fn draw(model: &Model, setup: &ReplaySetup, theme: &Theme, fra
     frame.render_widget(Paragraph::new(lines).wrap(Wrap { trim: false }).scroll((above, 0)), inner);
 }
 
-fn field_line(setup: &ReplaySetup, field: Field, theme: &Theme) -> Line<'static> {
+fn field_line(setup: &ReplaySetup, field: SetupField, theme: &Theme) -> Line<'static> {
     let choice = |text: &str, chosen: bool| crate::ui::choice(&printable(text), chosen, theme);
     let mut spans = vec![label(setup, field, theme)];
     if let Some(line) = setup.line_of(field) {
@@ -65,7 +65,7 @@ fn field_line(setup: &ReplaySetup, field: Field, theme: &Theme) -> Line<'static>
         return Line::from(spans);
     }
     match field {
-        Field::Records => {
+        SetupField::Records => {
             let matching =
                 if setup.filter.is_everything() { "all records".to_owned() } else { format!("all that match {}", setup.filter) };
             if !setup.marks.is_empty() {
@@ -73,40 +73,45 @@ fn field_line(setup: &ReplaySetup, field: Field, theme: &Theme) -> Line<'static>
             }
             spans.push(choice(&format!("{matching}{}", seen(setup.shown)), !setup.only_marked));
         }
-        Field::Expired => {
+        SetupField::Expired => {
             spans.push(choice("skipped", !setup.include_expired));
             spans.push(choice("replayed too", setup.include_expired));
         }
-        Field::Aggregated => {
+        SetupField::Aggregated => {
             spans.push(choice("split", !setup.keep_aggregated));
             spans.push(choice("as stored", setup.keep_aggregated));
         }
-        Field::Envelope => {
+        SetupField::Envelope => {
             spans.push(choice("off", !setup.envelope));
             spans.push(choice("on", setup.envelope));
         }
-        Field::Sequence => {
+        SetupField::Sequence => {
             spans.push(choice("kept within each key", setup.sequence == Sequence::OfKey));
             spans.push(choice("none", setup.sequence == Sequence::None));
         }
-        Field::Target | Field::Separator | Field::Rate | Field::Timing | Field::StateAsOf | Field::Limit => {}
+        SetupField::Target
+        | SetupField::Separator
+        | SetupField::Rate
+        | SetupField::Timing
+        | SetupField::StateAsOf
+        | SetupField::Limit => {}
     }
     Line::from(spans)
 }
 
-fn label(setup: &ReplaySetup, field: Field, theme: &Theme) -> Span<'static> {
+fn label(setup: &ReplaySetup, field: SetupField, theme: &Theme) -> Span<'static> {
     let name = match field {
-        Field::Records => "records",
-        Field::StateAsOf => "state as of",
-        Field::Limit => "at most",
-        Field::Expired => "expired items",
-        Field::Aggregated => "aggregated",
-        Field::Target => "into stream",
-        Field::Envelope => "envelope",
-        Field::Separator => "separator",
-        Field::Rate => "rate",
-        Field::Timing => "timing",
-        Field::Sequence => "order",
+        SetupField::Records => "records",
+        SetupField::StateAsOf => "state as of",
+        SetupField::Limit => "at most",
+        SetupField::Expired => "expired items",
+        SetupField::Aggregated => "aggregated",
+        SetupField::Target => "into stream",
+        SetupField::Envelope => "envelope",
+        SetupField::Separator => "separator",
+        SetupField::Rate => "rate",
+        SetupField::Timing => "timing",
+        SetupField::Sequence => "order",
     };
     let is_current = setup.field == field;
     let cursor = if is_current { "▸ " } else { "  " };
@@ -114,27 +119,27 @@ fn label(setup: &ReplaySetup, field: Field, theme: &Theme) -> Span<'static> {
 }
 
 /// A hint for a line, unless the line explains itself.
-fn hint(setup: &ReplaySetup, field: Field) -> String {
+fn hint(setup: &ReplaySetup, field: SetupField) -> String {
     let is_empty = setup.line_of(field).is_none_or(|line| line.text().is_empty());
     let hint = match field {
-        Field::Target if is_empty => "type part of the name, or choose with ↑ and ↓",
-        Field::Separator if is_empty => "control character 0x1E",
-        Field::StateAsOf if is_empty => "every record; a time takes each key's last record by then",
-        Field::Limit if is_empty => "no limit; a number takes the newest",
-        Field::Rate if is_empty => "50% of each shard, 800/s, or max",
-        Field::Rate => "   of each shard's capacity; 800/s, or max",
-        Field::Timing => "   or recorded, or 10x as fast as recorded",
-        Field::Target
-        | Field::Separator
-        | Field::StateAsOf
-        | Field::Limit
-        | Field::Records
-        | Field::Expired
-        | Field::Aggregated
-        | Field::Envelope
-        | Field::Sequence => "",
+        SetupField::Target if is_empty => "type part of the name, or choose with ↑ and ↓",
+        SetupField::Separator if is_empty => "control character 0x1E",
+        SetupField::StateAsOf if is_empty => "every record; a time takes each key's last record by then",
+        SetupField::Limit if is_empty => "no limit; a number takes the newest",
+        SetupField::Rate if is_empty => "50% of each shard, 800/s, or max",
+        SetupField::Rate => "   of each shard's capacity; 800/s, or max",
+        SetupField::Timing => "   or recorded, or 10x as fast as recorded",
+        SetupField::Target
+        | SetupField::Separator
+        | SetupField::StateAsOf
+        | SetupField::Limit
+        | SetupField::Records
+        | SetupField::Expired
+        | SetupField::Aggregated
+        | SetupField::Envelope
+        | SetupField::Sequence => "",
     };
-    if matches!(field, Field::Rate | Field::Timing) && setup.field != field { String::new() } else { hint.to_owned() }
+    if matches!(field, SetupField::Rate | SetupField::Timing) && setup.field != field { String::new() } else { hint.to_owned() }
 }
 
 /// How many of all that match are on the screen.

@@ -1,7 +1,7 @@
 //! Records held against filters.
 
 use super::super::json_tree::tests::to_value;
-use super::super::json_value::{Route, Step};
+use super::super::json_value::{PathStep, Route};
 use super::*;
 use crate::domain::decode::Recipe;
 use crate::domain::record::Record;
@@ -658,7 +658,10 @@ fn only_paths_without_choices_are_simple() {
         Route::Simple(steps) => Some(steps),
         Route::Whole(_) => None,
     };
-    assert_eq!(simple("$.a[\"b c\"][3]"), Some(vec![Step::Member("a".into()), Step::Member("b c".into()), Step::Element(3)]));
+    assert_eq!(
+        simple("$.a[\"b c\"][3]"),
+        Some(vec![PathStep::Member("a".into()), PathStep::Member("b c".into()), PathStep::Element(3)])
+    );
     for path in ["$..a", "$.*", "$[-1]", "$[0:1]", "$[0,1]", "$['a','b']", "$['a]']", "$['\\u0061']", "$[?@.a]"] {
         assert_eq!(simple(path), None, "{path}");
     }

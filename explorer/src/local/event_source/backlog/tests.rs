@@ -81,7 +81,7 @@ fn a_batch_is_given_up_after_its_last_retry_and_the_next_one_follows() {
 fn without_a_limit_nothing_is_given_up() {
     let mut backlog = Backlog::new(RetryPolicy::default(), records(2));
     for tries in 1..=1_000 {
-        assert_eq!(backlog.answered(&error()), Step { failed_tries: tries, ..Step::default() });
+        assert_eq!(backlog.answered(&error()), AnswerOutcome { failed_tries: tries, ..AnswerOutcome::default() });
     }
     assert_eq!(next(&backlog), [8, 9]);
 }
@@ -89,7 +89,7 @@ fn without_a_limit_nothing_is_given_up() {
 #[test]
 fn a_failed_batch_is_split_in_two_and_splitting_is_not_a_try() {
     let mut backlog = Backlog::new(BISECTING, records(4));
-    assert_eq!(backlog.answered(&error()), Step::default());
+    assert_eq!(backlog.answered(&error()), AnswerOutcome::default());
     assert_eq!(next(&backlog), [8, 9]);
     backlog.answered(&response(&[]));
     assert_eq!(next(&backlog), [10, 11]);
