@@ -9,6 +9,8 @@ pub enum Command {
     Global(GlobalCommand),
     /// On the list of streams.
     Streams(StreamsCommand),
+    /// On the description of a stream.
+    Description(DescriptionCommand),
     /// On the records of an archive.
     Records(RecordsCommand),
     /// In a record's payload.
@@ -58,6 +60,7 @@ pub enum GlobalCommand {
 #[allow(missing_docs, reason = "the table of keys says of each what it does")]
 pub enum StreamsCommand {
     Configure,
+    Describe,
     Filter,
     Follow,
     NextGroup,
@@ -67,6 +70,14 @@ pub enum StreamsCommand {
     ReadStream,
     Replay,
     Sort,
+}
+
+/// Commands on the description of a stream.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[allow(missing_docs, reason = "the table of keys says of each what it does")]
+pub enum DescriptionCommand {
+    Configure,
+    Open,
 }
 
 /// Commands on the records of an archive.

@@ -71,6 +71,13 @@ pub enum StreamsEffect {
         /// The streams.
         streams: Vec<StreamName>,
     },
+    /// Read all about a stream and its archive.
+    Describe {
+        /// The id of the reply.
+        request: RequestId,
+        /// The stream.
+        stream: StreamName,
+    },
     /// Read what is known about a stream.
     Read {
         /// The id of the reply.

@@ -1,8 +1,8 @@
 //! The keys, in one table: what a key means in each context, and its texts in the bottom line and the help.
 
 use super::command::{
-    Command, CopyCommand, FormCommand, GlobalCommand, Move, PayloadCommand, RecordsCommand, ReplaysCommand, StreamsCommand,
-    TypingCommand,
+    Command, CopyCommand, DescriptionCommand, FormCommand, GlobalCommand, Move, PayloadCommand, RecordsCommand, ReplaysCommand,
+    StreamsCommand, TypingCommand,
 };
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 
@@ -13,6 +13,8 @@ pub enum Context {
     Everywhere,
     /// The list of streams.
     Streams,
+    /// The description of a stream.
+    Description,
     /// The records of an archive.
     Records,
     /// A record's payload, while it has the focus.
@@ -86,13 +88,6 @@ pub const BINDINGS: &[Binding] = &[
     ),
     binding(
         Context::Streams,
-        &[Key::Char('r')],
-        Command::Streams(StreamsCommand::Replay),
-        "replay",
-        "replay records of the archive into a stream",
-    ),
-    binding(
-        Context::Streams,
         &[Key::Char('/')],
         Command::Streams(StreamsCommand::Filter),
         "filter",
@@ -104,6 +99,20 @@ pub const BINDINGS: &[Binding] = &[
         Command::Streams(StreamsCommand::NextGroup),
         "group",
         "show the next group: archived, not archived, without a stream, with problems, or all",
+    ),
+    binding(
+        Context::Streams,
+        &[Key::Char('r')],
+        Command::Streams(StreamsCommand::Replay),
+        "replay",
+        "replay records of the archive into a stream",
+    ),
+    binding(
+        Context::Streams,
+        &[Key::Char('d')],
+        Command::Streams(StreamsCommand::Describe),
+        "describe",
+        "show all about the stream and its archive",
     ),
     binding(Context::Streams, &[BACK_TAB], Command::Streams(StreamsCommand::PreviousGroup), "", "show the previous group"),
     binding(Context::Streams, &[Key::Char('s')], Command::Streams(StreamsCommand::Sort), "sort", "sort by the next column"),
@@ -127,6 +136,20 @@ pub const BINDINGS: &[Binding] = &[
         Command::Streams(StreamsCommand::Follow),
         "",
         "show new records of the stream as they arrive",
+    ),
+    binding(
+        Context::Description,
+        &[ENTER, RIGHT],
+        Command::Description(DescriptionCommand::Open),
+        "open",
+        "open the archive of the stream",
+    ),
+    binding(
+        Context::Description,
+        &[Key::Char('c')],
+        Command::Description(DescriptionCommand::Configure),
+        "configure",
+        "choose how the stream is archived",
     ),
     binding(
         Context::Records,
@@ -497,8 +520,9 @@ impl Key {
 
 impl Context {
     /// All contexts, in the order of the help.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::Streams,
+        Self::Description,
         Self::Records,
         Self::Detail,
         Self::Copy,
@@ -515,6 +539,7 @@ impl Context {
         match self {
             Self::Everywhere => "Everywhere",
             Self::Streams => "Streams",
+            Self::Description => "Description of a stream",
             Self::Records => "Records",
             Self::Detail => "In a payload",
             Self::Copy => "Copy",
@@ -543,6 +568,13 @@ pub fn command_for(event: KeyEvent, contexts: &[Context]) -> Option<Command> {
             BINDINGS.iter().find(|binding| binding.context == *context && binding.keys.iter().any(|key| key.matches(event)))
         })
         .map(|binding| binding.command)
+}
+
+/// The name of a command's first key.
+#[must_use]
+pub fn key_of(command: Command) -> Option<String> {
+    let binding = BINDINGS.iter().find(|binding| binding.command == command)?;
+    Some(binding.keys.first()?.name())
 }
 
 /// The whole table as Markdown, for `docs/keys.md` and `explorer keys`.

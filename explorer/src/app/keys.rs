@@ -58,6 +58,7 @@ impl Model {
                 Command::Move(_)
                 | Command::Global(_)
                 | Command::Streams(_)
+                | Command::Description(_)
                 | Command::Records(_)
                 | Command::Payload(_)
                 | Command::Copy(_)
@@ -107,7 +108,7 @@ fn is_typing(model: &Model) -> bool {
         Some(Screen::Configure(configure)) => configure.is_typing(),
         Some(Screen::ReplaySetup(setup)) => setup.is_typing(),
         Some(Screen::ReplayReview(review)) => review.is_typing(),
-        Some(Screen::Replays(_)) => false,
+        Some(Screen::Description(_) | Screen::Replays(_)) => false,
     }
 }
 
@@ -132,7 +133,9 @@ pub(super) fn open_line(model: &mut Model) -> Option<&mut Line> {
         Some(Screen::Configure(configure)) if configure.is_typing() => Some(&mut configure.ttl),
         Some(Screen::ReplaySetup(setup)) if setup.is_typing() => setup.line(),
         Some(Screen::ReplayReview(review)) if review.is_typing() => review.line(),
-        Some(Screen::Configure(_) | Screen::ReplaySetup(_) | Screen::ReplayReview(_) | Screen::Replays(_)) => None,
+        Some(
+            Screen::Description(_) | Screen::Configure(_) | Screen::ReplaySetup(_) | Screen::ReplayReview(_) | Screen::Replays(_),
+        ) => None,
     }
 }
 
@@ -148,6 +151,6 @@ pub(super) fn typed(model: &mut Model) {
             setup.problem = None;
         }
         Some(Screen::Configure(configure)) => configure.step = ConfigureStep::Editing(None),
-        Some(Screen::ReplayReview(_) | Screen::Replays(_)) => {}
+        Some(Screen::Description(_) | Screen::ReplayReview(_) | Screen::Replays(_)) => {}
     }
 }

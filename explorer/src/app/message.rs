@@ -15,6 +15,7 @@ use crate::domain::replay::plan::{Listed, PassedOver, PlanId, RecordTrace};
 use crate::domain::replay::preflight::Preflight;
 use crate::domain::replay::progress::{PlanProgress, Progress, RunOutcome};
 use crate::domain::stream::change::Plan;
+use crate::domain::stream::description::Description;
 use crate::domain::stream::overview::StreamOverview;
 use crate::domain::text::typed_path::FoundName;
 use archiver::format::stream::StreamName;
@@ -73,6 +74,8 @@ pub enum TerminalMessage {
 pub enum StreamsMessage {
     /// A page of names was read.
     Listed(Reply<Result<StreamPage, Failure>>),
+    /// A stream and its archive were described.
+    Described(Reply<Result<Box<Description>, Failure>>),
     /// The archives of deleted streams were listed.
     ArchivesListed(Reply<Vec<StreamOverview>>),
     /// A stream was read.

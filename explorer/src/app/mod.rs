@@ -5,6 +5,7 @@
 
 pub mod command;
 pub mod configure;
+pub mod description;
 pub mod effect;
 pub mod help;
 pub mod ids;

@@ -1,6 +1,7 @@
 //! The state of all screens.
 
 use super::configure::Configure;
+use super::description::DescriptionScreen;
 use super::ids::RequestId;
 use super::keymap::Context;
 use super::records::{Pane, Records};
@@ -94,6 +95,8 @@ pub struct Model {
 pub enum Screen {
     /// A list of records.
     Records(Box<Records>),
+    /// All about a stream and its archive.
+    Description(DescriptionScreen),
     /// The configuration of a stream.
     Configure(Box<Configure>),
     /// A replay before it is planned.
@@ -256,6 +259,7 @@ impl Model {
                 return vec![Context::Detail, Context::Records, Context::Everywhere];
             }
             Some(Screen::Records(_)) => Context::Records,
+            Some(Screen::Description(_)) => Context::Description,
             Some(Screen::Configure(configure)) => configure.context(),
             Some(Screen::ReplaySetup(setup)) => setup.context(),
             Some(Screen::ReplayReview(review)) => review.context(),
@@ -270,7 +274,7 @@ impl Model {
         let lies_over = match self.screens.last() {
             Some(Screen::Records(records)) => records.is_compared,
             Some(Screen::Replays(screen)) => screen.details.is_some(),
-            None | Some(Screen::Configure(_) | Screen::ReplaySetup(_) | Screen::ReplayReview(_)) => false,
+            None | Some(Screen::Description(_) | Screen::Configure(_) | Screen::ReplaySetup(_) | Screen::ReplayReview(_)) => false,
         };
         lies_over || self.overlay.is_some()
     }

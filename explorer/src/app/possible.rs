@@ -1,6 +1,8 @@
 //! Whether a command is possible now, for pressed keys and for the bottom line.
 
-use super::command::{Command, FormCommand, GlobalCommand, RecordsCommand, ReplaysCommand, StreamsCommand, TypingCommand};
+use super::command::{
+    Command, DescriptionCommand, FormCommand, GlobalCommand, RecordsCommand, ReplaysCommand, StreamsCommand, TypingCommand,
+};
 use super::keymap::{BINDINGS, Binding, Context, Key};
 use super::model::{Model, Notice, Screen};
 use crate::domain::stream::overview::StreamOverview;
@@ -42,6 +44,7 @@ impl Model {
                 Command::Move(_)
                 | Command::Global(_)
                 | Command::Streams(_)
+                | Command::Description(_)
                 | Command::Records(_)
                 | Command::Payload(_)
                 | Command::Form(_)
@@ -53,6 +56,7 @@ impl Model {
             Command::Move(_) | Command::Copy(_) => Ok(()),
             Command::Global(command) => self.check_global(command),
             Command::Streams(command) => self.check_streams(command),
+            Command::Description(command) => self.check_description(command),
             Command::Records(command) => self.check_records(command),
             Command::Payload(command) => {
                 if let Some(Screen::Records(records)) = self.screens.last() {
@@ -133,6 +137,19 @@ impl Model {
             self.check_changes()?;
         }
         Ok(self.streams.check(command)?)
+    }
+
+    fn check_description(&self, command: DescriptionCommand) -> Result<(), Refusal> {
+        let Some(Screen::Description(screen)) = self.screens.last() else {
+            return Ok(());
+        };
+        match command {
+            DescriptionCommand::Configure => {
+                self.check_changes()?;
+                Ok(screen.check_configuring()?)
+            }
+            DescriptionCommand::Open => Ok(screen.check_opening()?),
+        }
     }
 
     fn check_records(&self, command: RecordsCommand) -> Result<(), Refusal> {

@@ -116,6 +116,8 @@ impl Streams {
         match message {
             StreamsMessage::Listed(reply) => return self.listed(reply),
             StreamsMessage::ArchivesListed(reply) => self.archives_listed(reply),
+            // Only its own screen shows it.
+            StreamsMessage::Described(_) => return Vec::new(),
             StreamsMessage::Read { stream, reply } => self.read(&stream, reply),
         }
         self.next_reads()
@@ -318,6 +320,7 @@ impl Streams {
             StreamsCommand::Configure | StreamsCommand::Follow | StreamsCommand::ReadStream => {
                 self.known()?.map_or(Ok(()), StreamOverview::check_stream)
             }
+            StreamsCommand::Describe => self.current().map(|_| ()).ok_or_else(|| "there is no stream here".to_owned()),
             StreamsCommand::Filter
             | StreamsCommand::NextGroup
             | StreamsCommand::OpenFile

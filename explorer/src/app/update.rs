@@ -2,6 +2,7 @@
 
 mod configure;
 mod copying;
+mod description;
 mod exporting;
 mod leaving;
 mod mouse;
@@ -15,7 +16,7 @@ mod typed_line;
 use super::command::{Command, FormCommand, GlobalCommand, Move, StreamsCommand};
 use super::effect::Effect;
 use super::keys::{clear_field, open_line, press, typed};
-use super::message::{Message, TerminalMessage};
+use super::message::{Message, StreamsMessage, TerminalMessage};
 use super::model::{Model, Overlay, Screen};
 use super::possible::Refusal;
 use crate::domain::stream::overview::StreamOverview;
@@ -46,6 +47,7 @@ fn take(model: &mut Model, message: Message) -> Vec<Effect> {
     match message {
         Message::Terminal(message) => return take_of_terminal(model, message),
         Message::Ticked(now) => return tick(model, now),
+        Message::Streams(StreamsMessage::Described(reply)) => description::take(model, reply),
         Message::Streams(message) => {
             let mut effects = model.streams.take(message);
             effects.extend(run_waiting(model));
@@ -131,6 +133,7 @@ fn run(model: &mut Model, command: Command) -> Vec<Effect> {
         Command::Move(to) => return go(model, to),
         Command::Global(command) => return run_global(model, command),
         Command::Streams(command) => return streams::run(model, command),
+        Command::Description(command) => return description::run(model, command),
         Command::Records(command) => return records::run(model, command),
         Command::Payload(command) => records::run_in_payload(model, command),
         Command::Form(command) => return run_in_form(model, command),
@@ -154,6 +157,7 @@ fn answer(model: &mut Model, overlay: Overlay, command: Command) -> Vec<Effect> 
             Command::Move(_)
             | Command::Global(_)
             | Command::Streams(_)
+            | Command::Description(_)
             | Command::Records(_)
             | Command::Payload(_)
             | Command::Copy(_)
@@ -186,6 +190,7 @@ fn refresh(model: &mut Model) -> Vec<Effect> {
         None => vec![streams::refresh(model)],
         Some(Screen::Records(records)) => records.refresh(request, now),
         Some(Screen::Replays(_)) => replays::read(model),
+        Some(Screen::Description(screen)) => vec![screen.read(request)],
         Some(Screen::Configure(_) | Screen::ReplaySetup(_) | Screen::ReplayReview(_)) => Vec::new(),
     }
 }
@@ -199,6 +204,7 @@ fn go(model: &mut Model, to: Move) -> Vec<Effect> {
             model.streams.go_to(to.apply(model.streams.cursor(), page, rows));
         }
         Some(Screen::Records(records)) => return records.go(to, page, request, now),
+        Some(Screen::Description(_)) => description::go(model, to),
         Some(Screen::Configure(configure)) => configure.go(to),
         Some(Screen::ReplaySetup(setup)) => setup.go(to, &model.streams),
         Some(Screen::ReplayReview(review)) => review.scroll = to.apply(review.scroll, page, usize::MAX),
@@ -220,7 +226,7 @@ fn run_in_form(model: &mut Model, command: FormCommand) -> Vec<Effect> {
             None => Vec::new(),
         },
         Some(Screen::ReplayReview(_)) if command == FormCommand::Continue => replays::begin(model),
-        None | Some(Screen::Records(_) | Screen::ReplayReview(_) | Screen::Replays(_)) => Vec::new(),
+        None | Some(Screen::Description(_) | Screen::Records(_) | Screen::ReplayReview(_) | Screen::Replays(_)) => Vec::new(),
     }
 }
 
@@ -230,6 +236,6 @@ fn confirm(model: &mut Model) -> Vec<Effect> {
     match model.screens.last_mut() {
         Some(Screen::Configure(configure)) => configure.make(request).into_iter().collect(),
         Some(Screen::ReplayReview(_)) => replays::begin(model),
-        None | Some(Screen::Records(_) | Screen::ReplaySetup(_) | Screen::Replays(_)) => Vec::new(),
+        None | Some(Screen::Description(_) | Screen::Records(_) | Screen::ReplaySetup(_) | Screen::Replays(_)) => Vec::new(),
     }
 }

@@ -3,15 +3,17 @@
 use super::archive::count_expired;
 use super::arn_of;
 use super::connect::Connection;
+use super::description::expiry;
 use super::streams::{describe_table, first_table};
 use crate::domain::failure::Failure;
 use crate::domain::stream::change::{Call, Plan, Present, PresentTable, Wanted, plan, wanted_settings};
+use crate::domain::stream::description::Expiry;
 use crate::domain::stream::overview::{ArchiveTable, StreamOverview};
 use archiver::aws::failure::{AwsFailure, FailureKind};
 use archiver::format::settings::Ttl;
 use archiver::format::table::{TableKeys, attribute, parts_table_name};
 use aws_sdk_dynamodb::types::{
-    AttributeDefinition, BillingMode, KeySchemaElement, KeyType, ScalarAttributeType, TimeToLiveSpecification, TimeToLiveStatus,
+    AttributeDefinition, BillingMode, KeySchemaElement, KeyType, ScalarAttributeType, TimeToLiveSpecification,
 };
 use jiff::Timestamp;
 use std::time::Duration;
@@ -55,24 +57,15 @@ async fn inspect_table(
     let Some(table) = table else {
         return Ok(PresentTable::default());
     };
-    let ttl_attribute = ttl_attribute(connection, &table.name).await?;
+    let ttl_attribute = match expiry(connection, &table.name).await? {
+        Expiry::Off => None,
+        Expiry::By(attribute) => Some(attribute),
+    };
     let expired_items = match (ttl, &ttl_attribute) {
         (Some(_), None) => count_expired(connection, &table.name, now).await?,
         _ => 0,
     };
     Ok(PresentTable { table: Some(table), ttl_attribute, expired_items })
-}
-
-async fn ttl_attribute(connection: &Connection, table: &str) -> Result<Option<String>, Failure> {
-    let answer = connection.dynamodb.describe_time_to_live().table_name(table).send().await;
-    let answer = answer.map_err(|error| {
-        Failure::of_call(format!("read the expiry of table {table}"), "dynamodb:DescribeTimeToLive", error.into())
-    })?;
-    let description = answer.time_to_live_description;
-    Ok(description.and_then(|description| match description.time_to_live_status {
-        Some(TimeToLiveStatus::Enabled | TimeToLiveStatus::Enabling) => description.attribute_name,
-        _ => None,
-    }))
 }
 
 /// Makes one call of a plan, and waits until its result can be used.

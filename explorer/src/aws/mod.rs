@@ -5,6 +5,7 @@ pub mod bucket;
 mod conditions;
 pub mod configure;
 pub mod connect;
+pub mod description;
 pub mod follow;
 pub mod payload;
 pub mod put;

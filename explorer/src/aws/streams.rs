@@ -4,10 +4,11 @@ use super::arn_of;
 use super::connect::{Connection, retries};
 use crate::domain::failure::Failure;
 use crate::domain::reading::page::{StreamCursor, StreamPage};
-use crate::domain::replay::preflight::CapacityMode;
+use crate::domain::stream::capacity::CapacityMode;
+use crate::domain::stream::description::configuration_of;
 use crate::domain::stream::overview::{ArchiveTable, Configuration, StreamOverview};
 use archiver::aws::failure::{AwsFailure, FailureKind};
-use archiver::format::settings::{ArchiveMode, ArchiveSettings, is_archive_tag};
+use archiver::format::settings::{ArchiveMode, ArchiveSettings};
 use archiver::format::stream::{StreamArn, StreamName};
 use archiver::format::table::{TableKeys, candidate_tables, stream_of_table};
 use archiver::function::tags::{TagPage, all_pages};
@@ -19,7 +20,7 @@ use std::collections::BTreeSet;
 const DEFAULT_MAX_RECORD_BYTES: u64 = 1024 * 1024;
 
 /// The permission to describe a stream.
-const DESCRIBE: &str = "kinesis:DescribeStreamSummary";
+pub(super) const DESCRIBE: &str = "kinesis:DescribeStreamSummary";
 
 /// What only replays need to know about a stream.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -83,13 +84,9 @@ pub async fn overview_and_facts(connection: &Connection, name: &StreamName) -> R
         }
         Err(failure) => return Err(Failure::of_call(operation, DESCRIBE, failure)),
     };
-    let capacity = match summary.stream_mode_details.as_ref().map(|details| &details.stream_mode) {
-        None | Some(StreamMode::Provisioned) => CapacityMode::Provisioned,
-        Some(StreamMode::OnDemand) => CapacityMode::OnDemand,
-        Some(other) => CapacityMode::Other(other.as_str().to_owned()),
-    };
+    let capacity = capacity_of(&summary);
     let created_at = summary.stream_creation_timestamp.to_millis().ok();
-    let arn = summary.stream_arn;
+    let arn = summary.stream_arn.clone();
     // The tags of another account's stream may be hidden, and its archive is in that account.
     let (configuration, table) = match (read_configuration(connection, name, &arn).await, name.arn()) {
         (Err(failure), Some(_)) if failure.kind == FailureKind::AccessDenied => (Configuration::NotArchived, None),
@@ -108,18 +105,30 @@ pub async fn overview_and_facts(connection: &Connection, name: &StreamName) -> R
         is_deleted: false,
         open_shards: at_least_zero(summary.open_shard_count),
         retention_hours: at_least_zero(summary.retention_period_hours),
-        max_record_bytes: summary
-            .max_record_size_in_kib
-            .and_then(|kib| u64::try_from(kib).ok())
-            .filter(|kib| *kib > 0)
-            .map_or(DEFAULT_MAX_RECORD_BYTES, |kib| kib * 1024),
+        max_record_bytes: max_record_bytes(&summary),
         configuration,
         table,
     };
     Ok((overview, StreamFacts { capacity, created_at }))
 }
 
-async fn describe(connection: &Connection, name: &StreamName) -> Result<StreamDescriptionSummary, AwsFailure> {
+/// How the stream's capacity is set.
+pub(super) fn capacity_of(summary: &StreamDescriptionSummary) -> CapacityMode {
+    match summary.stream_mode_details.as_ref().map(|details| &details.stream_mode) {
+        None | Some(StreamMode::Provisioned) => CapacityMode::Provisioned,
+        Some(StreamMode::OnDemand) => CapacityMode::OnDemand,
+        Some(other) => CapacityMode::Other(other.as_str().to_owned()),
+    }
+}
+
+/// The largest record that the stream takes.
+pub(super) fn max_record_bytes(summary: &StreamDescriptionSummary) -> u64 {
+    let kib = summary.max_record_size_in_kib.and_then(|kib| u64::try_from(kib).ok()).filter(|kib| *kib > 0);
+    kib.map_or(DEFAULT_MAX_RECORD_BYTES, |kib| kib * 1024)
+}
+
+/// Kinesis' description of a stream.
+pub(super) async fn describe(connection: &Connection, name: &StreamName) -> Result<StreamDescriptionSummary, AwsFailure> {
     let call = || async {
         let soon = aws_sdk_kinesis::config::Builder::new().retry_config(retries());
         let call = connection.kinesis.describe_stream_summary().stream_name(name.as_str()).set_stream_arn(arn_of(name));
@@ -300,19 +309,19 @@ async fn streams_of_tables(connection: &Connection) -> Result<BTreeSet<StreamNam
 }
 
 async fn read_configuration(connection: &Connection, name: &StreamName, arn: &str) -> Result<Configuration, Failure> {
+    let tags = read_tags(connection, name, arn).await?;
+    Ok(configuration_of(name, &tags))
+}
+
+/// All tags of a stream, with keys and values, as soon as the account's limit allows.
+pub(super) async fn read_tags(connection: &Connection, name: &StreamName, arn: &str) -> Result<Vec<(String, String)>, Failure> {
     let operation = || format!("read the tags of stream {name}");
     let arn = StreamArn::parse(arn).map_err(|error| Failure::refused(operation(), error.to_string()))?;
     connection.wait_for_tag_read().await;
     let tags = tags(connection, &arn).await;
-    let tags = tags.map_err(|failure| Failure::of_call(operation(), "kinesis:ListTagsForStream", failure))?;
-    if !tags.iter().any(|(key, _)| is_archive_tag(key)) {
-        return Ok(Configuration::NotArchived);
-    }
-    let settings = ArchiveSettings::from_tags(name, tags.iter().map(|(key, value)| (key.as_str(), value.as_str())));
-    Ok(settings.map_or_else(|error| Configuration::Unreadable(error.to_string()), Configuration::Archived))
+    tags.map_err(|failure| Failure::of_call(operation(), "kinesis:ListTagsForStream", failure))
 }
 
-/// All tags of a stream, with keys and values.
 async fn tags(connection: &Connection, stream: &StreamArn) -> Result<Vec<(String, String)>, AwsFailure> {
     all_pages(|after| async move {
         let page = connection.promptly(|| async {
@@ -335,7 +344,7 @@ async fn tags(connection: &Connection, stream: &StreamArn) -> Result<Vec<(String
 
 /// The table that the configuration means. Without a configuration, a table left from an earlier one, so that it can still be
 /// browsed.
-async fn find_table(
+pub(super) async fn find_table(
     connection: &Connection,
     name: &StreamName,
     configuration: &Configuration,
@@ -385,7 +394,7 @@ pub async fn describe_table(connection: &Connection, table: &str) -> Result<Opti
     Ok(described.map(|description| archive_table(table, description)))
 }
 
-async fn description_of(connection: &Connection, table: &str) -> Result<Option<TableDescription>, AwsFailure> {
+pub(super) async fn description_of(connection: &Connection, table: &str) -> Result<Option<TableDescription>, AwsFailure> {
     let call = || async {
         let soon = aws_sdk_dynamodb::config::Builder::new().retry_config(retries());
         Ok(connection.dynamodb.describe_table().table_name(table).customize().config_override(soon).send().await?)
@@ -397,7 +406,7 @@ async fn description_of(connection: &Connection, table: &str) -> Result<Option<T
     }
 }
 
-fn archive_table(name: &str, description: TableDescription) -> ArchiveTable {
+pub(super) fn archive_table(name: &str, description: TableDescription) -> ArchiveTable {
     let schema = description.key_schema.unwrap_or_default();
     let at_least_zero = |number: Option<i64>| number.and_then(|number| u64::try_from(number).ok()).unwrap_or(0);
     ArchiveTable {

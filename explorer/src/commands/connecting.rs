@@ -93,7 +93,12 @@ pub(super) async fn run_on_aws(common: CommonOptions, task: Online, started: Ins
     match &task {
         // Other commands fail with their own first calls: they may lack permission for this check.
         Online::Screens(_) | Online::Streams(_) => connection.check().await?,
-        Online::Read(..) | Online::Tail(_) | Online::Configure(_) | Online::Recover(_) | Online::Replay(_) => {}
+        Online::Describe(_)
+        | Online::Read(..)
+        | Online::Tail(_)
+        | Online::Configure(_)
+        | Online::Recover(_)
+        | Online::Replay(_) => {}
     }
     if let (false, Some(warning)) = (opens_screens, &connection.warning) {
         output::tell(&format!("Warning: {warning}"))?;

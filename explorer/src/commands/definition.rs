@@ -5,7 +5,7 @@ use super::Arguments;
 use clap::{Command, CommandFactory as _};
 
 /// Commands of a shell, by the path of the command that they show.
-const EXAMPLES: [(&str, &[&str]); 22] = [
+const EXAMPLES: [(&str, &[&str]); 23] = [
     (
         "",
         &[
@@ -19,6 +19,7 @@ const EXAMPLES: [(&str, &[&str]); 22] = [
         "streams",
         &["explorer streams", "explorer streams --check", "explorer streams --output json | jq '.[] | select(.health != \"ok\")'"],
     ),
+    ("describe", &["explorer describe orders", "explorer describe orders --output json | jq .records_table"]),
     (
         "records",
         &[

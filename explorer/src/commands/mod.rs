@@ -5,6 +5,7 @@ mod config;
 mod configure;
 mod connecting;
 mod definition;
+mod describe;
 mod error;
 mod export;
 mod get;
@@ -73,6 +74,8 @@ enum Output {
 enum Command {
     /// List the streams and their archives
     Streams(streams::StreamsArguments),
+    /// Describe one stream and its archive: settings, tables, what is wrong
+    Describe(describe::DescribeArguments),
     /// Print the records of an archive, newest first
     Records(records::RecordsArguments),
     /// Print one record: the newest of a key, or the one with a given sequence number
@@ -127,6 +130,7 @@ enum Online {
     /// The records of this stream on top, if it is named.
     Screens(Option<StreamName>),
     Streams(streams::StreamsArguments),
+    Describe(describe::DescribeArguments),
     Read(StreamName, ReadCommand),
     Tail(tail::TailRequest),
     Configure(configure::ConfigureArguments),
@@ -200,6 +204,7 @@ impl Task {
             Some(Command::Replay(replay::ReplayCommand::History(command))) => Self::Offline(Offline::History(command)),
             Some(Command::Replay(replay::ReplayCommand::Run(command))) => Self::Online(Online::Replay(command)),
             Some(Command::Streams(arguments)) => Self::Online(Online::Streams(arguments)),
+            Some(Command::Describe(arguments)) => Self::Online(Online::Describe(arguments)),
             Some(Command::Records(arguments)) => {
                 let (source, request) = arguments.understood()?;
                 read(source, ReadCommand::Records(request))
@@ -251,7 +256,7 @@ impl Online {
     /// Whether it writes to a stream, an archive or a failure destination.
     fn changes_something(&self) -> bool {
         match self {
-            Self::Screens(_) | Self::Streams(_) | Self::Read(..) | Self::Tail(_) => false,
+            Self::Screens(_) | Self::Streams(_) | Self::Describe(_) | Self::Read(..) | Self::Tail(_) => false,
             Self::Configure(_) => true,
             Self::Recover(arguments) => arguments.changes_something(),
             Self::Replay(command) => command.changes_something(),
@@ -286,6 +291,7 @@ impl Online {
                 result.map_err(|source| CommandError::Io { operation: "use the terminal", source })
             }
             Self::Streams(arguments) => streams::run(&connection, arguments, output).await,
+            Self::Describe(arguments) => describe::run(&connection, &arguments, output).await,
             Self::Read(stream, command) => command.run(RecordSource::Archive { connection, stream }, output).await,
             Self::Tail(request) => tail::run_until_ended(connection, request, output).await,
             Self::Configure(arguments) => configure::run(&connection, arguments, output).await,

@@ -4,7 +4,7 @@ use super::outbox::Outbox;
 use crate::app::effect::StreamsEffect;
 use crate::app::message::{Message, Reply, StreamsMessage};
 use crate::aws::connect::Connection;
-use crate::aws::streams;
+use crate::aws::{description, streams};
 
 /// Starts an effect. The state limits how many streams are read at once.
 pub(super) fn start(effect: StreamsEffect, connection: Connection, outbox: Outbox) {
@@ -19,6 +19,10 @@ pub(super) fn start(effect: StreamsEffect, connection: Connection, outbox: Outbo
                 Vec::new()
             });
             Message::Streams(StreamsMessage::ArchivesListed(Reply { request, result }))
+        }),
+        StreamsEffect::Describe { request, stream } => outbox.send_later(async move {
+            let result = description::describe_all(&connection.overtaking(), &stream).await.map(Box::new);
+            Message::Streams(StreamsMessage::Described(Reply { request, result }))
         }),
         StreamsEffect::Read { request, stream, is_urgent } => outbox.send_later(async move {
             let connection = if is_urgent { connection.overtaking() } else { connection };

@@ -3,6 +3,7 @@
 #![deny(clippy::wildcard_enum_match_arm)]
 
 mod configure;
+mod description;
 mod help;
 mod hints;
 mod records;
@@ -53,6 +54,7 @@ pub fn draw(model: &Model, theme: &Theme, frame: &mut Frame<'_>) -> Spots {
     match model.screens.last() {
         None => streams::draw(model, theme, frame, body, &mut spots),
         Some(Screen::Records(records)) => records::draw(model, records, theme, frame, body, &mut spots),
+        Some(Screen::Description(screen)) => description::draw(model, screen, theme, frame, body),
         Some(Screen::Configure(configure)) => configure::draw(configure, theme, frame, body),
         Some(Screen::ReplaySetup(setup)) => replay::setup::draw(model, setup, theme, frame, body),
         Some(Screen::ReplayReview(review)) => replay::review::draw(model, review, theme, frame, body),

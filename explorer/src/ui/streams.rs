@@ -5,7 +5,7 @@ use super::spots::Spots;
 use super::theme::Theme;
 use super::{block, column_widths, cut_line, first_visible, framed, seen_of};
 use crate::app::command::{Command, GlobalCommand, StreamsCommand};
-use crate::app::keymap::BINDINGS;
+use crate::app::keymap::key_of;
 use crate::app::line::Line as TypedLine;
 use crate::app::model::Model;
 use crate::app::mouse::Spot;
@@ -234,8 +234,7 @@ fn note(model: &Model, columns: usize, theme: &Theme) -> Vec<Line<'static>> {
 
 /// A key of the table, and what it does about a problem.
 fn remedy(command: Command, does: &'static str) -> Option<(String, &'static str)> {
-    let binding = BINDINGS.iter().find(|binding| binding.command == command)?;
-    Some((binding.keys.first()?.name(), does))
+    Some((key_of(command)?, does))
 }
 
 fn cells(row: &StreamRow, is_current: bool, is_wide: bool, widths: &[usize], theme: &Theme) -> Vec<Cell<'static>> {

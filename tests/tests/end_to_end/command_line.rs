@@ -6,6 +6,7 @@ mod config;
 mod configure;
 mod connecting;
 mod demo;
+mod describe;
 mod ending;
 mod errors;
 mod export;

@@ -15,9 +15,10 @@ const POSTED: &str = include_str!("../../../archiver/src/aws/post.rs");
 const BODIES: &str = include_str!("../../../archiver/src/store/dynamodb/requests.rs");
 
 /// The files of the explorer that only read.
-const READING: [&str; 8] = [
+const READING: [&str; 9] = [
     include_str!("../../../explorer/src/aws/archive.rs"),
     include_str!("../../../explorer/src/aws/connect.rs"),
+    include_str!("../../../explorer/src/aws/description.rs"),
     include_str!("../../../explorer/src/aws/follow.rs"),
     include_str!("../../../explorer/src/aws/payload.rs"),
     include_str!("../../../explorer/src/aws/shard_reader.rs"),

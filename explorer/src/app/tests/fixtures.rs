@@ -6,6 +6,7 @@ use crate::app::message::{FoundRecords, Message, ReadEnd, RecordsMessage, Replay
 use crate::app::model::{LocalAddresses, Model, Notice, Screen, Session};
 use crate::app::records::Records;
 use crate::app::update;
+use crate::domain::failure::Failure;
 use crate::domain::listing::entry::{Entry, NO_SHARD, Place};
 use crate::domain::reading::page::StreamPage;
 use crate::domain::reading::{Position, ReadEnding, ReadProgress, SegmentPosition};
@@ -14,8 +15,13 @@ use crate::domain::record::payload::NoPayload;
 use crate::domain::record::show::show;
 use crate::domain::replay::plan::{PlanState, PlanSummary, RunRecord};
 use crate::domain::replay::preflight::{Glimpse, Load, Preflight, tests as preflight};
+use crate::domain::stream::capacity::CapacityMode;
+use crate::domain::stream::description::{
+    Description, Encryption, Expiry, PresentStream, Recovery, StreamDescription, TableCapacity, TableDescription,
+};
 use crate::domain::stream::overview::{ArchiveTable, Configuration, StreamOverview};
 use crate::domain::time::TimeContext;
+use archiver::aws::failure::{AwsFailure, FailureKind};
 use archiver::format::item::StoredItem;
 use archiver::format::payload::{Data, Packer};
 use archiver::format::record::ArrivalTime;
@@ -74,6 +80,49 @@ pub(crate) fn overview(stream: &str, configuration: Configuration, table: Option
 
 fn archived(mode: ArchiveMode, ttl_seconds: u64) -> Configuration {
     Configuration::Archived(ArchiveSettings::new(mode, Ttl::from_seconds(ttl_seconds)))
+}
+
+/// All about a stream whose archive should expire but does not, as a reader who may not see everything.
+pub(crate) fn description(overview: &StreamOverview) -> Description {
+    let denied = |operation: &str, permission: &'static str| {
+        let failure = AwsFailure { kind: FailureKind::AccessDenied, message: "User prod-reader is not authorized".to_owned() };
+        Failure::of_call(format!("{operation} {}", overview.name), permission, failure)
+    };
+    let tags = overview.settings().map(ArchiveSettings::to_tags).unwrap_or_default();
+    let team = ("team".to_owned(), "checkout".to_owned());
+    let stream = PresentStream {
+        arn: overview.arn.clone(),
+        status: overview.status.clone(),
+        created_at: Some("2024-02-29T09:30:00Z".parse().unwrap()),
+        capacity: CapacityMode::OnDemand,
+        open_shards: overview.open_shards,
+        retention_hours: 168,
+        max_record_bytes: overview.max_record_bytes,
+        encryption: Encryption::Kms(Some("alias/aws/kinesis".to_owned())),
+        consumers: Err(denied("list the consumers of stream", "kinesis:ListStreamConsumers")),
+        tags: Ok(tags.into_iter().map(|(key, value)| (key.to_owned(), value)).chain([team]).collect()),
+    };
+    let table = |table: ArchiveTable| TableDescription {
+        table,
+        created_at: Some("2024-03-01T00:00:00Z".parse().unwrap()),
+        capacity: TableCapacity::Provisioned { read_units: 5, write_units: 1_200 },
+        is_protected: Some(true),
+        expiry: Ok(Expiry::Off),
+        recovery: Ok(Recovery::Since(Some("2026-11-01T00:00:00Z".parse().unwrap()))),
+    };
+    let stream = match overview.is_deleted {
+        true => StreamDescription::Absent,
+        false => StreamDescription::Present(Box::new(stream)),
+    };
+    Description { name: overview.name.clone(), stream, records: Ok(overview.table.clone().map(table)), parts: Ok(None) }
+}
+
+/// The description of the stream under the cursor, answered with this.
+pub(crate) fn describe(model: &mut Model, result: Result<Description, Failure>) {
+    let effects = press(model, "d");
+    let [Effect::Streams(StreamsEffect::Describe { request, .. })] = effects.as_slice() else { panic!("{effects:?}") };
+    let reply = Reply { request: *request, result: result.map(Box::new) };
+    update(model, Message::Streams(StreamsMessage::Described(reply)));
 }
 
 /// Streams in every state of an archive.

@@ -1,6 +1,7 @@
 //! Stories of the whole app, as keys and answers.
 
 mod columns;
+mod description;
 mod first_screen;
 pub(crate) mod fixtures;
 mod hands;

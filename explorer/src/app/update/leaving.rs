@@ -32,7 +32,7 @@ fn close(model: &mut Model) -> bool {
     match model.screens.last_mut() {
         Some(Screen::Records(records)) => std::mem::take(&mut records.is_compared),
         Some(Screen::Replays(screen)) => screen.details.take().is_some(),
-        None | Some(Screen::Configure(_) | Screen::ReplaySetup(_) | Screen::ReplayReview(_)) => false,
+        None | Some(Screen::Description(_) | Screen::Configure(_) | Screen::ReplaySetup(_) | Screen::ReplayReview(_)) => false,
     }
 }
 
@@ -63,7 +63,7 @@ pub(in crate::app) fn back(model: &mut Model) -> Vec<Effect> {
             let stays = match screen {
                 Screen::Configure(configure) => configure.back(),
                 Screen::Replays(screen) => screen.details.take().is_some(),
-                Screen::Records(_) | Screen::ReplaySetup(_) | Screen::ReplayReview(_) => false,
+                Screen::Description(_) | Screen::Records(_) | Screen::ReplaySetup(_) | Screen::ReplayReview(_) => false,
             };
             if stays {
                 return Vec::new();
@@ -72,7 +72,9 @@ pub(in crate::app) fn back(model: &mut Model) -> Vec<Effect> {
                 Some(Screen::Records(mut left)) => left.close(),
                 // Stop a planning whose result is no longer needed.
                 Some(Screen::ReplayReview(left)) => left.awaits().map(Effect::Stop).into_iter().collect(),
-                None | Some(Screen::Configure(_) | Screen::ReplaySetup(_) | Screen::Replays(_)) => Vec::new(),
+                None | Some(Screen::Description(_) | Screen::Configure(_) | Screen::ReplaySetup(_) | Screen::Replays(_)) => {
+                    Vec::new()
+                }
             };
         }
     }

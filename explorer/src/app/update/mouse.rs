@@ -43,7 +43,7 @@ fn select(model: &mut Model, place: usize) {
         None => model.streams.go_to(place),
         Some(Screen::Records(records)) => records.point_at(place),
         Some(Screen::Replays(screen)) => screen.point_at(&model.replays, place),
-        Some(Screen::Configure(_) | Screen::ReplaySetup(_) | Screen::ReplayReview(_)) => {}
+        Some(Screen::Description(_) | Screen::Configure(_) | Screen::ReplaySetup(_) | Screen::ReplayReview(_)) => {}
     }
 }
 
@@ -58,7 +58,17 @@ fn scroll(model: &mut Model, at: Option<Spot>, down: bool) -> Vec<Effect> {
                 effects.extend(records.go_in_list(to, 1, request, now));
             }
             (Some(Screen::Records(_)), Some(Spot::Border | Spot::Key(_)) | None) => {}
-            (None | Some(Screen::Configure(_) | Screen::ReplaySetup(_) | Screen::ReplayReview(_) | Screen::Replays(_)), _) => {
+            (
+                None
+                | Some(
+                    Screen::Description(_)
+                    | Screen::Configure(_)
+                    | Screen::ReplaySetup(_)
+                    | Screen::ReplayReview(_)
+                    | Screen::Replays(_),
+                ),
+                _,
+            ) => {
                 effects.extend(go(model, to));
             }
         }

@@ -4,7 +4,8 @@ use crate::app::effect::Effect;
 use crate::app::model::{Model, Notice, Screen};
 use crate::app::records::{Origin, PayloadChoices, Records};
 use crate::domain::filter::RecordFilter;
-use crate::domain::reading::Source;
+use crate::domain::reading::{ArchiveSource, Source};
+use crate::domain::stream::overview::StreamOverview;
 use crate::domain::text::typed_path::{InvalidPath, path_of};
 
 /// Opens a records screen above the others.
@@ -69,4 +70,11 @@ pub(in crate::app) fn read_stream(model: &mut Model) -> Vec<Effect> {
 /// Asks for the name of a file. If the last one could not be opened, its name can be corrected.
 pub(in crate::app) fn ask_for_file(model: &mut Model) {
     model.streams.opening = Some(std::mem::take(&mut model.streams.opened));
+}
+
+/// The archive to open of a stream.
+pub(in crate::app) fn archive_of(overview: StreamOverview) -> Option<ArchiveSource> {
+    let table = overview.table?;
+    let mode = table.mode()?;
+    Some(ArchiveSource { stream: overview.name, table: table.name, mode, about_bytes: table.size_bytes })
 }

@@ -16,7 +16,10 @@ pub(in crate::app) fn ask(model: &mut Model) -> Vec<Effect> {
     let (rows, now) = (model.list_rows(), model.times.now);
     match model.screens.last_mut() {
         Some(Screen::Records(records)) => records.ask(rows, requests, now),
-        None | Some(Screen::Configure(_) | Screen::ReplaySetup(_) | Screen::ReplayReview(_) | Screen::Replays(_)) => Vec::new(),
+        None
+        | Some(
+            Screen::Description(_) | Screen::Configure(_) | Screen::ReplaySetup(_) | Screen::ReplayReview(_) | Screen::Replays(_),
+        ) => Vec::new(),
     }
 }
 
@@ -26,7 +29,9 @@ pub(in crate::app) fn take(model: &mut Model, message: RecordsMessage) -> Vec<Ef
     let mut effects = Vec::new();
     let screens = model.screens.iter_mut().filter_map(|screen| match screen {
         Screen::Records(records) => Some(records),
-        Screen::Configure(_) | Screen::ReplaySetup(_) | Screen::ReplayReview(_) | Screen::Replays(_) => None,
+        Screen::Description(_) | Screen::Configure(_) | Screen::ReplaySetup(_) | Screen::ReplayReview(_) | Screen::Replays(_) => {
+            None
+        }
     });
     let mut screens = screens.collect::<Vec<_>>();
     match message {

@@ -59,7 +59,7 @@ pub(in crate::app) fn take(model: &mut Model, message: ReplaysMessage) -> Vec<Ef
 fn reviews(model: &mut Model) -> impl Iterator<Item = &mut ReplayReview> {
     model.screens.iter_mut().filter_map(|screen| match screen {
         Screen::ReplayReview(review) => Some(review.as_mut()),
-        Screen::Records(_) | Screen::Configure(_) | Screen::ReplaySetup(_) | Screen::Replays(_) => None,
+        Screen::Records(_) | Screen::Description(_) | Screen::Configure(_) | Screen::ReplaySetup(_) | Screen::Replays(_) => None,
     })
 }
 

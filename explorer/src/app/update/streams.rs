@@ -1,6 +1,7 @@
 //! Handles commands on the list of streams.
 
-use super::opening::{ask_for_file, open};
+use super::description;
+use super::opening::{archive_of, ask_for_file, open};
 use crate::app::command::StreamsCommand;
 use crate::app::configure::Configure;
 use crate::app::effect::Effect;
@@ -11,8 +12,7 @@ use crate::app::replay::setup::{ReplayFrom, ReplaySetup};
 use crate::domain::decode::Recipe;
 use crate::domain::filter::RecordFilter;
 use crate::domain::listing::marks::Marks;
-use crate::domain::reading::{ArchiveSource, Source};
-use crate::domain::stream::overview::StreamOverview;
+use crate::domain::reading::Source;
 
 /// Requests all streams again.
 pub(in crate::app) fn refresh(model: &mut Model) -> Effect {
@@ -29,7 +29,8 @@ pub(in crate::app) fn run(model: &mut Model, command: StreamsCommand) -> Vec<Eff
         | StreamsCommand::Open
         | StreamsCommand::ReadStream
         | StreamsCommand::Replay => true,
-        StreamsCommand::Filter
+        StreamsCommand::Describe
+        | StreamsCommand::Filter
         | StreamsCommand::NextGroup
         | StreamsCommand::OpenFile
         | StreamsCommand::PreviousGroup
@@ -42,6 +43,7 @@ pub(in crate::app) fn run(model: &mut Model, command: StreamsCommand) -> Vec<Eff
     }
     let current = model.streams.current().and_then(|row| row.overview.clone());
     match command {
+        StreamsCommand::Describe => return description::open(model),
         StreamsCommand::NextGroup => model.streams.switch_group(true),
         StreamsCommand::PreviousGroup => model.streams.switch_group(false),
         StreamsCommand::ReadStream => model.streams.since = Some(Line::default()),
@@ -78,10 +80,4 @@ pub(in crate::app) fn run(model: &mut Model, command: StreamsCommand) -> Vec<Eff
         }
     }
     Vec::new()
-}
-
-fn archive_of(overview: StreamOverview) -> Option<ArchiveSource> {
-    let table = overview.table?;
-    let mode = table.mode()?;
-    Some(ArchiveSource { stream: overview.name, table: table.name, mode, about_bytes: table.size_bytes })
 }

@@ -14,7 +14,9 @@ pub(in crate::app) fn run(model: &mut Model, command: TypingCommand) -> Vec<Effe
     match model.screens.last() {
         None => run_on_streams(model, command),
         Some(Screen::Records(_)) => run_on_records(model, command),
-        Some(Screen::Configure(_) | Screen::ReplaySetup(_) | Screen::ReplayReview(_) | Screen::Replays(_)) => Vec::new(),
+        Some(
+            Screen::Description(_) | Screen::Configure(_) | Screen::ReplaySetup(_) | Screen::ReplayReview(_) | Screen::Replays(_),
+        ) => Vec::new(),
     }
 }
 

@@ -6,6 +6,7 @@ use super::pace::{Rate, SHARD_BYTES_PER_SECOND, SHARD_RECORDS_PER_SECOND};
 use super::plan::PlanSummary;
 use super::timing::{LONG, TOO_LONG, Timing, between, long_span, too_long};
 use crate::domain::prices::{DOLLARS_PER_ON_DEMAND_BYTE, DOLLARS_PER_PAYLOAD_UNIT, LEAST_DOLLARS};
+use crate::domain::stream::capacity::CapacityMode;
 use crate::domain::stream::overview::StreamOverview;
 use crate::domain::text::{count, counted};
 use crate::domain::time::TimeContext;
@@ -19,17 +20,6 @@ pub const MANY_RECORDS: u64 = 100_000;
 const NEAR_THE_LIMIT: f64 = 0.9;
 /// A shard that gets more than this many times its fair share is named in a warning.
 const HOT_SHARE: f64 = 1.5;
-
-/// How a stream's capacity is set. Source: Kinesis API reference, StreamModeDetails.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum CapacityMode {
-    /// A fixed number of shards.
-    Provisioned,
-    /// As many shards as needed.
-    OnDemand,
-    /// A mode that is not known here.
-    Other(String),
-}
 
 /// What live producers put into a shard, measured for a few seconds.
 #[derive(Clone, Debug, PartialEq)]

@@ -1,4 +1,6 @@
-//! A stream and how it is archived: its overview, and how to change it.
+//! A stream and how it is archived: what is known of it, and how to change it.
 
+pub mod capacity;
 pub mod change;
+pub mod description;
 pub mod overview;

@@ -5,7 +5,8 @@ use crate::app::ids::RequestId;
 use crate::app::message::{ConfigureMessage, Message, ReplayDetails, ReplaysMessage, Reply, TerminalMessage};
 use crate::app::model::{Export, Model, Notice, Screen};
 use crate::app::tests::fixtures::{
-    after_a_run, model_with, model_with_records, model_with_streams, overviews, plan_into, planned, preflight_of, press, record,
+    after_a_run, describe, description, model_with, model_with_records, model_with_streams, overviews, plan_into, planned,
+    preflight_of, press, record,
 };
 use crate::app::update;
 use crate::domain::export::Exported;
@@ -15,6 +16,7 @@ use crate::domain::replay::lanes::LaneStatus;
 use crate::domain::replay::plan::{PassedOver, PlanState, PlanSummary, RecordTrace, TraceEnd};
 use crate::domain::replay::progress::{LaneProgress, Progress};
 use crate::domain::stream::change::{Present, PresentTable, plan};
+use crate::domain::stream::description::{Description, StreamDescription};
 use crate::ui::draw;
 use crate::ui::theme::{Look, Theme};
 use archiver::aws::failure::FailureKind;
@@ -30,7 +32,7 @@ use std::sync::{Arc, Mutex};
 /// Drawing needs none of these sequences.
 const HOSTILE: &str = "evil\u{1b}[6n\u{1b}]0;title\u{7}\u{9b}6n\u{9d}0;t\u{9c}\u{85}\u{8}\u{7f}\r\u{202e}\u{2066}\u{200b}\u{ad}\u{feff}\u{e0041}\u{2028}";
 const UNSEEN: [char; 7] = ['\u{202e}', '\u{2066}', '\u{200b}', '\u{ad}', '\u{feff}', '\u{e0041}', '\u{2028}'];
-const SCREENS: [&str; 6] = ["streams", "records", "configure", "replay setup", "replay review", "replays"];
+const SCREENS: [&str; 7] = ["streams", "records", "configure", "replay setup", "replay review", "replays", "description"];
 
 #[derive(Clone, Default)]
 struct Terminated(Arc<Mutex<Vec<u8>>>);
@@ -82,6 +84,7 @@ fn name_of(model: &Model) -> &'static str {
         Some(Screen::ReplaySetup(_)) => SCREENS[3],
         Some(Screen::ReplayReview(_)) => SCREENS[4],
         Some(Screen::Replays(_)) => SCREENS[5],
+        Some(Screen::Description(_)) => SCREENS[6],
     }
 }
 
@@ -164,6 +167,19 @@ fn configure() -> Model {
     model
 }
 
+fn described() -> Model {
+    let mut model = model_with_streams(120, 40);
+    let orders = overviews().into_iter().find(|overview| overview.name.as_str() == "orders").unwrap();
+    let mut spoiled = description(&orders);
+    if let StreamDescription::Present(stream) = &mut spoiled.stream {
+        stream.status = HOSTILE.to_owned();
+        stream.tags = Ok(vec![(HOSTILE.to_owned(), HOSTILE.to_owned())]);
+        stream.consumers = Ok(vec![HOSTILE.to_owned()]);
+    }
+    describe(&mut model, Ok(Description { parts: Err(failure()), ..spoiled }));
+    model
+}
+
 fn replaying() -> Vec<Model> {
     let (mut setup, spool) = model_with_records(120, 40);
     spool.press(&mut setup, "r");
@@ -234,7 +250,7 @@ fn replaying() -> Vec<Model> {
 #[test]
 fn hostile_text_reaches_no_terminal_whatever_the_screen() {
     let mut covered = BTreeSet::new();
-    for mut model in streams().into_iter().chain(records()).chain([configure()]).chain(replaying()) {
+    for mut model in streams().into_iter().chain(records()).chain([configure(), described()]).chain(replaying()) {
         let screen = name_of(&model);
         for notice in [None, Some(Notice::Error(HOSTILE.to_owned())), Some(Notice::Info(failure().to_string()))] {
             model.session.region = HOSTILE.to_owned();

@@ -6,9 +6,9 @@ use crate::app::message::{
 };
 use crate::app::model::Model;
 use crate::app::tests::fixtures::{
-    TestSpool, after_a_run, compressed_record, local_addresses, middle, model, model_read_in_part, model_with, model_with_deleted,
-    model_with_records, model_with_streams, name, now, overviews, plan_into, planned, press, read_request, record, records,
-    show_with, split_record,
+    TestSpool, after_a_run, compressed_record, describe, description, local_addresses, middle, model, model_read_in_part,
+    model_with, model_with_deleted, model_with_records, model_with_streams, name, now, overviews, plan_into, planned, press,
+    read_request, record, records, show_with, split_record,
 };
 use crate::app::update;
 use crate::domain::export::Exported;
@@ -73,6 +73,27 @@ fn streams_deleted() {
     check("streams_deleted", |columns, rows| {
         let mut model = model_with_deleted(columns, rows);
         press(&mut model, "down c");
+        model
+    });
+}
+
+#[test]
+fn description_of_a_stream() {
+    let orders = || overviews().into_iter().find(|overview| overview.name == name("orders")).unwrap();
+    check("description", |columns, rows| {
+        let mut model = model_with_streams(columns, rows);
+        describe(&mut model, Ok(description(&orders())));
+        model
+    });
+    check("description_end", |columns, rows| {
+        let mut model = model_with_streams(columns, rows);
+        describe(&mut model, Ok(description(&orders())));
+        press(&mut model, "G");
+        model
+    });
+    check("description_failed", |columns, rows| {
+        let mut model = model_with_streams(columns, rows);
+        describe(&mut model, Err(failure("describe stream orders")));
         model
     });
 }

@@ -66,7 +66,7 @@ fn usual(world: &World, path: &str) -> Vec<String> {
     let [place, pages] = ["failed", "pages"].map(|name| world.folder.path().join(name).display().to_string());
     let arguments: &[&str] = match path {
         "streams" | "keys" | "config" | "replay list" => &[],
-        "records" => &[stream],
+        "records" | "describe" => &[stream],
         "get" => &[stream, HOSTILE],
         "tail" => &[stream, "--since", "1h"],
         "export" => &[stream, "--to", "-"],
