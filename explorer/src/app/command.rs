@@ -69,6 +69,7 @@ pub enum StreamsCommand {
     PreviousGroup,
     ReadStream,
     Replay,
+    ReverseSort,
     Sort,
 }
 

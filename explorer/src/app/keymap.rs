@@ -116,6 +116,7 @@ pub const BINDINGS: &[Binding] = &[
     ),
     binding(Context::Streams, &[BACK_TAB], Command::Streams(StreamsCommand::PreviousGroup), "", "show the previous group"),
     binding(Context::Streams, &[Key::Char('s')], Command::Streams(StreamsCommand::Sort), "sort", "sort by the next column"),
+    binding(Context::Streams, &[Key::Char('I')], Command::Streams(StreamsCommand::ReverseSort), "", "reverse the order"),
     binding(
         Context::Streams,
         &[Key::Char('o')],

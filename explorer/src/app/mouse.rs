@@ -1,6 +1,7 @@
 //! What a mouse can point at, and what it did there.
 
 use super::keymap::Key;
+use super::streams::SortBy;
 
 /// What is in a place of the screen.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -13,6 +14,8 @@ pub enum Spot {
     Payload,
     /// A row of the payload, by its place in it.
     PayloadRow(usize),
+    /// The title of a column by which streams can be sorted.
+    Title(SortBy),
     /// The border between list and payload.
     Border,
     /// A key of the bottom line.

@@ -2,8 +2,10 @@
 
 mod group;
 mod queue;
+mod sort;
 
 pub use group::StreamGroup;
+pub use sort::{Sort, SortBy};
 
 use super::command::StreamsCommand;
 use super::effect::{Effect, StreamsEffect};
@@ -14,7 +16,6 @@ use crate::domain::failure::Failure;
 use crate::domain::reading::page::StreamPage;
 use crate::domain::stream::overview::StreamOverview;
 use archiver::format::stream::StreamName;
-use std::cmp::Reverse;
 
 /// The state of the screen.
 #[derive(Debug, Default)]
@@ -71,42 +72,6 @@ impl StreamRow {
     #[must_use]
     pub fn is_deleted(&self) -> bool {
         self.overview.as_ref().is_some_and(|overview| overview.is_deleted)
-    }
-}
-
-/// Sort orders of the streams.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Sort {
-    /// By name.
-    #[default]
-    Name,
-    /// Archived ones first, by mode.
-    Mode,
-    /// Most items first.
-    Items,
-    /// Largest first.
-    Size,
-}
-
-impl Sort {
-    /// Its name on the screen.
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Name => "name",
-            Self::Mode => "mode",
-            Self::Items => "items",
-            Self::Size => "size",
-        }
-    }
-
-    fn next(self) -> Self {
-        match self {
-            Self::Name => Self::Mode,
-            Self::Mode => Self::Items,
-            Self::Items => Self::Size,
-            Self::Size => Self::Name,
-        }
     }
 }
 
@@ -251,17 +216,7 @@ impl Streams {
     pub fn visible(&self) -> Vec<&StreamRow> {
         let mut rows = self.matching();
         rows.retain(|row| self.group.contains(row));
-        let table = |row: &StreamRow| {
-            row.overview.as_ref().and_then(|overview| overview.table.as_ref()).map(|table| (table.items, table.size_bytes))
-        };
-        match self.sort {
-            Sort::Name => {}
-            Sort::Mode => {
-                rows.sort_by_key(|row| row.overview.as_ref().and_then(StreamOverview::mode).map_or("~", |mode| mode.as_str()))
-            }
-            Sort::Items => rows.sort_by_key(|row| Reverse(table(row).map(|(items, _)| items))),
-            Sort::Size => rows.sort_by_key(|row| Reverse(table(row).map(|(_, size_bytes)| size_bytes))),
-        }
+        self.sort.apply(&mut rows);
         rows
     }
 
@@ -325,6 +280,7 @@ impl Streams {
             | StreamsCommand::NextGroup
             | StreamsCommand::OpenFile
             | StreamsCommand::PreviousGroup
+            | StreamsCommand::ReverseSort
             | StreamsCommand::Sort => Ok(()),
         }
     }
@@ -343,10 +299,6 @@ impl Streams {
         let visible = self.visible();
         let name = visible.get(place.min(visible.len().saturating_sub(1))).map(|row| row.name.clone());
         self.selected = name;
-    }
-
-    pub(super) fn sort_by_next(&mut self) {
-        self.sort = self.sort.next();
     }
 
     /// Keeps the cursor on an existing row.

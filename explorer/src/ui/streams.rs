@@ -9,7 +9,7 @@ use crate::app::keymap::key_of;
 use crate::app::line::Line as TypedLine;
 use crate::app::model::Model;
 use crate::app::mouse::Spot;
-use crate::app::streams::{StreamGroup, StreamRow, Streams};
+use crate::app::streams::{Sort, SortBy, StreamGroup, StreamRow, Streams};
 use crate::domain::stream::overview::{Health, StreamOverview};
 use crate::domain::text::{count, cut, printable, short_count, size, wrapped_in};
 use archiver::aws::failure::FailureKind;
@@ -30,17 +30,23 @@ struct Column {
     title: &'static str,
     width: Constraint,
     is_number: bool,
+    /// How streams are sorted by it, if they can be.
+    sort: Option<SortBy>,
     /// `None` is shown as a dash.
     text: fn(&StreamOverview) -> Option<String>,
 }
 
 impl Column {
     const fn words(title: &'static str, width: Constraint, text: fn(&StreamOverview) -> Option<String>) -> Self {
-        Self { title, width, is_number: false, text }
+        Self { title, width, is_number: false, sort: None, text }
     }
 
     const fn number(title: &'static str, width: u16, text: fn(&StreamOverview) -> Option<String>) -> Self {
-        Self { title, width: Constraint::Length(width), is_number: true, text }
+        Self { title, width: Constraint::Length(width), is_number: true, sort: None, text }
+    }
+
+    const fn sorted(self, by: SortBy) -> Self {
+        Self { sort: Some(by), ..self }
     }
 
     fn aligned(&self, text: String) -> Cell<'static> {
@@ -52,17 +58,17 @@ impl Column {
 const WIDE: &[Column] = &[
     Column::words("STATUS", Constraint::Length(8), |overview| Some(overview.status.to_lowercase())),
     Column::number("SHARDS", 6, |overview| (!overview.is_deleted).then(|| overview.open_shards.to_string())),
-    Column::words("MODE", Constraint::Length(6), mode),
+    Column::words("MODE", Constraint::Length(6), mode).sorted(SortBy::Mode),
     Column::words("TTL", Constraint::Length(5), ttl),
     Column::words("ARCHIVE TABLE", Constraint::Fill(1), table_name),
-    Column::number("ITEMS ABOUT", 12, |overview| overview.table.as_ref().map(|table| count(table.items))),
-    Column::number("SIZE", 8, |overview| overview.table.as_ref().map(|table| size(table.size_bytes))),
+    Column::number("ITEMS ABOUT", 12, |overview| overview.table.as_ref().map(|table| count(table.items))).sorted(SortBy::Items),
+    Column::number("SIZE", 8, |overview| overview.table.as_ref().map(|table| size(table.size_bytes))).sorted(SortBy::Size),
 ];
 const NARROW: &[Column] = &[
-    Column::words("MODE", Constraint::Length(6), mode),
+    Column::words("MODE", Constraint::Length(6), mode).sorted(SortBy::Mode),
     Column::words("TTL", Constraint::Length(4), ttl),
     Column::words("ARCHIVE TABLE", Constraint::Fill(1), table_name),
-    Column::number("ITEMS", 7, |overview| overview.table.as_ref().map(|table| short_count(table.items))),
+    Column::number("ITEMS", 7, |overview| overview.table.as_ref().map(|table| short_count(table.items))).sorted(SortBy::Items),
 ];
 
 pub(super) fn draw(model: &Model, theme: &Theme, frame: &mut Frame<'_>, area: Rect, spots: &mut Spots) {
@@ -123,10 +129,37 @@ pub(super) fn draw(model: &Model, theme: &Theme, frame: &mut Frame<'_>, area: Re
         let line = Row::new(cells(row, place == cursor, is_wide, &fitting, theme));
         if place == cursor { line.style(theme.selected()) } else { line }
     });
-    let titles = columns.iter().map(|column| column.aligned(column.title.to_owned()));
-    let header = [Cell::from("  STREAM")].into_iter().chain(titles).chain([Cell::from("HEALTH")]);
+    let sorts = std::iter::once(Some(SortBy::Name)).chain(columns.iter().map(|column| column.sort));
+    note_titles(sorts, &fitting, table_area, spots);
+    let titles = columns
+        .iter()
+        .zip(&fitting[1..])
+        .map(|(column, width)| column.aligned(titled(column.title, column.sort, streams.sort, *width)));
+    let name_title = titled("  STREAM", Some(SortBy::Name), streams.sort, fitting[0]);
+    let header = [Cell::from(name_title)].into_iter().chain(titles).chain([Cell::from("HEALTH")]);
     frame.render_widget(Table::new(lines, widths).header(Row::new(header).style(theme.quiet())), table_area);
     frame.render_widget(Paragraph::new(note), Rect { y: table_area.bottom(), height: note_rows, ..inner });
+}
+
+/// A column's title, with a sign if the streams are sorted by it.
+fn titled(title: &str, by: Option<SortBy>, sort: Sort, columns: usize) -> String {
+    match by {
+        Some(by) if by == sort.by && title.len() + 2 > columns => format!("{title}{}", sort.sign()),
+        Some(by) if by == sort.by => format!("{title} {}", sort.sign()),
+        Some(_) | None => title.to_owned(),
+    }
+}
+
+/// Notes the titles by which streams can be sorted.
+fn note_titles(sorts: impl Iterator<Item = Option<SortBy>>, widths: &[usize], area: Rect, spots: &mut Spots) {
+    let mut x = area.x;
+    for (sort, width) in sorts.zip(widths) {
+        let width = u16::try_from(*width).unwrap_or(u16::MAX);
+        if let Some(by) = sort {
+            spots.note(Rect { x, width, height: 1, ..area }.intersection(area), Spot::Title(by));
+        }
+        x = x.saturating_add(width).saturating_add(1);
+    }
 }
 
 fn instead_of_rows(model: &Model, rows: usize) -> Option<String> {
@@ -167,7 +200,7 @@ fn status(model: &Model, shown: usize) -> String {
     // A local system is read again every second, which is nothing to watch.
     let progress = streams.progress().filter(|_| model.session.local.is_none() || streams.has_unknown());
     let progress = progress.map_or_else(String::new, |(read, of)| format!("read {read} of {of} · "));
-    format!(" {progress}{shown} of {}, by {} ", streams.rows.len(), streams.sort.as_str())
+    format!(" {progress}{shown} of {}, by {} {} ", streams.rows.len(), streams.sort.by.as_str(), streams.sort.sign())
 }
 
 /// The groups with their sizes, as far as they fit: all of them, or only the one that is shown.

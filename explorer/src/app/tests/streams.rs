@@ -47,6 +47,24 @@ fn streams_appear_page_by_page_and_vanish_when_they_are_gone() {
 }
 
 #[test]
+fn streams_are_sorted_both_ways_and_those_without_a_value_stay_last() {
+    let mut model = model_with_streams(120, 40);
+    let names = |model: &Model| model.streams.visible().iter().map(|row| row.name.to_string()).collect::<Vec<_>>();
+    let by_name = names(&model);
+    press(&mut model, "I");
+    assert_eq!(names(&model), by_name.iter().rev().cloned().collect::<Vec<_>>());
+    press(&mut model, "s");
+    assert_eq!(names(&model)[..3], ["app-logs", "invoices", "orders"], "the next order has its usual direction");
+    press(&mut model, "s");
+    let (first, last) = (names(&model), ["audit", "clickstream", "invoices", "orders-replay"]);
+    assert_eq!((&first[..2], &first[4..]), (&["app-logs", "orders"].map(str::to_owned)[..], &last.map(str::to_owned)[..]));
+    press(&mut model, "I");
+    let reversed = names(&model);
+    assert_eq!((&reversed[..2], &reversed[4..]), (&["telemetry", "device-status"].map(str::to_owned)[..], &first[4..]));
+    assert_eq!(model.streams.selected, Some(name("orders")), "the cursor stays on its stream");
+}
+
+#[test]
 fn an_archive_whose_stream_was_deleted_is_opened_and_replayed_but_neither_configured_nor_followed() {
     let mut model = model_with_deleted(80, 24);
     press(&mut model, "down");

@@ -21,6 +21,7 @@ pub(in crate::app) fn take(model: &mut Model, mouse: Mouse) -> Vec<Effect> {
         Mouse::Pressed(_) | Mouse::Dragged(_) | Mouse::Scrolled { .. } if model.overlay.is_some() => {}
         Mouse::Pressed(Spot::Border) => model.drags_border = true,
         Mouse::Pressed(Spot::Row(place)) => select(model, place),
+        Mouse::Pressed(Spot::Title(by)) => model.streams.sort = model.streams.sort.pointed_at(by),
         Mouse::Pressed(Spot::PayloadRow(row)) => {
             if let Some(Screen::Records(records)) = model.screens.last_mut() {
                 records.point_at_payload(row);
@@ -57,7 +58,7 @@ fn scroll(model: &mut Model, at: Option<Spot>, down: bool) -> Vec<Effect> {
             (Some(Screen::Records(records)), Some(Spot::List | Spot::Row(_))) => {
                 effects.extend(records.go_in_list(to, 1, request, now));
             }
-            (Some(Screen::Records(_)), Some(Spot::Border | Spot::Key(_)) | None) => {}
+            (Some(Screen::Records(_)), Some(Spot::Border | Spot::Key(_) | Spot::Title(_)) | None) => {}
             (
                 None
                 | Some(

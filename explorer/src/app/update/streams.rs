@@ -34,6 +34,7 @@ pub(in crate::app) fn run(model: &mut Model, command: StreamsCommand) -> Vec<Eff
         | StreamsCommand::NextGroup
         | StreamsCommand::OpenFile
         | StreamsCommand::PreviousGroup
+        | StreamsCommand::ReverseSort
         | StreamsCommand::Sort => false,
     };
     if needs_stream && let Some(row) = model.streams.current().filter(|row| row.is_unknown()) {
@@ -49,7 +50,8 @@ pub(in crate::app) fn run(model: &mut Model, command: StreamsCommand) -> Vec<Eff
         StreamsCommand::ReadStream => model.streams.since = Some(Line::default()),
         StreamsCommand::Filter => model.streams.typing = true,
         StreamsCommand::OpenFile => ask_for_file(model),
-        StreamsCommand::Sort => model.streams.sort_by_next(),
+        StreamsCommand::ReverseSort => model.streams.sort = model.streams.sort.reversed(),
+        StreamsCommand::Sort => model.streams.sort = model.streams.sort.next(),
         StreamsCommand::Follow => {
             if let Some(overview) = current {
                 return open(model, Origin::Stream(overview.name), RecordFilter::default());

@@ -5,6 +5,7 @@ use crate::app::message::{Message, TerminalMessage};
 use crate::app::model::{Model, Overlay};
 use crate::app::mouse::Spot;
 use crate::app::records::Pane;
+use crate::app::streams::{Sort, SortBy};
 use crate::app::tests::fixtures::{model_with, model_with_records, model_with_streams, open_records, press, record};
 use crate::app::update;
 use crate::ui::draw;
@@ -52,6 +53,22 @@ fn click(model: &mut Model, text: &str) -> Vec<Effect> {
 }
 
 #[test]
+fn a_click_on_a_title_sorts_by_its_column_and_a_second_one_reverses_that() {
+    for (columns, rows) in [(80, 24), (120, 40), (200, 60)] {
+        let mut model = model_with_streams(columns, rows);
+        click(&mut model, "ITEMS");
+        assert_eq!(model.streams.sort, Sort { by: SortBy::Items, is_reversed: false });
+        assert_eq!(model.streams.visible()[0].name.as_str(), "app-logs");
+        click(&mut model, "ITEMS");
+        assert_eq!(model.streams.visible()[0].name.as_str(), "telemetry");
+        click(&mut model, "STREAM");
+        assert_eq!(model.streams.sort, Sort::default());
+        click(&mut model, "TABLE");
+        assert_eq!(model.streams.sort, Sort::default(), "nobody sorts by that");
+    }
+}
+
+#[test]
 fn a_click_selects_a_row_and_the_wheel_moves_over_them() {
     for (columns, rows) in [(80, 24), (120, 40), (200, 60)] {
         let mut model = model_with_streams(columns, rows);
@@ -61,7 +78,7 @@ fn a_click_selects_a_row_and_the_wheel_moves_over_them() {
         use_mouse(&mut model, MouseEventKind::ScrollDown, column, row);
         assert_eq!(model.streams.selected.as_ref().unwrap().as_str(), "orders-replay");
         let before = model.streams.cursor();
-        click(&mut model, "STREAM");
+        click(&mut model, "ARCHIVE TABLE");
         assert_eq!(model.streams.cursor(), before, "a title is no row");
     }
 }
