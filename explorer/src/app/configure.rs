@@ -132,7 +132,8 @@ impl Configure {
         match to {
             Move::Up => self.move_field(FIELDS.len() - 1),
             Move::Down => self.move_field(1),
-            Move::PageUp | Move::PageDown | Move::HalfPageUp | Move::HalfPageDown | Move::First | Move::Last => {}
+            Move::PageUp | Move::HalfPageUp | Move::First => self.field = FIELDS[0],
+            Move::PageDown | Move::HalfPageDown | Move::Last => self.field = FIELDS[FIELDS.len() - 1],
         }
     }
 

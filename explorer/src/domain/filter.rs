@@ -33,6 +33,7 @@ pub(crate) use values::{KeyPattern, Property};
 
 use super::time::{TimeContext, TypedTime};
 use jiff::Timestamp;
+use jiff::tz::TimeZone;
 use json::JsonTest;
 use pattern::{Pattern, TextPattern};
 use std::fmt;
@@ -230,6 +231,13 @@ impl RecordFilter {
     pub fn is_everything(&self) -> bool {
         *self == Self::default()
     }
+}
+
+/// A condition without times, in the shortest form that reads as the same.
+#[must_use]
+pub fn shortest(condition: &str) -> String {
+    let times = TimeContext { now: Timestamp::UNIX_EPOCH, zone: TimeZone::UTC };
+    RecordFilter::parse(condition, &times).map_or_else(|_| condition.to_owned(), |filter| filter.to_string())
 }
 
 impl fmt::Display for RecordFilter {

@@ -16,6 +16,7 @@ use crate::domain::listing::marks::Marks;
 use crate::domain::reading::Source;
 use crate::domain::record::size_together;
 use crate::domain::text::{count, cut, fitted, printable, size, wrapped};
+use jiff::Timestamp;
 use ratatui::Frame;
 use ratatui::layout::{Constraint, Layout, Rect};
 use ratatui::text::{Line, Span};
@@ -79,7 +80,7 @@ fn panes(records: &Records, area: Rect) -> [Rect; 2] {
 fn draw_list(model: &Model, records: &Records, theme: &Theme, frame: &mut Frame<'_>, area: Rect, spots: &mut Spots) {
     let marks = marks(records);
     let room = usize::from(area.width).saturating_sub(2 + marks.width());
-    let mut frame_block = block(title(records, usize::from(area.width).saturating_sub(2)), theme)
+    let mut frame_block = block(title(records, model.times.now, usize::from(area.width).saturating_sub(2)), theme)
         .title_bottom(Line::styled(marks, theme.mark()))
         .title_bottom(status::line(records, room, theme).right_aligned());
     if records.pane == Pane::List {
@@ -106,10 +107,12 @@ fn draw_list(model: &Model, records: &Records, theme: &Theme, frame: &mut Frame<
     }
 }
 
-fn title(records: &Records, columns: usize) -> String {
+fn title(records: &Records, now: Timestamp, columns: usize) -> String {
     let what = match &records.origin {
         Origin::Read(Source::Archive(archive)) => format!("{} · {}", archive.stream, archive.mode),
         Origin::Read(Source::File(path)) => format!("file {}", path.display()),
+        // A reading from a time on shows what the stream still keeps.
+        Origin::Stream(stream) if records.filter.after(now).is_some() => format!("{stream} · stream itself"),
         Origin::Stream(stream) => format!("{stream} · new records"),
     };
     let filter = records.filter.title();

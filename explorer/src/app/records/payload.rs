@@ -3,6 +3,7 @@
 use super::{Question, Records};
 use crate::app::command::PayloadCommand;
 use crate::domain::document::Direction;
+use crate::domain::filter::shortest;
 use crate::domain::record::show::Body;
 use serde_json::Value;
 
@@ -73,6 +74,7 @@ impl Records {
             None => format!("json:{path}"),
         };
         let line = self.filter.to_string();
+        let term = shortest(&term);
         self.ask_for(Question::Filter, if line.is_empty() { term } else { format!("{line} {term}") });
         Ok(())
     }

@@ -34,6 +34,10 @@ impl Records {
             RecordsCommand::Replay if matches!(self.origin, Origin::Stream(_)) => Err("this needs an archive or a file".to_owned()),
             RecordsCommand::Diff if !self.is_compared && self.compared_with().is_none() => {
                 self.check_record()?;
+                if self.origin.archive().is_some_and(|archive| archive.mode == ArchiveMode::Latest) {
+                    let why = "mode LATEST keeps only the newest record of each key; mark another record to compare with";
+                    return Err(why.to_owned());
+                }
                 Err("no older record of this key is nearby; h lists all, or mark one to compare with".to_owned())
             }
             RecordsCommand::NextUserRecord | RecordsCommand::PreviousUserRecord => {

@@ -280,9 +280,9 @@ impl ReplaySetup {
         }
         match to {
             Move::Up => self.move_field(FIELDS.len() - 1),
-            Move::Down | Move::PageUp | Move::PageDown | Move::HalfPageUp | Move::HalfPageDown | Move::First | Move::Last => {
-                self.move_field(1)
-            }
+            Move::Down => self.move_field(1),
+            Move::PageUp | Move::HalfPageUp | Move::First => self.field = FIELDS[0],
+            Move::PageDown | Move::HalfPageDown | Move::Last => self.field = FIELDS[FIELDS.len() - 1],
         }
     }
 

@@ -644,6 +644,21 @@ fn a_command_that_makes_no_sense_says_why() {
 }
 
 #[test]
+fn an_archive_of_newest_records_says_what_there_is_to_compare_with() {
+    let mut model = model_with_streams(80, 24);
+    model.streams.selected = Some(name("device-status"));
+    let mut spool = TestSpool::default();
+    let request = read_request(&press(&mut model, "enter"));
+    spool.read(&mut model, request, vec![record(1, b"{}"), record(2, b"[]")]);
+    spool.end(&mut model, request, ReadEnding::Complete);
+    spool.press(&mut model, "D");
+    let expected = "mode LATEST keeps only the newest record of each key; mark another record to compare with";
+    assert_eq!(sentence(&model), expected);
+    spool.press(&mut model, "space D");
+    assert!(open_records(&model).is_compared);
+}
+
+#[test]
 fn nothing_is_followed_while_all_is_read_again() {
     let (mut model, spool) = model_with_records(80, 24);
     read_request(&spool.press(&mut model, "F5"));

@@ -3,7 +3,7 @@
 use super::super::theme::Theme;
 use crate::app::model::Model;
 use crate::app::records::{HistogramView, Records, SHARD_COLUMNS};
-use crate::domain::listing::entry::NO_SHARD;
+use crate::domain::listing::entry::{NO_SHARD, ShardIndex};
 use crate::domain::listing::histogram::{Buckets, Scale, bars};
 use crate::domain::text::{count, cut, printable};
 use ratatui::Frame;
@@ -38,8 +38,12 @@ pub(super) fn draw(model: &Model, records: &Records, theme: &Theme, frame: &mut 
         None => Scale::of(&buckets.counts(listing)),
     };
     if let Some(by_shard) = by_shard {
-        for (shard, counts) in by_shard.iter().take(MOST_SHARDS) {
-            let name = if *shard == NO_SHARD { None } else { records.rows.shards.get(usize::from(*shard)) };
+        let name_of = |shard: ShardIndex| records.rows.shards.get(usize::from(shard)).filter(|_| shard != NO_SHARD);
+        let mut sorted: Vec<(Option<&String>, &Vec<usize>)> =
+            by_shard.iter().map(|(shard, counts)| (name_of(*shard), counts)).collect();
+        // Those without a shard last.
+        sorted.sort_by_key(|(name, _)| (name.is_none(), *name));
+        for (name, counts) in sorted.into_iter().take(MOST_SHARDS) {
             let name = name.map_or_else(|| "–".to_owned(), |name| super::rows::short_shard(name));
             lines.push(bar_line(format!(" {name:<5}"), &bars(counts, scale), current, theme));
         }

@@ -13,7 +13,7 @@ use crate::domain::listing::marks::Marks;
 use crate::domain::record::Record;
 use crate::domain::record::show::{Body, View};
 use crate::domain::text::{count, fitted, pieces, place_in_aggregate, printable, size, wrapped};
-use crate::domain::time::expiry;
+use crate::domain::time::{expiry, span};
 use ratatui::Frame;
 use ratatui::layout::{Constraint, Layout, Rect};
 use ratatui::style::Style;
@@ -97,7 +97,12 @@ fn compared(model: &Model, records: &Records) -> String {
     let Some(other) = records.compared_with() else {
         return "diff".to_owned();
     };
-    let at = other.arrived_at.map_or_else(|| "no time".to_owned(), |at| model.when(at));
+    let apart = records.current().and_then(|record| Some((record.arrived_at?, other.arrived_at?)));
+    let apart = apart.map_or_else(String::new, |(this, other)| {
+        let seconds = this.as_second() - other.as_second();
+        format!(", {} {}", span(seconds.unsigned_abs()), if seconds < 0 { "later" } else { "earlier" })
+    });
+    let at = other.arrived_at.map_or_else(|| "no time".to_owned(), |at| format!("{}{apart}", model.when(at)));
     match &records.marks {
         Marks::Some(marked) if marked.contains_key(&other.id) => {
             let hidden = if records.hidden_marks() > 0 { ", outside this filter" } else { "" };
@@ -180,7 +185,12 @@ fn attribute_lines(model: &Model, record: &Record, decoded: Option<&Decoded>, co
     let item = &record.item;
     let unknown = || "–".to_owned();
     let arrival = match (&item.arrival, record.arrived_at) {
-        (Some(text), Some(at)) => format!("{}  ({text})", model.times.long(at)),
+        (Some(text), Some(at)) => {
+            let at = model.times.long(at);
+            let both = format!("{at}  ({text})");
+            // The seconds say nothing more, and are not worth a line of their own.
+            if LABEL_COLUMNS + both.width() <= columns { both } else { at }
+        }
         (Some(text), None) => format!("{text} (not a time in seconds)"),
         (None, _) => unknown(),
     };
