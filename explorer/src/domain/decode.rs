@@ -176,10 +176,11 @@ impl fmt::Display for Layer {
 }
 
 impl Decoded {
-    /// The layers as a breadcrumb: `base64 › gzip › JSON`.
+    /// The layers as a breadcrumb: `gzip › JSON`. The base64 in which an item holds any payload is none of the payload's layers.
     #[must_use]
     pub fn breadcrumb(&self) -> String {
-        self.layers.iter().map(ToString::to_string).collect::<Vec<_>>().join(" › ")
+        let of_payload = self.layers.strip_prefix(&[Layer::Base64]).unwrap_or(&self.layers);
+        of_payload.iter().map(ToString::to_string).collect::<Vec<_>>().join(" › ")
     }
 
     /// What the innermost bytes are.

@@ -23,7 +23,7 @@ fn a_large_payload_is_shown_when_the_cursor_comes_to_it() {
     assert_eq!(shown(&model), None);
     assert_eq!(spool.press(&mut model, "b"), [], "it is asked for once");
     show_with(&mut model, &effects, Ok(b"{\"id\":\"o-1\"}".to_vec()));
-    assert_eq!(open_records(&model).detail().unwrap().decoded().unwrap().breadcrumb(), "base64 › stored gzip › JSON");
+    assert_eq!(open_records(&model).detail().unwrap().decoded().unwrap().breadcrumb(), "stored gzip › JSON");
     assert_eq!(shown(&model), Some("{\"id\":\"o-1\"}"));
     update(&mut model, Message::Terminal(TerminalMessage::Resized(80, 24)));
     assert_eq!(shown(&model), Some("{\"id\":\"o-1\"}"));

@@ -297,7 +297,7 @@ mod tests {
         let decoded = zstd.decode(zstd.payload().unwrap(), &Recipe::default(), 0);
         assert_eq!((decoded.text(), decoded.payload_size), (None, None));
         assert_eq!(decoded.content, b"Hello", "what is there can be looked at");
-        assert_eq!(decoded.breadcrumb(), "base64 › not readable");
+        assert_eq!(decoded.breadcrumb(), "not readable");
         assert_eq!(decoded.note.unwrap(), "its recordEncoding is \"zstd\", which this version cannot read");
         assert_eq!(stored(None, Some(3)).payload(), None);
         let unclear =

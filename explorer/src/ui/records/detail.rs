@@ -98,17 +98,18 @@ fn compared(model: &Model, records: &Records) -> String {
         return "diff".to_owned();
     };
     let apart = records.current().and_then(|record| Some((record.arrived_at?, other.arrived_at?)));
-    let apart = apart.map_or_else(String::new, |(this, other)| {
-        let seconds = this.as_second() - other.as_second();
-        format!(", {} {}", span(seconds.unsigned_abs()), if seconds < 0 { "later" } else { "earlier" })
-    });
-    let at = other.arrived_at.map_or_else(|| "no time".to_owned(), |at| format!("{}{apart}", model.when(at)));
+    let how = match apart.map(|(this, other)| this.as_second() - other.as_second()) {
+        None | Some(0) => "with".to_owned(),
+        Some(seconds @ 1..) => format!("{} after", span(seconds.unsigned_abs())),
+        Some(seconds) => format!("{} before", span(seconds.unsigned_abs())),
+    };
+    let at = other.arrived_at.map_or_else(|| "no time".to_owned(), |at| model.when(at));
     match &records.marks {
         Marks::Some(marked) if marked.contains_key(&other.id) => {
             let hidden = if records.hidden_marks() > 0 { ", outside this filter" } else { "" };
-            format!("diff with marked {at}{hidden}")
+            format!("diff, {how} marked {at}{hidden}")
         }
-        Marks::Some(_) | Marks::AllBut { .. } => format!("diff with {at}"),
+        Marks::Some(_) | Marks::AllBut { .. } => format!("diff, {how} {at}"),
     }
 }
 
