@@ -155,6 +155,12 @@ impl ScreenCounts {
     }
 }
 
+/// Whether one of the names continues the other behind a separator, such as `orders-replay` and `orders`.
+fn is_named_after(one: &str, other: &str) -> bool {
+    let (short, long) = if one.len() < other.len() { (one, other) } else { (other, one) };
+    long.strip_prefix(short).is_some_and(|rest| rest.starts_with(['-', '_', '.']))
+}
+
 impl ReplaySetup {
     /// The form for an archive or a file: the marked records if there are any, otherwise all that match.
     #[must_use]
@@ -230,7 +236,7 @@ impl ReplaySetup {
         }
     }
 
-    /// The streams that contain the typed text: an exact match first, the source itself last.
+    /// The streams that contain the typed text: an exact match first, then those named after the source, the source itself last.
     #[must_use]
     pub fn targets<'s>(&self, streams: &'s Streams) -> Vec<&'s StreamName> {
         let wanted = self.target.text().to_lowercase();
@@ -241,7 +247,12 @@ impl ReplaySetup {
             .map(|row| &row.name)
             .filter(|name| name.as_str().to_lowercase().contains(&wanted))
             .collect();
-        names.sort_by_key(|name| (name.as_str().to_lowercase() != wanted, Some(*name) == self.stream.as_ref()));
+        let source = self.stream.as_ref();
+        let is_named_after = |name: &StreamName| source.is_some_and(|source| is_named_after(name.as_str(), source.as_str()));
+        names.sort_by_key(|name| {
+            let is_source = Some(*name) == source;
+            (name.as_str().to_lowercase() != wanted, is_source, !is_named_after(name))
+        });
         names
     }
 

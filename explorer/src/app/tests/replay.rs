@@ -62,6 +62,16 @@ fn ended(model: &mut Model, replay: &PlanId, state: PlanState, acknowledged: u64
 }
 
 #[test]
+fn streams_named_after_the_source_are_offered_first_and_the_source_itself_last() {
+    let mut model = model_with_streams(80, 24);
+    press(&mut model, "r");
+    let Some(Screen::ReplaySetup(setup)) = model.screens.last() else { panic!() };
+    let targets: Vec<&str> = setup.targets(&model.streams).iter().map(|name| name.as_str()).collect();
+    let expected = ["orders-replay", "app-logs", "audit", "clickstream", "device-status", "invoices", "telemetry", "orders"];
+    assert_eq!(targets, expected);
+}
+
+#[test]
 fn marked_records_are_planned_shown_and_then_run() {
     let (mut model, spool) = model_with_records(120, 40);
     spool.press(&mut model, "space space r");

@@ -175,6 +175,8 @@ fn target_lines(model: &Model, setup: &ReplaySetup, theme: &Theme) -> Vec<Line<'
         return vec![Line::styled(format!("{indent}no stream's name contains this"), theme.error())];
     }
     let first = first_visible(setup.target_cursor.unwrap_or(0), targets.len(), TARGETS_SHOWN);
+    let below = targets.len().saturating_sub(first + TARGETS_SHOWN);
+    let more = (below > 0).then(|| Line::styled(format!("{indent} {} more", count(below as u64)), theme.quiet()));
     targets
         .iter()
         .enumerate()
@@ -189,5 +191,6 @@ fn target_lines(model: &Model, setup: &ReplaySetup, theme: &Theme) -> Vec<Line<'
                 Span::styled(note, theme.warning()),
             ])
         })
+        .chain(more)
         .collect()
 }

@@ -611,6 +611,15 @@ fn configure_before_and_after_its_calls() {
 }
 
 #[test]
+fn replay_targets_to_choose_from() {
+    check("replay_targets", |columns, rows| {
+        let mut model = model_with_streams(columns, rows);
+        press(&mut model, "r");
+        model
+    });
+}
+
+#[test]
 fn replay_form_and_review() {
     check("replay_form", |columns, rows| {
         let (mut model, spool) = model_with_records(columns, rows);
